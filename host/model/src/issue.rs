@@ -1,0 +1,117 @@
+//! What is wrong with a watched service.
+
+use serde::{Deserialize, Serialize};
+
+/// How much an issue or a finding matters, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Something is off, and nobody is hurt yet.
+    Warning,
+    /// Work fails.
+    Error,
+    /// The service as a whole is at stake.
+    Critical,
+}
+
+/// What an issue is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IssueKind {
+    /// An exception or an error record.
+    Exception,
+    /// A rate that rose against its own past.
+    RisingRate,
+    /// Responses became slower.
+    SlowResponse,
+    /// Anything else that a person should look at.
+    Anomaly,
+}
+
+/// One frame of a stack trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct StackFrame {
+    /// The function's name as the trace gives it; absent for top-level code.
+    pub function: Option<String>,
+    /// The file as the trace gives it.
+    pub file: String,
+    /// Line number, from 1.
+    pub line: u32,
+    /// Column number, from 1, where the trace gives one.
+    pub column: Option<u32>,
+    /// Whether the frame is the project's own code, not a library's or the runtime's.
+    pub own_code: bool,
+}
+
+/// A line of a watched source that supports an issue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Evidence {
+    /// The source's name, as it was pushed to the analyzer.
+    pub source: String,
+    /// Line number in the source, from 1.
+    pub line: u64,
+    /// The line's text, shortened to at most 2,000 bytes.
+    pub text: String,
+}
+
+/// A place in the project's files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Location {
+    /// Path relative to the project's root, with `/` between its parts.
+    pub path: String,
+    /// First line, from 1.
+    pub line: u32,
+    /// Column, from 1, where it is known.
+    pub column: Option<u32>,
+}
+
+/// A measured change of a rate against its own past.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RateChange {
+    /// Events per minute before.
+    pub baseline_per_minute: f64,
+    /// Events per minute now.
+    pub current_per_minute: f64,
+    /// Length of the window that `current` was measured over, in seconds.
+    pub window_seconds: u64,
+}
+
+/// Something that is wrong with the watched service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Issue {
+    /// Stable identity: equal for two occurrences of the same fault, over restarts and log rotation. Lowercase hex.
+    pub fingerprint: String,
+    /// What the issue is about.
+    pub kind: IssueKind,
+    /// One line for a person.
+    pub title: String,
+    /// The exception's type, such as `TypeError`, where there is one.
+    pub exception: Option<String>,
+    /// The message as first seen, shortened to at most 4,000 bytes.
+    pub message: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// How sure the analyzer is that this is a fault, from 0 to 1.
+    pub confidence: f64,
+    /// How often it was seen.
+    pub count: u64,
+    /// When it was first seen: nanoseconds since 1970-01-01T00:00:00Z; absent when the log has no times.
+    pub first_seen: Option<i64>,
+    /// When it was last seen, in the same unit.
+    pub last_seen: Option<i64>,
+    /// Lines that show it, at most ten.
+    pub evidence: Vec<Evidence>,
+    /// Where in the project the fault is, where that is known.
+    pub location: Option<Location>,
+    /// The stack trace of the first occurrence, innermost frame first.
+    pub stack: Vec<StackFrame>,
+    /// The change of rate, for issues about a rate.
+    pub rate: Option<RateChange>,
+}
