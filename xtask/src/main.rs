@@ -1,1 +1,38 @@
-fn main(){}
+//! The project's build logic, all of it: `cargo xtask demo | test | bench | setup | plugins`.
+//!
+//! Each command does its own set-up on a machine with nothing but Rust and a C compiler, and prints what it runs. A second
+//! run rebuilds nothing.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod command;
+mod plugins;
+mod suite;
+mod wasm_target;
+
+/// Builds, shows, tests and measures AutoDevOps.
+#[derive(Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the build needs: the wasm32-wasip2 target.
+    Setup,
+    /// Build the plugins into target/plugins, each in a folder with its manifest.
+    Plugins,
+    /// Run every test of the host, the SDK, the plugins and the product as a whole.
+    Test,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Setup => wasm_target::ensure(),
+        Task::Plugins => plugins::build(),
+        Task::Test => suite::run_all(),
+    }
+}

@@ -1,0 +1,49 @@
+//! Building the plugins: each ends in `target/plugins/NAME`, its component beside its manifest, ready to be used.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    command::{cargo, root, run, target},
+    wasm_target,
+};
+
+/// Builds every plugin under `plugins/`.
+///
+/// # Errors
+/// When one does not build, or lacks its `plugin.toml`.
+pub fn build() -> Result<()> {
+    wasm_target::ensure()?;
+    let workspace = root().join("plugins");
+    // Inside the folder, so that its .cargo/config.toml holds.
+    run(cargo(&["build", "--release", "--target", wasm_target::TARGET, "--workspace"]).current_dir(&workspace))?;
+    for name in names()? {
+        let folder = target().join("plugins").join(&name);
+        fs::create_dir_all(&folder)?;
+        let built = target().join(wasm_target::TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_")));
+        copy_if_newer(&built, &folder.join(format!("{name}.wasm")))?;
+        copy_if_newer(&workspace.join(&name).join("plugin.toml"), &folder.join("plugin.toml"))?;
+    }
+    Ok(())
+}
+
+fn names() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(root().join("plugins"))? {
+        let entry = entry?;
+        if entry.path().join("plugin.toml").is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn copy_if_newer(from: &PathBuf, to: &PathBuf) -> Result<()> {
+    let new = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    if fs::read(to).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    fs::write(to, new).with_context(|| format!("cannot write {}", to.display()))
+}

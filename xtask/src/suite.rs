@@ -1,0 +1,20 @@
+//! `cargo xtask test`: everything that must hold before a change lands.
+
+use anyhow::Result;
+
+use crate::{
+    command::{cargo, root, run},
+    plugins,
+};
+
+/// Builds what the tests need and runs them all.
+///
+/// # Errors
+/// When a build or a test fails.
+pub fn run_all() -> Result<()> {
+    plugins::build()?;
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    run(cargo(&["fmt", "--all", "--check"]).current_dir(root().join("plugins")))?;
+    run(&mut cargo(&["test", "--workspace"]))?;
+    run(cargo(&["test", "--workspace"]).current_dir(root().join("plugins")))
+}
