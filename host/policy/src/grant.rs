@@ -1,0 +1,164 @@
+//! What the operator allows, and what remains of it after the manifest is asked.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Limits, Manifest, Origin, PermissionKind};
+
+/// Whether a folder may be written to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Files are read.
+    #[default]
+    ReadOnly,
+    /// Files are read, written, made and removed.
+    ReadWrite,
+}
+
+/// A folder of the host that a plugin sees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Preopen {
+    /// The folder on the host. `None` for the folders that a stage is given by the run: `/repo`, `/before` and `/after`.
+    #[serde(default)]
+    pub host: Option<PathBuf>,
+    /// Whether it may be written to.
+    #[serde(default)]
+    pub access: Access,
+}
+
+/// The operator's `[plugins.NAME.grant]`. Nothing is granted by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Grant {
+    /// Folders, by their path as the plugin sees them.
+    pub files: BTreeMap<String, Preopen>,
+    /// Where requests may go.
+    pub http: Vec<Origin>,
+    /// The clocks.
+    pub clocks: bool,
+    /// Randomness.
+    pub random: bool,
+    /// A durable store of its own.
+    pub keyvalue: bool,
+    /// The local target.
+    pub local_target: bool,
+    /// Ceilings on what one call may use; absent, the manifest's limits hold.
+    pub limits: Option<Limits>,
+}
+
+/// What a plugin may do: never more than it asked for, never more than was granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EffectiveGrant {
+    /// Folders, by guest path.
+    pub files: BTreeMap<String, Preopen>,
+    /// Where requests may go.
+    pub http: Vec<Origin>,
+    /// The clocks.
+    pub clocks: bool,
+    /// Randomness.
+    pub random: bool,
+    /// A durable store of its own.
+    pub keyvalue: bool,
+    /// The local target.
+    pub local_target: bool,
+    /// What one call may use.
+    pub limits: Limits,
+}
+
+/// The intersection of what the manifest asks for and what the operator grants.
+pub fn effective(manifest: &Manifest, grant: &Grant) -> EffectiveGrant {
+    let asks = |kind| manifest.permissions.iter().filter(move |permission| permission.ask == kind);
+    let asked = |kind| asks(kind).next().is_some();
+    let files = asks(PermissionKind::Files)
+        .filter_map(|permission| {
+            let guest = permission.guest.clone()?;
+            let granted = grant.files.get(&guest)?;
+            let access = granted.access.min(permission.access.unwrap_or_default());
+            Some((guest, Preopen { host: granted.host.clone(), access }))
+        })
+        .collect();
+    let mut http: Vec<Origin> = asks(PermissionKind::Http)
+        .flat_map(|permission| &permission.origins)
+        .flat_map(|asked| {
+            grant.http.iter().filter_map(move |granted| {
+                // The narrower of the two, where one lies within the other.
+                if granted.covers(asked) { Some(asked.clone()) } else { asked.covers(granted).then(|| granted.clone()) }
+            })
+        })
+        .collect();
+    http.sort();
+    http.dedup();
+    EffectiveGrant {
+        files,
+        http,
+        clocks: grant.clocks && asked(PermissionKind::Clocks),
+        random: grant.random && asked(PermissionKind::Random),
+        keyvalue: grant.keyvalue && asked(PermissionKind::Keyvalue),
+        local_target: grant.local_target && asked(PermissionKind::LocalTarget),
+        limits: grant.limits.map_or(manifest.limits, |ceiling| manifest.limits.at_most(ceiling)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Permission;
+
+    fn manifest(permissions: Vec<Permission>) -> Manifest {
+        let text = "name = \"a\"\nversion = \"0.1.0\"\ndescription = \"x\"\nstages = [\"check\"]";
+        Manifest { permissions, ..Manifest::parse(text, "plugin.toml").unwrap() }
+    }
+
+    fn ask(kind: PermissionKind) -> Permission {
+        Permission { ask: kind, reason: "x".into(), guest: None, access: None, origins: Vec::new() }
+    }
+
+    #[test]
+    fn a_folder_is_written_to_only_when_asked_and_granted() {
+        for (asked, granted, effective_access) in [
+            (Access::ReadOnly, Access::ReadWrite, Access::ReadOnly),
+            (Access::ReadWrite, Access::ReadOnly, Access::ReadOnly),
+            (Access::ReadWrite, Access::ReadWrite, Access::ReadWrite),
+        ] {
+            let permission =
+                Permission { guest: Some("/data".into()), access: Some(asked), ..ask(PermissionKind::Files) };
+            let preopen = Preopen { host: Some("/srv/data".into()), access: granted };
+            let grant = Grant { files: [("/data".to_owned(), preopen)].into(), ..Grant::default() };
+            assert_eq!(effective(&manifest(vec![permission]), &grant).files["/data"].access, effective_access);
+        }
+    }
+
+    #[test]
+    fn the_narrower_origin_holds() {
+        let permission =
+            Permission { origins: vec!["https://*.example.com".parse().unwrap()], ..ask(PermissionKind::Http) };
+        let grant = Grant {
+            http: vec!["https://api.example.com/v1".parse().unwrap(), "https://other.example".parse().unwrap()],
+            ..Grant::default()
+        };
+        let effective = effective(&manifest(vec![permission]), &grant);
+        assert_eq!(effective.http, ["https://api.example.com/v1".parse().unwrap()]);
+    }
+
+    const KINDS: [PermissionKind; 4] =
+        [PermissionKind::Clocks, PermissionKind::Random, PermissionKind::Keyvalue, PermissionKind::LocalTarget];
+
+    proptest! {
+        #[test]
+        fn nothing_is_effective_that_was_not_both_asked_and_granted(asked: [bool; 4], granted: [bool; 4]) {
+            let permissions = KINDS.iter().zip(asked).filter(|(_, asked)| *asked).map(|(kind, _)| ask(*kind)).collect();
+            let [clocks, random, keyvalue, local_target] = granted;
+            let grant = Grant { clocks, random, keyvalue, local_target, ..Grant::default() };
+            let effective = effective(&manifest(permissions), &grant);
+            let held = [effective.clocks, effective.random, effective.keyvalue, effective.local_target];
+            for index in 0..4 {
+                prop_assert_eq!(held[index], asked[index] && granted[index]);
+            }
+        }
+    }
+}
