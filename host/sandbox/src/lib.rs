@@ -1,1 +1,40 @@
-//! Placeholder
+//! Runs plugins: one engine, a component compiled once, a fresh instance for every call, and nothing by default.
+//!
+//! ```text
+//! Sandbox::new ── Plugin::load(component, grant) ──> Plugin ── propose / check / measure / … ──> Result<_, CallError>
+//!   one engine     compile or cache, link      pre-linked     Store + instance, made for the call and dropped after it
+//!   one ticker     refuse unknown imports      stages()       deadline, memory, output, log and host calls limited
+//! ```
+//!
+//! Every interface that the host offers is linked always, and decided about when it is called: each acquisition (a file
+//! opened, a clock read, a request sent) asks [`Authority::authorize`](authority::Authority::authorize), which decides,
+//! counts and records.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+pub mod authority;
+mod bindings;
+mod budget;
+mod cache;
+mod call;
+mod engine;
+mod failure;
+mod from_plugin;
+mod guarded;
+mod guest;
+mod http;
+mod keyvalue;
+mod local;
+mod logging;
+mod plugin;
+mod session;
+mod stderr;
+mod to_plugin;
+
+pub use call::CallContext;
+pub use engine::{Sandbox, SandboxError, SandboxOptions};
+pub use failure::{CallError, CallFailure};
+pub use guest::MountedFolder;
+pub use keyvalue::{KeyValueStore, Write};
+pub use local::{LocalTarget, TrafficState};
+pub use plugin::{Interfaces, LoadError, Plugin, PluginSource};
+pub use session::AnalyzerSession;

@@ -1,0 +1,180 @@
+//! One engine for all plugins: how it is configured, how its time passes, how many calls run at once.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Semaphore;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, component::Linker};
+
+use crate::{cache::CompileCache, guarded, guest::Guest};
+
+/// How often a running guest is looked at: the resolution of its deadline.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// Stack of a guest. QuickJS needs two thousand JavaScript frames' worth; Rust plugins far less.
+const WASM_STACK_BYTES: usize = 2 << 20;
+
+/// Stack that a guest and the host functions it calls run on.
+const ASYNC_STACK_BYTES: usize = 4 << 20;
+
+/// Bytes of each memory that stay resident between calls, which spares page faults.
+const KEPT_RESIDENT_BYTES: usize = 64 << 10;
+
+/// Core instances, memories and tables that one component may have. Adapters and composed halves need several.
+const PARTS_PER_COMPONENT: u32 = 40;
+
+/// Why there is no sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The engine does not take its configuration.
+    #[error("the WebAssembly engine cannot be set up: {0}")]
+    Engine(String),
+    /// The compile cache cannot be used.
+    #[error("the compile cache {path} cannot be used: {reason}; remove it or name another folder")]
+    Cache {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What an operator can set about the sandbox as a whole.
+#[derive(Clone, Debug)]
+pub struct SandboxOptions {
+    /// Where compiled components are kept; none, and each is compiled anew.
+    pub cache: Option<PathBuf>,
+    /// How many calls run at once; further ones wait their turn.
+    pub concurrent_calls: u32,
+}
+
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        Self { cache: None, concurrent_calls: 64 }
+    }
+}
+
+/// The engine, its linker and its clock. Cheap to clone.
+#[derive(Clone)]
+pub struct Sandbox {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Arc<Linker<Guest>>,
+    pub(crate) cache: Option<Arc<CompileCache>>,
+    pub(crate) permits: Arc<Semaphore>,
+    _ticker: Arc<Ticker>,
+}
+
+impl Sandbox {
+    /// Sets up the engine. Where the machine does not have the address space for a pool, instances are allocated on
+    /// demand, with a warning.
+    ///
+    /// # Errors
+    /// When the engine cannot be set up at all, or the cache's folder cannot be used.
+    pub fn new(options: &SandboxOptions) -> Result<Self, SandboxError> {
+        let engine = match Engine::new(&pooled(options.concurrent_calls)) {
+            Ok(engine) => engine,
+            Err(error) => {
+                tracing::warn!(%error, "no address space for a pool of instances; they are allocated on demand, slower");
+                Engine::new(&base()).map_err(|error| SandboxError::Engine(format!("{error:#}")))?
+            }
+        };
+        let linker = guarded::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let cache = match &options.cache {
+            Some(path) => Some(Arc::new(
+                CompileCache::open(path, &engine)
+                    .map_err(|error| SandboxError::Cache { path: path.clone(), reason: error.to_string() })?,
+            )),
+            None => None,
+        };
+        let permits = Arc::new(Semaphore::new(options.concurrent_calls as usize));
+        let ticker = Arc::new(Ticker::start(engine.clone()));
+        Ok(Self { engine, linker: Arc::new(linker), cache, permits, _ticker: ticker })
+    }
+
+    /// The engine itself, for benchmarks that compare with it.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+/// Settings that matter for what a guest can do and for how it behaves, in either way of allocation.
+fn base() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .wasm_component_model_async(true)
+        .shared_memory(false)
+        .epoch_interruption(true)
+        .memory_init_cow(true)
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(ASYNC_STACK_BYTES);
+    config
+}
+
+fn pooled(concurrent_calls: u32) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    // A call may hold a composed component: a few memories and tables each.
+    let parts = concurrent_calls.saturating_mul(4).max(PARTS_PER_COMPONENT * 2);
+    pool.total_component_instances(concurrent_calls.max(1))
+        .total_stacks(concurrent_calls.saturating_mul(2).max(2))
+        .total_core_instances(parts.saturating_mul(4))
+        .total_memories(parts)
+        .total_tables(parts.saturating_mul(2))
+        .max_core_instances_per_component(PARTS_PER_COMPONENT)
+        .max_memories_per_component(PARTS_PER_COMPONENT)
+        .max_tables_per_component(PARTS_PER_COMPONENT)
+        .max_memory_size(4 << 30)
+        .linear_memory_keep_resident(KEPT_RESIDENT_BYTES)
+        .table_keep_resident(KEPT_RESIDENT_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = base();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// The thread by which guests notice that time passes.
+struct Ticker {
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: Engine) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().name("epoch".into()).spawn(move || {
+            let mut next = Instant::now() + TICK;
+            while !stopping.load(Ordering::Relaxed) {
+                std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
+                let now = Instant::now();
+                if now >= next {
+                    engine.increment_epoch();
+                    // Ticks that were missed (a suspended machine) are not made up for.
+                    next = now + TICK;
+                }
+            }
+        });
+        if let Err(error) = &thread {
+            tracing::error!(%error, "no thread for the guests' clock; only the deadline around each call holds");
+        }
+        Self { stop, thread: thread.ok() }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            drop(thread.join());
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The host's functions as a guest sees them: every interface is linked, every acquisition asks the [`Authority`] first,
+//! and what is allowed is done by `wasmtime-wasi`.
+//!
+//! [`Authority`]: crate::authority::Authority
+
+mod cli;
+mod filesystem;
+mod host;
+mod sockets;
+
+pub use host::Bucket;
+
+use wasmtime::{
+    Engine,
+    component::{HasData, Linker, ResourceTable},
+};
+use wasmtime_wasi::{
+    cli::{WasiCli, WasiCliCtxView},
+    clocks::WasiClocksCtxView,
+    filesystem::WasiFilesystemCtxView,
+    p2::bindings::{cli as wasi_cli, clocks, filesystem as wasi_filesystem, random, sockets as wasi_sockets},
+    random::WasiRandomCtx,
+    sockets::{WasiSockets, WasiSocketsCtxView},
+};
+use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
+
+use crate::{
+    authority::{Denial, Operation},
+    bindings::{
+        base::{
+            autodevops::host::{log, runtime, traffic},
+            wasi::config::store,
+        },
+        keyvalue::wasi::keyvalue::store as keyvalue,
+    },
+    guest::Guest,
+};
+
+/// Interfaces that the host knows, without their versions.
+pub const KNOWN: &[&str] = &[
+    "autodevops:host/log",
+    "autodevops:host/runtime",
+    "autodevops:host/traffic",
+    "autodevops:types/types",
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:config/store",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:keyvalue/store",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/network",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp",
+    "wasi:sockets/udp-create-socket",
+];
+
+/// A guest's state, borrowed for one host call.
+pub struct Guarded<'a>(&'a mut Guest);
+
+/// Marker by which the linker finds [`Guarded`].
+pub struct HasGuarded;
+
+impl HasData for HasGuarded {
+    type Data<'a> = Guarded<'a>;
+}
+
+impl Guarded<'_> {
+    fn authorize(&mut self, operation: Operation) -> Result<(), Denial> {
+        self.0.authority().authorize(operation)
+    }
+
+    /// Denied quietly: the guest goes on with an empty answer. Asking too often still ends the call.
+    fn allows(&mut self, operation: Operation) -> wasmtime::Result<bool> {
+        match self.authorize(operation) {
+            Ok(()) => Ok(true),
+            Err(Denial::NotGranted { .. }) => Ok(false),
+            Err(denial) => Err(denial.into()),
+        }
+    }
+
+    fn clocks(&mut self) -> WasiClocksCtxView<'_> {
+        WasiClocksCtxView { ctx: self.0.wasi.clocks(), table: &mut self.0.table }
+    }
+
+    fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView { ctx: self.0.wasi.filesystem(), table: &mut self.0.table }
+    }
+
+    fn random(&mut self) -> &mut WasiRandomCtx {
+        self.0.wasi.random()
+    }
+
+    const fn table(&mut self) -> &mut ResourceTable {
+        &mut self.0.table
+    }
+}
+
+const fn guard(guest: &mut Guest) -> Guarded<'_> {
+    Guarded(guest)
+}
+
+fn sockets(guest: &mut Guest) -> WasiSocketsCtxView<'_> {
+    WasiSocketsCtxView { ctx: guest.wasi.sockets(), table: &mut guest.table }
+}
+
+fn plain_cli(guest: &mut Guest) -> WasiCliCtxView<'_> {
+    WasiCliCtxView { ctx: guest.wasi.cli(), table: &mut guest.table }
+}
+
+/// All that the host offers, linked once.
+///
+/// Sockets can be named but never made, so their methods are those of `wasmtime-wasi`: nothing reaches them.
+pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+    let network = wasi_sockets::network::LinkOptions::default();
+
+    wasmtime_wasi_io::add_to_linker_async(l)?;
+    wasi_cli::environment::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_cli::exit::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
+    wasi_cli::stdin::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
+    wasi_cli::stdout::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
+    wasi_cli::stderr::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
+    wasi_cli::terminal_input::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
+    wasi_cli::terminal_output::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
+    wasi_cli::terminal_stdin::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
+    wasi_cli::terminal_stdout::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
+    wasi_cli::terminal_stderr::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
+    clocks::wall_clock::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    clocks::monotonic_clock::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    random::random::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    random::insecure::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    random::insecure_seed::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_filesystem::preopens::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_filesystem::types::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_sockets::instance_network::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_sockets::ip_name_lookup::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_sockets::tcp_create_socket::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_sockets::udp_create_socket::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_sockets::network::add_to_linker::<Guest, WasiSockets>(l, &network, sockets)?;
+    wasi_sockets::tcp::add_to_linker::<Guest, WasiSockets>(l, sockets)?;
+    wasi_sockets::udp::add_to_linker::<Guest, WasiSockets>(l, sockets)?;
+    // Requests ask the authority in `HttpGate::send_request`, through which each of them goes.
+    let http = wasmtime_wasi_http::p2::bindings::http::types::LinkOptions::default();
+    wasmtime_wasi_http::p2::bindings::http::outgoing_handler::add_to_linker::<Guest, WasiHttp>(l, Guest::http)?;
+    wasmtime_wasi_http::p2::bindings::http::types::add_to_linker::<Guest, WasiHttp>(l, &http, Guest::http)?;
+    store::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    keyvalue::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    log::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    traffic::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    runtime::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    Ok(linker)
+}

@@ -1,0 +1,82 @@
+//! `autodevops:host/log`: a plugin's lines in the host's trace, with the plugin, the run and the stage, within a quota.
+
+use autodevops_policy::Limits;
+
+use crate::{bindings::base::autodevops::host::log::Level, guest::Labels, stderr::escape};
+
+/// What is left of a call's lines and bytes.
+pub struct LogQuota {
+    lines: u32,
+    bytes: u64,
+    dropped: u64,
+}
+
+impl LogQuota {
+    pub const fn new(limits: &Limits) -> Self {
+        Self { lines: limits.log_lines, bytes: limits.log_bytes.0, dropped: 0 }
+    }
+
+    /// Writes a record, or counts it when it no longer fits. Nothing in it can forge another line.
+    pub fn write(&mut self, labels: &Labels, level: Level, target: &str, message: &str, fields: &[(String, String)]) {
+        let size =
+            target.len() + message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let size = u64::try_from(size).unwrap_or(u64::MAX);
+        if self.lines == 0 || size > self.bytes {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        self.lines -= 1;
+        self.bytes -= size;
+        let (plugin, run, stage) = (&*labels.plugin, &*labels.run, labels.stage);
+        let (target, message) = (one_line(target), one_line(message));
+        let fields = fields
+            .iter()
+            .map(|(name, value)| format!("{}={:?}", one_line(name), one_line(value)))
+            .collect::<Vec<_>>()
+            .join(" ");
+        match level {
+            Level::Trace => tracing::trace!(plugin, run, %stage, target, fields, "{message}"),
+            Level::Debug => tracing::debug!(plugin, run, %stage, target, fields, "{message}"),
+            Level::Info => tracing::info!(plugin, run, %stage, target, fields, "{message}"),
+            Level::Warn => tracing::warn!(plugin, run, %stage, target, fields, "{message}"),
+            Level::Error => tracing::error!(plugin, run, %stage, target, fields, "{message}"),
+        }
+    }
+
+    /// How many records did not fit.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+fn one_line(text: &str) -> String {
+    escape(text).replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use autodevops_model::Stage;
+    use autodevops_policy::Bytes;
+
+    use super::*;
+
+    fn labels() -> Labels {
+        Labels { plugin: "a".into(), run: "r".into(), stage: Stage::Check }
+    }
+
+    #[test]
+    fn lines_and_bytes_beyond_the_limit_are_counted_not_written() {
+        let mut quota = LogQuota::new(&Limits { log_lines: 2, log_bytes: Bytes(100), ..Limits::default() });
+        quota.write(&labels(), Level::Info, "t", &"x".repeat(200), &[]);
+        assert_eq!(quota.dropped(), 1);
+        for _ in 0..3 {
+            quota.write(&labels(), Level::Info, "t", "short", &[]);
+        }
+        assert_eq!(quota.dropped(), 2);
+    }
+
+    #[test]
+    fn a_message_stays_one_line() {
+        assert_eq!(one_line("a\nERROR forged\x1b[2J"), "a\\nERROR forged\\u{1b}[2J");
+    }
+}

@@ -1,0 +1,304 @@
+//! A loaded plugin: its component, compiled and linked, and the stages it implements.
+
+use std::sync::Arc;
+
+use autodevops_model::Stage;
+use autodevops_policy::{EffectiveGrant, Manifest};
+use wasmtime::component::{Component, InstancePre, types::ComponentItem};
+
+use crate::{
+    bindings::{
+        analyzer::AnalyzerPluginPre, check::CheckPluginPre, deploy_target::DeployTargetPluginPre,
+        fix_generator::FixGeneratorPluginPre, health_check::HealthCheckPluginPre, notifier::NotifierPluginPre,
+        state_guard::StateGuardPluginPre, test_generator::TestGeneratorPluginPre,
+    },
+    engine::Sandbox,
+    guarded,
+    guest::Guest,
+    keyvalue::KeyValueStore,
+    local::LocalTarget,
+};
+
+/// The contract's version that this host serves, without the patch.
+const CONTRACT: &str = "0.1";
+
+/// Why a component is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// The file holds something else.
+    #[error("plugin `{plugin}`: this is not a WebAssembly component: {found}")]
+    NotAComponent {
+        /// The plugin.
+        plugin: String,
+        /// What the file seems to be, and what to do.
+        found: String,
+    },
+    /// It was made for another version of the contract.
+    #[error(
+        "plugin `{plugin}` speaks {interface}, this host speaks {CONTRACT}.x; build it with the SDK of that version"
+    )]
+    ContractVersion {
+        /// The plugin.
+        plugin: String,
+        /// The interface with its version.
+        interface: String,
+    },
+    /// It imports what the host does not have.
+    #[error("plugin `{plugin}` imports what this host does not offer: {}; it may import WASI 0.2 and autodevops:host", imports.join(", "))]
+    UnknownImports {
+        /// The plugin.
+        plugin: String,
+        /// The imports.
+        imports: Vec<String>,
+    },
+    /// It implements no stage.
+    #[error("plugin `{plugin}` exports no stage; export one, such as autodevops:stages/check@{CONTRACT}.0")]
+    NoStage {
+        /// The plugin.
+        plugin: String,
+    },
+    /// It exports a stage with another shape than the contract's, or imports an interface of another shape.
+    #[error("plugin `{plugin}` does not fit the contract: {reason}; build it with the SDK of version {CONTRACT}")]
+    Shape {
+        /// The plugin.
+        plugin: String,
+        /// Where it differs.
+        reason: String,
+    },
+    /// Its manifest names other stages than it exports.
+    #[error(
+        "plugin `{plugin}`: its manifest names the stages {}, its component exports {}",
+        names(manifest),
+        names(exports)
+    )]
+    Stages {
+        /// The plugin.
+        plugin: String,
+        /// As its manifest says.
+        manifest: Vec<Stage>,
+        /// As its component is.
+        exports: Vec<Stage>,
+    },
+    /// It cannot be compiled.
+    #[error("plugin `{plugin}` cannot be compiled: {reason}")]
+    Compile {
+        /// The plugin.
+        plugin: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+fn names(stages: &[Stage]) -> String {
+    stages.iter().map(|stage| stage.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// What a plugin is made from.
+#[derive(Clone)]
+pub struct PluginSource<'a> {
+    /// Its manifest.
+    pub manifest: &'a Manifest,
+    /// The component.
+    pub component: &'a [u8],
+    /// What it may do.
+    pub grant: EffectiveGrant,
+    /// Its configuration, as the manifest completed it.
+    pub config: Vec<(String, String)>,
+    /// Where its keys and values are kept; none, and it has no store.
+    pub keyvalue: Option<Arc<dyn KeyValueStore>>,
+    /// The local target; none, and there is none.
+    pub local: Option<Arc<dyn LocalTarget>>,
+}
+
+/// A plugin that can be called. Cheap to clone; every call has an instance of its own.
+#[derive(Clone)]
+pub struct Plugin {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub sandbox: Sandbox,
+    pub name: Arc<str>,
+    pub stages: Vec<Stage>,
+    pub grant: Arc<EffectiveGrant>,
+    pub config: Arc<[(String, String)]>,
+    pub keyvalue: Option<Arc<dyn KeyValueStore>>,
+    pub local: Option<Arc<dyn LocalTarget>>,
+    pub instance: InstancePre<Guest>,
+    pub exports: Exports,
+}
+
+/// The exports of each stage, looked up once.
+#[derive(Default)]
+pub(crate) struct Exports {
+    pub analyzer: Option<AnalyzerPluginPre<Guest>>,
+    pub fix_generator: Option<FixGeneratorPluginPre<Guest>>,
+    pub test_generator: Option<TestGeneratorPluginPre<Guest>>,
+    pub check: Option<CheckPluginPre<Guest>>,
+    pub deploy_target: Option<DeployTargetPluginPre<Guest>>,
+    pub health_check: Option<HealthCheckPluginPre<Guest>>,
+    pub notifier: Option<NotifierPluginPre<Guest>>,
+    pub state_guard: Option<StateGuardPluginPre<Guest>>,
+}
+
+impl Exports {
+    fn look_up(stages: &[Stage], instance: &InstancePre<Guest>) -> wasmtime::Result<Self> {
+        let mut exports = Self::default();
+        for stage in stages {
+            let pre = instance.clone();
+            match stage {
+                Stage::Analyzer => exports.analyzer = Some(AnalyzerPluginPre::new(pre)?),
+                Stage::FixGenerator => exports.fix_generator = Some(FixGeneratorPluginPre::new(pre)?),
+                Stage::TestGenerator => exports.test_generator = Some(TestGeneratorPluginPre::new(pre)?),
+                Stage::Check => exports.check = Some(CheckPluginPre::new(pre)?),
+                Stage::DeployTarget => exports.deploy_target = Some(DeployTargetPluginPre::new(pre)?),
+                Stage::HealthCheck => exports.health_check = Some(HealthCheckPluginPre::new(pre)?),
+                Stage::Notifier => exports.notifier = Some(NotifierPluginPre::new(pre)?),
+                Stage::StateGuard => exports.state_guard = Some(StateGuardPluginPre::new(pre)?),
+            }
+        }
+        Ok(exports)
+    }
+}
+
+impl Plugin {
+    /// Compiles (or takes from the cache), checks and links a component.
+    ///
+    /// # Errors
+    /// [`LoadError`], which names the plugin and what is wrong with it. Nothing of it ran.
+    pub fn load(sandbox: &Sandbox, source: PluginSource<'_>) -> Result<Self, LoadError> {
+        let name = source.manifest.name.clone();
+        check_header(&name, source.component)?;
+        let compiled = match &sandbox.cache {
+            Some(cache) => cache.component(&sandbox.engine, source.component),
+            None => Component::from_binary(&sandbox.engine, source.component),
+        };
+        let component =
+            compiled.map_err(|error| LoadError::Compile { plugin: name.clone(), reason: format!("{error:#}") })?;
+        let stages = read_stages(sandbox, &name, &component)?;
+        check_imports(sandbox, &name, &component)?;
+        let mut declared = source.manifest.stages.clone();
+        declared.sort_unstable();
+        declared.dedup();
+        if declared != stages {
+            return Err(LoadError::Stages { plugin: name, manifest: declared, exports: stages });
+        }
+        let shape = |error: wasmtime::Error| LoadError::Shape { plugin: name.clone(), reason: format!("{error:#}") };
+        let instance = sandbox.linker.instantiate_pre(&component).map_err(shape)?;
+        let exports = Exports::look_up(&stages, &instance).map_err(shape)?;
+        let shared = Shared {
+            sandbox: sandbox.clone(),
+            name: name.as_str().into(),
+            stages,
+            grant: Arc::new(source.grant),
+            config: source.config.into(),
+            keyvalue: source.keyvalue,
+            local: source.local,
+            instance,
+            exports,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The stages that it implements, read off its exports, in the contract's order.
+    pub fn stages(&self) -> &[Stage] {
+        &self.shared.stages
+    }
+
+    /// What it may do.
+    pub fn grant(&self) -> &EffectiveGrant {
+        &self.shared.grant
+    }
+}
+
+/// What a component imports and exports, before it is loaded: for people who look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interfaces {
+    /// Names of imported interfaces.
+    pub imports: Vec<String>,
+    /// Names of exported interfaces.
+    pub exports: Vec<String>,
+}
+
+impl Interfaces {
+    /// Reads the names off a component.
+    ///
+    /// # Errors
+    /// When it is none, or does not compile.
+    pub fn of(sandbox: &Sandbox, name: &str, bytes: &[u8]) -> Result<Self, LoadError> {
+        check_header(name, bytes)?;
+        let component = Component::from_binary(&sandbox.engine, bytes)
+            .map_err(|error| LoadError::Compile { plugin: name.to_owned(), reason: format!("{error:#}") })?;
+        let ty = component.component_type();
+        Ok(Self {
+            imports: ty.imports(&sandbox.engine).map(|(name, _)| name.to_owned()).collect(),
+            exports: ty.exports(&sandbox.engine).map(|(name, _)| name.to_owned()).collect(),
+        })
+    }
+}
+
+/// The first eight bytes tell a component from a core module and from anything else.
+fn check_header(plugin: &str, bytes: &[u8]) -> Result<(), LoadError> {
+    let found = match bytes {
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
+        [] => "the file is empty".to_owned(),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
+            "it is a core module; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`".to_owned()
+        }
+        [0, b'a', b's', b'm', ..] => "it has a version of the binary format that is not known".to_owned(),
+        [b'(', ..] => "it is WebAssembly text; make a binary of it with `wasm-tools parse`".to_owned(),
+        _ => "it does not start as WebAssembly does; build it for wasm32-wasip2".to_owned(),
+    };
+    Err(LoadError::NotAComponent { plugin: plugin.to_owned(), found })
+}
+
+fn read_stages(sandbox: &Sandbox, plugin: &str, component: &Component) -> Result<Vec<Stage>, LoadError> {
+    let mut stages = Vec::new();
+    for (name, item) in component.component_type().exports(&sandbox.engine) {
+        let ComponentItem::ComponentInstance(_) = item.ty else { continue };
+        let Some((stage, version)) = name.strip_prefix("autodevops:stages/").and_then(|rest| rest.split_once('@'))
+        else {
+            continue;
+        };
+        check_version(plugin, name, version)?;
+        let Ok(stage) = stage.parse::<Stage>() else {
+            let reason = format!("it exports {name}, which is no stage of the contract");
+            return Err(LoadError::Shape { plugin: plugin.to_owned(), reason });
+        };
+        stages.push(stage);
+    }
+    if stages.is_empty() {
+        return Err(LoadError::NoStage { plugin: plugin.to_owned() });
+    }
+    stages.sort_unstable();
+    Ok(stages)
+}
+
+fn check_imports(sandbox: &Sandbox, plugin: &str, component: &Component) -> Result<(), LoadError> {
+    let mut unknown = Vec::new();
+    for (name, _) in component.component_type().imports(&sandbox.engine) {
+        let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+        if !guarded::KNOWN.contains(&interface) {
+            unknown.push(name.to_owned());
+        } else if interface.starts_with("autodevops:") {
+            check_version(plugin, name, version)?;
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(LoadError::UnknownImports { plugin: plugin.to_owned(), imports: unknown })
+}
+
+fn check_version(plugin: &str, interface: &str, version: &str) -> Result<(), LoadError> {
+    let fits = version.strip_prefix(CONTRACT).is_some_and(|rest| rest.starts_with('.'));
+    if fits {
+        return Ok(());
+    }
+    Err(LoadError::ContractVersion { plugin: plugin.to_owned(), interface: interface.to_owned() })
+}

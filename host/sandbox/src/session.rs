@@ -1,0 +1,99 @@
+//! An analyzer's session: one instance that reads a log part by part.
+
+use autodevops_model::{Issue, Stage};
+use wasmtime::{Store, component::ResourceAny};
+
+use crate::{
+    bindings::analyzer::AnalyzerPlugin,
+    call::{Call, CallContext},
+    failure::{CallError, CallFailure},
+    guest::Guest,
+    plugin::Plugin,
+};
+
+/// A session of an analyzer. Each of its calls has the time of the plugin's limits; memory is that of the session. After a
+/// failed call it is of no further use: go on from the last checkpoint.
+pub struct AnalyzerSession {
+    plugin: Plugin,
+    call: Call,
+    bindings: AnalyzerPlugin,
+    session: ResourceAny,
+}
+
+impl Plugin {
+    /// Opens a session, new or from a checkpoint of the same plugin.
+    ///
+    /// # Errors
+    /// [`CallError`] when the instance does not come up. A checkpoint that cannot be read is the error of the first call.
+    pub async fn analyze(
+        &self,
+        context: &CallContext,
+        checkpoint: Option<&[u8]>,
+    ) -> Result<AnalyzerSession, CallError> {
+        let Some(pre) = &self.shared.exports.analyzer else {
+            let failure = CallFailure::Host(format!("it does not implement the stage `{}`", Stage::Analyzer));
+            return Err(CallError {
+                plugin: self.name().to_owned(),
+                stage: Stage::Analyzer,
+                failure,
+                stderr: String::new(),
+            });
+        };
+        let mut call = Call::begin(self, Stage::Analyzer, context).await?;
+        let (bindings, session) = call
+            .run(self, Stage::Analyzer, async |store: &mut Store<Guest>| {
+                let bindings = pre.instantiate_async(&mut *store).await?;
+                let analyzer = bindings.autodevops_stages_analyzer().session();
+                let session = analyzer.call_constructor(&mut *store, checkpoint).await?;
+                Ok(Ok((bindings, session)))
+            })
+            .await?;
+        Ok(AnalyzerSession { plugin: self.clone(), call, bindings, session })
+    }
+}
+
+impl AnalyzerSession {
+    /// Adds bytes of a source. Parts may end anywhere.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn push(&mut self, source: &str, bytes: &[u8]) -> Result<(), CallError> {
+        let (session, bindings) = (self.session, &self.bindings);
+        self.call
+            .run(&self.plugin, Stage::Analyzer, async |store: &mut Store<Guest>| {
+                let analyzer = bindings.autodevops_stages_analyzer().session();
+                analyzer.call_push(store, session, source, bytes).await
+            })
+            .await
+    }
+
+    /// The issues so far.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn issues(&mut self) -> Result<Vec<Issue>, CallError> {
+        let (session, bindings) = (self.session, &self.bindings);
+        let issues = self
+            .call
+            .run(&self.plugin, Stage::Analyzer, async |store: &mut Store<Guest>| {
+                let analyzer = bindings.autodevops_stages_analyzer().session();
+                analyzer.call_issues(store, session).await
+            })
+            .await?;
+        Ok(issues.into_iter().map(Into::into).collect())
+    }
+
+    /// All that is needed to go on later.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn checkpoint(&mut self) -> Result<Vec<u8>, CallError> {
+        let (session, bindings) = (self.session, &self.bindings);
+        self.call
+            .run(&self.plugin, Stage::Analyzer, async |store: &mut Store<Guest>| {
+                let analyzer = bindings.autodevops_stages_analyzer().session();
+                analyzer.call_checkpoint(store, session).await
+            })
+            .await
+    }
+}

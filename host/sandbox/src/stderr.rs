@@ -1,0 +1,130 @@
+//! What a guest writes to stdout and stderr: the last part is kept, writing never fails and never blocks.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::{
+    cli::{IsTerminal, StdoutStream},
+    p2::{OutputStream, Pollable, StreamResult},
+};
+
+/// Bytes of a call's output that are kept.
+pub const KEPT_BYTES: usize = 16 << 10;
+
+/// Most bytes that the guest may write at once.
+const WRITE_BYTES: usize = 64 << 10;
+
+/// The last [`KEPT_BYTES`] that were written. Clones share one.
+#[derive(Clone, Default)]
+pub struct Tail(Arc<Mutex<Vec<u8>>>);
+
+impl Tail {
+    /// What was written last, as text, with control characters other than line ends and tabs escaped.
+    pub fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        escape(&String::from_utf8_lossy(&bytes))
+    }
+
+    fn add(&self, bytes: &[u8]) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = bytes.get(bytes.len().saturating_sub(KEPT_BYTES)..).unwrap_or_default();
+        let excess = (kept.len() + new.len()).saturating_sub(KEPT_BYTES);
+        let excess = excess.min(kept.len());
+        kept.drain(..excess);
+        kept.extend_from_slice(new);
+    }
+}
+
+/// Text that cannot move a terminal's cursor or forge a line of a log: control characters but `\n` and `\t` are shown.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && !matches!(character, '\n' | '\t') {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+impl IsTerminal for Tail {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Tail {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Tail {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.add(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(WRITE_BYTES)
+    }
+}
+
+#[async_trait::async_trait]
+impl Pollable for Tail {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for Tail {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.add(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_kept_of_more_than_fits() {
+        let tail = Tail::default();
+        for index in 0..5000 {
+            tail.add(format!("line {index}\n").as_bytes());
+        }
+        let text = tail.text();
+        assert_eq!(text.len(), KEPT_BYTES);
+        assert!(text.ends_with("line 4999\n"));
+        tail.add(&[b'x'; KEPT_BYTES * 2]);
+        assert_eq!(tail.text(), "x".repeat(KEPT_BYTES));
+    }
+
+    #[test]
+    fn escape_sequences_are_shown_not_sent() {
+        let tail = Tail::default();
+        tail.add(b"a\x1b[2Jb\rc\nd");
+        assert_eq!(tail.text(), "a\\u{1b}[2Jb\\rc\nd");
+    }
+}
