@@ -1,1 +1,198 @@
-//! Placeholder
+//! What gets installed: a folder with a manifest, `plugin.toml`, and the component that it describes.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use autodevops_policy::{Manifest, ManifestError, ProjectPath, strict_toml::nearest};
+
+/// The manifest's file name.
+pub const MANIFEST: &str = "plugin.toml";
+
+/// Largest component that is read.
+const MAX_COMPONENT_BYTES: u64 = 256 << 20;
+
+/// Why a plugin cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// There is no plugin of that name.
+    #[error("there is no plugin `{name}` in {}{hint}", folders(searched))]
+    NotFound {
+        /// The name.
+        name: String,
+        /// Where it was looked for.
+        searched: Vec<PathBuf>,
+        /// `; did you mean …?`, or which there are.
+        hint: String,
+    },
+    /// A file cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The manifest is wrong.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The component's file is named outside of the folder.
+    #[error("{manifest}: `component` is to be a file beside the manifest, not {component:?}")]
+    ComponentPath {
+        /// The manifest.
+        manifest: PathBuf,
+        /// What it names.
+        component: String,
+    },
+    /// The component is too large to be one.
+    #[error("{path} has {bytes} bytes; a component has at most {MAX_COMPONENT_BYTES}")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+}
+
+fn folders(searched: &[PathBuf]) -> String {
+    searched.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
+}
+
+/// A plugin on disk: its manifest and the bytes of its component.
+#[derive(Clone, Debug)]
+pub struct PluginFolder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is and asks for.
+    pub manifest: Manifest,
+    /// The component.
+    pub component: Vec<u8>,
+}
+
+impl PluginFolder {
+    /// Reads a plugin's folder.
+    ///
+    /// # Errors
+    /// [`BundleError`], which names the file.
+    pub fn open(path: &Path) -> Result<Self, BundleError> {
+        let manifest_path = path.join(MANIFEST);
+        let text = read(&manifest_path, |path| fs::read_to_string(path))?;
+        let manifest = Manifest::parse(&text, &manifest_path.display().to_string())?;
+        let file = manifest.component.clone().unwrap_or_else(|| format!("{}.wasm", manifest.name));
+        if ProjectPath::new(file.as_str()).is_err() || file.contains('/') {
+            return Err(BundleError::ComponentPath { manifest: manifest_path, component: file });
+        }
+        let file = path.join(file);
+        let bytes = read(&file, |path| fs::metadata(path))?.len();
+        if bytes > MAX_COMPONENT_BYTES {
+            return Err(BundleError::TooLarge { path: file, bytes });
+        }
+        let component = read(&file, |path| fs::read(path))?;
+        Ok(Self { path: path.to_owned(), manifest, component })
+    }
+
+    /// Digest of the component: `blake3:` and 64 hex digits.
+    pub fn digest(&self) -> String {
+        format!("blake3:{}", blake3::hash(&self.component).to_hex())
+    }
+}
+
+fn read<T>(path: &Path, how: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, BundleError> {
+    how(path).map_err(|source| BundleError::Read { path: path.to_owned(), source })
+}
+
+/// Folders that hold plugins, each in a folder of its name; the first that has a plugin wins.
+#[derive(Clone, Debug)]
+pub struct PluginFolders(pub Vec<PathBuf>);
+
+impl PluginFolders {
+    /// Opens the plugin of that name.
+    ///
+    /// # Errors
+    /// [`BundleError::NotFound`] with the nearest name, or what is wrong with its folder.
+    pub fn open(&self, name: &str) -> Result<PluginFolder, BundleError> {
+        let is_a_name = ProjectPath::new(name).is_ok() && !name.contains('/');
+        let found =
+            self.0.iter().map(|folder| folder.join(name)).find(|path| is_a_name && path.join(MANIFEST).is_file());
+        match found {
+            Some(path) => PluginFolder::open(&path),
+            None => {
+                let known = self.names();
+                let hint = match nearest(name, known.iter().map(String::as_str)) {
+                    Some(name) => format!("; did you mean `{name}`?"),
+                    None if known.is_empty() => "; build the project's own with `cargo xtask plugins`".to_owned(),
+                    None => format!("; there are {}", known.join(", ")),
+                };
+                Err(BundleError::NotFound { name: name.to_owned(), searched: self.0.clone(), hint })
+            }
+        }
+    }
+
+    /// Names of all plugins, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .0
+            .iter()
+            .filter_map(|folder| fs::read_dir(folder).ok())
+            .flatten()
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().join(MANIFEST).is_file())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "name = \"a\"\nversion = \"0.1.0\"\ndescription = \"x\"\nstages = [\"check\"]\n";
+
+    fn folder(manifest: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        fs::write(folder.path().join("a").join(MANIFEST), manifest).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_plugin_is_its_manifest_and_its_component() {
+        let folder = folder(TEXT);
+        fs::write(folder.path().join("a/a.wasm"), b"bytes").unwrap();
+        let plugin = PluginFolders(vec![folder.path().into()]).open("a").unwrap();
+        assert_eq!(plugin.component, b"bytes");
+        assert_eq!(plugin.digest(), format!("blake3:{}", blake3::hash(b"bytes").to_hex()));
+    }
+
+    #[test]
+    fn a_missing_component_is_named() {
+        let folder = folder(TEXT);
+        let error = PluginFolder::open(&folder.path().join("a")).unwrap_err().to_string();
+        assert!(error.contains("a.wasm cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn a_component_outside_of_the_folder_is_refused() {
+        for component in ["../b.wasm", "/etc/passwd", "x/y.wasm"] {
+            let folder = folder(&format!("component = \"{component}\"\n{TEXT}"));
+            let error = PluginFolder::open(&folder.path().join("a")).unwrap_err();
+            assert!(matches!(error, BundleError::ComponentPath { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_one_is_answered_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("log-analyzer")).unwrap();
+        fs::write(folder.path().join("log-analyzer").join(MANIFEST), TEXT).unwrap();
+        let folders = PluginFolders(vec![folder.path().into()]);
+        let error = folders.open("log-analyser").unwrap_err().to_string();
+        assert!(error.ends_with("; did you mean `log-analyzer`?"), "{error}");
+        assert!(matches!(folders.open("../log-analyzer"), Err(BundleError::NotFound { .. })));
+    }
+}

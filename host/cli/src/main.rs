@@ -1,1 +1,60 @@
-fn main() {}
+//! The `autodevops` command: arguments in, text or JSON out.
+//!
+//! Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting for a person.
+
+mod analyze;
+mod arguments;
+mod doctor;
+mod output;
+mod plugin;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use arguments::{Arguments, Verb};
+use clap::{CommandFactory, Parser};
+
+/// Wrong usage or configuration.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    trace_to_stderr(arguments.verbose);
+    match run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            if error.is::<output::Usage>() { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode> {
+    if let Verb::Completions { shell } = arguments.verb {
+        clap_complete::generate(shell, &mut Arguments::command(), "autodevops", &mut std::io::stdout());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let Arguments { format, verb, .. } = arguments;
+        match verb {
+            Verb::Analyze(options) => analyze::run(&options, format).await,
+            Verb::Plugin { verb } => plugin::run(verb, format).await,
+            Verb::Doctor => doctor::run(format),
+            Verb::Completions { .. } => Ok(ExitCode::SUCCESS),
+        }
+    })
+}
+
+/// The host's own trace goes to stderr: warnings, or what `RUST_LOG` names; `-v` tells more.
+fn trace_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,autodevops={level}")));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -1,0 +1,116 @@
+//! How results and errors are shown: plain text, colours on a terminal, JSON where it is asked for.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+};
+
+use anyhow::Result;
+use autodevops_model::Severity;
+use serde::Serialize;
+
+/// How results are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON value on standard output.
+    Json,
+}
+
+/// Wrong usage or configuration: told apart from failures by the exit code.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Writes an error and its causes to standard error, each cause once.
+pub fn error(error: &anyhow::Error) {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    let label = if io::stderr().is_terminal() { "\x1b[1;31merror\x1b[0m" } else { "error" };
+    // There is nothing left to do when standard error is closed.
+    drop(writeln!(io::stderr(), "{label}: {text}"));
+}
+
+/// Writes one JSON value and a line end to standard output.
+///
+/// # Errors
+/// When standard output cannot be written to; a reader that went away is no error.
+pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<()> {
+    text(&format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// Writes text to standard output.
+///
+/// # Errors
+/// When standard output cannot be written to; a reader that went away is no error.
+pub fn text(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Colours, where standard output is a terminal and `NO_COLOR` is not set.
+#[derive(Clone, Copy)]
+pub struct Style(bool);
+
+impl Style {
+    /// For standard output.
+    pub fn stdout() -> Self {
+        Self(io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// A severity's name, padded to nine columns.
+    pub fn severity(self, severity: Severity) -> String {
+        let (code, name) = match severity {
+            Severity::Info => ("36", "info"),
+            Severity::Warning => ("33", "warning"),
+            Severity::Error => ("31", "error"),
+            Severity::Critical => ("1;31", "critical"),
+        };
+        self.paint(code, &format!("{name:<9}"))
+    }
+
+    /// Text of lesser weight.
+    pub fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    /// Text of more weight.
+    pub fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+}
+
+/// The text's first `columns` characters, with an ellipsis where it was cut; control characters are shown, not sent.
+pub fn cut(text: &str, columns: usize) -> String {
+    let clean: String = text.chars().flat_map(|c| if c.is_control() { ' '..=' ' } else { c..=c }).collect();
+    if clean.chars().count() <= columns {
+        return clean;
+    }
+    let mut cut: String = clean.chars().take(columns.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}

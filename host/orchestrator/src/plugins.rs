@@ -1,0 +1,165 @@
+//! The plugins of a project: found in its folders, granted what the operator granted, loaded once.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context, Result, bail};
+use autodevops_bundle::{PluginFolder, PluginFolders};
+use autodevops_model::Stage;
+use autodevops_policy::{Grant, Limits, effective};
+use autodevops_sandbox::{KeyValueStore, LocalTarget, Plugin, PluginSource, Sandbox, SandboxOptions};
+use serde_json::Value;
+
+/// The environment variable that names further folders with plugins, separated by `:`.
+pub const FOLDERS_VARIABLE: &str = "AUTODEVOPS_PLUGINS";
+
+/// What the operator says about one plugin: `[plugins.NAME]`.
+#[derive(Clone, Debug, Default)]
+pub struct PluginSettings {
+    /// Its folder, where it is not in one of the usual ones.
+    pub path: Option<PathBuf>,
+    /// What it may do.
+    pub grant: Grant,
+    /// Its configuration.
+    pub config: BTreeMap<String, Value>,
+}
+
+/// What plugins are given by the host.
+#[derive(Clone, Default)]
+pub struct Services {
+    /// Where their keys and values are kept.
+    pub keyvalue: Option<Arc<dyn KeyValueStore>>,
+    /// The local target.
+    pub local: Option<Arc<dyn LocalTarget>>,
+}
+
+/// All plugins of a project.
+pub struct PluginSet {
+    sandbox: Sandbox,
+    folders: PluginFolders,
+    settings: BTreeMap<String, PluginSettings>,
+    ceiling: Option<Limits>,
+    services: Services,
+    loaded: Mutex<BTreeMap<String, Plugin>>,
+}
+
+impl PluginSet {
+    /// With an engine of its own, whose compiled components are kept in the user's cache.
+    ///
+    /// # Errors
+    /// When the engine or the cache cannot be used.
+    pub fn new(
+        settings: BTreeMap<String, PluginSettings>,
+        ceiling: Option<Limits>,
+        services: Services,
+    ) -> Result<Self> {
+        let sandbox = Sandbox::new(&SandboxOptions { cache: cache_folder(), ..SandboxOptions::default() })?;
+        let folders = PluginFolders(usual_folders());
+        Ok(Self { sandbox, folders, settings, ceiling, services, loaded: Mutex::default() })
+    }
+
+    /// The engine.
+    pub const fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Where plugins are looked for.
+    pub const fn folders(&self) -> &PluginFolders {
+        &self.folders
+    }
+
+    /// The plugin's folder, by its name, or by a path to it.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn open(&self, name: &str) -> Result<PluginFolder> {
+        if name.contains('/') {
+            return Ok(PluginFolder::open(Path::new(name))?);
+        }
+        match self.settings.get(name).and_then(|settings| settings.path.as_ref()) {
+            Some(path) => Ok(PluginFolder::open(path)?),
+            None => Ok(self.folders.open(name)?),
+        }
+    }
+
+    /// What the operator says about a plugin; nothing is granted where nothing is said.
+    pub fn settings(&self, name: &str) -> PluginSettings {
+        self.settings.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The plugin, loaded with what it was granted.
+    ///
+    /// # Errors
+    /// When it is not there, its configuration does not fit its manifest, or it is no component that this host runs.
+    pub fn load(&self, name: &str) -> Result<Plugin> {
+        if let Some(plugin) = self.lock().get(name) {
+            return Ok(plugin.clone());
+        }
+        let folder = self.open(name)?;
+        let plugin = self.load_folder(&folder, &self.settings(&folder.manifest.name))?;
+        self.lock().insert(name.to_owned(), plugin.clone());
+        Ok(plugin)
+    }
+
+    /// A plugin from its folder, with these settings.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_folder(&self, folder: &PluginFolder, settings: &PluginSettings) -> Result<Plugin> {
+        let mut grant = effective(&folder.manifest, &settings.grant);
+        if let Some(ceiling) = self.ceiling {
+            grant.limits = grant.limits.at_most(ceiling);
+        }
+        let source = PluginSource {
+            manifest: &folder.manifest,
+            component: &folder.component,
+            grant,
+            config: folder.manifest.configure(&settings.config)?,
+            keyvalue: self.services.keyvalue.clone(),
+            local: self.services.local.clone(),
+        };
+        Ok(Plugin::load(&self.sandbox, source)?)
+    }
+
+    /// The plugin, which must implement the stage.
+    ///
+    /// # Errors
+    /// As [`Self::load`]; and when it implements other stages only.
+    pub fn for_stage(&self, name: &str, stage: Stage) -> Result<Plugin> {
+        let plugin = self.load(name).with_context(|| format!("the stage `{stage}` is to be served by `{name}`"))?;
+        if !plugin.stages().contains(&stage) {
+            let stages: Vec<&str> = plugin.stages().iter().map(|stage| stage.name()).collect();
+            bail!("plugin `{name}` does not implement `{stage}`; it implements {}", stages.join(", "));
+        }
+        Ok(plugin)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Plugin>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where compiled components are kept: `$XDG_CACHE_HOME/autodevops`, else `~/.cache/autodevops`.
+pub fn cache_folder() -> Option<PathBuf> {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    Some(base.join("autodevops"))
+}
+
+/// `$AUTODEVOPS_PLUGINS`, then the folders that belong to this program: as built, and as installed.
+fn usual_folders() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = std::env::var_os(FOLDERS_VARIABLE)
+        .map(|value| std::env::split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect())
+        .unwrap_or_default();
+    let program = std::env::current_exe().and_then(|path| path.canonicalize());
+    if let Some(folder) = program.as_deref().ok().and_then(Path::parent) {
+        for relative in ["../plugins", "../share/autodevops/plugins"] {
+            let Ok(path) = folder.join(relative).canonicalize() else { continue };
+            folders.push(path);
+        }
+    }
+    folders
+}
