@@ -161,7 +161,7 @@ fn not_implemented(plugin: &Plugin, stage: Stage) -> CallError {
 
 /// One function of a stage, as a method of [`Plugin`].
 macro_rules! stage_call {
-    ($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty => $convert:expr),*) -> $result:ty,
+    ($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty $(=> $convert:expr)?),*) -> $result:ty,
         $stage:ident, $field:ident, $interface:ident, $call:ident, |$value:ident| $back:expr) => {
         $(#[$doc])*
         ///
@@ -170,7 +170,7 @@ macro_rules! stage_call {
         pub async fn $name(&self, context: &CallContext $(, $argument: $type)*) -> Result<$result, CallError> {
             let Some(pre) = &self.shared.exports.$field else { return Err(not_implemented(self, Stage::$stage)) };
             let mut call = Call::begin(self, Stage::$stage, context).await?;
-            $(let $argument = $convert;)*
+            $($(let $argument = $convert;)?)*
             let $value = call.run(self, Stage::$stage, async move |store: &mut Store<Guest>| {
                 let bindings = pre.instantiate_async(&mut *store).await?;
                 bindings.$interface().$call(&mut *store $(, $argument)*).await
@@ -204,51 +204,51 @@ impl Plugin {
     }
     stage_call! {
         /// Brings a release into an environment, ready and without traffic.
-        deploy(environment: &str => environment, key: &str => key, fence: u64 => fence, release: Release => &release.into())
+        deploy(environment: &str, key: &str, fence: u64, release: Release => &release.into())
             -> Deployment,
         DeployTarget, deploy_target, autodevops_stages_deploy_target, call_deploy, |deployment| deployment.into()
     }
     stage_call! {
         /// Sets the shares of traffic.
-        set_traffic(environment: &str => environment, key: &str => key, fence: u64 => fence,
+        set_traffic(environment: &str, key: &str, fence: u64,
             splits: Vec<Split> => &splits.into_iter().map(Into::into).collect::<Vec<_>>()) -> (),
         DeployTarget, deploy_target, autodevops_stages_deploy_target, call_set_traffic, |done| done
     }
     stage_call! {
         /// What serves an environment; none when nothing was ever deployed.
-        live(environment: &str => environment) -> Option<LiveState>,
+        live(environment: &str) -> Option<LiveState>,
         DeployTarget, deploy_target, autodevops_stages_deploy_target, call_live, |state| state.map(Into::into)
     }
     stage_call! {
         /// The deployment that a key made.
-        find(environment: &str => environment, key: &str => key) -> Option<Deployment>,
+        find(environment: &str, key: &str) -> Option<Deployment>,
         DeployTarget, deploy_target, autodevops_stages_deploy_target, call_find, |found| found.map(Into::into)
     }
     stage_call! {
         /// What was observed over a window.
-        measure(candidate: &str => candidate, baseline: Option<&str> => baseline, window: Window => window.into())
+        measure(candidate: &str, baseline: Option<&str>, window: Window => window.into())
             -> Vec<Measurement>,
         HealthCheck, health_check, autodevops_stages_health_check, call_measure,
         |measurements| measurements.into_iter().map(Into::into).collect()
     }
     stage_call! {
         /// Tells people of something.
-        notify(key: &str => key, event: Notification => &event.into()) -> (),
+        notify(key: &str, event: Notification => &event.into()) -> (),
         Notifier, notifier, autodevops_stages_notifier, call_notify, |done| done
     }
     stage_call! {
         /// Takes a snapshot of an environment's state.
-        snapshot(environment: &str => environment, key: &str => key) -> SnapshotInfo,
+        snapshot(environment: &str, key: &str) -> SnapshotInfo,
         StateGuard, state_guard, autodevops_stages_state_guard, call_snapshot, |info| info.into()
     }
     stage_call! {
         /// Whether a snapshot is whole.
-        verify(environment: &str => environment, id: &str => id) -> bool,
+        verify(environment: &str, id: &str) -> bool,
         StateGuard, state_guard, autodevops_stages_state_guard, call_verify, |whole| whole
     }
     stage_call! {
         /// Goes back to a snapshot.
-        restore(environment: &str => environment, key: &str => key, fence: u64 => fence, id: &str => id) -> (),
+        restore(environment: &str, key: &str, fence: u64, id: &str) -> (),
         StateGuard, state_guard, autodevops_stages_state_guard, call_restore, |done| done
     }
 }

@@ -9,6 +9,8 @@ pub struct TrafficState {
     pub splits: Vec<Split>,
     /// The highest fence seen.
     pub fence: u64,
+    /// The release whose share was 100 % last.
+    pub stable: Option<Release>,
 }
 
 /// The front door and the processes of the local target; see `autodevops:host/{traffic,runtime}` for what each does.

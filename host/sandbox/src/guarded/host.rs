@@ -160,6 +160,7 @@ impl traffic::Host for Guarded<'_> {
                     .map(|split| traffic::Split { release: split.release, percent: split.percent })
                     .collect(),
                 fence: state.fence,
+                stable: state.stable.map(Into::into),
             })
         })
     }
