@@ -1,6 +1,6 @@
 //! `autodevops analyze`: a ranked list of what is wrong.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, path::Path, process::ExitCode};
 
 use anyhow::Result;
 use autodevops_model::{Issue, Severity, Stage};
@@ -72,7 +72,8 @@ fn list(analysis: &Analysis, top: usize) -> String {
     let total = analysis.issues.len();
     let rest = total.saturating_sub(shown);
     let more = if rest > 0 { format!("; {rest} more, see them with --top 0") } else { String::new() };
-    text.push_str(&format!("{total} issues in {} ({bytes} bytes){more}\n", sources(analysis)));
+    let issues = if total == 1 { "issue" } else { "issues" };
+    text.push_str(&format!("{total} {issues} in {} ({bytes} bytes){more}\n", sources(analysis)));
     text
 }
 
@@ -93,7 +94,8 @@ fn describe(text: &mut String, issue: &Issue, style: Style) {
     }
     text.push_str(&format!("  {}\n", style.dim(&cut(&about.join(" · "), COLUMNS - 2))));
     for evidence in issue.evidence.iter().take(EVIDENCE) {
-        let line = format!("{}:{}: {}", evidence.source, evidence.line, evidence.text);
+        let source = Path::new(&evidence.source).file_name().unwrap_or_default().to_string_lossy();
+        let line = format!("{source}:{}: {}", evidence.line, evidence.text);
         text.push_str(&format!("    {}\n", cut(&line, COLUMNS - 4)));
     }
 }

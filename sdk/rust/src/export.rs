@@ -10,6 +10,13 @@ macro_rules! export {
 #[macro_export]
 macro_rules! __export_stage {
     (analyzer, $type:ty) => {
+        // Native builds, such as those of tests, have no use for a component's exports and cannot link their names.
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = || {
+            fn is_analyzer<T: $crate::Analyzer>() {}
+            is_analyzer::<$type>();
+        };
+        #[cfg(target_family = "wasm")]
         const _: () = {
             struct Component;
             impl $crate::bindings::analyzer::exports::autodevops::stages::analyzer::Guest for Component {
@@ -26,6 +33,12 @@ macro_rules! __export_stage {
     (notifier, $type:ty) => { $crate::__export_stage!(@plain notifier, Notifier, $type); };
     (state_guard, $type:ty) => { $crate::__export_stage!(@plain state_guard, StateGuard, $type); };
     (@plain $module:ident, $adapter:ident, $type:ty) => {
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = || {
+            fn is_stage<T: $crate::$adapter>() {}
+            is_stage::<$type>();
+        };
+        #[cfg(target_family = "wasm")]
         const _: () = {
             type Component = $crate::adapter::$adapter<$type>;
             $crate::bindings::$module::export!(Component with_types_in $crate::bindings::$module);

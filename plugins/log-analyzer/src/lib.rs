@@ -1,0 +1,59 @@
+//! Finds issues in logs, in constant memory: exceptions with stack traces, error records by template, rising rates.
+//!
+//! ```text
+//! bytes ── lines ──> line ── record ──> header + content ── event ──> exception, template ── groups ──> issues
+//!          lengths bounded   time, level       stack traces           fingerprint           counts, rates
+//! ```
+//!
+//! The core, [`Engine`], knows nothing of components; this file makes one of it.
+
+mod engine;
+mod event;
+mod groups;
+mod json;
+mod lines;
+mod rate;
+mod record;
+mod template;
+mod time;
+mod trace;
+
+use autodevops_sdk::{Analyzer, Result, types::Issue};
+pub use engine::{Engine, Settings};
+
+/// The plugin: an engine and its settings.
+pub struct LogAnalyzer(Result<Engine>);
+
+impl Default for LogAnalyzer {
+    fn default() -> Self {
+        Self(autodevops_sdk::config().map(Engine::new))
+    }
+}
+
+impl LogAnalyzer {
+    /// A configuration that cannot be read is the error of the first call.
+    fn engine(&mut self) -> Result<&mut Engine> {
+        self.0.as_mut().map_err(|error| error.clone())
+    }
+}
+
+impl Analyzer for LogAnalyzer {
+    fn restore(checkpoint: &[u8]) -> Result<Self> {
+        Ok(Self(Ok(autodevops_sdk::decode(checkpoint)?)))
+    }
+
+    fn push(&mut self, source: &str, bytes: &[u8]) -> Result<()> {
+        self.engine()?.push(source, bytes);
+        Ok(())
+    }
+
+    fn issues(&mut self) -> Result<Vec<Issue>> {
+        Ok(self.engine()?.issues())
+    }
+
+    fn checkpoint(&mut self) -> Result<Vec<u8>> {
+        autodevops_sdk::encode(self.engine()?)
+    }
+}
+
+autodevops_sdk::export!(analyzer: LogAnalyzer);

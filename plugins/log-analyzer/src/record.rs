@@ -1,0 +1,263 @@
+//! What a line says about itself before it says anything else: its time and its level; and whether it tells of a fault.
+
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use autodevops_sdk::types::Severity;
+use serde::{Deserialize, Serialize};
+
+use crate::time::{self, LogTime};
+
+/// Bytes in which a header is looked for.
+const HEADER_BYTES: usize = 160;
+
+/// Words of a header that are looked at for a level.
+const HEADER_WORDS: usize = 12;
+
+/// How a level maps to what matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Level {
+    /// Trace, debug.
+    Debug,
+    /// Info, notice.
+    Info,
+    /// Warnings.
+    Warning,
+    /// Errors.
+    Error,
+    /// Fatal errors and worse.
+    Fatal,
+}
+
+impl Level {
+    /// Severity of an issue that lines of the level tell of.
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::Debug | Self::Info => Severity::Info,
+            Self::Warning => Severity::Warning,
+            Self::Error => Severity::Error,
+            Self::Fatal => Severity::Critical,
+        }
+    }
+
+    /// A level by its name, in any case.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        let mut lower = [0; 9];
+        let lower = lower.get_mut(..name.len())?;
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        Some(match &*lower {
+            b"trace" | b"debug" | b"fine" | b"finer" | b"finest" | b"verbose" => Self::Debug,
+            b"info" | b"notice" | b"information" => Self::Info,
+            b"warn" | b"warning" => Self::Warning,
+            b"error" | b"err" | b"severe" | b"failure" => Self::Error,
+            b"fatal" | b"critical" | b"crit" | b"panic" | b"emerg" | b"alert" | b"emergency" => Self::Fatal,
+            _ => return None,
+        })
+    }
+
+    /// A level by the number that pino and bunyan write.
+    pub const fn numbered(number: u64) -> Option<Self> {
+        Some(match number {
+            10..=29 => Self::Debug,
+            30..=39 => Self::Info,
+            40..=49 => Self::Warning,
+            50..=59 => Self::Error,
+            60..=99 => Self::Fatal,
+            _ => return None,
+        })
+    }
+}
+
+/// A line's header, and where its content starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// When.
+    pub time: Option<LogTime>,
+    /// How bad, where the line says so.
+    pub level: Option<Level>,
+    /// Byte offset of the content.
+    pub content: usize,
+}
+
+/// Reads a plain line's header.
+pub fn header(line: &[u8]) -> Header {
+    let start = line.iter().take_while(|byte| matches!(byte, b' ' | b'[' | b'(')).count().min(2);
+    let text = line.get(start..).unwrap_or_default();
+    let (time, after) = match time::read(text) {
+        Some((time, len)) => (Some(time), start + len),
+        None => access_time(line).map_or((None, 0), |time| (Some(time), 0)),
+    };
+    let glog = match text.first() {
+        Some(b'E') => Some(Level::Error),
+        Some(b'W') => Some(Level::Warning),
+        Some(b'I') => Some(Level::Info),
+        Some(b'F') => Some(Level::Fatal),
+        _ => None,
+    };
+    if let Some(level) = glog.filter(|_| time.is_some() && after > start && text.get(5) == Some(&b' ')) {
+        return Header { time, level: Some(level), content: after + usize::from(line.get(after) == Some(&b' ')) };
+    }
+    let (level, end) = level(line, after, time.is_some());
+    let content = if level.is_some() { end } else { after };
+    let skipped = line.get(content..).unwrap_or_default();
+    let skip =
+        skipped.iter().take_while(|byte| matches!(byte, b' ' | b']' | b':' | b'|' | b'-' | b'\t' | b')')).count();
+    Header { time, level, content: content + skip }
+}
+
+/// The time of an access log's line, in brackets behind the client.
+fn access_time(line: &[u8]) -> Option<LogTime> {
+    let head = line.get(..HEADER_BYTES.min(line.len()))?;
+    let open = memchr::memchr(b'[', head)?;
+    time::read(line.get(open + 1..)?).map(|(time, _)| time)
+}
+
+/// The first word of the header that is a level: in capitals anywhere in it, or in any case where it stands in brackets, in
+/// `level=…`, or before a colon at the very start.
+fn level(line: &[u8], after: usize, timed: bool) -> (Option<Level>, usize) {
+    let end = (after + HEADER_BYTES).min(line.len());
+    let mut at = after;
+    for word_index in 0..HEADER_WORDS {
+        let rest = line.get(at..end).unwrap_or_default();
+        let skip = rest.iter().take_while(|byte| !byte.is_ascii_alphabetic()).count();
+        let word_start = at + skip;
+        let rest = line.get(word_start..end).unwrap_or_default();
+        let len = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        if len == 0 {
+            break;
+        }
+        let word = rest.get(..len).unwrap_or_default();
+        at = word_start + len;
+        if (3..=9).contains(&len) {
+            let before = word_start.checked_sub(1).and_then(|index| line.get(index));
+            let behind = line.get(at);
+            let part_of_a_name = matches!(before, Some(b'.' | b'_' | b'$' | b'/' | b'@'))
+                || matches!(behind, Some(b'.' | b'_' | b'$' | b'/' | b'@' | b'('))
+                || behind.is_some_and(u8::is_ascii_digit);
+            if part_of_a_name {
+                continue;
+            }
+            let capitals = word.iter().all(u8::is_ascii_uppercase);
+            let bracketed = matches!((before, behind), (Some(b'[' | b'<' | b'('), Some(b']' | b'>' | b')')))
+                || matches!((before, behind), (Some(b':'), Some(b']')));
+            let assigned = matches!(before, Some(b'=')) || matches!(before, Some(b'"'));
+            let leading = word_index == 0 && behind == Some(&b':') && !timed;
+            let follows_time = timed && word_index == 0;
+            if capitals || bracketed || assigned || leading || follows_time {
+                if let Some(level) = Level::named(word) {
+                    return (Some(level), at);
+                }
+            }
+        }
+    }
+    (None, after)
+}
+
+/// Words by which a line without a level tells of a fault.
+pub struct FaultWords(AhoCorasick);
+
+const FAULTS: [&str; 12] = [
+    "error",
+    "exception",
+    "fatal",
+    "panic",
+    "failed",
+    "failure",
+    "critical",
+    "segfault",
+    "out of memory",
+    "timed out",
+    "denied",
+    "refused",
+];
+
+impl FaultWords {
+    /// Builds the matcher.
+    pub fn new() -> Option<Self> {
+        AhoCorasickBuilder::new().ascii_case_insensitive(true).build(FAULTS).ok().map(Self)
+    }
+
+    /// Whether the text tells of a fault: with a word that is not denied (`no errors`, `0 failed`, `error=0`, `errors: 0`).
+    pub fn tells(&self, text: &[u8]) -> bool {
+        self.0.find_iter(text).any(|found| {
+            let before = text.get(..found.start()).unwrap_or_default();
+            let behind = text.get(found.end()..).unwrap_or_default();
+            if before.last().is_some_and(u8::is_ascii_alphabetic) && found.pattern().as_usize() != 1 {
+                return false;
+            }
+            !(denied_before(before) || denied_behind(behind))
+        })
+    }
+}
+
+fn denied_before(before: &[u8]) -> bool {
+    let before = before.trim_ascii_end();
+    let word = before.rsplit(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();
+    matches!(word, b"no" | b"No" | b"0" | b"without" | b"zero" | b"any" | b"on")
+}
+
+fn denied_behind(behind: &[u8]) -> bool {
+    let behind = behind.strip_prefix(b"s").unwrap_or(behind);
+    let value = behind.trim_ascii_start();
+    let Some(value) = value.strip_prefix(b"=").or_else(|| value.strip_prefix(b":")) else { return false };
+    let value = value.trim_ascii_start();
+    matches!(value, [b'0', rest @ ..] if !rest.first().is_some_and(u8::is_ascii_digit))
+        || value.starts_with(b"none")
+        || value.starts_with(b"null")
+        || value.starts_with(b"false")
+}
+
+/// The status of an access log's line when it tells of a server's error, and the request.
+pub fn server_error(line: &[u8]) -> Option<(u16, &[u8])> {
+    let http = memchr::memmem::find(line, b" HTTP/")?;
+    let quote = http + memchr::memchr(b'"', line.get(http..)?)?;
+    let status = line.get(quote + 1..)?.trim_ascii_start();
+    let [b'5', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] = status else { return None };
+    if rest.first().is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    let open = memchr::memrchr(b'"', line.get(..http)?)?;
+    Some((500 + u16::from(b - b'0') * 10 + u16::from(c - b'0'), line.get(open + 1..http)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_found_where_logs_write_them() {
+        for (line, level, content) in [
+            ("2026-11-23T10:00:00Z ERROR request failed", Some(Level::Error), "request failed"),
+            ("2015-10-18 18:01:47,978 INFO [main] org.a.B: Created", Some(Level::Info), "[main] org.a.B: Created"),
+            ("[Sun Dec 04 04:47:44 2005] [error] mod_jk child", Some(Level::Error), "mod_jk child"),
+            ("081109 203615 148 INFO dfs.DataNode: Receiving", Some(Level::Info), "dfs.DataNode: Receiving"),
+            ("level=warn msg=\"slow\"", Some(Level::Warning), "msg=\"slow\""),
+            ("E1123 10:00:00.123456 7 a.cc:1] bad", Some(Level::Error), "7 a.cc:1] bad"),
+            ("error: cannot connect", Some(Level::Error), "cannot connect"),
+            ("2026-11-23 10:00:00 app.ERROR.log opened", None, "app.ERROR.log opened"),
+            ("just words about an error here", None, "just words about an error here"),
+        ] {
+            let header = header(line.as_bytes());
+            assert_eq!(header.level, level, "{line}");
+            assert_eq!(&line[header.content..], content, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_is_denied_is_none() {
+        let words = FaultWords::new().unwrap();
+        for text in ["no errors found", "0 failed, 12 passed", "error=0", "errors: 0", "terror", "failure=false"] {
+            assert!(!words.tells(text.as_bytes()), "{text}");
+        }
+        for text in ["connection failed", "an ERROR occurred", "NullPointerException thrown", "errors: 12"] {
+            assert!(words.tells(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_servers_error_is_read_off_an_access_log() {
+        let line = br#"10.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET /api/orders/7 HTTP/1.1" 503 12 "-" "curl""#;
+        assert_eq!(server_error(line), Some((503, &b"GET /api/orders/7"[..])));
+        assert_eq!(server_error(br#"x "GET / HTTP/1.1" 200 5000"#), None);
+        assert!(header(line).time.unwrap().dated);
+    }
+}

@@ -1,0 +1,202 @@
+//! Stack traces of Node, Python and the JVM: which lines belong to one, and what they say.
+
+use autodevops_sdk::types::StackFrame;
+
+/// What a line is to a trace that came before it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// A frame.
+    Frame(StackFrame),
+    /// `Caused by: …`, with the cause's own head.
+    Cause(String),
+    /// Belongs to it and says nothing more.
+    Filler,
+}
+
+/// Folders in which code lies that is not the project's.
+const FOREIGN: [&str; 9] = [
+    "node_modules/",
+    "node:",
+    "internal/",
+    "site-packages/",
+    "dist-packages/",
+    "/usr/lib/",
+    "/usr/local/lib/",
+    "<frozen ",
+    "<anonymous>",
+];
+
+/// Packages of the JVM and its usual frameworks.
+const FOREIGN_PACKAGES: [&str; 8] =
+    ["java.", "javax.", "jdk.", "sun.", "com.sun.", "org.springframework.", "org.apache.", "scala."];
+
+/// A line that goes on with a Node or JVM trace.
+pub fn part(line: &str) -> Option<Part> {
+    let text = line.trim_start();
+    let indented = text.len() < line.len();
+    if let Some(frame) = text.strip_prefix("at ").filter(|_| indented) {
+        return Some(frame_of(frame.trim_end()).map_or(Part::Filler, Part::Frame));
+    }
+    if let Some(cause) = text.strip_prefix("Caused by: ").or_else(|| text.strip_prefix("[cause]: ")) {
+        return Some(Part::Cause(cause.to_owned()));
+    }
+    if indented && text.starts_with("... ") && text.ends_with(" more") {
+        return Some(Part::Filler);
+    }
+    None
+}
+
+/// The text behind `at `: `fn (file:line:col)`, `file:line:col`, `a.b.C.m(File.java:12)`.
+fn frame_of(text: &str) -> Option<StackFrame> {
+    let text = text.strip_prefix("async ").unwrap_or(text);
+    let (function, place) = match text.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')) {
+        Some((function, place)) => (Some(function.trim_end()), place),
+        None => (None, text),
+    };
+    let function = function.filter(|name| !name.is_empty() && *name != "<anonymous>").map(str::to_owned);
+    let numbers = |place: &str| -> Option<(String, u32, Option<u32>)> {
+        let (head, last) = place.rsplit_once(':')?;
+        let last = last.parse().ok()?;
+        match head.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse().ok()?))) {
+            Some((file, line)) => Some((file.to_owned(), line, Some(last))),
+            None => Some((head.to_owned(), last, None)),
+        }
+    };
+    let (file, line, column) = numbers(place)?;
+    let file = file.strip_prefix("file://").map_or(file.clone(), str::to_owned);
+    let jvm = column.is_none() && [".java", ".kt", ".scala"].iter().any(|end| file.ends_with(end));
+    let own_code = if jvm {
+        !FOREIGN_PACKAGES.iter().any(|package| function.as_deref().unwrap_or_default().starts_with(package))
+    } else {
+        is_own(&file)
+    };
+    Some(StackFrame { function, file, line, column, own_code })
+}
+
+/// Whether a file is the project's own, by where it lies.
+pub fn is_own(file: &str) -> bool {
+    !FOREIGN.iter().any(|part| file.contains(part)) && !file.starts_with('<')
+}
+
+/// `  File "x.py", line 3, in f`.
+pub fn python_frame(line: &str) -> Option<StackFrame> {
+    let rest = line.trim_start().strip_prefix("File \"")?;
+    let (file, rest) = rest.split_once("\", line ")?;
+    let (number, function) = match rest.split_once(", in ") {
+        Some((number, function)) => (number, Some(function.trim_end().to_owned())),
+        None => (rest.trim_end(), None),
+    };
+    let function = function.filter(|name| name != "<module>");
+    let file = file.to_owned();
+    Some(StackFrame { function, line: number.parse().ok()?, column: None, own_code: is_own(&file), file })
+}
+
+/// The head of an exception, `Type: message`, somewhere in the text: its type and its message.
+pub fn head(text: &str) -> Option<(&str, &str)> {
+    let mut from = 0;
+    while let Some(found) = text.get(from..)?.find(':').map(|at| from + at) {
+        let start = text[..found]
+            .rfind(|c: char| !is_part_of_type(c))
+            .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+        let name = &text[start..found];
+        let message = text[found + 1..].strip_prefix(' ');
+        if is_exception(name) && (message.is_some() || found + 1 == text.len()) {
+            return Some((name, message.unwrap_or_default()));
+        }
+        from = found + 1;
+    }
+    let last = text.trim_end().rsplit(|c: char| !is_part_of_type(c)).next()?;
+    (is_exception(last) && text.trim_end().len() == last.len()).then_some((last, ""))
+}
+
+fn is_part_of_type(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '.' | '$')
+}
+
+/// `TypeError`, `java.lang.OutOfMemoryError`, `KeyError`, `requests.exceptions.ConnectTimeout`; not `Error` in a sentence's
+/// middle by accident: the last part starts with a capital and ends as exceptions do.
+fn is_exception(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let ends = ["Error", "Exception", "Timeout", "Interrupt", "Iteration", "Exit", "Fault", "Throwable"];
+    last.starts_with(|c: char| c.is_uppercase())
+        && !last.chars().all(|c| c.is_uppercase())
+        && ends.iter().any(|end| last.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_of_node_and_the_jvm_are_read() {
+        for (line, function, file, number, column, own) in [
+            (
+                "    at formatOrder (functions/index.js:12:34)",
+                Some("formatOrder"),
+                "functions/index.js",
+                12,
+                Some(34),
+                true,
+            ),
+            ("    at async Promise.all (index 0)", None, "", 0, None, false),
+            ("    at /srv/app/lib/a.js:7:1", None, "/srv/app/lib/a.js", 7, Some(1), true),
+            ("    at file:///srv/app/a.mjs:7:1", None, "/srv/app/a.mjs", 7, Some(1), true),
+            (
+                "    at Module._compile (node:internal/modules/cjs/loader:1369:14)",
+                Some("Module._compile"),
+                "node:internal/modules/cjs/loader",
+                1369,
+                Some(14),
+                false,
+            ),
+            ("\tat org.shop.Order.total(Order.java:42)", Some("org.shop.Order.total"), "Order.java", 42, None, true),
+            (
+                "\tat java.lang.Thread.run(Thread.java:745)",
+                Some("java.lang.Thread.run"),
+                "Thread.java",
+                745,
+                None,
+                false,
+            ),
+        ] {
+            let part = part(line).unwrap_or_else(|| panic!("{line}"));
+            if file.is_empty() {
+                assert_eq!(part, Part::Filler, "{line}");
+                continue;
+            }
+            let expected = StackFrame {
+                function: function.map(Into::into),
+                file: file.into(),
+                line: number,
+                column,
+                own_code: own,
+            };
+            assert_eq!(part, Part::Frame(expected), "{line}");
+        }
+        assert_eq!(part("at the beginning of a sentence"), None);
+    }
+
+    #[test]
+    fn frames_of_python_are_read() {
+        let frame = python_frame("  File \"/srv/app/shop.py\", line 12, in total").unwrap();
+        assert_eq!(
+            (frame.file.as_str(), frame.line, frame.function.as_deref()),
+            ("/srv/app/shop.py", 12, Some("total"))
+        );
+        assert!(!python_frame("  File \"/usr/lib/python3/json.py\", line 1, in x").unwrap().own_code);
+    }
+
+    #[test]
+    fn an_exceptions_head_is_told_from_prose() {
+        assert_eq!(head("request failed: TypeError: x is null"), Some(("TypeError", "x is null")));
+        assert_eq!(
+            head("java.lang.OutOfMemoryError: Java heap space"),
+            Some(("java.lang.OutOfMemoryError", "Java heap space"))
+        );
+        assert_eq!(head("KeyError: 'a'"), Some(("KeyError", "'a'")));
+        assert_eq!(head("java.io.EOFException"), Some(("java.io.EOFException", "")));
+        for prose in ["Error handling is on", "the ERROR: was", "see http://a.example:80/Error", "state: Errors"] {
+            assert_eq!(head(prose), None, "{prose}");
+        }
+    }
+}
