@@ -10,14 +10,18 @@ use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{Store, UpdateDeadline, component::Instance};
 use wasmtime_wasi_http::WasiHttpCtx;
 
+use autodevops_policy::EffectiveGrant;
+
 use crate::{
     authority::{Authority, Denial, Record},
     bindings::base::autodevops::types::types,
     budget::MemoryBudget,
+    engine::Sandbox,
     failure::{CallError, CallFailure},
     guest::{Guest, Labels, MountedFolder, resource_table, wasi_context},
     http::HttpGate,
-    keyvalue::Overlay,
+    keyvalue::{KeyValueStore, Overlay},
+    local::LocalTarget,
     logging::LogQuota,
     plugin::Plugin,
     stderr::Tail,
@@ -40,6 +44,17 @@ struct DeadlinePassed;
 /// What a stage's function gives: the engine's error, the plugin's own, or the value.
 pub(crate) type StageResult<T> = wasmtime::Result<Result<T, types::Error>>;
 
+/// On whose behalf calls are made, and what they may do.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub sandbox: Sandbox,
+    pub name: Arc<str>,
+    pub grant: Arc<EffectiveGrant>,
+    pub config: Arc<[(String, String)]>,
+    pub keyvalue: Option<Arc<dyn KeyValueStore>>,
+    pub local: Option<Arc<dyn LocalTarget>>,
+}
+
 /// A store and the right to hold it.
 pub(crate) struct Call {
     pub store: Store<Guest>,
@@ -47,8 +62,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub async fn begin(plugin: &Plugin, stage: Stage, context: &CallContext) -> Result<Self, CallError> {
-        let shared = &plugin.shared;
+    pub async fn begin(caller: &Caller, stage: Option<Stage>, context: &CallContext) -> Result<Self, CallError> {
+        let shared = caller;
         let permit = match Arc::clone(&shared.sandbox.permits).try_acquire_owned() {
             Ok(permit) => Some(permit),
             Err(_) => Arc::clone(&shared.sandbox.permits).acquire_owned().await.ok(),
@@ -93,11 +108,11 @@ impl Call {
     /// Runs one of the plugin's functions to its end, its deadline or its failure, within the limits' time from now.
     pub async fn run<T>(
         &mut self,
-        plugin: &Plugin,
-        stage: Stage,
+        caller: &Caller,
+        stage: Option<Stage>,
         function: impl AsyncFnOnce(&mut Store<Guest>) -> StageResult<T>,
     ) -> Result<T, CallError> {
-        let limits = plugin.shared.grant.limits;
+        let limits = caller.grant.limits;
         let deadline = Instant::now() + limits.wall_time.0;
         self.store.data_mut().deadline = deadline;
         self.store.set_epoch_deadline(1);
@@ -108,15 +123,15 @@ impl Call {
                 Err(reason) => CallFailure::Host(format!("what it stored cannot be kept: {reason}")),
             },
             Ok(Ok(Err(error))) => self.refused(error.into()),
-            Ok(Err(error)) => self.classify(plugin, &error),
+            Ok(Err(error)) => self.classify(caller, &error),
             Err(_) => CallFailure::OutOfTime(limits.wall_time),
         };
         let dropped = self.store.data().log.dropped();
         if dropped > 0 {
-            tracing::warn!(plugin = plugin.name(), %stage, dropped, "log lines beyond the plugin's limit were dropped");
+            tracing::warn!(plugin = &*caller.name, dropped, "log lines beyond the plugin's limit were dropped");
         }
         let stderr = self.store.data().output.text();
-        Err(CallError { plugin: plugin.name().to_owned(), stage, failure, stderr })
+        Err(CallError { plugin: caller.name.to_string(), stage, failure, stderr })
     }
 
     /// What the plugin asked the host for so far.
@@ -132,8 +147,8 @@ impl Call {
         }
     }
 
-    fn classify(&self, plugin: &Plugin, error: &wasmtime::Error) -> CallFailure {
-        let limits = plugin.shared.grant.limits;
+    fn classify(&self, caller: &Caller, error: &wasmtime::Error) -> CallFailure {
+        let limits = caller.grant.limits;
         if let Some(denial) = error.downcast_ref::<Denial>() {
             return CallFailure::Denied(denial.clone());
         }
@@ -156,7 +171,7 @@ impl Call {
 /// An export that was looked up when the plugin was loaded.
 fn not_implemented(plugin: &Plugin, stage: Stage) -> CallError {
     let failure = CallFailure::Host(format!("it does not implement the stage `{stage}`"));
-    CallError { plugin: plugin.name().to_owned(), stage, failure, stderr: String::new() }
+    CallError { plugin: plugin.name().to_owned(), stage: Some(stage), failure, stderr: String::new() }
 }
 
 /// One function of a stage, as a method of [`Plugin`].
@@ -169,9 +184,9 @@ macro_rules! stage_call {
         /// [`CallError`]: the plugin's own refusal, or how it failed.
         pub async fn $name(&self, context: &CallContext $(, $argument: $type)*) -> Result<$result, CallError> {
             let Some(pre) = &self.shared.exports.$field else { return Err(not_implemented(self, Stage::$stage)) };
-            let mut call = Call::begin(self, Stage::$stage, context).await?;
+            let mut call = Call::begin(&self.shared.caller, Some(Stage::$stage), context).await?;
             $($(let $argument = $convert;)?)*
-            let $value = call.run(self, Stage::$stage, async move |store: &mut Store<Guest>| {
+            let $value = call.run(&self.shared.caller, Some(Stage::$stage), async move |store: &mut Store<Guest>| {
                 let bindings = pre.instantiate_async(&mut *store).await?;
                 bindings.$interface().$call(&mut *store $(, $argument)*).await
             }).await?;
@@ -260,11 +275,12 @@ impl Plugin {
     /// # Errors
     /// How the instance failed to come up.
     pub async fn instantiate(&self, context: &CallContext) -> Result<Vec<Record>, CallError> {
-        let stage = self.stages().first().copied().unwrap_or(Stage::Check);
-        let mut call = Call::begin(self, stage, context).await?;
+        let mut call = Call::begin(&self.shared.caller, None, context).await?;
         let instance = &self.shared.instance;
         let _: Instance = call
-            .run(self, stage, async |store: &mut Store<Guest>| Ok(Ok(instance.instantiate_async(store).await?)))
+            .run(&self.shared.caller, None, async |store: &mut Store<Guest>| {
+                Ok(Ok(instance.instantiate_async(store).await?))
+            })
             .await?;
         Ok(call.records())
     }

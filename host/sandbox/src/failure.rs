@@ -35,8 +35,8 @@ pub enum CallFailure {
 pub struct CallError {
     /// The plugin.
     pub plugin: String,
-    /// The stage that was called.
-    pub stage: Stage,
+    /// The stage that was called; none for a script.
+    pub stage: Option<Stage>,
     /// Why.
     pub failure: CallFailure,
     /// The end of what the guest wrote to stderr, a panic's message included; control characters are escaped.
@@ -45,7 +45,10 @@ pub struct CallError {
 
 impl std::fmt::Display for CallError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "plugin `{}` ({}) {}", self.plugin, self.stage, self.failure)?;
+        match self.stage {
+            Some(stage) => write!(f, "plugin `{}` ({stage}) {}", self.plugin, self.failure)?,
+            None => write!(f, "`{}` {}", self.plugin, self.failure)?,
+        }
         let stderr = self.stderr.trim();
         if !stderr.is_empty() {
             write!(f, "\nits last words:\n{stderr}")?;

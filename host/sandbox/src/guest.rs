@@ -28,7 +28,7 @@ pub struct MountedFolder {
 pub struct Labels {
     pub plugin: Arc<str>,
     pub run: Arc<str>,
-    pub stage: Stage,
+    pub stage: Option<Stage>,
 }
 
 /// The store's data.

@@ -1,5 +1,6 @@
 //! `autodevops:host/log`: a plugin's lines in the host's trace, with the plugin, the run and the stage, within a quota.
 
+use autodevops_model::Stage;
 use autodevops_policy::Limits;
 
 use crate::{bindings::base::autodevops::host::log::Level, guest::Labels, stderr::escape};
@@ -27,7 +28,8 @@ impl LogQuota {
         }
         self.lines -= 1;
         self.bytes -= size;
-        let (plugin, run, stage) = (&*labels.plugin, &*labels.run, labels.stage);
+        let (plugin, run) = (&*labels.plugin, &*labels.run);
+        let stage = labels.stage.map_or("", Stage::name);
         let (target, message) = (one_line(target), one_line(message));
         let fields = fields
             .iter()
@@ -35,11 +37,11 @@ impl LogQuota {
             .collect::<Vec<_>>()
             .join(" ");
         match level {
-            Level::Trace => tracing::trace!(plugin, run, %stage, target, fields, "{message}"),
-            Level::Debug => tracing::debug!(plugin, run, %stage, target, fields, "{message}"),
-            Level::Info => tracing::info!(plugin, run, %stage, target, fields, "{message}"),
-            Level::Warn => tracing::warn!(plugin, run, %stage, target, fields, "{message}"),
-            Level::Error => tracing::error!(plugin, run, %stage, target, fields, "{message}"),
+            Level::Trace => tracing::trace!(plugin, run, stage, target, fields, "{message}"),
+            Level::Debug => tracing::debug!(plugin, run, stage, target, fields, "{message}"),
+            Level::Info => tracing::info!(plugin, run, stage, target, fields, "{message}"),
+            Level::Warn => tracing::warn!(plugin, run, stage, target, fields, "{message}"),
+            Level::Error => tracing::error!(plugin, run, stage, target, fields, "{message}"),
         }
     }
 
@@ -55,13 +57,12 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use autodevops_model::Stage;
     use autodevops_policy::Bytes;
 
     use super::*;
 
     fn labels() -> Labels {
-        Labels { plugin: "a".into(), run: "r".into(), stage: Stage::Check }
+        Labels { plugin: "a".into(), run: "r".into(), stage: Some(Stage::Check) }
     }
 
     #[test]

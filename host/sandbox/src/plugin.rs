@@ -12,6 +12,7 @@ use crate::{
         fix_generator::FixGeneratorPluginPre, health_check::HealthCheckPluginPre, notifier::NotifierPluginPre,
         state_guard::StateGuardPluginPre, test_generator::TestGeneratorPluginPre,
     },
+    call::Caller,
     engine::Sandbox,
     guarded,
     guest::Guest,
@@ -117,13 +118,8 @@ pub struct Plugin {
 }
 
 pub(crate) struct Shared {
-    pub sandbox: Sandbox,
-    pub name: Arc<str>,
+    pub caller: Caller,
     pub stages: Vec<Stage>,
-    pub grant: Arc<EffectiveGrant>,
-    pub config: Arc<[(String, String)]>,
-    pub keyvalue: Option<Arc<dyn KeyValueStore>>,
-    pub local: Option<Arc<dyn LocalTarget>>,
     pub instance: InstancePre<Guest>,
     pub exports: Exports,
 }
@@ -186,23 +182,21 @@ impl Plugin {
         let shape = |error: wasmtime::Error| LoadError::Shape { plugin: name.clone(), reason: format!("{error:#}") };
         let instance = sandbox.linker.instantiate_pre(&component).map_err(shape)?;
         let exports = Exports::look_up(&stages, &instance).map_err(shape)?;
-        let shared = Shared {
+        let caller = Caller {
             sandbox: sandbox.clone(),
             name: name.as_str().into(),
-            stages,
             grant: Arc::new(source.grant),
             config: source.config.into(),
             keyvalue: source.keyvalue,
             local: source.local,
-            instance,
-            exports,
         };
+        let shared = Shared { caller, stages, instance, exports };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.shared.name
+        &self.shared.caller.name
     }
 
     /// The stages that it implements, read off its exports, in the contract's order.
@@ -212,7 +206,7 @@ impl Plugin {
 
     /// What it may do.
     pub fn grant(&self) -> &EffectiveGrant {
-        &self.shared.grant
+        &self.shared.caller.grant
     }
 }
 
@@ -243,7 +237,7 @@ impl Interfaces {
 }
 
 /// The first eight bytes tell a component from a core module and from anything else.
-fn check_header(plugin: &str, bytes: &[u8]) -> Result<(), LoadError> {
+pub(crate) fn check_header(plugin: &str, bytes: &[u8]) -> Result<(), LoadError> {
     let found = match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
         [] => "the file is empty".to_owned(),

@@ -34,14 +34,14 @@ impl Plugin {
             let failure = CallFailure::Host(format!("it does not implement the stage `{}`", Stage::Analyzer));
             return Err(CallError {
                 plugin: self.name().to_owned(),
-                stage: Stage::Analyzer,
+                stage: Some(Stage::Analyzer),
                 failure,
                 stderr: String::new(),
             });
         };
-        let mut call = Call::begin(self, Stage::Analyzer, context).await?;
+        let mut call = Call::begin(&self.shared.caller, Some(Stage::Analyzer), context).await?;
         let (bindings, session) = call
-            .run(self, Stage::Analyzer, async |store: &mut Store<Guest>| {
+            .run(&self.shared.caller, Some(Stage::Analyzer), async |store: &mut Store<Guest>| {
                 let bindings = pre.instantiate_async(&mut *store).await?;
                 let analyzer = bindings.autodevops_stages_analyzer().session();
                 let session = analyzer.call_constructor(&mut *store, checkpoint).await?;
@@ -60,7 +60,7 @@ impl AnalyzerSession {
     pub async fn push(&mut self, source: &str, bytes: &[u8]) -> Result<(), CallError> {
         let (session, bindings) = (self.session, &self.bindings);
         self.call
-            .run(&self.plugin, Stage::Analyzer, async |store: &mut Store<Guest>| {
+            .run(&self.plugin.shared.caller, Some(Stage::Analyzer), async |store: &mut Store<Guest>| {
                 let analyzer = bindings.autodevops_stages_analyzer().session();
                 analyzer.call_push(store, session, source, bytes).await
             })
@@ -75,7 +75,7 @@ impl AnalyzerSession {
         let (session, bindings) = (self.session, &self.bindings);
         let issues = self
             .call
-            .run(&self.plugin, Stage::Analyzer, async |store: &mut Store<Guest>| {
+            .run(&self.plugin.shared.caller, Some(Stage::Analyzer), async |store: &mut Store<Guest>| {
                 let analyzer = bindings.autodevops_stages_analyzer().session();
                 analyzer.call_issues(store, session).await
             })
@@ -90,7 +90,7 @@ impl AnalyzerSession {
     pub async fn checkpoint(&mut self) -> Result<Vec<u8>, CallError> {
         let (session, bindings) = (self.session, &self.bindings);
         self.call
-            .run(&self.plugin, Stage::Analyzer, async |store: &mut Store<Guest>| {
+            .run(&self.plugin.shared.caller, Some(Stage::Analyzer), async |store: &mut Store<Guest>| {
                 let analyzer = bindings.autodevops_stages_analyzer().session();
                 analyzer.call_checkpoint(store, session).await
             })

@@ -1,0 +1,75 @@
+//! JavaScript that is no plugin: the engine's component, run directly, a fresh instance for every evaluation.
+
+use std::sync::Arc;
+
+use autodevops_policy::{EffectiveGrant, Limits};
+use wasmtime::{
+    Store,
+    component::{Component, ComponentExportIndex, InstancePre},
+};
+
+use crate::{
+    call::{Call, CallContext, Caller},
+    engine::Sandbox,
+    failure::CallError,
+    guest::Guest,
+    plugin::{LoadError, check_header},
+};
+
+/// The interface that the engine exports.
+const INTERFACE: &str = "autodevops:js/engine@0.1.0";
+
+/// A JavaScript engine in the sandbox. It is granted nothing.
+#[derive(Clone)]
+pub struct ScriptEngine {
+    caller: Caller,
+    instance: InstancePre<Guest>,
+    run: ComponentExportIndex,
+}
+
+impl ScriptEngine {
+    /// Loads the engine's component; `name` stands for what it runs, in errors and logs.
+    ///
+    /// # Errors
+    /// [`LoadError`] when the component is no such engine.
+    pub fn load(sandbox: &Sandbox, name: &str, component: &[u8], limits: Limits) -> Result<Self, LoadError> {
+        check_header(name, component)?;
+        let compiled = match &sandbox.cache {
+            Some(cache) => cache.component(&sandbox.engine, component),
+            None => Component::from_binary(&sandbox.engine, component),
+        };
+        let compile = |error: wasmtime::Error| LoadError::Compile { plugin: name.into(), reason: format!("{error:#}") };
+        let component = compiled.map_err(compile)?;
+        let shape = |reason: String| LoadError::Shape { plugin: name.to_owned(), reason };
+        let interface = component.get_export_index(None, INTERFACE);
+        let run = interface
+            .and_then(|interface| component.get_export_index(Some(&interface), "run"))
+            .ok_or_else(|| shape(format!("it does not export {INTERFACE} with a function `run`")))?;
+        let instance = sandbox.linker.instantiate_pre(&component).map_err(|error| shape(format!("{error:#}")))?;
+        let caller = Caller {
+            sandbox: sandbox.clone(),
+            name: Arc::from(name),
+            grant: Arc::new(EffectiveGrant { limits, ..EffectiveGrant::default() }),
+            config: Arc::from([]),
+            keyvalue: None,
+            local: None,
+        };
+        Ok(Self { caller, instance, run })
+    }
+
+    /// Evaluates the sources in order (line 1 of source `i` is line `100000 · i + 1` in stacks), calls the global function `main`
+    /// with the input, a JSON text, and gives the JSON text of what it returned, or what was thrown, with its stack.
+    ///
+    /// # Errors
+    /// [`CallError`] when the script did not come to an end: out of time, out of memory, a stack overflow.
+    pub async fn run(&self, sources: &[&str], input: &str) -> Result<Result<String, String>, CallError> {
+        let mut call = Call::begin(&self.caller, None, &CallContext::default()).await?;
+        call.run(&self.caller, None, async |store: &mut Store<Guest>| {
+            let instance = self.instance.instantiate_async(&mut *store).await?;
+            let run = instance.get_typed_func::<(&[&str], &str), (Result<String, String>,)>(&mut *store, self.run)?;
+            let (answer,) = run.call_async(&mut *store, (sources, input)).await?;
+            Ok(Ok(answer))
+        })
+        .await
+    }
+}
