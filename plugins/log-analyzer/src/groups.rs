@@ -1,171 +1,310 @@
-//! Events of the same fault, together.
+//! Events that are the same fault, and the issues that they make.
 
 use std::collections::BTreeMap;
 
-use autodevops_sdk::types::{Evidence, Issue, IssueKind, Location, Severity, StackFrame};
+use autodevops_sdk::types::{Evidence, Issue, IssueKind, Location, RateChange, Severity, StackFrame};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Event, in_project, relative},
-    rate::Series,
-    record::Level,
+    event::Event,
+    path,
+    rate::{Rise, Series},
+    record::{Level, Words},
     template::{cut, fingerprint, template},
 };
 
+/// Bytes of a message that are kept.
+const MAX_MESSAGE_BYTES: usize = 2000;
+/// Bytes of a title.
+const MAX_TITLE_BYTES: usize = 160;
+/// Lines of evidence of a group.
+const MAX_EVIDENCE: usize = 10;
+/// Bytes of a group's evidence after which only its lines' beginnings are kept.
+const MAX_EVIDENCE_BYTES: usize = 4000;
 /// Frames of the project's own code that tell faults apart.
-const TOP_FRAMES: usize = 3;
+const TELLING_FRAMES: usize = 3;
+/// Warnings without an exception that make an issue.
+const FREQUENT: u64 = 10;
+/// Bytes that all groups may take in a checkpoint, by [`Group::weight`].
+const MAX_BYTES: usize = 11 << 20;
+/// Bytes that a group takes besides its texts.
+const GROUP_BYTES: usize = 1500;
 
-/// Lines that are kept of a group.
-const MAX_EVIDENCE: usize = 5;
+/// The times that a log covers: from its first to its last.
+pub type Coverage = Option<(i64, i64)>;
 
-/// A warning without an exception is worth a word when it was seen so often.
-const FREQUENT: u64 = 5;
-
-/// One fault.
+/// Events that are the same fault.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Group {
-    template: String,
-    exception: Option<String>,
-    message: String,
-    level: Level,
-    guessed: bool,
-    count: u64,
-    first: Option<i64>,
-    last: Option<i64>,
-    dated: bool,
-    evidence: Vec<Evidence>,
-    stack: Vec<StackFrame>,
-    location: Option<Location>,
+struct Group {
+    issue: Issue,
+    /// Whether it counts without being frequent.
+    sure: bool,
+    /// Events by the minute, of times with a date or of those without.
     series: Series,
-    /// The source that told of it first.
-    source: String,
-    /// Number of the event that was counted last, for leaving.
-    seen: u64,
+    dated: bool,
+    /// When it was seen last, in events.
+    used: u64,
+    weight: usize,
 }
 
-/// All groups, bounded: the least recently seen leave first.
+/// All groups: bounded in number and bytes, the least recently seen leave first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Groups {
-    by_fingerprint: BTreeMap<String, Group>,
+    groups: BTreeMap<String, Group>,
     events: u64,
+    weight: usize,
+    /// Groups that had to leave.
+    left: u64,
 }
 
 impl Groups {
-    /// Counts an event.
-    pub fn add(&mut self, source: &str, event: Event, root: &str, max_groups: usize) {
+    /// Adds an event; gives how much it matters.
+    pub fn add(&mut self, source: &str, event: Event, root: &str, most: usize, words: &Words) -> Severity {
         self.events += 1;
-        let mut stack = event.frames;
-        for frame in &mut stack {
-            frame.file = relative(&frame.file, root);
-        }
-        let own = stack.iter().filter(|frame| frame.own_code).take(TOP_FRAMES);
-        let frames: Vec<String> =
-            own.map(|frame| format!("{} {}", frame.function.as_deref().unwrap_or_default(), frame.file)).collect();
-        let template = template(&event.message);
-        let kind =
-            event.exception.as_deref().unwrap_or(if event.message.starts_with("HTTP 5") { "http" } else { "log" });
-        let mut parts = vec![kind, &template];
-        parts.extend(frames.iter().map(String::as_str));
-        let id = fingerprint(&parts);
-        let events = self.events;
-        let group = self.by_fingerprint.entry(id).or_insert_with(|| Group {
-            template,
-            exception: event.exception,
-            message: event.message,
-            level: event.level,
-            guessed: event.guessed,
-            count: 0,
-            first: None,
-            last: None,
-            dated: true,
-            evidence: Vec::new(),
-            location: stack.iter().find(|frame| frame.own_code && in_project(&frame.file)).map(|frame| Location {
-                path: frame.file.clone(),
-                line: frame.line,
-                column: frame.column,
-            }),
-            stack,
-            series: Series::default(),
-            source: source.to_owned(),
-            seen: 0,
-        });
-        group.count += 1;
-        group.seen = events;
-        group.level = group.level.max(event.level);
-        if let Some(time) = event.time {
-            group.first = Some(group.first.map_or(time.nanoseconds, |first| first.min(time.nanoseconds)));
-            group.last = Some(group.last.map_or(time.nanoseconds, |last| last.max(time.nanoseconds)));
-            group.dated &= time.dated;
+        let severity = severity(&event, words);
+        let key = key(&event, severity, root);
+        let dated = event.time.is_some_and(|time| time.dated);
+        let mut group = match self.groups.remove(&key) {
+            Some(group) => {
+                self.weight -= group.weight;
+                group
+            }
+            None => Group::new(key.clone(), &event, severity, root),
+        };
+        group.used = self.events;
+        group.issue.count += 1;
+        if let Some(time) = event.time.filter(|_| dated == group.dated) {
             group.series.add(time.nanoseconds);
         }
-        // The first event with all its lines, then the first line of each further one.
-        let lines = if group.count == 1 { MAX_EVIDENCE } else { 1 };
-        for (line, text) in event.evidence.into_iter().take(lines) {
-            if group.evidence.len() < MAX_EVIDENCE {
-                group.evidence.push(Evidence { source: source.to_owned(), line, text });
+        if let Some(time) = event.time.filter(|time| time.dated) {
+            let time = time.nanoseconds;
+            group.issue.first_seen = Some(group.issue.first_seen.map_or(time, |first| first.min(time)));
+            group.issue.last_seen = Some(group.issue.last_seen.map_or(time, |last| last.max(time)));
+        }
+        group.show(source, event.lines);
+        group.weight = group.weight();
+        self.weight += group.weight;
+        self.groups.insert(key, group);
+        if self.groups.len() > most || self.weight > MAX_BYTES {
+            self.make_room(most);
+        }
+        severity
+    }
+
+    /// Takes out the least recently seen, an eighth more than needed, so that it is not needed again at once.
+    fn make_room(&mut self, most: usize) {
+        let mut used: Vec<(u64, String)> = self.groups.iter().map(|(key, group)| (group.used, key.clone())).collect();
+        used.sort_unstable();
+        let (number, bytes) = (most - most / 8, MAX_BYTES - MAX_BYTES / 8);
+        for (_, key) in used {
+            if self.groups.len() <= number.max(1) && self.weight <= bytes {
+                break;
+            }
+            if let Some(group) = self.groups.remove(&key) {
+                self.weight -= group.weight;
+                self.left += 1;
             }
         }
-        if self.by_fingerprint.len() > max_groups.max(1) {
-            self.leave();
+    }
+
+    /// The issues, those that matter most first; `coverage` is of times with a date and of those without.
+    pub fn issues(&self, dated: Coverage, undated: Coverage) -> Vec<Issue> {
+        let mut issues = Vec::new();
+        for group in self.groups.values().filter(|group| group.sure || group.issue.count >= FREQUENT) {
+            let coverage = if group.dated { dated } else { undated };
+            if let Some(rise) = coverage.and_then(|(first, last)| group.series.rise(first, last)) {
+                issues.push(group.rising(&rise));
+            }
+            issues.push(group.issue.clone());
         }
+        issues
     }
 
-    /// A tenth of the groups leave: those that were seen longest ago.
-    fn leave(&mut self) {
-        let mut seen: Vec<u64> = self.by_fingerprint.values().map(|group| group.seen).collect();
-        seen.sort_unstable();
-        let border = seen.get(seen.len() / 10).copied().unwrap_or_default();
-        self.by_fingerprint.retain(|_, group| group.seen > border);
-    }
-
-    /// The groups that are issues, in no order. `heard` says when a source was heard of first and last.
-    pub fn issues(&self, heard: impl Fn(&str) -> Option<(i64, i64)>) -> Vec<Issue> {
-        self.by_fingerprint
-            .iter()
-            .filter(|(_, group)| group.level > Level::Warning || group.exception.is_some() || group.count >= FREQUENT)
-            .map(|(fingerprint, group)| group.issue(fingerprint, heard(&group.source)))
-            .collect()
+    /// Groups that had to leave.
+    pub fn left(&self) -> u64 {
+        self.left
     }
 }
 
 impl Group {
-    fn issue(&self, fingerprint: &str, heard: Option<(i64, i64)>) -> Issue {
-        let title = match &self.exception {
-            Some(exception) if self.message.is_empty() => exception.clone(),
-            Some(exception) => format!("{exception}: {}", self.message),
-            None => self.template.clone(),
+    fn new(fingerprint: String, event: &Event, severity: Severity, root: &str) -> Self {
+        let message = match &event.exception {
+            Some((_, message)) if !message.is_empty() => message,
+            _ => &event.content,
         };
-        let severity = self.severity();
-        let confidence = match (self.guessed, self.level, self.stack.is_empty()) {
-            (true, ..) => 0.5,
-            (_, Level::Warning, true) => 0.6,
-            (_, _, true) => 0.9,
-            (_, _, false) => 0.95,
+        let title = match (&event.exception, event.status) {
+            (Some((kind, message)), _) if message.is_empty() => kind.clone(),
+            (Some((kind, message)), _) => format!("{kind}: {message}"),
+            (None, Some(status)) => format!("HTTP {status}: {}", event.content),
+            (None, None) => event.content.clone(),
         };
-        let rise = heard.and_then(|(first, last)| self.series.rise(first, last));
-        Issue {
-            exception: self.exception.clone(),
-            message: self.message.clone(),
-            confidence,
-            count: self.count,
-            first_seen: self.first.filter(|_| self.dated),
-            last_seen: self.last.filter(|_| self.dated),
-            evidence: self.evidence.clone(),
-            location: self.location.clone(),
-            stack: self.stack.clone(),
-            rate: rise.map(|rise| rise.change),
-            ..Issue::new(fingerprint, IssueKind::Exception, severity, cut(&title, 300))
+        let title = if title.is_empty() { "an error without a message".to_owned() } else { title };
+        let sure = event.exception.is_some() || !event.stack.is_empty() || severity >= Severity::Error;
+        let issue = Issue {
+            message: cut(message, MAX_MESSAGE_BYTES).to_owned(),
+            exception: event.exception.as_ref().map(|(kind, _)| kind.clone()),
+            confidence: confidence(event),
+            count: 0,
+            location: location(&event.stack, root),
+            stack: event.stack.clone(),
+            ..Issue::new(fingerprint, IssueKind::Exception, severity, shorten(&title))
+        };
+        let dated = event.time.is_none_or(|time| time.dated);
+        Self { issue, sure, series: Series::default(), dated, used: 0, weight: 0 }
+    }
+
+    /// Keeps lines as evidence: all of the first event, one of each later.
+    fn show(&mut self, source: &str, lines: Vec<(u64, String)>) {
+        let most = if self.issue.evidence.is_empty() { lines.len() } else { 1 };
+        for (line, mut text) in lines.into_iter().take(most) {
+            if self.issue.evidence.len() >= MAX_EVIDENCE {
+                return;
+            }
+            let taken: usize = self.issue.evidence.iter().map(|evidence| evidence.text.len()).sum();
+            if taken + text.len() > MAX_EVIDENCE_BYTES {
+                text.truncate(cut(&text, 100).len());
+            }
+            self.issue.evidence.push(Evidence { source: cut(source, 300).to_owned(), line, text });
         }
     }
 
-    /// The level's; and what takes the whole service down is critical whatever it was logged as.
-    fn severity(&self) -> Severity {
-        const DEADLY: [&str; 6] =
-            ["OutOfMemory", "out of memory", "MemoryError", "StackOverflow", "Segmentation fault", "heap limit"];
-        let named = |text: &str| DEADLY.iter().any(|deadly| text.contains(deadly));
-        if self.level >= Level::Error && (self.exception.as_deref().is_some_and(named) || named(&self.message)) {
-            return Severity::Critical;
-        }
-        self.level.severity()
+    /// About how many bytes it takes in a checkpoint.
+    fn weight(&self) -> usize {
+        // A quote or a backslash takes two bytes in JSON.
+        let escaped = |text: &str| text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+        let issue = &self.issue;
+        let evidence: usize = issue.evidence.iter().map(|line| escaped(&line.text) + escaped(&line.source) + 50).sum();
+        let frame = |frame: &StackFrame| escaped(&frame.file) + frame.function.as_deref().map_or(0, escaped) + 90;
+        let stack: usize = issue.stack.iter().map(frame).sum();
+        GROUP_BYTES + escaped(&issue.title) + escaped(&issue.message) + evidence + stack
     }
+
+    fn rising(&self, rise: &Rise) -> Issue {
+        let (severity, change) = measure(rise);
+        Issue {
+            kind: IssueKind::RisingRate,
+            fingerprint: fingerprint(&["rising-rate", &self.issue.fingerprint]),
+            title: shorten(&format!("{} more often: {}", percent(rise), self.issue.title)),
+            severity: severity.min(self.issue.severity),
+            confidence: sureness(rise),
+            rate: Some(change),
+            ..self.issue.clone()
+        }
+    }
+}
+
+/// An issue about all errors of a source.
+pub fn rising_source(source: &str, count: u64, rise: &Rise, seen: Coverage, evidence: Vec<Evidence>) -> Issue {
+    let (severity, change) = measure(rise);
+    let title = format!(
+        "{} more errors in {source}: {:.1} a minute over {} minutes, {:.1} before",
+        percent(rise),
+        rise.current,
+        rise.minutes,
+        rise.baseline
+    );
+    Issue {
+        message: cut(&title, MAX_MESSAGE_BYTES).to_owned(),
+        confidence: sureness(rise),
+        count,
+        first_seen: seen.map(|(first, _)| first),
+        last_seen: seen.map(|(_, last)| last),
+        evidence,
+        rate: Some(change),
+        ..Issue::new(fingerprint(&["rising-rate", "source", source]), IssueKind::RisingRate, severity, shorten(&title))
+    }
+}
+
+fn percent(rise: &Rise) -> String {
+    format!("{:.0} %", (rise.current / rise.baseline - 1.0) * 100.0)
+}
+
+/// A rate that rose by half is as bad as an error.
+fn measure(rise: &Rise) -> (Severity, RateChange) {
+    let severity = if rise.current >= rise.baseline * 1.5 { Severity::Error } else { Severity::Warning };
+    let change = RateChange {
+        baseline_per_minute: rise.baseline,
+        current_per_minute: rise.current,
+        window_seconds: rise.minutes * 60,
+    };
+    (severity, change)
+}
+
+/// From 0.9 at the least deviate that is reported, towards 1.
+fn sureness(rise: &Rise) -> f64 {
+    1.0 - 0.43 / rise.deviate.max(4.3)
+}
+
+fn shorten(title: &str) -> String {
+    let short = cut(title, MAX_TITLE_BYTES);
+    if short.len() < title.len() { format!("{}…", cut(short, MAX_TITLE_BYTES - 3)) } else { title.to_owned() }
+}
+
+fn severity(event: &Event, words: &Words) -> Severity {
+    let critical = words.critical(event.content.as_bytes())
+        || event
+            .exception
+            .as_ref()
+            .is_some_and(|(kind, message)| words.critical(kind.as_bytes()) || words.critical(message.as_bytes()));
+    match event.level {
+        None | Some(Level::Error) if critical => Severity::Critical,
+        Some(Level::Debug | Level::Info) if event.stack.is_empty() => Severity::Warning,
+        Some(Level::Debug | Level::Info) => Severity::Error,
+        Some(level) => level.severity(),
+        None if event.exception.is_some() || !event.stack.is_empty() || event.status.is_some() => Severity::Error,
+        None if words.tells(event.content.as_bytes()) == Some(true) => Severity::Error,
+        None => Severity::Warning,
+    }
+}
+
+fn confidence(event: &Event) -> f64 {
+    match event.level {
+        _ if !event.stack.is_empty() => 0.95,
+        Some(level) if level >= Level::Error => 0.9,
+        _ if event.exception.is_some() => 0.85,
+        _ if event.status.is_some() => 0.8,
+        _ => 0.5,
+    }
+}
+
+fn location(stack: &[StackFrame], root: &str) -> Option<Location> {
+    let frame = stack.iter().find(|frame| frame.own_code)?;
+    let path = path::relative(&frame.file, root)?;
+    Some(Location { path, line: frame.line, column: frame.column })
+}
+
+/// What tells faults apart: with a stack the exception's type, its message's template and the first own frames; else the
+/// record's template.
+fn key(event: &Event, severity: Severity, root: &str) -> String {
+    let severity = match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+        Severity::Critical => "critical",
+    };
+    if let Some(status) = event.status {
+        return fingerprint(&["status", &status.to_string(), &template(&event.content)]);
+    }
+    if event.stack.is_empty() {
+        let of_exception = event.exception.as_ref().filter(|(_, message)| !message.is_empty());
+        return match of_exception {
+            Some((kind, message)) => fingerprint(&["exception", kind, &template(message)]),
+            None => fingerprint(&["record", severity, &template(&event.content)]),
+        };
+    }
+    let (kind, message) =
+        event.exception.as_ref().map_or(("", event.content.as_str()), |(kind, message)| (kind, message));
+    let message = template(message);
+    let own: Vec<&StackFrame> = event.stack.iter().filter(|frame| frame.own_code).take(TELLING_FRAMES).collect();
+    let frames = if own.is_empty() { event.stack.iter().take(TELLING_FRAMES).collect() } else { own };
+    let frames: Vec<String> = frames
+        .into_iter()
+        .map(|frame| {
+            let file = path::relative(&frame.file, root).unwrap_or_else(|| frame.file.clone());
+            format!("{}@{file}", frame.function.as_deref().unwrap_or("-"))
+        })
+        .collect();
+    let mut parts = vec!["trace", kind, &message];
+    parts.extend(frames.iter().map(String::as_str));
+    fingerprint(&parts)
 }

@@ -12,16 +12,17 @@ mod event;
 mod groups;
 mod json;
 mod lines;
+mod path;
 mod rate;
 mod record;
 mod template;
 mod time;
 mod trace;
 
-use autodevops_sdk::{Analyzer, Result, types::Issue};
+use autodevops_sdk::{Analyzer, Error, Result, types::Issue};
 pub use engine::{Engine, Settings};
 
-/// The plugin: an engine and its settings.
+/// The plugin: an engine with the operator's settings.
 pub struct LogAnalyzer(Result<Engine>);
 
 impl Default for LogAnalyzer {
@@ -39,7 +40,10 @@ impl LogAnalyzer {
 
 impl Analyzer for LogAnalyzer {
     fn restore(checkpoint: &[u8]) -> Result<Self> {
-        Ok(Self(Ok(autodevops_sdk::decode(checkpoint)?)))
+        let engine = Engine::restore(checkpoint).map_err(|error| {
+            Error::wrong_input(format!("the checkpoint cannot be read: {error}; start a new session"))
+        })?;
+        Ok(Self(autodevops_sdk::config().map(|settings| engine.with(settings))))
     }
 
     fn push(&mut self, source: &str, bytes: &[u8]) -> Result<()> {
@@ -52,7 +56,9 @@ impl Analyzer for LogAnalyzer {
     }
 
     fn checkpoint(&mut self) -> Result<Vec<u8>> {
-        autodevops_sdk::encode(self.engine()?)
+        self.engine()?
+            .checkpoint()
+            .map_err(|error| Error::failure(format!("the state cannot be written: {error}; report this")))
     }
 }
 

@@ -9,6 +9,7 @@ pub const MAX_LINE_BYTES: usize = 64 << 10;
 /// The unfinished last line of a source, and how many lines came before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineReader {
+    #[serde(with = "hex")]
     partial: Vec<u8>,
     /// Bytes of the unfinished line that were skipped.
     skipped: u64,
@@ -40,11 +41,37 @@ impl LineReader {
         (!self.partial.is_empty()).then(|| (self.count + 1, trim(&self.partial)))
     }
 
+    /// Cuts the unfinished line.
+    pub fn shorten(&mut self, most: usize) {
+        let cut = self.partial.len().saturating_sub(most);
+        self.partial.truncate(most);
+        self.skipped += cut as u64;
+    }
+
     fn keep(&mut self, bytes: &[u8]) {
         let room = MAX_LINE_BYTES.saturating_sub(self.partial.len()).min(bytes.len());
         let (kept, skipped) = bytes.split_at(room);
         self.partial.extend_from_slice(kept);
         self.skipped += skipped.len() as u64;
+    }
+}
+
+/// Bytes as hex digits: text of known size for any bytes.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let text: String = digits.filter_map(|digit| DIGITS.get(usize::from(digit))).map(|c| char::from(*c)).collect();
+        serializer.serialize_str(&text)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        text.as_bytes().chunks(2).map(|digits| pair(digits).ok_or_else(|| D::Error::custom("no hex digits"))).collect()
     }
 }
 

@@ -1,160 +1,235 @@
-//! Counts by the minute, and whether the last of them are more than those before.
+//! Whether a rate rose against its own past.
+//!
+//! Counts by the minute are split at each minute into a baseline and a current window. The split that explains them best is
+//! tested: twice the logarithm of the likelihood ratio of two Poisson rates against one is the square of a normal deviate
+//! (Wilks). It is divided by the counts' dispersion, since errors come in clumps, and by which regular counts say more.
 
 use std::collections::VecDeque;
 
-use autodevops_sdk::types::RateChange;
 use serde::{Deserialize, Serialize};
 
 use crate::time::SECOND;
 
-/// Minutes that are remembered.
-const MINUTES: usize = 360;
+/// Nanoseconds in a minute.
+const MINUTE: i64 = 60 * SECOND;
+/// Minutes that are kept.
+const MAX_MINUTES: usize = 240;
+/// Fewest minutes of a baseline.
+const MIN_BASELINE_MINUTES: usize = 5;
+/// Fewest minutes of a current window.
+const MIN_CURRENT_MINUTES: usize = 3;
+/// Fewest events of a baseline; what has none is new, which is another issue.
+const MIN_BASELINE_EVENTS: f64 = 20.0;
+/// Least normal deviate: about one in ten thousand, with 240 splits tried.
+const MIN_DEVIATE: f64 = 4.3;
+/// Least relative rise that matters.
+const MIN_RISE: f64 = 0.15;
+/// One-sided 95 % quantile of the normal distribution: a rise counts when `MIN_RISE` lies below its upper bound.
+const QUANTILE: f64 = 1.645;
 
-/// Lengths of the windows that are compared with what came before them, in minutes.
-const WINDOWS: [i64; 5] = [5, 10, 15, 30, 60];
-
-/// A rate rises when it is by so much above its past: the smallest change that people asked to hear of.
-const LEAST_RISE: f64 = 1.15;
-
-/// Standard deviations by which a window must exceed what its past predicts. Several windows of many groups are looked at, so
-/// this is far out: one-sided 3·10⁻⁵ for each.
-const LEAST_DEVIATION: f64 = 4.0;
-
-/// Events in a window, below which nothing is said.
-const LEAST_EVENTS: f64 = 20.0;
-
-/// Events by the minute.
+/// Counts by the minute, of the last minutes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Series(VecDeque<(i64, u32)>);
+pub struct Series {
+    start: i64,
+    counts: VecDeque<u32>,
+}
 
-/// A rise, and how many standard deviations it lies above its past.
-#[derive(Clone, Debug, PartialEq)]
+/// A rate that rose.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rise {
-    /// The rates.
-    pub change: RateChange,
-    /// Standard deviations.
-    pub deviation: f64,
+    /// Events a minute before.
+    pub baseline: f64,
+    /// Events a minute now.
+    pub current: f64,
+    /// Minutes that `current` was measured over.
+    pub minutes: u64,
+    /// How many standard deviations the rise is.
+    pub deviate: f64,
 }
 
 impl Series {
-    /// Counts an event. Those that come late are counted where they belong while that minute is remembered.
+    /// Counts an event.
     pub fn add(&mut self, nanoseconds: i64) {
-        let minute = nanoseconds.div_euclid(60 * SECOND);
-        match self.0.iter().rposition(|(known, _)| *known <= minute) {
-            Some(at) if self.0.get(at).is_some_and(|(known, _)| *known == minute) => {
-                if let Some((_, count)) = self.0.get_mut(at) {
-                    *count = count.saturating_add(1);
-                }
-            }
-            Some(at) => self.0.insert(at + 1, (minute, 1)),
-            None if self.0.len() < MINUTES => self.0.push_front((minute, 1)),
-            None => {}
+        let minute = nanoseconds.div_euclid(MINUTE);
+        if self.counts.is_empty() {
+            self.start = minute;
         }
-        while self.0.len() > MINUTES {
-            self.0.pop_front();
+        let most = MAX_MINUTES as i64;
+        let mut index = minute - self.start;
+        if index < 0 {
+            // Late; what does not fit any more is left out.
+            if self.counts.len() as i64 - index > most {
+                return;
+            }
+            for _ in index..0 {
+                self.counts.push_front(0);
+            }
+            self.start = minute;
+            index = 0;
+        }
+        if index >= 2 * most {
+            self.counts.clear();
+            self.start = minute;
+            index = 0;
+        }
+        while index >= self.counts.len() as i64 {
+            self.counts.push_back(0);
+            if self.counts.len() > MAX_MINUTES {
+                self.counts.pop_front();
+                self.start += 1;
+                index -= 1;
+            }
+        }
+        if let Some(count) = usize::try_from(index).ok().and_then(|index| self.counts.get_mut(index)) {
+            *count = count.saturating_add(1);
         }
     }
 
-    /// The clearest rise of the last minutes over those before them, between the first and the last time that the source was
-    /// heard of. A count of events is compared as Poisson counts are: given all events, those of the window are binomial
-    /// (Przyborowski and Wilenski 1940), here by its normal approximation.
+    /// The rise, where there is one, in a log that covers the times from `first` to `last`.
     pub fn rise(&self, first: i64, last: i64) -> Option<Rise> {
-        // The first and the last minute are not whole.
-        let start = first.div_euclid(60 * SECOND) + 1;
-        let end = last.div_euclid(60 * SECOND);
-        let start = start.max(self.0.front().map_or(start, |(minute, _)| *minute).min(end)).max(end - MINUTES as i64);
-        let start = start.min(first.div_euclid(60 * SECOND) + 1).max(end - MINUTES as i64);
-        let count = |from: i64, to: i64| -> f64 {
-            self.0.iter().filter(|(minute, _)| (from..to).contains(minute)).map(|(_, count)| f64::from(*count)).sum()
-        };
-        WINDOWS
-            .into_iter()
-            .filter_map(|window| {
-                let border = end - window;
-                let past = border - start;
-                if past < 2 * window {
-                    return None;
-                }
-                let (now, before) = (count(border, end), count(start, border));
-                if now < LEAST_EVENTS || before < 1.0 {
-                    return None;
-                }
-                let (rate_now, rate_before) = (now / window as f64, before / past as f64);
-                let share = window as f64 / (window + past) as f64;
-                let expected = (now + before) * share;
-                let deviation = (now - expected) / (expected * (1.0 - share)).sqrt();
-                (rate_now >= LEAST_RISE * rate_before && deviation >= LEAST_DEVIATION).then(|| Rise {
-                    change: RateChange {
-                        baseline_per_minute: rate_before,
-                        current_per_minute: rate_now,
-                        window_seconds: window.unsigned_abs() * 60,
-                    },
-                    deviation,
-                })
+        // Whole minutes only.
+        let begin = first.checked_add(MINUTE - 1)?.div_euclid(MINUTE);
+        let end = last.checked_add(SECOND)?.div_euclid(MINUTE);
+        let begin = begin.max(end - MAX_MINUTES as i64);
+        let counts: Vec<f64> = (begin..end)
+            .map(|minute| {
+                let index = usize::try_from(minute - self.start).ok();
+                index.and_then(|index| self.counts.get(index)).copied().map_or(0.0, f64::from)
             })
-            .max_by(|a, b| a.deviation.total_cmp(&b.deviation))
+            .collect();
+        rise(&counts)
     }
+}
+
+fn rise(counts: &[f64]) -> Option<Rise> {
+    let minutes = counts.len();
+    let total: f64 = counts.iter().sum();
+    let mut best: Option<(usize, f64, f64)> = None;
+    let mut before: f64 = counts.iter().take(MIN_BASELINE_MINUTES).sum();
+    for split in MIN_BASELINE_MINUTES..(minutes + 1).saturating_sub(MIN_CURRENT_MINUTES) {
+        let share = split as f64 / minutes as f64;
+        let after = total - before;
+        let rises = after / (minutes - split) as f64 > before / split as f64;
+        if rises {
+            let part = |count: f64, share: f64| if count > 0.0 { count * (count / (total * share)).ln() } else { 0.0 };
+            let squared = 2.0 * (part(before, share) + part(after, 1.0 - share));
+            if best.is_none_or(|(_, _, most)| squared > most) {
+                best = Some((split, before, squared));
+            }
+        }
+        before += counts.get(split).copied().unwrap_or_default();
+    }
+    let (split, before, squared) = best.filter(|(_, before, _)| *before >= MIN_BASELINE_EVENTS)?;
+    let after = total - before;
+    let (baseline, current) = (before / split as f64, after / (minutes - split) as f64);
+    let (past, now) = counts.split_at(split);
+    let residual = |counts: &[f64], rate: f64| counts.iter().map(|count| (count - rate).powi(2) / rate).sum::<f64>();
+    let freedom = (minutes - 2) as f64;
+    let dispersion = (residual(past, baseline) + residual(now, current)) / freedom;
+    // Counts that are more regular than chance say more, as far as their dispersion is sure.
+    let dispersion = if dispersion >= 1.0 {
+        dispersion
+    } else {
+        (dispersion * (1.0 + 2.0 * (2.0 / freedom).sqrt())).clamp(0.1, 1.0)
+    };
+    let deviate = (squared / dispersion).sqrt();
+    let ratio = current / baseline;
+    let error = ratio * ((1.0 / before + 1.0 / after) * dispersion).sqrt();
+    let enough = ratio - 1.0 + QUANTILE * error >= MIN_RISE && ratio - 1.0 >= MIN_RISE / 2.0;
+    (deviate >= MIN_DEVIATE && enough).then_some(Rise { baseline, current, minutes: (minutes - split) as u64, deviate })
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    /// So many events in each minute, spread over it.
-    fn series(counts: &[u32]) -> (Series, i64) {
+    /// A small generator of pseudo-random numbers (SplitMix64), so that the tests are the same each time.
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> f64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+        }
+
+        /// Poisson counts by the time between events.
+        fn poisson(&mut self, mean: f64) -> f64 {
+            let (mut sum, mut count) = (0.0, 0.0);
+            loop {
+                sum -= (1.0 - self.next()).ln();
+                if sum > mean {
+                    return count;
+                }
+                count += 1.0;
+            }
+        }
+    }
+
+    #[test]
+    fn a_rise_of_fifteen_percent_is_found() {
+        let mut found = 0;
+        for seed in 0..100 {
+            let mut random = Random(seed);
+            let counts: Vec<f64> =
+                (0..120).map(|minute| random.poisson(if minute < 60 { 100.0 } else { 115.0 })).collect();
+            if let Some(rise) = rise(&counts) {
+                found += 1;
+                assert!((rise.current / rise.baseline - 1.15).abs() < 0.06, "{rise:?}");
+            }
+        }
+        assert!(found >= 95, "{found} of 100");
+    }
+
+    #[test]
+    fn a_regular_rise_of_fifteen_percent_is_found_with_few_events() {
+        let counts: Vec<f64> = (0..60).map(|minute| if minute < 30 { 20.0 } else { 23.0 }).collect();
+        let rise = rise(&counts).unwrap();
+        assert_eq!((rise.baseline, rise.current, rise.minutes), (20.0, 23.0, 30));
+    }
+
+    #[test]
+    fn noise_alone_is_no_rise() {
+        let mut found = 0;
+        for seed in 0..1000 {
+            let mut random = Random(seed * 7919);
+            let mean = 1.0 + random.next() * 200.0;
+            let minutes = 10 + (random.next() * 230.0) as usize;
+            let counts: Vec<f64> = (0..minutes).map(|_| random.poisson(mean)).collect();
+            found += usize::from(rise(&counts).is_some());
+        }
+        assert!(found <= 3, "{found} of 1000");
+    }
+
+    #[test]
+    fn errors_in_clumps_are_no_rise() {
+        let mut found = 0;
+        for seed in 0..500 {
+            let mut random = Random(seed * 104_729);
+            let counts: Vec<f64> = (0..120).map(|_| random.poisson(6.0) * 10.0).collect();
+            found += usize::from(rise(&counts).is_some());
+        }
+        assert!(found <= 3, "{found} of 500");
+    }
+
+    #[test]
+    fn what_is_new_or_falls_or_rises_by_little_is_no_rise() {
+        let steps = |a: f64, b: f64| -> Vec<f64> { (0..60).map(|minute| if minute < 30 { a } else { b }).collect() };
+        assert_eq!(rise(&steps(0.0, 100.0)), None);
+        assert_eq!(rise(&steps(100.0, 50.0)), None);
+        assert_eq!(rise(&steps(10_000.0, 10_500.0)), None);
+        assert_eq!(rise(&[]), None);
+    }
+
+    #[test]
+    fn late_and_far_events_keep_the_series_small() {
         let mut series = Series::default();
-        for (minute, count) in counts.iter().enumerate() {
-            for index in 0..*count {
-                series.add(minute as i64 * 60 * SECOND + i64::from(index) * (59 * SECOND / i64::from(*count)));
-            }
+        for minute in [1000, 999, 1001, 500, 1_000_000, 999_999, i64::MAX / MINUTE, i64::MIN / MINUTE] {
+            series.add(minute * MINUTE);
+            assert!(series.counts.len() <= MAX_MINUTES);
         }
-        (series, counts.len() as i64 * 60 * SECOND)
-    }
-
-    #[test]
-    fn a_rise_by_fifteen_percent_is_found_when_counts_are_large_enough() {
-        let counts: Vec<u32> = (0..120).map(|minute| if minute < 100 { 200 } else { 232 }).collect();
-        let (series, end) = series(&counts);
-        let rise = series.rise(0, end).unwrap();
-        assert!((rise.change.baseline_per_minute - 200.0).abs() < 7.0, "{rise:?}");
-        assert!(rise.change.current_per_minute > 220.0, "{rise:?}");
-    }
-
-    #[test]
-    fn a_steady_rate_and_a_falling_one_do_not_rise() {
-        for counts in [vec![200; 120], (0..120).map(|minute| 300 - minute).collect::<Vec<u32>>(), vec![1; 120]] {
-            let (series, end) = series(&counts);
-            assert_eq!(series.rise(0, end), None);
-        }
-    }
-
-    #[test]
-    fn a_few_events_say_nothing() {
-        let mut counts = vec![0; 60];
-        counts.extend([3, 3, 3]);
-        let (series, end) = series(&counts);
-        assert_eq!(series.rise(0, end), None);
-    }
-
-    proptest! {
-        #[test]
-        fn noise_around_a_steady_rate_is_no_rise(noise in prop::collection::vec(0u32..10, 120)) {
-            // Uniform noise of variance 8 around 100: far less than a Poisson count's own.
-            let counts: Vec<u32> = noise.iter().map(|noise| 95 + noise).collect();
-            let (series, end) = series(&counts);
-            prop_assert_eq!(series.rise(0, end), None);
-        }
-
-        #[test]
-        fn memory_is_bounded(minutes in prop::collection::vec(0i64..100_000, 0..2000)) {
-            let mut series = Series::default();
-            for minute in minutes {
-                series.add(minute * 60 * SECOND);
-            }
-            prop_assert!(series.0.len() <= MINUTES);
-            prop_assert!(series.0.iter().zip(series.0.iter().skip(1)).all(|(a, b)| a.0 < b.0));
-        }
+        assert_eq!(series.rise(i64::MIN, i64::MAX), None);
     }
 }

@@ -152,40 +152,84 @@ fn level(line: &[u8], after: usize, timed: bool) -> (Option<Level>, usize) {
     (None, after)
 }
 
-/// Words by which a line without a level tells of a fault.
-pub struct FaultWords(AhoCorasick);
+/// Words that tell of a fault.
+pub struct Words {
+    faults: Option<AhoCorasick>,
+    critical: Option<AhoCorasick>,
+    exceptions: Option<AhoCorasick>,
+}
 
+/// Words by which a line without a level tells of a fault. The first [`STRONG`] do so for sure.
 const FAULTS: [&str; 12] = [
     "error",
     "exception",
     "fatal",
     "panic",
-    "failed",
-    "failure",
     "critical",
     "segfault",
     "out of memory",
+    "failed",
+    "failure",
     "timed out",
     "denied",
     "refused",
 ];
+const STRONG: usize = 7;
 
-impl FaultWords {
-    /// Builds the matcher.
-    pub fn new() -> Option<Self> {
-        AhoCorasickBuilder::new().ascii_case_insensitive(true).build(FAULTS).ok().map(Self)
+/// Words by which a line tells that the service as a whole is at stake.
+const CRITICAL: [&str; 9] = [
+    "out of memory",
+    "OutOfMemoryError",
+    "segfault",
+    "segmentation fault",
+    "kernel panic",
+    "panicked at",
+    "panic: ",
+    "oom-killer",
+    "core dumped",
+];
+
+impl Default for Words {
+    fn default() -> Self {
+        let any_case = |words: &[&str]| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(words).ok();
+        Self {
+            faults: any_case(&FAULTS),
+            critical: any_case(&CRITICAL),
+            exceptions: AhoCorasick::new(["Error", "Exception", "Traceback", "Timeout", "Interrupt", "Fault"]).ok(),
+        }
     }
+}
 
-    /// Whether the text tells of a fault: with a word that is not denied (`no errors`, `0 failed`, `error=0`, `errors: 0`).
-    pub fn tells(&self, text: &[u8]) -> bool {
-        self.0.find_iter(text).any(|found| {
+impl Words {
+    /// Whether the text tells of a fault, and then whether for sure: with a word that is not denied (`no errors`, `0 failed`,
+    /// `error=0`, `errors: 0`).
+    pub fn tells(&self, text: &[u8]) -> Option<bool> {
+        let mut told = None;
+        for found in self.faults.as_ref()?.find_iter(text) {
             let before = text.get(..found.start()).unwrap_or_default();
             let behind = text.get(found.end()..).unwrap_or_default();
             if before.last().is_some_and(u8::is_ascii_alphabetic) && found.pattern().as_usize() != 1 {
-                return false;
+                continue;
             }
-            !(denied_before(before) || denied_behind(behind))
-        })
+            if !(denied_before(before) || denied_behind(behind)) {
+                let strong = found.pattern().as_usize() < STRONG;
+                told = Some(strong);
+                if strong {
+                    break;
+                }
+            }
+        }
+        told
+    }
+
+    /// Whether the text tells that the service as a whole is at stake.
+    pub fn critical(&self, text: &[u8]) -> bool {
+        self.critical.as_ref().is_some_and(|words| words.is_match(text))
+    }
+
+    /// Whether the text may name an exception.
+    pub fn hint_at_exception(&self, text: &[u8]) -> bool {
+        self.exceptions.as_ref().is_some_and(|words| words.is_match(text))
     }
 }
 
@@ -244,12 +288,12 @@ mod tests {
 
     #[test]
     fn an_error_that_is_denied_is_none() {
-        let words = FaultWords::new().unwrap();
+        let words = Words::default();
         for text in ["no errors found", "0 failed, 12 passed", "error=0", "errors: 0", "terror", "failure=false"] {
-            assert!(!words.tells(text.as_bytes()), "{text}");
+            assert_eq!(words.tells(text.as_bytes()), None, "{text}");
         }
         for text in ["connection failed", "an ERROR occurred", "NullPointerException thrown", "errors: 12"] {
-            assert!(words.tells(text.as_bytes()), "{text}");
+            assert!(words.tells(text.as_bytes()).is_some(), "{text}");
         }
     }
 

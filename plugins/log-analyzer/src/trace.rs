@@ -31,11 +31,12 @@ const FOREIGN_PACKAGES: [&str; 8] =
     ["java.", "javax.", "jdk.", "sun.", "com.sun.", "org.springframework.", "org.apache.", "scala."];
 
 /// A line that goes on with a Node or JVM trace.
-pub fn part(line: &str) -> Option<Part> {
+pub fn part(line: &str, indented: bool) -> Option<Part> {
     let text = line.trim_start();
-    let indented = text.len() < line.len();
     if let Some(frame) = text.strip_prefix("at ").filter(|_| indented) {
-        return Some(frame_of(frame.trim_end()).map_or(Part::Filler, Part::Frame));
+        // Node prints an error's further properties behind the last frame, in braces.
+        let frame = frame.trim_end().trim_end_matches(" {");
+        return Some(frame_of(frame).map_or(Part::Filler, Part::Frame));
     }
     if let Some(cause) = text.strip_prefix("Caused by: ").or_else(|| text.strip_prefix("[cause]: ")) {
         return Some(Part::Cause(cause.to_owned()));
@@ -63,7 +64,6 @@ fn frame_of(text: &str) -> Option<StackFrame> {
         }
     };
     let (file, line, column) = numbers(place)?;
-    let file = file.strip_prefix("file://").map_or(file.clone(), str::to_owned);
     let jvm = column.is_none() && [".java", ".kt", ".scala"].iter().any(|end| file.ends_with(end));
     let own_code = if jvm {
         !FOREIGN_PACKAGES.iter().any(|package| function.as_deref().unwrap_or_default().starts_with(package))
@@ -91,14 +91,27 @@ pub fn python_frame(line: &str) -> Option<StackFrame> {
     Some(StackFrame { function, line: number.parse().ok()?, column: None, own_code: is_own(&file), file })
 }
 
+/// The last line of a Python traceback: any dotted name, then nothing or `: message`.
+pub fn python_head(text: &str) -> Option<(&str, &str)> {
+    let (name, message) = text.split_once(':').unwrap_or((text, ""));
+    let is_name = !name.is_empty()
+        && name.split('.').all(|part| {
+            part.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                && part.chars().all(|c| c.is_alphanumeric() || c == '_')
+        });
+    (is_name && (message.is_empty() || message.starts_with(' '))).then_some((name, message.trim_start()))
+}
+
 /// The head of an exception, `Type: message`, somewhere in the text: its type and its message.
 pub fn head(text: &str) -> Option<(&str, &str)> {
     let mut from = 0;
-    while let Some(found) = text.get(from..)?.find(':').map(|at| from + at) {
-        let start = text[..found]
+    while let Some(found) = text.get(from..).and_then(|rest| rest.find(':')).map(|at| from + at) {
+        // Node writes an error's code behind its type: `TypeError [ERR_INVALID_URL]: Invalid URL`.
+        let end = text[..found].strip_suffix(']').and_then(|rest| rest.rfind(" [")).unwrap_or(found);
+        let start = text[..end]
             .rfind(|c: char| !is_part_of_type(c))
             .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
-        let name = &text[start..found];
+        let name = &text[start..end];
         let message = text[found + 1..].strip_prefix(' ');
         if is_exception(name) && (message.is_some() || found + 1 == text.len()) {
             return Some((name, message.unwrap_or_default()));
@@ -140,7 +153,7 @@ mod tests {
             ),
             ("    at async Promise.all (index 0)", None, "", 0, None, false),
             ("    at /srv/app/lib/a.js:7:1", None, "/srv/app/lib/a.js", 7, Some(1), true),
-            ("    at file:///srv/app/a.mjs:7:1", None, "/srv/app/a.mjs", 7, Some(1), true),
+            ("    at file:///srv/app/a.mjs:7:1", None, "file:///srv/app/a.mjs", 7, Some(1), true),
             (
                 "    at Module._compile (node:internal/modules/cjs/loader:1369:14)",
                 Some("Module._compile"),
@@ -159,7 +172,7 @@ mod tests {
                 false,
             ),
         ] {
-            let part = part(line).unwrap_or_else(|| panic!("{line}"));
+            let part = part(line, true).unwrap_or_else(|| panic!("{line}"));
             if file.is_empty() {
                 assert_eq!(part, Part::Filler, "{line}");
                 continue;
@@ -173,7 +186,7 @@ mod tests {
             };
             assert_eq!(part, Part::Frame(expected), "{line}");
         }
-        assert_eq!(part("at the beginning of a sentence"), None);
+        assert_eq!(part("at the beginning of a sentence", false), None);
     }
 
     #[test]

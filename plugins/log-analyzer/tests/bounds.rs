@@ -1,0 +1,151 @@
+//! Logs that are broken, endless or hostile, and logs that come in parts.
+
+use autodevops_sdk::types::Issue;
+use log_analyzer::{Engine, Settings};
+use proptest::prelude::*;
+
+const MAX_CHECKPOINT_BYTES: usize = 16 << 20;
+
+fn analyze(parts: &[&[u8]]) -> Vec<Issue> {
+    let mut engine = Engine::default();
+    for part in parts {
+        engine.push("app.log", part);
+    }
+    engine.issues()
+}
+
+#[test]
+fn an_empty_log_has_no_issues() {
+    assert_eq!(analyze(&[]), []);
+    assert_eq!(analyze(&[b"", b"\n", b"\r\n\r\n"]), []);
+}
+
+#[test]
+fn an_unfinished_last_line_counts_and_goes_on() {
+    let mut engine = Engine::default();
+    engine.push("a", b"2026-11-23T10:00:00Z ERROR dis");
+    assert_eq!(engine.issues()[0].title, "dis");
+    engine.push("a", b"k is full\n");
+    assert_eq!(engine.issues()[0].title, "disk is full");
+    assert_eq!(engine.issues()[0].count, 1);
+}
+
+#[test]
+fn binary_noise_is_survived_and_never_reaches_a_person() {
+    let mut noise: Vec<u8> = (0..200_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    noise.extend(b"\nERROR bad \x00\x1b[31m\xff\xfe bytes\n");
+    let issues = analyze(&[&noise]);
+    let issue = issues.iter().find(|issue| issue.title.starts_with("bad")).unwrap();
+    for text in [&issue.title, &issue.message, &issue.evidence[0].text] {
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+    }
+}
+
+#[test]
+fn a_line_of_fifty_megabytes_is_one_line() {
+    let part = vec![b'x'; 1 << 20];
+    let mut engine = Engine::default();
+    engine.push("a", b"2026-11-23T10:00:00Z ERROR ");
+    for _ in 0..50 {
+        engine.push("a", &part);
+    }
+    engine.push("a", b"\nERROR next\n");
+    let issues = engine.issues();
+    assert_eq!(issues.len(), 2);
+    assert!(issues.iter().all(|issue| issue.evidence[0].text.len() <= 2000 && issue.message.len() <= 4000));
+    assert!(issues.iter().any(|issue| issue.evidence[0].line == 2));
+}
+
+#[test]
+fn an_endless_log_of_unique_errors_stays_within_its_bounds() {
+    let mut engine = Engine::default();
+    let letters = |mut n: u32| -> String {
+        let mut text = String::new();
+        for _ in 0..6 {
+            text.push(char::from(b'a' + (n % 26) as u8));
+            n /= 26;
+        }
+        text
+    };
+    let filler = "\\\"".repeat(700);
+    for n in 0..10_000u32 {
+        engine.push("a", format!("ERROR {} {} {filler}\n", letters(n), letters(n.wrapping_mul(77_777))).as_bytes());
+    }
+    assert!(engine.checkpoint().unwrap().len() <= MAX_CHECKPOINT_BYTES);
+    let issues = engine.issues();
+    assert!(!issues.is_empty() && issues.len() <= 1500, "{}", issues.len());
+}
+
+#[test]
+fn thousands_of_unfinished_lines_fit_into_a_checkpoint() {
+    let mut engine = Engine::default();
+    let part = vec![b'\\'; 64 << 10];
+    for source in 0..300 {
+        engine.push(&format!("{source}.log"), &part);
+    }
+    let checkpoint = engine.checkpoint().unwrap();
+    assert!(checkpoint.len() <= MAX_CHECKPOINT_BYTES, "{}", checkpoint.len());
+    assert_eq!(Engine::restore(&checkpoint).unwrap().issues(), []);
+}
+
+#[test]
+fn a_checkpoint_that_is_none_is_refused() {
+    assert!(Engine::restore(b"{\"sources\":").is_err());
+    assert!(Engine::restore(b"").is_err());
+}
+
+/// Lines that logs are made of, in any order.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("2026-11-23T10:00:01.123Z ERROR request failed: TypeError: Cannot read x".to_owned()),
+        Just("    at formatOrder (functions/index.js:12:34)".to_owned()),
+        Just("    at node:internal/x:1:2".to_owned()),
+        Just("Traceback (most recent call last):".to_owned()),
+        Just("  File \"/srv/app/a.py\", line 3, in f".to_owned()),
+        Just("    x = y".to_owned()),
+        Just("KeyError: 'ä€😀'".to_owned()),
+        Just("Caused by: java.lang.Exception: why".to_owned()),
+        Just("The above exception was the direct cause of the following exception:".to_owned()),
+        Just(String::new()),
+        Just("2026-11-23T10:05:00Z INFO fine\r".to_owned()),
+        Just(
+            r#"{"level":50,"time":1795428000123,"msg":"m","err":{"stack":"Error: e\n    at a (b.js:1:2)"}}"#.to_owned()
+        ),
+        (0u32..60, 0u32..9).prop_map(|(minute, n)| format!("2026-11-23 10:{minute:02}:00 WARN queue {n}")),
+        "[A-Za-z]{1,8}".prop_map(|word| format!("ERROR {word} broke")),
+        "\\PC{0,40}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn parting_and_saving_change_nothing(
+        lines in prop::collection::vec(line(), 0..60),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        saves in any::<u8>(),
+    ) {
+        let text = lines.join("\n").into_bytes();
+        let settings = Settings { max_groups: 5, ..Settings::default() };
+        let mut whole = Engine::new(settings.clone());
+        whole.push("app.log", &text);
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).chain([0, text.len()]).collect();
+        cuts.sort_unstable();
+        let mut parted = Engine::new(settings.clone());
+        for (index, pair) in cuts.windows(2).enumerate() {
+            parted.push("app.log", &text[pair[0]..pair[1]]);
+            if saves & (1 << index % 8) != 0 {
+                parted = Engine::restore(&parted.checkpoint().unwrap()).unwrap().with(settings.clone());
+            }
+        }
+        prop_assert_eq!(parted.issues(), whole.issues());
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        for issue in analyze(&[&bytes]) {
+            prop_assert!(issue.evidence.len() <= 10 && issue.confidence <= 1.0 && issue.count > 0);
+        }
+    }
+}
