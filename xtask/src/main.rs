@@ -7,6 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod command;
+mod demo;
+mod js_engine;
 mod plugins;
 mod suite;
 mod wasm_target;
@@ -25,6 +27,15 @@ enum Task {
     Setup,
     /// Build the plugins into target/plugins, each in a folder with its manifest.
     Plugins,
+    /// Show the whole loop on the sample shop: one run that heals it, one whose fix is caught and rolled back.
+    Demo {
+        /// How the summary is printed.
+        #[arg(long, value_enum, default_value_t)]
+        format: demo::Format,
+        /// Keep the scenes' folders, to look at them.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Run every test of the host, the SDK, the plugins and the product as a whole.
     Test,
 }
@@ -33,6 +44,7 @@ fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Setup => wasm_target::ensure(),
         Task::Plugins => plugins::build(),
+        Task::Demo { format, keep } => demo::play(format, keep),
         Task::Test => suite::run_all(),
     }
 }

@@ -1,13 +1,19 @@
 //! Building the plugins: each ends in `target/plugins/NAME`, its component beside its manifest, ready to be used.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 
 use crate::{
     command::{cargo, root, run, target},
-    wasm_target,
+    js_engine, wasm_target,
 };
+
+/// Plugins of two halves: the second is the JavaScript engine.
+const COMPOSED_WITH_ENGINE: [&str; 1] = ["js-checks"];
 
 /// Builds every plugin under `plugins/`.
 ///
@@ -15,6 +21,7 @@ use crate::{
 /// When one does not build, or lacks its `plugin.toml`.
 pub fn build() -> Result<()> {
     wasm_target::ensure()?;
+    js_engine::build()?;
     let workspace = root().join("plugins");
     // Inside the folder, so that its .cargo/config.toml holds.
     run(cargo(&["build", "--release", "--target", wasm_target::TARGET, "--workspace"]).current_dir(&workspace))?;
@@ -22,10 +29,37 @@ pub fn build() -> Result<()> {
         let folder = target().join("plugins").join(&name);
         fs::create_dir_all(&folder)?;
         let built = target().join(wasm_target::TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_")));
-        copy_if_newer(&built, &folder.join(format!("{name}.wasm")))?;
+        let component = folder.join(format!("{name}.wasm"));
+        if COMPOSED_WITH_ENGINE.contains(&name.as_str()) {
+            compose(&built, &component)?;
+        } else {
+            copy_if_newer(&built, &component)?;
+        }
         copy_if_newer(&workspace.join(&name).join("plugin.toml"), &folder.join("plugin.toml"))?;
     }
     Ok(())
+}
+
+/// Plugs the JavaScript engine into a component, where it or the component changed.
+fn compose(built: &Path, composed: &Path) -> Result<()> {
+    let mut inputs = Vec::new();
+    for path in [built, &js_engine::engine()] {
+        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        inputs.push(bytes.escape_ascii().to_string());
+    }
+    if js_engine::is_current(composed, &inputs) {
+        return Ok(());
+    }
+    js_engine::tool(&[
+        "compose".as_ref(),
+        "--socket".as_ref(),
+        built.as_ref(),
+        "--plug".as_ref(),
+        js_engine::engine().as_ref(),
+        "--output".as_ref(),
+        composed.as_ref(),
+    ])?;
+    js_engine::record(composed, &inputs)
 }
 
 fn names() -> Result<Vec<String>> {

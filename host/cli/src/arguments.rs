@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use autodevops_policy::{Bytes, Span};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::output::Format;
@@ -34,6 +35,9 @@ pub enum Verb {
         #[command(subcommand)]
         verb: PluginVerb,
     },
+    /// Serve one release on a Unix socket. Started by the front door, not by hand.
+    #[command(hide = true)]
+    Worker(Worker),
     /// Check what this machine has, and say what to do where something is missing.
     Doctor,
     /// Write a completion script for a shell to standard output.
@@ -57,6 +61,28 @@ pub struct Analyze {
     /// Show at most so many issues; 0 shows all.
     #[arg(long, default_value_t = 20)]
     pub top: usize,
+}
+
+#[derive(Args)]
+pub struct Worker {
+    /// The release's files.
+    #[arg(long)]
+    pub root: PathBuf,
+    /// Folder of static files, below the root.
+    #[arg(long)]
+    pub public: Option<String>,
+    /// The module that exports the functions, below the root.
+    #[arg(long)]
+    pub functions: Option<String>,
+    /// The socket to serve.
+    #[arg(long)]
+    pub socket: PathBuf,
+    /// Time that one request may take, such as `10s`.
+    #[arg(long, default_value = "10s")]
+    pub wall_time: Span,
+    /// Memory that one request may take, such as `256 MiB`.
+    #[arg(long, default_value = "256 MiB")]
+    pub memory: Bytes,
 }
 
 #[derive(Subcommand)]

@@ -7,6 +7,7 @@ mod arguments;
 mod doctor;
 mod output;
 mod plugin;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         match verb {
             Verb::Analyze(options) => analyze::run(&options, format).await,
             Verb::Plugin { verb } => plugin::run(verb, format).await,
+            Verb::Worker(options) => worker::run(options).await,
             Verb::Doctor => doctor::run(format),
             Verb::Completions { .. } => Ok(ExitCode::SUCCESS),
         }

@@ -149,6 +149,11 @@ pub fn cache_folder() -> Option<PathBuf> {
     Some(base.join("autodevops"))
 }
 
+/// The JavaScript engine's component, which lies beside the plugins.
+pub fn engine_component() -> Option<PathBuf> {
+    usual_folders().into_iter().map(|folder| folder.join("js-engine/js-functions.wasm")).find(|path| path.is_file())
+}
+
 /// `$AUTODEVOPS_PLUGINS`, then the folders that belong to this program: as built, and as installed.
 fn usual_folders() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = std::env::var_os(FOLDERS_VARIABLE)

@@ -14,15 +14,8 @@ use serde_json::Value;
 
 use crate::{WorkerError, WorkerOptions, file, modules};
 
-/// Lines that the engine keeps apart for each source; see the engine's contract.
-const LINES_PER_SOURCE: u64 = 100_000;
-
 /// How the engine names all that it evaluates.
 const SOURCE_NAME: &str = "<input>";
-
-const PRELUDE: &str = include_str!("../../../sdk/js-engine/prelude.js");
-const WEB: &str = include_str!("../../../sdk/js-engine/web.js");
-const HARNESS: &str = include_str!("harness.js");
 
 /// A request, as the harness takes it. Bytes travel as Latin-1 text.
 #[derive(Debug, Serialize)]
@@ -69,9 +62,9 @@ pub struct Answer {
 pub struct Functions {
     engine: ScriptEngine,
     entry: String,
-    sources: Vec<String>,
-    /// The file that each source holds; none for the harness's own.
-    files: Vec<Option<String>>,
+    script: String,
+    /// Lines before each part of the script, and the file that it holds; none for the harness's own.
+    parts: Vec<(u64, Option<String>)>,
     names: Vec<String>,
     limits: Limits,
 }
@@ -85,9 +78,9 @@ impl Functions {
         let sandbox = Sandbox::new(&sandbox).map_err(|error| WorkerError::Sandbox(error.to_string()))?;
         let engine = ScriptEngine::load(&sandbox, "functions", &component, options.limits)
             .map_err(|error| WorkerError::Sandbox(error.to_string()))?;
-        let (sources, files) = sources(&options.root, entry)?;
+        let (script, parts) = script(&options.root, entry)?;
         let mut functions =
-            Self { engine, entry: entry.to_owned(), sources, files, names: Vec::new(), limits: options.limits };
+            Self { engine, entry: entry.to_owned(), script, parts, names: Vec::new(), limits: options.limits };
         let listed = functions.evaluate(None).await.map_err(WorkerError::Load)?;
         if let Some(failed) = listed.failed {
             return Err(WorkerError::Load(failed));
@@ -120,8 +113,7 @@ impl Functions {
             request,
         };
         let input = serde_json::to_string(&input).map_err(|error| error.to_string())?;
-        let sources: Vec<&str> = self.sources.iter().map(String::as_str).collect();
-        let text = match self.engine.run(&sources, &input).await {
+        let text = match self.engine.run(&[&self.script], &input).await {
             Ok(Ok(text)) => text,
             Ok(Err(thrown)) => return Err(self.placed(&thrown)),
             Err(error) => return Err(format!("Error: {error}")),
@@ -148,42 +140,56 @@ impl Functions {
 
     fn placed_line(&self, line: &str) -> Option<String> {
         let Some((before, rest)) = line.split_once(SOURCE_NAME) else {
-            let native = line.trim_start().starts_with("at ") && line.contains("(native)");
-            return (!native).then(|| line.to_owned());
+            let foreign = line.trim_start().starts_with("at ")
+                && ["(native)", "(componentize-qjs:"].iter().any(|part| line.contains(part));
+            return (!foreign).then(|| line.to_owned());
         };
         let rest = rest.strip_prefix(':')?;
         let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let number: u64 = rest.get(..digits)?.parse().ok()?;
-        let source = usize::try_from(number.saturating_sub(1) / LINES_PER_SOURCE).ok()?;
-        let file = self.files.get(source)?.as_ref()?;
-        let number = number - (source as u64) * LINES_PER_SOURCE;
+        let (before_part, file) = self.parts.iter().rev().find(|(lines, _)| *lines < number)?;
+        let file = file.as_ref()?;
+        let number = number - before_part;
         Some(format!("{before}{file}:{number}{}", rest.get(digits..).unwrap_or_default()))
     }
 }
 
-/// What is evaluated for each request: the surroundings, the modules as functions, the harness.
-fn sources(root: &Path, entry: &str) -> Result<(Vec<String>, Vec<Option<String>>), WorkerError> {
-    let mut sources = vec![PRELUDE.to_owned(), format!("{WEB}\nglobalThis.__modules = {{}};")];
-    let mut files = vec![None, None];
+/// What is evaluated for each request, as one script: the modules as functions; and the line at which each starts, with the file
+/// that it holds. (The harness and its surroundings are in the engine's component already.)
+fn script(root: &Path, entry: &str) -> Result<(String, Vec<(u64, Option<String>)>), WorkerError> {
+    let mut script = Script::default();
+    script.add("globalThis.__modules = {};", None);
     for module in modules::read(root, entry)? {
         let name = serde_json::to_string(&module.path).unwrap_or_default();
         let requires = serde_json::to_string(&module.requires).unwrap_or_default();
-        let source = if module.path.ends_with(".json") {
+        let source = module.source.trim_start_matches('\u{feff}');
+        // The wrapping is on the module's own first line, so that its lines keep their numbers.
+        let text = if module.path.ends_with(".json") {
             format!(
-                "__modules[{name}] = {{ requires: {{}}, run(exports, require, module) {{ module.exports = {} }} }};",
-                module.source
+                "__modules[{name}] = {{ requires: {{}}, run(exports, require, module) {{ module.exports = {source} }} }};"
             )
         } else {
-            // On the module's own first line, so that its lines keep their numbers.
             format!(
-                "__modules[{name}] = {{ requires: {requires}, run: function (exports, require, module, __filename, __dirname) {{ {}\n}} }};",
-                module.source
+                "__modules[{name}] = {{ requires: {requires}, run: function (exports, require, module, __filename, __dirname) {{ {source}\n}} }};"
             )
         };
-        sources.push(source);
-        files.push(Some(module.path));
+        script.add(&text, Some(module.path));
     }
-    sources.push(HARNESS.to_owned());
-    files.push(None);
-    Ok((sources, files))
+    Ok((script.text, script.parts))
+}
+
+#[derive(Default)]
+struct Script {
+    text: String,
+    lines: u64,
+    parts: Vec<(u64, Option<String>)>,
+}
+
+impl Script {
+    fn add(&mut self, text: &str, file: Option<String>) {
+        self.parts.push((self.lines, file));
+        self.text.push_str(text);
+        self.text.push('\n');
+        self.lines += text.matches('\n').count() as u64 + 1;
+    }
 }

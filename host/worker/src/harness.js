@@ -1,11 +1,10 @@
-// Runs one function of the `onRequest` shape for one request. Evaluated after the prelude and the release's modules, which are
-// functions in `__modules`; `main` gives the answer as `{ status, headers, body, output }`.
+// Runs one function of the `onRequest` shape for one request. It is part of the engine's component, evaluated once when that is
+// made; the release's modules come with each request, as functions in `__modules`; `main` gives the answer as `{ status, headers, body, output }`.
 (() => {
     "use strict";
 
     const { drive, start, encode, decode, bytesOf, unsupported } = globalThis.__prelude;
-    const modules = globalThis.__modules;
-    delete globalThis.__modules;
+    let modules = {};
     const fromCodes = String.fromCharCode;
 
     // Latin-1 text carries bytes both ways.
@@ -173,6 +172,8 @@
     }
 
     globalThis.main = (input) => {
+        modules = globalThis.__modules;
+        delete globalThis.__modules;
         const given = JSON.parse(input);
         const output = [];
         let uncaught = null;
@@ -202,8 +203,12 @@
                 };
                 const finished = new Promise((done) => {
                     const res = response((answer) => { answered = answer; done(); });
-                    const result = Promise.resolve(handler(req, res));
-                    result.then(undefined, (error) => { uncaught ??= { error }; done(); });
+                    const fail = (error) => { uncaught ??= { error }; done(); };
+                    try {
+                        Promise.resolve(handler(req, res)).then(undefined, fail);
+                    } catch (error) {
+                        fail(error);
+                    }
                 });
                 drive(finished, (error) => {
                     if (error && uncaught === null && answered === null) uncaught = { error: new Error(`the function '${given.function}' ended without an answer`) };
