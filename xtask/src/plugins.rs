@@ -15,7 +15,7 @@ use crate::{
 /// Plugins of two halves: the second is the JavaScript engine.
 const COMPOSED_WITH_ENGINE: [&str; 1] = ["js-checks"];
 
-/// Builds every plugin under `plugins/`.
+/// Builds every plugin under `plugins/`, and those of the tests.
 ///
 /// # Errors
 /// When one does not build, or lacks its `plugin.toml`.
@@ -25,8 +25,16 @@ pub fn build() -> Result<()> {
     let workspace = root().join("plugins");
     // Inside the folder, so that its .cargo/config.toml holds.
     run(cargo(&["build", "--release", "--target", wasm_target::TARGET, "--workspace"]).current_dir(&workspace))?;
-    for name in names()? {
-        let folder = target().join("plugins").join(&name);
+    for (source, staged) in [("plugins", "plugins"), ("tests/plugins", "test-plugins")] {
+        stage(&root().join(source), &target().join(staged))?;
+    }
+    Ok(())
+}
+
+/// Puts the built plugins of a folder where they are used, each with its manifest.
+fn stage(source: &Path, staged: &Path) -> Result<()> {
+    for name in names(source)? {
+        let folder = staged.join(&name);
         fs::create_dir_all(&folder)?;
         let built = target().join(wasm_target::TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_")));
         let component = folder.join(format!("{name}.wasm"));
@@ -35,7 +43,7 @@ pub fn build() -> Result<()> {
         } else {
             copy_if_newer(&built, &component)?;
         }
-        copy_if_newer(&workspace.join(&name).join("plugin.toml"), &folder.join("plugin.toml"))?;
+        copy_if_newer(&source.join(&name).join("plugin.toml"), &folder.join("plugin.toml"))?;
     }
     Ok(())
 }
@@ -62,9 +70,9 @@ fn compose(built: &Path, composed: &Path) -> Result<()> {
     js_engine::record(composed, &inputs)
 }
 
-fn names() -> Result<Vec<String>> {
+fn names(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(root().join("plugins"))? {
+    for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.path().join("plugin.toml").is_file() {
             names.push(entry.file_name().to_string_lossy().into_owned());

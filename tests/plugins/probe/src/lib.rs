@@ -1,0 +1,92 @@
+//! Does what its configuration tells it to: behaves, or misbehaves in one way.
+
+use std::{fs, hint::black_box};
+
+use autodevops_sdk::{
+    Check, Error, Result,
+    types::{CheckInput, Outcome, Report},
+};
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    act: String,
+    argument: String,
+}
+
+struct Probe;
+
+impl Check for Probe {
+    fn run(input: CheckInput) -> Result<Report> {
+        let Settings { act, argument } = autodevops_sdk::config()?;
+        let summary = match act.as_str() {
+            "answer" => {
+                log::info!("checking {} files", input.changed.len());
+                format!("{} files", input.changed.len())
+            }
+            "panic" => panic!("the probe was told to panic: {argument}"),
+            "refuse" => return Err(Error::wrong_input("the probe refuses").with("argument", argument)),
+            "loop" => loop {
+                black_box(());
+            },
+            "recurse" => format!("{}", recurse(1)),
+            "allocate" => {
+                let mut kept: Vec<Vec<u8>> = Vec::new();
+                loop {
+                    kept.push(black_box(vec![1; 1 << 20]));
+                }
+            }
+            "exit" => std::process::exit(3),
+            "abort" => std::process::abort(),
+            "sleep" => {
+                std::thread::sleep(std::time::Duration::from_secs(3600));
+                String::new()
+            }
+            "output" => "x".repeat(100 << 20),
+            "log" => {
+                for index in 0..1000 {
+                    log::warn!("line {index}\nERROR forged");
+                }
+                String::new()
+            }
+            "stderr" => {
+                eprintln!("first words");
+                panic!("\x1b[2Jlast words");
+            }
+            "environment" => format!("{} {}", std::env::vars().count(), std::env::args().count()),
+            "clock" => {
+                let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+                since.map(|since| since.as_secs().to_string()).unwrap_or_default()
+            }
+            "random" => {
+                use std::hash::{BuildHasher, RandomState};
+                RandomState::new().hash_one(1).to_string()
+            }
+            "read" => fs::read_to_string(&argument)?,
+            "write" => {
+                fs::write(&argument, "written")?;
+                "written".to_owned()
+            }
+            "open-often" => {
+                for _ in 0..10_000 {
+                    drop(fs::metadata(&argument));
+                }
+                String::new()
+            }
+            "connect" => match std::net::TcpStream::connect(&argument) {
+                Ok(_) => "connected".to_owned(),
+                Err(error) => error.to_string(),
+            },
+            other => return Err(Error::wrong_input(format!("the probe cannot {other}"))),
+        };
+        Ok(Report::new(Outcome::Passed, summary))
+    }
+}
+
+#[inline(never)]
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    if depth == 0 { 0 } else { recurse(depth + 1) + frame[0] }
+}
+
+autodevops_sdk::export!(check: Probe);

@@ -1,0 +1,99 @@
+//! What the product's tests share: where the built program and the built plugins are, and a sandbox to call them in.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{collections::BTreeMap, path::PathBuf, process::Command};
+
+use autodevops_bundle::PluginFolder;
+use autodevops_model::{CheckInput, Report};
+use autodevops_policy::{Grant, Limits, effective};
+use autodevops_sandbox::{CallContext, CallError, Plugin, PluginSource, Sandbox, SandboxOptions};
+
+/// The folder that everything is built into: this test's own executable lies below it.
+pub fn target() -> PathBuf {
+    let mut path = std::env::current_exe().expect("a test knows its executable");
+    while path.file_name().is_some_and(|name| name != "debug") {
+        path.pop();
+    }
+    path.pop();
+    path
+}
+
+/// The program, as users run it, with the plugins that were built with it and a cache of its own.
+pub fn autodevops() -> Command {
+    let program = target().join("debug/autodevops");
+    assert!(program.is_file(), "{} is missing; run the tests by `cargo xtask test`", program.display());
+    let mut command = Command::new(program);
+    command.env("XDG_CACHE_HOME", target().join("test-cache")).env_remove("RUST_LOG").env("NO_COLOR", "1");
+    command
+}
+
+/// A built plugin's folder: one of the project's own, or one of the tests'.
+pub fn plugin_folder(name: &str) -> PluginFolder {
+    let folder =
+        ["plugins", "test-plugins"].iter().map(|folder| target().join(folder).join(name)).find(|path| path.is_dir());
+    let folder = folder.unwrap_or_else(|| panic!("plugin {name} is not built; run the tests by `cargo xtask test`"));
+    PluginFolder::open(&folder).expect("a built plugin can be opened")
+}
+
+/// A sandbox that keeps what it compiles.
+pub fn sandbox() -> Sandbox {
+    let options = SandboxOptions { cache: Some(target().join("test-cache/autodevops")), ..SandboxOptions::default() };
+    Sandbox::new(&options).expect("the sandbox starts")
+}
+
+/// The probe: a plugin that does what it is told.
+pub struct Probe {
+    sandbox: Sandbox,
+    folder: PluginFolder,
+    /// What it is granted.
+    pub grant: Grant,
+}
+
+impl Probe {
+    /// One that is granted nothing.
+    pub fn new() -> Self {
+        Self { sandbox: sandbox(), folder: plugin_folder("probe"), grant: Grant::default() }
+    }
+
+    /// The probe, told what to do.
+    pub fn plugin(&self, act: &str, argument: &str) -> Plugin {
+        let config: BTreeMap<String, serde_json::Value> =
+            [("act".to_owned(), act.into()), ("argument".to_owned(), argument.into())].into();
+        let source = PluginSource {
+            manifest: &self.folder.manifest,
+            component: &self.folder.component,
+            grant: effective(&self.folder.manifest, &self.grant),
+            config: self.folder.manifest.configure(&config).expect("the probe's configuration fits"),
+            keyvalue: None,
+            local: None,
+        };
+        Plugin::load(&self.sandbox, source).expect("the probe loads")
+    }
+
+    /// Has it do something.
+    pub async fn call(&self, act: &str, argument: &str) -> Result<Report, CallError> {
+        let input =
+            CheckInput { changed: vec!["a".into(), "b".into()], tests: vec![], fix: None, issue: None, url: None };
+        self.plugin(act, argument).check(&CallContext::default(), input).await
+    }
+
+    /// Has it do something that fails, and sees that an honest call on the same engine succeeds afterwards.
+    pub async fn fail(&self, act: &str, argument: &str) -> CallError {
+        let error = self.call(act, argument).await.expect_err("the call is to fail");
+        let honest = self.call("answer", "").await.expect("an honest call succeeds after one that failed");
+        assert_eq!(honest.summary, "2 files");
+        error
+    }
+
+    /// The same, with other limits.
+    pub fn with_limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.folder.manifest.limits);
+        self
+    }
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self::new()
+    }
+}
