@@ -1,0 +1,156 @@
+//! The log: events of runs, in order, each run with its own version.
+
+use rusqlite::{Connection, Row, params};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{AppendError, Journal, JournalError, signed, unsigned};
+
+/// The largest event, as JSON, in bytes (256 KiB).
+pub const MAX_RECORD_BYTES: usize = 256 * 1024;
+
+/// One event as it was recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Recorded {
+    /// Its place among all events of the journal; grows, from 1.
+    pub sequence: u64,
+    /// The run it belongs to.
+    pub run: String,
+    /// Its place among the run's events, from 1.
+    pub version: u64,
+    /// When, in nanoseconds since 1970.
+    pub at_ns: u64,
+    /// What happened.
+    pub event: Value,
+}
+
+/// A run, as the log knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunSummary {
+    /// Its name.
+    pub run: String,
+    /// Sequence number of its first event.
+    pub first: u64,
+    /// Sequence number of its last event.
+    pub last: u64,
+    /// How many events it has.
+    pub version: u64,
+}
+
+impl Journal {
+    /// Appends events to a run that is at the expected version, all or none; gives the new version. They are durable when this
+    /// returns.
+    ///
+    /// # Errors
+    /// [`AppendError`]; nothing was written then.
+    pub fn append(&self, run: &str, expected: u64, events: &[Value], at_ns: u64) -> Result<u64, AppendError> {
+        let texts: Vec<String> = events.iter().map(Value::to_string).collect();
+        if let Some(large) = texts.iter().find(|text| text.len() > MAX_RECORD_BYTES) {
+            return Err(AppendError::TooLarge { run: run.into(), bytes: large.len(), max: MAX_RECORD_BYTES });
+        }
+        let (version, last) = self.write(|transaction| -> Result<_, AppendError> {
+            let actual = version(transaction, run).map_err(|error| self.fault(error))?;
+            if actual != expected {
+                return Err(AppendError::Conflict { run: run.into(), expected, actual });
+            }
+            let mut version = actual;
+            let mut insert = transaction
+                .prepare_cached("INSERT INTO events (run, version, at_ns, event) VALUES (?1, ?2, ?3, ?4)")
+                .map_err(|error| self.fault(error))?;
+            for text in &texts {
+                version += 1;
+                insert
+                    .execute(params![run, signed(version), signed(at_ns), text])
+                    .map_err(|error| self.fault(error))?;
+            }
+            Ok((version, last(transaction).map_err(|error| self.fault(error))?))
+        })?;
+        self.announce(last);
+        Ok(version)
+    }
+
+    /// The run's events in order; none if there is no such run.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn events(&self, run: &str) -> Result<Vec<Recorded>, JournalError> {
+        self.select("WHERE run = ?1 ORDER BY version", params![run])
+    }
+
+    /// Events of all runs after the sequence number, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn since(&self, sequence: u64, limit: usize) -> Result<Vec<Recorded>, JournalError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.select("WHERE sequence > ?1 ORDER BY sequence LIMIT ?2", params![signed(sequence), limit])
+    }
+
+    /// Every run, in the order of their first events.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn runs(&self) -> Result<Vec<RunSummary>, JournalError> {
+        self.read(|connection| {
+            let sql = "SELECT run, min(sequence), max(sequence), max(version) FROM events GROUP BY run ORDER BY 2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| {
+                Ok(RunSummary {
+                    run: row.get(0)?,
+                    first: unsigned(row.get(1)?),
+                    last: unsigned(row.get(2)?),
+                    version: unsigned(row.get(3)?),
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// The sequence number of the last event, 0 if there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn last_sequence(&self) -> Result<u64, JournalError> {
+        self.read(last)
+    }
+
+    fn select(&self, rest: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Recorded>, JournalError> {
+        let rows: Vec<(Recorded, String)> = self.read(|connection| {
+            let sql = format!("SELECT sequence, run, version, at_ns, event FROM events {rest}");
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_map(values, recorded)?.collect()
+        })?;
+        rows.into_iter()
+            .map(|(mut recorded, text)| {
+                recorded.event = serde_json::from_str(&text).map_err(|error| JournalError::Damaged {
+                    path: self.path().to_path_buf(),
+                    what: format!("event {} is not JSON: {error}", recorded.sequence),
+                })?;
+                Ok(recorded)
+            })
+            .collect()
+    }
+}
+
+fn recorded(row: &Row<'_>) -> rusqlite::Result<(Recorded, String)> {
+    let recorded = Recorded {
+        sequence: unsigned(row.get(0)?),
+        run: row.get(1)?,
+        version: unsigned(row.get(2)?),
+        at_ns: unsigned(row.get(3)?),
+        event: Value::Null,
+    };
+    Ok((recorded, row.get(4)?))
+}
+
+fn version(connection: &Connection, run: &str) -> rusqlite::Result<u64> {
+    let sql = "SELECT coalesce(max(version), 0) FROM events WHERE run = ?1";
+    connection.prepare_cached(sql)?.query_row([run], |row| row.get(0)).map(unsigned)
+}
+
+fn last(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT coalesce(max(sequence), 0) FROM events";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).map(unsigned)
+}

@@ -1,0 +1,94 @@
+//! The file's format: how it is opened, recognized, and brought up to date.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::JournalError;
+
+/// Marks the file as a journal of ours (`ADvO` in ASCII).
+const APPLICATION: i64 = 0x4144_764F;
+/// How long a writer waits for another process's transaction.
+const BUSY: Duration = Duration::from_secs(10);
+/// What each format adds to the one before; the file's `user_version` counts those it has.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE events (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        run TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        at_ns INTEGER NOT NULL,
+        event TEXT NOT NULL,
+        UNIQUE (run, version)
+    ) STRICT;
+    CREATE TABLE fences (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+    CREATE TABLE blobs (digest TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+    CREATE TABLE entries (
+        plugin TEXT NOT NULL,
+        bucket TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value BLOB NOT NULL,
+        PRIMARY KEY (plugin, bucket, key)
+    ) STRICT;
+"];
+
+pub(crate) fn open(path: &Path) -> Result<Connection, JournalError> {
+    make_private(path)?;
+    let fault = |error| JournalError::of(path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(fault)?;
+    connection.busy_timeout(BUSY).map_err(fault)?;
+    // Recognized before anything is written: a foreign file stays as it was.
+    recognize(&connection, path)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(fault)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
+    migrate(&mut connection, path)?;
+    Ok(connection)
+}
+
+/// The file holds what plugins and logs said: only its owner reads it. SQLite gives its side files the same mode.
+fn make_private(path: &Path) -> Result<(), JournalError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(JournalError::Open { path: path.to_path_buf(), reason: error.to_string() }),
+    }
+}
+
+fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
+    connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
+}
+
+fn recognize(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
+    let fault = |error| JournalError::of(path, error);
+    let application = number(connection, "application_id").map_err(fault)?;
+    let version = number(connection, "user_version").map_err(fault)?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fault)?;
+    let fresh = application == 0 && version == 0 && tables == 0;
+    if !fresh && application != APPLICATION {
+        return Err(JournalError::NotAJournal { path: path.to_path_buf() });
+    }
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if version > known {
+        return Err(JournalError::Newer { path: path.to_path_buf(), found: version, known });
+    }
+    Ok(version)
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
+    let fault = |error| JournalError::of(path, error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+    // Read again under the lock: another process may have migrated meanwhile.
+    let version = recognize(&transaction, path)?;
+    for (index, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(version).unwrap_or(0)) {
+        transaction.execute_batch(migration).map_err(fault)?;
+        transaction.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(i64::MAX)).map_err(fault)?;
+        transaction.pragma_update(None, "application_id", APPLICATION).map_err(fault)?;
+    }
+    transaction.commit().map_err(fault)
+}
