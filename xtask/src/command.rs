@@ -28,7 +28,8 @@ pub fn cargo(arguments: &[&str]) -> Command {
 /// When it cannot be started or does not succeed.
 pub fn run(command: &mut Command) -> Result<()> {
     let line = shown(command);
-    println!("$ {line}");
+    // Standard output is for results.
+    eprintln!("$ {line}");
     let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
     if !status.success() {
         bail!("`{line}` ended with {status}");
