@@ -62,6 +62,18 @@ pub struct Event {
     pub status: Option<u16>,
 }
 
+impl Event {
+    /// Whether both are of one group for sure.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.content == other.content
+            && self.level == other.level
+            && self.status == other.status
+            && self.exception == other.exception
+            && self.stack.is_empty()
+            && other.stack.is_empty()
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum State {
     #[default]

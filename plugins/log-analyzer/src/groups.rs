@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::Event,
+    miner::{Miner, stands_for},
     path,
     rate::{Rise, Series},
     record::{Level, Words},
@@ -37,6 +38,8 @@ pub type Coverage = Option<(i64, i64)>;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Group {
     issue: Issue,
+    /// What its fingerprint was made of, where that may become more general.
+    template: Option<Template>,
     /// Whether it counts without being frequent.
     sure: bool,
     /// Events by the minute, of times with a date or of those without.
@@ -47,6 +50,20 @@ struct Group {
     weight: usize,
 }
 
+/// What records without a stack have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Template {
+    /// Exceptions of this type, or records of this severity.
+    of: String,
+    text: String,
+}
+
+impl Template {
+    fn fingerprint(&self) -> String {
+        fingerprint(&[&self.of, &self.text])
+    }
+}
+
 /// All groups: bounded in number and bytes, the least recently seen leave first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Groups {
@@ -55,22 +72,29 @@ pub struct Groups {
     weight: usize,
     /// Groups that had to leave.
     left: u64,
+    miner: Miner,
+    /// The last record without a stack, and its group: logs repeat themselves.
+    #[serde(skip)]
+    last: Option<(Event, Severity, String)>,
 }
 
 impl Groups {
     /// Adds an event; gives how much it matters.
     pub fn add(&mut self, source: &str, event: Event, root: &str, most: usize, words: &Words) -> Severity {
         self.events += 1;
-        let severity = severity(&event, words);
-        let key = key(&event, severity, root);
-        let dated = event.time.is_some_and(|time| time.dated);
-        let mut group = match self.groups.remove(&key) {
-            Some(group) => {
-                self.weight -= group.weight;
-                group
+        let (severity, key) = match self.last.take() {
+            Some((last, severity, key)) if last.says_the_same(&event) => (severity, key),
+            _ => {
+                let severity = severity(&event, words);
+                let key = match template_of(&event, severity) {
+                    Some(template) => self.mine(template, &event, severity, root),
+                    None => key(&event, root),
+                };
+                (severity, key)
             }
-            None => Group::new(key.clone(), &event, severity, root),
         };
+        let dated = event.time.is_some_and(|time| time.dated);
+        let group = self.groups.entry(key.clone()).or_insert_with(|| Group::new(key.clone(), &event, severity, root));
         group.used = self.events;
         group.issue.count += 1;
         if let Some(time) = event.time.filter(|_| dated == group.dated) {
@@ -81,14 +105,55 @@ impl Groups {
             group.issue.first_seen = Some(group.issue.first_seen.map_or(time, |first| first.min(time)));
             group.issue.last_seen = Some(group.issue.last_seen.map_or(time, |last| last.max(time)));
         }
-        group.show(source, event.lines);
-        group.weight = group.weight();
-        self.weight += group.weight;
-        self.groups.insert(key, group);
+        if group.issue.evidence.len() < MAX_EVIDENCE {
+            group.show(source, &event.lines);
+            self.weight -= group.weight;
+            group.weight = group.weight();
+            self.weight += group.weight;
+        }
         if self.groups.len() > most || self.weight > MAX_BYTES {
             self.make_room(most);
         }
+        if event.stack.is_empty() {
+            self.last = Some((event, severity, key));
+        }
         severity
+    }
+
+    /// The group of a template, made when there is none. Groups that it turned out to stand for are merged into it.
+    fn mine(&mut self, template: Template, event: &Event, severity: Severity, root: &str) -> String {
+        let (text, learnt) = self.miner.learn(template.text);
+        let template = Template { text, of: template.of };
+        let key = template.fingerprint();
+        if learnt {
+            self.generalize(&template, &key);
+        }
+        let group = self.groups.entry(key.clone()).or_insert_with(|| Group::new(key.clone(), event, severity, root));
+        group.template = Some(template);
+        key
+    }
+
+    fn generalize(&mut self, template: &Template, key: &str) {
+        let is_special = |group: &Group| {
+            group.template.as_ref().is_some_and(|special| {
+                special.of == template.of && special != template && stands_for(&template.text, &special.text)
+            })
+        };
+        let special: Vec<String> =
+            self.groups.iter().filter(|(_, group)| is_special(group)).map(|(key, _)| key.clone()).collect();
+        for special in special {
+            let Some(mut group) = self.groups.remove(&special) else { continue };
+            self.weight -= group.weight;
+            if let Some(known) = self.groups.remove(key) {
+                self.weight -= known.weight;
+                group.merge(&known);
+            }
+            key.clone_into(&mut group.issue.fingerprint);
+            group.template = Some(template.clone());
+            group.weight = group.weight();
+            self.weight += group.weight;
+            self.groups.insert(key.to_owned(), group);
+        }
     }
 
     /// Takes out the least recently seen, an eighth more than needed, so that it is not needed again at once.
@@ -150,13 +215,29 @@ impl Group {
             ..Issue::new(fingerprint, IssueKind::Exception, severity, shorten(&title))
         };
         let dated = event.time.is_none_or(|time| time.dated);
-        Self { issue, sure, series: Series::default(), dated, used: 0, weight: 0 }
+        Self { issue, template: None, sure, series: Series::default(), dated, used: 0, weight: 0 }
+    }
+
+    /// Takes in what another group counted, whose fault turned out to be the same.
+    fn merge(&mut self, other: &Self) {
+        let (issue, others) = (&mut self.issue, &other.issue);
+        issue.count += others.count;
+        issue.first_seen = [issue.first_seen, others.first_seen].into_iter().flatten().min();
+        issue.last_seen = issue.last_seen.max(others.last_seen);
+        let room = MAX_EVIDENCE.saturating_sub(issue.evidence.len());
+        issue.evidence.extend(others.evidence.iter().take(room).cloned());
+        if self.dated == other.dated {
+            self.series.merge(&other.series);
+        }
+        self.used = self.used.max(other.used);
+        self.sure |= other.sure;
     }
 
     /// Keeps lines as evidence: all of the first event, one of each later.
-    fn show(&mut self, source: &str, lines: Vec<(u64, String)>) {
+    fn show(&mut self, source: &str, lines: &[(u64, String)]) {
         let most = if self.issue.evidence.is_empty() { lines.len() } else { 1 };
-        for (line, mut text) in lines.into_iter().take(most) {
+        for (line, text) in lines.iter().take(most) {
+            let mut text = text.clone();
             if self.issue.evidence.len() >= MAX_EVIDENCE {
                 return;
             }
@@ -164,7 +245,7 @@ impl Group {
             if taken + text.len() > MAX_EVIDENCE_BYTES {
                 text.truncate(cut(&text, 100).len());
             }
-            self.issue.evidence.push(Evidence { source: cut(source, 300).to_owned(), line, text });
+            self.issue.evidence.push(Evidence { source: cut(source, 300).to_owned(), line: *line, text });
         }
     }
 
@@ -176,7 +257,12 @@ impl Group {
         let evidence: usize = issue.evidence.iter().map(|line| escaped(&line.text) + escaped(&line.source) + 50).sum();
         let frame = |frame: &StackFrame| escaped(&frame.file) + frame.function.as_deref().map_or(0, escaped) + 90;
         let stack: usize = issue.stack.iter().map(frame).sum();
-        GROUP_BYTES + escaped(&issue.title) + escaped(&issue.message) + evidence + stack
+        GROUP_BYTES
+            + self.template.as_ref().map_or(0, |template| escaped(&template.text))
+            + escaped(&issue.title)
+            + escaped(&issue.message)
+            + evidence
+            + stack
     }
 
     fn rising(&self, rise: &Rise) -> Issue {
@@ -273,25 +359,29 @@ fn location(stack: &[StackFrame], root: &str) -> Option<Location> {
     Some(Location { path, line: frame.line, column: frame.column })
 }
 
-/// What tells faults apart: with a stack the exception's type, its message's template and the first own frames; else the
-/// record's template.
-fn key(event: &Event, severity: Severity, root: &str) -> String {
-    let severity = match severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-        Severity::Critical => "critical",
+/// What tells records without a stack apart: the exception's type, or the status, or the severity; and the template.
+fn template_of(event: &Event, severity: Severity) -> Option<Template> {
+    if !event.stack.is_empty() {
+        return None;
+    }
+    let (of, text) = match (&event.exception, event.status) {
+        (_, Some(status)) => (format!("status {status}"), template(&event.content)),
+        (Some((kind, message)), None) if !message.is_empty() => (format!("exception {kind}"), template(message)),
+        _ => {
+            let severity = match severity {
+                Severity::Info => "info",
+                Severity::Warning => "warning",
+                Severity::Error => "error",
+                Severity::Critical => "critical",
+            };
+            (format!("record {severity}"), template(&event.content))
+        }
     };
-    if let Some(status) = event.status {
-        return fingerprint(&["status", &status.to_string(), &template(&event.content)]);
-    }
-    if event.stack.is_empty() {
-        let of_exception = event.exception.as_ref().filter(|(_, message)| !message.is_empty());
-        return match of_exception {
-            Some((kind, message)) => fingerprint(&["exception", kind, &template(message)]),
-            None => fingerprint(&["record", severity, &template(&event.content)]),
-        };
-    }
+    Some(Template { of, text })
+}
+
+/// What tells traces apart: the exception's type, its message's template and the first own frames.
+fn key(event: &Event, root: &str) -> String {
     let (kind, message) =
         event.exception.as_ref().map_or(("", event.content.as_str()), |(kind, message)| (kind, message));
     let message = template(message);

@@ -50,7 +50,17 @@ pub struct Rise {
 impl Series {
     /// Counts an event.
     pub fn add(&mut self, nanoseconds: i64) {
-        let minute = nanoseconds.div_euclid(MINUTE);
+        self.add_many(nanoseconds.div_euclid(MINUTE), 1);
+    }
+
+    /// Takes in another series' counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (minute, count) in (other.start..).zip(&other.counts).filter(|(_, count)| **count > 0) {
+            self.add_many(minute, *count);
+        }
+    }
+
+    fn add_many(&mut self, minute: i64, number: u32) {
         if self.counts.is_empty() {
             self.start = minute;
         }
@@ -81,7 +91,7 @@ impl Series {
             }
         }
         if let Some(count) = usize::try_from(index).ok().and_then(|index| self.counts.get_mut(index)) {
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(number);
         }
     }
 

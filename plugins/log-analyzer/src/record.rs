@@ -48,8 +48,8 @@ impl Level {
             b"trace" | b"debug" | b"fine" | b"finer" | b"finest" | b"verbose" => Self::Debug,
             b"info" | b"notice" | b"information" => Self::Info,
             b"warn" | b"warning" => Self::Warning,
-            b"error" | b"err" | b"severe" | b"failure" => Self::Error,
-            b"fatal" | b"critical" | b"crit" | b"panic" | b"emerg" | b"alert" | b"emergency" => Self::Fatal,
+            b"error" | b"err" | b"severe" | b"failure" | b"alert" => Self::Error,
+            b"fatal" | b"critical" | b"crit" | b"panic" | b"emerg" | b"emergency" => Self::Fatal,
             _ => return None,
         })
     }
@@ -84,7 +84,10 @@ pub fn header(line: &[u8]) -> Header {
     let text = line.get(start..).unwrap_or_default();
     let (time, after) = match time::read(text) {
         Some((time, len)) => (Some(time), start + len),
-        None => access_time(line).map_or((None, 0), |time| (Some(time), 0)),
+        None => match second_word_is_a_time(text) {
+            Some((time, end)) => (Some(time), start + end),
+            None => access_time(line).map_or((None, 0), |time| (Some(time), 0)),
+        },
     };
     let glog = match text.first() {
         Some(b'E') => Some(Level::Error),
@@ -104,6 +107,16 @@ pub fn header(line: &[u8]) -> Header {
     Header { time, level, content: content + skip }
 }
 
+/// The time behind a first word, such as a host's name or a mark; and where it ends.
+fn second_word_is_a_time(text: &[u8]) -> Option<(LogTime, usize)> {
+    let space = memchr::memchr(b' ', text.get(..40.min(text.len()))?)?;
+    let rest = text.get(space + 1..)?;
+    if !rest.first()?.is_ascii_digit() {
+        return None;
+    }
+    time::read(rest).map(|(time, len)| (time, space + 1 + len))
+}
+
 /// The time of an access log's line, in brackets behind the client.
 fn access_time(line: &[u8]) -> Option<LogTime> {
     let head = line.get(..HEADER_BYTES.min(line.len()))?;
@@ -116,7 +129,8 @@ fn access_time(line: &[u8]) -> Option<LogTime> {
 fn level(line: &[u8], after: usize, timed: bool) -> (Option<Level>, usize) {
     let end = (after + HEADER_BYTES).min(line.len());
     let mut at = after;
-    for word_index in 0..HEADER_WORDS {
+    let mut word_index = 0;
+    while word_index < HEADER_WORDS {
         let rest = line.get(at..end).unwrap_or_default();
         let skip = rest.iter().take_while(|byte| !byte.is_ascii_alphabetic()).count();
         let word_start = at + skip;
@@ -127,6 +141,10 @@ fn level(line: &[u8], after: usize, timed: bool) -> (Option<Level>, usize) {
         }
         let word = rest.get(..len).unwrap_or_default();
         at = word_start + len;
+        // Letters of a name with digits, such as a node's or a date's, are no word.
+        let is_word = len > 1 && !line.get(at).is_some_and(u8::is_ascii_digit);
+        let index = word_index;
+        word_index += usize::from(is_word);
         if (3..=9).contains(&len) {
             let before = word_start.checked_sub(1).and_then(|index| line.get(index));
             let behind = line.get(at);
@@ -140,8 +158,8 @@ fn level(line: &[u8], after: usize, timed: bool) -> (Option<Level>, usize) {
             let bracketed = matches!((before, behind), (Some(b'[' | b'<' | b'('), Some(b']' | b'>' | b')')))
                 || matches!((before, behind), (Some(b':'), Some(b']')));
             let assigned = matches!(before, Some(b'=')) || matches!(before, Some(b'"'));
-            let leading = word_index == 0 && behind == Some(&b':') && !timed;
-            let follows_time = timed && word_index == 0;
+            let leading = index == 0 && behind == Some(&b':') && !timed;
+            let follows_time = timed && index == 0;
             if capitals || bracketed || assigned || leading || follows_time {
                 if let Some(level) = Level::named(word) {
                     return (Some(level), at);

@@ -59,6 +59,7 @@ fn word(word: &str, out: &mut String) {
 
 fn is_variable(word: &str) -> bool {
     word.bytes().any(|byte| byte.is_ascii_digit())
+        || word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
         || word.contains('@') && word.contains('.')
         || word.contains("://")
         || word.matches(['/', '\\']).count() >= 2

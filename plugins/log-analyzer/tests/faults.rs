@@ -167,6 +167,15 @@ fn records_that_differ_in_values_are_one_issue() {
 }
 
 #[test]
+fn names_that_stand_in_one_place_are_one_issue() {
+    let users = ["ann", "bob", "cid", "dan", "eve", "fay", "guy"];
+    let text: String = (0..70).map(|n| format!("ERROR login of user {} was refused\n", users[n % 7])).collect();
+    assert_eq!(only(&text).count, 70);
+    let issues = analyze(&text.lines().take(3).map(|line| format!("{line}\n")).collect::<String>());
+    assert_eq!(issues.len(), 3);
+}
+
+#[test]
 fn a_trace_whose_lines_come_from_two_sources_in_turns_is_not_mixed_up() {
     let mut engine = Engine::default();
     for line in NODE.split_inclusive('\n') {
