@@ -1,4 +1,7 @@
 //! Where outgoing HTTP may go: `https://api.example.com/v1`, `http://127.0.0.1:8080`, `https://*.example.com`.
+//!
+//! A manifest that leaves the host to the operator asks for `http://*`: any host and port, which allows nothing by itself and
+//! covers whatever origin of that scheme the operator names.
 
 use std::{fmt, str::FromStr};
 
@@ -22,29 +25,39 @@ pub enum OriginError {
     Extra(String, &'static str),
 }
 
+/// How much of a host's name a pattern leaves open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Open {
+    /// Nothing.
+    No,
+    /// The first label.
+    Label,
+    /// The host and the port: for the other side to name.
+    Host,
+}
+
 /// Scheme, host, port and path prefix that requests may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Origin {
     scheme: String,
-    /// The host, or what follows `*.`.
+    /// The host, or what follows `*.`; empty for any host.
     host: String,
-    any_label: bool,
+    open: Open,
     port: u16,
     /// Ends with `/`.
     path: String,
 }
 
 impl Origin {
-    /// Whether a request for the URL may be sent by this grant. A path prefix holds whole segments.
+    /// Whether a request for the URL may be sent by this grant. A path prefix holds whole segments. A pattern for any host
+    /// allows nothing: somebody has to name one.
     pub fn allows(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
-        let host_fits = if self.any_label {
-            host.strip_suffix(self.host.as_str())
-                .and_then(|rest| rest.strip_suffix('.'))
-                .is_some_and(|label| !label.is_empty() && !label.contains('.'))
-        } else {
-            host == self.host
+        let host_fits = match self.open {
+            Open::No => host == self.host,
+            Open::Label => self.is_label_of(host),
+            Open::Host => false,
         };
         let path = url.path();
         host_fits
@@ -56,15 +69,20 @@ impl Origin {
 
     /// Whether every URL that `other` allows is allowed by this one too.
     pub fn covers(&self, other: &Self) -> bool {
-        let host = self.host == other.host && self.any_label == other.any_label
-            || self.any_label
-                && !other.any_label
-                && other
-                    .host
-                    .strip_suffix(self.host.as_str())
-                    .and_then(|rest| rest.strip_suffix('.'))
-                    .is_some_and(|label| !label.is_empty() && !label.contains('.'));
-        host && self.scheme == other.scheme && self.port == other.port && other.path.starts_with(&self.path)
+        let same_port = self.port == other.port;
+        let host_and_port = match (self.open, other.open) {
+            (Open::Host, _) => true,
+            (Open::Label, Open::No) => same_port && self.is_label_of(&other.host),
+            (open, other_open) => same_port && open == other_open && self.host == other.host,
+        };
+        host_and_port && self.scheme == other.scheme && other.path.starts_with(&self.path)
+    }
+
+    /// Whether the host is one label before this pattern's.
+    fn is_label_of(&self, host: &str) -> bool {
+        host.strip_suffix(self.host.as_str())
+            .and_then(|rest| rest.strip_suffix('.'))
+            .is_some_and(|label| !label.is_empty() && !label.contains('.'))
     }
 }
 
@@ -80,10 +98,11 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Self, OriginError> {
         // `*` is no host character for the parser: a label that is one stands in for it.
         const ANY: &str = "any-label--";
-        if text.matches('*').count() > usize::from(text.contains("://*.")) {
+        let any_host = text.split_once("://*").is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with('/'));
+        if text.matches('*').count() > usize::from(any_host || text.contains("://*.")) {
             return Err(OriginError::Wildcard(text.into()));
         }
-        let url = Url::parse(&text.replacen("://*.", &format!("://{ANY}."), 1))
+        let url = Url::parse(&text.replacen("://*", &format!("://{ANY}"), 1))
             .map_err(|error| OriginError::NotUrl(text.into(), error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(OriginError::Scheme(text.into(), url.scheme().into()));
@@ -100,10 +119,11 @@ impl FromStr for Origin {
             Some(Host::Ipv6(address)) => format!("[{address}]"),
             None => return Err(OriginError::NotUrl(text.into(), "it names no host".into())),
         };
-        let (host, any_label) = match host.strip_prefix(ANY).and_then(|rest| rest.strip_prefix('.')) {
-            Some(rest) if rest.contains('.') => (rest.to_owned(), true),
+        let (host, open) = match host.strip_prefix(ANY).and_then(|rest| rest.strip_prefix('.')) {
+            _ if any_host => (String::new(), Open::Host),
+            Some(rest) if rest.contains('.') => (rest.to_owned(), Open::Label),
             Some(_) => return Err(OriginError::Wildcard(text.into())),
-            None => (host, false),
+            None => (host, Open::No),
         };
         let mut path = url.path().to_owned();
         if !path.ends_with('/') {
@@ -112,7 +132,7 @@ impl FromStr for Origin {
         Ok(Self {
             scheme: url.scheme().into(),
             host,
-            any_label,
+            open,
             port: url.port_or_known_default().unwrap_or_default(),
             path,
         })
@@ -121,8 +141,12 @@ impl FromStr for Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let any = if self.any_label { "*." } else { "" };
-        write!(f, "{}://{any}{}:{}{}", self.scheme, self.host, self.port, self.path)
+        let Self { scheme, host, port, path, .. } = self;
+        match self.open {
+            Open::No => write!(f, "{scheme}://{host}:{port}{path}"),
+            Open::Label => write!(f, "{scheme}://*.{host}:{port}{path}"),
+            Open::Host => write!(f, "{scheme}://*{path}"),
+        }
     }
 }
 
@@ -186,7 +210,9 @@ mod tests {
     fn patterns_that_say_too_much_are_refused() {
         for text in [
             "*",
-            "https://*",
+            "https://*:8080",
+            "https://*a.example.com",
+            "https://*/*",
             "https://*.com",
             "https://a.*.com",
             "ftp://a.example",
@@ -195,6 +221,23 @@ mod tests {
         ] {
             assert!(text.parse::<Origin>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn any_host_covers_what_is_named_and_allows_nothing_itself() {
+        let any: Origin = "http://*".parse().unwrap();
+        for named in ["http://127.0.0.1:9100", "http://*.example.com/metrics", "http://[::1]:80", "http://*/metrics"] {
+            let named: Origin = named.parse().unwrap();
+            assert!(any.covers(&named), "{named}");
+            assert_eq!(named.covers(&any), named == any, "{named}");
+        }
+        assert!(!any.covers(&"https://a.example.com".parse().unwrap()));
+        assert!(!"http://*/metrics".parse::<Origin>().unwrap().covers(&"http://a.example/other".parse().unwrap()));
+        for url in ["http://127.0.0.1/", "http://a.example/", "http://any-label--/"] {
+            assert!(!allows("http://*", url), "{url}");
+        }
+        assert_eq!(any.to_string(), "http://*/");
+        assert_eq!(any.to_string().parse::<Origin>().unwrap(), any);
     }
 
     proptest! {

@@ -25,6 +25,30 @@ pub mod config {
     });
 }
 
+/// Outgoing HTTP.
+pub mod http {
+    wit_bindgen::generate!({
+        inline: "
+            package autodevops:sdk;
+            world http { import wasi:http/outgoing-handler@0.2.12; }
+        ",
+        path: "../../wit",
+        generate_all,
+    });
+}
+
+/// The plugin's store of keys and values.
+pub mod keyvalue {
+    wit_bindgen::generate!({
+        inline: "
+            package autodevops:sdk;
+            world keyvalue { import wasi:keyvalue/store@0.2.0-draft; }
+        ",
+        path: "../../wit",
+        generate_all,
+    });
+}
+
 macro_rules! stage {
     ($module:ident, $world:literal) => {
         pub mod $module {

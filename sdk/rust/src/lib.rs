@@ -3,7 +3,7 @@
 //! A plugin is a WebAssembly component, built for `wasm32-wasip2` from a library crate with `crate-type = ["cdylib"]`. It
 //! runs in a sandbox, in a fresh instance for every call, with nothing but what its `plugin.toml` asked for and the
 //! operator granted. Files come by `std::fs` (the manifest's preopens), time and randomness by `std`, logging by the `log`
-//! crate, configuration by [`config`].
+//! crate, configuration by [`config`], requests by [`http`], what is to be kept by [`keyvalue`].
 //!
 //! # The smallest analyzer
 //!
@@ -44,6 +44,8 @@ pub mod bindings;
 mod config;
 mod error;
 mod export;
+pub mod http;
+pub mod keyvalue;
 mod logging;
 mod stages;
 pub mod types;
