@@ -198,7 +198,7 @@ impl State {
             None => source.assembler.line(&line, words),
         };
         if let Some(event) = event {
-            self.event(name, source, event, words, settings);
+            self.event(name, source, event, settings);
         }
     }
 
@@ -211,14 +211,14 @@ impl State {
         }
     }
 
-    fn event(&mut self, name: &str, source: &mut Source, event: Event, words: &Words, settings: &Settings) {
+    fn event(&mut self, name: &str, source: &mut Source, event: Event, settings: &Settings) {
         let ignored = |text: &str| settings.ignore.iter().any(|part| !part.is_empty() && text.contains(part.as_str()));
         if ignored(&event.content) || event.lines.iter().any(|(_, text)| ignored(text)) {
             return;
         }
         let time = event.time;
         let first = event.lines.first().cloned();
-        let severity = self.groups.add(name, event, &settings.root, settings.max_groups.max(1), words);
+        let severity = self.groups.add(name, event, &settings.root, settings.max_groups.max(1));
         if severity >= autodevops_sdk::types::Severity::Error {
             source.count += 1;
             if let Some(time) = time {
@@ -238,7 +238,7 @@ impl State {
             self.line(name, &mut source, number, &line, words, settings);
         }
         if let Some(event) = source.assembler.finish() {
-            self.event(name, &mut source, event, words, settings);
+            self.event(name, &mut source, event, settings);
         }
         self.sources.insert(name.to_owned(), source);
     }

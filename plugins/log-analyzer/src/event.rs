@@ -4,7 +4,7 @@ use autodevops_sdk::types::StackFrame;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    record::{self, Level, Words},
+    record::{self, Level, Told, Words},
     template::cut,
     time::LogTime,
     trace::{self, Part},
@@ -60,6 +60,8 @@ pub struct Event {
     pub lines: Vec<(u64, String)>,
     /// The status of an access log's line.
     pub status: Option<u16>,
+    /// What its words tell.
+    pub told: Told,
 }
 
 impl Event {
@@ -68,6 +70,7 @@ impl Event {
         self.content == other.content
             && self.level == other.level
             && self.status == other.status
+            && self.told == other.told
             && self.exception == other.exception
             && self.stack.is_empty()
             && other.stack.is_empty()
@@ -112,6 +115,7 @@ struct Pending {
     time: Option<LogTime>,
     level: Option<Level>,
     content: String,
+    told: Told,
     status: Option<u16>,
     sections: Vec<Section>,
     /// The section that tells why.
@@ -158,7 +162,7 @@ impl Assembler {
         if line.time.is_some() {
             self.last_time = line.time;
         }
-        let mut pending = Pending::new(line);
+        let mut pending = Pending::new(line, told(line, words));
         let of_message = pending.section().exception.take();
         for text in stack.lines() {
             let indented = text.starts_with([' ', '\t']);
@@ -179,22 +183,21 @@ impl Assembler {
     }
 
     fn begin(&self, line: &Line<'_>, words: &Words) -> Option<Pending> {
+        let told = told(line, words);
         let interesting = match line.level {
             Some(level) if level >= Level::Warning => true,
-            Some(_) => {
-                words.hint_at_exception(line.text)
-                    && (is_traceback(line.text) || trace::head(&text_of(line.text)).is_some())
-            }
-            None => self.tells_by_itself(line, words),
+            Some(_) => told.exception && (is_traceback(line.text) || trace::head(&text_of(line.text)).is_some()),
+            None => self.tells_by_itself(line, told),
         };
         let status = if interesting || line.level.is_some() { None } else { record::server_error(line.raw) };
         if !interesting && status.is_none() {
             return None;
         }
-        let mut pending = Pending::new(line);
+        let mut pending = Pending::new(line, told);
         if let Some((status, request)) = status {
             pending.status = Some(status);
             pending.content = text_of(request);
+            pending.told = Told::default();
             pending.section().exception = None;
         }
         pending.time = pending.time.or(self.last_time);
@@ -202,19 +205,22 @@ impl Assembler {
     }
 
     /// Whether a line without a level tells of a fault.
-    fn tells_by_itself(&self, line: &Line<'_>, words: &Words) -> bool {
-        if words.hint_at_exception(line.text)
-            && (is_traceback(line.text) || (!line.indented && trace::head(&text_of(line.text)).is_some()))
+    fn tells_by_itself(&self, line: &Line<'_>, told: Told) -> bool {
+        if told.exception && (is_traceback(line.text) || (!line.indented && trace::head(&text_of(line.text)).is_some()))
         {
             return !line.text.starts_with(b"throw ");
         }
-        // A line without a header in a log with headers goes on with a message.
-        let loose = self.headed && !line.headed;
-        if words.critical(line.text) {
+        if told.critical {
             return true;
         }
-        !line.indented && !loose && !is_code(line.text) && words.tells(line.text).is_some() && !is_access(line.raw)
+        // A line without a header in a log with headers goes on with a message.
+        let loose = self.headed && !line.headed;
+        told.fault.is_some() && !line.indented && !loose && !is_code(line.text) && !is_access(line.raw)
     }
+}
+
+fn told(line: &Line<'_>, words: &Words) -> Told {
+    words.told(line.text.get(..MAX_CONTENT_BYTES).unwrap_or(line.text))
 }
 
 fn is_traceback(text: &[u8]) -> bool {
@@ -237,20 +243,22 @@ fn text_of(bytes: &[u8]) -> String {
 
 fn clean(bytes: &[u8], most: usize) -> String {
     let bytes = bytes.get(..most).unwrap_or(bytes);
-    let mut text = String::from_utf8_lossy(bytes).into_owned();
-    if text.chars().any(char::is_control) {
-        text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
+    if bytes.iter().fold(true, |plain, byte| plain & is_plain(byte)) {
+        return String::from_utf8(bytes.to_vec()).unwrap_or_default();
     }
+    let text = String::from_utf8_lossy(bytes);
+    let mut text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     text.truncate(cut(&text, most).len());
     text
 }
 
 impl Pending {
-    fn new(line: &Line<'_>) -> Self {
-        let content = text_of(line.text).trim().to_owned();
-        let mut pending = Self { time: line.time, level: line.level, ..Self::default() };
+    fn new(line: &Line<'_>, told: Told) -> Self {
+        let content = text_of(line.text.trim_ascii()).trim().to_owned();
+        let mut pending = Self { time: line.time, level: line.level, told, ..Self::default() };
         let mut section = Section::default();
-        if content.contains(TRACEBACK) {
+        if told.exception && content.contains(TRACEBACK) {
             section.python = true;
             pending.state = State::PythonBody;
         } else {
@@ -292,7 +300,7 @@ impl Pending {
         }
         let text = text_of(line.text);
         let belongs = match self.state {
-            State::PythonBody => self.absorb_python(line, &text),
+            State::PythonBody => self.absorb_python(line, &text, words),
             State::PythonDone => self.absorb_after_python(&text),
             State::Open => self.absorb_open(line, &text, words),
         };
@@ -302,7 +310,7 @@ impl Pending {
         belongs
     }
 
-    fn absorb_python(&mut self, line: &Line<'_>, text: &str) -> bool {
+    fn absorb_python(&mut self, line: &Line<'_>, text: &str, words: &Words) -> bool {
         if let Some(frame) = trace::python_frame(text) {
             self.section().add(frame);
             self.keep(line);
@@ -321,6 +329,7 @@ impl Pending {
             return line.headed && line.level == self.level && looks_like_code(trimmed);
         };
         self.section().exception = Some(owned((kind, message)));
+        self.told.critical |= told(line, words).critical;
         self.keep(line);
         self.state = State::PythonDone;
         self.loose = 0;
@@ -362,6 +371,7 @@ impl Pending {
             Some(Part::Cause(cause)) => {
                 let exception = trace::head(&cause).map(owned);
                 self.open(Section { exception, ..Section::default() }, true);
+                self.told.critical |= told(line, words).critical;
                 self.keep(line);
                 self.loose = 0;
                 return true;
@@ -383,6 +393,7 @@ impl Pending {
             // The head of the exception that the record tells of; else another record.
             if bare && self.loose < MAX_LOOSE_LINES {
                 self.section().exception = Some(owned(head));
+                self.told.critical |= told(line, words).critical;
                 self.keep(line);
                 self.loose = 0;
                 return true;
@@ -393,7 +404,7 @@ impl Pending {
         let has_frames = self.sections.iter().any(|section| !section.frames.is_empty());
         self.loose <= MAX_LOOSE_LINES
             && (line.indented
-                || (!has_frames && words.tells(line.text).is_none() && !is_traceback(line.text))
+                || (!has_frames && told(line, words).fault.is_none() && !is_traceback(line.text))
                 || text.trim() == "}")
     }
 
@@ -411,8 +422,8 @@ impl Pending {
         if section.python {
             section.frames.reverse();
         }
-        let Self { time, level, content, status, lines, .. } = self;
-        Some(Event { time, level, content, exception: section.exception, stack: section.frames, lines, status })
+        let Self { time, level, content, told, status, lines, .. } = self;
+        Some(Event { time, level, content, exception: section.exception, stack: section.frames, lines, status, told })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Events that are the same fault, and the issues that they make.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use autodevops_sdk::types::{Evidence, Issue, IssueKind, Location, RateChange, Severity, StackFrame};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::{
     miner::{Miner, stands_for},
     path,
     rate::{Rise, Series},
-    record::{Level, Words},
+    record::Level,
     template::{cut, fingerprint, template},
 };
 
@@ -30,6 +30,9 @@ const FREQUENT: u64 = 10;
 const MAX_BYTES: usize = 11 << 20;
 /// Bytes that a group takes besides its texts.
 const GROUP_BYTES: usize = 1500;
+
+/// Most templates whose groups are kept at hand.
+const MAX_KNOWN: usize = 1000;
 
 /// The times that a log covers: from its first to its last.
 pub type Coverage = Option<(i64, i64)>;
@@ -51,7 +54,7 @@ struct Group {
 }
 
 /// What records without a stack have in common.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Template {
     /// Exceptions of this type, or records of this severity.
     of: String,
@@ -73,6 +76,9 @@ pub struct Groups {
     /// Groups that had to leave.
     left: u64,
     miner: Miner,
+    /// The groups of templates, as long as the miner learns nothing new.
+    #[serde(skip)]
+    known: HashMap<Template, String>,
     /// The last record without a stack, and its group: logs repeat themselves.
     #[serde(skip)]
     last: Option<(Event, Severity, String)>,
@@ -80,12 +86,12 @@ pub struct Groups {
 
 impl Groups {
     /// Adds an event; gives how much it matters.
-    pub fn add(&mut self, source: &str, event: Event, root: &str, most: usize, words: &Words) -> Severity {
+    pub fn add(&mut self, source: &str, event: Event, root: &str, most: usize) -> Severity {
         self.events += 1;
         let (severity, key) = match self.last.take() {
             Some((last, severity, key)) if last.says_the_same(&event) => (severity, key),
             _ => {
-                let severity = severity(&event, words);
+                let severity = severity(&event);
                 let key = match template_of(&event, severity) {
                     Some(template) => self.mine(template, &event, severity, root),
                     None => key(&event, root),
@@ -97,6 +103,7 @@ impl Groups {
         let group = self.groups.entry(key.clone()).or_insert_with(|| Group::new(key.clone(), &event, severity, root));
         group.used = self.events;
         group.issue.count += 1;
+        group.rise_to(severity, &event);
         if let Some(time) = event.time.filter(|_| dated == group.dated) {
             group.series.add(time.nanoseconds);
         }
@@ -122,12 +129,20 @@ impl Groups {
 
     /// The group of a template, made when there is none. Groups that it turned out to stand for are merged into it.
     fn mine(&mut self, template: Template, event: &Event, severity: Severity, root: &str) -> String {
-        let (text, learnt) = self.miner.learn(template.text);
-        let template = Template { text, of: template.of };
+        if let Some(key) = self.known.get(&template).filter(|key| self.groups.contains_key(*key)) {
+            return key.clone();
+        }
+        let learnt = self.miner.learn(template.text.clone());
+        let asked = template;
+        let template = Template { text: learnt.template, of: asked.of.clone() };
         let key = template.fingerprint();
-        if learnt {
+        if learnt.general {
             self.generalize(&template, &key);
         }
+        if learnt.new || self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(asked, key.clone());
         let group = self.groups.entry(key.clone()).or_insert_with(|| Group::new(key.clone(), event, severity, root));
         group.template = Some(template);
         key
@@ -204,18 +219,25 @@ impl Group {
             (None, None) => event.content.clone(),
         };
         let title = if title.is_empty() { "an error without a message".to_owned() } else { title };
-        let sure = event.exception.is_some() || !event.stack.is_empty() || severity >= Severity::Error;
         let issue = Issue {
             message: cut(message, MAX_MESSAGE_BYTES).to_owned(),
             exception: event.exception.as_ref().map(|(kind, _)| kind.clone()),
-            confidence: confidence(event),
             count: 0,
             location: location(&event.stack, root),
             stack: event.stack.clone(),
             ..Issue::new(fingerprint, IssueKind::Exception, severity, shorten(&title))
         };
         let dated = event.time.is_none_or(|time| time.dated);
-        Self { issue, template: None, sure, series: Series::default(), dated, used: 0, weight: 0 }
+        Self { issue, template: None, sure: false, series: Series::default(), dated, used: 0, weight: 0 }
+    }
+
+    /// Matters as much as the worst of its events, and is as sure as the surest.
+    fn rise_to(&mut self, severity: Severity, event: &Event) {
+        // Who logs an exception without its stack as information has dealt with it.
+        let handled = event.level.is_some_and(|level| level <= Level::Info);
+        self.sure |= (event.exception.is_some() && !handled) || !event.stack.is_empty() || severity >= Severity::Error;
+        self.issue.severity = self.issue.severity.max(severity);
+        self.issue.confidence = self.issue.confidence.max(confidence(event));
     }
 
     /// Takes in what another group counted, whose fault turned out to be the same.
@@ -231,6 +253,8 @@ impl Group {
         }
         self.used = self.used.max(other.used);
         self.sure |= other.sure;
+        self.issue.severity = self.issue.severity.max(other.issue.severity);
+        self.issue.confidence = self.issue.confidence.max(other.issue.confidence);
     }
 
     /// Keeps lines as evidence: all of the first event, one of each later.
@@ -270,7 +294,7 @@ impl Group {
         Issue {
             kind: IssueKind::RisingRate,
             fingerprint: fingerprint(&["rising-rate", &self.issue.fingerprint]),
-            title: shorten(&format!("{} more often: {}", percent(rise), self.issue.title)),
+            title: shorten(&format!("{} often: {}", more(rise, "as"), self.issue.title)),
             severity: severity.min(self.issue.severity),
             confidence: sureness(rise),
             rate: Some(change),
@@ -283,8 +307,8 @@ impl Group {
 pub fn rising_source(source: &str, count: u64, rise: &Rise, seen: Coverage, evidence: Vec<Evidence>) -> Issue {
     let (severity, change) = measure(rise);
     let title = format!(
-        "{} more errors in {source}: {:.1} a minute over {} minutes, {:.1} before",
-        percent(rise),
+        "{} errors in {source}: {:.1} a minute over {} minutes, {:.1} before",
+        more(rise, "as many"),
         rise.current,
         rise.minutes,
         rise.baseline
@@ -301,8 +325,10 @@ pub fn rising_source(source: &str, count: u64, rise: &Rise, seen: Coverage, evid
     }
 }
 
-fn percent(rise: &Rise) -> String {
-    format!("{:.0} %", (rise.current / rise.baseline - 1.0) * 100.0)
+/// How much more: `15 % more`, or from three times on, `4 times as`.
+fn more(rise: &Rise, equally: &str) -> String {
+    let ratio = rise.current / rise.baseline;
+    if ratio < 3.0 { format!("{:.0} % more", (ratio - 1.0) * 100.0) } else { format!("{ratio:.0} times {equally}") }
 }
 
 /// A rate that rose by half is as bad as an error.
@@ -326,19 +352,14 @@ fn shorten(title: &str) -> String {
     if short.len() < title.len() { format!("{}…", cut(short, MAX_TITLE_BYTES - 3)) } else { title.to_owned() }
 }
 
-fn severity(event: &Event, words: &Words) -> Severity {
-    let critical = words.critical(event.content.as_bytes())
-        || event
-            .exception
-            .as_ref()
-            .is_some_and(|(kind, message)| words.critical(kind.as_bytes()) || words.critical(message.as_bytes()));
+fn severity(event: &Event) -> Severity {
     match event.level {
-        None | Some(Level::Error) if critical => Severity::Critical,
+        None | Some(Level::Error) if event.told.critical => Severity::Critical,
         Some(Level::Debug | Level::Info) if event.stack.is_empty() => Severity::Warning,
         Some(Level::Debug | Level::Info) => Severity::Error,
         Some(level) => level.severity(),
         None if event.exception.is_some() || !event.stack.is_empty() || event.status.is_some() => Severity::Error,
-        None if words.tells(event.content.as_bytes()) == Some(true) => Severity::Error,
+        None if event.told.fault == Some(true) => Severity::Error,
         None => Severity::Warning,
     }
 }

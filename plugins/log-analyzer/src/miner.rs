@@ -39,42 +39,65 @@ impl From<Miner> for Vec<(u64, Vec<u32>)> {
     }
 }
 
+/// What a template turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Learnt {
+    /// The template with its values marked, as far as they are known by now.
+    pub template: String,
+    /// Whether a place was found just now to hold values.
+    pub general: bool,
+    /// Whether anything is remembered that was not before: if not, the same template comes to the same again.
+    pub new: bool,
+}
+
 impl Miner {
-    /// The template with its values marked, as far as they are known by now; and whether that was learnt just now.
-    pub fn learn(&mut self, template: String) -> (String, bool) {
+    /// Takes notice of a template's words, and marks those that are values.
+    pub fn learn(&mut self, template: String) -> Learnt {
         let mut words: Vec<&str> = template.split(' ').collect();
+        let unchanged = |template, general, new| Learnt { template, general, new };
         if words.len() > MAX_WORDS {
-            return (template, false);
+            return unchanged(template, false, false);
         }
-        let (mut learnt, mut changed) = (false, false);
+        // The identity of a template is a sum over its words, so that one can be taken out of it.
+        let mut sum = words.len() as u64;
+        let mut constant = 0;
+        for (at, word) in words.iter().enumerate() {
+            sum = sum.wrapping_add(part(at, word));
+            constant += usize::from(!word.contains(MARK));
+        }
+        let (mut general, mut new, mut changed) = (false, false, false);
         for at in 0..words.len() {
-            let constant = words.iter().filter(|word| !word.contains(MARK)).count();
             let enough = constant > LEAST_WORDS && constant * 2 > words.len();
             let Some(word) = words.get(at).copied().filter(|word| enough && is_word(word)) else { continue };
-            let place = place(&words, at);
+            let rest = sum.wrapping_sub(part(at, word));
+            let values = self.values(rest.wrapping_add(part(at, "\0")), &mut new);
             let value = hash(word.as_bytes(), 0) as u32;
-            let values = match self.places.get_mut(&place) {
-                Some(values) => values,
-                None => {
-                    if self.order.len() >= MAX_PLACES {
-                        self.order.pop_front().and_then(|oldest| self.places.remove(&oldest));
-                    }
-                    self.order.push_back(place);
-                    self.places.entry(place).or_default()
-                }
-            };
             if values.len() < VALUES && !values.contains(&value) {
                 values.push(value);
-                learnt |= values.len() == VALUES;
+                new = true;
+                general |= values.len() == VALUES;
             }
             if values.len() == VALUES {
                 changed = true;
+                sum = rest.wrapping_add(part(at, MARK));
+                constant -= 1;
                 if let Some(word) = words.get_mut(at) {
                     *word = MARK;
                 }
             }
         }
-        if changed { (words.join(" "), learnt) } else { (template, false) }
+        if changed { unchanged(words.join(" "), general, new) } else { unchanged(template, false, new) }
+    }
+
+    fn values(&mut self, place: u64, new: &mut bool) -> &mut Vec<u32> {
+        if !self.places.contains_key(&place) {
+            *new = true;
+            if self.order.len() >= MAX_PLACES {
+                self.order.pop_front().and_then(|oldest| self.places.remove(&oldest));
+            }
+            self.order.push_back(place);
+        }
+        self.places.entry(place).or_default()
     }
 }
 
@@ -87,17 +110,14 @@ pub fn stands_for(general: &str, template: &str) -> bool {
         && words.next().is_none()
 }
 
-/// Whether a word may turn out to be a value.
+/// Whether a word may turn out to be a value. A quoted one is what the message is about, or it would be a mark.
 fn is_word(word: &str) -> bool {
-    !word.contains(MARK) && word.contains(char::is_alphanumeric)
+    !word.contains(MARK) && !word.contains(['\'', '"', '`']) && word.contains(char::is_alphanumeric)
 }
 
-/// Identity of the template without the word.
-fn place(words: &[&str], without: usize) -> u64 {
-    words.iter().enumerate().fold(words.len() as u64, |sum, (at, word)| {
-        let word = if at == without { "\0" } else { word };
-        hash(word.as_bytes(), sum)
-    })
+/// What a word adds to the identity of its template.
+fn part(at: usize, word: &str) -> u64 {
+    hash(word.as_bytes(), at as u64 + 1)
 }
 
 /// FNV-1a, from a seed: the same on every machine, so that a checkpoint holds anywhere.
@@ -110,21 +130,47 @@ fn hash(bytes: &[u8], seed: u64) -> u64 {
 mod tests {
     use super::*;
 
+    fn learn(miner: &mut Miner, template: &str) -> (String, bool) {
+        let learnt = miner.learn(template.to_owned());
+        (learnt.template, learnt.general)
+    }
+
     #[test]
     fn a_place_with_many_words_holds_a_value() {
         let mut miner = Miner::default();
-        let last = ["ann", "bob", "cid", "dan", "eve"].map(|name| miner.learn(format!("login of user {name} failed")));
+        let last =
+            ["ann", "bob", "cid", "dan", "eve"].map(|name| learn(&mut miner, &format!("login of user {name} failed")));
         assert_eq!(last[3], ("login of user dan failed".to_owned(), false));
         assert_eq!(last[4], ("login of user <*> failed".to_owned(), true));
-        assert_eq!(miner.learn("login of user ann failed".into()), ("login of user <*> failed".to_owned(), false));
-        assert_eq!(miner.learn("logout of user ann failed".into()).0, "logout of user ann failed");
+        assert_eq!(learn(&mut miner, "login of user ann failed"), ("login of user <*> failed".to_owned(), false));
+        assert_eq!(learn(&mut miner, "logout of user ann failed").0, "logout of user ann failed");
+    }
+
+    #[test]
+    fn the_property_that_a_message_is_about_is_no_value() {
+        let mut miner = Miner::default();
+        for name in ["a", "b", "c", "d", "e", "f"] {
+            let template = format!("Cannot read properties of undefined (reading '{name}')");
+            assert_eq!(learn(&mut miner, &template).0, template);
+        }
+    }
+
+    #[test]
+    fn what_was_learnt_before_is_nothing_new() {
+        let mut miner = Miner::default();
+        for name in ["ann", "bob", "cid", "dan", "eve", "fay"] {
+            let template = format!("login of user {name} failed");
+            assert!(miner.learn(template.clone()).new || name == "fay");
+            let (first, again) = (miner.learn(template.clone()), miner.learn(template));
+            assert!(!again.new && first.template == again.template);
+        }
     }
 
     #[test]
     fn what_would_have_no_words_left_is_not_merged() {
         let mut miner = Miner::default();
         for name in ["ann", "bob", "cid", "dan", "eve", "fay"] {
-            assert_eq!(miner.learn(format!("{name} failed")).0, format!("{name} failed"));
+            assert_eq!(learn(&mut miner, &format!("{name} failed")).0, format!("{name} failed"));
         }
     }
 

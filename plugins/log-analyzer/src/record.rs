@@ -1,6 +1,6 @@
 //! What a line says about itself before it says anything else: its time and its level; and whether it tells of a fault.
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 use autodevops_sdk::types::Severity;
 use serde::{Deserialize, Serialize};
 
@@ -104,7 +104,21 @@ pub fn header(line: &[u8]) -> Header {
     let skipped = line.get(content..).unwrap_or_default();
     let skip =
         skipped.iter().take_while(|byte| matches!(byte, b' ' | b']' | b':' | b'|' | b'-' | b'\t' | b')')).count();
-    Header { time, level, content: content + skip }
+    let content = content + skip;
+    let thread = if time.is_some() && level.is_some() { thread(line.get(content..).unwrap_or_default()) } else { 0 };
+    Header { time, level, content: content + thread }
+}
+
+/// Length of a thread's name in brackets, which is there when a logger's name follows: `[main] org.shop.Order: …`.
+fn thread(text: &[u8]) -> usize {
+    let name = text.get(..HEADER_BYTES.min(text.len())).unwrap_or_default();
+    let close = if name.first() == Some(&b'[') { memchr::memmem::find(name, b"] ") } else { None };
+    let Some(behind) = close.map(|close| close + 2) else { return 0 };
+    let logger = text.get(behind..).unwrap_or_default();
+    let end = logger.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"._$".contains(byte)).count();
+    let (logger, rest) = logger.split_at(end);
+    let is_logger = logger.contains(&b'.') && (rest.starts_with(b": ") || rest.starts_with(b" - "));
+    if is_logger { behind } else { 0 }
 }
 
 /// The time behind a first word, such as a host's name or a mark; and where it ends.
@@ -170,84 +184,98 @@ fn level(line: &[u8], after: usize, timed: bool) -> (Option<Level>, usize) {
     (None, after)
 }
 
-/// Words that tell of a fault.
-pub struct Words {
-    faults: Option<AhoCorasick>,
-    critical: Option<AhoCorasick>,
-    exceptions: Option<AhoCorasick>,
+/// What a text tells by its words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Whether it tells of a fault, and then whether for sure: with a word that is not denied (`no errors`, `0 failed`,
+    /// `error=0`, `errors: 0`).
+    pub fault: Option<bool>,
+    /// Whether the service as a whole is at stake.
+    pub critical: bool,
+    /// Whether it may name an exception.
+    pub exception: bool,
 }
 
-/// Words by which a line without a level tells of a fault. The first [`STRONG`] do so for sure.
-const FAULTS: [&str; 12] = [
-    "error",
-    "exception",
-    "fatal",
-    "panic",
-    "critical",
-    "segfault",
-    "out of memory",
-    "failed",
-    "failure",
-    "timed out",
-    "denied",
-    "refused",
-];
-const STRONG: usize = 7;
+/// What a word says of the text that it stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    /// A fault, for sure.
+    Fault,
+    /// A fault, perhaps.
+    Maybe,
+    /// The service as a whole is at stake.
+    Critical,
+    /// Part of an exception's name, where it starts with a capital letter.
+    Name,
+}
 
-/// Words by which a line tells that the service as a whole is at stake.
-const CRITICAL: [&str; 9] = [
-    "out of memory",
-    "OutOfMemoryError",
-    "segfault",
-    "segmentation fault",
-    "kernel panic",
-    "panicked at",
-    "panic: ",
-    "oom-killer",
-    "core dumped",
+const WORDS: [(&str, Says); 28] = [
+    ("error", Says::Fault),
+    ("error", Says::Name),
+    ("exception", Says::Maybe),
+    ("exception", Says::Name),
+    ("fatal", Says::Fault),
+    ("panic", Says::Fault),
+    ("critical", Says::Fault),
+    ("unhandled", Says::Fault),
+    ("uncaught", Says::Fault),
+    ("segfault", Says::Fault),
+    ("out of memory", Says::Fault),
+    ("failed", Says::Maybe),
+    ("failure", Says::Maybe),
+    ("timed out", Says::Maybe),
+    ("denied", Says::Maybe),
+    ("refused", Says::Maybe),
+    ("out of memory", Says::Critical),
+    ("outofmemoryerror", Says::Critical),
+    ("segfault", Says::Critical),
+    ("segmentation fault", Says::Critical),
+    ("kernel panic", Says::Critical),
+    ("panicked at", Says::Critical),
+    ("panic: ", Says::Critical),
+    ("oom-killer", Says::Critical),
+    ("core dumped", Says::Critical),
+    ("traceback", Says::Name),
+    ("timeout", Says::Name),
+    ("interrupt", Says::Name),
 ];
+
+/// Words that tell of a fault, looked for all at once.
+pub struct Words(Option<AhoCorasick>);
 
 impl Default for Words {
     fn default() -> Self {
-        let any_case = |words: &[&str]| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(words).ok();
-        Self {
-            faults: any_case(&FAULTS),
-            critical: any_case(&CRITICAL),
-            exceptions: AhoCorasick::new(["Error", "Exception", "Traceback", "Timeout", "Interrupt", "Fault"]).ok(),
-        }
+        let words = WORDS.iter().map(|(word, _)| word);
+        let kind = Some(AhoCorasickKind::DFA);
+        Self(AhoCorasickBuilder::new().ascii_case_insensitive(true).kind(kind).build(words).ok())
     }
 }
 
 impl Words {
-    /// Whether the text tells of a fault, and then whether for sure: with a word that is not denied (`no errors`, `0 failed`,
-    /// `error=0`, `errors: 0`).
-    pub fn tells(&self, text: &[u8]) -> Option<bool> {
-        let mut told = None;
-        for found in self.faults.as_ref()?.find_iter(text) {
+    /// What the text tells.
+    pub fn told(&self, text: &[u8]) -> Told {
+        let mut told = Told::default();
+        let Some(words) = &self.0 else { return told };
+        for found in words.find_overlapping_iter(text) {
+            let Some((word, says)) = WORDS.get(found.pattern().as_usize()) else { continue };
             let before = text.get(..found.start()).unwrap_or_default();
             let behind = text.get(found.end()..).unwrap_or_default();
-            if before.last().is_some_and(u8::is_ascii_alphabetic) && found.pattern().as_usize() != 1 {
-                continue;
-            }
-            if !(denied_before(before) || denied_behind(behind)) {
-                let strong = found.pattern().as_usize() < STRONG;
-                told = Some(strong);
-                if strong {
-                    break;
+            let capital = text.get(found.start()).is_some_and(u8::is_ascii_uppercase);
+            match says {
+                Says::Critical => told.critical = true,
+                Says::Name => told.exception |= capital,
+                Says::Fault | Says::Maybe if told.fault == Some(true) => {}
+                Says::Fault | Says::Maybe => {
+                    // `Exception` is part of a type's name or stands for one; `exception` is a word of prose.
+                    let of_name = *word == "exception" && capital;
+                    let inside = before.last().is_some_and(u8::is_ascii_alphabetic);
+                    if (!inside || of_name) && !denied_before(before) && !denied_behind(behind) {
+                        told.fault = Some(*says == Says::Fault || of_name);
+                    }
                 }
             }
         }
         told
-    }
-
-    /// Whether the text tells that the service as a whole is at stake.
-    pub fn critical(&self, text: &[u8]) -> bool {
-        self.critical.as_ref().is_some_and(|words| words.is_match(text))
-    }
-
-    /// Whether the text may name an exception.
-    pub fn hint_at_exception(&self, text: &[u8]) -> bool {
-        self.exceptions.as_ref().is_some_and(|words| words.is_match(text))
     }
 }
 
@@ -289,7 +317,7 @@ mod tests {
     fn levels_are_found_where_logs_write_them() {
         for (line, level, content) in [
             ("2026-11-23T10:00:00Z ERROR request failed", Some(Level::Error), "request failed"),
-            ("2015-10-18 18:01:47,978 INFO [main] org.a.B: Created", Some(Level::Info), "[main] org.a.B: Created"),
+            ("2015-10-18 18:01:47,978 INFO [main] org.a.B: Created", Some(Level::Info), "org.a.B: Created"),
             ("[Sun Dec 04 04:47:44 2005] [error] mod_jk child", Some(Level::Error), "mod_jk child"),
             ("081109 203615 148 INFO dfs.DataNode: Receiving", Some(Level::Info), "dfs.DataNode: Receiving"),
             ("level=warn msg=\"slow\"", Some(Level::Warning), "msg=\"slow\""),
@@ -308,10 +336,10 @@ mod tests {
     fn an_error_that_is_denied_is_none() {
         let words = Words::default();
         for text in ["no errors found", "0 failed, 12 passed", "error=0", "errors: 0", "terror", "failure=false"] {
-            assert_eq!(words.tells(text.as_bytes()), None, "{text}");
+            assert_eq!(words.told(text.as_bytes()).fault, None, "{text}");
         }
         for text in ["connection failed", "an ERROR occurred", "NullPointerException thrown", "errors: 12"] {
-            assert!(words.tells(text.as_bytes()).is_some(), "{text}");
+            assert!(words.told(text.as_bytes()).fault.is_some(), "{text}");
         }
     }
 

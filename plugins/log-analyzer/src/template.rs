@@ -22,10 +22,18 @@ pub fn template(message: &str) -> String {
         } else if let Some(quoted) = quoted(rest) {
             // Property names of JavaScript's messages are what the message is about: they stay.
             let kept = out.ends_with("(reading ") || out.ends_with("(setting ") || out.ends_with("property ");
-            out.push_str(if kept { &rest[..quoted] } else { MARK });
+            if kept {
+                out.push_str(&rest[..quoted]);
+            } else {
+                mark(&mut out);
+            }
             rest = &rest[quoted..];
         } else if is_part_of_word(first) {
-            let end = rest.find(|c: char| !is_part_of_word(c)).unwrap_or(rest.len());
+            let end = rest.bytes().position(|byte| byte.is_ascii() && !is_part_of_word(char::from(byte)));
+            let found = &rest[..end.unwrap_or(rest.len())];
+            // Other characters are looked at one by one.
+            let end =
+                if found.is_ascii() { found.len() } else { found.find(|c| !is_part_of_word(c)).unwrap_or(found.len()) };
             word(&rest[..end], &mut out);
             rest = &rest[end..];
         } else {
@@ -33,24 +41,45 @@ pub fn template(message: &str) -> String {
             rest = &rest[first.len_utf8()..];
         }
     }
-    while out.contains("<*> <*>") {
-        out = out.replace("<*> <*>", MARK);
-    }
-    out.trim().to_owned()
+    out.truncate(out.trim_end().len());
+    let leading = out.len() - out.trim_start().len();
+    out.drain(..leading);
+    out
 }
 
 /// Characters of words, names, numbers, paths, addresses and URLs.
 fn is_part_of_word(c: char) -> bool {
-    c.is_alphanumeric()
-        || matches!(c, '_' | '-' | '.' | '/' | '\\' | ':' | '@' | '%' | '+' | '#' | '&' | '?' | '~' | '$')
+    const OTHERS: [bool; 128] = {
+        let mut others = [false; 128];
+        let mut byte = 0u8;
+        while byte < 128 {
+            others[byte as usize] = byte.is_ascii_alphanumeric()
+                || matches!(
+                    byte,
+                    b'_' | b'-' | b'.' | b'/' | b'\\' | b':' | b'@' | b'%' | b'+' | b'#' | b'&' | b'?' | b'~' | b'$'
+                );
+            byte += 1;
+        }
+        others
+    };
+    OTHERS.get(c as usize).copied().unwrap_or_else(|| c.is_alphanumeric())
+}
+
+/// Adds a mark; several in a row are one.
+fn mark(out: &mut String) {
+    if out.ends_with("<*> ") {
+        out.pop();
+    } else {
+        out.push_str(MARK);
+    }
 }
 
 fn word(word: &str, out: &mut String) {
     // Punctuation behind a word is not the word's.
     let core = word.trim_end_matches(['.', ':', '?', '-', ',']);
     let tail = &word[core.len()..];
-    if is_variable(core) {
-        out.push_str(MARK);
+    if is_variable(core) || is_named_value(out) {
+        mark(out);
     } else {
         out.push_str(core);
     }
@@ -58,12 +87,32 @@ fn word(word: &str, out: &mut String) {
 }
 
 fn is_variable(word: &str) -> bool {
-    word.bytes().any(|byte| byte.is_ascii_digit())
-        || word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
-        || word.contains('@') && word.contains('.')
-        || word.contains("://")
-        || word.matches(['/', '\\']).count() >= 2
-        || (word.starts_with('/') && word.len() > 1)
+    let (mut hex, mut slashes, mut at, mut dot, mut colon) = (true, 0, false, false, false);
+    for byte in word.bytes() {
+        match byte {
+            b'0'..=b'9' => return true,
+            b'/' | b'\\' => slashes += 1,
+            b'@' => at = true,
+            b'.' => dot = true,
+            b':' => colon = true,
+            _ => {}
+        }
+        hex &= byte.is_ascii_hexdigit();
+    }
+    hex && word.len() >= 8
+        || at && dot
+        || slashes >= 2
+        || slashes == 1 && word.starts_with('/') && word.len() > 1
+        || colon && word.contains("://")
+}
+
+/// Whether a key stands before, `key=`, whose values name one of many: `user=ann`, `rhost=a.example`.
+fn is_named_value(before: &str) -> bool {
+    const NAMES: [&str; 10] = ["user", "username", "host", "hostname", "client", "addr", "ip", "path", "url", "file"];
+    let Some(before) = before.strip_suffix('=') else { return false };
+    let key = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+    let last = key.rsplit('_').next().unwrap_or_default();
+    NAMES.contains(&last) || ["rhost", "ruser", "logname"].contains(&key) || last.ends_with("id") || key.ends_with("Id")
 }
 
 /// Length of a quoted text at the start, its quotes included; one that starts a word's apostrophe is none.
@@ -108,6 +157,12 @@ mod tests {
             ),
             ("mail to a@b.example bounced", "mail to <*> bounced"),
             ("job 7f3a9c00-1111-4222-8333-444455556666 died", "job <*> died"),
+            (
+                "denied user=ann rhost=a.b.example uid=x7 euid= tty=ssh",
+                "denied user=<*> rhost=<*> uid=<*> euid= tty=ssh",
+            ),
+            ("cannot read property 'country' of undefined", "cannot read property 'country' of undefined"),
+            ("from 1 2 3 to 'a' 'b' 4x", "from <*> to <*>"),
             ("  many   spaces\there ", "many spaces here"),
         ] {
             assert_eq!(template(message), expected);

@@ -22,7 +22,8 @@ pub fn read(text: &[u8]) -> Option<(LogTime, usize)> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     match digits {
         4 => iso(text),
-        2 => slashed(text).or_else(|| access(text)),
+        2 => slashed(text).or_else(|| access(text)).or_else(|| dotted(text)),
+        8 => run_together(text),
         6 => compact(text),
         10 | 13 => epoch(text, digits),
         0 => syslog(text).or_else(|| glog(text)),
@@ -160,6 +161,51 @@ fn compact(text: &[u8]) -> Option<(LogTime, usize)> {
     Some((dated(date, &clock, 0)?, 13))
 }
 
+/// `20171223-22:15:29:606`, `20171224T001530`; some write the clock without leading zeros: `20171224-0:3:7:12`.
+fn run_together(text: &[u8]) -> Option<(LogTime, usize)> {
+    is(text, 8, b"-T ")?;
+    let date = (number(text, 0, 4)?, number(text, 4, 2)?, number(text, 6, 2)?);
+    if let Some(clock) = clock(text, 9) {
+        let (zone, len) = zone(text, 9 + clock.len);
+        return Some((dated(date, &clock, zone)?, 9 + clock.len + len));
+    }
+    let rest = text.get(9..)?;
+    if let Some(((hour, minute), second)) = number(rest, 0, 2).zip(number(rest, 2, 2)).zip(number(rest, 4, 2)) {
+        if hour > 23 || minute > 59 || second > 60 || rest.get(6).is_some_and(u8::is_ascii_digit) {
+            return None;
+        }
+        let clock = Clock { seconds: hour * 3600 + minute * 60 + second, nanoseconds: 0, len: 6 };
+        let (zone, len) = zone(text, 15);
+        return Some((dated(date, &clock, zone)?, 15 + len));
+    }
+    let (mut at, mut parts) = (9, [0; 4]);
+    for (index, part) in parts.iter_mut().enumerate() {
+        if index > 0 && is(text, at, b":").is_none() {
+            return None;
+        }
+        at += usize::from(index > 0);
+        let len = text.get(at..)?.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+        *part = number(text, at, len).filter(|_| len > 0)?;
+        at += len;
+    }
+    let [hour, minute, second, millisecond] = parts;
+    if hour > 23 || minute > 59 || second > 60 || millisecond > 999 {
+        return None;
+    }
+    let clock =
+        Clock { seconds: hour * 3600 + minute * 60 + second, nanoseconds: millisecond * 1_000_000, len: at - 9 };
+    Some((dated(date, &clock, 0)?, at))
+}
+
+/// `10.30 16:49:06`: month and day.
+fn dotted(text: &[u8]) -> Option<(LogTime, usize)> {
+    is(text, 2, b".-")?;
+    is(text, 5, b" ")?;
+    let clock = clock(text, 6)?;
+    let (month, day) = (number(text, 0, 2)?, number(text, 3, 2)?);
+    (1..=12).contains(&month).then(|| undated(month, day, &clock))?.map(|time| (time, 6 + clock.len))
+}
+
 fn epoch(text: &[u8], digits: usize) -> Option<(LogTime, usize)> {
     let whole = number(text, 0, digits)?;
     let len = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
@@ -221,6 +267,9 @@ mod tests {
             ("081109 203615 148 INFO", 1_226_262_975, 13),
             ("1795428000 x", 1_795_428_000, 10),
             ("1795428000123 x", 1_795_428_000, 13),
+            ("20171223-22:15:29:606|Step", 1_514_067_329, 21),
+            ("20171224-0:3:7:12|Step", 1_514_073_787, 17),
+            ("20171223T221529Z x", 1_514_067_329, 16),
             ("Sun Dec 04 04:47:44 2005] x", 1_133_671_664, 24),
         ] {
             let (time, used) = read(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
@@ -232,7 +281,12 @@ mod tests {
 
     #[test]
     fn a_time_without_a_year_is_no_date() {
-        for text in ["Jun 14 15:16:01 combo sshd", "Jun  4 15:16:01 combo", "E0614 15:16:01.123456 7 x.cc:1] m"] {
+        for text in [
+            "10.30 16:49:06] chrome",
+            "Jun 14 15:16:01 combo sshd",
+            "Jun  4 15:16:01 combo",
+            "E0614 15:16:01.123456 7 x.cc:1] m",
+        ] {
             assert!(!read(text.as_bytes()).unwrap_or_else(|| panic!("{text}")).0.dated);
         }
     }

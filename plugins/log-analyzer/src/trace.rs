@@ -114,7 +114,12 @@ pub fn head(text: &str) -> Option<(&str, &str)> {
         let name = &text[start..end];
         let message = text[found + 1..].strip_prefix(' ');
         if is_exception(name) && (message.is_some() || found + 1 == text.len()) {
-            return Some((name, message.unwrap_or_default()));
+            let message = message.unwrap_or_default();
+            // `Error: java.net.ConnectException: …`: the second says what it is.
+            let inner = message.split_once(": ").filter(|(inner, _)| {
+                matches!(name, "Error" | "Exception") && inner.chars().all(is_part_of_type) && is_exception(inner)
+            });
+            return Some(inner.unwrap_or((name, message)));
         }
         from = found + 1;
     }
@@ -206,6 +211,8 @@ mod tests {
             head("java.lang.OutOfMemoryError: Java heap space"),
             Some(("java.lang.OutOfMemoryError", "Java heap space"))
         );
+        assert_eq!(head("Error: java.net.ConnectException: refused"), Some(("java.net.ConnectException", "refused")));
+        assert_eq!(head("Error: cannot open: TypeError: x"), Some(("Error", "cannot open: TypeError: x")));
         assert_eq!(head("KeyError: 'a'"), Some(("KeyError", "'a'")));
         assert_eq!(head("java.io.EOFException"), Some(("java.io.EOFException", "")));
         for prose in ["Error handling is on", "the ERROR: was", "see http://a.example:80/Error", "state: Errors"] {

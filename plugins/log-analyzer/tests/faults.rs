@@ -64,6 +64,56 @@ fn a_node_trace_keeps_its_fingerprint_over_line_shifts_folders_and_forms() {
 }
 
 #[test]
+fn a_trace_of_a_sandboxed_function_has_its_place_in_the_repository() {
+    for message in
+        ["Cannot read properties of undefined (reading 'country')", "cannot read property 'country' of undefined"]
+    {
+        let text = format!(
+            "2026-11-23T10:00:00.001Z INFO order 1 received\n2026-11-23T10:00:00.123Z ERROR order: TypeError: {message}\n    at vatRate (functions/lib/pricing.js:56:49)\n    at map (native)\n    at quote (functions/node_modules/prices/index.js:3:1)\n    at <anonymous> (functions/index.js:20:5)\n    at run (node:internal/x:1:1)\n2026-11-23T10:00:00.200Z WARN order 2 is late\n"
+        );
+        let issue = only(&text);
+        assert_eq!((issue.exception.as_deref(), issue.message.as_str()), (Some("TypeError"), message));
+        let location = issue.location.unwrap();
+        assert_eq!(
+            (location.path.as_str(), location.line, location.column),
+            ("functions/lib/pricing.js", 56, Some(49))
+        );
+        assert_eq!(issue.stack[0].function.as_deref(), Some("vatRate"));
+        assert_eq!(issue.stack.iter().map(|frame| frame.own_code).collect::<Vec<_>>(), [true, false, true, false]);
+        assert_eq!(issue.evidence[0].line, 2);
+    }
+}
+
+#[test]
+fn properties_that_are_missing_are_issues_of_their_own() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let text: String =
+        names.iter().map(|name| format!("TypeError: cannot read property '{name}' of undefined\n")).collect();
+    assert_eq!(analyze(&text).len(), names.len());
+}
+
+#[test]
+fn an_exception_without_a_stack_in_an_information_is_no_issue_unless_it_is_frequent_or_worse_elsewhere() {
+    let line =
+        |level: &str| format!("2026-11-23T10:00:00Z {level} report: Error: java.net.ConnectException: refused\n");
+    assert_eq!(analyze(&line("INFO")), []);
+    assert_eq!(only(&line("INFO").repeat(10)).severity, Severity::Warning);
+    let issue = only(&(line("INFO") + &line("FATAL")));
+    assert_eq!((issue.severity, issue.count), (Severity::Critical, 2));
+    assert_eq!(issue.exception.as_deref(), Some("java.net.ConnectException"));
+}
+
+#[test]
+fn the_thread_that_met_a_fault_does_not_tell_faults_apart() {
+    let text: String = ["main", "pool worker", "http"]
+        .iter()
+        .map(|thread| format!("2026-11-23 10:00:00,123 ERROR [{thread}] org.shop.Orders: queue is full\n"))
+        .collect();
+    let issue = only(&text);
+    assert_eq!((issue.title.as_str(), issue.count), ("org.shop.Orders: queue is full", 3));
+}
+
+#[test]
 fn a_log_line_and_the_trace_below_it_are_one_issue() {
     let issue = only(
         "2026-11-23 10:00:00,123 ERROR [worker-1] shop.Orders: cannot handle order 17\nRangeError [ERR_OUT_OF_RANGE]: too big\n    at total (lib/order.js:3:1)\n    at Object.<anonymous> (/srv/app/node_modules/x/y.js:1:1) {\n  code: 'ERR_OUT_OF_RANGE'\n}\n",
