@@ -1,0 +1,229 @@
+//! Where readings are kept: one value each, and an index of them, within bounds of age, number and bytes.
+
+use autodevops_sdk::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::history::Reading;
+
+/// Most bytes that all readings have together.
+const MAX_BYTES: usize = 8 << 20;
+
+/// A clock that was set back further than this starts a new history: its times cannot be put in order with the old ones.
+const CLOCK_SLACK: i64 = 60_000_000_000;
+
+/// Keys and values that outlive a call.
+pub trait Store {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>>;
+    /// Sets a value.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn set(&self, key: &str, value: &[u8]) -> Result<()>;
+    /// Removes a key.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn delete(&self, key: &str) -> Result<()>;
+}
+
+impl Store for autodevops_sdk::keyvalue::Bucket {
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        Self::get(self, key)
+    }
+
+    fn set(&self, key: &str, value: &[u8]) -> Result<()> {
+        Self::set(self, key, value)
+    }
+
+    fn delete(&self, key: &str) -> Result<()> {
+        Self::delete(self, key)
+    }
+}
+
+/// One reading, as the index has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    time: i64,
+    bytes: usize,
+}
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Longest age, in nanoseconds.
+    pub keep: i64,
+    /// Most readings.
+    pub count: usize,
+}
+
+/// The readings of one source.
+pub struct Readings<'a, S> {
+    store: &'a S,
+    source: String,
+    index: Vec<Entry>,
+}
+
+impl<'a, S: Store> Readings<'a, S> {
+    /// What is kept of the source.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open(store: &'a S, source: String) -> Result<Self> {
+        let index = match store.get(&format!("{source}/index"))? {
+            Some(bytes) => read(&bytes, "the index of the readings")?,
+            None => Vec::new(),
+        };
+        Ok(Self { store, source, index })
+    }
+
+    /// The times of all readings, growing.
+    pub fn times(&self) -> Vec<i64> {
+        self.index.iter().map(|entry| entry.time).collect()
+    }
+
+    /// The reading of a time.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn at(&self, time: i64) -> Result<Reading> {
+        let bytes = self.store.get(&self.key(time))?;
+        let bytes = bytes.ok_or_else(|| Error::failure("a reading that the index names is gone from the store"))?;
+        read(&bytes, "a reading")
+    }
+
+    /// The time for a reading that is made now: later than all others. A history that lies in the future is forgotten.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn next_time(&mut self, now: i64) -> Result<i64> {
+        let Some(last) = self.index.last() else { return Ok(now) };
+        if last.time.saturating_sub(now) > CLOCK_SLACK {
+            log::warn!("the clock was set back: readings before are forgotten");
+            for entry in std::mem::take(&mut self.index) {
+                self.store.delete(&self.key(entry.time))?;
+            }
+            return Ok(now);
+        }
+        Ok(now.max(last.time.saturating_add(1)))
+    }
+
+    /// Adds a reading, and lets go of those that are out of bounds.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn add(&mut self, reading: &Reading, bounds: Bounds) -> Result<()> {
+        let bytes = autodevops_sdk::encode(reading)?;
+        self.store.set(&self.key(reading.time), &bytes)?;
+        self.index.push(Entry { time: reading.time, bytes: bytes.len() });
+        let mut total: usize = self.index.iter().map(|entry| entry.bytes).sum();
+        let mut excess = 0;
+        for (at, entry) in self.index.iter().enumerate() {
+            let left = self.index.len() - at;
+            let too_old = reading.time.saturating_sub(entry.time) > bounds.keep;
+            // The newest stays in any case: the next reading is compared with it.
+            if left == 1 || !(too_old || left > bounds.count || total > MAX_BYTES) {
+                break;
+            }
+            total -= entry.bytes;
+            excess += 1;
+        }
+        for entry in self.index.drain(..excess).collect::<Vec<_>>() {
+            self.store.delete(&self.key(entry.time))?;
+        }
+        self.store.set(&format!("{}/index", self.source), &autodevops_sdk::encode(&self.index)?)
+    }
+
+    fn key(&self, time: i64) -> String {
+        format!("{}/{time:020}", self.source)
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::failure(format!("{what} cannot be read: {error}; empty the plugin's store")))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::{
+        cell::RefCell,
+        collections::{BTreeMap, BTreeSet},
+    };
+
+    use super::*;
+
+    /// A store in memory.
+    #[derive(Default)]
+    pub struct Memory(pub RefCell<BTreeMap<String, Vec<u8>>>);
+
+    impl Store for Memory {
+        fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+            Ok(self.0.borrow().get(key).cloned())
+        }
+
+        fn set(&self, key: &str, value: &[u8]) -> Result<()> {
+            self.0.borrow_mut().insert(key.into(), value.into());
+            Ok(())
+        }
+
+        fn delete(&self, key: &str) -> Result<()> {
+            self.0.borrow_mut().remove(key);
+            Ok(())
+        }
+    }
+
+    fn reading(time: i64) -> Reading {
+        Reading { time, counters: BTreeMap::new() }
+    }
+
+    fn add(store: &Memory, times: &[i64], bounds: Bounds) -> Vec<i64> {
+        let mut readings = Readings::open(store, "s".into()).unwrap();
+        for time in times {
+            readings.add(&reading(*time), bounds).unwrap();
+        }
+        Readings::open(store, "s".into()).unwrap().times()
+    }
+
+    #[test]
+    fn the_oldest_leave_when_there_are_too_many_and_nothing_of_them_stays() {
+        let store = Memory::default();
+        assert_eq!(add(&store, &[1, 2, 3, 4, 5], Bounds { keep: 1000, count: 3 }), [3, 4, 5]);
+        let keys: BTreeSet<String> = store.0.borrow().keys().cloned().collect();
+        assert_eq!(keys.len(), 4, "three readings and the index: {keys:?}");
+    }
+
+    #[test]
+    fn the_oldest_leave_when_they_are_too_old_but_the_newest_never() {
+        assert_eq!(add(&Memory::default(), &[1, 50, 100], Bounds { keep: 60, count: 10 }), [50, 100]);
+        assert_eq!(add(&Memory::default(), &[1, 2], Bounds { keep: 0, count: 0 }), [2]);
+    }
+
+    #[test]
+    fn two_sources_share_nothing() {
+        let store = Memory::default();
+        add(&store, &[1, 2], Bounds { keep: 100, count: 10 });
+        assert_eq!(Readings::open(&store, "other".into()).unwrap().times(), Vec::<i64>::new());
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_a_little_is_put_in_order_and_one_far_back_starts_anew() {
+        let store = Memory::default();
+        add(&store, &[CLOCK_SLACK, 2 * CLOCK_SLACK], Bounds { keep: i64::MAX, count: 10 });
+        let mut readings = Readings::open(&store, "s".into()).unwrap();
+        assert_eq!(readings.next_time(2 * CLOCK_SLACK - 5).unwrap(), 2 * CLOCK_SLACK + 1);
+        assert_eq!(readings.next_time(7).unwrap(), 7);
+        assert!(readings.times().is_empty());
+    }
+
+    #[test]
+    fn an_index_that_cannot_be_read_says_what_to_do() {
+        let store = Memory::default();
+        store.set("s/index", b"{").unwrap();
+        let error = Readings::open(&store, "s".into()).err().unwrap();
+        assert!(error.message().contains("empty the plugin's store"), "{}", error.message());
+    }
+}
