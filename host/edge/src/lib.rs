@@ -1,1 +1,38 @@
-//! Placeholder
+//! The local target's front door: a process of its own, so that production outlives the host.
+//!
+//! [`serve`] listens on one address per environment and splits the requests among releases by weight. Each release is a
+//! process that answers on a Unix socket of its own and is started again when it ends by itself. [`Client`] tells the front
+//! door what to do, over a socket in its state folder.
+//!
+//! - A client is sticky: a cookie holds a random client id, and the id and the shares alone say which release answers it.
+//!   When shares change, only the clients move that have to.
+//! - A candidate's share is a lease. When nobody renews it, traffic returns to the release that last had all of it.
+//! - What was told is on disk before it is done, so that a restart serves what was served.
+//! - An answer that the front door made itself has the header `x-autodevops-error: edge`; every other answer names its
+//!   release in `x-autodevops-release`.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod assign;
+mod client;
+mod lock;
+mod options;
+mod protocol;
+mod record;
+mod refusal;
+mod serve;
+mod socket;
+
+pub use client::Client;
+pub use options::{EdgeError, EdgeOptions, EnvironmentOptions};
+pub use protocol::{
+    EnvironmentStatus, LATENCY_BOUNDS_SECONDS, Observed, Phase, ReleaseStatus, RunSpec, Sample, Start, Status,
+    TrafficState,
+};
+pub use serve::serve;
+
+/// The header in which an answer names the release that gave it.
+pub const RELEASE_HEADER: &str = "x-autodevops-release";
+/// The header in which an answer says whose error it is: `application`, or `edge` where the front door made the answer.
+pub const ERROR_HEADER: &str = "x-autodevops-error";
+/// The cookie that holds the client's random id.
+pub const CLIENT_COOKIE: &str = "autodevops-client";

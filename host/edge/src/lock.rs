@@ -1,0 +1,80 @@
+//! One front door for each state folder.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::EdgeError;
+
+/// Held while a front door runs; the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+impl Lock {
+    /// Takes the lock and writes this process's id into it.
+    ///
+    /// # Errors
+    /// [`EdgeError::Running`] names the process that holds it.
+    pub fn take(state: &Path) -> Result<Self, EdgeError> {
+        let path = path(state);
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = open.map_err(EdgeError::file(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let pid = read_pid(&mut file).map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
+                return Err(EdgeError::Running { state: state.to_owned(), pid });
+            }
+            Err(TryLockError::Error(error)) => return Err(EdgeError::file(&path)(error)),
+        }
+        let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        written.map_err(EdgeError::file(&path))?;
+        Ok(Self(file))
+    }
+}
+
+/// The process that holds the lock; none when nothing does. A process that has not written its id yet is 0.
+pub fn holder(state: &Path) -> io::Result<Option<u32>> {
+    let mut file = match File::open(path(state)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(read_pid(&mut file).unwrap_or(0))),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn path(state: &Path) -> PathBuf {
+    state.join("edge.lock")
+}
+
+fn read_pid(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_front_door_of_a_state_is_refused_by_the_process_of_the_first() {
+        let state = tempfile::tempdir().unwrap();
+        assert_eq!(holder(state.path()).unwrap(), None);
+        let lock = Lock::take(state.path()).unwrap();
+        let me = std::process::id();
+        assert_eq!(holder(state.path()).unwrap(), Some(me));
+        let error = Lock::take(state.path()).unwrap_err().to_string();
+        assert!(error.contains(&format!("(process {me})")) && error.contains("autodevops edge stop"), "{error}");
+        drop(lock);
+        assert_eq!(holder(state.path()).unwrap(), None);
+        Lock::take(state.path()).unwrap();
+    }
+}

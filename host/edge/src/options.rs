@@ -1,0 +1,113 @@
+//! How a front door is set up, and why it does not start.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// How a front door is set up.
+#[derive(Clone, Debug)]
+pub struct EdgeOptions {
+    /// Folder of its state, sockets and lock; made where it does not exist.
+    pub state: PathBuf,
+    /// Where `/metrics` answers with Prometheus text.
+    pub metrics: Option<SocketAddr>,
+    /// The environments, by name: at most 64 of `a-z`, `0-9`, `-`.
+    pub environments: BTreeMap<String, EnvironmentOptions>,
+    /// Program and leading arguments that serve a release's files and functions, such as `autodevops worker`.
+    pub worker: Vec<OsString>,
+    /// How long a candidate keeps its share without being renewed.
+    pub lease: Duration,
+    /// How long requests that are being answered may take to end when a release is stopped.
+    pub drain: Duration,
+    /// How long a release may take to answer its readiness probe.
+    pub ready_timeout: Duration,
+}
+
+impl EdgeOptions {
+    /// Options with the usual times: a lease of 60 s, 30 s to drain, 30 s to get ready.
+    pub fn new(state: impl Into<PathBuf>, worker: Vec<OsString>) -> Self {
+        Self {
+            state: state.into(),
+            metrics: None,
+            environments: BTreeMap::new(),
+            worker,
+            lease: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+            ready_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How an environment is set up.
+#[derive(Clone, Debug)]
+pub struct EnvironmentOptions {
+    /// Where its traffic comes in.
+    pub listen: SocketAddr,
+    /// The file to which its releases' output is appended; at 64 MiB it becomes `<log>.1` and a new one begins.
+    pub log: PathBuf,
+    /// The path that a release answers with a status below 500 when it is ready.
+    pub probe: String,
+}
+
+impl EnvironmentOptions {
+    /// An environment whose releases are ready when they answer `/`.
+    pub fn new(listen: SocketAddr, log: impl Into<PathBuf>) -> Self {
+        Self { listen, log: log.into(), probe: "/".into() }
+    }
+}
+
+/// Why the front door does not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// Another one serves the same state.
+    #[error(
+        "a front door already serves {state} (process {pid}); stop it with `autodevops edge stop`, or use another state folder"
+    )]
+    Running {
+        /// The state folder.
+        state: PathBuf,
+        /// Its process, `unknown` where it did not say.
+        pid: String,
+    },
+    /// An address cannot be listened on.
+    #[error("{what} cannot listen on {address}: {source}; {remedy}")]
+    Listen {
+        /// Who wants to listen: an environment, or the metrics.
+        what: String,
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A file or folder of the state cannot be used.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A state file is not what this version wrote.
+    #[error("{path} is not a state of this version: {reason}; move it away to begin with nothing deployed")]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A name or value in the options is not taken.
+    #[error("{0}")]
+    Options(String),
+}
+
+impl EdgeError {
+    pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::File { path: path.to_owned(), source }
+    }
+}
