@@ -1,11 +1,11 @@
 //! Which release answers a client: by the client's id and the shares alone, so that nothing is kept per client.
 //!
 //! Weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005): the release with the
-//! highest `-percent / ln(u)` wins, where `u` is a hash of client and release, uniform in (0, 1). Each release gets its share of the clients;
 //! highest `-percent / ln(u)` wins, where `u` is a hash of client and release, uniform in (0, 1). Each release gets its share
 //! of the clients; when a share grows against the others, the only clients that move are those that it gains. Since the
 //! release's name is hashed too, it is not always the same people who meet a candidate first.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use autodevops_model::Split;
 use http::{HeaderMap, HeaderValue, header};
