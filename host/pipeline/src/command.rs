@@ -1,0 +1,63 @@
+//! What is to be done now, by those who can touch the world.
+
+use autodevops_model::{Notification, Release, Split, Window};
+
+use crate::{Environment, Gate, Outcome, Timestamp};
+
+/// Something to do. What has a key is repeatable; the same key means the same command.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the variants say what to do, their fields are named by what they hold")]
+pub enum Command {
+    /// Ask the fix generators, in order, until one has a fix.
+    Propose { key: String },
+    /// Have the plugins review the change.
+    Review { key: String, plugins: Vec<String> },
+    /// Have tests written.
+    GenerateTests { key: String },
+    /// Have the plugins check the change in the sandbox.
+    RunChecks { key: String, plugins: Vec<String> },
+    /// Put the change into git.
+    Commit { key: String },
+    /// Make the artifact of the commit.
+    Build { key: String, commit: String },
+    /// Bring the release into the environment. Record the intent first.
+    Deploy { environment: Environment, key: String, fence: u64, release: Release },
+    /// Share the traffic so. Record the intent first.
+    SetTraffic { environment: Environment, key: String, fence: u64, splits: Vec<Split> },
+    /// Have the plugins test the staged release at its address.
+    AutomatedTests { key: String, url: Option<String>, plugins: Vec<String> },
+    /// Measure the releases over each of the windows.
+    Measure { environment: Environment, candidate: String, baseline: Option<String>, windows: Vec<Window> },
+    /// A person must answer; ask by whatever interface there is, and wait.
+    AskApproval { gate: Gate, until: Timestamp, reason: String },
+    /// Tell people through the plugin. Record the intent first.
+    Notify { key: String, plugin: String, notification: Notification },
+    /// Nothing before this moment, unless someone speaks; then give a tick.
+    WaitUntil(Timestamp),
+    /// The run is over.
+    Finish(Outcome),
+}
+
+impl Command {
+    /// The command's key, where it has one: what an input about it names.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Propose { key }
+            | Self::Review { key, .. }
+            | Self::GenerateTests { key }
+            | Self::RunChecks { key, .. }
+            | Self::Commit { key }
+            | Self::Build { key, .. }
+            | Self::Deploy { key, .. }
+            | Self::SetTraffic { key, .. }
+            | Self::AutomatedTests { key, .. }
+            | Self::Notify { key, .. } => Some(key),
+            Self::Measure { .. } | Self::AskApproval { .. } | Self::WaitUntil(_) | Self::Finish(_) => None,
+        }
+    }
+
+    /// Whether the intent must be on record before it is done: it changes the world outside.
+    pub const fn needs_intent(&self) -> bool {
+        matches!(self, Self::Deploy { .. } | Self::SetTraffic { .. } | Self::Notify { .. })
+    }
+}

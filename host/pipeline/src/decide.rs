@@ -1,0 +1,322 @@
+//! What follows from what came in.
+
+mod effects;
+mod people;
+
+use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, StageError, TestFile};
+
+use crate::{
+    Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Timestamp, VERSION, Verdict,
+    safety,
+};
+
+/// What came in: what came of a command, a person's word, or the passing of time.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the variants say what came in, their fields are named by what they hold")]
+pub enum Input {
+    /// A plugin proposed a fix.
+    Proposed { plugin: String, fix: Box<Fix> },
+    /// No plugin has a fix.
+    NoProposal { reason: String },
+    /// The reviews came back.
+    Reviewed { key: String, reports: Vec<NamedReport> },
+    /// The tests came back.
+    TestsGenerated { key: String, tests: Vec<TestFile> },
+    /// The checks came back.
+    Checked { key: String, reports: Vec<NamedReport> },
+    /// The change is in git.
+    Committed { key: String, branch: String, commit: String },
+    /// The artifact is made.
+    Built { key: String, release: Release },
+    /// The effect is about to be tried: comes before everything that [`Command::needs_intent`](crate::Command::needs_intent).
+    Intent { key: String },
+    /// The effect was tried, or found to have taken place.
+    Effect { key: String, outcome: EffectOutcome },
+    /// Another command with a key failed.
+    Failed { key: String, error: StageError },
+    /// The tests of the staged release came back.
+    AutomatedTested { key: String, reports: Vec<NamedReport> },
+    /// Measurements came back: a sample for each source and window, and what went wrong with the others.
+    Measured { samples: Vec<Sample>, error: Option<String> },
+    /// A person agrees. The host has made sure of who speaks.
+    Approve { by: String, reason: String, bypass: bool },
+    /// A person refuses.
+    Reject { by: String, reason: String },
+    /// A person ends the run.
+    Abort { by: String, reason: String },
+    /// A person takes the release back.
+    Rollback { by: String, reason: String },
+    /// A host takes the run over, with a fence above all before it.
+    Resume { fence: u64 },
+    /// Time passed.
+    Tick,
+}
+
+/// What came of an effect.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EffectOutcome {
+    /// A deploy took place.
+    Deployed(Deployment),
+    /// Traffic was set, or people were told.
+    Done,
+    /// It failed; the target may or may not have done it.
+    Failed(StageError),
+}
+
+/// Why an input is not taken. Nothing is recorded then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum Refused {
+    #[error("run `{run}` is over ({outcome}); start a new one")]
+    Finished { run: String, outcome: String },
+    #[error("run `{run}` is ending already ({outcome}); wait for it to finish")]
+    Ending { run: String, outcome: String },
+    #[error("run `{run}` is in stage `{stage}` and awaits no `{input}`; ask it for its commands")]
+    OutOfPlace { run: String, stage: &'static str, input: &'static str },
+    #[error("run `{run}` has nothing under the key `{key}` to be done now; ask it for its commands")]
+    UnknownKey { run: String, key: String },
+    #[error("effect `{key}` of run `{run}` was not intended; record the intent before it is tried")]
+    NotIntended { run: String, key: String },
+    #[error("run `{run}` waits for nobody's approval; it is in stage `{stage}`")]
+    NothingToApprove { run: String, stage: &'static str },
+    #[error("`{by}` may not answer for `{service}`; ask one of: {approvers}")]
+    NotApprover { by: String, service: String, approvers: String },
+    #[error("`{by}` has agreed already; {missing} more must")]
+    AlreadyApproved { by: String, missing: u32 },
+    #[error("the time to answer ran out; the run is aborted: start a new one")]
+    Expired,
+    #[error(
+        "the emergency bypass is off for `{service}`; get {count} approvals, or have `emergency_bypass` set before the next run"
+    )]
+    BypassOff { service: String, count: u32 },
+    #[error("the emergency bypass needs a reason; give one")]
+    BypassWithoutReason,
+    #[error("run `{run}` has moved no traffic of production, there is nothing to take back; abort it instead")]
+    NothingToRollBack { run: String },
+    #[error("fence {fence} is not above the run's own {current}; take a new one from the journal")]
+    StaleFence { fence: u64, current: u64 },
+}
+
+/// The events that follow so far, and the run as they make it.
+pub(crate) struct Draft {
+    pub(crate) run: Run,
+    pub(crate) at: Timestamp,
+    events: Vec<Event>,
+}
+
+impl Run {
+    /// What follows from an input. The events of one decision are written to the journal together, then applied in order.
+    /// None follow from an input that changes nothing.
+    ///
+    /// # Errors
+    /// [`Refused`] says why the input is not taken; then nothing is recorded.
+    pub fn decide(&self, input: Input, now: Timestamp) -> Result<Vec<Event>, Refused> {
+        if let Some(outcome) = self.outcome() {
+            return match input {
+                Input::Tick => Ok(Vec::new()),
+                _ => Err(Refused::Finished { run: self.id().to_owned(), outcome: outcome.to_string() }),
+            };
+        }
+        // Time never runs backwards within a run, even if the host's clock does.
+        let mut draft = Draft { run: self.clone(), at: now.max(self.last_event_at()), events: Vec::new() };
+        draft.take(input)?;
+        draft.settle();
+        Ok(draft.events)
+    }
+}
+
+impl Draft {
+    pub(crate) fn push(&mut self, event: EventKind) {
+        let event = Event { v: VERSION, at: self.at, event };
+        self.run.apply(&event);
+        self.events.push(event);
+    }
+
+    /// Has the run end so, after traffic is back where it was.
+    pub(crate) fn turn_back(&mut self, outcome: Outcome) {
+        self.push(EventKind::TurnedBack { outcome });
+    }
+
+    /// Asks people to let the run go on.
+    pub(crate) fn ask(&mut self, gate: Gate, reason: String) {
+        let until = self.at.after(self.run.plan().approval.timeout);
+        self.push(EventKind::ApprovalAsked { gate, until, reason });
+    }
+
+    /// Holds the run, and asks people.
+    pub(crate) fn hold(&mut self, reason: String) {
+        self.push(EventKind::Held { reason: reason.clone() });
+        self.ask(Gate::Held, reason);
+    }
+
+    fn safety(&mut self, check: SafetyCheck, verdict: Verdict) {
+        self.push(EventKind::SafetyChecked { check, verdict });
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), Refused> {
+        match input {
+            Input::Proposed { plugin, fix } => {
+                self.in_place(RunStage::Fix, "fix")?;
+                self.push(EventKind::FixProposed { plugin, fix });
+            }
+            Input::NoProposal { reason } => {
+                self.in_place(RunStage::Fix, "fix")?;
+                self.push(EventKind::NoFix { reason: reason.clone() });
+                self.turn_back(Outcome::HandedOver { reason: format!("no plugin has a fix: {reason}") });
+            }
+            Input::Reviewed { key, reports } => {
+                self.answers(RunStage::CodeReview, "reviews", &key)?;
+                self.reviewed(reports);
+            }
+            Input::TestsGenerated { key, tests } => {
+                self.answers(RunStage::TestGeneration, "tests", &key)?;
+                self.push(EventKind::TestsGenerated { tests });
+            }
+            Input::Checked { key, reports } => {
+                self.answers(RunStage::Checks, "checks", &key)?;
+                self.checked(reports);
+            }
+            Input::Committed { key, branch, commit } => {
+                self.answers(RunStage::Commit, "commit", &key)?;
+                self.push(EventKind::Committed { branch, commit });
+            }
+            Input::Built { key, release } => {
+                self.answers(RunStage::Build, "release", &key)?;
+                self.push(EventKind::Built { release });
+            }
+            Input::AutomatedTested { key, reports } => {
+                self.answers(RunStage::AutomatedTesting, "automated tests", &key)?;
+                self.automated_tested(reports);
+            }
+            Input::Intent { key } => self.intent(key)?,
+            Input::Effect { key, outcome } => self.effect(key, outcome)?,
+            Input::Failed { key, error } => self.failed(key, error)?,
+            Input::Measured { samples, error } => self.measured(samples, error)?,
+            Input::Approve { by, reason, bypass } => self.approve(by, reason, bypass)?,
+            Input::Reject { by, reason } => self.reject(by, reason)?,
+            Input::Abort { by, reason } => self.abort(by, reason)?,
+            Input::Rollback { by, reason } => self.take_back(by, reason)?,
+            Input::Resume { fence } => {
+                let current = self.run.fence();
+                if fence <= current {
+                    return Err(Refused::StaleFence { fence, current });
+                }
+                self.push(EventKind::Resumed { fence });
+            }
+            Input::Tick => {}
+        }
+        Ok(())
+    }
+
+    fn in_place(&self, stage: RunStage, input: &'static str) -> Result<(), Refused> {
+        if self.run.stage() == stage {
+            return Ok(());
+        }
+        Err(Refused::OutOfPlace { run: self.run.id().to_owned(), stage: self.run.stage().name(), input })
+    }
+
+    /// Whether the input answers what the run commands.
+    fn answers(&self, stage: RunStage, input: &'static str, key: &str) -> Result<(), Refused> {
+        self.in_place(stage, input)?;
+        match self.run.work() {
+            Some(command) if command.key() == Some(key) => Ok(()),
+            _ => Err(self.unknown(key)),
+        }
+    }
+
+    fn unknown(&self, key: &str) -> Refused {
+        Refused::UnknownKey { run: self.run.id().to_owned(), key: key.to_owned() }
+    }
+
+    fn reviewed(&mut self, reports: Vec<NamedReport>) {
+        let verdict = safety::reported("code review", &self.run.plan().review, &reports);
+        self.push(EventKind::Reviewed { reports, verdict: verdict.clone() });
+        self.safety(SafetyCheck::CodeQuality, verdict);
+    }
+
+    fn checked(&mut self, reports: Vec<NamedReport>) {
+        let plan = self.run.plan();
+        let own = safety::reported("sandboxed checks", &plan.checks, &reports);
+        let coverage = safety::coverage(plan, &reports);
+        let security = safety::security(self.run.reviews().iter().chain(&reports));
+        let verdict = safety::worst([&own, &coverage, &security]).unwrap_or(&own).clone();
+        self.push(EventKind::Checked { reports, verdict });
+        self.safety(SafetyCheck::TestCoverage, coverage);
+        self.safety(SafetyCheck::SecurityScan, security);
+    }
+
+    fn automated_tested(&mut self, reports: Vec<NamedReport>) {
+        let verdict = safety::reported("automated testing", &self.run.plan().automated, &reports);
+        self.push(EventKind::AutomatedTested { reports, verdict });
+    }
+
+    /// Records what follows by itself, until something must be done outside or waited for.
+    fn settle(&mut self) {
+        while self.step() {}
+    }
+
+    fn step(&mut self) -> bool {
+        if self.run.stage() == RunStage::Finished {
+            return false;
+        }
+        if let Some(outcome) = self.run.ending().cloned() {
+            return self.finish(outcome);
+        }
+        if let Some(gate) = self.run.gate() {
+            return gate.until <= self.at && {
+                self.expire(gate.gate);
+                true
+            };
+        }
+        if let Some(verdict) = self.run.blocked().cloned() {
+            let reason = format!("{}: {}", verdict.rule, verdict.words);
+            if verdict.outcome == CheckOutcome::Failed {
+                self.turn_back(Outcome::HandedOver { reason });
+            } else {
+                self.hold(format!("{reason}; a person must say whether to go on"));
+            }
+            return true;
+        }
+        let plan = self.run.plan();
+        match self.run.stage() {
+            RunStage::CodeReview if plan.review.is_empty() => self.reviewed(Vec::new()),
+            RunStage::TestGeneration if !plan.test_generators => {
+                self.push(EventKind::TestsGenerated { tests: Vec::new() });
+            }
+            RunStage::Checks if plan.checks.is_empty() => self.checked(Vec::new()),
+            RunStage::AutomatedTesting if plan.automated.is_empty() => self.automated_tested(Vec::new()),
+            RunStage::Approval => self.open_production(),
+            RunStage::Soak | RunStage::Rollout | RunStage::Monitoring if self.run.watch().is_none() => {
+                return self.enter();
+            }
+            RunStage::RollbackCheck => {
+                let reason = format!("{} passed every step and the monitoring", self.run.candidate());
+                self.push(EventKind::RollbackChecked { needed: false, reason });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Ends the run once traffic is back and people are told, or these were given up.
+    fn finish(&mut self, outcome: Outcome) -> bool {
+        if let Some(command) = self.run.work() {
+            let key = command.key().unwrap_or_default();
+            let Some(attempt) = self.run.attempt(key) else { return false };
+            if attempt.count <= self.run.plan().retries || self.run.held().is_some() {
+                return false;
+            }
+            let reason = format!(
+                "going back failed {} times and is tried on: {}; look at the target, and set its traffic by hand",
+                attempt.count, attempt.error
+            );
+            self.push(EventKind::Held { reason });
+            return true;
+        }
+        if self.run.untold().next().is_some() {
+            return false;
+        }
+        self.push(EventKind::Finished { outcome });
+        true
+    }
+}

@@ -1,0 +1,119 @@
+//! Effects: the intent before, the outcome after, and what a failure leads to.
+
+use std::time::Duration;
+
+use autodevops_model::{ErrorInfo, ErrorKind, StageError};
+
+use super::{Draft, EffectOutcome, Refused};
+use crate::{Command, Environment, EventKind, Outcome, RunStage};
+
+/// The longest time between two tries.
+const RETRY_CAP: Duration = Duration::from_secs(60);
+/// The longest time between two tries of a rollback, which should take two minutes at most.
+const ROLLBACK_RETRY_CAP: Duration = Duration::from_secs(10);
+
+impl Draft {
+    /// Records that an effect is about to be tried. A second time, with the same fence and no outcome between, it is on
+    /// record already.
+    pub(super) fn intent(&mut self, key: String) -> Result<(), Refused> {
+        let fence = self.run.fence();
+        let (environment, splits) = match self.run.work() {
+            Some(Command::Deploy { environment, key: due, .. }) if due == key => (Some(environment), Vec::new()),
+            Some(Command::SetTraffic { environment, key: due, splits, .. }) if due == key => {
+                (Some(environment), splits)
+            }
+            _ if self.run.untold().any(|note| note.key == key) => (None, Vec::new()),
+            _ => return Err(self.unknown(&key)),
+        };
+        if self.run.effect_of(&key).is_none_or(|effect| effect.fence != fence) {
+            self.push(EventKind::EffectIntended { key, fence, environment, splits });
+        }
+        Ok(())
+    }
+
+    /// Records what came of an effect, also of one that the run no longer wants: what happened, happened.
+    pub(super) fn effect(&mut self, key: String, outcome: EffectOutcome) -> Result<(), Refused> {
+        let Some(effect) = self.run.effect_of(&key).cloned() else {
+            let due = self.run.work().is_some_and(|work| work.key() == Some(&key));
+            return Err(if due || self.run.untold().any(|note| note.key == key) {
+                Refused::NotIntended { run: self.run.id().to_owned(), key }
+            } else {
+                self.unknown(&key)
+            });
+        };
+        match (outcome, effect.environment) {
+            (EffectOutcome::Failed(error), _) => self.fail(key, error),
+            (EffectOutcome::Done, None) => self.push(EventKind::EffectDone { key }),
+            (EffectOutcome::Done, Some(environment)) if !effect.splits.is_empty() => {
+                let back = key.starts_with(&format!("{}/rollback/", self.run.id()));
+                let to = effect.splits.first().map(|split| split.release.clone()).unwrap_or_default();
+                self.push(EventKind::TrafficSet { environment, key, splits: effect.splits });
+                if back {
+                    let reason = self.run.ending().map(ToString::to_string).unwrap_or_default();
+                    self.push(EventKind::RolledBack { environment, to, reason });
+                }
+            }
+            (EffectOutcome::Deployed(deployment), Some(environment)) if effect.splits.is_empty() => {
+                if self.run.release() == Some(&deployment.release) {
+                    self.push(EventKind::Deployed { environment, key, deployment });
+                } else {
+                    let message = format!(
+                        "the target of {} deployed `{}` ({}) where `{}` was asked; look at the plugin",
+                        environment.role(),
+                        deployment.release.id,
+                        deployment.release.artifact,
+                        self.run.candidate()
+                    );
+                    let info = ErrorInfo { message, details: Vec::new() };
+                    self.fail(key, StageError { kind: ErrorKind::Failed, info });
+                }
+            }
+            _ => {
+                let stage = self.run.stage().name();
+                return Err(Refused::OutOfPlace {
+                    run: self.run.id().to_owned(),
+                    stage,
+                    input: "outcome of that kind",
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Records that a command failed.
+    pub(super) fn failed(&mut self, key: String, error: StageError) -> Result<(), Refused> {
+        let due = self.run.work().is_some_and(|work| work.key() == Some(&key));
+        if !due && self.run.effect_of(&key).is_none() && !self.run.untold().any(|note| note.key == key) {
+            return Err(self.unknown(&key));
+        }
+        self.fail(key, error);
+        Ok(())
+    }
+
+    /// What is unavailable is tried again for a while, a rollback of production for ever; else the run turns back.
+    fn fail(&mut self, key: String, error: StageError) {
+        let plan = self.run.plan();
+        let attempt = self.run.attempt(&key).map_or(0, |attempt| attempt.count).saturating_add(1);
+        let due = self.run.work().is_some_and(|work| work.key() == Some(&key));
+        let told = self.run.untold().any(|note| note.key == key);
+        let forever = key == self.run.rollback_key(Environment::Production);
+        let again = forever || (error.kind == ErrorKind::Unavailable && attempt <= plan.retries && (due || told));
+        let cap = if forever { ROLLBACK_RETRY_CAP } else { RETRY_CAP };
+        let doubled = plan.retry_after.saturating_mul(1_u32 << attempt.saturating_sub(1).min(16));
+        let retry = again.then(|| self.at.after(doubled.min(cap)));
+        let reason = format!("`{key}` failed: {error}");
+        self.push(EventKind::EffectFailed { key, error, attempt, retry });
+        if retry.is_some() || !due || self.run.stage() == RunStage::Ending {
+            return;
+        }
+        let has_tests = self.run.fix().is_some_and(|fix| !fix.tests.is_empty());
+        if self.run.stage() == RunStage::TestGeneration && has_tests {
+            // The fix brings tests of its own; whether they reach far enough is for the coverage check to say.
+            self.push(EventKind::TestsGenerated { tests: Vec::new() });
+        } else if self.run.lane(Environment::Production).moved {
+            self.turn_back(Outcome::RolledBack { reason });
+        } else {
+            self.turn_back(Outcome::HandedOver { reason });
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! People's words: approval, refusal, abort, rollback.
+
+use autodevops_model::Outcome as CheckOutcome;
+
+use super::{Draft, Refused};
+use crate::{Environment, EventKind, Gate, Outcome, SafetyCheck, needs_person, safety};
+
+impl Draft {
+    /// Looks whether there is a way back, then asks people, where anything needs their word.
+    pub(super) fn open_production(&mut self) {
+        let verdict = safety::rollback(&self.run);
+        self.safety(SafetyCheck::RollbackCapability, verdict.clone());
+        if verdict.outcome == CheckOutcome::Failed {
+            let reason = format!("{}: {}", verdict.rule, verdict.words);
+            return self.turn_back(Outcome::HandedOver { reason });
+        }
+        let reasons = self.reasons_to_ask();
+        if reasons.is_empty() {
+            let reason = "no approval is required, and nothing in the change needs one".to_owned();
+            self.push(EventKind::GatePassed { gate: Gate::Production, reason });
+        } else {
+            self.ask(Gate::Production, reasons.join("; "));
+        }
+    }
+
+    fn reasons_to_ask(&self) -> Vec<String> {
+        let plan = self.run.plan();
+        let mut reasons = Vec::new();
+        if plan.approval.required {
+            reasons.push(format!("{} requires approval", plan.production));
+        }
+        let changed = self.run.changed();
+        let named = needs_person(changed.iter().map(String::as_str));
+        reasons.extend(named.into_iter().map(|(path, why)| format!("the change touches `{path}`: {why}")));
+        reasons.extend(self.run.open_doubts().map(|(name, verdict)| format!("{name}: {}", verdict.words)));
+        if !self.run.capabilities().split_traffic {
+            reasons.push("the target cannot split traffic: all of it moves at once".to_owned());
+        }
+        reasons
+    }
+
+    /// An approver is one who is named in the plan; where none is named, anyone whom the host lets speak.
+    fn may_answer(&self, by: &str) -> Result<(), Refused> {
+        let plan = self.run.plan();
+        let approvers = &plan.approval.approvers;
+        if approvers.is_empty() || approvers.iter().any(|approver| approver == by) {
+            return Ok(());
+        }
+        let (by, service, approvers) = (by.to_owned(), plan.service.clone(), approvers.join(", "));
+        Err(Refused::NotApprover { by, service, approvers })
+    }
+
+    fn not_ending(&self) -> Result<(), Refused> {
+        match self.run.ending() {
+            Some(outcome) => Err(Refused::Ending { run: self.run.id().to_owned(), outcome: outcome.to_string() }),
+            None => Ok(()),
+        }
+    }
+
+    /// The gate that is open to answers.
+    fn open_gate(&self) -> Result<(Gate, Vec<String>), Refused> {
+        self.not_ending()?;
+        let Some(gate) = self.run.gate() else {
+            let (run, stage) = (self.run.id().to_owned(), self.run.stage().name());
+            return Err(Refused::NothingToApprove { run, stage });
+        };
+        if gate.until <= self.at {
+            return Err(Refused::Expired);
+        }
+        Ok((gate.gate, gate.approved.iter().map(|approved| approved.by.clone()).collect()))
+    }
+
+    pub(super) fn approve(&mut self, by: String, reason: String, bypass: bool) -> Result<(), Refused> {
+        let (gate, mut agreed) = self.open_gate()?;
+        self.may_answer(&by)?;
+        let approval = self.run.plan().approval.clone();
+        if bypass && !approval.emergency_bypass {
+            return Err(Refused::BypassOff { service: self.run.plan().service.clone(), count: approval.count });
+        }
+        if bypass && reason.trim().is_empty() {
+            return Err(Refused::BypassWithoutReason);
+        }
+        let missing = approval.count.saturating_sub(u32::try_from(agreed.len()).unwrap_or(u32::MAX));
+        if agreed.contains(&by) && !bypass {
+            return Err(Refused::AlreadyApproved { by, missing });
+        }
+        agreed.push(by.clone());
+        self.push(EventKind::Approved { by: by.clone(), reason: reason.clone(), bypass });
+        if !bypass && missing > 1 {
+            return Ok(());
+        }
+        let why = if reason.trim().is_empty() { String::new() } else { format!(": {reason}") };
+        let reason = match bypass {
+            true => format!("emergency bypass by {by}{why}"),
+            false => format!("{} agreed{why}", agreed.join(", ")),
+        };
+        self.push(EventKind::GatePassed { gate, reason: reason.clone() });
+        if let Some(watch) = self.run.watch().filter(|_| gate == Gate::Held) {
+            let (environment, percent) = (watch.environment, watch.percent);
+            self.push(EventKind::StepPassed { environment, percent, reason });
+        }
+        Ok(())
+    }
+
+    pub(super) fn reject(&mut self, by: String, reason: String) -> Result<(), Refused> {
+        self.open_gate()?;
+        self.may_answer(&by)?;
+        self.push(EventKind::Rejected { by: by.clone(), reason: reason.clone() });
+        self.turn_back(Outcome::Aborted { reason: format!("rejected by {by}: {reason}") });
+        Ok(())
+    }
+
+    /// Ends a run whose people did not answer: silence never approves.
+    pub(super) fn expire(&mut self, gate: Gate) {
+        self.push(EventKind::ApprovalExpired { gate });
+        self.turn_back(Outcome::Aborted { reason: "nobody approved in time".to_owned() });
+    }
+
+    /// Ends the run, in any stage; where traffic was moved it goes back first.
+    pub(super) fn abort(&mut self, by: String, reason: String) -> Result<(), Refused> {
+        self.not_ending()?;
+        self.push(EventKind::AbortRequested { by: by.clone(), reason: reason.clone() });
+        self.turn_back(Outcome::Aborted { reason: format!("by {by}: {reason}") });
+        Ok(())
+    }
+
+    /// Takes the release back, at any time after production's traffic was touched.
+    pub(super) fn take_back(&mut self, by: String, reason: String) -> Result<(), Refused> {
+        self.not_ending()?;
+        if !self.run.lane(Environment::Production).moved {
+            return Err(Refused::NothingToRollBack { run: self.run.id().to_owned() });
+        }
+        self.push(EventKind::RollbackRequested { by: by.clone(), reason: reason.clone() });
+        self.turn_back(Outcome::RolledBack { reason: format!("by {by}: {reason}") });
+        Ok(())
+    }
+}

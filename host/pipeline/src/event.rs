@@ -1,0 +1,291 @@
+//! What happens in a run. Events are the run: they are written once and never recomputed.
+
+use std::fmt;
+
+use autodevops_model::{
+    Capabilities, Deployment, Fix, Issue, Measurement, Outcome as CheckOutcome, Release, Report, Split, StageError,
+    TestFile, Window,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Plan, Timestamp};
+
+/// The version of the events' shape that this build writes and reads.
+pub const VERSION: u32 = 1;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Event {
+    /// Version of the shape: [`VERSION`].
+    pub v: u32,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub event: EventKind,
+}
+
+/// One of the two environments of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Environment {
+    /// Where a release is tried.
+    Staging,
+    /// Where it serves people.
+    Production,
+}
+
+impl Environment {
+    /// `staging` or `production`, whatever the operator calls it.
+    pub const fn role(self) -> &'static str {
+        match self {
+            Self::Staging => "staging",
+            Self::Production => "production",
+        }
+    }
+}
+
+/// What served when the run started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Live {
+    /// Staging's stable release.
+    pub staging: Option<Release>,
+    /// Production's stable release: the baseline, and where a rollback goes.
+    pub production: Option<Release>,
+}
+
+/// A report and whose it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NamedReport {
+    /// The plugin.
+    pub plugin: String,
+    /// What it found.
+    pub report: Report,
+}
+
+/// What one source measured over one window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Sample {
+    /// The plugin that measured.
+    pub source: String,
+    /// Whether the host's own edge or the platform counted, not the plugin: then one source is enough to promote.
+    pub observed_by_host: bool,
+    /// The window that was asked for, as the command named it.
+    pub window: Window,
+    /// What was observed.
+    pub measurements: Vec<Measurement>,
+}
+
+/// A decision with its reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Verdict {
+    /// Passed, failed or inconclusive.
+    pub outcome: CheckOutcome,
+    /// The rule that decided.
+    pub rule: String,
+    /// The decision in words, with its numbers.
+    pub words: String,
+    /// The numbers, by name.
+    pub numbers: Vec<(String, f64)>,
+    /// The window that was judged.
+    pub window: Option<Window>,
+}
+
+/// The five safety checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SafetyCheck {
+    /// Reviews of the change found nothing that stops it.
+    CodeQuality,
+    /// Tests reach the changed lines.
+    TestCoverage,
+    /// The release is not slower than it may be.
+    PerformanceBaseline,
+    /// No plugin found a weakness.
+    SecurityScan,
+    /// There is a release to go back to, and the target can go back.
+    RollbackCapability,
+}
+
+impl SafetyCheck {
+    /// The check's name, as in its JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CodeQuality => "code-quality",
+            Self::TestCoverage => "test-coverage",
+            Self::PerformanceBaseline => "performance-baseline",
+            Self::SecurityScan => "security-scan",
+            Self::RollbackCapability => "rollback-capability",
+        }
+    }
+}
+
+/// What a person is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gate {
+    /// To let the release into production.
+    Production,
+    /// To go on although the evidence does not suffice.
+    Held,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The fix serves.
+    Healed,
+    /// The fix was taken back.
+    RolledBack {
+        /// Why.
+        reason: String,
+    },
+    /// Someone or a timeout ended it.
+    Aborted {
+        /// Why.
+        reason: String,
+    },
+    /// A person must go on.
+    HandedOver {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Healed => f.write_str("healed"),
+            Self::RolledBack { reason } => write!(f, "rolled back: {reason}"),
+            Self::Aborted { reason } => write!(f, "aborted: {reason}"),
+            Self::HandedOver { reason } => write!(f, "handed over to a person: {reason}"),
+        }
+    }
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[allow(missing_docs, reason = "the variants say what happened, their fields are named by what they hold")]
+pub enum EventKind {
+    /// The run began; always the first event.
+    Started {
+        run: String,
+        issue: Box<Issue>,
+        plan: Box<Plan>,
+        base: String,
+        fence: u64,
+        live: Live,
+        capabilities: Capabilities,
+    },
+    /// A host took the run over, with a fence above all before it: an older host's effects are refused from now on.
+    Resumed { fence: u64 },
+    /// A plugin proposed a fix.
+    FixProposed { plugin: String, fix: Box<Fix> },
+    /// No plugin has a fix.
+    NoFix { reason: String },
+    /// Reviews of the change came back.
+    Reviewed { reports: Vec<NamedReport>, verdict: Verdict },
+    /// Tests were written; perhaps none.
+    TestsGenerated { tests: Vec<TestFile> },
+    /// Checks in the sandbox came back.
+    Checked { reports: Vec<NamedReport>, verdict: Verdict },
+    /// One of the five safety checks was decided.
+    SafetyChecked { check: SafetyCheck, verdict: Verdict },
+    /// The change is in git.
+    Committed { branch: String, commit: String },
+    /// The artifact is made.
+    Built { release: Release },
+    /// An effect is about to be asked of a target.
+    EffectIntended { key: String, fence: u64, environment: Option<Environment>, splits: Vec<Split> },
+    /// The effect took place.
+    EffectDone { key: String },
+    /// A command failed; it is tried again at `retry`, or given up.
+    EffectFailed { key: String, error: StageError, attempt: u32, retry: Option<Timestamp> },
+    /// The release is in the environment, without traffic.
+    Deployed { environment: Environment, key: String, deployment: Deployment },
+    /// Traffic is shared so.
+    TrafficSet { environment: Environment, key: String, splits: Vec<Split> },
+    /// Tests of the staged release came back.
+    AutomatedTested { reports: Vec<NamedReport>, verdict: Verdict },
+    /// A watch began: the soak, a step or the monitoring; `percent` is the candidate's share.
+    StepEntered { environment: Environment, percent: u8, until: Timestamp },
+    /// What was observed; nothing where measuring failed, with the reason.
+    Measured { samples: Vec<Sample>, error: Option<String> },
+    /// What was observed was judged.
+    Judged { verdict: Verdict },
+    /// The watch was passed.
+    StepPassed { environment: Environment, percent: u8, reason: String },
+    /// The watch was made longer for want of evidence.
+    StepExtended { until: Timestamp, extension: u32, reason: String },
+    /// The step is held: it is neither good enough nor bad enough.
+    Held { reason: String },
+    /// A person is asked.
+    ApprovalAsked { gate: Gate, until: Timestamp, reason: String },
+    /// A person agreed.
+    Approved { by: String, reason: String, bypass: bool },
+    /// Enough people agreed.
+    GatePassed { gate: Gate, reason: String },
+    /// A person refused.
+    Rejected { by: String, reason: String },
+    /// Nobody answered in time.
+    ApprovalExpired { gate: Gate },
+    /// A person asked to end the run.
+    AbortRequested { by: String, reason: String },
+    /// A person asked to take the release back.
+    RollbackRequested { by: String, reason: String },
+    /// The run turns back: traffic returns to stable where it was moved, then the run ends so.
+    TurnedBack { outcome: Outcome },
+    /// The environment serves its stable release again.
+    RolledBack { environment: Environment, to: String, reason: String },
+    /// After monitoring it was looked whether a rollback is needed.
+    RollbackChecked { needed: bool, reason: String },
+    /// The run is over.
+    Finished { outcome: Outcome },
+}
+
+impl EventKind {
+    /// The event's name, as in its JSON.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Resumed { .. } => "resumed",
+            Self::FixProposed { .. } => "fix-proposed",
+            Self::NoFix { .. } => "no-fix",
+            Self::Reviewed { .. } => "reviewed",
+            Self::TestsGenerated { .. } => "tests-generated",
+            Self::Checked { .. } => "checked",
+            Self::SafetyChecked { .. } => "safety-checked",
+            Self::Committed { .. } => "committed",
+            Self::Built { .. } => "built",
+            Self::EffectIntended { .. } => "effect-intended",
+            Self::EffectDone { .. } => "effect-done",
+            Self::EffectFailed { .. } => "effect-failed",
+            Self::Deployed { .. } => "deployed",
+            Self::TrafficSet { .. } => "traffic-set",
+            Self::AutomatedTested { .. } => "automated-tested",
+            Self::StepEntered { .. } => "step-entered",
+            Self::Measured { .. } => "measured",
+            Self::Judged { .. } => "judged",
+            Self::StepPassed { .. } => "step-passed",
+            Self::StepExtended { .. } => "step-extended",
+            Self::Held { .. } => "held",
+            Self::ApprovalAsked { .. } => "approval-asked",
+            Self::Approved { .. } => "approved",
+            Self::GatePassed { .. } => "gate-passed",
+            Self::Rejected { .. } => "rejected",
+            Self::ApprovalExpired { .. } => "approval-expired",
+            Self::AbortRequested { .. } => "abort-requested",
+            Self::RollbackRequested { .. } => "rollback-requested",
+            Self::TurnedBack { .. } => "turned-back",
+            Self::RolledBack { .. } => "rolled-back",
+            Self::RollbackChecked { .. } => "rollback-checked",
+            Self::Finished { .. } => "finished",
+        }
+    }
+}

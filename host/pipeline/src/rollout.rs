@@ -1,0 +1,169 @@
+//! Watches: the soak, the steps and the monitoring. When they begin, and what ends them.
+
+use std::time::Duration;
+
+use autodevops_model::{Outcome as CheckOutcome, Window};
+
+use crate::decide::{Draft, Refused};
+use crate::{
+    Environment, EventKind, Judgement, Outcome, Round, RunStage, SafetyCheck, Sample, Timestamp, Verdict, Watch, judge,
+};
+
+/// So many measurements in a row must fail a release: one bad window may be chance.
+const STRIKES: u32 = 2;
+
+impl Draft {
+    /// Begins the watch of the stage, once traffic is set for it.
+    pub(crate) fn enter(&mut self) -> bool {
+        let plan = self.run.plan();
+        let (environment, percent, length) = match self.run.stage() {
+            RunStage::Soak => (Environment::Staging, 100, plan.soak),
+            RunStage::Rollout => {
+                let Some(step) = self.run.step().copied() else { return false };
+                if self.run.step_splits(step.percent).as_deref() != Some(self.run.traffic(Environment::Production)) {
+                    return false;
+                }
+                (Environment::Production, step.percent, step.duration)
+            }
+            RunStage::Monitoring => (Environment::Production, 100, plan.monitoring),
+            _ => return false,
+        };
+        if length.is_zero() && self.run.stage() != RunStage::Rollout {
+            let reason = format!("no {} is set", self.run.stage().name());
+            self.push(EventKind::StepPassed { environment, percent, reason });
+        } else {
+            self.push(EventKind::StepEntered { environment, percent, until: self.at.after(length) });
+        }
+        true
+    }
+
+    /// Judges a round of measurements, and decides.
+    pub(crate) fn measured(&mut self, samples: Vec<Sample>, error: Option<String>) -> Result<(), Refused> {
+        let Some(watch) = self.run.watch().cloned() else {
+            let (run, stage) = (self.run.id().to_owned(), self.run.stage().name());
+            return Err(Refused::OutOfPlace { run, stage, input: "measurement" });
+        };
+        let whole = whole(&watch, &samples);
+        let baseline = self.run.baseline(&watch);
+        let judgement = whole.as_ref().map(|whole| {
+            let round = Round {
+                samples: &samples,
+                candidate: self.run.candidate(),
+                baseline: baseline.as_deref(),
+                whole,
+                independent: watch.environment == Environment::Production,
+            };
+            judge(self.run.plan(), &round)
+        });
+        let judgement = judgement.unwrap_or_else(|| blind(error.as_deref()));
+        let end = whole.map_or(self.at, |whole| Timestamp(whole.end));
+        self.push(EventKind::Measured { samples, error });
+        let verdict = judgement.verdicts.first().cloned().unwrap_or_else(|| blind_verdict(None));
+        self.push(EventKind::Judged { verdict: verdict.clone() });
+        self.judged(&watch, &judgement, &verdict, end);
+        Ok(())
+    }
+
+    fn judged(&mut self, watch: &Watch, judgement: &Judgement, verdict: &Verdict, end: Timestamp) {
+        let failed = judgement.outcome == CheckOutcome::Failed;
+        let strikes = self.run.watch().map_or(0, |watch| watch.strikes);
+        let reason = format!("{} at {} %: {}", watch.environment.role(), watch.percent, verdict.words);
+        if failed && (judgement.tripped || strikes >= STRIKES) {
+            if judgement.critical {
+                self.fall_back(watch, judgement, reason);
+            } else if self.run.held().is_none() {
+                self.hold(reason);
+            }
+            return;
+        }
+        if failed || end < watch.until {
+            return;
+        }
+        if judgement.outcome == CheckOutcome::Passed {
+            self.pass(watch, judgement, reason);
+        } else if watch.environment == Environment::Staging && judgement.lacking {
+            // Staging may have no visitors; it is production that needs evidence.
+            let seen = requests(judgement);
+            self.pass(watch, judgement, format!("staging saw {seen} requests and nothing that speaks against it"));
+        } else if watch.extensions < self.run.plan().max_extensions {
+            let length = self.length(watch).max(self.run.plan().interval);
+            let extension = watch.extensions + 1;
+            self.push(EventKind::StepExtended { until: end.after(length), extension, reason });
+        } else if self.run.held().is_none() {
+            self.hold(format!("{reason}; extended {} times", watch.extensions));
+        }
+    }
+
+    /// How long the watch was meant to be.
+    fn length(&self, watch: &Watch) -> Duration {
+        let plan = self.run.plan();
+        match (watch.environment, self.run.stage()) {
+            (Environment::Staging, _) => plan.soak,
+            (_, RunStage::Monitoring) => plan.monitoring,
+            _ => self.run.step().map_or(plan.interval, |step| step.duration),
+        }
+    }
+
+    fn pass(&mut self, watch: &Watch, judgement: &Judgement, reason: String) {
+        let (environment, percent) = (watch.environment, watch.percent);
+        self.performance(judgement);
+        self.push(EventKind::StepPassed { environment, percent, reason });
+    }
+
+    fn fall_back(&mut self, watch: &Watch, judgement: &Judgement, reason: String) {
+        self.performance(judgement);
+        let production = watch.environment == Environment::Production;
+        if production && watch.percent == 100 {
+            self.push(EventKind::RollbackChecked { needed: true, reason: reason.clone() });
+        }
+        self.turn_back(match production {
+            true => Outcome::RolledBack { reason },
+            false => Outcome::HandedOver { reason },
+        });
+    }
+
+    /// Records the performance check, where its outcome is new.
+    fn performance(&mut self, judgement: &Judgement) {
+        let Some(verdict) = &judgement.performance else { return };
+        let check = SafetyCheck::PerformanceBaseline;
+        if self.run.safety(check).is_none_or(|before| before.outcome != verdict.outcome) {
+            self.push(EventKind::SafetyChecked { check, verdict: verdict.clone() });
+        }
+    }
+}
+
+/// The whole watch, as far as it was measured.
+fn whole(watch: &Watch, samples: &[Sample]) -> Option<Window> {
+    let windows = samples.iter().map(|sample| &sample.window).filter(|window| window.start == watch.started.0);
+    windows.max_by_key(|window| window.end).cloned()
+}
+
+fn requests(judgement: &Judgement) -> u64 {
+    let numbers = judgement.verdicts.iter().flat_map(|verdict| &verdict.numbers);
+    numbers.filter(|(name, _)| name == "requests").map(|(_, number)| *number as u64).max().unwrap_or(0)
+}
+
+fn blind_verdict(error: Option<&str>) -> Verdict {
+    Verdict {
+        outcome: CheckOutcome::Inconclusive,
+        rule: "measured at all".to_owned(),
+        words: format!(
+            "nothing was measured: {}",
+            error.unwrap_or("no health check gave a sample over the whole watch")
+        ),
+        numbers: Vec::new(),
+        window: None,
+    }
+}
+
+/// Nothing was measured: nothing is known, so nothing passes.
+fn blind(error: Option<&str>) -> Judgement {
+    Judgement {
+        outcome: CheckOutcome::Inconclusive,
+        critical: false,
+        tripped: false,
+        lacking: false,
+        performance: None,
+        verdicts: vec![blind_verdict(error)],
+    }
+}

@@ -1,0 +1,467 @@
+//! The state of a run: what its events amount to.
+
+mod fold;
+mod notes;
+
+use std::collections::BTreeMap;
+
+use autodevops_model::{
+    Capabilities, Deployment, Fix, Issue, Outcome as CheckOutcome, Release, Split, StageError, TestFile,
+};
+
+use crate::{
+    BadPlan, Environment, Event, EventKind, Gate, Live, NamedReport, Outcome, Plan, SafetyCheck, Timestamp, VERSION,
+    Verdict,
+};
+
+pub(crate) use notes::Note;
+
+/// Where a run is, in the order it goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RunStage {
+    /// A fix is looked for.
+    Fix,
+    /// Plugins review the change.
+    CodeReview,
+    /// Tests are written.
+    TestGeneration,
+    /// Plugins check the change in the sandbox.
+    Checks,
+    /// The change goes into git.
+    Commit,
+    /// The artifact is made.
+    Build,
+    /// The release is brought into staging and gets its traffic.
+    StagingDeploy,
+    /// Plugins test the staged release at its address.
+    AutomatedTesting,
+    /// Staging is watched.
+    Soak,
+    /// It is looked whether there is a way back, and people are asked.
+    Approval,
+    /// The release is brought into production, without traffic.
+    ProductionDeploy,
+    /// Production's traffic moves by steps.
+    Rollout,
+    /// All traffic is on the candidate, and it is watched.
+    Monitoring,
+    /// It is looked whether a rollback is needed.
+    RollbackCheck,
+    /// The run ends: traffic returns to stable where it was moved, and people are told.
+    Ending,
+    /// The run is over.
+    Finished,
+}
+
+impl RunStage {
+    /// The stage's name, in kebab-case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fix => "fix",
+            Self::CodeReview => "code-review",
+            Self::TestGeneration => "test-generation",
+            Self::Checks => "checks",
+            Self::Commit => "commit",
+            Self::Build => "build",
+            Self::StagingDeploy => "staging-deploy",
+            Self::AutomatedTesting => "automated-testing",
+            Self::Soak => "soak",
+            Self::Approval => "approval",
+            Self::ProductionDeploy => "production-deploy",
+            Self::Rollout => "rollout",
+            Self::Monitoring => "monitoring",
+            Self::RollbackCheck => "rollback-check",
+            Self::Ending => "ending",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// A watch under way: the soak, a step or the monitoring.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watch {
+    /// Where.
+    pub environment: Environment,
+    /// The candidate's share of the traffic.
+    pub percent: u8,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it can be passed.
+    pub until: Timestamp,
+    /// How often it was made longer.
+    pub extensions: u32,
+    /// Until when it was measured; its start, before it was measured at all.
+    pub measured: Timestamp,
+    /// How many measurements in a row failed the candidate.
+    pub strikes: u32,
+    /// How many measurements failed, of all.
+    pub errors: u32,
+    /// The last verdict.
+    pub verdict: Option<Verdict>,
+}
+
+/// A gate that waits for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenGate {
+    /// What is asked.
+    pub gate: Gate,
+    /// When it expires.
+    pub until: Timestamp,
+    /// Why it is asked.
+    pub reason: String,
+    /// Who agreed so far.
+    pub approved: Vec<Approved>,
+}
+
+/// A person's agreement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approved {
+    /// Who.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: String,
+    /// Whether it stands for all by the emergency bypass.
+    pub bypass: bool,
+}
+
+/// An effect that was intended; what came of it is not known yet. After a restart the target is asked by its key first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// The key that the target knows it by.
+    pub key: String,
+    /// The fence that it was tried with.
+    pub fence: u64,
+    /// Where; absent for a notification.
+    pub environment: Option<Environment>,
+    /// The shares that were asked; empty for a deploy and a notification.
+    pub splits: Vec<Split>,
+}
+
+/// How trying something went so far.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Attempt {
+    pub(crate) count: u32,
+    pub(crate) retry: Option<Timestamp>,
+    pub(crate) error: StageError,
+}
+
+/// What is known of one environment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Lane {
+    pub(crate) deployed: Option<Deployment>,
+    pub(crate) traffic: Vec<Split>,
+    /// The candidate has traffic, or may have: its intent is on record.
+    pub(crate) moved: bool,
+    /// How many rollbacks are done; numbers the key of the next one.
+    pub(crate) rollbacks: u32,
+    /// Taking it back was given up; only ever staging.
+    pub(crate) given_up: bool,
+}
+
+/// A safety check that was decided.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Decided {
+    pub(crate) verdict: Verdict,
+    /// A person agreed to go on although it could not tell.
+    pub(crate) accepted: bool,
+}
+
+/// Why events are no run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// There are none.
+    #[error("the run has no events; start it with a `started` event")]
+    Empty,
+    /// The first is not `started`.
+    #[error(
+        "the run's first event is `{found}`, not `started`; its journal lost its beginning: restore it from a backup"
+    )]
+    NotStarted {
+        /// The event's name.
+        found: &'static str,
+    },
+    /// A second `started`.
+    #[error("event {index} starts the run a second time; two runs were written under one name")]
+    StartedTwice {
+        /// Its number, from 0.
+        index: usize,
+    },
+    /// Another build wrote it.
+    #[error(
+        "event {index} has version {found}, this build reads {VERSION}; use the build that wrote it, or a newer one"
+    )]
+    Version {
+        /// Its number, from 0.
+        index: usize,
+        /// Its version.
+        found: u32,
+    },
+    /// Something after the end.
+    #[error("event {index} follows the run's end; two hosts wrote to one run")]
+    AfterEnd {
+        /// Its number, from 0.
+        index: usize,
+    },
+    /// The plan cannot be followed.
+    #[error(transparent)]
+    Plan(#[from] BadPlan),
+}
+
+/// A run: the fold of its events. Equal events make equal runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    id: String,
+    issue: Issue,
+    plan: Plan,
+    base: String,
+    fence: u64,
+    live: Live,
+    capabilities: Capabilities,
+    started: Timestamp,
+    last: Timestamp,
+    stage: RunStage,
+    plugin: Option<String>,
+    fix: Option<Fix>,
+    tests: Vec<TestFile>,
+    /// The verdict that keeps the stage from being passed: of the reviews, the checks or the automated tests.
+    blocked: Option<Verdict>,
+    reviews: Vec<NamedReport>,
+    checks: Vec<NamedReport>,
+    safety: BTreeMap<&'static str, Decided>,
+    branch: Option<String>,
+    commit: Option<String>,
+    release: Option<Release>,
+    staging: Lane,
+    production: Lane,
+    /// How many of the plan's steps are passed.
+    passed: usize,
+    watch: Option<Watch>,
+    held: Option<String>,
+    gate: Option<OpenGate>,
+    effects: BTreeMap<String, Effect>,
+    attempts: BTreeMap<String, Attempt>,
+    notes: Vec<Note>,
+    ending: Option<Outcome>,
+    finished: bool,
+}
+
+impl Run {
+    /// The first event of a run. `capabilities` are production's target's.
+    #[allow(clippy::too_many_arguments, reason = "all of it is decided at the start and never again")]
+    pub fn started(
+        run: impl Into<String>,
+        issue: Issue,
+        plan: Plan,
+        base: impl Into<String>,
+        fence: u64,
+        live: Live,
+        capabilities: Capabilities,
+        at: Timestamp,
+    ) -> Event {
+        let (run, base) = (run.into(), base.into());
+        let (issue, plan) = (Box::new(issue), Box::new(plan));
+        Event { v: VERSION, at, event: EventKind::Started { run, issue, plan, base, fence, live, capabilities } }
+    }
+
+    /// The run's name.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Where it is.
+    pub const fn stage(&self) -> RunStage {
+        self.stage
+    }
+
+    /// What it answers.
+    pub const fn issue(&self) -> &Issue {
+        &self.issue
+    }
+
+    /// What it does, as it was when it started.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The commit that the live release was built from.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The fence that its effects carry.
+    pub const fn fence(&self) -> u64 {
+        self.fence
+    }
+
+    /// What served when it started.
+    pub const fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// What production's target can do.
+    pub const fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// When it started.
+    pub const fn started_at(&self) -> Timestamp {
+        self.started
+    }
+
+    /// When its last event was.
+    pub const fn last_event_at(&self) -> Timestamp {
+        self.last
+    }
+
+    /// The plugin whose fix it is.
+    pub fn plugin(&self) -> Option<&str> {
+        self.plugin.as_deref()
+    }
+
+    /// The fix.
+    pub const fn fix(&self) -> Option<&Fix> {
+        self.fix.as_ref()
+    }
+
+    /// All tests of the change: the fix's own, then the generated ones. They are committed with it. A generated test
+    /// never takes the place of one of the fix's own.
+    pub fn tests(&self) -> Vec<TestFile> {
+        let own = self.fix.iter().flat_map(|fix| &fix.tests);
+        let mut tests: Vec<TestFile> = Vec::new();
+        for test in own.chain(&self.tests) {
+            if tests.iter().all(|other| other.path != test.path) {
+                tests.push(test.clone());
+            }
+        }
+        tests
+    }
+
+    /// Paths that the change touches, its tests among them; sorted.
+    pub fn changed(&self) -> Vec<String> {
+        let edits = self.fix.iter().flat_map(|fix| fix.edits.iter().map(|edit| edit.path.clone()));
+        let mut paths: Vec<String> = edits.chain(self.tests().into_iter().map(|test| test.path)).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    /// The branch that the change is on.
+    pub fn branch(&self) -> Option<&str> {
+        self.branch.as_deref()
+    }
+
+    /// The change's commit.
+    pub fn commit(&self) -> Option<&str> {
+        self.commit.as_deref()
+    }
+
+    /// The candidate.
+    pub const fn release(&self) -> Option<&Release> {
+        self.release.as_ref()
+    }
+
+    /// What the target said of the candidate's deploy.
+    pub fn deployment(&self, environment: Environment) -> Option<&Deployment> {
+        self.lane(environment).deployed.as_ref()
+    }
+
+    /// The shares of the traffic, by what is on record; empty where nothing serves.
+    pub fn traffic(&self, environment: Environment) -> &[Split] {
+        &self.lane(environment).traffic
+    }
+
+    /// The watch under way.
+    pub const fn watch(&self) -> Option<&Watch> {
+        self.watch.as_ref()
+    }
+
+    /// The gate that waits for people, with those who agreed so far.
+    pub const fn gate(&self) -> Option<&OpenGate> {
+        self.gate.as_ref()
+    }
+
+    /// What was decided of a safety check.
+    pub fn safety(&self, check: SafetyCheck) -> Option<&Verdict> {
+        self.safety.get(check.name()).map(|decided| &decided.verdict)
+    }
+
+    /// Why it is held.
+    pub fn held(&self) -> Option<&str> {
+        self.held.as_deref()
+    }
+
+    /// Effects that were intended and whose outcome is not known.
+    pub fn pending(&self) -> impl Iterator<Item = &Effect> {
+        self.effects.values()
+    }
+
+    /// How it is about to end, while traffic returns and people are told.
+    pub const fn ending(&self) -> Option<&Outcome> {
+        self.ending.as_ref()
+    }
+
+    /// How it ended.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.ending.as_ref().filter(|_| self.finished)
+    }
+
+    pub(crate) const fn blocked(&self) -> Option<&Verdict> {
+        self.blocked.as_ref()
+    }
+
+    pub(crate) fn attempt(&self, key: &str) -> Option<&Attempt> {
+        self.attempts.get(key)
+    }
+
+    pub(crate) fn effect_of(&self, key: &str) -> Option<&Effect> {
+        self.effects.get(key)
+    }
+
+    pub(crate) fn candidate(&self) -> &str {
+        self.release.as_ref().map_or("", |release| &release.id)
+    }
+
+    /// What the reviews found.
+    pub fn reviews(&self) -> &[NamedReport] {
+        &self.reviews
+    }
+
+    /// What the sandboxed checks found.
+    pub fn checks(&self) -> &[NamedReport] {
+        &self.checks
+    }
+
+    /// How many steps of production's rollout are passed.
+    pub const fn steps_passed(&self) -> usize {
+        self.passed
+    }
+
+    /// Safety checks that could not tell and that nobody agreed to go on without.
+    pub(crate) fn open_doubts(&self) -> impl Iterator<Item = (&'static str, &Verdict)> {
+        let performance = SafetyCheck::PerformanceBaseline.name();
+        let open = |decided: &Decided| !decided.accepted && decided.verdict.outcome == CheckOutcome::Inconclusive;
+        let doubts = self.safety.iter().filter(move |(name, decided)| **name != performance && open(decided));
+        doubts.map(|(name, decided)| (*name, &decided.verdict))
+    }
+
+    pub(crate) const fn lane(&self, environment: Environment) -> &Lane {
+        match environment {
+            Environment::Staging => &self.staging,
+            Environment::Production => &self.production,
+        }
+    }
+
+    pub(crate) const fn lane_mut(&mut self, environment: Environment) -> &mut Lane {
+        match environment {
+            Environment::Staging => &mut self.staging,
+            Environment::Production => &mut self.production,
+        }
+    }
+
+    pub(crate) const fn stable(&self, environment: Environment) -> Option<&Release> {
+        match environment {
+            Environment::Staging => self.live.staging.as_ref(),
+            Environment::Production => self.live.production.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! What each event makes of a run. Nothing is decided here: what was decided is in the event.
+
+use autodevops_model::{Outcome as CheckOutcome, Severity, Split};
+
+use super::{Approved, Attempt, Decided, Effect, Lane, OpenGate, ReplayError, Run, RunStage, Watch};
+use crate::{Environment, Event, EventKind, Gate, Outcome, Timestamp, VERSION, Verdict};
+
+impl Run {
+    /// A run from its first event.
+    ///
+    /// # Errors
+    /// The event is not `started`, is of another version, or its plan cannot be followed.
+    pub fn start(event: &Event) -> Result<Self, ReplayError> {
+        if event.v != VERSION {
+            return Err(ReplayError::Version { index: 0, found: event.v });
+        }
+        let EventKind::Started { run, issue, plan, base, fence, live, capabilities } = &event.event else {
+            return Err(ReplayError::NotStarted { found: event.event.name() });
+        };
+        plan.validate()?;
+        let serving = |release: Option<&autodevops_model::Release>| Lane {
+            traffic: release.map(|release| Split { release: release.id.clone(), percent: 100 }).into_iter().collect(),
+            ..Lane::default()
+        };
+        Ok(Self {
+            id: run.clone(),
+            issue: (**issue).clone(),
+            plan: (**plan).clone(),
+            base: base.clone(),
+            fence: *fence,
+            staging: serving(live.staging.as_ref()),
+            production: serving(live.production.as_ref()),
+            live: live.clone(),
+            capabilities: capabilities.clone(),
+            started: event.at,
+            last: event.at,
+            stage: RunStage::Fix,
+            plugin: None,
+            fix: None,
+            tests: Vec::new(),
+            blocked: None,
+            reviews: Vec::new(),
+            checks: Vec::new(),
+            safety: Default::default(),
+            branch: None,
+            commit: None,
+            release: None,
+            passed: 0,
+            watch: None,
+            held: None,
+            gate: None,
+            effects: Default::default(),
+            attempts: Default::default(),
+            notes: Vec::new(),
+            ending: None,
+            finished: false,
+        })
+    }
+
+    /// A run from all its events.
+    ///
+    /// # Errors
+    /// The events are no run: see [`ReplayError`].
+    pub fn replay(events: &[Event]) -> Result<Self, ReplayError> {
+        let (first, rest) = events.split_first().ok_or(ReplayError::Empty)?;
+        let mut run = Self::start(first)?;
+        for (index, event) in (1..).zip(rest) {
+            if event.v != VERSION {
+                return Err(ReplayError::Version { index, found: event.v });
+            }
+            if matches!(event.event, EventKind::Started { .. }) {
+                return Err(ReplayError::StartedTwice { index });
+            }
+            if run.finished {
+                return Err(ReplayError::AfterEnd { index });
+            }
+            run.apply(event);
+        }
+        Ok(run)
+    }
+
+    /// Takes in an event that was written to the journal.
+    pub fn apply(&mut self, event: &Event) {
+        let at = event.at;
+        self.last = self.last.max(at);
+        match &event.event {
+            EventKind::Started { .. }
+            | EventKind::NoFix { .. }
+            | EventKind::AbortRequested { .. }
+            | EventKind::RollbackRequested { .. } => {}
+            EventKind::Resumed { fence } => self.fence = *fence,
+            EventKind::FixProposed { plugin, fix } => {
+                self.plugin = Some(plugin.clone());
+                self.fix = Some((**fix).clone());
+                self.stage = RunStage::CodeReview;
+            }
+            EventKind::Reviewed { reports, verdict } => {
+                self.reviews.clone_from(reports);
+                self.checked(verdict, self.plan.review.is_empty());
+            }
+            EventKind::TestsGenerated { tests } => {
+                self.tests.clone_from(tests);
+                self.stage = RunStage::Checks;
+            }
+            EventKind::Checked { reports, verdict } => {
+                self.checks.clone_from(reports);
+                self.checked(verdict, self.plan.checks.is_empty());
+            }
+            EventKind::AutomatedTested { verdict, .. } => self.checked(verdict, self.plan.automated.is_empty()),
+            EventKind::SafetyChecked { check, verdict } => {
+                self.safety.insert(check.name(), Decided { verdict: verdict.clone(), accepted: false });
+            }
+            EventKind::Committed { branch, commit } => {
+                self.branch = Some(branch.clone());
+                self.commit = Some(commit.clone());
+                self.stage = RunStage::Build;
+            }
+            EventKind::Built { release } => {
+                self.release = Some(release.clone());
+                self.stage = RunStage::StagingDeploy;
+            }
+            EventKind::EffectIntended { .. }
+            | EventKind::EffectDone { .. }
+            | EventKind::EffectFailed { .. }
+            | EventKind::Deployed { .. }
+            | EventKind::TrafficSet { .. }
+            | EventKind::RolledBack { .. } => self.effect(at, &event.event),
+            EventKind::StepEntered { .. }
+            | EventKind::Measured { .. }
+            | EventKind::Judged { .. }
+            | EventKind::StepPassed { .. }
+            | EventKind::StepExtended { .. } => self.watched(at, &event.event),
+            EventKind::Held { reason } => {
+                self.held = Some(reason.clone());
+                self.tell(at, Severity::Warning, "held", reason);
+            }
+            EventKind::ApprovalAsked { gate, until, reason } => {
+                let (gate, until, reason) = (*gate, *until, reason.clone());
+                self.tell(at, Severity::Warning, "approval asked", &reason);
+                self.gate = Some(OpenGate { gate, until, reason, approved: Vec::new() });
+            }
+            EventKind::Approved { by, reason, bypass } => {
+                if let Some(gate) = &mut self.gate {
+                    gate.approved.push(Approved { by: by.clone(), reason: reason.clone(), bypass: *bypass });
+                }
+            }
+            EventKind::GatePassed { gate, .. } => self.gate_passed(*gate),
+            EventKind::Rejected { .. } | EventKind::ApprovalExpired { .. } => self.gate = None,
+            EventKind::TurnedBack { outcome } => {
+                self.end(outcome);
+                match outcome {
+                    Outcome::RolledBack { .. } | Outcome::Healed => {}
+                    Outcome::Aborted { .. } => self.tell(at, Severity::Error, "aborted", &outcome.to_string()),
+                    Outcome::HandedOver { .. } => self.tell(at, Severity::Error, "handed over", &outcome.to_string()),
+                }
+                self.stage = RunStage::Ending;
+            }
+            EventKind::RollbackChecked { needed, reason } => {
+                if !needed {
+                    self.end(&Outcome::Healed);
+                    self.tell(at, Severity::Info, "healed", reason);
+                    self.stage = RunStage::Ending;
+                }
+            }
+            EventKind::Finished { outcome } => {
+                self.ending = Some(outcome.clone());
+                self.finished = true;
+                self.stage = RunStage::Finished;
+            }
+        }
+    }
+
+    fn end(&mut self, outcome: &Outcome) {
+        self.ending = Some(outcome.clone());
+        (self.gate, self.watch, self.held, self.blocked) = (None, None, None, None);
+    }
+
+    /// Goes on after the reviews, the checks or the automated tests, or stays. Where no plugin is set for the stage it goes
+    /// on: what was left out is a reason to ask a person before production.
+    fn checked(&mut self, verdict: &Verdict, nobody_set: bool) {
+        if verdict.outcome == CheckOutcome::Passed || nobody_set {
+            self.after_check();
+        } else {
+            self.blocked = Some(verdict.clone());
+        }
+    }
+
+    fn after_check(&mut self) {
+        self.blocked = None;
+        self.stage = match self.stage {
+            RunStage::CodeReview => RunStage::TestGeneration,
+            RunStage::Checks => RunStage::Commit,
+            RunStage::AutomatedTesting => RunStage::Soak,
+            stage => stage,
+        };
+    }
+
+    fn gate_passed(&mut self, gate: Gate) {
+        (self.gate, self.held) = (None, None);
+        if gate == Gate::Production {
+            self.stage = RunStage::ProductionDeploy;
+        } else if self.blocked.is_some() {
+            for decided in self.safety.values_mut() {
+                decided.accepted |= decided.verdict.outcome == CheckOutcome::Inconclusive;
+            }
+            self.after_check();
+        }
+    }
+
+    fn effect(&mut self, at: Timestamp, event: &EventKind) {
+        match event {
+            EventKind::EffectIntended { key, fence, environment, splits } => {
+                if let Some(environment) = *environment
+                    && self.candidate_share(splits) > 0
+                {
+                    self.lane_mut(environment).moved = true;
+                }
+                let (fence, environment, splits) = (*fence, *environment, splits.clone());
+                self.effects.insert(key.clone(), Effect { key: key.clone(), fence, environment, splits });
+            }
+            EventKind::EffectDone { key } => {
+                self.settled(key);
+                self.told(key);
+            }
+            EventKind::EffectFailed { key, error, attempt, retry } => {
+                self.effects.remove(key);
+                let attempt = Attempt { count: *attempt, retry: *retry, error: error.clone() };
+                self.attempts.insert(key.clone(), attempt);
+                if retry.is_none() {
+                    self.told(key);
+                    if *key == self.rollback_key(Environment::Staging) {
+                        self.staging.given_up = true;
+                    }
+                }
+            }
+            EventKind::Deployed { environment, key, deployment } => {
+                self.settled(key);
+                self.lane_mut(*environment).deployed = Some(deployment.clone());
+                if *environment == Environment::Production && self.stage == RunStage::ProductionDeploy {
+                    self.stage = RunStage::Rollout;
+                }
+            }
+            EventKind::TrafficSet { environment, key, splits } => {
+                self.settled(key);
+                let moved = self.candidate_share(splits) > 0;
+                let lane = self.lane_mut(*environment);
+                lane.traffic.clone_from(splits);
+                lane.moved |= moved;
+                if *environment == Environment::Staging && self.stage == RunStage::StagingDeploy {
+                    self.stage = RunStage::AutomatedTesting;
+                }
+            }
+            EventKind::RolledBack { environment, reason, to } => {
+                let lane = self.lane_mut(*environment);
+                lane.moved = false;
+                lane.rollbacks += 1;
+                if *environment == Environment::Production {
+                    self.held = None;
+                    let words = format!("production serves `{to}` again: {reason}");
+                    self.tell(at, Severity::Error, "rolled back", &words);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn settled(&mut self, key: &str) {
+        self.effects.remove(key);
+        self.attempts.remove(key);
+    }
+
+    fn watched(&mut self, at: Timestamp, event: &EventKind) {
+        match (event, &mut self.watch) {
+            (&EventKind::StepEntered { environment, percent, until }, watch) => {
+                *watch = Some(Watch {
+                    environment,
+                    percent,
+                    started: at,
+                    until,
+                    extensions: 0,
+                    measured: at,
+                    strikes: 0,
+                    errors: 0,
+                    verdict: None,
+                });
+            }
+            (EventKind::Measured { samples, .. }, Some(watch)) => {
+                let end = samples.iter().map(|sample| Timestamp(sample.window.end)).max();
+                watch.measured = end.unwrap_or(at).max(watch.measured);
+                watch.errors += u32::from(samples.is_empty());
+            }
+            (EventKind::Judged { verdict }, Some(watch)) => {
+                watch.strikes = if verdict.outcome == CheckOutcome::Failed { watch.strikes + 1 } else { 0 };
+                watch.verdict = Some(verdict.clone());
+            }
+            (&EventKind::StepExtended { until, extension, .. }, Some(watch)) => {
+                (watch.until, watch.extensions) = (until, extension);
+            }
+            (EventKind::StepPassed { .. }, watch) => {
+                (*watch, self.gate, self.held) = (None, None, None);
+                self.stage = match self.stage {
+                    RunStage::Soak => RunStage::Approval,
+                    RunStage::Rollout => {
+                        self.passed += 1;
+                        let done = self.passed >= self.steps().len();
+                        if done { RunStage::Monitoring } else { RunStage::Rollout }
+                    }
+                    RunStage::Monitoring => RunStage::RollbackCheck,
+                    stage => stage,
+                };
+            }
+            _ => {}
+        }
+    }
+
+    fn candidate_share(&self, splits: &[Split]) -> u8 {
+        let candidate = self.release.as_ref().map(|release| &release.id);
+        splits.iter().filter(|split| Some(&split.release) == candidate).map(|split| split.percent).sum()
+    }
+}
