@@ -1,1 +1,170 @@
-//! Placeholder
+//! The operator's `autodevops.toml`: read once, checked as a whole, and passed on as types that cannot hold a wrong value.
+//!
+//! [`Config::load`] tells everything that is wrong with the file at once, each with its line, column and remedy. Relative paths
+//! in it are relative to the file's folder, which is the project. What a run needs to know is taken from it by
+//! [`Config::plan`] before the run starts.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod delivery;
+mod detect;
+mod place;
+mod plan;
+mod plugins;
+mod rollout;
+mod schema;
+mod service;
+mod template;
+mod validate;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use autodevops_policy::strict_toml::{self, TomlError};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use delivery::{Build, Git, Message};
+pub use detect::template_for;
+pub use plugins::{Ceiling, PluginSettings, Stages};
+pub use rollout::{
+    ApprovalRules, ChecksRules, HardTripRule, IssueRules, MetricTrigger, Retries, Rollout, Share, Staging, Threshold,
+};
+pub use schema::schema;
+pub use service::{Edge, EnvironmentSettings, Logs, Service, ServiceKind};
+pub use template::TEMPLATE;
+
+/// The file's usual name.
+pub const FILE: &str = "autodevops.toml";
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there.
+    #[error("there is no {}; write one with `autodevops init`, or name yours with `--config`", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What is wrong in it, one problem a line.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Invalid(Vec<TomlError>),
+}
+
+/// How a service is kept healthy. Everything has a default but the service and where its environments listen.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(title = "autodevops.toml")]
+pub struct Config {
+    /// The file's folder: the project. Absolute after [`Config::load`].
+    #[serde(skip)]
+    pub folder: PathBuf,
+    /// Folder of everything that is kept between runs. `.autodevops` when absent.
+    #[serde(default = "default_state")]
+    pub state: PathBuf,
+    /// What is watched and healed.
+    pub service: Service,
+    /// Where its faults are seen.
+    #[serde(default)]
+    pub logs: Logs,
+    /// How a fix is put into git.
+    #[serde(default)]
+    pub git: Git,
+    /// How a commit becomes an artifact; without it, the project's files are the artifact.
+    #[serde(default)]
+    pub build: Option<Build>,
+    /// The local target's front door.
+    #[serde(default)]
+    pub edge: Edge,
+    /// Where each environment listens, by its name.
+    pub environments: BTreeMap<String, EnvironmentSettings>,
+    /// Which plugin serves which stage.
+    #[serde(default)]
+    pub stages: Stages,
+    /// Which issues start a run.
+    #[serde(default)]
+    pub issues: IssueRules,
+    /// What checks must show.
+    #[serde(default)]
+    pub checks: ChecksRules,
+    /// How a release is tried.
+    #[serde(default)]
+    pub staging: Staging,
+    /// How a release comes to serve people.
+    #[serde(default)]
+    pub rollout: Rollout,
+    /// Whose word is needed before production.
+    #[serde(default)]
+    pub approval: ApprovalRules,
+    /// What is done when something is unavailable.
+    #[serde(default)]
+    pub retries: Retries,
+    /// Ceilings on what one call of any plugin may use.
+    #[serde(default)]
+    pub limits: Ceiling,
+    /// What is said about single plugins, by name.
+    #[serde(default)]
+    pub plugins: BTreeMap<String, PluginSettings>,
+}
+
+fn default_state() -> PathBuf {
+    ".autodevops".into()
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with everything that is wrong.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
+            _ => ConfigError::Read { path: path.to_owned(), source },
+        })?;
+        let mut config = Self::parse(&text, &path.display().to_string())?;
+        let absolute = fs::canonicalize(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        config.resolve(absolute.parent().unwrap_or(Path::new("/")));
+        Ok(config)
+    }
+
+    /// Reads and checks a text; `origin` is its name in errors. Relative paths stay as they are.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`].
+    pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
+        let config: Self = strict_toml::parse(text, origin).map_err(|error| ConfigError::Invalid(vec![error]))?;
+        let problems = validate::problems(&config);
+        if problems.is_empty() {
+            return Ok(config);
+        }
+        Err(ConfigError::Invalid(place::placed(problems, text, origin)))
+    }
+
+    /// Makes every path of the host absolute, from the project's folder.
+    fn resolve(&mut self, folder: &Path) {
+        self.folder = folder.to_owned();
+        self.state = folder.join(&self.state);
+        for path in &mut self.logs.watch {
+            *path = folder.join(&*path);
+        }
+        for path in self.build.iter_mut().flat_map(|build| &mut build.read_only) {
+            *path = folder.join(&*path);
+        }
+        for plugin in self.plugins.values_mut() {
+            plugin.resolve(folder);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

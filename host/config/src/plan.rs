@@ -1,0 +1,64 @@
+//! From the configuration to what a run is decided by.
+
+use autodevops_pipeline::{Approval, HardTrip, Plan, Rule, Step, Trigger};
+
+use crate::{Config, MetricTrigger, Threshold, rollout::QUANTILE};
+
+impl Config {
+    /// What a run that starts now will do and is judged by.
+    pub fn plan(&self) -> Plan {
+        let rollout = &self.rollout;
+        Plan {
+            service: self.service.name.clone(),
+            staging: self.staging.environment.clone(),
+            production: rollout.environment.clone(),
+            soak: self.staging.soak.0,
+            steps: rollout
+                .steps
+                .iter()
+                .map(|step| Step { percent: whole_percent(step.traffic.value()), duration: step.r#for.0 })
+                .collect(),
+            monitoring: rollout.monitoring.0,
+            interval: rollout.interval.0,
+            triggers: rollout.triggers.iter().filter_map(|trigger| trigger.rule(rollout.min_samples)).collect(),
+            hard_trip: HardTrip { rate: rollout.hard_trip.rate.ratio(), min_samples: rollout.hard_trip.min_samples },
+            approval: Approval {
+                required: self.approval.required,
+                approvers: self.approval.approvers.clone(),
+                count: self.approval.count,
+                timeout: self.approval.timeout.0,
+                emergency_bypass: self.approval.emergency_bypass,
+            },
+            review: self.stages.review.clone(),
+            checks: self.stages.checks.clone(),
+            automated: self.stages.automated_tests.clone(),
+            notifiers: self.stages.notifiers.clone(),
+            min_coverage: self.checks.min_coverage.map(|share| share.ratio()),
+            test_generators: !self.stages.test_generators.is_empty(),
+            build: self.build.is_some(),
+            max_extensions: rollout.max_extensions,
+            retries: self.retries.count,
+            retry_after: self.retries.after.0,
+        }
+    }
+}
+
+impl MetricTrigger {
+    /// None where it is neither `above` nor `worse-by`, which validation refuses.
+    fn rule(&self, min_samples: u64) -> Option<Trigger> {
+        let quantile = self.quantile.unwrap_or(QUANTILE);
+        let rule = match (self.above, self.worse_by) {
+            (Some(Threshold::Share(share)), _) => Rule::RateAbove(share.ratio()),
+            (Some(Threshold::Time(time)), _) => Rule::QuantileAbove { quantile, seconds: time.0.as_secs_f64() },
+            (None, Some(share)) => Rule::WorseBy { ratio: share.ratio(), quantile },
+            (None, None) => return None,
+        };
+        Some(Trigger { metric: self.metric.clone(), rule, window: self.window.0, min_samples, critical: self.critical })
+    }
+}
+
+/// Validation has seen to it that it is a whole number from 1 to 100.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 100")]
+fn whole_percent(value: f64) -> u8 {
+    value.round().clamp(0.0, 100.0) as u8
+}

@@ -1,0 +1,134 @@
+//! Which plugin serves which stage, and what single plugins may do.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use autodevops_policy::{Bytes, Grant, Limits, Span};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Which plugin serves which stage; where several are named, in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Stages {
+    /// Finds issues in logs.
+    pub analyzer: String,
+    /// Propose fixes: the first that has one is taken.
+    pub fix_generators: Vec<String>,
+    /// Review the change.
+    pub review: Vec<String>,
+    /// Write further tests.
+    pub test_generators: Vec<String>,
+    /// Check the change in the sandbox.
+    pub checks: Vec<String>,
+    /// Test the staged release at its address.
+    pub automated_tests: Vec<String>,
+    /// Brings releases into environments.
+    pub deploy_target: String,
+    /// Measure production.
+    pub health_checks: Vec<String>,
+    /// Tell people.
+    pub notifiers: Vec<String>,
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        let one = |name: &str| vec![name.to_owned()];
+        Self {
+            analyzer: "log-analyzer".into(),
+            fix_generators: one("fix-recipes"),
+            review: vec!["code-review".into(), "security-scan".into()],
+            test_generators: Vec::new(),
+            checks: one("js-checks"),
+            automated_tests: Vec::new(),
+            deploy_target: "local".into(),
+            health_checks: one("error-rate"),
+            notifiers: Vec::new(),
+        }
+    }
+}
+
+impl Stages {
+    /// Every stage's key with the plugins named for it.
+    pub fn named(&self) -> [(&'static str, Vec<&str>); 9] {
+        [
+            ("analyzer", vec![&self.analyzer]),
+            ("fix-generators", texts(&self.fix_generators)),
+            ("review", texts(&self.review)),
+            ("test-generators", texts(&self.test_generators)),
+            ("checks", texts(&self.checks)),
+            ("automated-tests", texts(&self.automated_tests)),
+            ("deploy-target", vec![&self.deploy_target]),
+            ("health-checks", texts(&self.health_checks)),
+            ("notifiers", texts(&self.notifiers)),
+        ]
+    }
+}
+
+fn texts(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+/// What the operator says about one plugin.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct PluginSettings {
+    /// Its folder, where it is not in one of the usual ones.
+    pub path: Option<PathBuf>,
+    /// What it may do; nothing is granted by default.
+    #[schemars(with = "crate::schema::GrantTable")]
+    pub grant: Grant,
+    /// Its configuration; which keys there are, its manifest says.
+    pub config: BTreeMap<String, Value>,
+}
+
+impl PluginSettings {
+    pub(crate) fn resolve(&mut self, folder: &Path) {
+        if let Some(path) = &mut self.path {
+            *path = folder.join(&*path);
+        }
+        for host in self.grant.files.values_mut().filter_map(|preopen| preopen.host.as_mut()) {
+            *host = folder.join(&*host);
+        }
+    }
+}
+
+/// Ceilings on what one call of any plugin may use; what is absent is not lowered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Ceiling {
+    /// Time on the clock, host calls included.
+    #[schemars(with = "Option<crate::schema::SpanText>")]
+    pub wall_time: Option<Span>,
+    /// All memories and tables of the instance together.
+    #[schemars(with = "Option<crate::schema::BytesText>")]
+    pub memory: Option<Bytes>,
+    /// What the call may give back.
+    #[schemars(with = "Option<crate::schema::BytesText>")]
+    pub output: Option<Bytes>,
+    /// Lines written to the log.
+    pub log_lines: Option<u32>,
+    /// Bytes written to the log.
+    #[schemars(with = "Option<crate::schema::BytesText>")]
+    pub log_bytes: Option<Bytes>,
+    /// Host calls that acquire something.
+    pub host_calls: Option<u32>,
+}
+
+impl Ceiling {
+    /// As limits that every plugin's are held below; none where nothing is said.
+    pub fn limits(&self) -> Option<Limits> {
+        (*self != Self::default()).then(|| Limits {
+            wall_time: self.wall_time.unwrap_or(Span(Duration::MAX)),
+            memory: self.memory.unwrap_or(Bytes(u64::MAX)),
+            output: self.output.unwrap_or(Bytes(u64::MAX)),
+            log_lines: self.log_lines.unwrap_or(u32::MAX),
+            log_bytes: self.log_bytes.unwrap_or(Bytes(u64::MAX)),
+            host_calls: self.host_calls.unwrap_or(u32::MAX),
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! The service, its logs, its front door and its environments.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use autodevops_policy::{Bytes, Span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What is watched and healed.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Service {
+    /// Its name: 1 to 64 of `a-z`, `0-9` and `-`, starting with a letter.
+    pub name: String,
+    /// What a release of it is.
+    pub kind: ServiceKind,
+    /// Folder of static files, relative to the project. For `files` and `functions`.
+    #[serde(default)]
+    pub public: Option<String>,
+    /// The module that exports the functions, relative to the project. For `functions`.
+    #[serde(default)]
+    pub functions: Option<String>,
+    /// The program and its arguments, started in the release's folder. For `command`.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// Environment variables of the command; nothing else is passed on.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// A path that answers below 500 once a release is ready, such as `/health`. Absent: a listening socket suffices.
+    #[serde(default)]
+    pub ready: Option<String>,
+    /// Time that one request may take. For `functions`. `30s` when absent.
+    #[serde(default)]
+    #[schemars(with = "Option<crate::schema::SpanText>")]
+    pub wall_time: Option<Span>,
+    /// Memory that one request may take. For `functions`. `256 MiB` when absent.
+    #[serde(default)]
+    #[schemars(with = "Option<crate::schema::BytesText>")]
+    pub memory: Option<Bytes>,
+}
+
+/// What a release is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceKind {
+    /// Static files.
+    Files,
+    /// JavaScript functions of the `onRequest` shape, each request in a sandbox, and static files beside them.
+    Functions,
+    /// The operator's own program, in bubblewrap.
+    Command,
+}
+
+/// Where faults are seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Logs {
+    /// Log files, or patterns such as `logs/*.log`. `serve` follows them, and `run` reads them.
+    #[serde(default)]
+    pub watch: Vec<PathBuf>,
+}
+
+impl Logs {
+    /// The files there are now; a path without a pattern is given whether its file is there or not.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for path in &self.watch {
+            let text = path.to_string_lossy();
+            if !text.contains(['*', '?', '[']) {
+                files.push(path.clone());
+            } else if let Ok(found) = glob::glob(&text) {
+                files.extend(found.flatten().filter(|path| path.is_file()));
+            }
+        }
+        files.sort();
+        files.dedup();
+        files
+    }
+}
+
+/// The local target's front door.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Edge {
+    /// Address at which its counters are read, such as `127.0.0.1:9100`; absent, they are not served.
+    #[schemars(with = "Option<String>")]
+    pub metrics: Option<SocketAddr>,
+    /// For how long a candidate keeps its share when nobody renews it.
+    #[schemars(with = "crate::schema::SpanText")]
+    pub lease: Span,
+    /// For how long a release without traffic may finish its requests.
+    #[schemars(with = "crate::schema::SpanText")]
+    pub drain: Span,
+}
+
+impl Default for Edge {
+    fn default() -> Self {
+        Self { metrics: None, lease: Span(Duration::from_secs(60)), drain: Span(Duration::from_secs(30)) }
+    }
+}
+
+/// One environment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EnvironmentSettings {
+    /// Address at which its front door listens, such as `127.0.0.1:8080`.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+}
