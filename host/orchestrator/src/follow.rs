@@ -1,0 +1,344 @@
+//! Follows logs as they grow, over rotation, truncation and restarts, without losing or repeating a byte.
+//!
+//! Files are polled: a look at each file's metadata, and reads of what is new. A log is known by its path, a file by its
+//! device, inode and beginning. Where a path names another file than before, the old one is read to its end (which is waited
+//! for during one poll more, as writers keep it open for a while), then those that it was rotated to in between, then the new one.
+//! A file that ends within a line is followed by a line's end, so that its last line does not run into the next file's first.
+
+mod siblings;
+mod source;
+mod tail;
+
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    io,
+    path::{Path, PathBuf},
+};
+
+use glob::{MatchOptions, Pattern, PatternError};
+use serde::{Deserialize, Serialize};
+use source::{Others, Source};
+pub use tail::{Head, Identity, Position};
+
+/// Bytes that are read of one source before it is another's turn.
+const TURN_BYTES: usize = 64 << 10;
+/// Most logs that are followed at once; each takes an open file.
+const MAX_SOURCES: usize = 500;
+/// Files that are done with whose positions are kept, so that they are not read again under another name.
+const MAX_LEFT: usize = 1000;
+
+/// As shells match: `*` stops at a slash, and at a leading dot.
+const MATCH: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// Where to begin in a file that is there when following begins for the first time. Files that come later are read from
+/// their beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// At its first byte.
+    #[default]
+    Beginning,
+    /// Behind its last byte.
+    End,
+}
+
+/// Bytes of one log, which may begin and end within a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The log's path.
+    pub source: String,
+    /// What was written to it.
+    pub bytes: Vec<u8>,
+}
+
+/// How far every log was read: to be kept together with what was made of the chunks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FollowState {
+    /// The paths and patterns that were watched.
+    pub watched: Vec<String>,
+    /// How far each log was read, by its path.
+    pub sources: BTreeMap<String, Position>,
+    /// How far files were read that were rotated away; the oldest first.
+    pub left: Vec<Position>,
+}
+
+/// What became of a watched log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SourceStatus {
+    /// Its path.
+    pub source: String,
+    /// Bytes that were read of the file that is read now.
+    pub offset: u64,
+    /// Bytes of that file that are still to be read.
+    pub unread: u64,
+    /// Whether there is no such file now.
+    pub waiting: bool,
+    /// Why it cannot be read, where it cannot.
+    pub trouble: Option<String>,
+}
+
+/// A path or pattern that logs cannot be followed by.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the pattern '{pattern}' cannot be followed: {source}; correct it, or put special characters in brackets, as in [*]"
+)]
+pub struct FollowError {
+    pattern: String,
+    source: PatternError,
+}
+
+/// One path or pattern of the operator's.
+#[derive(Clone, Debug)]
+enum Watched {
+    Path(PathBuf),
+    Pattern(Pattern),
+}
+
+impl Watched {
+    fn new(path: &Path, name: &str) -> Result<Self, FollowError> {
+        if !name.contains(['*', '?', '[']) {
+            return Ok(Self::Path(path.to_owned()));
+        }
+        let wrong = |source| FollowError { pattern: name.to_owned(), source };
+        Pattern::new(name).map(Self::Pattern).map_err(wrong)
+    }
+
+    fn includes(&self, path: &Path) -> bool {
+        match self {
+            Self::Path(watched) => watched == path,
+            Self::Pattern(pattern) => pattern.matches_path_with(path, MATCH),
+        }
+    }
+}
+
+/// Follows logs. See the module.
+#[derive(Debug)]
+pub struct Follower {
+    watched: Vec<(Watched, Start)>,
+    names: Vec<String>,
+    /// Which of them were watched before a restart.
+    known: Vec<bool>,
+    sources: BTreeMap<PathBuf, Source>,
+    left: VecDeque<Position>,
+    /// The source whose turn it is.
+    turn: Option<PathBuf>,
+    /// Logs beyond [`MAX_SOURCES`].
+    left_out: usize,
+    /// Folders that could not be looked into.
+    troubles: BTreeMap<PathBuf, String>,
+    /// Files that are there at the first poll begin where the operator wants.
+    polled: bool,
+}
+
+impl Follower {
+    /// Follows the logs that the paths name or the patterns (`/var/log/shop/*.log`) match, now or later, from their
+    /// beginnings. A pattern matches neither compressed files nor those that rotation has named after another that is watched
+    /// (`app.log.1`).
+    ///
+    /// # Errors
+    /// When a pattern is wrong.
+    pub fn new<P: AsRef<Path>>(paths: &[P]) -> Result<Self, FollowError> {
+        Self::resume(paths, FollowState::default())
+    }
+
+    /// Goes on where a follower was, after a restart.
+    ///
+    /// # Errors
+    /// When a pattern is wrong.
+    pub fn resume<P: AsRef<Path>>(paths: &[P], state: FollowState) -> Result<Self, FollowError> {
+        let names: Vec<String> = paths.iter().map(|path| path.as_ref().to_string_lossy().into_owned()).collect();
+        let mut watched = Vec::new();
+        for (path, name) in paths.iter().zip(&names) {
+            watched.push((Watched::new(path.as_ref(), name)?, Start::Beginning));
+        }
+        let mut follower = Self {
+            watched,
+            known: names.iter().map(|name| state.watched.contains(name)).collect(),
+            names,
+            sources: BTreeMap::new(),
+            left: state.left.into(),
+            turn: None,
+            left_out: 0,
+            troubles: BTreeMap::new(),
+            polled: false,
+        };
+        for (path, position) in state.sources {
+            let path = PathBuf::from(path);
+            if follower.watched.iter().any(|(watched, _)| watched.includes(&path)) {
+                follower.sources.insert(path.clone(), Source::new(path, Start::Beginning, Some(position)));
+            } else {
+                follower.leave(position);
+            }
+        }
+        Ok(follower)
+    }
+
+    /// Where files begin that are there at the first poll, of paths and patterns that were not watched before.
+    #[must_use]
+    pub fn with_start(mut self, start: Start) -> Self {
+        for ((_, of), known) in self.watched.iter_mut().zip(&self.known) {
+            *of = if *known { Start::Beginning } else { start };
+        }
+        self
+    }
+
+    /// Reads what is new, at most `budget` bytes, from each log in turn, without waiting for more. A log that cannot be read
+    /// is told of once in the log of this program, and in [`Follower::status`]; the others go on.
+    ///
+    /// # Errors
+    /// When no file can be opened any more, since this process or the machine has too many open; nothing was read then.
+    pub fn poll(&mut self, budget: usize) -> io::Result<Vec<Chunk>> {
+        self.discover();
+        self.refresh()?;
+        let from = self.turn.take().unwrap_or_default();
+        let mut turns: VecDeque<PathBuf> = self.sources.range(from.clone()..).map(|(path, _)| path.clone()).collect();
+        turns.extend(self.sources.range(..from).map(|(path, _)| path.clone()));
+        let mut left = budget;
+        let mut chunks: Vec<Chunk> = Vec::new();
+        while left > 0 {
+            let Some(path) = turns.pop_front() else { break };
+            let Some(source) = self.sources.get_mut(&path) else { continue };
+            let bytes = source.read(left.min(TURN_BYTES));
+            if !bytes.is_empty() {
+                left = left.saturating_sub(bytes.len());
+                chunks.push(Chunk { source: path.to_string_lossy().into_owned(), bytes });
+                turns.push_back(path);
+            }
+        }
+        self.turn = turns.pop_front();
+        Ok(chunks)
+    }
+
+    /// How far every log was read by the chunks that were given so far.
+    pub fn state(&self) -> FollowState {
+        let position = |source: &Source| Some((source.path().to_string_lossy().into_owned(), source.position()?));
+        FollowState {
+            watched: self.names.clone(),
+            sources: self.sources.values().filter_map(position).collect(),
+            left: self.left.iter().copied().collect(),
+        }
+    }
+
+    /// What became of each log, and of each folder that could not be looked into.
+    pub fn status(&self) -> Vec<SourceStatus> {
+        let of_source = |source: &Source| SourceStatus {
+            source: source.path().to_string_lossy().into_owned(),
+            offset: source.position().map_or(0, |position| position.offset),
+            unread: source.unread(),
+            waiting: source.is_missing(),
+            trouble: source.trouble().map(str::to_owned),
+        };
+        let of_folder = |(folder, trouble): (&PathBuf, &String)| SourceStatus {
+            source: folder.to_string_lossy().into_owned(),
+            offset: 0,
+            unread: 0,
+            waiting: true,
+            trouble: Some(trouble.clone()),
+        };
+        self.sources.values().map(of_source).chain(self.troubles.iter().map(of_folder)).collect()
+    }
+
+    /// Logs that are not followed, since there are too many.
+    pub const fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// Finds logs that were not there before.
+    fn discover(&mut self) {
+        let mut found: BTreeMap<PathBuf, (Start, bool)> = BTreeMap::new();
+        let mut troubles = BTreeMap::new();
+        for (watched, start) in &self.watched {
+            let start = if self.polled { Start::Beginning } else { *start };
+            match watched {
+                Watched::Path(path) => drop(found.insert(path.clone(), (start, true))),
+                Watched::Pattern(pattern) => {
+                    for path in glob::glob_with(pattern.as_str(), MATCH).into_iter().flatten() {
+                        match path {
+                            Ok(path) if siblings::is_compressed(&path) || !path.is_file() => {}
+                            Ok(path) => drop(found.entry(path).or_insert((start, false))),
+                            Err(error) => drop(troubles.insert(error.path().to_owned(), error.error().to_string())),
+                        }
+                    }
+                }
+            }
+        }
+        self.polled = true;
+        for (folder, trouble) in troubles.iter().filter(|(folder, _)| !self.troubles.contains_key(*folder)) {
+            tracing::warn!("logs in {} cannot be looked for: {trouble}", folder.display());
+        }
+        self.troubles = troubles;
+        let names: HashSet<PathBuf> = found.keys().cloned().collect();
+        let is_rotated = |path: &Path| names.iter().any(|log| siblings::is_rotated_name(path, log));
+        let new = found.iter().filter(|(path, (_, named))| {
+            !self.sources.contains_key(*path) && (*named || !(is_rotated(path) || self.is_held_elsewhere(path)))
+        });
+        let new: Vec<(PathBuf, Start)> = new.map(|(path, (start, _))| (path.clone(), *start)).collect();
+        let room = MAX_SOURCES.saturating_sub(self.sources.len());
+        let left_out = new.len().saturating_sub(room);
+        if left_out > self.left_out {
+            tracing::warn!("{left_out} logs are not followed, since {MAX_SOURCES} are followed already; watch fewer");
+        }
+        self.left_out = left_out;
+        for (path, start) in new.into_iter().take(room) {
+            self.sources.insert(path.clone(), Source::new(path, start, None));
+        }
+    }
+
+    /// Whether a found file is one that another source reads, by another name.
+    fn is_held_elsewhere(&self, path: &Path) -> bool {
+        let Ok(metadata) = path.metadata() else { return false };
+        let identity = Identity::of(&metadata);
+        self.sources.values().any(|source| {
+            source.identity().or_else(|| source.position().map(|position| position.identity)) == Some(identity)
+        })
+    }
+
+    /// Looks at what became of each file.
+    fn refresh(&mut self) -> io::Result<()> {
+        let paths: Vec<PathBuf> = self.sources.keys().cloned().collect();
+        for path in paths {
+            let Some(mut source) = self.sources.remove(&path) else { continue };
+            let refreshed = source.refresh(&Rest { sources: &self.sources, left: &self.left });
+            let named =
+                self.watched.iter().any(|(watched, _)| matches!(watched, Watched::Path(named) if *named == path));
+            if named || !source.is_gone() {
+                self.sources.insert(path, source);
+            }
+            if let Some(done) = refreshed? {
+                self.leave(done);
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers how far a file was read that no source reads any more.
+    fn leave(&mut self, position: Position) {
+        self.left.retain(|left| left.identity != position.identity);
+        self.left.push_back(position);
+        if self.left.len() > MAX_LEFT {
+            self.left.pop_front();
+        }
+    }
+}
+
+/// What a source is told of the others.
+struct Rest<'a> {
+    sources: &'a BTreeMap<PathBuf, Source>,
+    left: &'a VecDeque<Position>,
+}
+
+impl Others for Rest<'_> {
+    fn hold(&self, identity: Identity) -> bool {
+        self.sources.values().any(|source| source.identity() == Some(identity))
+    }
+
+    fn left(&self, identity: Identity) -> Option<Position> {
+        self.left.iter().find(|left| left.identity == identity).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Where a log went when it was rotated: the files beside it.
+
+use std::{
+    cmp::Reverse,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use super::tail::{Identity, Position, Tail};
+
+/// Most files of a folder that are looked at.
+const MAX_FILES: usize = 10_000;
+
+/// Endings of files that rotation has compressed.
+const COMPRESSED: [&str; 7] = ["gz", "zst", "xz", "bz2", "lz4", "zip", "Z"];
+
+/// A file beside a log.
+struct Sibling {
+    path: PathBuf,
+    name: String,
+    identity: Identity,
+    modified: Option<SystemTime>,
+}
+
+/// Whether rotation has compressed the file: then it holds nothing new, and no lines.
+pub fn is_compressed(path: &Path) -> bool {
+    path.extension().and_then(OsStr::to_str).is_some_and(|ending| COMPRESSED.contains(&ending))
+}
+
+/// Whether `path` is named as a rotated `log` is, by adding to its name: `app.log.1`, `app.log-20261123`.
+pub fn is_rotated_name(path: &Path, log: &Path) -> bool {
+    let names = path.file_name().zip(log.file_name());
+    path.parent() == log.parent()
+        && names.is_some_and(|(name, log)| {
+            let behind = name.as_encoded_bytes().strip_prefix(log.as_encoded_bytes());
+            behind.is_some_and(|behind| matches!(behind, [b'.' | b'-' | b'_', _, ..]))
+        })
+}
+
+/// The file that was left at a position, by whatever name it lies beside the log.
+pub fn find(log: &Path, position: &Position) -> Option<Tail> {
+    let found = siblings(log).into_iter().filter(|sibling| sibling.identity == position.identity);
+    found.filter_map(|sibling| Tail::open(&sibling.path).ok()?.at(position).ok()?).next()
+}
+
+/// A copy that rotation made of the file that was left at a position before it truncated it, which may hold what was not read yet.
+pub fn find_copy(log: &Path, position: &Position) -> Option<Tail> {
+    let mut rotated: Vec<Sibling> = siblings(log).into_iter().filter(|sibling| is_rotation_of(sibling, log)).collect();
+    rotated.sort_by_key(|sibling| Reverse(sibling.modified));
+    rotated.iter().filter_map(|sibling| Tail::open(&sibling.path).ok()?.at_in_copy(position).ok()?).next()
+}
+
+/// The file that the log was after `old`, and before what it is now, where it was rotated more than once. Files that are
+/// `held` are read by others; those that were `left` where they were have been read.
+pub fn next(
+    log: &Path,
+    old: &Tail,
+    held: impl Fn(Identity) -> bool,
+    left: impl Fn(Identity) -> Option<Position>,
+) -> Option<Tail> {
+    let (all, written) = (siblings(log), old.modified()?);
+    let old_name = all.iter().find(|sibling| sibling.identity == old.position().identity).map(|old| old.name.clone());
+    let old_number = old_name.as_deref().and_then(|name| number(name, log));
+    let is_newer = |sibling: &Sibling| {
+        let Some(modified) = sibling.modified else { return false };
+        match (old_number, number(&sibling.name, log), &old_name) {
+            // The higher its number, the older a file is.
+            (Some(old), Some(number), _) => number < old && modified >= written,
+            (_, _, Some(old)) => sibling.name > *old && modified >= written,
+            _ => modified > written,
+        }
+    };
+    let mut newer: Vec<Sibling> = all
+        .into_iter()
+        .filter(|sibling| is_rotation_of(sibling, log) && !held(sibling.identity) && is_newer(sibling))
+        .collect();
+    newer.sort_by(|a, b| {
+        let numbers = number(&a.name, log).zip(number(&b.name, log));
+        match numbers {
+            Some((a, b)) => b.cmp(&a),
+            None => a.modified.cmp(&b.modified).then_with(|| a.name.cmp(&b.name)),
+        }
+    });
+    // An inode may be another file's by now.
+    let was_read = |sibling: &Sibling| {
+        let left = left(sibling.identity)?;
+        Tail::open(&sibling.path).ok()?.at(&left).ok()?
+    };
+    newer.iter().filter(|sibling| was_read(sibling).is_none()).find_map(|sibling| Tail::open(&sibling.path).ok())
+}
+
+fn siblings(log: &Path) -> Vec<Sibling> {
+    let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let sibling = |entry: fs::DirEntry| {
+        let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let modified = metadata.modified().ok();
+        Some(Sibling { path: entry.path(), name, identity: Identity::of(&metadata), modified })
+    };
+    entries.flatten().take(MAX_FILES).filter_map(sibling).filter(|sibling| !is_compressed(&sibling.path)).collect()
+}
+
+/// Whether the sibling's name says that it was the log: `app.log.1`, `app-20261123.log`, `app.1.log`.
+fn is_rotation_of(sibling: &Sibling, log: &Path) -> bool {
+    let part = |part: Option<&OsStr>| part.and_then(OsStr::to_str).unwrap_or_default().to_owned();
+    let (stem, ending) = (part(log.file_stem()), part(log.extension()));
+    let middle = sibling.name.strip_prefix(&stem).and_then(|rest| rest.strip_suffix(&format!(".{ending}")));
+    let in_the_middle = middle
+        .is_some_and(|middle| matches!(middle.as_bytes(), [b'.' | b'-' | b'_', digit, ..] if digit.is_ascii_digit()));
+    is_rotated_name(&sibling.path, log) || (!ending.is_empty() && in_the_middle)
+}
+
+/// The number that rotation added to the log's name.
+fn number(name: &str, log: &Path) -> Option<u32> {
+    let log = log.file_name()?.to_str()?;
+    name.strip_prefix(log)?.strip_prefix('.')?.parse().ok()
+}
