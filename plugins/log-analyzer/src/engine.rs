@@ -10,6 +10,7 @@ use crate::{
     groups::{Coverage, Groups, rising_source},
     json,
     lines::LineReader,
+    logfmt,
     rate::Series,
     record::{self, Words},
     time::LogTime,
@@ -163,7 +164,11 @@ impl Engine {
 impl State {
     fn line(&mut self, name: &str, source: &mut Source, number: u64, raw: &[u8], words: &Words, settings: &Settings) {
         let text = raw.trim_ascii_start();
-        let structured = if text.first() == Some(&b'{') { json::read(text) } else { None };
+        let structured = match text.first() {
+            Some(b'{') => json::read(text),
+            Some(b'a'..=b'z') => logfmt::read(text),
+            _ => None,
+        };
         let (line, stack, message);
         if let Some(read) = structured {
             message = read.message;
@@ -177,7 +182,8 @@ impl State {
             let indented = text.first().is_some_and(u8::is_ascii_whitespace);
             let level = read.level.or(of_message.level);
             let headed = level.is_some() || read.time.is_some();
-            line = Line { number, time: read.time.or(of_message.time), level, text, headed, indented, raw };
+            line =
+                Line { number, time: read.time.or(of_message.time), level, program: b"", text, headed, indented, raw };
             stack = read.stack;
         } else {
             let header = record::header(raw);
@@ -187,7 +193,16 @@ impl State {
             let before = raw.get(..start).unwrap_or_default();
             let indented =
                 text.first().is_some_and(u8::is_ascii_whitespace) || before.ends_with(b"  ") || before.ends_with(b"\t");
-            line = Line { number, time: header.time, level: header.level, text, headed, indented, raw };
+            line = Line {
+                number,
+                time: header.time,
+                level: header.level,
+                program: header.program,
+                text,
+                headed,
+                indented,
+                raw,
+            };
             stack = None;
         }
         if let Some(time) = line.time {

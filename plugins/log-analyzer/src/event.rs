@@ -33,6 +33,8 @@ pub struct Line<'a> {
     pub time: Option<LogTime>,
     /// How bad, where it says so.
     pub level: Option<Level>,
+    /// The program that the header names, as the system's log does; empty where it does not.
+    pub program: &'a [u8],
     /// What is behind the header.
     pub text: &'a [u8],
     /// Whether there is a header.
@@ -264,7 +266,10 @@ impl Pending {
         } else {
             section.exception = trace::head(&content).map(owned);
         }
-        pending.content = content;
+        pending.content = match text_of(line.program) {
+            program if program.is_empty() => content,
+            program => format!("{program}: {content}"),
+        };
         pending.sections.push(section);
         pending.keep(line);
         pending

@@ -12,6 +12,7 @@ mod event;
 mod groups;
 mod json;
 mod lines;
+mod logfmt;
 mod miner;
 mod path;
 mod rate;

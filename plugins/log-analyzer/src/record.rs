@@ -69,17 +69,19 @@ impl Level {
 
 /// A line's header, and where its content starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub struct Header<'a> {
     /// When.
     pub time: Option<LogTime>,
     /// How bad, where the line says so.
     pub level: Option<Level>,
+    /// The program that wrote it, as the system's log names it; empty where it does not.
+    pub program: &'a [u8],
     /// Byte offset of the content.
     pub content: usize,
 }
 
 /// Reads a plain line's header.
-pub fn header(line: &[u8]) -> Header {
+pub fn header(line: &[u8]) -> Header<'_> {
     let start = line.iter().take_while(|byte| matches!(byte, b' ' | b'[' | b'(')).count().min(2);
     let text = line.get(start..).unwrap_or_default();
     let (time, after) = match time::read(text) {
@@ -97,16 +99,57 @@ pub fn header(line: &[u8]) -> Header {
         _ => None,
     };
     if let Some(level) = glog.filter(|_| time.is_some() && after > start && text.get(5) == Some(&b' ')) {
-        return Header { time, level: Some(level), content: after + usize::from(line.get(after) == Some(&b' ')) };
+        let content = after + usize::from(line.get(after) == Some(&b' '));
+        return Header { time, level: Some(level), program: b"", content };
     }
-    let (level, end) = level(line, after, time.is_some());
+    let rest = line.get(after..).unwrap_or_default();
+    let (program, tag) = match time {
+        Some(time) if after > 0 => stream(rest).unwrap_or_else(|| program(rest, time).unwrap_or_default()),
+        _ => Default::default(),
+    };
+    let after = after + tag;
+    let first = match (time, tag) {
+        (None, _) => First::BeforeColon,
+        (Some(_), 0) => First::Any,
+        _ => First::None,
+    };
+    let (level, end) = level(line, after, first);
     let content = if level.is_some() { end } else { after };
     let skipped = line.get(content..).unwrap_or_default();
     let skip =
         skipped.iter().take_while(|byte| matches!(byte, b' ' | b']' | b':' | b'|' | b'-' | b'\t' | b')')).count();
     let content = content + skip;
     let thread = if time.is_some() && level.is_some() { thread(line.get(content..).unwrap_or_default()) } else { 0 };
-    Header { time, level, content: content + thread }
+    Header { time, level, program, content: content + thread }
+}
+
+/// The mark that container runtimes put behind the time, ` stderr F`; it names no program.
+fn stream(text: &[u8]) -> Option<(&[u8], usize)> {
+    let marks = [" stdout F", " stderr F", " stdout P", " stderr P"];
+    let mark = marks.iter().find(|mark| text.starts_with(mark.as_bytes()))?;
+    Some((b"", mark.len()))
+}
+
+/// The host and the program that the system's log puts behind the time, ` host program[12]:`: the program, and the length.
+fn program(text: &[u8], time: LogTime) -> Option<(&[u8], usize)> {
+    let text = text.get(..HEADER_BYTES.min(text.len()))?;
+    let host = text.strip_prefix(b" ")?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
+    let host_length = host.iter().take_while(|byte| is_name(byte)).count();
+    let tag = host.get(host_length..)?.strip_prefix(b" ").filter(|_| host_length > 0)?;
+    let length = tag.iter().position(|byte| matches!(byte, b' ' | b':'))?;
+    if length == 0 || tag.get(length) != Some(&b':') {
+        return None;
+    }
+    let tag = tag.get(..length)?;
+    let name = match memchr::memchr(b'[', tag) {
+        Some(bracket) if tag.ends_with(b"]") => tag.get(..bracket)?,
+        // Without a process only the form of the time says that it is the system's log.
+        _ if !time.dated => tag,
+        _ => return None,
+    };
+    // A space before either, and the colon.
+    (!name.is_empty()).then_some((name, 1 + host_length + 1 + length + 1))
 }
 
 /// Length of a thread's name in brackets, which is there when a logger's name follows: `[main] org.shop.Order: …`.
@@ -138,9 +181,20 @@ fn access_time(line: &[u8]) -> Option<LogTime> {
     time::read(line.get(open + 1..)?).map(|(time, _)| time)
 }
 
+/// When a header's first word is a level, in any case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// Always.
+    Any,
+    /// With a colon behind it.
+    BeforeColon,
+    /// Never.
+    None,
+}
+
 /// The first word of the header that is a level: in capitals anywhere in it, or in any case where it stands in brackets, in
-/// `level=…`, or before a colon at the very start.
-fn level(line: &[u8], after: usize, timed: bool) -> (Option<Level>, usize) {
+/// `level=…`, or first.
+fn level(line: &[u8], after: usize, first: First) -> (Option<Level>, usize) {
     let end = (after + HEADER_BYTES).min(line.len());
     let mut at = after;
     let mut word_index = 0;
@@ -172,9 +226,8 @@ fn level(line: &[u8], after: usize, timed: bool) -> (Option<Level>, usize) {
             let bracketed = matches!((before, behind), (Some(b'[' | b'<' | b'('), Some(b']' | b'>' | b')')))
                 || matches!((before, behind), (Some(b':'), Some(b']')));
             let assigned = matches!(before, Some(b'=')) || matches!(before, Some(b'"'));
-            let leading = index == 0 && behind == Some(&b':') && !timed;
-            let follows_time = timed && index == 0;
-            if capitals || bracketed || assigned || leading || follows_time {
+            let leading = index == 0 && (first == First::Any || first == First::BeforeColon && behind == Some(&b':'));
+            if capitals || bracketed || assigned || leading {
                 if let Some(level) = Level::named(word) {
                     return (Some(level), at);
                 }
@@ -322,6 +375,11 @@ mod tests {
             ("081109 203615 148 INFO dfs.DataNode: Receiving", Some(Level::Info), "dfs.DataNode: Receiving"),
             ("level=warn msg=\"slow\"", Some(Level::Warning), "msg=\"slow\""),
             ("E1123 10:00:00.123456 7 a.cc:1] bad", Some(Level::Error), "7 a.cc:1] bad"),
+            ("Jun 14 15:16:01 combo sshd(pam_unix)[19939]: check pass; user unknown", None, "check pass; user unknown"),
+            ("Jul  1 00:21:28 combo logrotate: ALERT exited", Some(Level::Error), "exited"),
+            ("2026-11-23T10:00:00.1Z web1 shop[7]:     at f (a.js:1:2)", None, "at f (a.js:1:2)"),
+            ("2026-11-23T10:00:00.1Z stderr F ERROR disk is full", Some(Level::Error), "disk is full"),
+            ("2026-11-23 10:00:00 request failed: x", None, "request failed: x"),
             ("error: cannot connect", Some(Level::Error), "cannot connect"),
             ("2026-11-23 10:00:00 app.ERROR.log opened", None, "app.ERROR.log opened"),
             ("just words about an error here", None, "just words about an error here"),

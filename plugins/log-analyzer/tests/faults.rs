@@ -54,9 +54,17 @@ fn a_node_trace_keeps_its_fingerprint_over_line_shifts_folders_and_forms() {
         "/srv/app/functions/index.js:99\n    return order.customer.name;\n                          ^\n\n{plain}\nNode.js v22.1.0\n"
     );
     let prefixed: String = plain.lines().map(|line| format!("2026-11-23T10:00:01Z {line}\n")).collect();
+    let journal: String = plain.lines().map(|line| format!("Nov 23 10:00:01 web1 shop[812]: {line}\n")).collect();
+    let container: String = plain.lines().map(|line| format!("2026-11-23T10:00:01.5Z stderr F {line}\n")).collect();
+    let docker: String = plain
+        .lines()
+        .map(|line| format!("{{\"log\":\"{line}\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-23T10:00:01Z\"}}\n"))
+        .collect();
+    let logfmt =
+        format!("time=2026-11-23T10:00:01Z level=error msg=failed stack={}\n", serde_json::to_string(plain).unwrap());
     let crlf = plain.replace('\n', "\r\n");
     let expected = only(NODE).fingerprint;
-    for text in [plain, &url, &folder, &json, &uncaught, &prefixed, &crlf] {
+    for text in [plain, &url, &folder, &json, &uncaught, &prefixed, &journal, &container, &docker, &logfmt, &crlf] {
         let issue = only(text);
         assert_eq!(issue.fingerprint, expected, "{text}\n{issue:#?}");
         assert_eq!(issue.location.unwrap().path, "functions/index.js", "{text}");
@@ -82,6 +90,22 @@ fn a_trace_of_a_sandboxed_function_has_its_place_in_the_repository() {
         assert_eq!(issue.stack.iter().map(|frame| frame.own_code).collect::<Vec<_>>(), [true, false, true, false]);
         assert_eq!(issue.evidence[0].line, 2);
     }
+}
+
+#[test]
+fn a_python_trace_in_the_systems_log_is_one_issue() {
+    let text: String = [
+        "Traceback (most recent call last):",
+        "  File \"/srv/app/shop.py\", line 12, in total",
+        "    return prices[item]",
+        "KeyError: 'tea'",
+    ]
+    .iter()
+    .map(|line| format!("Nov 23 10:00:01 web1 shop[812]: {line}\n"))
+    .collect();
+    let issue = only(&text);
+    assert_eq!(issue.exception.as_deref(), Some("KeyError"));
+    assert_eq!(issue.location.as_ref().map(|place| (place.path.as_str(), place.line)), Some(("shop.py", 12)));
 }
 
 #[test]
