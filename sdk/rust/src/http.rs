@@ -222,12 +222,28 @@ impl Request {
                 self.url
             )),
             ErrorCode::HttpRequestUriInvalid | ErrorCode::HttpRequestMethodInvalid => {
-                Error::wrong_input(format!("{:?} cannot be asked: {code}", self.url))
+                Error::wrong_input(format!("{:?} cannot be asked: {}", self.url, words(code)))
             }
-            _ => Error::no_answer(format!("{} did not answer: {code}", self.url)),
+            _ => Error::no_answer(format!("{} did not answer: {}", self.url, words(code))),
         };
         error.with("url", &self.url)
     }
+}
+
+/// The host's error for a person; the rarer ones by the name that the standard gives them.
+fn words(code: &ErrorCode) -> String {
+    let words = match code {
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => "its name was not found",
+        ErrorCode::ConnectionRefused => "the connection was refused",
+        ErrorCode::ConnectionTimeout => "no connection was made in time",
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => "no answer came in time",
+        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => "the connection was closed too early",
+        ErrorCode::TlsCertificateError => "its certificate is not trusted",
+        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => "it does not speak TLS as it should",
+        ErrorCode::HttpProtocolError => "its answer is no HTTP",
+        other => return format!("{other:?}").replace("ErrorCode::", ""),
+    };
+    words.to_owned()
 }
 
 /// Scheme, authority, and path with query of a URL. The host judges each of them once more.
