@@ -170,11 +170,3 @@ impl Run {
         self.stable(Environment::Production).filter(|_| both).map(|release| release.id.clone())
     }
 }
-
-impl Watch {
-    /// When it is to be measured next: after the interval, and at its end.
-    pub fn due(&self, interval: std::time::Duration) -> Timestamp {
-        let next = self.measured.after(interval);
-        if self.measured < self.until { next.min(self.until) } else { next }
-    }
-}

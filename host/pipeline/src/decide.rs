@@ -7,7 +7,7 @@ use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, StageE
 
 use crate::{
     Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Timestamp, VERSION, Verdict,
-    safety,
+    finite, safety,
 };
 
 /// What came in: what came of a command, a person's word, or the passing of time.
@@ -157,7 +157,7 @@ impl Draft {
         match input {
             Input::Proposed { plugin, fix } => {
                 self.in_place(RunStage::Fix, "fix")?;
-                self.push(EventKind::FixProposed { plugin, fix });
+                self.push(EventKind::FixProposed { plugin, fix: finite::fix(fix) });
             }
             Input::NoProposal { reason } => {
                 self.in_place(RunStage::Fix, "fix")?;
@@ -166,7 +166,7 @@ impl Draft {
             }
             Input::Reviewed { key, reports } => {
                 self.answers(RunStage::CodeReview, "reviews", &key)?;
-                self.reviewed(reports);
+                self.reviewed(finite::reports(reports));
             }
             Input::TestsGenerated { key, tests } => {
                 self.answers(RunStage::TestGeneration, "tests", &key)?;
@@ -174,7 +174,7 @@ impl Draft {
             }
             Input::Checked { key, reports } => {
                 self.answers(RunStage::Checks, "checks", &key)?;
-                self.checked(reports);
+                self.checked(finite::reports(reports));
             }
             Input::Committed { key, branch, commit } => {
                 self.answers(RunStage::Commit, "commit", &key)?;
@@ -186,12 +186,12 @@ impl Draft {
             }
             Input::AutomatedTested { key, reports } => {
                 self.answers(RunStage::AutomatedTesting, "automated tests", &key)?;
-                self.automated_tested(reports);
+                self.automated_tested(finite::reports(reports));
             }
             Input::Intent { key } => self.intent(key)?,
             Input::Effect { key, outcome } => self.effect(key, outcome)?,
             Input::Failed { key, error } => self.failed(key, error)?,
-            Input::Measured { samples, error } => self.measured(samples, error)?,
+            Input::Measured { samples, error } => self.measured(finite::samples(samples), error)?,
             Input::Approve { by, reason, bypass } => self.approve(by, reason, bypass)?,
             Input::Reject { by, reason } => self.reject(by, reason)?,
             Input::Abort { by, reason } => self.abort(by, reason)?,

@@ -112,6 +112,15 @@ pub enum SafetyCheck {
 }
 
 impl SafetyCheck {
+    /// All of them, in the order they are decided in.
+    pub const ALL: [Self; 5] = [
+        Self::CodeQuality,
+        Self::TestCoverage,
+        Self::SecurityScan,
+        Self::PerformanceBaseline,
+        Self::RollbackCapability,
+    ];
+
     /// The check's name, as in its JSON.
     pub const fn name(self) -> &'static str {
         match self {
@@ -130,7 +139,7 @@ impl SafetyCheck {
 pub enum Gate {
     /// To let the release into production.
     Production,
-    /// To go on although the evidence does not suffice.
+    /// To go on although the evidence does not suffice: a person's word passes the check or the step that is held.
     Held,
 }
 

@@ -10,6 +10,7 @@ mod command;
 mod commands;
 mod decide;
 mod event;
+mod finite;
 mod plan;
 mod rollout;
 mod run;
@@ -27,3 +28,6 @@ pub use run::{Approved, Effect, OpenGate, ReplayError, Run, RunStage, Watch};
 pub use safety::needs_person;
 pub use time::Timestamp;
 pub use verdict::{Judgement, Round, judge, wilson_lower};
+
+#[cfg(test)]
+mod tests;

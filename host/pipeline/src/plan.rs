@@ -114,7 +114,7 @@ pub struct HardTrip {
 pub struct Approval {
     /// Whether production waits for it.
     pub required: bool,
-    /// Who may approve.
+    /// Who may approve; where nobody is named, anyone whom the host lets speak to the run.
     pub approvers: Vec<String>,
     /// How many different approvers are needed.
     pub count: u32,

@@ -85,11 +85,13 @@ impl Draft {
             // Staging may have no visitors; it is production that needs evidence.
             let seen = requests(judgement);
             self.pass(watch, judgement, format!("staging saw {seen} requests and nothing that speaks against it"));
+        } else if self.run.held().is_some() {
+            // People are asked already; the watch goes on meanwhile.
         } else if watch.extensions < self.run.plan().max_extensions {
             let length = self.length(watch).max(self.run.plan().interval);
             let extension = watch.extensions + 1;
             self.push(EventKind::StepExtended { until: end.after(length), extension, reason });
-        } else if self.run.held().is_none() {
+        } else {
             self.hold(format!("{reason}; extended {} times", watch.extensions));
         }
     }

@@ -2,169 +2,20 @@
 
 mod fold;
 mod notes;
+mod parts;
 
 use std::collections::BTreeMap;
 
-use autodevops_model::{
-    Capabilities, Deployment, Fix, Issue, Outcome as CheckOutcome, Release, Split, StageError, TestFile,
-};
+use autodevops_model::{Capabilities, Deployment, Fix, Issue, Outcome as CheckOutcome, Release, Split, TestFile};
 
 use crate::{
-    BadPlan, Environment, Event, EventKind, Gate, Live, NamedReport, Outcome, Plan, SafetyCheck, Timestamp, VERSION,
-    Verdict,
+    BadPlan, Environment, Event, EventKind, Live, NamedReport, Outcome, Plan, SafetyCheck, Timestamp, VERSION, Verdict,
 };
 
+pub use parts::{Approved, Effect, OpenGate, RunStage, Watch};
+
 pub(crate) use notes::Note;
-
-/// Where a run is, in the order it goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RunStage {
-    /// A fix is looked for.
-    Fix,
-    /// Plugins review the change.
-    CodeReview,
-    /// Tests are written.
-    TestGeneration,
-    /// Plugins check the change in the sandbox.
-    Checks,
-    /// The change goes into git.
-    Commit,
-    /// The artifact is made.
-    Build,
-    /// The release is brought into staging and gets its traffic.
-    StagingDeploy,
-    /// Plugins test the staged release at its address.
-    AutomatedTesting,
-    /// Staging is watched.
-    Soak,
-    /// It is looked whether there is a way back, and people are asked.
-    Approval,
-    /// The release is brought into production, without traffic.
-    ProductionDeploy,
-    /// Production's traffic moves by steps.
-    Rollout,
-    /// All traffic is on the candidate, and it is watched.
-    Monitoring,
-    /// It is looked whether a rollback is needed.
-    RollbackCheck,
-    /// The run ends: traffic returns to stable where it was moved, and people are told.
-    Ending,
-    /// The run is over.
-    Finished,
-}
-
-impl RunStage {
-    /// The stage's name, in kebab-case.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fix => "fix",
-            Self::CodeReview => "code-review",
-            Self::TestGeneration => "test-generation",
-            Self::Checks => "checks",
-            Self::Commit => "commit",
-            Self::Build => "build",
-            Self::StagingDeploy => "staging-deploy",
-            Self::AutomatedTesting => "automated-testing",
-            Self::Soak => "soak",
-            Self::Approval => "approval",
-            Self::ProductionDeploy => "production-deploy",
-            Self::Rollout => "rollout",
-            Self::Monitoring => "monitoring",
-            Self::RollbackCheck => "rollback-check",
-            Self::Ending => "ending",
-            Self::Finished => "finished",
-        }
-    }
-}
-
-/// A watch under way: the soak, a step or the monitoring.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Watch {
-    /// Where.
-    pub environment: Environment,
-    /// The candidate's share of the traffic.
-    pub percent: u8,
-    /// When it began.
-    pub started: Timestamp,
-    /// When it can be passed.
-    pub until: Timestamp,
-    /// How often it was made longer.
-    pub extensions: u32,
-    /// Until when it was measured; its start, before it was measured at all.
-    pub measured: Timestamp,
-    /// How many measurements in a row failed the candidate.
-    pub strikes: u32,
-    /// How many measurements failed, of all.
-    pub errors: u32,
-    /// The last verdict.
-    pub verdict: Option<Verdict>,
-}
-
-/// A gate that waits for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenGate {
-    /// What is asked.
-    pub gate: Gate,
-    /// When it expires.
-    pub until: Timestamp,
-    /// Why it is asked.
-    pub reason: String,
-    /// Who agreed so far.
-    pub approved: Vec<Approved>,
-}
-
-/// A person's agreement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Approved {
-    /// Who.
-    pub by: String,
-    /// Why, in their words.
-    pub reason: String,
-    /// Whether it stands for all by the emergency bypass.
-    pub bypass: bool,
-}
-
-/// An effect that was intended; what came of it is not known yet. After a restart the target is asked by its key first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effect {
-    /// The key that the target knows it by.
-    pub key: String,
-    /// The fence that it was tried with.
-    pub fence: u64,
-    /// Where; absent for a notification.
-    pub environment: Option<Environment>,
-    /// The shares that were asked; empty for a deploy and a notification.
-    pub splits: Vec<Split>,
-}
-
-/// How trying something went so far.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Attempt {
-    pub(crate) count: u32,
-    pub(crate) retry: Option<Timestamp>,
-    pub(crate) error: StageError,
-}
-
-/// What is known of one environment.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Lane {
-    pub(crate) deployed: Option<Deployment>,
-    pub(crate) traffic: Vec<Split>,
-    /// The candidate has traffic, or may have: its intent is on record.
-    pub(crate) moved: bool,
-    /// How many rollbacks are done; numbers the key of the next one.
-    pub(crate) rollbacks: u32,
-    /// Taking it back was given up; only ever staging.
-    pub(crate) given_up: bool,
-}
-
-/// A safety check that was decided.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Decided {
-    pub(crate) verdict: Verdict,
-    /// A person agreed to go on although it could not tell.
-    pub(crate) accepted: bool,
-}
+pub(crate) use parts::{Attempt, Decided, Lane};
 
 /// Why events are no run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

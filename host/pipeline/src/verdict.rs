@@ -43,7 +43,7 @@ fn worse(candidate: (u64, u64), baseline: (u64, u64), factor: f64) -> bool {
     }
     let (n1, n0) = (candidate.1 as f64, baseline.1 as f64);
     let (p1, p0) = (candidate.0 as f64 / n1, baseline.0 as f64 / n0);
-    let pooled = (candidate.0 + baseline.0) as f64 / (n1 + n0);
+    let pooled = (candidate.0 as f64 + baseline.0 as f64) / (n1 + n0);
     let spread = (pooled * (1.0 - pooled) * (1.0 / n1 + 1.0 / n0)).sqrt();
     spread > 0.0 && p1 - factor * p0 > Z_99 * spread
 }
@@ -74,7 +74,7 @@ fn slower(observation: &Observation, seconds: f64) -> Option<Slower> {
                 width if width > 0.0 => 0.0,
                 _ => 1.0,
             };
-            let about = total as f64 - (low_count as f64 + within * share);
+            let about = (total as f64 - (low_count as f64 + within * share)).max(0.0);
             Some(Slower { sure: total.saturating_sub(at_most.count), about, total })
         }
         Observation::Rate(_) => None,
@@ -119,7 +119,7 @@ fn percent(share: f64) -> String {
 /// A share of events against a limit; `baseline` excuses a candidate that is no worse than a stable that breaks the limit.
 fn share_above(what: &str, seen: (u64, f64, u64), limit: f64, baseline: Option<(u64, u64)>, min: u64) -> Ruling {
     let (sure, about, total) = seen;
-    if total < min {
+    if total < min.max(1) {
         return Ruling::lacking(format!("{total} requests, of {min} that a decision needs"), total);
     }
     let (rate, bound) = (about / total as f64, wilson_lower(sure, total));
@@ -155,9 +155,11 @@ fn share_above(what: &str, seen: (u64, f64, u64), limit: f64, baseline: Option<(
 
 /// Compares the candidate with the baseline; none where there is no baseline to compare with.
 fn worse_by(ratio: f64, quantile: f64, min: u64, seen: &Observation, baseline: Option<&Observation>) -> Option<Ruling> {
-    let baseline = baseline?;
+    let Some(baseline) = baseline else {
+        return Some(Ruling::lacking("nobody measured the baseline, to compare with".into(), 0));
+    };
     if let (Observation::Rate(now), Observation::Rate(before)) = (seen, baseline) {
-        if now.total < min || before.total < min {
+        if now.total.min(before.total) < min.max(1) {
             return Some(Ruling::lacking(format!("{} and {} requests, of {min}", now.total, before.total), now.total));
         }
         let (rate, base) = (now.events as f64 / now.total as f64, before.events as f64 / before.total as f64);
@@ -175,8 +177,14 @@ fn worse_by(ratio: f64, quantile: f64, min: u64, seen: &Observation, baseline: O
         return Some(Ruling { outcome, lacking: false, words, numbers });
     }
     let (bound, total) = quantile_bound(baseline, quantile)?;
-    if total < min {
+    if total < min.max(1) {
         return Some(Ruling::lacking(format!("{total} requests of the baseline, of {min}"), total));
+    }
+    if bound == f64::MAX {
+        let words =
+            "the baseline is slower than its measurement reaches, so the candidate is not seen to be worse".into();
+        let numbers = vec![("baseline-requests".into(), total as f64)];
+        return Some(Ruling { outcome: Outcome::Passed, lacking: false, words, numbers });
     }
     let allowed = bound * (1.0 + ratio);
     let Slower { sure, about, total } = slower(seen, allowed)?;
@@ -285,11 +293,11 @@ fn hard_trip(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
                 return None;
             }
             let Observation::Rate(seen) = of(sample, &trigger.metric, round.candidate)? else { return None };
-            let base = round.baseline.and_then(|release| match of(sample, &trigger.metric, release) {
-                Some(Observation::Rate(rate)) => Some(share(rate)),
-                _ => None,
-            });
-            let trips = seen.total >= trip.min_samples && share(seen) >= trip.rate && base.unwrap_or(0.0) < share(seen);
+            let trips = |rate: &Rate| rate.total >= trip.min_samples && share(rate) >= trip.rate;
+            // A baseline that trips as well is broken by itself: then statistics must tell which is worse.
+            let base = round.baseline.and_then(|release| of(sample, &trigger.metric, release));
+            let broken = matches!(base, Some(Observation::Rate(rate)) if trips(rate));
+            let trips = trips(seen) && !broken;
             trips.then(|| Verdict {
                 outcome: Outcome::Failed,
                 rule: format!("{} at or above {} at once", trigger.metric, percent(trip.rate)),
@@ -308,7 +316,7 @@ fn judge_trigger(trigger: &Trigger, round: &Round<'_>) -> (bool, Verdict) {
     let mut passed_by: Vec<&Sample> = Vec::new();
     for sample in round.samples {
         let full = sample.window == *round.whole;
-        if !full && sample.window.end.saturating_sub(sample.window.start) > own {
+        if !full && sample.window.end.saturating_sub(sample.window.start) != own {
             continue;
         }
         let Some(ruling) = rule(trigger, sample, round.candidate, round.baseline) else { continue };
@@ -345,3 +353,6 @@ fn judge_trigger(trigger: &Trigger, round: &Round<'_>) -> (bool, Verdict) {
     let Ruling { outcome, lacking, words, numbers } = ruling;
     (lacking, Verdict { outcome, rule: rule_name(trigger), words, numbers, window })
 }
+
+#[cfg(test)]
+mod tests;

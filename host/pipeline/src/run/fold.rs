@@ -136,7 +136,10 @@ impl Run {
             }
             EventKind::ApprovalAsked { gate, until, reason } => {
                 let (gate, until, reason) = (*gate, *until, reason.clone());
-                self.tell(at, Severity::Warning, "approval asked", &reason);
+                // Of a hold people are told by `held`.
+                if gate == Gate::Production {
+                    self.tell(at, Severity::Warning, "approval asked", &reason);
+                }
                 self.gate = Some(OpenGate { gate, until, reason, approved: Vec::new() });
             }
             EventKind::Approved { by, reason, bypass } => {
@@ -290,7 +293,12 @@ impl Run {
                 watch.errors += u32::from(samples.is_empty());
             }
             (EventKind::Judged { verdict }, Some(watch)) => {
-                watch.strikes = if verdict.outcome == CheckOutcome::Failed { watch.strikes + 1 } else { 0 };
+                watch.strikes = match verdict.outcome {
+                    CheckOutcome::Failed => watch.strikes + 1,
+                    // Nothing was seen: that takes back nothing.
+                    CheckOutcome::Inconclusive if verdict.window.is_none() => watch.strikes,
+                    CheckOutcome::Inconclusive | CheckOutcome::Passed => 0,
+                };
                 watch.verdict = Some(verdict.clone());
             }
             (&EventKind::StepExtended { until, extension, .. }, Some(watch)) => {

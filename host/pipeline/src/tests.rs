@@ -1,0 +1,9 @@
+//! Whole runs: what people can say, what goes wrong, and, by simulation, what may never be.
+
+mod events;
+mod failures;
+mod people;
+mod safety;
+mod scene;
+mod simulation;
+mod way;

@@ -1,0 +1,158 @@
+//! The events' JSON is kept: a journal of today is read by a build of tomorrow.
+
+use autodevops_model::{Deployment, ErrorKind, Measurement, Observation, Outcome as CheckOutcome, Rate, Split, Window};
+
+use super::scene::{error, fix, plan, release, report, started};
+use crate::{
+    Environment, Event, EventKind, Gate, Outcome, ReplayError, Run, SafetyCheck, Sample, Timestamp, VERSION, Verdict,
+};
+
+/// One event of each kind, as JSON, one a line.
+const SNAPSHOT: &str = include_str!("events.jsonl");
+
+fn every_kind() -> Vec<Event> {
+    let (environment, gate) = (Environment::Production, Gate::Production);
+    let text = |text: &str| text.to_owned();
+    let window = Window { start: 0, end: 60 };
+    let verdict = Verdict {
+        outcome: CheckOutcome::Passed,
+        rule: text("error-rate above 5.0 %"),
+        words: text("failed: 0.0 % of 40 requests, threshold 5.0 %"),
+        numbers: vec![(text("rate"), 0.0)],
+        window: Some(window.clone()),
+    };
+    let measurement = Measurement {
+        metric: text("error-rate"),
+        unit: text("ratio"),
+        release: text("new"),
+        observation: Observation::Rate(Rate { events: 0, total: 40 }),
+        window: window.clone(),
+    };
+    let sample = Sample { source: text("edge"), observed_by_host: true, window, measurements: vec![measurement] };
+    let splits = vec![Split { release: text("old"), percent: 95 }, Split { release: text("new"), percent: 5 }];
+    let (reports, reason, by, key) =
+        (vec![report("reviewer", CheckOutcome::Passed)], text("because"), text("ada"), text("r1/build"));
+    let until = Timestamp(9);
+    let kinds = vec![
+        EventKind::Resumed { fence: 8 },
+        EventKind::FixProposed { plugin: text("recipes"), fix: fix("functions/cart.js") },
+        EventKind::NoFix { reason: reason.clone() },
+        EventKind::Reviewed { reports: reports.clone(), verdict: verdict.clone() },
+        EventKind::TestsGenerated { tests: Vec::new() },
+        EventKind::Checked { reports: reports.clone(), verdict: verdict.clone() },
+        EventKind::SafetyChecked { check: SafetyCheck::CodeQuality, verdict: verdict.clone() },
+        EventKind::Committed { branch: text("fix/1"), commit: text("c0ffee") },
+        EventKind::Built { release: release("new") },
+        EventKind::EffectIntended {
+            key: key.clone(),
+            fence: 7,
+            environment: Some(environment),
+            splits: splits.clone(),
+        },
+        EventKind::EffectDone { key: key.clone() },
+        EventKind::EffectFailed {
+            key: key.clone(),
+            error: error(ErrorKind::Unavailable),
+            attempt: 1,
+            retry: Some(until),
+        },
+        EventKind::Deployed {
+            environment,
+            key: key.clone(),
+            deployment: Deployment { release: release("new"), url: None },
+        },
+        EventKind::TrafficSet { environment, key, splits },
+        EventKind::AutomatedTested { reports, verdict: verdict.clone() },
+        EventKind::StepEntered { environment, percent: 5, until },
+        EventKind::Measured { samples: vec![sample], error: None },
+        EventKind::Judged { verdict },
+        EventKind::StepPassed { environment, percent: 5, reason: reason.clone() },
+        EventKind::StepExtended { until, extension: 1, reason: reason.clone() },
+        EventKind::Held { reason: reason.clone() },
+        EventKind::ApprovalAsked { gate, until, reason: reason.clone() },
+        EventKind::Approved { by: by.clone(), reason: reason.clone(), bypass: false },
+        EventKind::GatePassed { gate, reason: reason.clone() },
+        EventKind::Rejected { by: by.clone(), reason: reason.clone() },
+        EventKind::ApprovalExpired { gate: Gate::Held },
+        EventKind::AbortRequested { by: by.clone(), reason: reason.clone() },
+        EventKind::RollbackRequested { by, reason: reason.clone() },
+        EventKind::TurnedBack { outcome: Outcome::HandedOver { reason: reason.clone() } },
+        EventKind::RolledBack { environment, to: text("old"), reason: reason.clone() },
+        EventKind::RollbackChecked { needed: false, reason },
+        EventKind::Finished { outcome: Outcome::Healed },
+    ];
+    let event = |event| Event { v: VERSION, at: Timestamp(1), event };
+    std::iter::once(started(plan())).chain(kinds.into_iter().map(event)).collect()
+}
+
+#[test]
+fn every_kind_of_event_has_the_json_it_always_had() {
+    let lines: Vec<_> = every_kind().iter().map(|event| serde_json::to_string(event).unwrap()).collect();
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/events.jsonl");
+        std::fs::write(path, format!("{}\n", lines.join("\n"))).unwrap();
+        return;
+    }
+    assert_eq!(SNAPSHOT.lines().collect::<Vec<_>>(), lines, "run with UPDATE_SNAPSHOTS=1 if it is meant");
+}
+
+#[test]
+fn every_kind_of_event_comes_back_from_its_json() {
+    for (line, event) in SNAPSHOT.lines().zip(every_kind()) {
+        assert_eq!(serde_json::from_str::<Event>(line).unwrap(), event);
+        assert!(line.contains(&format!("\"type\":\"{}\"", event.event.name())), "{line}");
+    }
+}
+
+#[test]
+fn an_unknown_field_is_an_error_in_the_event_and_in_what_it_holds() {
+    for line in SNAPSHOT.lines() {
+        for (place, with) in [("{\"v\":", "{\"surprise\":1,\"v\":"), ("{\"type\":", "{\"surprise\":1,\"type\":")] {
+            let strange = line.replacen(place, with, 1);
+            assert_ne!(strange, line);
+            assert!(serde_json::from_str::<Event>(&strange).is_err(), "{strange}");
+        }
+    }
+}
+
+#[test]
+fn events_that_are_no_run_are_refused() {
+    let all = every_kind();
+    let (first, held, finished) = (&all[0], &all[21], &all[32]);
+    assert_eq!(Run::replay(&[]), Err(ReplayError::Empty));
+    assert_eq!(Run::replay(&all[21..22]), Err(ReplayError::NotStarted { found: "held" }));
+    assert_eq!(Run::replay(&[first.clone(), first.clone()]), Err(ReplayError::StartedTwice { index: 1 }));
+    let newer = Event { v: VERSION + 1, ..held.clone() };
+    assert_eq!(Run::replay(&[first.clone(), newer]), Err(ReplayError::Version { index: 1, found: 2 }));
+    let after = [first.clone(), finished.clone(), held.clone()];
+    assert_eq!(Run::replay(&after), Err(ReplayError::AfterEnd { index: 2 }));
+}
+
+#[test]
+fn a_plan_that_cannot_be_followed_starts_no_run() {
+    type Spoil = fn(&mut crate::Plan);
+    let wrong: [(&str, Spoil); 6] = [
+        ("do not grow", |plan| plan.steps.swap(0, 1)),
+        ("do not grow", |plan| plan.steps[0].percent = 0),
+        ("last step is not 100 %", |plan| plan.steps.truncate(3)),
+        ("interval between measurements is zero", |plan| plan.interval = std::time::Duration::ZERO),
+        ("no trigger", |plan| plan.triggers.clear()),
+        ("more approvals", |plan| (plan.approval.count, plan.approval.approvers) = (2, vec!["ada".into()])),
+    ];
+    for (words, spoil) in wrong {
+        let mut plan = plan();
+        spoil(&mut plan);
+        let error = Run::start(&started(plan)).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn numbers_that_json_does_not_know_come_back_from_the_journal() {
+    use super::scene::Scene;
+    let (_, scene) = Scene::new(plan()).outcome();
+    let line = |event: &Event| serde_json::to_string(event).unwrap();
+    for event in &scene.events {
+        assert_eq!(serde_json::from_str::<Event>(&line(event)).unwrap(), *event);
+    }
+}

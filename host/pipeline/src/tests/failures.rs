@@ -1,0 +1,186 @@
+//! What fails is tried again, given up, or turns the run back; and a host that was killed goes on where it was.
+
+use autodevops_model::ErrorKind;
+
+use super::scene::{SECOND, Scene, error, plan, release};
+use crate::{Command, EffectOutcome, Environment, EventKind, Input, Outcome, Refused, RunStage};
+
+fn fail(scene: &mut Scene, kind: ErrorKind) {
+    let command = scene.command();
+    let key = command.key().unwrap().to_owned();
+    if command.needs_intent() {
+        scene.say(Input::Intent { key: key.clone() }).unwrap();
+        scene.say(Input::Effect { key, outcome: EffectOutcome::Failed(error(kind)) }).unwrap();
+    } else {
+        scene.say(Input::Failed { key, error: error(kind) }).unwrap();
+    }
+}
+
+#[test]
+fn what_is_unavailable_is_tried_again_ever_later_with_the_same_key_and_then_given_up() {
+    let mut scene = Scene::new(plan()).until(RunStage::Build);
+    for wait in [5, 10, 20, 40] {
+        let before = scene.command();
+        fail(&mut scene, ErrorKind::Unavailable);
+        assert_eq!(scene.commands(), [Command::WaitUntil(scene.now.after(wait * SECOND))]);
+        scene.go();
+        assert_eq!(scene.command(), before);
+    }
+    fail(&mut scene, ErrorKind::Unavailable);
+    let (outcome, _) = scene.outcome();
+    assert_eq!(outcome, Outcome::HandedOver { reason: "`r1/build` failed: unavailable: no answer".into() });
+}
+
+#[test]
+fn what_fails_otherwise_is_not_tried_again() {
+    for kind in [ErrorKind::Failed, ErrorKind::Denied, ErrorKind::InvalidInput, ErrorKind::Unsupported] {
+        let mut scene = Scene::new(plan()).until(RunStage::StagingDeploy);
+        fail(&mut scene, kind);
+        assert!(matches!(scene.outcome().0, Outcome::HandedOver { .. }));
+    }
+}
+
+#[test]
+fn tests_that_cannot_be_generated_are_missed_only_where_the_fix_has_none() {
+    let mut plan = plan();
+    plan.test_generators = true;
+    let mut scene = Scene::new(plan.clone()).until(RunStage::TestGeneration);
+    fail(&mut scene, ErrorKind::Failed);
+    assert_eq!(scene.run.stage(), RunStage::Checks);
+    let mut scene = Scene::new(plan);
+    let mut fix = super::scene::fix("functions/cart.js");
+    fix.tests.clear();
+    scene.say(Input::Proposed { plugin: "recipes".into(), fix }).unwrap();
+    let mut scene = scene.until(RunStage::TestGeneration);
+    fail(&mut scene, ErrorKind::Failed);
+    assert!(matches!(scene.outcome().0, Outcome::HandedOver { .. }));
+}
+
+#[test]
+fn without_a_fix_the_run_is_handed_over() {
+    let mut scene = Scene::new(plan());
+    scene.say(Input::NoProposal { reason: "no recipe fits".into() }).unwrap();
+    assert_eq!(scene.outcome().0, Outcome::HandedOver { reason: "no plugin has a fix: no recipe fits".into() });
+}
+
+#[test]
+fn a_split_that_fails_after_traffic_was_moved_turns_the_run_back() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    while scene.run.watch().is_some() {
+        scene.go();
+    }
+    fail(&mut scene, ErrorKind::Failed);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(scene.production(), [("old", 100)]);
+}
+
+#[test]
+fn a_rollback_is_never_given_up_and_people_are_told() {
+    let mut plan = plan();
+    plan.notifiers = vec!["chat".into()];
+    let mut scene = Scene::new(plan).until_step(25);
+    scene.say(Input::Abort { by: "ada".into(), reason: "enough".into() }).unwrap();
+    let mut longest = SECOND;
+    for _ in 0..40 {
+        while scene.command().key() != Some("r1/rollback/production") {
+            let before = scene.now;
+            scene.go();
+            longest = longest.max(std::time::Duration::from_nanos(scene.now.0.abs_diff(before.0)));
+        }
+        fail(&mut scene, ErrorKind::Denied);
+    }
+    assert_eq!(longest, 10 * SECOND);
+    assert!(scene.run.held().unwrap().contains("going back failed 5 times and is tried on"));
+    assert_eq!(scene.names().iter().filter(|name| **name == "held").count(), 1);
+    assert_eq!(scene.outcome().1.production(), [("old", 100)]);
+}
+
+#[test]
+fn a_staging_that_cannot_be_taken_back_does_not_keep_the_run_from_ending() {
+    let mut scene = Scene::new(plan()).until(RunStage::Soak);
+    scene.say(Input::Abort { by: "ada".into(), reason: "enough".into() }).unwrap();
+    assert_eq!(scene.command().key(), Some("r1/rollback/staging"));
+    fail(&mut scene, ErrorKind::Failed);
+    assert!(matches!(scene.outcome().0, Outcome::Aborted { .. }));
+}
+
+#[test]
+fn an_effect_without_an_outcome_is_commanded_again_with_its_key_and_intended_once() {
+    let mut scene = Scene::new(plan()).until(RunStage::ProductionDeploy);
+    let command = scene.command();
+    let key = command.key().unwrap().to_owned();
+    assert_eq!(scene.say(Input::Intent { key: key.clone() }).unwrap().len(), 1);
+    assert_eq!(scene.command(), command);
+    assert_eq!(scene.say(Input::Intent { key: key.clone() }).unwrap().len(), 0);
+    assert_eq!(scene.run.pending().map(|effect| effect.key.as_str()).collect::<Vec<_>>(), [key.as_str()]);
+    scene.go();
+    assert_eq!(scene.run.pending().count(), 0);
+}
+
+#[test]
+fn a_host_that_takes_over_carries_a_higher_fence_and_the_same_keys() {
+    let mut scene = Scene::new(plan()).until(RunStage::ProductionDeploy);
+    let key = scene.command().key().unwrap().to_owned();
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    assert_eq!(scene.say(Input::Resume { fence: 7 }), Err(Refused::StaleFence { fence: 7, current: 7 }));
+    scene.say(Input::Resume { fence: 8 }).unwrap();
+    assert!(matches!(scene.command(), Command::Deploy { key: again, fence: 8, .. } if again == key));
+    let intent = scene.say(Input::Intent { key }).unwrap();
+    assert!(matches!(intent[0].event, EventKind::EffectIntended { fence: 8, .. }));
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}
+
+#[test]
+fn an_effect_must_be_intended_and_a_key_must_be_due() {
+    let mut scene = Scene::new(plan()).until(RunStage::StagingDeploy);
+    let key = scene.command().key().unwrap().to_owned();
+    let done = |key: &str| Input::Effect { key: key.into(), outcome: EffectOutcome::Done };
+    assert!(matches!(scene.say(done(&key)), Err(Refused::NotIntended { .. })));
+    assert!(matches!(scene.say(done("r1/traffic/production/100")), Err(Refused::UnknownKey { .. })));
+    let skip = Input::Intent { key: "r1/traffic/production/100".into() };
+    assert!(matches!(scene.say(skip), Err(Refused::UnknownKey { .. })));
+    let early = Input::Checked { key: "r1/checks".into(), reports: Vec::new() };
+    assert!(matches!(scene.say(early), Err(Refused::OutOfPlace { stage: "staging-deploy", .. })));
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    assert!(matches!(scene.say(done(&key)), Err(Refused::OutOfPlace { .. })), "a deploy is not just done");
+}
+
+#[test]
+fn a_target_that_deploys_something_else_fails() {
+    let mut scene = Scene::new(plan()).until(RunStage::StagingDeploy);
+    let key = scene.command().key().unwrap().to_owned();
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    let deployment = autodevops_model::Deployment { release: release("other"), url: None };
+    scene.say(Input::Effect { key, outcome: EffectOutcome::Deployed(deployment) }).unwrap();
+    assert!(scene.run.deployment(Environment::Staging).is_none());
+    assert!(scene.outcome().0.to_string().contains("deployed `other`"));
+}
+
+#[test]
+fn people_are_told_of_what_matters_and_a_notifier_that_fails_stops_nothing() {
+    let mut plan = plan();
+    plan.notifiers = vec!["chat".into(), "mail".into()];
+    plan.approval.required = true;
+    let mut scene = Scene::new(plan).until(RunStage::Approval);
+    let titles: Vec<_> = scene
+        .commands()
+        .into_iter()
+        .filter_map(|command| match command {
+            Command::Notify { key, plugin, notification } => Some((key, plugin, notification.title)),
+            _ => None,
+        })
+        .collect();
+    let title = "shop: approval asked: TypeError: total is undefined".to_owned();
+    assert_eq!(
+        titles,
+        [("r1/notify/1/chat".into(), "chat".into(), title.clone()), ("r1/notify/1/mail".into(), "mail".into(), title)]
+    );
+    fail(&mut scene, ErrorKind::Denied);
+    scene.go();
+    scene.say(Input::Approve { by: "ada".into(), reason: String::new(), bypass: false }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    let told = |key: &str| scene.has(|event| matches!(event, EventKind::EffectDone { key: done } if done == key));
+    assert!(!told("r1/notify/1/chat") && told("r1/notify/1/mail") && told("r1/notify/2/chat"));
+}

@@ -1,0 +1,274 @@
+//! A run with a world around it that does as it is told.
+
+use std::time::Duration;
+
+use autodevops_model::{
+    Bucket, Capabilities, Deployment, Edit, ErrorInfo, ErrorKind, FileChange, Fix, Issue, IssueKind, Measurement,
+    Observation, Outcome as CheckOutcome, Rate, Release, Report, Risk, RollbackPlan, Severity, Split, StageError,
+    TestFile, Window,
+};
+
+use crate::{
+    Command, EffectOutcome, Environment, Event, EventKind, Input, Live, NamedReport, Outcome, Plan, Refused, Run,
+    RunStage, Sample, Step, Timestamp,
+};
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) fn release(id: &str) -> Release {
+    Release { id: id.into(), artifact: format!("sha256:{id}"), commit: format!("{id}-commit") }
+}
+
+pub(super) fn issue() -> Issue {
+    Issue {
+        fingerprint: "f00d".into(),
+        kind: IssueKind::Exception,
+        title: "TypeError: total is undefined".into(),
+        exception: Some("TypeError".into()),
+        message: "total is undefined".into(),
+        severity: Severity::Error,
+        confidence: 0.5,
+        count: 3,
+        first_seen: Some(1),
+        last_seen: None,
+        evidence: Vec::new(),
+        location: None,
+        stack: Vec::new(),
+        rate: None,
+    }
+}
+
+pub(super) fn fix(path: &str) -> Box<Fix> {
+    Box::new(Fix {
+        title: "Guard the total".into(),
+        root_cause: "an empty cart has none".into(),
+        confidence: 0.75,
+        risk: Risk::Low,
+        edits: vec![Edit { path: path.into(), base_sha256: None, change: FileChange::Create("x".into()) }],
+        tests: vec![TestFile { path: "tests/cart.test.js".into(), content: "own".into() }],
+        rollback: RollbackPlan { summary: "go back".into(), previous_release_suffices: true, state: Vec::new() },
+    })
+}
+
+pub(super) fn report(plugin: &str, outcome: CheckOutcome) -> NamedReport {
+    let summary = format!("{outcome:?}").to_lowercase();
+    let report = Report { outcome, summary, findings: Vec::new(), metrics: Vec::new(), tests: Vec::new() };
+    NamedReport { plugin: plugin.into(), report }
+}
+
+pub(super) fn error(kind: ErrorKind) -> StageError {
+    StageError { kind, info: ErrorInfo { message: "no answer".into(), details: Vec::new() } }
+}
+
+/// A plan of seconds: a soak of 2, steps of 3 each, a monitoring of 2, measured every second; nobody is asked.
+pub(super) fn plan() -> Plan {
+    let step = |percent| Step { percent, duration: 3 * SECOND };
+    let mut plan = Plan::defaults("shop");
+    plan.soak = 2 * SECOND;
+    plan.steps = [5, 25, 50, 100].map(step).to_vec();
+    plan.monitoring = 2 * SECOND;
+    plan.interval = SECOND;
+    plan.approval.required = false;
+    plan.approval.timeout = 60 * SECOND;
+    plan.review = vec!["reviewer".into()];
+    plan.checks = vec!["checker".into()];
+    plan.automated = vec!["prober".into()];
+    plan.triggers.truncate(2);
+    plan
+}
+
+pub(super) fn capabilities() -> Capabilities {
+    Capabilities { split_traffic: true, preview: true, instant_rollback: true, fenced: true, keeps_state: true }
+}
+
+pub(super) fn live() -> Live {
+    Live { staging: Some(release("old")), production: Some(release("old")) }
+}
+
+pub(super) fn started(plan: Plan) -> Event {
+    Run::started("r1", issue(), plan, "old-commit", 7, live(), capabilities(), Timestamp(0))
+}
+
+/// A run under way, its clock and its journal.
+pub(super) struct Scene {
+    pub(super) run: Run,
+    pub(super) now: Timestamp,
+    pub(super) events: Vec<Event>,
+    /// Failed requests of the candidate, of so many, in each measurement.
+    pub(super) seen: (u64, u64),
+}
+
+impl Scene {
+    pub(super) fn new(plan: Plan) -> Self {
+        Self::of(started(plan))
+    }
+
+    pub(super) fn of(first: Event) -> Self {
+        Self { run: Run::start(&first).unwrap(), now: first.at, events: vec![first], seen: (0, 200) }
+    }
+
+    /// Gives an input, writes and applies what follows.
+    pub(super) fn say(&mut self, input: Input) -> Result<Vec<Event>, Refused> {
+        let events = self.run.decide(input, self.now)?;
+        for event in &events {
+            self.run.apply(event);
+        }
+        self.events.extend(events.iter().cloned());
+        assert_eq!(Run::replay(&self.events).unwrap(), self.run, "a replay is the same run");
+        Ok(events)
+    }
+
+    pub(super) fn commands(&self) -> Vec<Command> {
+        self.run.commands(self.now)
+    }
+
+    pub(super) fn command(&self) -> Command {
+        self.commands().swap_remove(0)
+    }
+
+    /// What a world that does as it is told answers.
+    pub(super) fn answer(&self, command: &Command) -> Input {
+        let ok = |plugins: &[String]| plugins.iter().map(|plugin| report(plugin, CheckOutcome::Passed)).collect();
+        match command.clone() {
+            Command::Propose { .. } => Input::Proposed { plugin: "recipes".into(), fix: fix("functions/cart.js") },
+            Command::Review { key, plugins } => Input::Reviewed { key, reports: ok(&plugins) },
+            Command::GenerateTests { key } => {
+                let test = |path: &str| TestFile { path: path.into(), content: "generated".into() };
+                Input::TestsGenerated { key, tests: vec![test("tests/cart.test.js"), test("tests/more.test.js")] }
+            }
+            Command::RunChecks { key, plugins } => Input::Checked { key, reports: ok(&plugins) },
+            Command::Commit { key } => Input::Committed { key, branch: "fix/1".into(), commit: "new-commit".into() },
+            Command::Build { key, .. } => Input::Built { key, release: release("new") },
+            Command::AutomatedTests { key, plugins, .. } => Input::AutomatedTested { key, reports: ok(&plugins) },
+            Command::Deploy { key, release, .. } => {
+                let deployment = Deployment { release, url: Some("http://new.test".into()) };
+                Input::Effect { key, outcome: EffectOutcome::Deployed(deployment) }
+            }
+            Command::SetTraffic { key, .. } | Command::Notify { key, .. } => {
+                Input::Effect { key, outcome: EffectOutcome::Done }
+            }
+            Command::Measure { windows, baseline, .. } => {
+                Input::Measured { samples: self.samples(&windows, baseline.as_deref()), error: None }
+            }
+            Command::AskApproval { .. } | Command::WaitUntil(_) | Command::Finish(_) => Input::Tick,
+        }
+    }
+
+    pub(super) fn samples(&self, windows: &[Window], baseline: Option<&str>) -> Vec<Sample> {
+        let measurement = |release: &str, (events, total), window: &Window| Measurement {
+            metric: "error-rate".into(),
+            unit: "ratio".into(),
+            release: release.into(),
+            observation: Observation::Rate(Rate { events, total }),
+            window: window.clone(),
+        };
+        let latency = |rate: Measurement, total| Measurement {
+            metric: "latency".into(),
+            unit: "seconds".into(),
+            observation: Observation::Histogram(vec![
+                Bucket { le: 0.5, count: total },
+                Bucket { le: f64::INFINITY, count: total },
+            ]),
+            ..rate
+        };
+        let sample = |window: &Window| Sample {
+            source: "edge".into(),
+            observed_by_host: true,
+            window: window.clone(),
+            measurements: [("new", self.seen)]
+                .into_iter()
+                .chain(baseline.map(|release| (release, (0, 1000))))
+                .flat_map(|(release, seen)| {
+                    let rate = measurement(release, seen, window);
+                    [rate.clone(), latency(rate, seen.1)]
+                })
+                .collect(),
+        };
+        windows.iter().map(sample).collect()
+    }
+
+    /// Does one command as it is told; waits where there is nothing to do. The events that followed.
+    pub(super) fn go(&mut self) -> Vec<Event> {
+        let command = self.command();
+        self.obey(&command)
+    }
+
+    pub(super) fn obey(&mut self, command: &Command) -> Vec<Event> {
+        let mut events = Vec::new();
+        match command {
+            Command::WaitUntil(until) => self.now = self.now.max(*until),
+            Command::AskApproval { .. } => match self.commands().last() {
+                Some(Command::WaitUntil(until)) => self.now = self.now.max(*until),
+                _ => panic!("someone is asked, and nothing is waited for"),
+            },
+            _ if command.needs_intent() => {
+                let key = command.key().unwrap().to_owned();
+                events.extend(self.say(Input::Intent { key }).unwrap());
+            }
+            _ => {}
+        }
+        let input = self.answer(command);
+        events.extend(self.say(input).unwrap());
+        events
+    }
+
+    /// Goes on until the run is in that stage, and has what it needs there.
+    pub(super) fn until(mut self, stage: RunStage) -> Self {
+        for _ in 0..400 {
+            if self.run.stage() == stage {
+                return self;
+            }
+            assert_ne!(self.run.stage(), RunStage::Finished, "{:?}", self.run.outcome());
+            self.go();
+        }
+        panic!("never in stage {}: {}", stage.name(), self.run.stage().name());
+    }
+
+    /// Goes on until production's traffic is shared so and is watched.
+    pub(super) fn until_step(mut self, percent: u8) -> Self {
+        for _ in 0..400 {
+            let watch = self.run.watch();
+            if watch.is_some_and(|w| w.environment == Environment::Production && w.percent == percent) {
+                return self;
+            }
+            self.go();
+        }
+        panic!("never at {percent} %");
+    }
+
+    pub(super) fn outcome(mut self) -> (Outcome, Self) {
+        for _ in 0..1000 {
+            if let Command::Finish(outcome) = self.command() {
+                return (outcome, self);
+            }
+            self.go();
+        }
+        panic!("it never ends; in stage {}", self.run.stage().name());
+    }
+
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        self.events.iter().map(|event| event.event.name()).collect()
+    }
+
+    pub(super) fn has(&self, found: impl Fn(&EventKind) -> bool) -> bool {
+        self.events.iter().any(|event| found(&event.event))
+    }
+
+    pub(super) fn production(&self) -> Vec<(&str, u8)> {
+        shares(self.run.traffic(Environment::Production))
+    }
+
+    pub(super) fn traffic_was(&self) -> Vec<u8> {
+        let percent = |event: &Event| match &event.event {
+            EventKind::TrafficSet { environment: Environment::Production, splits, .. } => {
+                Some(splits.iter().filter(|split| split.release == "new").map(|split| split.percent).sum())
+            }
+            _ => None,
+        };
+        self.events.iter().filter_map(percent).collect()
+    }
+}
+
+pub(super) fn shares(splits: &[Split]) -> Vec<(&str, u8)> {
+    splits.iter().map(|split| (split.release.as_str(), split.percent)).collect()
+}

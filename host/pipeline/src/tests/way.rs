@@ -1,0 +1,272 @@
+//! The way of a run that goes well, and what each step needs.
+
+use autodevops_model::Outcome as CheckOutcome;
+
+use super::scene::{SECOND, Scene, plan, started};
+use crate::{Command, Environment, EventKind, Gate, Input, Outcome, Run, RunStage, SafetyCheck};
+
+#[test]
+fn a_run_that_goes_well_takes_every_stage_in_order_and_heals() {
+    let mut plan = plan();
+    plan.test_generators = true;
+    let (outcome, scene) = Scene::new(plan).outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert_eq!(scene.traffic_was(), [5, 25, 50, 100]);
+    assert_eq!(scene.production(), [("new", 100)]);
+    let milestones = [
+        "started",
+        "fix-proposed",
+        "reviewed",
+        "tests-generated",
+        "checked",
+        "committed",
+        "built",
+        "deployed",
+        "traffic-set",
+        "automated-tested",
+        "step-entered",
+        "step-passed",
+        "gate-passed",
+        "deployed",
+        "traffic-set",
+        "step-entered",
+        "step-passed",
+        "traffic-set",
+        "step-entered",
+        "step-passed",
+        "traffic-set",
+        "step-entered",
+        "step-passed",
+        "traffic-set",
+        "step-entered",
+        "step-passed",
+        "step-entered",
+        "step-passed",
+        "rollback-checked",
+        "finished",
+    ];
+    let names: Vec<_> = scene.names().into_iter().filter(|name| milestones.contains(name)).collect();
+    assert_eq!(names, milestones);
+}
+
+#[test]
+fn every_step_lasts_its_time_and_is_measured_at_its_end() {
+    let (_, scene) = Scene::new(plan()).outcome();
+    let (mut entered, mut measured) = (None, None);
+    for event in &scene.events {
+        match &event.event {
+            EventKind::StepEntered { until, .. } => entered = Some(*until),
+            EventKind::Measured { .. } => measured = Some(event.at),
+            EventKind::StepPassed { .. } => {
+                assert!(event.at >= entered.unwrap());
+                assert_eq!(measured, Some(event.at));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn all_tests_of_the_change_go_along_and_generated_ones_replace_none_of_the_fixs_own() {
+    let mut plan = plan();
+    plan.test_generators = true;
+    let scene = Scene::new(plan).until(RunStage::Commit);
+    let tests: Vec<_> = scene.run.tests().into_iter().map(|test| (test.path, test.content)).collect();
+    let named = |path: &str, content: &str| (path.to_owned(), content.to_owned());
+    assert_eq!(tests, [named("tests/cart.test.js", "own"), named("tests/more.test.js", "generated")]);
+    assert_eq!(scene.run.changed(), ["functions/cart.js", "tests/cart.test.js", "tests/more.test.js"]);
+}
+
+#[test]
+fn keys_say_what_is_done_and_never_change() {
+    let scene = Scene::new(plan()).until_step(5);
+    let keys: Vec<_> = scene
+        .events
+        .iter()
+        .filter_map(|event| match &event.event {
+            EventKind::EffectIntended { key, fence: 7, .. } => Some(key.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        keys,
+        ["r1/deploy/staging", "r1/traffic/staging/100", "r1/deploy/production", "r1/traffic/production/5"]
+    );
+}
+
+#[test]
+fn a_step_with_too_few_requests_is_made_longer_then_held_and_never_passed_by_silence() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    scene.seen = (0, 3);
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Aborted { reason: "nobody approved in time".into() });
+    assert_eq!(scene.names().iter().filter(|name| **name == "step-extended").count(), 3);
+    assert!(scene.has(|event| matches!(event, EventKind::ApprovalExpired { gate: Gate::Held })));
+    assert_eq!(scene.traffic_was(), [5, 0]);
+    assert_eq!(scene.production(), [("old", 100)]);
+}
+
+#[test]
+fn a_held_step_goes_on_by_itself_once_there_is_evidence() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    scene.seen = (0, 3);
+    while scene.run.held().is_none() {
+        scene.go();
+    }
+    scene.seen = (0, 300);
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert!(!scene.has(|event| matches!(event, EventKind::Approved { .. })));
+}
+
+#[test]
+fn staging_without_visitors_passes_at_its_end_and_says_so() {
+    let mut scene = Scene::new(plan()).until(RunStage::Soak);
+    scene.seen = (0, 2);
+    let scene = scene.until(RunStage::ProductionDeploy);
+    assert!(scene.has(|event| matches!(event,
+        EventKind::StepPassed { environment: Environment::Staging, reason, .. } if reason.contains("saw 2 requests"))));
+}
+
+#[test]
+fn staging_that_cannot_be_measured_is_held() {
+    let mut scene = Scene::new(plan()).until(RunStage::Soak);
+    while scene.run.held().is_none() {
+        match scene.command() {
+            Command::Measure { .. } => {
+                let error = Some("the edge does not answer".to_owned());
+                scene.say(Input::Measured { samples: Vec::new(), error }).unwrap();
+            }
+            _ => drop(scene.go()),
+        }
+    }
+    assert!(scene.run.held().unwrap().contains("the edge does not answer"));
+    assert_eq!(scene.run.watch().unwrap().errors, 8);
+}
+
+#[test]
+fn one_bad_measurement_turns_nothing_back_and_two_in_a_row_do() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    scene.seen = (40, 200);
+    scene.go();
+    while !matches!(scene.go().last().map(|event| event.event.clone()), Some(EventKind::Judged { .. })) {}
+    assert_eq!(scene.run.watch().unwrap().strikes, 1);
+    scene.seen = (0, 200);
+    let mut relapse = Scene { events: scene.events.clone(), run: scene.run.clone(), ..scene };
+    assert_eq!(scene_outcome(&mut relapse, (0, 200)), Outcome::Healed);
+    let mut again = Scene::new(plan()).until_step(5);
+    assert!(matches!(scene_outcome(&mut again, (40, 200)), Outcome::RolledBack { .. }));
+    assert_eq!(again.run.steps_passed(), 0);
+}
+
+fn scene_outcome(scene: &mut Scene, seen: (u64, u64)) -> Outcome {
+    scene.seen = seen;
+    for _ in 0..500 {
+        if let Command::Finish(outcome) = scene.command() {
+            return outcome;
+        }
+        scene.go();
+    }
+    panic!("it never ends");
+}
+
+#[test]
+fn a_hard_trip_turns_back_at_the_first_measurement() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    scene.seen = (9, 10);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { reason } if reason.contains("hard trip: 9 of 10")));
+    assert_eq!(scene.traffic_was(), [5, 0]);
+    let at = |name: &str| scene.events.iter().rfind(|event| event.event.name() == name).unwrap().at;
+    assert!(at("rolled-back") <= at("step-entered").after(SECOND));
+}
+
+#[test]
+fn a_trigger_that_is_not_critical_holds_the_step_and_asks() {
+    let mut plan = plan();
+    plan.triggers[0].critical = false;
+    let mut scene = Scene::new(plan).until_step(25);
+    scene.seen = (40, 200);
+    while scene.run.held().is_none() {
+        scene.go();
+    }
+    assert_eq!(scene.production(), [("old", 75), ("new", 25)]);
+    scene.say(Input::Approve { by: "eve".into(), reason: "a known outage".into(), bypass: false }).unwrap();
+    assert_eq!(scene.run.steps_passed(), 2);
+    scene.seen = (0, 200);
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}
+
+#[test]
+fn a_release_that_breaks_under_all_traffic_or_in_monitoring_goes_back_to_the_stable_one() {
+    for stage in [RunStage::Rollout, RunStage::Monitoring] {
+        let mut scene = match stage {
+            RunStage::Rollout => Scene::new(plan()).until_step(100),
+            stage => Scene::new(plan()).until(stage),
+        };
+        scene.seen = (40, 200);
+        let (outcome, scene) = scene.outcome();
+        assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+        assert!(scene.has(|event| matches!(event, EventKind::RollbackChecked { needed: true, .. })));
+        assert_eq!(scene.production(), [("old", 100)]);
+    }
+}
+
+#[test]
+fn a_release_that_fails_its_soak_never_reaches_production_and_leaves_staging() {
+    let mut scene = Scene::new(plan()).until(RunStage::Soak);
+    scene.seen = (40, 200);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::HandedOver { .. }), "{outcome}");
+    assert!(scene.run.deployment(Environment::Production).is_none());
+    assert_eq!(super::scene::shares(scene.run.traffic(Environment::Staging)), [("old", 100)]);
+}
+
+#[test]
+fn a_target_that_cannot_split_moves_all_at_once_after_a_persons_word() {
+    let mut first = started(plan());
+    if let EventKind::Started { capabilities, .. } = &mut first.event {
+        capabilities.split_traffic = false;
+    }
+    let mut scene = Scene::of(first).until(RunStage::Approval);
+    assert!(scene.run.gate().unwrap().reason.contains("cannot split traffic"));
+    scene.say(Input::Approve { by: "eve".into(), reason: String::new(), bypass: false }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert_eq!(scene.traffic_was(), [100]);
+}
+
+#[test]
+fn a_source_of_the_plugins_own_promotes_nothing() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    while scene.run.held().is_none() {
+        let command = scene.command();
+        match scene.answer(&command) {
+            Input::Measured { mut samples, error } => {
+                samples.iter_mut().for_each(|sample| sample.observed_by_host = false);
+                scene.say(Input::Measured { samples, error }).unwrap();
+            }
+            _ => drop(scene.go()),
+        }
+    }
+    assert!(scene.run.held().unwrap().contains("only `edge` says so"));
+    assert_eq!(scene.run.steps_passed(), 0);
+}
+
+#[test]
+fn all_five_safety_checks_are_on_record() {
+    let (_, scene) = Scene::new(plan()).outcome();
+    for check in SafetyCheck::ALL {
+        assert_eq!(scene.run.safety(check).map(|verdict| verdict.outcome), Some(CheckOutcome::Passed), "{check:?}");
+    }
+}
+
+#[test]
+fn the_same_state_gives_the_same_commands() {
+    let mut scene = Scene::new(plan());
+    while !matches!(scene.command(), Command::Finish(_)) {
+        let replayed = Run::replay(&scene.events).unwrap();
+        assert_eq!(replayed.commands(scene.now), scene.commands());
+        scene.go();
+    }
+}
