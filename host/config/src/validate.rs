@@ -405,7 +405,7 @@ fn triggers(config: &Config, found: &mut Found) {
                 && other.above.is_some() == trigger.above.is_some()
                 && other.worse_by.is_some() == trigger.worse_by.is_some()
         };
-        if seen.iter().any(|other| same(other)) {
+        if seen.iter().any(same) {
             let message =
                 format!("a second trigger on `{}` of the same kind over {}; keep one", trigger.metric, trigger.window);
             found.add(at!["rollout", "triggers", index, "metric"], message);

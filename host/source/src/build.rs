@@ -2,11 +2,20 @@
 
 use std::{
     collections::BTreeMap,
+    fs::{self, Permissions},
+    io::Read,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use crate::{ArtifactError, Store};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    ArtifactError, Store,
+    bubblewrap::{Sandboxed, probe_as},
+    files::{copy, inside, open},
+};
 
 /// Why there is no build.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +116,7 @@ pub struct Builder {
 /// # Errors
 /// [`BuildError::Absent`] or [`BuildError::NotPermitted`], with the remedy.
 pub fn probe() -> Result<(), BuildError> {
-    unimplemented!()
+    probe_as(false)
 }
 
 impl Builder {
@@ -116,6 +125,8 @@ impl Builder {
     /// # Errors
     /// As [`probe`]; and when the folder cannot be made.
     pub fn new(prepared: &Path) -> Result<Self, BuildError> {
+        probe()?;
+        fs::create_dir_all(prepared).map_err(failed(prepared))?;
         Ok(Self { prepared: prepared.to_owned() })
     }
 
@@ -125,7 +136,102 @@ impl Builder {
     /// # Errors
     /// When a command fails or an output is not there.
     pub fn build(&self, options: &BuildOptions, base: &Path, tree: &Path, store: &Store) -> Result<Built, BuildError> {
-        let _ = (options, base, tree, store, &self.prepared);
-        unimplemented!()
+        if let Some(prepare) = &options.prepare {
+            let prepared = self.prepare(options, prepare, base)?;
+            for made in &prepare.makes {
+                let to = tree.join(made);
+                make_parent(&to)?;
+                copy(&prepared.join(made), &to).map_err(|(path, source)| BuildError::File { path, source })?;
+            }
+        }
+        let log = options.sandboxed(&options.command, tree, false).run()?;
+        if options.outputs.is_empty() {
+            return Ok(Built { artifact: store.put(tree)?, log });
+        }
+        let parent = tree.parent().unwrap_or(tree);
+        let gathered = tempfile::tempdir_in(parent).map_err(failed(parent))?;
+        gather(tree, &options.outputs, gathered.path())?;
+        Ok(Built { artifact: store.put(gathered.path())?, log })
+    }
+
+    /// The folder with what `prepare` makes of the base: kept from before, or made now.
+    fn prepare(&self, options: &BuildOptions, prepare: &Prepare, base: &Path) -> Result<PathBuf, BuildError> {
+        let kept = self.prepared.join(key(prepare, base)?);
+        if kept.is_dir() {
+            return Ok(kept);
+        }
+        let work = tempfile::tempdir_in(&self.prepared).map_err(failed(&self.prepared))?;
+        // Another user must get through it to the tree.
+        fs::set_permissions(work.path(), Permissions::from_mode(0o711)).map_err(failed(work.path()))?;
+        let (tree, made) = (work.path().join("tree"), work.path().join("made"));
+        copy(base, &tree).map_err(|(path, source)| BuildError::File { path, source })?;
+        options.sandboxed(&prepare.command, &tree, true).run()?;
+        fs::create_dir(&made).map_err(failed(&made))?;
+        gather(&tree, &prepare.makes, &made)?;
+        match fs::rename(&made, &kept) {
+            // Another build of the same base was faster.
+            Err(_) if kept.is_dir() => Ok(kept),
+            Err(error) => Err(failed(&kept)(error)),
+            Ok(()) => Ok(kept),
+        }
     }
 }
+
+impl BuildOptions {
+    fn sandboxed<'a>(&'a self, command: &'a str, tree: &'a Path, network: bool) -> Sandboxed<'a> {
+        Sandboxed {
+            command,
+            tree,
+            network,
+            read_only: &self.read_only,
+            env: &self.env,
+            timeout: self.timeout,
+            memory: self.memory,
+        }
+    }
+}
+
+/// Moves what was made out of the tree; nothing is reached through a link.
+fn gather(tree: &Path, paths: &[String], into: &Path) -> Result<(), BuildError> {
+    for path in paths {
+        let from = inside(tree, path).ok_or_else(|| BuildError::NoOutput(path.clone()))?;
+        let to = into.join(path);
+        make_parent(&to)?;
+        fs::rename(&from, &to).map_err(failed(&from))?;
+    }
+    Ok(())
+}
+
+/// Hash of all that the result of `prepare` depends on.
+fn key(prepare: &Prepare, base: &Path) -> Result<String, BuildError> {
+    let mut hash = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update(bytes.len().to_le_bytes());
+        hash.update(bytes);
+    };
+    add(prepare.command.as_bytes());
+    for made in &prepare.makes {
+        add(made.as_bytes());
+    }
+    for name in &prepare.lockfiles {
+        let Some(path) = inside(base, name) else { continue };
+        let mut bytes = Vec::new();
+        open(&path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(failed(&path))?;
+        add(name.as_bytes());
+        add(&bytes);
+    }
+    Ok(format!("{:x}", hash.finalize()))
+}
+
+fn make_parent(path: &Path) -> Result<(), BuildError> {
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent).map_err(failed(parent))
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> BuildError {
+    let path = path.to_owned();
+    move |source| BuildError::File { path, source }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     thread,
 };
 
@@ -77,6 +77,13 @@ impl Git {
         command
     }
 
+    /// Starts it, for those who talk with it.
+    pub fn start(&self, arguments: &[&str]) -> Result<Child, SourceError> {
+        let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+        let mut command = self.command(&[], &arguments);
+        command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(absent)
+    }
+
     /// Runs it with the input, whatever its exit code.
     pub fn try_run(
         &self,
@@ -84,12 +91,6 @@ impl Git {
         arguments: &[&OsStr],
         input: Option<&[u8]>,
     ) -> Result<Output, SourceError> {
-        let absent = |error: std::io::Error| SourceError::Git {
-            found: match error.kind() {
-                std::io::ErrorKind::NotFound => "is not installed".to_owned(),
-                _ => format!("cannot be started: {error}"),
-            },
-        };
         let mut command = self.command(extra, arguments);
         command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
         let mut child = command.spawn().map_err(absent)?;
@@ -134,7 +135,16 @@ impl Git {
     }
 }
 
-pub fn failed(arguments: &[&OsStr], output: &Output) -> SourceError {
+fn absent(error: std::io::Error) -> SourceError {
+    SourceError::Git {
+        found: match error.kind() {
+            std::io::ErrorKind::NotFound => "is not installed".to_owned(),
+            _ => format!("cannot be started: {error}"),
+        },
+    }
+}
+
+fn failed(arguments: &[&OsStr], output: &Output) -> SourceError {
     let command = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     SourceError::Failed { command, reason: output.stderr.clone() }
 }

@@ -5,10 +5,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod artifacts;
+mod bubblewrap;
 mod build;
 mod commit;
 mod error;
 mod export;
+mod files;
 mod git;
 mod links;
 mod propose;
