@@ -24,7 +24,7 @@ pub enum Command {
     Deploy { environment: Environment, key: String, fence: u64, release: Release },
     /// Share the traffic so. Record the intent first.
     SetTraffic { environment: Environment, key: String, fence: u64, splits: Vec<Split> },
-    /// Have the plugins test the staged release at its address.
+    /// Have the plugins test the staged release at its address, if there are any; the host may look for itself too.
     AutomatedTests { key: String, url: Option<String>, plugins: Vec<String> },
     /// Measure the releases over each of the windows.
     Measure { environment: Environment, candidate: String, baseline: Option<String>, windows: Vec<Window> },

@@ -284,7 +284,6 @@ impl Draft {
                 self.push(EventKind::TestsGenerated { tests: Vec::new() });
             }
             RunStage::Checks if plan.checks.is_empty() => self.checked(Vec::new()),
-            RunStage::AutomatedTesting if plan.automated.is_empty() => self.automated_tested(Vec::new()),
             RunStage::Approval => self.open_production(),
             RunStage::Soak | RunStage::Rollout | RunStage::Monitoring if self.run.watch().is_none() => {
                 return self.enter();

@@ -84,7 +84,11 @@ impl Draft {
         } else if watch.environment == Environment::Staging && judgement.lacking {
             // Staging may have no visitors; it is production that needs evidence.
             let seen = requests(judgement);
-            self.pass(watch, judgement, format!("staging saw {seen} requests and nothing that speaks against it"));
+            self.pass(
+                watch,
+                judgement,
+                format!("staging was seen to serve {seen} requests; nothing speaks against it"),
+            );
         } else if self.run.held().is_some() {
             // People are asked already; the watch goes on meanwhile.
         } else if watch.extensions < self.run.plan().max_extensions {
@@ -164,7 +168,8 @@ fn blind(error: Option<&str>) -> Judgement {
         outcome: CheckOutcome::Inconclusive,
         critical: false,
         tripped: false,
-        lacking: false,
+        // Without an error nobody was there to measure: staging may do without, production waits.
+        lacking: error.is_none(),
         performance: None,
         verdicts: vec![blind_verdict(error)],
     }

@@ -327,7 +327,9 @@ fn judge_trigger(trigger: &Trigger, round: &Round<'_>) -> (bool, Verdict) {
         if !full && ruling.lacking {
             continue;
         }
-        if worst.as_ref().is_none_or(|(before, _)| rank(ruling.outcome) > rank(before.outcome)) {
+        // One source with too few requests decides nothing where another has enough.
+        let weight = |ruling: &Ruling| (!ruling.lacking, rank(ruling.outcome));
+        if worst.as_ref().is_none_or(|(before, _)| weight(&ruling) > weight(before)) {
             worst = Some((ruling, sample));
         }
     }

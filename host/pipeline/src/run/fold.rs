@@ -106,7 +106,9 @@ impl Run {
                 self.checks.clone_from(reports);
                 self.checked(verdict, self.plan.checks.is_empty());
             }
-            EventKind::AutomatedTested { verdict, .. } => self.checked(verdict, self.plan.automated.is_empty()),
+            EventKind::AutomatedTested { reports, verdict } => {
+                self.checked(verdict, self.plan.automated.is_empty() && reports.is_empty());
+            }
             EventKind::SafetyChecked { check, verdict } => {
                 self.safety.insert(check.name(), Decided { verdict: verdict.clone(), accepted: false });
             }
@@ -132,13 +134,15 @@ impl Run {
             | EventKind::StepExtended { .. } => self.watched(at, &event.event),
             EventKind::Held { reason } => {
                 self.held = Some(reason.clone());
-                self.tell(at, Severity::Warning, "held", reason);
+                let answer = if self.stage == RunStage::Ending { String::new() } else { self.how_to_answer() };
+                self.tell(at, Severity::Warning, "held", &format!("{reason}{answer}"));
             }
             EventKind::ApprovalAsked { gate, until, reason } => {
                 let (gate, until, reason) = (*gate, *until, reason.clone());
                 // Of a hold people are told by `held`.
                 if gate == Gate::Production {
-                    self.tell(at, Severity::Warning, "approval asked", &reason);
+                    let body = format!("{reason}{}", self.how_to_answer());
+                    self.tell(at, Severity::Warning, "approval asked", &body);
                 }
                 self.gate = Some(OpenGate { gate, until, reason, approved: Vec::new() });
             }
@@ -179,7 +183,8 @@ impl Run {
     }
 
     /// Goes on after the reviews, the checks or the automated tests, or stays. Where no plugin is set for the stage it goes
-    /// on: what was left out is a reason to ask a person before production.
+    /// on: a review or a check that was left out is a reason to ask a person before production; the staged release is judged
+    /// by the soak and by production's steps too.
     fn checked(&mut self, verdict: &Verdict, nobody_set: bool) {
         if verdict.outcome == CheckOutcome::Passed || nobody_set {
             self.after_check();

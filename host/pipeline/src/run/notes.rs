@@ -36,6 +36,11 @@ impl Run {
         }
     }
 
+    /// What a person who is asked can do.
+    pub(super) fn how_to_answer(&self) -> String {
+        format!("\n\nAnswer with `autodevops approve {0}` or `autodevops reject {0}`.", self.id)
+    }
+
     /// Marks a notification as told or given up.
     pub(super) fn told(&mut self, key: &str) {
         for note in self.notes.iter_mut().filter(|note| note.key == key) {

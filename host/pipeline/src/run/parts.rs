@@ -1,6 +1,6 @@
 //! The parts of a run's state.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use autodevops_model::{Deployment, Split, StageError};
 
@@ -64,6 +64,12 @@ impl RunStage {
             Self::Ending => "ending",
             Self::Finished => "finished",
         }
+    }
+}
+
+impl fmt::Display for RunStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

@@ -125,7 +125,7 @@ fn staging_without_visitors_passes_at_its_end_and_says_so() {
     scene.seen = (0, 2);
     let scene = scene.until(RunStage::ProductionDeploy);
     assert!(scene.has(|event| matches!(event,
-        EventKind::StepPassed { environment: Environment::Staging, reason, .. } if reason.contains("saw 2 requests"))));
+        EventKind::StepPassed { environment: Environment::Staging, reason, .. } if reason.contains("seen to serve 2 requests"))));
 }
 
 #[test]
@@ -142,6 +142,44 @@ fn staging_that_cannot_be_measured_is_held() {
     }
     assert!(scene.run.held().unwrap().contains("the edge does not answer"));
     assert_eq!(scene.run.watch().unwrap().errors, 8);
+}
+
+#[test]
+fn staging_that_nobody_measures_passes_and_production_that_nobody_measures_does_not() {
+    let mut scene = Scene::new(plan()).until(RunStage::Soak);
+    while scene.run.held().is_none() {
+        match scene.command() {
+            Command::Measure { .. } => drop(scene.say(Input::Measured { samples: Vec::new(), error: None }).unwrap()),
+            _ => drop(scene.go()),
+        }
+    }
+    assert_eq!((scene.run.stage(), scene.run.steps_passed()), (RunStage::Rollout, 0));
+}
+
+#[test]
+fn a_held_step_is_still_watched_and_turned_back_when_it_fails() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    scene.seen = (0, 3);
+    while scene.run.held().is_none() {
+        scene.go();
+    }
+    scene.seen = (100, 200);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(scene.production(), [("old", 100)]);
+}
+
+#[test]
+fn the_hosts_own_look_at_a_staged_release_counts_where_no_plugin_is_set() {
+    let mut plan = plan();
+    plan.automated.clear();
+    for (outcome, goes_on) in [(CheckOutcome::Passed, true), (CheckOutcome::Failed, false)] {
+        let mut scene = Scene::new(plan.clone()).until(RunStage::AutomatedTesting);
+        let reports = vec![super::scene::report("probe", outcome)];
+        scene.say(Input::AutomatedTested { key: "r1/automated".into(), reports }).unwrap();
+        assert_eq!(scene.run.stage() == RunStage::Soak, goes_on);
+    }
+    assert_eq!(Scene::new(plan).outcome().0, Outcome::Healed);
 }
 
 #[test]

@@ -218,3 +218,12 @@ fn a_short_bad_window_keeps_a_good_watch_from_passing() {
     let other = Sample { window: Window { start: 599_000_000_000, ..WHOLE }, ..bad };
     assert_eq!(judged(&errors(), &[good, other], None).outcome, Outcome::Passed, "a window that is not the trigger's");
 }
+
+#[test]
+fn a_source_with_too_few_requests_holds_up_nothing_that_another_has_seen_enough_of() {
+    let late = sample("late", false, vec![rate("new", 0, 3)]);
+    let enough = sample("edge", true, vec![rate("new", 0, 300)]);
+    assert_eq!(judged(&errors(), &[late.clone(), enough], None).outcome, Outcome::Passed);
+    let bad = sample("edge", true, vec![rate("new", 60, 300)]);
+    assert_eq!(judged(&errors(), &[late, bad], None).outcome, Outcome::Failed);
+}
