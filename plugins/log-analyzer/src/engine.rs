@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{Assembler, Event, Line},
-    groups::{Coverage, Groups, rising_source},
+    group::Coverage,
+    groups::Groups,
     json,
     lines::LineReader,
     logfmt,
     rate::Series,
     record::{self, Words},
+    rising,
     time::LogTime,
 };
 
@@ -269,6 +271,6 @@ impl Source {
             line: *line,
             text: text.clone(),
         });
-        Some(rising_source(name, self.count, &rise, dated, evidence.collect()))
+        Some(rising::of_source(name, self.count, &rise, dated, evidence.collect()))
     }
 }

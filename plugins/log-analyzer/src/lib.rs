@@ -9,14 +9,18 @@
 
 mod engine;
 mod event;
+mod group;
 mod groups;
+mod identity;
 mod json;
 mod lines;
 mod logfmt;
 mod miner;
 mod path;
+mod pending;
 mod rate;
 mod record;
+mod rising;
 mod template;
 mod time;
 mod trace;

@@ -21,6 +21,26 @@ fn an_empty_log_has_no_issues() {
 }
 
 #[test]
+fn fingerprints_do_not_depend_on_the_process_the_file_the_time_or_what_stands_around() {
+    let log = |day: u32, shift: u32| {
+        format!(
+            "2026-11-{day}T10:00:00Z INFO started\n2026-11-{day}T10:00:01Z ERROR order {shift}: TypeError: x is undefined\n    at total (lib/order.js:{}:7)\n    at order (index.js:{}:5)\n2026-11-{day}T10:00:02Z ERROR queue {shift} of 10.0.0.{shift} is full\n",
+            10 + shift,
+            20 + shift
+        )
+    };
+    let fingerprints = |source: &str, text: String| {
+        let mut engine = Engine::default();
+        engine.push(source, text.as_bytes());
+        engine.issues().into_iter().map(|issue| issue.fingerprint).collect::<Vec<_>>()
+    };
+    let first = fingerprints("app.log", log(23, 1));
+    assert_eq!(first.len(), 2);
+    assert_eq!(fingerprints("app.log.1", log(24, 40)), first);
+    assert_eq!(fingerprints("app.log", log(23, 1) + "2026-11-23T11:00:00Z INFO done\n" + &log(25, 7)), first);
+}
+
+#[test]
 fn an_unfinished_last_line_counts_and_goes_on() {
     let mut engine = Engine::default();
     engine.push("a", b"2026-11-23T10:00:00Z ERROR dis");

@@ -244,7 +244,9 @@ fn records_that_differ_in_values_are_one_issue() {
 fn names_that_stand_in_one_place_are_one_issue() {
     let users = ["ann", "bob", "cid", "dan", "eve", "fay", "guy"];
     let text: String = (0..70).map(|n| format!("ERROR login of user {} was refused\n", users[n % 7])).collect();
-    assert_eq!(only(&text).count, 70);
+    let issue = only(&text);
+    assert_eq!((issue.count, issue.confidence), (70, 0.9));
+    assert_eq!((issue.title.as_str(), issue.evidence[0].line), ("login of user ann was refused", 1));
     let issues = analyze(&text.lines().take(3).map(|line| format!("{line}\n")).collect::<String>());
     assert_eq!(issues.len(), 3);
 }

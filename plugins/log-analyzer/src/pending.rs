@@ -1,0 +1,300 @@
+//! A record whose lines are not all there yet: its head, and the stack traces below it.
+
+use autodevops_sdk::types::StackFrame;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::{Event, Line},
+    record::{Level, Told, Words},
+    template::cut,
+    time::LogTime,
+    trace::{self, Part},
+};
+
+/// Bytes of a record's text that are kept.
+const MAX_CONTENT_BYTES: usize = 2000;
+/// Bytes of a line that are kept as evidence.
+const MAX_EVIDENCE_BYTES: usize = 1000;
+/// Lines of one record that are kept as evidence.
+const MAX_EVIDENCE_LINES: usize = 4;
+/// Exceptions that caused one another, in one record.
+const MAX_SECTIONS: usize = 8;
+/// Frames of one exception that are kept.
+const MAX_FRAMES: usize = 32;
+/// Lines that may follow a record's head, or its last frame, before it counts as finished.
+const MAX_LOOSE_LINES: u32 = 10;
+
+const TRACEBACK: &str = "Traceback (most recent call last)";
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum State {
+    #[default]
+    Open,
+    PythonBody,
+    PythonDone,
+}
+
+/// One exception of a chain.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Section {
+    pub exception: Option<(String, String)>,
+    frames: Vec<StackFrame>,
+    python: bool,
+}
+
+impl Section {
+    fn has_own_code(&self) -> bool {
+        self.frames.iter().any(|frame| frame.own_code)
+    }
+
+    fn add(&mut self, frame: StackFrame) {
+        if self.frames.len() < MAX_FRAMES {
+            self.frames.push(frame);
+        } else if self.python {
+            // Python's innermost frame comes last.
+            self.frames.remove(0);
+            self.frames.push(frame);
+        }
+    }
+}
+
+/// A record that may go on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Pending {
+    pub time: Option<LogTime>,
+    level: Option<Level>,
+    pub content: String,
+    pub told: Told,
+    pub status: Option<u16>,
+    pub sections: Vec<Section>,
+    /// The section that tells why.
+    primary: usize,
+    /// The next traceback is of what the last one caused.
+    caused: bool,
+    state: State,
+    /// Lines since the last that belonged to the record for sure.
+    loose: u32,
+    lines: Vec<(u64, String)>,
+}
+
+impl Pending {
+    /// A record that begins with the line.
+    pub fn new(line: &Line<'_>, told: Told) -> Self {
+        let content = text_of(line.text.trim_ascii()).trim().to_owned();
+        let mut pending = Self { time: line.time, level: line.level, told, ..Self::default() };
+        let mut section = Section::default();
+        if told.exception && content.contains(TRACEBACK) {
+            section.python = true;
+            pending.state = State::PythonBody;
+        } else {
+            section.exception = trace::head(&content).map(owned);
+        }
+        pending.content = match text_of(line.program) {
+            program if program.is_empty() => content,
+            program => format!("{program}: {content}"),
+        };
+        pending.sections.push(section);
+        pending.keep(line);
+        pending
+    }
+
+    /// The exception that is told of last.
+    pub fn section(&mut self) -> &mut Section {
+        let last = self.sections.len().saturating_sub(1);
+        if self.sections.is_empty() {
+            self.sections.push(Section::default());
+        }
+        &mut self.sections[last]
+    }
+
+    fn open(&mut self, section: Section, is_primary: bool) {
+        if self.sections.len() < MAX_SECTIONS {
+            self.sections.push(section);
+            if is_primary {
+                self.primary = self.sections.len() - 1;
+            }
+        }
+    }
+
+    fn keep(&mut self, line: &Line<'_>) {
+        if self.lines.len() < MAX_EVIDENCE_LINES && !line.raw.is_empty() {
+            self.lines.push((line.number, clean(line.raw, MAX_EVIDENCE_BYTES)));
+        }
+    }
+
+    /// Whether the line belongs to the record; then it is taken.
+    pub fn absorb(&mut self, line: &Line<'_>, words: &Words) -> bool {
+        if line.headed && self.state == State::Open && !looks_like_a_part(line.text) {
+            return false;
+        }
+        let text = text_of(line.text);
+        let belongs = match self.state {
+            State::PythonBody => self.absorb_python(line, &text, words),
+            State::PythonDone => self.absorb_after_python(&text),
+            State::Open => self.absorb_open(line, &text, words),
+        };
+        if belongs {
+            self.time = self.time.or(line.time);
+        }
+        belongs
+    }
+
+    fn absorb_python(&mut self, line: &Line<'_>, text: &str, words: &Words) -> bool {
+        if let Some(frame) = trace::python_frame(text) {
+            self.section().add(frame);
+            self.keep(line);
+            self.loose = 0;
+            return true;
+        }
+        let trimmed = text.trim();
+        self.loose += 1;
+        if self.loose > MAX_LOOSE_LINES {
+            return false;
+        }
+        if line.indented || trimmed.is_empty() {
+            return true;
+        }
+        let Some((kind, message)) = trace::python_head(trimmed) else {
+            return line.headed && line.level == self.level && looks_like_code(trimmed);
+        };
+        self.section().exception = Some(owned((kind, message)));
+        self.told.critical |= told(line, words).critical;
+        self.keep(line);
+        self.state = State::PythonDone;
+        self.loose = 0;
+        true
+    }
+
+    fn absorb_after_python(&mut self, text: &str) -> bool {
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            self.loose += 1;
+            return self.loose <= 3;
+        }
+        if trimmed.starts_with("The above exception was the direct cause") {
+            self.caused = true;
+            return true;
+        }
+        if trimmed.starts_with("During handling of the above exception") {
+            self.caused = false;
+            return true;
+        }
+        if trimmed.starts_with(TRACEBACK) && self.loose > 0 {
+            let is_primary = !self.caused;
+            self.open(Section { python: true, ..Section::default() }, is_primary);
+            self.state = State::PythonBody;
+            self.loose = 0;
+            return true;
+        }
+        false
+    }
+
+    fn absorb_open(&mut self, line: &Line<'_>, text: &str, words: &Words) -> bool {
+        match trace::part(text, line.indented || line.headed) {
+            Some(Part::Frame(frame)) => {
+                self.section().add(frame);
+                self.keep(line);
+                self.loose = 0;
+                return true;
+            }
+            Some(Part::Cause(cause)) => {
+                let exception = trace::head(&cause).map(owned);
+                self.open(Section { exception, ..Section::default() }, true);
+                self.told.critical |= told(line, words).critical;
+                self.keep(line);
+                self.loose = 0;
+                return true;
+            }
+            Some(Part::Filler) => return true,
+            None => {}
+        }
+        let bare = self.sections.iter().all(|section| section.exception.is_none() && section.frames.is_empty());
+        if text.trim_start().starts_with(TRACEBACK) && bare && self.status.is_none() {
+            self.section().python = true;
+            self.state = State::PythonBody;
+            self.loose = 0;
+            return true;
+        }
+        if line.headed || self.status.is_some() {
+            return false;
+        }
+        if let Some(head) = trace::head(text).filter(|_| !line.indented) {
+            // The head of the exception that the record tells of; else another record.
+            if bare && self.loose < MAX_LOOSE_LINES {
+                self.section().exception = Some(owned(head));
+                self.told.critical |= told(line, words).critical;
+                self.keep(line);
+                self.loose = 0;
+                return true;
+            }
+            return false;
+        }
+        self.loose += 1;
+        let has_frames = self.sections.iter().any(|section| !section.frames.is_empty());
+        self.loose <= MAX_LOOSE_LINES
+            && (line.indented
+                || (!has_frames && told(line, words).fault.is_none() && !is_traceback(line.text))
+                || text.trim() == "}")
+    }
+
+    /// The record, when it tells of a fault.
+    pub fn finish(mut self) -> Option<Event> {
+        let bare = self.sections.iter().all(|section| section.exception.is_none() && section.frames.is_empty());
+        if bare && self.state != State::Open && self.level.is_none() {
+            return None;
+        }
+        let primary = match self.sections.get(self.primary) {
+            Some(section) if section.has_own_code() => self.primary,
+            _ => self.sections.iter().rposition(Section::has_own_code).unwrap_or(self.primary),
+        };
+        let mut section =
+            if primary < self.sections.len() { self.sections.swap_remove(primary) } else { Section::default() };
+        if section.python {
+            section.frames.reverse();
+        }
+        let Self { time, level, content, told, status, lines, .. } = self;
+        Some(Event { time, level, content, exception: section.exception, stack: section.frames, lines, status, told })
+    }
+}
+
+fn owned((kind, message): (&str, &str)) -> (String, String) {
+    (cut(kind, 200).to_owned(), message.trim().to_owned())
+}
+
+/// Code lines of a traceback whose indent a header took.
+fn looks_like_code(text: &str) -> bool {
+    text.contains(['(', '=', '[']) || text.starts_with("raise ") || text.starts_with("return ")
+}
+
+/// Whether a line behind a header may go on with a trace.
+fn looks_like_a_part(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    [&b"at "[..], b"Caused by", b"[cause]", b"Traceback", b"... "].iter().any(|start| text.starts_with(start))
+}
+
+/// What the words of a line tell.
+pub fn told(line: &Line<'_>, words: &Words) -> Told {
+    words.told(line.text.get(..MAX_CONTENT_BYTES).unwrap_or(line.text))
+}
+
+/// Whether a Python traceback begins there.
+pub fn is_traceback(text: &[u8]) -> bool {
+    memchr::memmem::find(text, TRACEBACK.as_bytes()).is_some()
+}
+
+/// The text for people, bounded, without control characters.
+pub fn text_of(bytes: &[u8]) -> String {
+    clean(bytes, MAX_CONTENT_BYTES)
+}
+
+fn clean(bytes: &[u8], most: usize) -> String {
+    let bytes = bytes.get(..most).unwrap_or(bytes);
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
+    if bytes.iter().fold(true, |plain, byte| plain & is_plain(byte)) {
+        return String::from_utf8(bytes.to_vec()).unwrap_or_default();
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let mut text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.truncate(cut(&text, most).len());
+    text
+}
