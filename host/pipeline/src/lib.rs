@@ -4,6 +4,18 @@
 //! and the time alone, so a host that was killed asks again and gets the same commands with the same keys. [`Run::decide`] takes what
 //! came of a command, a person's word, a measurement or the passing of time, and gives the events that follow. The events
 //! of one decision belong together and are written to the journal as one.
+//!
+//! What a run does by itself, and where it asks:
+//! - A check that failed ends the run before anything is deployed ([`Outcome::HandedOver`]). One that could not tell holds the
+//!   run, and a person is asked ([`Gate::Held`]); silence aborts, it never approves. A review or check that no plugin is set for
+//!   is a reason to ask before production, even where no approval is required; so is a change that [`needs_person`] names.
+//! - A watch is passed at its end, by a verdict that passed. In production that needs what the host observed or two sources.
+//!   Too few requests make a step longer, then hold it. In staging, where nobody may come by, they pass.
+//! - A failed verdict turns back when it holds twice in a row, or at once where half of the requests fail ([`HardTrip`]). A
+//!   trigger that is not critical holds the step instead. A held step is watched on: it passes or turns back by itself.
+//! - Turning back sets traffic to what was stable when the run started. Production's rollback is tried for ever; people are
+//!   told when it does not succeed.
+//! - A run has one fix and one rollback. What comes after is for a person, or for a new run.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod command;

@@ -50,6 +50,7 @@ impl Draft {
                 samples: &samples,
                 candidate: self.run.candidate(),
                 baseline: baseline.as_deref(),
+                before: if watch.environment == Environment::Production { self.run.before() } else { &[] },
                 whole,
                 independent: watch.environment == Environment::Production,
             };

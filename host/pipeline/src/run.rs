@@ -6,7 +6,9 @@ mod parts;
 
 use std::collections::BTreeMap;
 
-use autodevops_model::{Capabilities, Deployment, Fix, Issue, Outcome as CheckOutcome, Release, Split, TestFile};
+use autodevops_model::{
+    Capabilities, Deployment, Fix, Issue, Measurement, Outcome as CheckOutcome, Release, Split, TestFile,
+};
 
 use crate::{
     BadPlan, Environment, Event, EventKind, Live, NamedReport, Outcome, Plan, SafetyCheck, Timestamp, VERSION, Verdict,
@@ -89,6 +91,8 @@ pub struct Run {
     watch: Option<Watch>,
     held: Option<String>,
     gate: Option<OpenGate>,
+    /// What stable was last seen to do, while it had production's traffic.
+    before: Vec<Measurement>,
     effects: BTreeMap<String, Effect>,
     attempts: BTreeMap<String, Attempt>,
     notes: Vec<Note>,
@@ -266,6 +270,10 @@ impl Run {
 
     pub(crate) fn effect_of(&self, key: &str) -> Option<&Effect> {
         self.effects.get(key)
+    }
+
+    pub(crate) fn before(&self) -> &[Measurement] {
+        &self.before
     }
 
     pub(crate) fn candidate(&self) -> &str {

@@ -1,6 +1,6 @@
 //! From what was observed to a verdict: by Wilson's bound, never by a bare comparison of small numbers.
 
-use autodevops_model::{Bucket, Observation, Outcome, Rate, Window};
+use autodevops_model::{Bucket, Measurement, Observation, Outcome, Rate, Window};
 
 use crate::{Plan, Rule, Sample, Trigger, Verdict};
 
@@ -208,9 +208,9 @@ fn of<'a>(sample: &'a Sample, metric: &str, release: &str) -> Option<&'a Observa
 }
 
 /// What one sample says by one trigger; none where the trigger does not apply to it.
-fn rule(trigger: &Trigger, sample: &Sample, candidate: &str, baseline: Option<&str>) -> Option<Ruling> {
-    let seen = of(sample, &trigger.metric, candidate)?;
-    let base = baseline.and_then(|release| of(sample, &trigger.metric, release));
+fn rule(trigger: &Trigger, sample: &Sample, round: &Round<'_>) -> Option<Ruling> {
+    let seen = of(sample, &trigger.metric, round.candidate)?;
+    let base = round.baseline_of(sample, &trigger.metric);
     let min = trigger.min_samples;
     match (trigger.rule, seen) {
         (Rule::RateAbove(limit), Observation::Rate(rate)) => {
@@ -248,10 +248,22 @@ pub struct Round<'a> {
     pub candidate: &'a str,
     /// The release it is compared with, where both have traffic.
     pub baseline: Option<&'a str>,
+    /// What stable was last seen to do while it had traffic: a stable release that was broken is no reason to go back to it.
+    pub before: &'a [Measurement],
     /// The whole watch so far: only samples over it can pass.
     pub whole: &'a Window,
     /// Whether a pass needs what the host observed, or two sources that agree: production does.
     pub independent: bool,
+}
+
+impl Round<'_> {
+    /// What the baseline does now by this sample, or did when it last had traffic.
+    fn baseline_of<'b>(&'b self, sample: &'b Sample, metric: &str) -> Option<&'b Observation> {
+        match self.baseline {
+            Some(release) => of(sample, metric, release),
+            None => self.before.iter().find(|before| before.metric == metric).map(|before| &before.observation),
+        }
+    }
 }
 
 /// Judges one round by the plan's triggers. For each trigger the worst of its samples counts: those over its own window, and
@@ -295,7 +307,7 @@ fn hard_trip(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
             let Observation::Rate(seen) = of(sample, &trigger.metric, round.candidate)? else { return None };
             let trips = |rate: &Rate| rate.total >= trip.min_samples && share(rate) >= trip.rate;
             // A baseline that trips as well is broken by itself: then statistics must tell which is worse.
-            let base = round.baseline.and_then(|release| of(sample, &trigger.metric, release));
+            let base = round.baseline_of(sample, &trigger.metric);
             let broken = matches!(base, Some(Observation::Rate(rate)) if trips(rate));
             let trips = trips(seen) && !broken;
             trips.then(|| Verdict {
@@ -319,7 +331,7 @@ fn judge_trigger(trigger: &Trigger, round: &Round<'_>) -> (bool, Verdict) {
         if !full && sample.window.end.saturating_sub(sample.window.start) != own {
             continue;
         }
-        let Some(ruling) = rule(trigger, sample, round.candidate, round.baseline) else { continue };
+        let Some(ruling) = rule(trigger, sample, round) else { continue };
         if full && ruling.outcome == Outcome::Passed {
             passed_by.push(sample);
         }

@@ -1,9 +1,9 @@
 //! What each event makes of a run. Nothing is decided here: what was decided is in the event.
 
-use autodevops_model::{Outcome as CheckOutcome, Severity, Split};
+use autodevops_model::{Measurement, Outcome as CheckOutcome, Severity, Split};
 
 use super::{Approved, Attempt, Decided, Effect, Lane, OpenGate, ReplayError, Run, RunStage, Watch};
-use crate::{Environment, Event, EventKind, Gate, Outcome, Timestamp, VERSION, Verdict};
+use crate::{Environment, Event, EventKind, Gate, Outcome, Sample, Timestamp, VERSION, Verdict};
 
 impl Run {
     /// A run from its first event.
@@ -49,6 +49,7 @@ impl Run {
             watch: None,
             held: None,
             gate: None,
+            before: Vec::new(),
             effects: Default::default(),
             attempts: Default::default(),
             notes: Vec::new(),
@@ -293,6 +294,10 @@ impl Run {
                 });
             }
             (EventKind::Measured { samples, .. }, Some(watch)) => {
+                if watch.environment == Environment::Production && watch.percent < 100 {
+                    let stable = self.live.production.as_ref().map_or("", |release| &release.id);
+                    remember(&mut self.before, samples, stable, watch.started);
+                }
                 let end = samples.iter().map(|sample| Timestamp(sample.window.end)).max();
                 watch.measured = end.unwrap_or(at).max(watch.measured);
                 watch.errors += u32::from(samples.is_empty());
@@ -329,5 +334,20 @@ impl Run {
     fn candidate_share(&self, splits: &[Split]) -> u8 {
         let candidate = self.release.as_ref().map(|release| &release.id);
         splits.iter().filter(|split| Some(&split.release) == candidate).map(|split| split.percent).sum()
+    }
+}
+
+/// Keeps what the samples over the whole watch say of the stable release: the host's word before a plugin's.
+fn remember(before: &mut Vec<Measurement>, samples: &[Sample], stable: &str, started: Timestamp) {
+    let mut whole: Vec<_> = samples.iter().filter(|sample| sample.window.start == started.0).collect();
+    whole.sort_by_key(|sample| !sample.observed_by_host);
+    let mut seen: Vec<Measurement> = Vec::new();
+    for measurement in whole.into_iter().flat_map(|sample| &sample.measurements).filter(|m| m.release == stable) {
+        if seen.iter().all(|other| other.metric != measurement.metric) {
+            seen.push(measurement.clone());
+        }
+    }
+    if !seen.is_empty() {
+        *before = seen;
     }
 }

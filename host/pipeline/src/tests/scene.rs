@@ -96,6 +96,8 @@ pub(super) struct Scene {
     pub(super) events: Vec<Event>,
     /// Failed requests of the candidate, of so many, in each measurement.
     pub(super) seen: (u64, u64),
+    /// The same of the stable release.
+    pub(super) stable_seen: (u64, u64),
 }
 
 impl Scene {
@@ -104,7 +106,13 @@ impl Scene {
     }
 
     pub(super) fn of(first: Event) -> Self {
-        Self { run: Run::start(&first).unwrap(), now: first.at, events: vec![first], seen: (0, 200) }
+        Self {
+            run: Run::start(&first).unwrap(),
+            now: first.at,
+            events: vec![first],
+            seen: (0, 200),
+            stable_seen: (0, 1000),
+        }
     }
 
     /// Gives an input, writes and applies what follows.
@@ -177,7 +185,7 @@ impl Scene {
             window: window.clone(),
             measurements: [("new", self.seen)]
                 .into_iter()
-                .chain(baseline.map(|release| (release, (0, 1000))))
+                .chain(baseline.map(|release| (release, self.stable_seen)))
                 .flat_map(|(release, seen)| {
                     let rate = measurement(release, seen, window);
                     [rate.clone(), latency(rate, seen.1)]

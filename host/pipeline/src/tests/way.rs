@@ -236,6 +236,16 @@ fn a_trigger_that_is_not_critical_holds_the_step_and_asks() {
 }
 
 #[test]
+fn a_fix_that_helps_but_does_not_cure_is_kept_when_stable_is_the_broken_one() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    (scene.seen, scene.stable_seen) = ((20, 200), (300, 1000));
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert!(scene.has(|event| matches!(event,
+        EventKind::Judged { verdict } if verdict.words.contains("the baseline itself is at 30.0 %"))));
+}
+
+#[test]
 fn a_release_that_breaks_under_all_traffic_or_in_monitoring_goes_back_to_the_stable_one() {
     for stage in [RunStage::Rollout, RunStage::Monitoring] {
         let mut scene = match stage {

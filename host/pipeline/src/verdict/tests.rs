@@ -49,7 +49,7 @@ fn errors() -> Plan {
 }
 
 fn judged(plan: &Plan, samples: &[Sample], baseline: Option<&str>) -> Judgement {
-    judge(plan, &Round { samples, candidate: "new", baseline, whole: &WHOLE, independent: true })
+    judge(plan, &Round { samples, candidate: "new", baseline, before: &[], whole: &WHOLE, independent: true })
 }
 
 fn host(measurements: Vec<Measurement>) -> [Sample; 1] {
@@ -129,7 +129,8 @@ fn one_source_that_is_not_the_host_cannot_pass_but_can_fail() {
     assert_eq!(judged(&errors(), &two, None).outcome, Outcome::Passed);
     let bad = [sample("plugin", false, vec![rate("new", 90, 500)])];
     assert_eq!(judged(&errors(), &bad, None).outcome, Outcome::Failed);
-    let round = Round { samples: &lone, candidate: "new", baseline: None, whole: &WHOLE, independent: false };
+    let round =
+        Round { samples: &lone, candidate: "new", baseline: None, before: &[], whole: &WHOLE, independent: false };
     assert_eq!(judge(&errors(), &round).outcome, Outcome::Passed, "staging takes one source");
 }
 
@@ -226,4 +227,16 @@ fn a_source_with_too_few_requests_holds_up_nothing_that_another_has_seen_enough_
     assert_eq!(judged(&errors(), &[late.clone(), enough], None).outcome, Outcome::Passed);
     let bad = sample("edge", true, vec![rate("new", 60, 300)]);
     assert_eq!(judged(&errors(), &[late, bad], None).outcome, Outcome::Failed);
+}
+
+#[test]
+fn under_all_traffic_a_candidate_is_excused_by_what_stable_was_last_seen_to_do() {
+    let before = [rate("old", 150, 500)];
+    let round = |samples: &[Sample]| {
+        let round =
+            Round { samples, candidate: "new", baseline: None, before: &before, whole: &WHOLE, independent: true };
+        judge(&errors(), &round).outcome
+    };
+    assert_eq!(round(&host(vec![rate("new", 60, 500)])), Outcome::Passed);
+    assert_eq!(round(&host(vec![rate("new", 240, 500)])), Outcome::Failed);
 }
