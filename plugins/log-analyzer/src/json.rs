@@ -52,8 +52,16 @@ pub fn read(line: &[u8]) -> Option<Structured> {
         Some(kind.map_or(message.clone(), |kind| format!("{kind}: {message}")))
     };
     let plain = || find(&["err", "error", "exception"]).and_then(text);
-    let message = message.or_else(of_error).or_else(plain).unwrap_or_default();
-    Some(Structured { time, level, message, stack: stack.filter(|stack| stack.contains('\n')) })
+    let stack = stack.filter(|stack| stack.contains('\n'));
+    // A stack says what the error is; without one its own message does, behind what was going on.
+    let cause = if stack.is_none() { of_error().or_else(plain) } else { None };
+    let message = match (message, cause) {
+        (Some(message), Some(cause)) if message.contains(&cause) => message,
+        (Some(message), Some(cause)) => format!("{message}: {cause}"),
+        (Some(message), None) => message,
+        (None, cause) => cause.or_else(of_error).or_else(plain).unwrap_or_default(),
+    };
+    Some(Structured { time, level, message, stack })
 }
 
 #[cfg(test)]
@@ -76,6 +84,18 @@ mod tests {
                 false,
             ),
             (r#"{"level":"warn","message":"slow","timestamp":"2026-11-23T10:00:00Z"}"#, Level::Warning, "slow", false),
+            (
+                r#"{"level":"error","msg":"cannot pay","err":{"type":"RangeError","message":"m"},"ts":1795428000.5}"#,
+                Level::Error,
+                "cannot pay: RangeError: m",
+                false,
+            ),
+            (
+                r#"{"level":"error","msg":"cannot pay","error":"no route","ts":1795428000.5}"#,
+                Level::Error,
+                "cannot pay: no route",
+                false,
+            ),
             (
                 r#"{"level":"error","err":{"name":"RangeError","message":"m"},"ts":1795428000.5}"#,
                 Level::Error,

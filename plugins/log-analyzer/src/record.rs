@@ -116,8 +116,10 @@ pub fn header(line: &[u8]) -> Header<'_> {
     let (level, end) = level(line, after, first);
     let content = if level.is_some() { end } else { after };
     let skipped = line.get(content..).unwrap_or_default();
-    let skip =
-        skipped.iter().take_while(|byte| matches!(byte, b' ' | b']' | b':' | b'|' | b'-' | b'\t' | b')')).count();
+    let skip = skipped
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b']' | b':' | b'|' | b'-' | b'\t' | b')' | b'!'))
+        .count();
     let content = content + skip;
     let thread = if time.is_some() && level.is_some() { thread(line.get(content..).unwrap_or_default()) } else { 0 };
     Header { time, level, program, content: content + thread }
@@ -219,7 +221,9 @@ fn level(line: &[u8], after: usize, first: First) -> (Option<Level>, usize) {
             let part_of_a_name = matches!(before, Some(b'.' | b'_' | b'$' | b'/' | b'@'))
                 || matches!(behind, Some(b'.' | b'_' | b'$' | b'/' | b'@' | b'('))
                 || behind.is_some_and(u8::is_ascii_digit);
-            if part_of_a_name {
+            // `Error: …` is an exception of that name.
+            let is_exception = word == b"Error" && behind == Some(&b':');
+            if part_of_a_name || is_exception {
                 continue;
             }
             let capitals = word.iter().all(u8::is_ascii_uppercase);
@@ -227,10 +231,10 @@ fn level(line: &[u8], after: usize, first: First) -> (Option<Level>, usize) {
                 || matches!((before, behind), (Some(b':'), Some(b']')));
             let assigned = matches!(before, Some(b'=')) || matches!(before, Some(b'"'));
             let leading = index == 0 && (first == First::Any || first == First::BeforeColon && behind == Some(&b':'));
-            if capitals || bracketed || assigned || leading {
-                if let Some(level) = Level::named(word) {
-                    return (Some(level), at);
-                }
+            if (capitals || bracketed || assigned || leading)
+                && let Some(level) = Level::named(word)
+            {
+                return (Some(level), at);
             }
         }
     }
@@ -379,6 +383,8 @@ mod tests {
             ("Jul  1 00:21:28 combo logrotate: ALERT exited", Some(Level::Error), "exited"),
             ("2026-11-23T10:00:00.1Z web1 shop[7]:     at f (a.js:1:2)", None, "at f (a.js:1:2)"),
             ("2026-11-23T10:00:00.1Z stderr F ERROR disk is full", Some(Level::Error), "disk is full"),
+            ("2026-11-23 10:00:00 Error: no such file", None, "Error: no such file"),
+            ("npm ERR! code ELIFECYCLE", Some(Level::Error), "code ELIFECYCLE"),
             ("2026-11-23 10:00:00 request failed: x", None, "request failed: x"),
             ("error: cannot connect", Some(Level::Error), "cannot connect"),
             ("2026-11-23 10:00:00 app.ERROR.log opened", None, "app.ERROR.log opened"),

@@ -234,10 +234,10 @@ fn syslog(text: &[u8]) -> Option<(LogTime, usize)> {
     is(text, 6, b" ")?;
     let clock = clock(text, 7)?;
     let end = 7 + clock.len;
-    if let Some(year) = is(text, end, b" ").and_then(|()| number(text, end + 1, 4)) {
-        if !text.get(end + 5).is_some_and(u8::is_ascii_alphanumeric) {
-            return Some((dated((year, month, day), &clock, 0)?, end + 5));
-        }
+    if let Some(year) = is(text, end, b" ").and_then(|()| number(text, end + 1, 4))
+        && !text.get(end + 5).is_some_and(u8::is_ascii_alphanumeric)
+    {
+        return Some((dated((year, month, day), &clock, 0)?, end + 5));
     }
     Some((undated(month, day, &clock)?, end))
 }

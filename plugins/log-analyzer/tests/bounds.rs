@@ -155,7 +155,7 @@ proptest! {
         let mut parted = Engine::new(settings.clone());
         for (index, pair) in cuts.windows(2).enumerate() {
             parted.push("app.log", &text[pair[0]..pair[1]]);
-            if saves & (1 << index % 8) != 0 {
+            if saves & (1 << (index % 8)) != 0 {
                 parted = Engine::restore(&parted.checkpoint().unwrap()).unwrap().with(settings.clone());
             }
         }

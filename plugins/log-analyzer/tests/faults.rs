@@ -109,6 +109,15 @@ fn a_python_trace_in_the_systems_log_is_one_issue() {
 }
 
 #[test]
+fn a_module_that_is_missing_is_an_exception_in_the_projects_code() {
+    let issue = only(
+        "Error: Cannot find module 'express'\nRequire stack:\n- /srv/app/index.js\n    at Module._load (node:internal/modules/cjs/loader:1144:15)\n    at Object.<anonymous> (/srv/app/index.js:1:17) {\n  code: 'MODULE_NOT_FOUND',\n  requireStack: [ '/srv/app/index.js' ]\n}\n",
+    );
+    assert_eq!(issue.title, "Error: Cannot find module 'express'");
+    assert_eq!(issue.location.as_ref().map(|place| (place.path.as_str(), place.line)), Some(("index.js", 1)));
+}
+
+#[test]
 fn properties_that_are_missing_are_issues_of_their_own() {
     let names = ["a", "b", "c", "d", "e", "f"];
     let text: String =
