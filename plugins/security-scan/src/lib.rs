@@ -5,7 +5,6 @@
 
 mod calls;
 mod dependencies;
-mod finding;
 mod scan;
 mod secrets;
 mod text;

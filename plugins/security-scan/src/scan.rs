@@ -1,12 +1,11 @@
 //! The scan of a whole change, and its report.
 
 use autodevops_sdk::types::{Finding, Location, Metric, Outcome, Report, Severity};
-use change::{File, Lines, is_test};
+use change::{File, Found, Lines, is_test};
 use serde::Deserialize;
 
 use crate::{
     calls, dependencies,
-    finding::Found,
     secrets::{GENERIC, Scanner},
     text::Words,
 };

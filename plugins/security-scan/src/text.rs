@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use autodevops_sdk::types::Severity;
 use regex::Regex;
 
-use crate::finding::Found;
+use change::Found;
 
 struct Rule {
     rule: &'static str,

@@ -17,7 +17,7 @@ use oxc_ast::ast::{
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan, Span};
 
-use crate::finding::Found;
+use change::Found;
 
 /// Those of a program, on added lines.
 pub fn scan(program: &Program<'_>, text: &str, lines: &Lines) -> Vec<Found> {

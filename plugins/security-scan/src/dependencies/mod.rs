@@ -6,7 +6,7 @@ mod other;
 use autodevops_sdk::types::Severity;
 use change::{File, Lines};
 
-use crate::finding::Found;
+use change::Found;
 
 const LOCKFILES: [&str; 16] = [
     "package-lock.json",

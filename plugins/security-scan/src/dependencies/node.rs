@@ -7,7 +7,7 @@ use change::{File, Lines};
 use serde_json::Value;
 
 use super::{dependency, is_remote, line_of};
-use crate::finding::Found;
+use change::Found;
 
 const SECTIONS: [&str; 4] = ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"];
 

@@ -6,7 +6,7 @@ use change::{File, Lines};
 use toml::{Table, Value};
 
 use super::{dependency, line_of, other_registry};
-use crate::finding::Found;
+use change::Found;
 
 /// Dependencies by name, with the address they come from where it is none of a registry.
 type Dependencies = BTreeMap<String, String>;

@@ -1,4 +1,4 @@
-//! What the scan has to say, before it is put into a report.
+//! What a check has to say of a file, before it is put into a report.
 
 use autodevops_sdk::types::{Finding, Location, Severity};
 
