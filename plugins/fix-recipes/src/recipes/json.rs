@@ -1,0 +1,396 @@
+//! `JSON.parse` was given text that is no JSON.
+
+use autodevops_sdk::types::Risk;
+use oxc_ast::{
+    AstKind,
+    ast::{ArrowFunctionExpression, AssignmentTarget, CallExpression, Expression},
+};
+use oxc_semantic::NodeId;
+use oxc_span::{GetSpan, Span};
+
+use super::{Draft, absent::short};
+use crate::{
+    edit::Replace,
+    entry::stem,
+    infer::Value,
+    place::Spot,
+    probe::arrange,
+    testfile::{Deed, Expect, Plan},
+    tree::{Func, Tree, holds, object_of, property_of},
+    uses::{Need, Uses, literal_returned, symbol_of},
+};
+
+const NOT_JSON: &str = "{not json";
+
+/// Bad text is answered, or a fallback takes its place; either way it is said.
+pub fn draft<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
+    let call = locate(tree, spot)?;
+    let functions = tree.functions_around(call.node_id());
+    let Some(function) = functions.first().copied() else {
+        return Err("the text is read while the file is loaded; a fallback would hide that".into());
+    };
+    caught_already(tree, call, function)?;
+    let given = call.arguments.first().and_then(|argument| argument.as_expression()).ok_or("JSON.parse is given nothing")?;
+    let source = source_of(tree, given).ok_or_else(|| {
+        format!("where `{}` comes from is not known", short(tree.at(given.span())))
+    })?;
+    let answer = answer(tree, function);
+    let fallback = fallback(tree, call, function, answer.is_some());
+    let writer = Writer { tree, call, function, answer, fallback };
+    let edits = writer.edits()?;
+    let goal = source.get_inner_expression().span();
+    let mut environment = Vec::new();
+    let arranged = arrange(tree, (call.node_id(), call.span), &[goal], |run, value| match value {
+        Value::Place(place) => {
+            run.shape(place).fixed = Some(tree.style.string(NOT_JSON));
+            Ok(())
+        }
+        Value::Environment(name) => {
+            environment.push((name.clone(), Some(NOT_JSON.to_owned())));
+            Ok(())
+        }
+        _ => Err("the text comes from where a test cannot choose it".into()),
+    })?;
+    let what = short(tree.at(given.span()));
+    let answered = writer.answer.is_some();
+    environment.dedup();
+    Ok(Draft {
+        title: if answered { format!("Answer 400 where {what} is no JSON") } else { format!("Go on where {what} is no JSON") },
+        root_cause: format!(
+            "`{what}` comes from outside and need not be JSON; line {} of {} reads it with nothing to catch the error.",
+            spot.line, spot.path
+        ),
+        confidence: if answered { 0.85 } else { 0.7 } * arranged.confidence,
+        risk: if answered { Risk::Low } else { Risk::Medium },
+        edits,
+        plan: Plan {
+            name: format!("{} copes with text that is no JSON", arranged.entry.name),
+            deed: Deed::Call(arranged),
+            expect: Expect::Quiet,
+            environment,
+        },
+    })
+}
+
+fn is_parse(call: &CallExpression) -> bool {
+    property_of(&call.callee).as_deref() == Some("parse")
+        && object_of(&call.callee).is_some_and(|object| object.is_specific_id("JSON"))
+}
+
+fn locate<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<&'a CallExpression<'a>, String> {
+    let mut found: Vec<&'a CallExpression<'a>> = tree
+        .nodes()
+        .filter_map(|kind| match kind {
+            AstKind::CallExpression(call) if is_parse(call) => Some(call),
+            _ => None,
+        })
+        .filter(|call| {
+            (tree.line_of(call.span.start as usize)..=tree.line_of(call.span.end as usize)).contains(&spot.line)
+        })
+        .collect();
+    if found.len() > 1
+        && let Some(at) = spot.column.and_then(|column| tree.offset(spot.line, column))
+    {
+        found.retain(|call| {
+            let callee = call.callee.span();
+            (callee.start as usize..=callee.end as usize).contains(&at)
+        });
+    }
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => Err(format!("line {} of {} calls no JSON.parse", spot.line, spot.path)),
+        _ => Err(format!("line {} of {} calls JSON.parse more than once", spot.line, spot.path)),
+    }
+}
+
+fn caught_already(tree: &Tree<'_>, call: &CallExpression, function: Func) -> Result<(), String> {
+    for kind in tree.above(call.node_id()) {
+        if kind.span() == function.span() {
+            break;
+        }
+        if let AstKind::TryStatement(it) = kind
+            && it.handler.is_some()
+            && holds(it.block.span, call.span)
+        {
+            return Err(format!("the error is caught already, in line {}", tree.line_of(it.span.start as usize)));
+        }
+    }
+    Ok(())
+}
+
+/// The part of an expression that the text comes from.
+fn source_of<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>) -> Option<&'a Expression<'a>> {
+    match expression.get_inner_expression() {
+        Expression::Identifier(name) => (!tree.is_global(name)).then_some(expression),
+        Expression::CallExpression(call) => {
+            let object = object_of(&call.callee);
+            let method = property_of(&call.callee).unwrap_or_default();
+            let transforms = matches!(
+                method.as_str(),
+                "toString" | "trim" | "slice" | "substring" | "replace" | "replaceAll" | "from" | "decode" | "toLowerCase"
+            );
+            if transforms {
+                object
+                    .and_then(|object| source_of(tree, object))
+                    .or_else(|| call.arguments.iter().find_map(|argument| source_of(tree, argument.as_expression()?)))
+            } else if call.callee.get_identifier_reference().is_some_and(|name| tree.is_global(name)) {
+                call.arguments.iter().find_map(|argument| source_of(tree, argument.as_expression()?))
+            } else {
+                Some(expression)
+            }
+        }
+        Expression::AwaitExpression(it) => source_of(tree, &it.argument).map(|source| {
+            if matches!(source.get_inner_expression(), Expression::CallExpression(_)) { expression } else { source }
+        }),
+        Expression::LogicalExpression(it) => source_of(tree, &it.left),
+        Expression::TemplateLiteral(it) => it.expressions.first().and_then(|first| source_of(tree, first)),
+        Expression::BinaryExpression(it) => source_of(tree, &it.left).or_else(|| source_of(tree, &it.right)),
+        Expression::ChainExpression(_) => Some(expression),
+        other if other.is_member_expression() => Some(expression),
+        _ => None,
+    }
+}
+
+/// How a function that answers requests says that one was bad; each line a statement without its end.
+fn answer(tree: &Tree<'_>, function: Func) -> Option<Vec<String>> {
+    let text = tree.at(function.span());
+    let message = tree.style.string("invalid JSON");
+    let params = function.params().items.len();
+    let names = (0..params).filter_map(|index| function.param_name(index));
+    for name in names {
+        let has = |part: &str| text.contains(&format!("{name}.{part}"));
+        if has("code(") && has("send(") {
+            return Some(vec![format!("{name}.code(400).send({{ error: {message} }})"), "return".into()]);
+        }
+        if !matches!(name, "res" | "response") {
+            continue;
+        }
+        if has("writeHead(") {
+            return Some(vec![format!("{name}.writeHead(400)"), format!("{name}.end({message})"), "return".into()]);
+        }
+        if has("statusCode") {
+            return Some(vec![format!("{name}.statusCode = 400"), format!("{name}.end({message})"), "return".into()]);
+        }
+        if has("status(") || has("json(") {
+            return Some(vec![format!("{name}.status(400).json({{ error: {message} }})"), "return".into()]);
+        }
+        if has("send(") {
+            return Some(vec![format!("{name}.status(400).send({message})"), "return".into()]);
+        }
+    }
+    let lambda = text.contains("return { statusCode:") || text.contains("return {\n") && text.contains("statusCode:");
+    lambda.then(|| vec![format!("return {{ statusCode: 400, body: JSON.stringify({{ error: {message} }}) }}")])
+}
+
+/// What takes the value's place, as JavaScript.
+fn fallback(tree: &Tree<'_>, call: &CallExpression, function: Func, answered: bool) -> Result<String, String> {
+    if answered {
+        return Ok("null".into());
+    }
+    match Uses::new(tree).of(call.node_id(), call.span) {
+        Need::Unsafe(reason) => match literal_returned(tree, function) {
+            Some(text) => Ok(format!("return {text}")),
+            None if gives_nothing(tree, function) => Ok("return".into()),
+            None => Err(format!("no fallback will do: {reason}")),
+        },
+        need => Ok(need.default_text(tree.style.quote).unwrap_or_else(|| "null".into())),
+    }
+}
+
+fn gives_nothing(tree: &Tree<'_>, function: Func) -> bool {
+    function.expression().is_none()
+        && !tree.nodes().any(|kind| match kind {
+            AstKind::ReturnStatement(it) => {
+                it.argument.is_some()
+                    && tree.functions_around(it.node_id()).first().is_some_and(|around| around.span() == function.span())
+            }
+            _ => false,
+        })
+}
+
+struct Writer<'t, 'a> {
+    tree: &'t Tree<'a>,
+    call: &'a CallExpression<'a>,
+    function: Func<'a>,
+    answer: Option<Vec<String>>,
+    fallback: Result<String, String>,
+}
+
+impl Writer<'_, '_> {
+    fn edits(&self) -> Result<Vec<Replace>, String> {
+        let Some((statement, around)) = self.tree.statement(self.call.node_id()) else {
+            return Err("the call is in no statement".into());
+        };
+        let arrow = match self.function {
+            Func::Arrow(arrow) if arrow.body.as_expression().is_some() => Some(arrow),
+            _ => None,
+        };
+        if let Some(arrow) = arrow {
+            return self.arrow(arrow);
+        }
+        self.unconditional(statement.node_id())?;
+        let in_block = matches!(around, AstKind::BlockStatement(_) | AstKind::FunctionBody(_) | AstKind::SwitchCase(_));
+        match statement {
+            AstKind::ReturnStatement(it)
+                if it.argument.as_ref().is_some_and(|given| given.get_inner_expression().span() == self.call.span) =>
+            {
+                let value = self.value()?;
+                let caught = if value.starts_with("return") { value } else { format!("return {value}") };
+                Ok(self.wrapped(it.span, &caught))
+            }
+            AstKind::ExpressionStatement(it) => match it.expression.get_inner_expression() {
+                Expression::AssignmentExpression(assignment)
+                    if assignment.right.get_inner_expression().span() == self.call.span
+                        && !matches!(assignment.left, AssignmentTarget::ObjectAssignmentTarget(_) | AssignmentTarget::ArrayAssignmentTarget(_)) =>
+                {
+                    let value = self.value()?;
+                    let target = self.tree.at(assignment.left.span());
+                    let caught = if value.starts_with("return") { value } else { format!("{target} = {value}") };
+                    Ok(self.wrapped(it.span, &caught))
+                }
+                _ if in_block => self.hoisted(it.span),
+                _ => Err("the statement stands without braces".into()),
+            },
+            AstKind::VariableDeclaration(it) if in_block => {
+                let [declarator] = it.declarations.as_slice() else {
+                    return Err("several variables are declared at once".into());
+                };
+                let whole = declarator.init.as_ref().is_some_and(|init| init.get_inner_expression().span() == self.call.span);
+                match declarator.id.get_identifier_name() {
+                    Some(name) if whole && declarator.type_annotation.is_none() => self.declared(it.span, it.kind.as_str(), &name),
+                    _ => self.hoisted(it.span),
+                }
+            }
+            AstKind::IfStatement(_) | AstKind::ReturnStatement(_) | AstKind::ForOfStatement(_) | AstKind::SwitchStatement(_)
+                if in_block =>
+            {
+                self.hoisted(statement.span())
+            }
+            _ => Err("the call stands where it cannot be taken out of its statement".into()),
+        }
+    }
+
+    fn value(&self) -> Result<String, String> {
+        self.fallback.clone()
+    }
+
+    /// Whether the statement always comes to the call first.
+    fn unconditional(&self, statement: NodeId) -> Result<(), String> {
+        for kind in self.tree.above(self.call.node_id()) {
+            if kind.node_id() == statement {
+                break;
+            }
+            let later = match kind {
+                AstKind::ConditionalExpression(it) => !holds(it.test.span(), self.call.span),
+                AstKind::LogicalExpression(it) => !holds(it.left.span(), self.call.span),
+                AstKind::ChainExpression(_) => true,
+                _ => false,
+            };
+            if later && !self.is_whole(statement) {
+                return Err("the call is not always come to in its statement".into());
+            }
+        }
+        Ok(())
+    }
+
+    fn is_whole(&self, statement: NodeId) -> bool {
+        self.tree.parent(self.call.node_id()).node_id() == statement
+    }
+
+    fn step(&self, at: u32) -> (String, String, &'static str, &'static str) {
+        let style = self.tree.style;
+        let indent = self.tree.indent_at(at as usize).to_owned();
+        (indent.clone(), format!("{indent}{}", style.step()), style.newline, style.end())
+    }
+
+    /// What stands between the braces of `catch`, and its head.
+    fn catch(&self, at: u32, caught: Option<&str>) -> String {
+        let (indent, inner, newline, end) = self.step(at);
+        match &self.answer {
+            Some(lines) => {
+                let body: String = lines.iter().map(|line| format!("{inner}{line}{end}{newline}")).collect();
+                format!("{indent}}} catch {{{newline}{body}{indent}}}")
+            }
+            None => {
+                let said = self.tree.style.string(&format!("{}: invalid JSON", self.name()));
+                let caught = caught.map(|caught| format!("{inner}{caught}{end}{newline}")).unwrap_or_default();
+                format!(
+                    "{indent}}} catch (error) {{{newline}{inner}console.warn({said}, error.message){end}{newline}{caught}{indent}}}"
+                )
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        let known = symbol_of(self.tree, self.function).map(|symbol| self.tree.name(symbol).to_owned());
+        let key = match self.tree.parent(self.function.id()) {
+            AstKind::MethodDefinition(method) => method.key.static_name().map(std::borrow::Cow::into_owned),
+            AstKind::ObjectProperty(property) => property.key.static_name().map(std::borrow::Cow::into_owned),
+            _ => None,
+        };
+        known.or(key).unwrap_or_else(|| stem(&self.tree.path))
+    }
+
+    /// The statement as it is, in a `try`.
+    fn wrapped(&self, span: Span, caught: &str) -> Vec<Replace> {
+        let (_, inner, newline, _) = self.step(span.start);
+        vec![
+            Replace::insert(span.start as usize, format!("try {{{newline}{inner}")),
+            Replace::insert(span.end as usize, format!("{newline}{}", self.catch(span.start, Some(caught)))),
+        ]
+    }
+
+    /// `let name;` and the call in a `try`.
+    fn attempt(&self, at: u32, keyword: &str, name: &str) -> Result<String, String> {
+        let (indent, inner, newline, end) = self.step(at);
+        let value = self.value()?;
+        let caught = if value.starts_with("return") { value } else { format!("{name} = {value}") };
+        let keyword = if keyword == "const" { "let" } else { keyword };
+        Ok(format!(
+            "{keyword} {name}{end}{newline}{indent}try {{{newline}{inner}{name} = {}{end}{newline}{}",
+            self.tree.at(self.call.span),
+            self.catch(at, Some(&caught))
+        ))
+    }
+
+    fn declared(&self, span: Span, keyword: &str, name: &str) -> Result<Vec<Replace>, String> {
+        Ok(vec![Replace::range(span.start as usize, span.end as usize, self.attempt(span.start, keyword, name)?)])
+    }
+
+    /// The call before its statement, which takes the result.
+    fn hoisted(&self, span: Span) -> Result<Vec<Replace>, String> {
+        let name = self.free_name();
+        let (indent, _, newline, _) = self.step(span.start);
+        Ok(vec![
+            Replace::insert(span.start as usize, format!("{}{newline}{indent}", self.attempt(span.start, "let", &name)?)),
+            Replace::range(self.call.span.start as usize, self.call.span.end as usize, name),
+        ])
+    }
+
+    fn free_name(&self) -> String {
+        ["parsed", "parsedJson", "parsedText"]
+            .into_iter()
+            .find(|name| !self.tree.text.contains(name))
+            .unwrap_or("parsedFromText")
+            .to_owned()
+    }
+
+    /// An arrow that gives the value gets a body.
+    fn arrow(&self, arrow: &ArrowFunctionExpression) -> Result<Vec<Replace>, String> {
+        let Some(body) = arrow.body.as_expression() else { return Err("the arrow has a body already".into()) };
+        if body.get_inner_expression().span() != self.call.span {
+            return Err("the call stands where it cannot be taken out of its statement".into());
+        }
+        let (indent, inner, newline, end) = self.step(arrow.span.start);
+        let step = self.tree.style.step();
+        let value = self.value()?;
+        let caught = if value.starts_with("return") { value } else { format!("return {value}") };
+        let call = self.tree.at(self.call.span);
+        let catch = self.catch(arrow.span.start, Some(&caught));
+        let catch: String = catch.split(newline).map(|line| format!("{step}{line}")).collect::<Vec<_>>().join(newline);
+        let text = format!(
+            "{{{newline}{inner}try {{{newline}{inner}{step}return {call}{end}{newline}{catch}{newline}{indent}}}"
+        );
+        Ok(vec![Replace::range(body.span().start as usize, body.span().end as usize, text)])
+    }
+}
