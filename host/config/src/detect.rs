@@ -123,3 +123,64 @@ fn as_name(text: &str) -> String {
     let name = name.trim_end_matches('-');
     if name.is_empty() { "my-service".to_owned() } else { name.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, ServiceKind};
+
+    fn config(files: &[(&str, &str)]) -> Config {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, content) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        let text = template_for(folder.path());
+        Config::parse(&text, "autodevops.toml").unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
+    #[test]
+    fn a_firebase_project_is_functions_and_files() {
+        let config = config(&[
+            ("package.json", r#"{"name": "@shop/Web_Shop"}"#),
+            ("firebase.json", r#"{"hosting": {"public": "./web/"}, "functions": [{"source": "backend"}]}"#),
+            ("backend/package.json", r#"{"main": "src/main.js"}"#),
+            ("backend/src/main.js", ""),
+        ]);
+        assert_eq!((config.service.name.as_str(), config.service.kind), ("web-shop", ServiceKind::Functions));
+        assert_eq!(config.service.public.as_deref(), Some("web"));
+        assert_eq!(config.service.functions.as_deref(), Some("backend/src/main.js"));
+        assert_eq!(config.build, None);
+    }
+
+    #[test]
+    fn folders_of_the_usual_names_are_seen() {
+        let config = config(&[("public/index.html", ""), ("functions/index.js", "")]);
+        assert_eq!(config.service.public.as_deref(), Some("public"));
+        assert_eq!(config.service.functions.as_deref(), Some("functions/index.js"));
+    }
+
+    #[test]
+    fn a_page_alone_is_files_and_a_program_alone_a_command() {
+        let page = config(&[("index.html", "")]);
+        assert_eq!((page.service.kind, page.service.public.as_deref()), (ServiceKind::Files, Some(".")));
+        let program = config(&[
+            ("package.json", r#"{"name": "7-api", "scripts": {"start": "node server.js --port 1", "build": "tsc"}}"#),
+            ("package-lock.json", "{}"),
+        ]);
+        assert_eq!((program.service.kind, program.service.name.as_str()), (ServiceKind::Command, "api"));
+        assert_eq!(program.service.command, ["node", "server.js", "--port", "1"]);
+        let build = program.build.unwrap();
+        assert_eq!(
+            (build.command.as_str(), build.prepared.as_slice()),
+            ("npm run build", ["node_modules".to_owned()].as_slice())
+        );
+    }
+
+    #[test]
+    fn files_that_do_not_parse_are_passed_over() {
+        let config = config(&[("package.json", "{"), ("firebase.json", "[]"), ("www/x", "")]);
+        assert_eq!(config.service.public.as_deref(), Some("www"));
+    }
+}

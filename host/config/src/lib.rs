@@ -142,7 +142,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Invalid`].
     pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        let config: Self = strict_toml::parse(text, origin).map_err(|error| ConfigError::Invalid(vec![error]))?;
+        let config: Self = strict_toml::parse(text, origin).map_err(|mut error| {
+            error.message = with_remedy(&error.message);
+            ConfigError::Invalid(vec![error])
+        })?;
         let problems = validate::problems(&config);
         if problems.is_empty() {
             return Ok(config);
@@ -164,6 +167,26 @@ impl Config {
             plugin.resolve(folder);
         }
     }
+}
+
+/// A message of the reader about a key that is missing, with what to write.
+fn with_remedy(message: &str) -> String {
+    let Some(key) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) else {
+        return message.to_owned();
+    };
+    let example = match key {
+        "service" => "[service] with its `name` and `kind`",
+        "environments" => "[environments.staging] and [environments.production], each with `listen`",
+        "name" => "`name = \"my-service\"`",
+        "kind" => "`kind = \"functions\"`, \"files\" or \"command\"",
+        "listen" => "`listen = \"127.0.0.1:8080\"`",
+        "command" => "`command = \"npm run build\"`",
+        "traffic" => "`traffic = \"5 %\"`",
+        "for" => "`for = \"10m\"`",
+        "metric" => "`metric = \"error-rate\"`",
+        other => return format!("the key `{other}` is missing"),
+    };
+    format!("the key `{key}` is missing; write {example}")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use autodevops_policy::{Bytes, Span};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// What is watched and healed.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -83,6 +83,7 @@ impl Logs {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Edge {
     /// Address at which its counters are read, such as `127.0.0.1:9100`; absent, they are not served.
+    #[serde(deserialize_with = "some_address")]
     #[schemars(with = "Option<String>")]
     pub metrics: Option<SocketAddr>,
     /// For how long a candidate keeps its share when nobody renews it.
@@ -104,6 +105,20 @@ impl Default for Edge {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EnvironmentSettings {
     /// Address at which its front door listens, such as `127.0.0.1:8080`.
+    #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
     pub listen: SocketAddr,
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        de::Error::custom(format!(
+            "{text:?} is no address with a port; write for example \"127.0.0.1:8080\" or \"[::1]:8080\""
+        ))
+    })
+}
+
+fn some_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    address(deserializer).map(Some)
 }

@@ -1,1 +1,303 @@
+use std::{collections::BTreeSet, time::Duration};
 
+use autodevops_model::Severity;
+use autodevops_pipeline::{Plan, Rule};
+use autodevops_policy::{Access, Bytes, Limits, Span};
+use serde_json::Value;
+
+use super::*;
+
+const LEAST: &str = r#"
+[service]
+name = "shop"
+kind = "functions"
+functions = "functions/index.js"
+
+[environments]
+staging.listen = "127.0.0.1:8081"
+production.listen = "127.0.0.1:8080"
+"#;
+
+fn parse(more: &str) -> Config {
+    Config::parse(&format!("{LEAST}{more}"), "autodevops.toml").unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The template with everything that stands behind a `#` directly before a key, a table or a list's end.
+fn uncommented() -> String {
+    let setting = |line: &str| {
+        line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '['))
+    };
+    TEMPLATE.lines().map(|line| if setting(line) { &line[1..] } else { line }).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_is_not_said_is_as_the_founding_document_has_it() {
+    let mut expected = Plan::defaults("shop");
+    expected.review = vec!["code-review".into(), "security-scan".into()];
+    expected.checks = vec!["js-checks".into()];
+    assert_eq!(parse("").plan(), expected);
+}
+
+#[test]
+fn what_is_said_is_in_the_plan() {
+    let config = parse(
+        r#"
+[staging]
+environment = "production"
+soak = "2s"
+health-checks = ["staging-rate"]
+
+[rollout]
+environment = "staging"
+interval = "500ms"
+min-samples = 7
+steps = [{ traffic = "10 %", for = "4s" }, { traffic = "100 %", for = "3s" }]
+monitoring = "5s"
+max-extensions = 1
+custom-metrics = ["lag"]
+triggers = [
+  { metric = "error-rate", above = "2.5 %", window = "1m", critical = false },
+  { metric = "latency", above = "250ms", quantile = 0.99 },
+  { metric = "lag", worse-by = "30 %" },
+]
+hard-trip = { rate = "40 %", min-samples = 4 }
+
+[approval]
+required = false
+approvers = ["ann", "bob"]
+count = 2
+timeout = "1h"
+emergency-bypass = true
+
+[checks]
+min-coverage = "80 %"
+
+[stages]
+review = []
+checks = ["a"]
+automated-tests = ["b"]
+notifiers = ["c"]
+test-generators = ["d"]
+
+[retries]
+count = 9
+after = "1s"
+
+[build]
+command = "make"
+"#,
+    );
+    let plan = config.plan();
+    assert_eq!((plan.staging.as_str(), plan.production.as_str()), ("production", "staging"));
+    assert_eq!((plan.soak, plan.interval, plan.monitoring).2, Duration::from_secs(5));
+    assert_eq!((plan.soak, plan.interval), (Duration::from_secs(2), Duration::from_millis(500)));
+    assert_eq!(
+        plan.steps.iter().map(|step| (step.percent, step.duration.as_secs())).collect::<Vec<_>>(),
+        [(10, 4), (100, 3)]
+    );
+    let rules: Vec<_> = plan.triggers.iter().map(|trigger| (trigger.rule, trigger.window.as_secs())).collect();
+    assert_eq!(
+        rules,
+        [
+            (Rule::RateAbove(0.025), 60),
+            (Rule::QuantileAbove { quantile: 0.99, seconds: 0.25 }, 300),
+            (Rule::WorseBy { ratio: 0.3, quantile: 0.95 }, 300),
+        ]
+    );
+    assert!(plan.triggers.iter().all(|trigger| trigger.min_samples == 7));
+    assert_eq!(plan.triggers.iter().map(|trigger| trigger.critical).collect::<Vec<_>>(), [false, true, true]);
+    assert_eq!((plan.hard_trip.rate, plan.hard_trip.min_samples), (0.4, 4));
+    assert!(!plan.approval.required && plan.approval.emergency_bypass);
+    assert_eq!((plan.approval.approvers.len(), plan.approval.count, plan.approval.timeout.as_secs()), (2, 2, 3600));
+    assert_eq!(plan.min_coverage, Some(0.8));
+    assert!(plan.review.is_empty() && plan.test_generators && plan.build);
+    assert_eq!((plan.checks, plan.automated, plan.notifiers), (vec!["a".into()], vec!["b".into()], vec!["c".into()]));
+    assert_eq!((plan.max_extensions, plan.retries, plan.retry_after), (1, 9, Duration::from_secs(1)));
+    assert_eq!(config.staging.health_checks, ["staging-rate"]);
+}
+
+#[test]
+fn relative_paths_are_relative_to_the_files_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    let more = r#"
+[logs]
+watch = ["logs/*.log", "/var/log/app.log"]
+
+[plugins.a]
+path = "../a"
+grant.files."/data" = { host = "data", access = "read-write" }
+grant.files."/repo" = {}
+"#;
+    fs::write(&path, format!("{LEAST}{more}")).unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    for name in ["b.log", "a.log", "a.txt"] {
+        fs::write(folder.path().join("logs").join(name), "").unwrap();
+    }
+    let config = Config::load(&path).unwrap();
+    let folder = folder.path().canonicalize().unwrap();
+    assert_eq!(config.folder, folder);
+    assert_eq!(config.state, folder.join(".autodevops"));
+    assert_eq!(
+        config.logs.files(),
+        [PathBuf::from("/var/log/app.log"), folder.join("logs/a.log"), folder.join("logs/b.log")]
+            .into_iter()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+    );
+    let plugin = &config.plugins["a"];
+    assert_eq!(plugin.path, Some(folder.join("../a")));
+    let data = &plugin.grant.files["/data"];
+    assert_eq!((data.host.clone(), data.access), (Some(folder.join("data")), Access::ReadWrite));
+    assert_eq!(plugin.grant.files["/repo"].host, None);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_with_the_remedy() {
+    let error = Config::load(Path::new("/nonexistent/autodevops.toml")).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "there is no /nonexistent/autodevops.toml; write one with `autodevops init`, or name yours with `--config`"
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once_in_the_order_of_the_file() {
+    let text = format!("{LEAST}[staging]\nsoak = \"0s\"\n[rollout]\nsteps = []\n").replace("\"shop\"", "\"Shop\"");
+    let error = Config::parse(&text, "c.toml").unwrap_err().to_string();
+    let lines: Vec<&str> = error.lines().map(|line| line.split_once(": ").unwrap().0).collect();
+    assert_eq!(lines, ["c.toml:3:8", "c.toml:11:8", "c.toml:13:9"]);
+}
+
+#[test]
+fn a_ceiling_lowers_only_the_limits_that_it_names() {
+    assert_eq!(parse("").limits.limits(), None);
+    let ceiling = parse("[limits]\nmemory = \"1 MiB\"\nlog-lines = 3\n").limits.limits().unwrap();
+    let asked = Limits { wall_time: Span(Duration::from_secs(900)), ..Limits::default() };
+    let held = asked.at_most(ceiling);
+    assert_eq!(held, Limits { memory: Bytes(1 << 20), log_lines: 3, ..asked });
+}
+
+#[test]
+fn a_message_is_filled_in_once() {
+    let git = Git { message: "{title} ({fingerprint})\n{root-cause} {run} {".into(), ..Git::default() };
+    let message = Message { title: "a {run}", root_cause: "{title}", fingerprint: "f", run: "r" };
+    assert_eq!(git.message(message), "a {run} (f)\n{title} r {");
+}
+
+#[test]
+fn the_template_is_valid_and_says_the_defaults() {
+    let config = Config::parse(TEMPLATE, "template.toml").unwrap_or_else(|error| panic!("{error}"));
+    let defaults = parse("");
+    assert_eq!(config.plan().triggers, defaults.plan().triggers);
+    assert_eq!(Plan { service: "shop".into(), ..config.plan() }, defaults.plan());
+    assert_eq!((config.git, config.stages, config.staging), (defaults.git, defaults.stages, defaults.staging));
+    assert_eq!((config.rollout, config.approval), (defaults.rollout, defaults.approval));
+    assert_eq!((config.issues, config.checks, config.retries), (defaults.issues, defaults.checks, defaults.retries));
+    assert_eq!((config.edge.lease, config.edge.drain), (defaults.edge.lease, defaults.edge.drain));
+    assert_eq!(config.issues.min_severity, Severity::Error);
+}
+
+#[test]
+fn the_templates_examples_can_be_uncommented() {
+    let text = uncommented();
+    let config: Config = strict_toml::parse(&text, "template.toml").unwrap_or_else(|error| panic!("{error}"));
+    let build = config.build.unwrap();
+    let least: Build = strict_toml::parse("command = \"npm run build\"", "").unwrap();
+    assert_eq!((build.lockfiles, build.outputs), (least.lockfiles, least.outputs));
+    assert_eq!((build.timeout, build.memory), (least.timeout, least.memory));
+    let text = text.replace("command = [\"node\", \"server.js\"]\nenv = { NODE_ENV = \"production\" }\n", "");
+    Config::parse(&text, "template.toml").unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The schema's keys as paths; `*` for any name.
+fn keys(schema: &Value, definitions: &Value, prefix: &str, found: &mut BTreeSet<String>) {
+    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+        return keys(&definitions[reference.rsplit('/').next().unwrap()], definitions, prefix, found);
+    }
+    for list in ["allOf", "anyOf"] {
+        for part in schema.get(list).and_then(Value::as_array).into_iter().flatten() {
+            keys(part, definitions, prefix, found);
+        }
+    }
+    if let Some(items) = schema.get("items") {
+        keys(items, definitions, prefix, found);
+    }
+    for (key, inner) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        found.insert(path.clone());
+        keys(inner, definitions, &path, found);
+    }
+    if let Some(any) = schema.get("additionalProperties").filter(|any| any.is_object()) {
+        keys(any, definitions, &format!("{prefix}.*"), found);
+    }
+}
+
+fn written(table: &toml::Table, schema: &BTreeSet<String>, prefix: &str, found: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        let join = |key: &str| if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
+        let any = join("*");
+        let path = if schema.contains(&join(key)) { join(key) } else { any };
+        found.insert(path.clone());
+        match value {
+            toml::Value::Table(table) => written(table, schema, &path, found),
+            toml::Value::Array(array) => {
+                for table in array.iter().filter_map(toml::Value::as_table) {
+                    written(table, schema, &path, found);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn every_key_of_the_schema_stands_in_the_template() {
+    let schema = schema();
+    let mut known = BTreeSet::new();
+    keys(&schema, &schema["definitions"], "", &mut known);
+    assert!(known.contains("rollout.steps.traffic") && known.contains("plugins.*.grant.files.*.access"), "{known:?}");
+    let mut found = BTreeSet::new();
+    written(&uncommented().parse().unwrap(), &known, "", &mut found);
+    let missing: Vec<_> = known.difference(&found).collect();
+    assert!(missing.is_empty(), "the template lacks {missing:?}");
+}
+
+#[test]
+fn the_schema_in_the_repository_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("autodevops.schema.json");
+    let current = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&path, &current).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap_or_default(), current, "write it anew with UPDATE_EXPECTED=1");
+}
+
+#[test]
+fn the_schemas_grant_has_the_keys_of_the_grant() {
+    let schema = schema();
+    let of = |name: &str| {
+        schema["definitions"][name]["properties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>()
+    };
+    let fields = |value: Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(of("GrantTable"), fields(serde_json::to_value(autodevops_policy::Grant::default()).unwrap()));
+    assert_eq!(of("LimitsTable"), fields(serde_json::to_value(Limits::default()).unwrap()));
+    assert_eq!(of("Ceiling"), of("LimitsTable"));
+    for severity in [Severity::Info, Severity::Warning, Severity::Error, Severity::Critical] {
+        let name = serde_json::to_value(severity).unwrap();
+        assert!(schema["definitions"]["SeverityName"].to_string().contains(&name.to_string()), "{name}");
+    }
+}
+
+#[test]
+fn the_samples_configuration_is_valid() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/shop/autodevops.toml");
+    let mut text = fs::read_to_string(path).unwrap();
+    for (name, value) in
+        [("STAGING_PORT", "1"), ("PRODUCTION_PORT", "2"), ("METRICS_PORT", "3"), ("FIX_GENERATOR", "f")]
+    {
+        text = text.replace(&format!("${{{name}}}"), value);
+    }
+    Config::parse(&text, "autodevops.toml").unwrap_or_else(|error| panic!("{error}"));
+}
