@@ -13,14 +13,30 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod assign;
+mod body;
+mod calls;
 mod client;
+mod control;
+mod environment;
+mod headers;
+mod listener;
 mod lock;
+mod metrics;
 mod options;
+mod output;
+mod program;
 mod protocol;
+mod proxy;
 mod record;
 mod refusal;
+mod release;
 mod serve;
 mod socket;
+mod spawn;
+mod stats;
+mod store;
+mod supervise;
+mod upstream;
 
 pub use client::Client;
 pub use options::{EdgeError, EdgeOptions, EnvironmentOptions};

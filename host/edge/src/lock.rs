@@ -4,9 +4,14 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::EdgeError;
+
+/// How often a lock that is held is tried again, and the pause before.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Held while a front door runs; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -21,7 +26,16 @@ impl Lock {
         let path = path(state);
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(EdgeError::file(&path))?;
-        match file.try_lock() {
+        // Who only asks for the holder has a share in the lock for a moment.
+        let mut taken = file.try_lock();
+        for _ in 0..ATTEMPTS {
+            if taken.is_ok() {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+            taken = file.try_lock();
+        }
+        match taken {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let pid = read_pid(&mut file).map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());

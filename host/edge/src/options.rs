@@ -51,12 +51,14 @@ pub struct EnvironmentOptions {
     pub log: PathBuf,
     /// The path that a release answers with a status below 500 when it is ready.
     pub probe: String,
+    /// How long a release may take to begin its answer, after the request's body last moved.
+    pub answer_timeout: Duration,
 }
 
 impl EnvironmentOptions {
-    /// An environment whose releases are ready when they answer `/`.
+    /// An environment whose releases are ready when they answer `/`, and may take 60 s to answer.
     pub fn new(listen: SocketAddr, log: impl Into<PathBuf>) -> Self {
-        Self { listen, log: log.into(), probe: "/".into() }
+        Self { listen, log: log.into(), probe: "/".into(), answer_timeout: Duration::from_secs(60) }
     }
 }
 

@@ -148,10 +148,15 @@ impl Record {
         Ok(())
     }
 
-    /// Shares as they are kept, highest first, when they are valid here.
-    pub fn checked(&self, splits: Vec<Split>) -> Result<Vec<Split>, StageError> {
+    /// Shares as they are kept: highest first, none of them zero.
+    pub fn ordered(splits: Vec<Split>) -> Vec<Split> {
         let mut splits: Vec<Split> = splits.into_iter().filter(|split| split.percent > 0).collect();
         splits.sort_by(|a, b| b.percent.cmp(&a.percent).then_with(|| a.release.cmp(&b.release)));
+        splits
+    }
+
+    /// Whether the shares can be set here.
+    pub fn check(&self, splits: &[Split]) -> Result<(), StageError> {
         let sum: u32 = splits.iter().map(|split| u32::from(split.percent)).sum();
         if sum != 100 {
             return Err(invalid(format!("the shares add up to {sum}; they must add up to 100")));
@@ -164,14 +169,12 @@ impl Record {
         if let Some(split) = splits.iter().find(|split| !self.releases.contains_key(&split.release)) {
             return Err(invalid(format!("the release `{}` does not run here; start it first", split.release)));
         }
-        if splits.len() > 1 && self.stable.is_none() {
-            return Err(invalid(
-                "nothing had all of the traffic yet, so there is nothing that it could return to; give it to one \
-                                release first"
-                    .to_owned(),
-            ));
+        if splits.len() > 1 && self.stable.as_ref().is_none_or(|stable| !self.releases.contains_key(&stable.id)) {
+            let text = "no release that runs had all of the traffic yet, so there is none that it could return to; give it to one \
+                        release first";
+            return Err(invalid(text.to_owned()));
         }
-        Ok(splits)
+        Ok(())
     }
 
     /// Sets shares that were checked. A release that has all of the traffic is the stable one; otherwise a lease begins.
@@ -207,16 +210,20 @@ impl Record {
         true
     }
 
-    /// What serves; none when nothing was ever deployed.
-    pub fn traffic(&self) -> Option<TrafficState> {
-        let ever = self.fence > 0 || !self.splits.is_empty() || !self.keys.is_empty();
-        ever.then(|| TrafficState {
+    /// Whether anything was ever deployed.
+    pub fn is_used(&self) -> bool {
+        self.fence > 0 || !self.splits.is_empty() || !self.keys.is_empty()
+    }
+
+    /// What serves.
+    pub fn state(&self) -> TrafficState {
+        TrafficState {
             splits: self.splits.clone(),
             fence: self.fence,
             stable: self.stable.clone(),
             lease_until: self.lease_until,
             returned_at: self.returned_at,
-        })
+        }
     }
 }
 
@@ -288,14 +295,16 @@ mod tests {
             (shares(&[("a", 200)]), "add up to 200"),
             (shares(&[("a", 50), ("a", 50)]), "two shares"),
             (shares(&[("c", 100)]), "does not run here"),
-            (shares(&[("a", 95), ("b", 5)]), "nothing had all"),
+            (shares(&[("a", 95), ("b", 5)]), "no release that runs had all"),
             (shares(&[]), "add up to 0"),
         ] {
-            let error = record.checked(splits).unwrap_err();
+            let error = record.check(&Record::ordered(splits)).unwrap_err();
             assert!(error.info.message.contains(reason), "{error}");
         }
         record.set(shares(&[("a", 100)]), LEASE, 0);
-        assert_eq!(record.checked(shares(&[("b", 5), ("a", 95)])).unwrap(), shares(&[("a", 95), ("b", 5)]));
+        let ordered = Record::ordered(shares(&[("b", 5), ("c", 0), ("a", 95)]));
+        assert_eq!(ordered, shares(&[("a", 95), ("b", 5)]));
+        record.check(&ordered).unwrap();
     }
 
     #[test]
@@ -308,7 +317,7 @@ mod tests {
         record.renew(LEASE, 109);
         assert!(!record.expire(118));
         assert!(record.expire(119));
-        let traffic = record.traffic().unwrap();
+        let traffic = record.state();
         assert_eq!((traffic.splits, traffic.returned_at), (shares(&[("a", 100)]), Some(119)));
         record.renew(LEASE, 120);
         assert_eq!(record.lease_until, None);
@@ -337,7 +346,7 @@ mod tests {
 
     #[test]
     fn nothing_is_said_of_an_environment_that_never_was() {
-        assert_eq!(Record::default().traffic(), None);
+        assert!(!Record::default().is_used());
     }
 
     #[test]

@@ -1,0 +1,228 @@
+//! What each call does.
+
+use std::{sync::Arc, time::Duration};
+
+use autodevops_model::{Release, Split, StageError, Window};
+
+use crate::{
+    EnvironmentStatus, Observed, Phase, Start, TrafficState,
+    environment::Environment,
+    record::{Effect, Record, Started},
+    refusal::{failed, invalid},
+    stats::now,
+};
+
+/// Longest key, in bytes.
+const MAX_KEY_BYTES: usize = 256;
+/// How long a release that gains traffic may take to be up again, when it is being started again just then.
+const GAIN: Duration = Duration::from_secs(5);
+
+impl Environment {
+    /// Starts a release and waits until it is ready.
+    pub async fn start(self: &Arc<Self>, start: Start) -> Result<(), StageError> {
+        check_name("release", &start.release.id)?;
+        check_key(&start.key)?;
+        if !start.root.is_absolute() || !start.root.is_dir() {
+            let root = start.root.display();
+            return Err(invalid(format!("the release's folder `{root}` is not a folder named from the root")));
+        }
+        let _one_at_a_time = self.lifecycle.lock().await;
+        let effect = Effect::Start(start.release.clone());
+        let is_started = {
+            let mut record = self.record.lock().await;
+            self.take_fence(&mut record, start.fence).await?;
+            if record.is_done(&start.key, &effect)? {
+                return Ok(());
+            }
+            record.is_started(&start)?
+        };
+        let id = start.release.id.clone();
+        let started = if is_started {
+            None
+        } else {
+            let Start { release, root, run, .. } = start;
+            Some(self.begin(Started { release, root, run, port: 0 }).await?)
+        };
+        let mut record = self.record.lock().await;
+        let mut next = record.clone();
+        let is_new = started.is_some();
+        if let Some(started) = started {
+            next.releases.insert(id.clone(), started);
+        }
+        next.done(&start.key, effect);
+        let saved = self.commit(&mut record, next).await;
+        drop(record);
+        if saved.is_err() && is_new {
+            self.end(&id).await;
+        }
+        saved
+    }
+
+    /// The release that a key started.
+    pub async fn find(&self, key: &str) -> Option<Release> {
+        self.record.lock().await.find(key).cloned()
+    }
+
+    /// Stops a release.
+    pub async fn stop(&self, key: &str, fence: u64, release: &str) -> Result<(), StageError> {
+        check_key(key)?;
+        let _one_at_a_time = self.lifecycle.lock().await;
+        {
+            let mut record = self.record.lock().await;
+            self.take_fence(&mut record, fence).await?;
+            let effect = Effect::Stop(release.to_owned());
+            if record.is_done(key, &effect)? {
+                return Ok(());
+            }
+            record.may_stop(release)?;
+            let mut next = record.clone();
+            if next.releases.remove(release).is_none() {
+                return Err(self.unknown(release));
+            }
+            next.done(key, effect);
+            self.commit(&mut record, next).await?;
+        }
+        self.end(release).await;
+        Ok(())
+    }
+
+    /// Sets the shares.
+    pub async fn set_traffic(&self, key: &str, fence: u64, splits: Vec<Split>) -> Result<TrafficState, StageError> {
+        check_key(key)?;
+        let splits = Record::ordered(splits);
+        for split in &splits {
+            if let Some(running) = self.release(&split.release) {
+                running.when_up(GAIN).await;
+            }
+        }
+        let mut record = self.record.lock().await;
+        self.take_fence(&mut record, fence).await?;
+        let effect = Effect::Traffic(splits.clone());
+        if !record.is_done(key, &effect)? {
+            record.check(&splits)?;
+            for split in &splits {
+                self.may_gain(&record, split)?;
+            }
+            let mut next = record.clone();
+            next.set(splits, self.lease, now());
+            next.done(key, effect);
+            self.commit(&mut record, next).await?;
+        }
+        Ok(record.state())
+    }
+
+    /// A release that gains traffic must answer; the stable one may always have it back.
+    fn may_gain(&self, record: &Record, split: &Split) -> Result<(), StageError> {
+        let is_stable = record.stable.as_ref().is_some_and(|stable| stable.id == split.release);
+        if is_stable || split.percent <= record.percent(&split.release) {
+            return Ok(());
+        }
+        let running = self.release(&split.release).ok_or_else(|| self.unknown(&split.release))?;
+        if running.phase() == Phase::Up {
+            return Ok(());
+        }
+        let restarts = running.status(0).restarts;
+        let id = &split.release;
+        let mut error = failed(format!(
+            "the release `{id}` of {} does not answer now (it was started again {restarts} times), so it gets no more \
+             traffic",
+            self.name
+        ));
+        error.info.details.push(("output".into(), running.tail.text()));
+        Err(error)
+    }
+
+    /// Begins the lease anew.
+    pub async fn renew(&self, fence: u64) -> Result<TrafficState, StageError> {
+        let mut record = self.record.lock().await;
+        self.take_fence(&mut record, fence).await?;
+        let mut next = record.clone();
+        // One that has run out just now is not brought back.
+        next.expire(now());
+        next.renew(self.lease, now());
+        if next != *record {
+            self.commit(&mut record, next).await?;
+        }
+        Ok(record.state())
+    }
+
+    /// What serves.
+    pub async fn traffic(&self) -> Option<TrafficState> {
+        let record = self.record.lock().await;
+        record.is_used().then(|| record.state())
+    }
+
+    /// The address of one release.
+    pub fn url(&self, release: &str) -> Result<String, StageError> {
+        self.release(release).map(|running| running.url()).ok_or_else(|| self.unknown(release))
+    }
+
+    /// What was observed of a release.
+    pub fn observe(&self, release: &str, window: &Window) -> Result<Observed, StageError> {
+        let stats = self.stats(release).ok_or_else(|| self.unknown(release))?;
+        Ok(stats.observe(release, window, now()))
+    }
+
+    /// What is told of the environment.
+    pub async fn status(&self) -> EnvironmentStatus {
+        let traffic = self.traffic().await;
+        let percent = |id: &str| {
+            let splits = traffic.iter().flat_map(|traffic| &traffic.splits);
+            splits.filter(|split| split.release == id).map(|split| split.percent).next().unwrap_or(0)
+        };
+        let releases = self.releases().iter().map(|running| running.status(percent(running.id()))).collect();
+        EnvironmentStatus { listen: self.options.listen, traffic, releases }
+    }
+
+    /// Takes a fence; a higher one than before is on disk when this returns.
+    async fn take_fence(&self, record: &mut Record, fence: u64) -> Result<(), StageError> {
+        let mut next = record.clone();
+        next.fence(fence)?;
+        if next.fence != record.fence {
+            self.commit(record, next).await?;
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, release: &str) -> StageError {
+        let names: Vec<String> = self.releases().iter().map(|running| running.id().to_owned()).collect();
+        let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        invalid(format!("the release `{release}` does not run in {}; these do: {known}", self.name))
+    }
+}
+
+/// Names of environments and releases: at most 64 of `a-z`, `0-9`, `-`.
+pub fn check_name(what: &str, name: &str) -> Result<(), StageError> {
+    let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if (1..=64).contains(&name.len()) && name.bytes().all(valid) {
+        return Ok(());
+    }
+    Err(invalid(format!("`{name}` is no name of {} {what}; use at most 64 of a-z, 0-9 and -", article(what))))
+}
+
+fn article(what: &str) -> &'static str {
+    if what.starts_with('e') { "an" } else { "a" }
+}
+
+fn check_key(key: &str) -> Result<(), StageError> {
+    if (1..=MAX_KEY_BYTES).contains(&key.len()) {
+        return Ok(());
+    }
+    Err(invalid(format!("a key has 1 to {MAX_KEY_BYTES} bytes; this one has {}", key.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked() {
+        for name in ["production", "r-1", &"a".repeat(64)] {
+            check_name("release", name).unwrap();
+        }
+        for name in ["", "R", "a\"b", "a/b", "..", &"a".repeat(65)] {
+            assert!(check_name("environment", name).unwrap_err().info.message.contains("of an environment"), "{name}");
+        }
+        assert!(check_key("").is_err() && check_key(&"k".repeat(257)).is_err() && check_key("k").is_ok());
+    }
+}

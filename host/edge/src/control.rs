@@ -1,0 +1,134 @@
+//! The control socket: takes calls from processes of the same user.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use autodevops_model::{ErrorKind, StageError};
+use serde::Serialize;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    Status,
+    environment::Environment,
+    protocol::{Answer, Call, MAX_LINE_BYTES},
+    refusal::{denied, error, failed, invalid},
+};
+
+/// Calls at a time; more wait.
+const MAX_CALLS: usize = 64;
+
+/// What calls are about.
+#[derive(Debug)]
+pub struct Edge {
+    /// The environments, by name.
+    pub environments: BTreeMap<String, Arc<Environment>>,
+    /// Where the metrics are.
+    pub metrics: Option<std::net::SocketAddr>,
+    /// Set when the process is to end.
+    pub ending: watch::Sender<bool>,
+}
+
+/// Takes calls; runs until it is dropped, which breaks the connections.
+pub async fn serve(edge: Arc<Edge>, listener: UnixListener) {
+    let permits = Arc::new(Semaphore::new(MAX_CALLS));
+    let mut calls = JoinSet::new();
+    loop {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a call cannot be accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let edge = Arc::clone(&edge);
+        calls.spawn(async move {
+            if let Err(error) = answer(&edge, stream).await {
+                tracing::debug!(%error, "a caller is gone");
+            }
+            drop(permit);
+        });
+        while calls.try_join_next().is_some() {}
+    }
+}
+
+/// Answers one call. It is carried out to its end also when the caller is gone meanwhile.
+async fn answer(edge: &Edge, stream: UnixStream) -> std::io::Result<()> {
+    let (peer, own) = (stream.peer_cred()?.uid(), rustix::process::geteuid().as_raw());
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    let mut bounded = (&mut stream).take(MAX_LINE_BYTES);
+    // A caller that says nothing must not hold its place.
+    tokio::time::timeout(std::time::Duration::from_secs(10), bounded.read_until(b'\n', &mut line)).await??;
+    let (answer, is_end) = if peer != own {
+        (Err(denied(format!("the front door belongs to user {own}; user {peer} may not tell it what to do"))), false)
+    } else if line.last() != Some(&b'\n') {
+        (Err(invalid(format!("a call is a line of JSON of at most {MAX_LINE_BYTES} bytes"))), false)
+    } else {
+        match serde_json::from_slice::<Call>(&line) {
+            Ok(call) => {
+                let is_end = matches!(call, Call::Shutdown);
+                (edge.call(call).await, is_end)
+            }
+            Err(error) => (Err(invalid(format!("the call is not understood: {error}"))), false),
+        }
+    };
+    let mut line = serde_json::to_vec(&answer)?;
+    line.push(b'\n');
+    stream.write_all(&line).await?;
+    stream.flush().await?;
+    if is_end {
+        // The connection ends when everything has ended; that tells the caller.
+        edge.ending.send_replace(true);
+        std::future::pending::<()>().await;
+    }
+    Ok(())
+}
+
+impl Edge {
+    async fn call(&self, call: Call) -> Answer {
+        if *self.ending.borrow() {
+            return Err(error(ErrorKind::Unavailable, "the front door is ending".to_owned()));
+        }
+        match call {
+            Call::Status => {
+                let mut environments = BTreeMap::new();
+                for (name, environment) in &self.environments {
+                    environments.insert(name.clone(), environment.status().await);
+                }
+                value(&Status { pid: std::process::id(), metrics: self.metrics, environments })
+            }
+            Call::Start(start) => value(&self.environment(&start.environment)?.start(start).await?),
+            Call::Find { environment, key } => value(&self.environment(&environment)?.find(&key).await),
+            Call::Stop { environment, key, fence, release } => {
+                value(&self.environment(&environment)?.stop(&key, fence, &release).await?)
+            }
+            Call::SetTraffic { environment, key, fence, splits } => {
+                value(&self.environment(&environment)?.set_traffic(&key, fence, splits).await?)
+            }
+            Call::Traffic { environment } => value(&self.environment(&environment)?.traffic().await),
+            Call::Renew { environment, fence } => value(&self.environment(&environment)?.renew(fence).await?),
+            Call::Url { environment, release } => value(&self.environment(&environment)?.url(&release)?),
+            Call::Observe { environment, release, window } => {
+                value(&self.environment(&environment)?.observe(&release, &window)?)
+            }
+            Call::Shutdown => value(&()),
+        }
+    }
+
+    fn environment(&self, name: &str) -> Result<&Arc<Environment>, StageError> {
+        self.environments.get(name).ok_or_else(|| {
+            let known = self.environments.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            invalid(format!("the front door has no environment `{name}`; it has {known}"))
+        })
+    }
+}
+
+fn value(value: &impl Serialize) -> Answer {
+    serde_json::to_value(value).map_err(|error| failed(format!("the answer cannot be written: {error}")))
+}

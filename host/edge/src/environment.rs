@@ -1,0 +1,310 @@
+//! An environment: what it remembers, what runs, and where its requests go.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicU64},
+    time::Duration,
+};
+
+use autodevops_model::{Split, StageError};
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex as AsyncMutex, Notify, oneshot},
+    task::{AbortHandle, JoinHandle},
+};
+
+use crate::{
+    EnvironmentOptions,
+    assign::{ClientId, assign},
+    metrics::{Live, Row},
+    proxy,
+    record::{Record, Started},
+    refusal::failed,
+    release::{Exchange, Running},
+    stats::{Source, Stats, now},
+    store::Store,
+    supervise::{Setup, supervise},
+};
+
+/// Releases that were stopped and can still be observed.
+const MAX_PAST: usize = 16;
+
+/// An environment.
+#[derive(Debug)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// How it is set up.
+    pub options: EnvironmentOptions,
+    /// How long a candidate keeps its share without being renewed.
+    pub lease: Duration,
+    /// What releases are started with.
+    pub setup: Arc<Setup>,
+    /// Requests for which there was no release.
+    pub unrouted: AtomicU64,
+    /// What is remembered. A call changes a copy, saves it, and puts it here.
+    pub record: AsyncMutex<Record>,
+    /// Held while a release is started or stopped: one at a time.
+    pub lifecycle: AsyncMutex<()>,
+    /// Wakes what waits for the lease to run out.
+    pub lease_changed: Notify,
+    store: Store,
+    routes: RwLock<Routes>,
+    running: Mutex<BTreeMap<String, Entry>>,
+    past: Mutex<VecDeque<(String, Arc<Stats>)>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    running: Arc<Running>,
+    supervisor: JoinHandle<()>,
+    preview: AbortHandle,
+}
+
+/// Where requests go.
+#[derive(Debug, Default)]
+struct Routes {
+    splits: Vec<Split>,
+    /// The release of each split.
+    targets: Vec<Arc<Running>>,
+    stable: Option<Arc<Running>>,
+}
+
+impl Environment {
+    /// An environment that remembers `record`; nothing runs yet.
+    pub fn new(
+        name: String,
+        options: EnvironmentOptions,
+        lease: Duration,
+        setup: Arc<Setup>,
+        store: Store,
+        record: Record,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            options,
+            lease,
+            setup,
+            unrouted: AtomicU64::new(0),
+            record: AsyncMutex::new(record),
+            lifecycle: AsyncMutex::new(()),
+            lease_changed: Notify::new(),
+            store,
+            routes: RwLock::default(),
+            running: Mutex::default(),
+            past: Mutex::default(),
+        })
+    }
+
+    /// Starts again what ran when this was saved; does not wait until it is ready.
+    pub async fn restore(self: &Arc<Self>) {
+        let mut record = self.record.lock().await;
+        let mut next = record.clone();
+        for started in next.releases.values_mut() {
+            let listener = match bind(started.port).await {
+                Ok(listener) => listener,
+                Err(error) => {
+                    tracing::error!(release = started.release.id, %error, "a release has no address of its own");
+                    continue;
+                }
+            };
+            started.port = listener.local_addr().map_or(started.port, |address| address.port());
+            self.launch(started.clone(), listener, None);
+        }
+        if next.expire(now()) {
+            tracing::warn!(
+                environment = self.name,
+                "nobody renewed the shares: traffic returned to the stable release"
+            );
+        }
+        if next != *record
+            && let Err(error) = self.store.save(&next).await
+        {
+            tracing::error!(environment = self.name, %error, "the state cannot be saved");
+        }
+        self.route(&next);
+        *record = next;
+    }
+
+    /// Starts a release and waits until it is ready; it is running then, but not remembered.
+    pub async fn begin(self: &Arc<Self>, mut started: Started) -> Result<Started, StageError> {
+        let id = started.release.id.clone();
+        let no_address = |error| failed(format!("the release `{id}` gets no address of its own: {error}"));
+        let listener = bind(0).await.map_err(no_address)?;
+        started.port = listener.local_addr().map_err(no_address)?.port();
+        let (told, first) = oneshot::channel();
+        self.launch(started.clone(), listener, Some(told));
+        let outcome = first.await.unwrap_or_else(|_| Err(failed(format!("the release `{id}` was stopped meanwhile"))));
+        if let Err(error) = outcome {
+            self.end(&id).await;
+            return Err(error);
+        }
+        Ok(started)
+    }
+
+    fn launch(
+        self: &Arc<Self>,
+        started: Started,
+        listener: TcpListener,
+        first: Option<oneshot::Sender<Result<(), StageError>>>,
+    ) {
+        let running = Running::new(started);
+        let preview = tokio::spawn(proxy::preview(Arc::clone(self), Arc::clone(&running), listener)).abort_handle();
+        let supervisor = tokio::spawn(supervise(Arc::clone(&running), Arc::clone(&self.setup), first));
+        self.entries().insert(running.id().to_owned(), Entry { running, supervisor, preview });
+    }
+
+    /// Stops a release, after it answered what it is answering.
+    pub async fn end(&self, id: &str) {
+        let Some(entry) = self.entries().remove(id) else { return };
+        entry.running.stop();
+        if let Err(error) = entry.supervisor.await {
+            tracing::error!(release = id, %error, "a supervisor failed");
+        }
+        entry.preview.abort();
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        past.retain(|(name, _)| name != id);
+        past.push_back((id.to_owned(), Arc::clone(&entry.running.stats)));
+        if past.len() > MAX_PAST {
+            past.pop_front();
+        }
+    }
+
+    /// Stops everything.
+    pub async fn end_all(&self) {
+        let running: Vec<Arc<Running>> = self.entries().values().map(|entry| Arc::clone(&entry.running)).collect();
+        // All at once, so that the times to drain do not add up.
+        running.iter().for_each(|running| running.stop());
+        for running in running {
+            self.end(running.id()).await;
+        }
+    }
+
+    /// Saves a changed record and lets it take effect.
+    pub async fn commit(&self, held: &mut Record, next: Record) -> Result<(), StageError> {
+        self.store.save(&next).await.map_err(|error| {
+            failed(format!("the state of {} cannot be saved: {error}; nothing was changed", self.name))
+        })?;
+        self.route(&next);
+        *held = next;
+        self.lease_changed.notify_one();
+        Ok(())
+    }
+
+    /// Returns traffic to the stable release when shares are not renewed; runs as long as the environment.
+    pub async fn keep_lease(self: Arc<Self>) {
+        loop {
+            let until = self.record.lock().await.lease_until;
+            let Some(until) = until else {
+                self.lease_changed.notified().await;
+                continue;
+            };
+            let left = u64::try_from(until.saturating_sub(now())).unwrap_or(0);
+            if left > 0 {
+                // The clock is looked at again and again: it may be set, or the machine may have slept.
+                let look = Duration::from_nanos(left).min(Duration::from_secs(1));
+                tokio::select! {
+                    () = tokio::time::sleep(look) => {}
+                    () = self.lease_changed.notified() => {}
+                }
+                continue;
+            }
+            let mut record = self.record.lock().await;
+            let mut next = record.clone();
+            if next.expire(now()) {
+                tracing::warn!(
+                    environment = self.name,
+                    "nobody renewed the shares: traffic returned to the stable release"
+                );
+                // Safety first: traffic returns even when that cannot be saved.
+                self.route(&next);
+                if let Err(error) = self.store.save(&next).await {
+                    tracing::error!(environment = self.name, %error, "the state cannot be saved");
+                }
+                *record = next;
+            }
+        }
+    }
+
+    fn route(&self, record: &Record) {
+        let entries = self.entries();
+        let find = |id: &str| entries.get(id).map(|entry| Arc::clone(&entry.running));
+        let (splits, targets) =
+            record.splits.iter().filter_map(|split| Some((split.clone(), find(&split.release)?))).unzip();
+        let stable = record.stable.as_ref().and_then(|stable| find(&stable.id));
+        // One lock at a time.
+        drop(entries);
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Routes { splits, targets, stable };
+    }
+
+    /// The release that answers a client, with the request begun, so that it is not stopped meanwhile.
+    pub fn pick(&self, client: ClientId) -> Option<Exchange> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let target = routes.targets.get(assign(client, &routes.splits)?)?;
+        Some(target.begin(Source::Traffic, client))
+    }
+
+    /// The stable release, for a request that another one did not answer.
+    pub fn instead_of(&self, other: &Running, client: ClientId) -> Option<Exchange> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let stable = routes.stable.as_ref().filter(|stable| stable.id() != other.id())?;
+        stable.upstream()?;
+        Some(stable.begin(Source::Traffic, client))
+    }
+
+    /// A release that runs.
+    pub fn release(&self, id: &str) -> Option<Arc<Running>> {
+        self.entries().get(id).map(|entry| Arc::clone(&entry.running))
+    }
+
+    /// All releases that run.
+    pub fn releases(&self) -> Vec<Arc<Running>> {
+        self.entries().values().map(|entry| Arc::clone(&entry.running)).collect()
+    }
+
+    /// What was observed of a release that runs or ran.
+    pub fn stats(&self, id: &str) -> Option<Arc<Stats>> {
+        let past = || {
+            let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+            past.iter().find(|(name, _)| name == id).map(|(_, stats)| Arc::clone(stats))
+        };
+        self.release(id).map(|running| Arc::clone(&running.stats)).or_else(past)
+    }
+
+    /// What the metrics tell of its releases.
+    pub fn rows(&self) -> Vec<Row> {
+        let splits = self.routes.read().unwrap_or_else(PoisonError::into_inner).splits.clone();
+        let percent = |id: &str| splits.iter().find(|split| split.release == id).map_or(0, |split| split.percent);
+        let live = self.releases().into_iter().map(|running| {
+            let percent = percent(running.id());
+            let status = running.status(percent);
+            let up = running.upstream().is_some();
+            Row {
+                environment: self.name.clone(),
+                release: running.id().to_owned(),
+                stats: Arc::clone(&running.stats),
+                live: Some(Live { up, crash_loop: status.crash_loop, restarts: status.restarts, percent }),
+            }
+        });
+        let mut rows: Vec<Row> = live.collect();
+        for (name, stats) in self.past.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            if rows.iter().all(|row| row.release != *name) {
+                let (environment, release) = (self.name.clone(), name.clone());
+                rows.push(Row { environment, release, stats: Arc::clone(stats), live: None });
+            }
+        }
+        rows
+    }
+
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A port on this machine: the one that is asked for, or, where it is taken meanwhile, another.
+async fn bind(port: u16) -> std::io::Result<TcpListener> {
+    match TcpListener::bind(("127.0.0.1", port)).await {
+        Err(_) if port != 0 => TcpListener::bind(("127.0.0.1", 0)).await,
+        bound => bound,
+    }
+}

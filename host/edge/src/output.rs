@@ -1,0 +1,141 @@
+//! What releases write: into the environment's log as it comes, with its end kept for errors.
+
+use std::{
+    collections::VecDeque,
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+
+/// A log of this size is put aside and a new one begun.
+const MAX_LOG_BYTES: u64 = 64 << 20;
+/// A longer line is broken.
+const MAX_LINE_BYTES: u64 = 64 << 10;
+/// How much of a release's output is kept for errors.
+const TAIL_BYTES: usize = 4 << 10;
+
+/// An environment's log. Lines of several releases do not mix.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    limit: u64,
+    open: Mutex<(File, u64)>,
+}
+
+impl Log {
+    /// Opens the log to append to it; its folder is made.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::with_limit(path, MAX_LOG_BYTES)
+    }
+
+    fn with_limit(path: &Path, limit: u64) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        Ok(Self { path: path.to_owned(), limit, open: Mutex::new(open(path)?) })
+    }
+
+    /// Appends a line, which ends with a line feed.
+    pub fn append(&self, line: &[u8]) -> io::Result<()> {
+        let mut held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+        if held.1 > 0 && held.1.saturating_add(length) > self.limit {
+            let mut aside = self.path.clone().into_os_string();
+            aside.push(".1");
+            std::fs::rename(&self.path, aside)?;
+            *held = open(&self.path)?;
+        }
+        held.0.write_all(line)?;
+        held.1 += length;
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    let length = file.metadata()?.len();
+    Ok((file, length))
+}
+
+/// The end of a release's output.
+#[derive(Debug, Default)]
+pub struct Tail(Mutex<VecDeque<u8>>);
+
+impl Tail {
+    fn push(&self, line: &[u8]) {
+        let mut tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.extend(line);
+        let over = tail.len().saturating_sub(TAIL_BYTES);
+        tail.drain(..over);
+    }
+
+    /// It, as text.
+    pub fn text(&self) -> String {
+        let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes: Vec<u8> = tail.iter().copied().collect();
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
+}
+
+/// Copies a stream of output until it ends.
+pub async fn copy(from: impl AsyncRead + Unpin, log: Arc<Log>, tail: Arc<Tail>) {
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    let mut is_told = false;
+    loop {
+        line.clear();
+        match (&mut from).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        if line.last() != Some(&b'\n') {
+            line.push(b'\n');
+        }
+        tail.push(&line);
+        // The release goes on when its log cannot be written, on a full disk for one.
+        if let Err(error) = log.append(&line)
+            && !std::mem::replace(&mut is_told, true)
+        {
+            tracing::error!(%error, log = %log.path.display(), "a release's output cannot be written to its log");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn output_is_appended_line_by_line_and_its_end_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs/production.log");
+        for text in ["one\n", "two\nno end"] {
+            let (log, tail) = (Arc::new(Log::open(&path).unwrap()), Arc::new(Tail::default()));
+            copy(text.as_bytes(), log, Arc::clone(&tail)).await;
+            assert_eq!(tail.text(), text.trim());
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\nno end\n");
+    }
+
+    #[test]
+    fn a_log_that_is_full_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let log = Log::with_limit(&path, 9).unwrap();
+        for line in ["aaaa\n", "bbb\n", "cccc\n"] {
+            log.append(line.as_bytes()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "cccc\n");
+        assert_eq!(std::fs::read_to_string(folder.path().join("log.1")).unwrap(), "aaaa\nbbb\n");
+    }
+
+    #[test]
+    fn only_the_end_of_much_output_is_kept() {
+        let tail = Tail::default();
+        (0..10_000).for_each(|n| tail.push(format!("{n}\n").as_bytes()));
+        assert!(tail.text().len() <= TAIL_BYTES && tail.text().ends_with("9999"));
+    }
+}

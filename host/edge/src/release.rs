@@ -1,0 +1,199 @@
+//! A release that runs: what is known of it, and the requests that it answers.
+
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+
+use crate::{
+    Phase, ReleaseStatus,
+    assign::ClientId,
+    body::RequestBody,
+    output::Tail,
+    record::Started,
+    stats::{Class, Source, Stats, now},
+    upstream::Upstream,
+};
+
+/// A client that gives up earlier is not counted; one that waited so long was not answered.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A release that was started.
+#[derive(Debug)]
+pub struct Running {
+    /// What was started.
+    pub started: Started,
+    /// What was observed.
+    pub stats: Arc<Stats>,
+    /// The end of its output.
+    pub tail: Arc<Tail>,
+    upstream: RwLock<Option<Upstream<RequestBody>>>,
+    phase: watch::Sender<Phase>,
+    in_flight: watch::Sender<usize>,
+    stop: watch::Sender<bool>,
+    pid: AtomicU32,
+    restarts: AtomicU64,
+    crash_loop: AtomicBool,
+}
+
+impl Running {
+    /// A release whose process is still to be started.
+    pub fn new(started: Started) -> Arc<Self> {
+        Arc::new(Self {
+            started,
+            stats: Arc::new(Stats::new(now())),
+            tail: Arc::default(),
+            upstream: RwLock::new(None),
+            phase: watch::Sender::new(Phase::Starting),
+            in_flight: watch::Sender::new(0),
+            stop: watch::Sender::new(false),
+            pid: AtomicU32::new(0),
+            restarts: AtomicU64::new(0),
+            crash_loop: AtomicBool::new(false),
+        })
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &str {
+        &self.started.release.id
+    }
+
+    /// What its process does.
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Its connections, while it answers.
+    pub fn upstream(&self) -> Option<Upstream<RequestBody>> {
+        self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until it answers, at most for `limit`; its connections then.
+    pub async fn when_up(&self, limit: Duration) -> Option<Upstream<RequestBody>> {
+        if let Some(upstream) = self.upstream() {
+            return Some(upstream);
+        }
+        let mut phase = self.phase.subscribe();
+        let is_settled = |phase: &Phase| matches!(phase, Phase::Up | Phase::Stopped);
+        drop(tokio::time::timeout(limit, phase.wait_for(is_settled)).await);
+        self.upstream()
+    }
+
+    /// It answers from here on.
+    pub fn up(&self, upstream: Upstream<RequestBody>) {
+        *self.upstream.write().unwrap_or_else(PoisonError::into_inner) = Some(upstream);
+        self.phase.send_replace(Phase::Up);
+    }
+
+    /// It does not answer any more, or not yet.
+    pub fn not_up(&self, phase: Phase) {
+        *self.upstream.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.phase.send_replace(phase);
+    }
+
+    /// Its process; 0 when there is none.
+    pub fn set_pid(&self, pid: u32) {
+        self.pid.store(pid, Ordering::Relaxed);
+    }
+
+    /// It is started again, after so many failures in a row.
+    pub fn restart(&self, is_crash_loop: bool) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+        self.crash_loop.store(is_crash_loop, Ordering::Relaxed);
+    }
+
+    /// It has been up for a while.
+    pub fn calm(&self) {
+        self.crash_loop.store(false, Ordering::Relaxed);
+    }
+
+    /// Tells its supervisor to stop it.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until it is to be stopped.
+    pub async fn when_stopped(&self) {
+        // The sender lives as long as this does.
+        drop(self.stop.subscribe().wait_for(|stop| *stop).await);
+    }
+
+    /// Waits until every request was answered, at most for `limit`.
+    pub async fn drained(&self, limit: Duration) {
+        let mut in_flight = self.in_flight.subscribe();
+        if tokio::time::timeout(limit, in_flight.wait_for(|count| *count == 0)).await.is_err() {
+            let count = *in_flight.borrow();
+            tracing::warn!(release = self.id(), count, "requests are cut off: they did not end in time");
+        }
+    }
+
+    /// A request goes to it.
+    pub fn begin(self: &Arc<Self>, source: Source, client: ClientId) -> Exchange {
+        self.in_flight.send_modify(|count| *count += 1);
+        Exchange { running: Arc::clone(self), source, client, began: Instant::now(), outcome: None }
+    }
+
+    /// What is told of it.
+    pub fn status(&self, percent: u8) -> ReleaseStatus {
+        let pid = self.pid.load(Ordering::Relaxed);
+        ReleaseStatus {
+            release: self.started.release.clone(),
+            phase: self.phase(),
+            pid: (pid != 0).then_some(pid),
+            restarts: self.restarts.load(Ordering::Relaxed),
+            crash_loop: self.crash_loop.load(Ordering::Relaxed),
+            percent,
+            url: self.url(),
+        }
+    }
+
+    /// The address at which it alone answers.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.started.port)
+    }
+}
+
+/// A request that a release is answering. It is counted when it ends: when the answer's body is through or was given up.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The release.
+    pub running: Arc<Running>,
+    source: Source,
+    client: ClientId,
+    began: Instant,
+    outcome: Option<(Class, Duration)>,
+}
+
+impl Exchange {
+    /// The answer's head has come.
+    pub fn answered(&mut self, class: Class) {
+        self.outcome = Some((class, self.began.elapsed()));
+    }
+
+    /// No answer will come.
+    pub fn failed(&mut self) {
+        self.outcome = Some((Class::None, self.began.elapsed()));
+    }
+
+    /// The answer ended before its end.
+    pub fn cut_off(&mut self) {
+        if let Some((class, _)) = &mut self.outcome {
+            *class = Class::None;
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let waited = self.began.elapsed();
+        if let Some((class, latency)) = self.outcome.or_else(|| (waited > PATIENCE).then_some((Class::None, waited))) {
+            self.running.stats.count(self.source, class, latency, self.client, now());
+        }
+        self.running.in_flight.send_modify(|count| *count -= 1);
+    }
+}

@@ -1,0 +1,331 @@
+//! What was observed of a release: counters since it was started, and a history of bounded size.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use autodevops_model::Window;
+
+use crate::{LATENCY_BOUNDS_SECONDS, Observed, Sample, assign::ClientId};
+
+/// Buckets of the latency histogram; the last has no bound.
+pub const BUCKETS: usize = LATENCY_BOUNDS_SECONDS.len() + 1;
+/// Errors that are kept with their client.
+const MAX_ERRORS: usize = 4096;
+/// Errors that one client contributes to a sample at most: clients are sticky, so one client's requests are not
+/// independent of each other.
+const MAX_ERRORS_PER_CLIENT: u32 = 3;
+/// Length of an interval in nanoseconds, and how many are kept: 0.1 s for a minute, 1 s for 15 minutes, 10 s for 6 hours.
+const TIERS: [(i64, usize); 3] = [(100_000_000, 600), (1_000_000_000, 900), (10_000_000_000, 2160)];
+
+/// Now, in nanoseconds since 1970-01-01T00:00:00Z.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// 2xx (and 1xx, which ends none).
+    Success,
+    /// 3xx.
+    Redirect,
+    /// 4xx.
+    Refused,
+    /// 5xx.
+    Error,
+    /// There was no answer, or it was cut off.
+    None,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Success, Self::Redirect, Self::Refused, Self::Error, Self::None];
+
+    /// The class of a status.
+    pub const fn of(status: http::StatusCode) -> Self {
+        match status.as_u16() / 100 {
+            3 => Self::Redirect,
+            4 => Self::Refused,
+            0..3 => Self::Success,
+            _ => Self::Error,
+        }
+    }
+
+    /// The value of the label `code`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Success => "2xx",
+            Self::Redirect => "3xx",
+            Self::Refused => "4xx",
+            Self::Error => "5xx",
+            Self::None => "000",
+        }
+    }
+}
+
+/// Which address a request came in at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The environment's.
+    Traffic,
+    /// The release's own.
+    Preview,
+}
+
+/// What was observed of a release since this process started it.
+#[derive(Debug)]
+pub struct Stats {
+    since: i64,
+    traffic: Mutex<Series>,
+    preview: Mutex<Series>,
+}
+
+/// Counts that only grow.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Requests by class.
+    pub classes: [u64; Class::ALL.len()],
+    /// Requests by latency; not cumulative.
+    pub latency: [u64; BUCKETS],
+    /// All latencies together, in seconds.
+    pub seconds: f64,
+}
+
+#[derive(Debug, Default)]
+struct Series {
+    totals: Totals,
+    tiers: [VecDeque<(i64, Bucket)>; TIERS.len()],
+    errors: VecDeque<(i64, ClientId)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Bucket {
+    requests: u32,
+    errors: u32,
+    latency: [u32; BUCKETS],
+}
+
+impl Stats {
+    /// Nothing observed yet, from `now` on.
+    pub fn new(now: i64) -> Self {
+        Self { since: now, traffic: Mutex::default(), preview: Mutex::default() }
+    }
+
+    /// Counts a request that ended `now`.
+    pub fn count(&self, source: Source, class: Class, latency: Duration, client: ClientId, now: i64) {
+        self.series(source).count(class, latency, client, now);
+    }
+
+    /// The counts since the start.
+    pub fn totals(&self, source: Source) -> Totals {
+        self.series(source).totals.clone()
+    }
+
+    /// What was observed in a window, `now`.
+    pub fn observe(&self, release: &str, asked: &Window, now: i64) -> Observed {
+        let (tier, interval, window) = self.cover(asked, now);
+        let traffic = self.series(Source::Traffic).sample(tier, interval, &window);
+        let preview = self.series(Source::Preview).sample(tier, interval, &window);
+        Observed { release: release.to_owned(), window, traffic, preview }
+    }
+
+    /// The finest tier that reaches back far enough, its interval, and the window of whole intervals inside the one asked for.
+    fn cover(&self, asked: &Window, now: i64) -> (usize, i64, Window) {
+        let from = asked.start.max(self.since);
+        let reaches = |(interval, kept): (i64, usize)| now.saturating_sub(span(interval, kept)) <= from;
+        let (tier, (interval, kept)) =
+            (0..).zip(TIERS).find(|(_, tier)| reaches(*tier)).unwrap_or((TIERS.len() - 1, (10_000_000_000, 2160)));
+        let start = if asked.start <= self.since && reaches((interval, kept)) {
+            self.since
+        } else {
+            let from = from.max(now.saturating_sub(span(interval, kept)));
+            from.div_euclid(interval).saturating_add(i64::from(from.rem_euclid(interval) > 0)).saturating_mul(interval)
+        };
+        // What is counted in the interval under way is all that there is up to now.
+        let end = if asked.end >= now { now } else { asked.end.div_euclid(interval).saturating_mul(interval) };
+        (tier, interval, Window { start, end: end.max(start) })
+    }
+
+    fn series(&self, source: Source) -> MutexGuard<'_, Series> {
+        let series = match source {
+            Source::Traffic => &self.traffic,
+            Source::Preview => &self.preview,
+        };
+        // Counts are whole after every statement.
+        series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn span(interval: i64, kept: usize) -> i64 {
+    interval.saturating_mul(i64::try_from(kept).unwrap_or(i64::MAX))
+}
+
+impl Series {
+    fn count(&mut self, class: Class, latency: Duration, client: ClientId, now: i64) {
+        let seconds = latency.as_secs_f64();
+        let place = LATENCY_BOUNDS_SECONDS.iter().position(|bound| seconds <= *bound).unwrap_or(BUCKETS - 1);
+        let is_error = matches!(class, Class::Error | Class::None);
+        if let Some(count) = Class::ALL.iter().position(|c| *c == class).and_then(|n| self.totals.classes.get_mut(n)) {
+            *count += 1;
+        }
+        if let Some(count) = self.totals.latency.get_mut(place) {
+            *count += 1;
+        }
+        self.totals.seconds += seconds;
+        for ((interval, kept), tier) in TIERS.into_iter().zip(&mut self.tiers) {
+            let slot = now.div_euclid(interval);
+            // A clock that was set back counts into the newest interval until it has caught up.
+            if tier.back().is_none_or(|(newest, _)| *newest < slot) {
+                tier.push_back((slot, Bucket::default()));
+                let oldest = slot.saturating_sub(i64::try_from(kept).unwrap_or(i64::MAX));
+                while tier.front().is_some_and(|(slot, _)| *slot < oldest) {
+                    tier.pop_front();
+                }
+            }
+            if let Some((_, bucket)) = tier.back_mut() {
+                bucket.requests += 1;
+                bucket.errors += u32::from(is_error);
+                if let Some(count) = bucket.latency.get_mut(place) {
+                    *count += 1;
+                }
+            }
+        }
+        if is_error {
+            if self.errors.len() == MAX_ERRORS {
+                self.errors.pop_front();
+            }
+            self.errors.push_back((now, client));
+        }
+    }
+
+    fn sample(&self, tier: usize, interval: i64, window: &Window) -> Sample {
+        let mut sample = Sample { latency: vec![0; BUCKETS], ..Sample::default() };
+        if window.end <= window.start {
+            return sample;
+        }
+        let slots = window.start.div_euclid(interval)..=window.end.saturating_sub(1).div_euclid(interval);
+        let buckets = self.tiers.get(tier).into_iter().flatten().filter(|(slot, _)| slots.contains(slot));
+        for (_, bucket) in buckets {
+            sample.requests += u64::from(bucket.requests);
+            sample.errors += u64::from(bucket.errors);
+            for (sum, count) in sample.latency.iter_mut().zip(bucket.latency) {
+                *sum += u64::from(count);
+            }
+        }
+        let mut below = 0;
+        for count in &mut sample.latency {
+            below += *count;
+            *count = below;
+        }
+        let mut clients: BTreeMap<ClientId, u32> = BTreeMap::new();
+        for (_, client) in self.errors.iter().filter(|(at, _)| slots.contains(&at.div_euclid(interval))) {
+            let errors = clients.entry(*client).or_default();
+            if *errors < MAX_ERRORS_PER_CLIENT {
+                *errors += 1;
+                sample.errors_capped += 1;
+            }
+        }
+        sample
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+    /// Some moment at the begin of an interval of every tier.
+    const START: i64 = 1_700_000_000 * SECOND;
+
+    fn stats(requests: &[(i64, Class, u64)]) -> Stats {
+        let stats = Stats::new(START);
+        for (at, class, client) in requests {
+            stats.count(Source::Traffic, *class, Duration::from_millis(3), ClientId(*client), START + at);
+        }
+        stats
+    }
+
+    fn window(start: i64, end: i64) -> Window {
+        Window { start: START + start, end: START + end }
+    }
+
+    #[test]
+    fn a_window_counts_what_lies_in_it_and_says_what_it_covers() {
+        let stats = stats(&[
+            (SECOND, Class::Success, 1),
+            (2 * SECOND, Class::Error, 2),
+            (2 * SECOND + 50, Class::None, 2),
+            (3 * SECOND, Class::Refused, 3),
+        ]);
+        let now = START + 4 * SECOND;
+        for (asked, covered, requests, errors) in [
+            (window(-SECOND, 9 * SECOND), window(0, 4 * SECOND), 4, 2),
+            (window(2 * SECOND, 3 * SECOND), window(2 * SECOND, 3 * SECOND), 2, 2),
+            (window(2 * SECOND - 7, 3 * SECOND + 7), window(2 * SECOND, 3 * SECOND), 2, 2),
+            (window(2 * SECOND + 1, 4 * SECOND), window(2 * SECOND + SECOND / 10, 4 * SECOND), 1, 0),
+            (window(3 * SECOND, 2 * SECOND), window(3 * SECOND, 3 * SECOND), 0, 0),
+        ] {
+            let observed = stats.observe("r", &asked, now);
+            let Sample { requests: all, errors: failed, .. } = observed.traffic;
+            assert_eq!((observed.window, all, failed), (covered, requests, errors), "{asked:?}");
+            assert_eq!(observed.preview.requests, 0);
+        }
+    }
+
+    #[test]
+    fn older_windows_are_told_more_coarsely_and_what_is_forgotten_is_not_covered() {
+        let stats = stats(&[(0, Class::Success, 1)]);
+        let count = |seconds: i64| {
+            stats.count(Source::Traffic, Class::Success, Duration::ZERO, ClientId(1), START + seconds * SECOND);
+        };
+        (1..8 * 3600).step_by(10).for_each(count);
+        let now = START + 8 * 3600 * SECOND;
+        let ten_minutes = stats.observe("r", &Window { start: now - 600 * SECOND - 5, end: now }, now);
+        assert_eq!((ten_minutes.window.start, ten_minutes.traffic.requests), (now - 600 * SECOND, 60));
+        let hour = stats.observe("r", &Window { start: now - 3600 * SECOND - 5, end: now }, now);
+        assert_eq!((hour.window.start, hour.traffic.requests), (now - 3600 * SECOND, 360));
+        let all = stats.observe("r", &window(0, 8 * 3600 * SECOND), now);
+        assert_eq!((all.window.start, all.traffic.requests), (now - 6 * 3600 * SECOND, 2160));
+    }
+
+    #[test]
+    fn the_history_does_not_grow_without_bound() {
+        let stats = Stats::new(START);
+        for n in 0..100_000 {
+            stats.count(Source::Traffic, Class::Error, Duration::ZERO, ClientId(1), START + n * SECOND);
+        }
+        let series = stats.series(Source::Traffic);
+        for (tier, (_, kept)) in series.tiers.iter().zip(TIERS) {
+            assert!(tier.len() <= kept + 1, "{}", tier.len());
+        }
+        assert_eq!(series.errors.len(), MAX_ERRORS);
+    }
+
+    #[test]
+    fn one_client_contributes_at_most_three_errors() {
+        let errors: Vec<_> = (0..10).map(|n| (n, Class::Error, 1)).chain([(10, Class::Error, 2)]).collect();
+        let observed = stats(&errors).observe("r", &window(0, SECOND), START + SECOND);
+        assert_eq!((observed.traffic.errors, observed.traffic.errors_capped), (11, 4));
+    }
+
+    #[test]
+    fn latencies_are_cumulative_buckets() {
+        let stats = Stats::new(START);
+        for ms in [1, 2, 40, 60_000] {
+            stats.count(Source::Preview, Class::Success, Duration::from_millis(ms), ClientId(1), START);
+        }
+        let buckets = stats.observe("r", &window(0, 1), START + 1).preview.buckets();
+        let at = |le: f64| buckets.iter().find(|bucket| bucket.le == le).unwrap().count;
+        assert_eq!((at(0.001), at(0.0025), at(0.05), at(30.0), at(f64::INFINITY)), (1, 2, 3, 3, 4));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_loses_no_count() {
+        let stats = stats(&[(5 * SECOND, Class::Success, 1), (SECOND, Class::Success, 1)]);
+        assert_eq!(stats.observe("r", &window(0, 9 * SECOND), START + 6 * SECOND).traffic.requests, 2);
+    }
+}

@@ -1,0 +1,253 @@
+//! Keeps a release's process running until it is to be stopped.
+
+use std::{
+    ffi::OsString,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use autodevops_model::StageError;
+use http::{Request, header};
+use rustix::process::Signal;
+use tokio::{process::Child, sync::oneshot, task::JoinHandle};
+
+use crate::{
+    Phase,
+    body::RequestBody,
+    output::{Log, copy},
+    program::{self, SOCKET},
+    refusal::failed,
+    release::Running,
+    spawn::{Spawner, signal},
+    upstream::{Upstream, upstream},
+};
+
+/// First pause before a release is started again; it doubles with every failure in a row.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause.
+const LAST_PAUSE: Duration = Duration::from_secs(30);
+/// A release that was up for so long is started afresh: earlier failures do not count.
+const CALM: Duration = Duration::from_secs(30);
+/// So many failures in a row are a crash loop.
+const CRASH_LOOP: u32 = 3;
+/// Time between being told to end and being killed; the requests were answered before.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long one probe may take.
+const PROBE: Duration = Duration::from_secs(5);
+
+/// What the releases of an environment are started with.
+#[derive(Debug)]
+pub struct Setup {
+    /// Program and leading arguments of the worker.
+    pub worker: Vec<OsString>,
+    /// Folder of the sockets' folders.
+    pub sockets: PathBuf,
+    /// Number of the next socket's folder.
+    pub next: Arc<AtomicU64>,
+    /// The environment's log.
+    pub log: Arc<Log>,
+    /// The path that is probed.
+    pub probe: String,
+    /// How long getting ready may take.
+    pub ready_timeout: Duration,
+    /// How long requests may take to end.
+    pub drain: Duration,
+    /// What starts processes.
+    pub spawner: Spawner,
+}
+
+/// How a process's life went.
+enum Life {
+    Stopped,
+    /// It did not get ready.
+    Unready(StageError),
+    /// It was up and ended by itself.
+    Ended(ExitStatus, Duration),
+}
+
+/// Runs the release until it is to be stopped. `first` is told whether it got ready at all; one that did not is not started again.
+/// Without `first` it is started again and again.
+pub async fn supervise(
+    running: Arc<Running>,
+    setup: Arc<Setup>,
+    first: Option<oneshot::Sender<Result<(), StageError>>>,
+) {
+    let mut first = first;
+    let mut failures = 0;
+    loop {
+        let life = live(&running, &setup, &mut first).await;
+        running.set_pid(0);
+        match life {
+            Life::Stopped => break,
+            Life::Unready(error) => {
+                tracing::error!(release = running.id(), %error, "a release does not get ready");
+                if let Some(first) = first.take() {
+                    drop(first.send(Err(error)));
+                    break;
+                }
+                failures += 1;
+            }
+            Life::Ended(status, lived) => {
+                tracing::error!(release = running.id(), %status, ?lived, "a release ended by itself");
+                failures = if lived < CALM { failures + 1 } else { 1 };
+            }
+        }
+        running.not_up(Phase::Down);
+        let pause = FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(16)).min(LAST_PAUSE);
+        running.restart(failures >= CRASH_LOOP);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => running.not_up(Phase::Starting),
+            () = running.when_stopped() => break,
+        }
+    }
+    running.not_up(Phase::Stopped);
+}
+
+async fn live(
+    running: &Arc<Running>,
+    setup: &Setup,
+    first: &mut Option<oneshot::Sender<Result<(), StageError>>>,
+) -> Life {
+    // A folder of its own for every process: what an earlier one left behind is never in the way.
+    let folder = setup.sockets.join(setup.next.fetch_add(1, Ordering::Relaxed).to_string());
+    let life = match start(running, setup, &folder).await {
+        Ok((mut child, output)) => {
+            running.set_pid(child.id().unwrap_or(0));
+            let life = watch(running, setup, &folder, &mut child, first).await;
+            end(&mut child, matches!(life, Life::Stopped)).await;
+            // What it wrote last belongs to the error; a pipe that something else holds open does not.
+            drop(
+                tokio::time::timeout(Duration::from_secs(1), async {
+                    for task in output {
+                        drop(task.await)
+                    }
+                })
+                .await,
+            );
+            match life {
+                Life::Unready(mut error) => {
+                    error.info.details.push(("output".into(), running.tail.text()));
+                    Life::Unready(error)
+                }
+                life => life,
+            }
+        }
+        Err(error) => Life::Unready(error),
+    };
+    drop(std::fs::remove_dir_all(&folder));
+    life
+}
+
+async fn start(running: &Running, setup: &Setup, folder: &Path) -> Result<(Child, [JoinHandle<()>; 2]), StageError> {
+    let cannot = |what: &str, error: std::io::Error| {
+        failed(format!("the release `{}` cannot be started: {what}: {error}", running.id()))
+    };
+    let mut builder = std::fs::DirBuilder::new();
+    builder.mode(0o700).create(folder).map_err(|error| cannot(&folder.display().to_string(), error))?;
+    let command = program::command(&running.started, &setup.worker, folder)?;
+    let name = command.as_std().get_program().to_string_lossy().into_owned();
+    let mut child = setup.spawner.spawn(command).await.map_err(|error| cannot(&name, error))?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let (log, tail) = (&setup.log, &running.tail);
+    let (log_out, tail_out, log_err, tail_err) = (Arc::clone(log), Arc::clone(tail), Arc::clone(log), Arc::clone(tail));
+    let out = tokio::spawn(async move {
+        if let Some(out) = out {
+            copy(out, log_out, tail_out).await;
+        }
+    });
+    let err = tokio::spawn(async move {
+        if let Some(err) = err {
+            copy(err, log_err, tail_err).await;
+        }
+    });
+    Ok((child, [out, err]))
+}
+
+/// Watches a process from its start to its end.
+async fn watch(
+    running: &Running,
+    setup: &Setup,
+    folder: &Path,
+    child: &mut Child,
+    first: &mut Option<oneshot::Sender<Result<(), StageError>>>,
+) -> Life {
+    let id = running.id();
+    let connections = upstream(folder.join(SOCKET));
+    let mut seen = "it does not listen on its socket".to_owned();
+    tokio::select! {
+        () = ready(&connections, &setup.probe, &mut seen) => {}
+        status = child.wait() => {
+            let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+            return Life::Unready(failed(format!("the release `{id}` ended before it was ready ({status})")));
+        }
+        () = tokio::time::sleep(setup.ready_timeout) => {
+            let seconds = setup.ready_timeout.as_secs_f64();
+            return Life::Unready(failed(format!("the release `{id}` was not ready after {seconds} s: {seen}")));
+        }
+        () = running.when_stopped() => return Life::Stopped,
+    }
+    let since = Instant::now();
+    running.up(connections);
+    if let Some(first) = first.take() {
+        drop(first.send(Ok(())));
+    }
+    let mut calm = std::pin::pin!(tokio::time::sleep(CALM));
+    let mut is_calm = false;
+    loop {
+        tokio::select! {
+            status = child.wait() => match status {
+                Ok(status) => return Life::Ended(status, since.elapsed()),
+                Err(error) => return Life::Unready(failed(format!("the release `{id}` is lost: {error}"))),
+            },
+            () = running.when_stopped() => {
+                running.drained(setup.drain).await;
+                return Life::Stopped;
+            }
+            () = &mut calm, if !is_calm => {
+                running.calm();
+                is_calm = true;
+            }
+        }
+    }
+}
+
+/// Returns when the release answers its probe; `seen` is what it did instead up to then.
+async fn ready(connections: &Upstream<RequestBody>, probe: &str, seen: &mut String) {
+    let mut pause = Duration::from_millis(10);
+    loop {
+        let request = Request::get(format!("http://release{probe}")).header(header::HOST, "localhost");
+        let Ok(request) = request.body(RequestBody::empty()) else {
+            *seen = format!("the probe's path `{probe}` is not one");
+            return std::future::pending().await;
+        };
+        match tokio::time::timeout(PROBE, connections.request(request)).await {
+            Ok(Ok(answer)) if answer.status().as_u16() < 500 => return,
+            Ok(Ok(answer)) => *seen = format!("it answers {probe} with {}", answer.status()),
+            Ok(Err(error)) if error.is_connect() => {}
+            Ok(Err(error)) => *seen = format!("it does not answer {probe} with HTTP ({error})"),
+            Err(_) => *seen = format!("it does not answer {probe} in {} s", PROBE.as_secs()),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(250));
+    }
+}
+
+/// Ends a process, if need be by force.
+async fn end(child: &mut Child, gently: bool) {
+    if gently {
+        signal(child, Signal::TERM);
+        if tokio::time::timeout(GRACE, child.wait()).await.is_ok() {
+            return;
+        }
+    }
+    signal(child, Signal::KILL);
+    if let Err(error) = child.wait().await {
+        tracing::error!(%error, "a process cannot be waited for");
+    }
+}

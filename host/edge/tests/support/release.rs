@@ -1,0 +1,99 @@
+//! A small release: what the tests' front door starts in place of `autodevops worker`. It is this test program, run again.
+
+use std::{convert::Infallible, fs, path::PathBuf, time::Duration};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::TokioIo;
+
+type Body = BoxBody<Bytes, hyper::Error>;
+
+/// Serves as the command line says; does nothing when this program was not started as a release.
+pub fn serve_if_asked() {
+    let Ok(arguments) = std::env::var("RELEASE_ARGUMENTS") else { return };
+    let words: Vec<&str> = arguments.split(' ').collect();
+    let value = |name: &str| words.windows(2).find(|pair| pair[0] == name).map(|pair| PathBuf::from(pair[1]));
+    let (root, socket) = (value("--root").unwrap(), value("--socket").unwrap());
+    println!("serving {}", root.display());
+    if root.join("broken").exists() {
+        eprintln!("Error: Cannot find module './prices'");
+        std::process::exit(1);
+    }
+    if root.join("silent").exists() {
+        std::thread::sleep(Duration::from_secs(600));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let root = root.clone();
+            let service = service_fn(move |request| answer(root.clone(), request));
+            tokio::spawn(async move {
+                drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+            });
+        }
+    });
+}
+
+async fn answer(root: PathBuf, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let text = |text: String| Response::new(full(text));
+    Ok(match request.uri().path() {
+        "/crash" => std::process::exit(3),
+        "/hang" => std::future::pending().await,
+        "/slow" => {
+            fs::write(root.join("slow-began"), "").unwrap();
+            until(|| root.join("go").exists()).await;
+            text("slow".into())
+        }
+        "/error" => {
+            let mut response = text("Internal Server Error".into());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response.headers_mut().insert("x-autodevops-error", "application".parse().unwrap());
+            response
+        }
+        "/plain-error" => {
+            let mut response = text(String::new());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }
+        "/echo" if request.method() == Method::POST => Response::new(request.into_body().boxed()),
+        "/headers" => text(format!("{:?}", request.headers())),
+        "/sandbox" => text(sandbox(&root)),
+        path => text(format!("{} {path}", root.file_name().unwrap().to_string_lossy())),
+    })
+}
+
+/// What a release can do to the machine.
+fn sandbox(root: &std::path::Path) -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap().split_whitespace().next().unwrap();
+    let processes =
+        fs::read_dir("/proc").unwrap().flatten().filter(|e| e.file_name().to_string_lossy().parse::<u32>().is_ok());
+    let devices = fs::read_to_string("/proc/net/dev").unwrap();
+    format!(
+        "uid={uid} processes={} devices={} home={} write={} variables={}",
+        processes.count(),
+        devices.lines().skip(2).map(|line| line.split(':').next().unwrap().trim()).collect::<Vec<_>>().join(","),
+        PathBuf::from("/home").exists() || PathBuf::from("/root").exists(),
+        fs::write(root.join("written"), "").is_ok(),
+        std::env::vars().any(|(name, _)| name.starts_with("CARGO")),
+    )
+}
+
+fn full(text: String) -> Body {
+    Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed()
+}
+
+/// Waits until `done`, within bounds.
+pub async fn until(done: impl Fn() -> bool) {
+    for _ in 0..3000 {
+        if done() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited in vain");
+}

@@ -1,0 +1,233 @@
+//! Requests on their way through the front door.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use autodevops_model::Window;
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::Full;
+use support::{PRODUCTION, TestEdge, release::until};
+
+#[test]
+fn release_process() {
+    support::release::serve_if_asked();
+}
+
+/// Ids that are spread as random ones are.
+fn clients(count: u64) -> impl Iterator<Item = u64> {
+    (1..=count).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+async fn releases_of_clients(edge: &TestEdge, count: u64) -> BTreeMap<u64, String> {
+    let mut releases = BTreeMap::new();
+    for client in clients(count) {
+        releases.insert(client, edge.get_as(client, "/").await.release().to_owned());
+    }
+    releases
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_are_split_by_the_shares_stay_where_they_are_and_move_only_to_what_grows() {
+    let mut edge = TestEdge::new().serve().await;
+    edge.start("r-1").await;
+    edge.start("r-2").await;
+    edge.split(&[("r-1", 100)]).await;
+    let mut before = releases_of_clients(&edge, 600).await;
+    assert!(before.values().all(|release| release == "r-1"));
+    for (share, least, most) in [(5, 10, 60), (25, 100, 200), (50, 240, 360), (100, 600, 600)] {
+        edge.split(&[("r-1", 100 - share), ("r-2", share)]).await;
+        let after = releases_of_clients(&edge, 600).await;
+        assert_eq!(after, releases_of_clients(&edge, 600).await, "a client moved by itself");
+        let on_candidate = after.values().filter(|release| *release == "r-2").count();
+        assert!((least..=most).contains(&on_candidate), "{share} %: {on_candidate}");
+        for (client, release) in &after {
+            assert!(*release == before[client] || release == "r-2", "{client:x} went back");
+        }
+        before = after;
+    }
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn someone_new_is_given_an_id_and_keeps_it() {
+    let mut edge = TestEdge::new().serve().await;
+    edge.start("r-1").await;
+    edge.split(&[("r-1", 100)]).await;
+    let answer = edge.get("/").await;
+    let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+    assert!(cookie.starts_with("autodevops-client="), "{cookie}");
+    let request = Request::get(edge.url("/headers")).header(header::COOKIE, format!("{cookie}; cart=7"));
+    let again = edge.send(request.body(Full::default()).unwrap()).await;
+    assert_eq!(again.header("set-cookie"), "");
+    // What belongs to the front door or to one connection is not the application's.
+    let seen = again.text();
+    assert!(seen.contains("cart=7") && !seen.contains("autodevops-client"), "{seen}");
+    assert!(seen.contains("\"x-forwarded-for\": \"127.0.0.1\"") && seen.contains("x-forwarded-proto"), "{seen}");
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_fails_while_traffic_is_switched_and_the_old_release_is_stopped() {
+    let edge = Arc::new(TestEdge::new().serve().await);
+    edge.start("r-0").await;
+    edge.split(&[("r-0", 100)]).await;
+    let (ended, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let load: Vec<_> = (0..8u64)
+        .map(|lane| {
+            let (edge, ended, sent) = (Arc::clone(&edge), Arc::clone(&ended), Arc::clone(&sent));
+            tokio::spawn(async move {
+                let mut failed = Vec::new();
+                while !ended.load(Ordering::Relaxed) {
+                    let n = sent.fetch_add(1, Ordering::Relaxed);
+                    let cookie = format!("autodevops-client={:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                    let request = match lane % 2 {
+                        0 => Request::get(edge.url("/")).header(header::COOKIE, cookie).body(Full::default()),
+                        _ => Request::post(edge.url("/echo")).header(header::COOKIE, cookie).body("order".into()),
+                    };
+                    match edge.try_send(request.unwrap()).await {
+                        Ok(answer) if answer.status() == 200 => {}
+                        Ok(answer) => failed.push(format!("{} {}", answer.status(), answer.text())),
+                        Err(error) => failed.push(error),
+                    }
+                }
+                failed
+            })
+        })
+        .collect();
+    for n in 1..=4 {
+        let (old, new) = (format!("r-{}", n - 1), format!("r-{n}"));
+        edge.start(&new).await;
+        for share in [5, 50, 100] {
+            edge.split(&[(&old, 100 - share), (&new, share)]).await;
+            let seen = sent.load(Ordering::Relaxed);
+            until(|| sent.load(Ordering::Relaxed) > seen + 100).await;
+        }
+        edge.client.stop(PRODUCTION, &format!("stop {old}"), 1, &old).await.unwrap();
+    }
+    ended.store(true, Ordering::Relaxed);
+    for lane in load {
+        assert_eq!(lane.await.unwrap(), Vec::<String>::new());
+    }
+    let mut edge = Arc::into_inner(edge).unwrap();
+    let text = edge.metrics().await;
+    assert!(!text.lines().any(|line| line.contains("code=\"000\"} ") && !line.ends_with(" 0")), "{text}");
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_ends_what_it_is_answering_before_it_is_stopped() {
+    let edge = Arc::new(TestEdge::new().serve().await);
+    edge.start("r-1").await;
+    edge.start("r-2").await;
+    edge.split(&[("r-1", 100)]).await;
+    let (root, slow) = (edge.root("r-1"), Arc::clone(&edge));
+    let slow = tokio::spawn(async move { slow.get("/slow").await });
+    until(|| root.join("slow-began").exists()).await;
+    edge.split(&[("r-2", 100)]).await;
+    let stopping = Arc::clone(&edge);
+    let stopping = tokio::spawn(async move { stopping.client.stop(PRODUCTION, "stop", 1, "r-1").await });
+    assert_eq!(edge.get("/").await.release(), "r-2");
+    assert!(!slow.is_finished() && !stopping.is_finished());
+    std::fs::write(root.join("go"), "").unwrap();
+    let answer = slow.await.unwrap();
+    assert_eq!((answer.status(), answer.release(), answer.text().as_str()), (200, "r-1", "slow"));
+    stopping.await.unwrap().unwrap();
+    Arc::into_inner(edge).unwrap().end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_says_whose_error_it_is() {
+    let mut edge = TestEdge::with(|options| {
+        options.environments.get_mut(PRODUCTION).unwrap().answer_timeout = Duration::from_millis(200);
+    });
+    edge = edge.serve().await;
+    let nothing = edge.get("/").await;
+    assert_eq!((nothing.status(), nothing.header("x-autodevops-error"), nothing.release()), (503, "edge", ""));
+    edge.start("r-1").await;
+    edge.split(&[("r-1", 100)]).await;
+    let thrown = edge.get("/error").await;
+    assert_eq!((thrown.status(), thrown.header("x-autodevops-error"), thrown.release()), (500, "application", "r-1"));
+    let plain = edge.get("/plain-error").await;
+    assert_eq!((plain.status(), plain.header("x-autodevops-error")), (500, ""));
+    let late = edge.get("/hang").await;
+    assert_eq!((late.status(), late.header("x-autodevops-error")), (504, "edge"));
+    let upgrade = Request::get(edge.url("/")).header("connection", "upgrade").header("upgrade", "websocket");
+    let upgrade = edge.send(upgrade.body(Full::default()).unwrap()).await;
+    assert_eq!((upgrade.status(), upgrade.header("x-autodevops-error")), (501, "edge"));
+    let mut text = edge.metrics().await;
+    for _ in 0..100 {
+        if text.contains("release=\"r-1\",code=\"5xx\"} 2") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        text = edge.metrics().await;
+    }
+    for line in [
+        "autodevops_requests_total{environment=\"production\",release=\"r-1\",code=\"5xx\"} 2",
+        "autodevops_requests_total{environment=\"production\",release=\"r-1\",code=\"000\"} 1",
+        "autodevops_unrouted_requests_total{environment=\"production\"} 1",
+        "autodevops_release_up{environment=\"production\",release=\"r-1\"} 1",
+        "autodevops_traffic_percent{environment=\"production\",release=\"r-1\"} 100",
+        "autodevops_request_duration_seconds_count{environment=\"production\",release=\"r-1\"} 3",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+    }
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_bodies_go_through_in_both_directions() {
+    let mut edge = TestEdge::new().serve().await;
+    edge.start("r-1").await;
+    edge.split(&[("r-1", 100)]).await;
+    let body = Bytes::from(vec![b'x'; 20 << 20]);
+    let request = Request::post(edge.url("/echo")).body(Full::new(body.clone())).unwrap();
+    let answer = edge.send(request).await;
+    assert_eq!(answer.status(), 200);
+    assert!(answer.0.body() == &body);
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_alone_answers_at_its_own_address_and_is_counted_apart() {
+    let mut edge = TestEdge::new().serve().await;
+    edge.start("r-1").await;
+    edge.start("r-2").await;
+    edge.split(&[("r-1", 100)]).await;
+    let url = edge.client.url(PRODUCTION, "r-2").await.unwrap();
+    for path in ["/", "/error"] {
+        let answer = edge.send(Request::get(format!("{url}{path}")).body(Full::default()).unwrap()).await;
+        assert_eq!((answer.release(), answer.header("set-cookie")), ("r-2", ""));
+    }
+    for client in clients(5) {
+        edge.get_as(client, "/error").await;
+        for _ in 0..4 {
+            edge.get_as(1, "/error").await;
+        }
+    }
+    let window = Window { start: 0, end: i64::MAX };
+    let mut observed = edge.client.observe(PRODUCTION, "r-1", window.clone()).await.unwrap();
+    for _ in 0..100 {
+        if observed.traffic.requests == 25 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        observed = edge.client.observe(PRODUCTION, "r-1", window.clone()).await.unwrap();
+    }
+    assert_eq!((observed.traffic.requests, observed.traffic.errors, observed.traffic.errors_capped), (25, 25, 8));
+    assert_eq!(observed.traffic.buckets().last().unwrap().count, 25);
+    assert!(observed.window.start > 0 && observed.window.end > observed.window.start);
+    let candidate = edge.client.observe(PRODUCTION, "r-2", window).await.unwrap();
+    assert_eq!((candidate.traffic.requests, candidate.preview.requests, candidate.preview.errors), (0, 2, 1));
+    edge.end().await;
+}
