@@ -1,11 +1,25 @@
 //! Lines that are JSON objects, as structured loggers write them (pino, bunyan, winston, Google Cloud Logging, …).
 
-use serde_json::{Map, Value};
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::Value;
 
 use crate::{
     record::Level,
     time::{self, LogTime},
 };
+
+/// Names of a level's field, and so on; the first that is there counts.
+const LEVEL: &[&str] = &["level", "severity", "lvl", "levelname", "log.level", "@level"];
+const TIME: &[&str] = &["time", "timestamp", "ts", "@timestamp", "date", "datetime"];
+const MESSAGE: &[&str] = &["msg", "message", "textPayload", "event", "log"];
+const ERROR: &[&str] = &["err", "error", "exception", "exc"];
+const STACK: &[&str] = &["stack", "stack_trace", "stacktrace", "exc_info", "traceback", "trace"];
+const PAYLOAD: &[&str] = &["jsonPayload"];
 
 /// What a structured line says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,36 +36,37 @@ pub struct Structured {
 
 /// Reads the line; none when it is no JSON object.
 pub fn read(line: &[u8]) -> Option<Structured> {
-    let object: Map<String, Value> = serde_json::from_slice(line).ok()?;
-    let payload = object.get("jsonPayload").and_then(Value::as_object);
+    let Fields(fields) = serde_json::from_slice(line).ok()?;
+    let field = |name: &str| fields.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value);
+    let payload = field("jsonPayload").and_then(Value::as_object);
     let find = |names: &[&str]| {
-        let places = [Some(&object), payload];
-        places.into_iter().flatten().find_map(|place| names.iter().find_map(|name| place.get(*name)))
+        let of_payload = || names.iter().find_map(|name| payload?.get(*name));
+        names.iter().find_map(|name| field(name)).or_else(of_payload)
     };
-    let level = find(&["level", "severity", "lvl", "levelname", "log.level", "@level"]).and_then(|value| match value {
+    let level = find(LEVEL).and_then(|value| match value {
         Value::String(name) => Level::named(name.as_bytes()),
         Value::Number(number) => number.as_u64().and_then(Level::numbered),
         _ => None,
     });
-    let time = find(&["time", "timestamp", "ts", "@timestamp", "date", "datetime"]).and_then(|value| match value {
+    let time = find(TIME).and_then(|value| match value {
         Value::String(text) => time::read(text.as_bytes()).map(|(time, _)| time),
         Value::Number(number) => number.as_f64().and_then(time::from_epoch),
         _ => None,
     });
-    let error = find(&["err", "error", "exception", "exc"]).and_then(Value::as_object);
+    let error = find(ERROR).and_then(Value::as_object);
     let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let stack = error
         .and_then(|error| error.get("stack").or_else(|| error.get("stacktrace")))
-        .or_else(|| find(&["stack", "stack_trace", "stacktrace", "exc_info", "traceback", "trace"]))
+        .or_else(|| find(STACK))
         .and_then(text);
-    let message = find(&["msg", "message", "textPayload", "event", "log"]).and_then(text);
+    let message = find(MESSAGE).and_then(text);
     let of_error = || {
         let error = error?;
         let message = error.get("message").or_else(|| error.get("msg")).and_then(text)?;
         let kind = error.get("type").or_else(|| error.get("name")).and_then(text);
         Some(kind.map_or(message.clone(), |kind| format!("{kind}: {message}")))
     };
-    let plain = || find(&["err", "error", "exception"]).and_then(text);
+    let plain = || find(ERROR).and_then(text);
     let stack = stack.filter(|stack| stack.contains('\n'));
     // A stack says what the error is; without one its own message does, behind what was going on.
     let cause = if stack.is_none() { of_error().or_else(plain) } else { None };
@@ -62,6 +77,60 @@ pub fn read(line: &[u8]) -> Option<Structured> {
         (None, cause) => cause.or_else(of_error).or_else(plain).unwrap_or_default(),
     };
     Some(Structured { time, level, message, stack })
+}
+
+/// The fields of an object that matter; others are skipped over.
+struct Fields(Vec<(&'static str, Value)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    match name {
+                        Some(name) => fields.push((name, map.next_value()?)),
+                        None => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// A field's name, where the field matters.
+struct Name(Option<&'static str>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Name;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Name, E> {
+                let mut names = [LEVEL, TIME, MESSAGE, ERROR, STACK, PAYLOAD].into_iter().flatten();
+                Ok(Name(names.find(|name| **name == text).copied()))
+            }
+        }
+
+        deserializer.deserialize_identifier(Text)
+    }
 }
 
 #[cfg(test)]
