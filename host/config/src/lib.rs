@@ -157,8 +157,10 @@ impl Config {
     fn resolve(&mut self, folder: &Path) {
         self.folder = folder.to_owned();
         self.state = folder.join(&self.state);
+        // What is special to patterns in the folder's own name stands for itself.
+        let escaped = PathBuf::from(glob::Pattern::escape(&folder.to_string_lossy()));
         for path in &mut self.logs.watch {
-            *path = folder.join(&*path);
+            *path = escaped.join(&*path);
         }
         for path in self.build.iter_mut().flat_map(|build| &mut build.read_only) {
             *path = folder.join(&*path);

@@ -60,24 +60,6 @@ pub struct Logs {
     pub watch: Vec<PathBuf>,
 }
 
-impl Logs {
-    /// The files there are now; a path without a pattern is given whether its file is there or not.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        for path in &self.watch {
-            let text = path.to_string_lossy();
-            if !text.contains(['*', '?', '[']) {
-                files.push(path.clone());
-            } else if let Ok(found) = glob::glob(&text) {
-                files.extend(found.flatten().filter(|path| path.is_file()));
-            }
-        }
-        files.sort();
-        files.dedup();
-        files
-    }
-}
-
 /// The local target's front door.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]

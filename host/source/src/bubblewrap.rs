@@ -80,9 +80,10 @@ impl Sandboxed<'_> {
     /// Runs it to its end; gives the end of its output.
     pub fn run(&self) -> Result<String, BuildError> {
         let tree = fs::canonicalize(self.tree).map_err(file(self.tree))?;
-        let other_user = geteuid().is_root() && others_may_enter(&tree) && probe_as(true).is_ok();
-        if other_user {
-            give_away(&tree)?;
+        let root = geteuid().is_root();
+        let other_user = root && others_may_enter(&tree) && probe_as(true).is_ok();
+        if root {
+            give(&tree, if other_user { NOBODY } else { 0 })?;
         }
         let (output, input) = io::pipe().map_err(file(&tree))?;
         let mut command = self.bwrap(&tree, other_user);
@@ -177,8 +178,9 @@ fn others_may_enter(tree: &Path) -> bool {
     above.all(|folder| fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0))
 }
 
-/// Makes nobody the owner of everything in the tree that is root's: a file with a second name elsewhere stays as it is.
-fn give_away(tree: &Path) -> Result<(), BuildError> {
+/// Makes the user the owner of everything in the tree, as whom alone the command may write: root has no right of root's in the
+/// sandbox. A file with a second name elsewhere stays as it is.
+fn give(tree: &Path, user: u32) -> Result<(), BuildError> {
     let mut todo = vec![tree.to_owned()];
     while let Some(path) = todo.pop() {
         let metadata = fs::symlink_metadata(&path).map_err(file(&path))?;
@@ -189,15 +191,18 @@ fn give_away(tree: &Path) -> Result<(), BuildError> {
         } else if metadata.nlink() > 1 {
             continue;
         }
-        lchown(&path, Some(NOBODY), Some(NOBODY)).map_err(file(&path))?;
+        lchown(&path, Some(user), Some(user)).map_err(file(&path))?;
     }
     Ok(())
 }
 
 /// Waits for its end, or ends it and all that it started: they live in a process namespace of its own.
 fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
-    let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
     let until = Instant::now() + timeout;
+    let ended = match pidfd_open(Pid::from_child(child), PidfdFlags::empty()) {
+        Ok(ended) => ended,
+        Err(error) => return stop(child, Err(error.into())),
+    };
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let left =
@@ -206,17 +211,17 @@ fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> 
             Ok(0) => break,
             Ok(_) => return child.wait().map(Some),
             Err(rustix::io::Errno::INTR) => {}
-            Err(error) => {
-                // It must not outlive us unwatched.
-                let _ = child.kill();
-                child.wait()?;
-                return Err(error.into());
-            }
+            Err(error) => return stop(child, Err(error.into())),
         }
     }
+    stop(child, Ok(None))
+}
+
+/// Ends it; it must not outlive us unwatched. Gives what is to be said of it.
+fn stop(child: &mut Child, said: io::Result<Option<ExitStatus>>) -> io::Result<Option<ExitStatus>> {
     child.kill()?;
     child.wait()?;
-    Ok(None)
+    said
 }
 
 /// The end of what comes out of the pipe, as text.

@@ -216,3 +216,18 @@ fn a_sandbox_that_cannot_be_made_is_told_with_the_remedy() {
     let denied = BuildError::NotPermitted("No permissions".into()).to_string();
     assert!(denied.contains("not permitted to make a sandbox here: No permissions; allow unprivileged"), "{denied}");
 }
+
+#[test]
+fn root_builds_as_nobody_where_others_may_enter() {
+    let Some(bench) = Bench::new() else { return };
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: not root");
+        return;
+    }
+    let owner = || std::os::unix::fs::MetadataExt::uid(&fs::metadata(bench.at("tree/made")).unwrap());
+    let command = options("rm -f made; echo x > made; id -u");
+    assert_eq!((bench.build(&command).unwrap().log.as_str(), owner()), ("65534", 65534));
+    // Nobody cannot get to the folder: nobody inside only, and still in a namespace without any right outside.
+    fs::set_permissions(bench.folder.path(), Permissions::from_mode(0o700)).unwrap();
+    assert_eq!((bench.build(&command).unwrap().log.as_str(), owner()), ("65534", 0));
+}

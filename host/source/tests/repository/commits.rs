@@ -18,8 +18,11 @@ fn request(change: &Proposed) -> CommitRequest<'_> {
 fn a_fix_is_one_commit_on_a_branch_of_its_own_and_nothing_else_is_touched() {
     let fixture = Fixture::new();
     let base = fixture.head().unwrap().commit;
+    // Its time is another, so that git would like to refresh the index.
+    fixture.write("src/index.js", INDEX_JS);
     let before = fixture.snapshot();
     let repository = fixture.open();
+    assert_eq!(repository.head().unwrap().commit, base);
     let change = repository.propose(&base, &[fix()], &[test_file()]).unwrap();
     let committed = repository.commit(&request(&change)).unwrap();
     assert_eq!(fixture.snapshot(), before);
