@@ -1,5 +1,9 @@
 // The engine's own script: evaluates what it is given, and nothing else. It is evaluated once, when the component is made, so
 // what it captures here cannot be changed by the code that it runs later.
+//
+// A harness that is made part of the component stands in the same module. It may set `serve`, which is then called with the
+// input and the sources' values instead of the global `main`: scripts that the engine evaluates cannot see it, so none of them
+// can call it or take its place.
 
 const { apply, defineProperty } = Reflect;
 const { freeze } = Object;
@@ -9,6 +13,7 @@ const { repeat } = String.prototype;
 const evaluate = eval;
 const LINES_PER_SOURCE = 100000;
 
+let serve = null;
 let running = false;
 let locked = false;
 
@@ -18,10 +23,12 @@ export const engine = {
         running = true;
         try {
             lock();
+            const values = [];
             for (let index = 0; index < sources.length; index++) {
-                evaluate(apply(repeat, "\n", [LINES_PER_SOURCE * index]) + sources[index]);
+                const value = evaluate(apply(repeat, "\n", [LINES_PER_SOURCE * index]) + sources[index]);
+                defineProperty(values, index, { __proto__: null, value });
             }
-            return answer(globalThis.main(input));
+            return answer(serve === null ? globalThis.main(input) : serve(input, values));
         } catch (error) {
             const text = described(error);
             return settled((_, reject) => reject(text));

@@ -1,7 +1,8 @@
 // What scripts expect of their surroundings and the engine does not have: a virtual clock with timers, a console that is
 // captured, text codecs, and the like. Harnesses evaluate this first, then take `globalThis.__prelude`, which deletes itself:
 //
-//   start({ now, seed, write, uncaught })   now: milliseconds since 1970; write(stream, line); uncaught(error)
+//   start({ now, seed, write, uncaught, discarded })   now: milliseconds since 1970; write(stream, line); uncaught(error);
+//                       discarded(value): what a timer's callback gave
 //   timers.next()       runs what is due next, moving the clock there; false when nothing waits
 //   timers.waiting()    how many timers wait
 //   unsupported(name)   makes the error for something that is not here; `onUnsupported` is told its name
@@ -21,7 +22,7 @@
     const floor = Math.floor;
     const done = Promise.resolve();
 
-    const host = { write: null, uncaught: null, onUnsupported: null };
+    const host = { write: null, uncaught: null, onUnsupported: null, discarded: null };
 
     function hide(target, name, value) {
         defineProperty(target, name, { __proto__: null, value, writable: true, enumerable: false, configurable: true });
@@ -170,7 +171,8 @@
 
     function guarded(callback, self, given) {
         try {
-            apply(callback, self, given);
+            const value = apply(callback, self, given);
+            if (host.discarded !== null) host.discarded(value);
         } catch (error) {
             if (host.uncaught !== null) host.uncaught(error);
         }

@@ -1,8 +1,9 @@
 //! Building the JavaScript engine's components: scripts, made into components by a tool with a lockfile of its own.
 //!
-//! - `js-engine`: the bare engine, which checks are composed with.
+//! - `js-engine`: the bare engine.
 //! - `js-functions`: the engine with the surroundings and the harness of `onRequest` functions in it, evaluated when it is made,
 //!   so that a request does not pay for them.
+//! - `js-checks`: the same with the harness of tests, which the plugin `js-checks` is composed with.
 
 use std::{
     collections::hash_map::DefaultHasher,
@@ -16,16 +17,20 @@ use anyhow::{Context, Result};
 
 use crate::command::{cargo, root, run, target};
 
-/// The component of the bare engine.
-pub fn engine() -> PathBuf {
-    folder().join("js-engine.wasm")
+/// The harness of tests, in the order in which its parts build on each other.
+const CHECKS_HARNESS: [&str; 7] =
+    ["compare.js", "assert.js", "expect.js", "builtins.js", "modules.js", "runner.js", "harness.js"];
+
+/// The component of the engine with the harness of a plugin in it.
+pub fn with_harness_of(plugin: &str) -> PathBuf {
+    folder().join(format!("{plugin}.wasm"))
 }
 
 fn folder() -> PathBuf {
     target().join("plugins/js-engine")
 }
 
-/// Builds both components into `target/plugins/js-engine`, where they are out of date.
+/// Builds the components into `target/plugins/js-engine`, where they are out of date.
 ///
 /// # Errors
 /// When the tool does not build or a script does not become a component.
@@ -34,7 +39,10 @@ pub fn build() -> Result<()> {
     let harness = root().join("host/worker/src/harness.js");
     let surrounded = ["engine.js", "prelude.js", "web.js"].map(|name| scripts.join(name));
     componentize("js-engine", &[scripts.join("engine.js")])?;
-    componentize("js-functions", &[&surrounded[..], &[harness]].concat())
+    componentize("js-functions", &[&surrounded[..], &[harness]].concat())?;
+    let checks = root().join("plugins/js-checks/js");
+    let checks = CHECKS_HARNESS.map(|name| checks.join(name));
+    componentize("js-checks", &[&surrounded[..], &checks].concat())
 }
 
 /// Runs the tool with arguments, building it first.

@@ -39,7 +39,7 @@ fn stage(source: &Path, staged: &Path) -> Result<()> {
         let built = target().join(wasm_target::TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_")));
         let component = folder.join(format!("{name}.wasm"));
         if COMPOSED_WITH_ENGINE.contains(&name.as_str()) {
-            compose(&built, &component)?;
+            compose(&built, &js_engine::with_harness_of(&name), &component)?;
         } else {
             copy_if_newer(&built, &component)?;
         }
@@ -48,10 +48,10 @@ fn stage(source: &Path, staged: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Plugs the JavaScript engine into a component, where it or the component changed.
-fn compose(built: &Path, composed: &Path) -> Result<()> {
+/// Plugs the JavaScript engine, with a harness in it, into a component, where it or the component changed.
+fn compose(built: &Path, engine: &Path, composed: &Path) -> Result<()> {
     let mut inputs = Vec::new();
-    for path in [built, &js_engine::engine()] {
+    for path in [built, engine] {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         inputs.push(bytes.escape_ascii().to_string());
     }
@@ -63,7 +63,7 @@ fn compose(built: &Path, composed: &Path) -> Result<()> {
         "--socket".as_ref(),
         built.as_ref(),
         "--plug".as_ref(),
-        js_engine::engine().as_ref(),
+        engine.as_ref(),
         "--output".as_ref(),
         composed.as_ref(),
     ])?;

@@ -1,0 +1,618 @@
+//! One module, made ready for the engine: an ES module becomes a function like a CommonJS one, its lines stay where they are.
+//!
+//! Imported names become properties of the module they come from, so that they are live; exports are getters, set up before
+//! anything runs, so that modules may import each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oxc_allocator::Allocator;
+use oxc_ast::ast::{
+    Argument, ArrowFunctionExpression, AwaitExpression, BindingIdentifier, CallExpression, ChainElement, Declaration,
+    DoWhileStatement, ExportDefaultDeclarationKind, Expression, ExpressionStatement, ForInStatement, ForOfStatement,
+    ForStatement, Function, IdentifierReference, IfStatement, ImportDeclarationSpecifier, ImportExpression, ImportMeta,
+    ModuleExportName, ObjectProperty, Program, Statement, StringLiteral, WhileStatement, WithStatement,
+};
+use oxc_ast_visit::{Visit, walk};
+use oxc_ecmascript::BoundNames;
+use oxc_parser::{ParseOptions, Parser};
+use oxc_semantic::{Scoping, SemanticBuilder};
+use oxc_span::{GetSpan, SourceType};
+use oxc_syntax::{scope::ScopeFlags, symbol::SymbolId};
+
+use crate::{
+    edits::{Edited, Edits},
+    probes::{Marks, Probes},
+    project::Asked,
+};
+
+/// What a file is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// CommonJS.
+    Script,
+    /// An ES module.
+    Module,
+    /// What its syntax says.
+    BySyntax,
+}
+
+/// A module that the engine can run.
+#[derive(Debug)]
+pub struct Module {
+    /// The source as a function expression.
+    pub edited: Edited,
+    /// Whether it is an ES module.
+    pub is_module: bool,
+    /// Whether it waits at its top level.
+    pub awaits: bool,
+    /// Names that it asks for, as they stand in it.
+    pub requests: Vec<(String, Asked)>,
+    /// Changed lines that can be executed, each with its marks.
+    pub lines: BTreeMap<u32, Vec<u32>>,
+}
+
+/// Why a source cannot be run.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is no JavaScript.
+    Syntax {
+        /// What is wrong.
+        message: String,
+        /// Line, from 1.
+        line: u32,
+        /// Column, from 1.
+        column: u32,
+    },
+    /// It is something that is not run here.
+    Foreign(&'static str),
+}
+
+/// Makes a source ready. Of `changed` lines, those that can be executed are marked, with numbers from `first_mark`.
+///
+/// # Errors
+/// [`Unfit`].
+pub fn prepare(
+    source: &str,
+    format: Format,
+    marks: &Marks,
+    changed: &BTreeSet<u32>,
+    first_mark: u32,
+) -> Result<Module, Unfit> {
+    let allocator = Allocator::default();
+    let source_type = match format {
+        Format::Script => SourceType::cjs(),
+        Format::Module => SourceType::mjs(),
+        Format::BySyntax => SourceType::unambiguous(),
+    };
+    let options = ParseOptions { allow_return_outside_function: format != Format::Module, ..ParseOptions::default() };
+    let mut parsed = Parser::new(&allocator, source, source_type).with_options(options).parse();
+    if format == Format::BySyntax && !parsed.diagnostics.is_empty() {
+        // As a script, `await` is a name; as a module, a top-level `return` is wrong.
+        let script = Parser::new(&allocator, source, SourceType::cjs()).with_options(options).parse();
+        if script.diagnostics.is_empty() {
+            parsed = script;
+        }
+    }
+    if let Some(error) = parsed.diagnostics.iter().next() {
+        if Parser::new(&allocator, source, source_type.with_jsx(true)).parse().diagnostics.is_empty() {
+            return Err(Unfit::Foreign("JSX"));
+        }
+        let offset = error.labels.first().map_or(0, |label| label.offset() as usize);
+        let before = source.get(..offset).unwrap_or_default();
+        let line = u32::try_from(before.matches('\n').count()).unwrap_or(u32::MAX).saturating_add(1);
+        let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count());
+        let column = u32::try_from(column).unwrap_or(u32::MAX).saturating_add(1);
+        return Err(Unfit::Syntax { message: error.message.to_string(), line, column });
+    }
+    let program = &parsed.program;
+    let scoping = SemanticBuilder::new().build(program).semantic.into_scoping();
+    let mut reader = Reader {
+        source,
+        marks,
+        scoping: &scoping,
+        probes: Probes::new(source, marks, &scoping),
+        edits: Edits::default(),
+        imports: BTreeMap::new(),
+        requests: Vec::new(),
+        functions: 0,
+        awaits: false,
+        statement_starts: BTreeSet::new(),
+    };
+    // Placed first, so that it stands before all else; its text is known last.
+    let is_module = program.source_type.is_module();
+    let head = if is_module { reader.module(program) } else { Head::default() };
+    reader.visit_program(program);
+    let Reader { probes, mut edits, requests, awaits, .. } = reader;
+    let lines = probes.mark(&mut edits, changed, first_mark);
+    let start = program.hashbang.as_ref().map_or(0, |hashbang| hashbang.span.end);
+    if start > 0 {
+        edits.replace(0, start, "");
+    }
+    edits.close(u32::try_from(source.len()).unwrap_or(u32::MAX), "\n}");
+    let mut edited = edits.apply(source);
+    let text = if is_module {
+        head.text(&marks.prefix, awaits)
+    } else {
+        "function(exports,require,module,__filename,__dirname){".to_owned()
+    };
+    edited.put_before(&text);
+    Ok(Module { edited, is_module, awaits, requests, lines })
+}
+
+/// What an ES module does before its own code: its exports, and what it imports, in order.
+#[derive(Default)]
+struct Head {
+    /// Exported names and the expressions that they stand for.
+    exports: Vec<(String, String)>,
+    /// Specifier, the name that its module gets, and the names that must be exported by it.
+    imports: Vec<(String, String, BTreeSet<String>)>,
+    /// Modules whose names are all exported.
+    stars: Vec<String>,
+}
+
+impl Head {
+    fn text(&self, p: &str, awaits: bool) -> String {
+        use std::fmt::Write as _;
+        let mut text = format!("{}function(){{\"use strict\";", if awaits { "async " } else { "" });
+        let getters: Vec<String> =
+            self.exports.iter().map(|(name, value)| format!("{}:()=>{value}", quoted(name))).collect();
+        let _ = write!(text, "{p}E({{__proto__:null,{}}});", getters.join(","));
+        let wait = if awaits { "await " } else { "" };
+        for (specifier, name, wanted) in &self.imports {
+            let wanted: Vec<String> = wanted.iter().map(|name| quoted(name)).collect();
+            let _ = write!(text, "const {name}={wait}{p}I({},[{}]);", quoted(specifier), wanted.join(","));
+        }
+        for name in &self.stars {
+            let _ = write!(text, "{p}S({name});");
+        }
+        text
+    }
+}
+
+/// A text as a JavaScript string.
+pub fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+struct Reader<'p> {
+    source: &'p str,
+    marks: &'p Marks,
+    scoping: &'p Scoping,
+    probes: Probes<'p>,
+    edits: Edits,
+    /// Imported names, and what stands for them.
+    imports: BTreeMap<SymbolId, String>,
+    requests: Vec<(String, Asked)>,
+    functions: u32,
+    awaits: bool,
+    /// Where a parenthesis would be taken for a call of what stands before.
+    statement_starts: BTreeSet<u32>,
+}
+
+impl Reader<'_> {
+    /// Reads the imports and exports of an ES module, and takes them out of it.
+    fn module(&mut self, program: &Program<'_>) -> Head {
+        let mut head = Head::default();
+        for statement in &program.body {
+            match statement {
+                Statement::ImportDeclaration(it) => {
+                    let name = self.import(&mut head, &it.source);
+                    for specifier in it.specifiers.iter().flatten() {
+                        self.imported(&mut head, &name, specifier);
+                    }
+                }
+                Statement::ExportAllDeclaration(it) => {
+                    let name = self.import(&mut head, &it.source);
+                    match &it.exported {
+                        Some(exported) => head.exports.push((exported.name().to_string(), name)),
+                        None => head.stars.push(name),
+                    }
+                }
+                Statement::ExportFromDeclaration(it) => {
+                    let name = self.import(&mut head, &it.source);
+                    for specifier in &it.specifiers {
+                        let local = specifier.local.name().to_string();
+                        head.exports.push((specifier.exported.name().to_string(), member(&name, &local)));
+                        head.want(&name, local);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for statement in &program.body {
+            self.export(&mut head, statement);
+        }
+        head
+    }
+
+    fn import(&mut self, head: &mut Head, source: &StringLiteral<'_>) -> String {
+        let specifier = source.value.to_string();
+        let name = format!("{}{}", self.marks.prefix, head.imports.len());
+        self.requests.push((specifier.clone(), Asked::Import));
+        head.imports.push((specifier, name.clone(), BTreeSet::new()));
+        name
+    }
+
+    fn imported(&mut self, head: &mut Head, name: &str, specifier: &ImportDeclarationSpecifier<'_>) {
+        let (local, value) = match specifier {
+            ImportDeclarationSpecifier::ImportSpecifier(it) => {
+                let imported = it.imported.name().to_string();
+                let value = member(name, &imported);
+                head.want(name, imported);
+                (&it.local, value)
+            }
+            ImportDeclarationSpecifier::ImportDefaultSpecifier(it) => {
+                head.want(name, "default".to_owned());
+                (&it.local, member(name, "default"))
+            }
+            ImportDeclarationSpecifier::ImportNamespaceSpecifier(it) => (&it.local, name.to_owned()),
+        };
+        if let Some(symbol) = local.symbol_id.get() {
+            self.imports.insert(symbol, value);
+        }
+    }
+
+    fn export(&mut self, head: &mut Head, statement: &Statement<'_>) {
+        match statement {
+            Statement::ExportNamedDeclaration(it) => {
+                for specifier in &it.specifiers {
+                    let value = match &specifier.local {
+                        ModuleExportName::IdentifierReference(local) => {
+                            self.stands_for(local).unwrap_or_else(|| local.name.to_string())
+                        }
+                        other => other.name().to_string(),
+                    };
+                    head.exports.push((specifier.exported.name().to_string(), value));
+                }
+            }
+            Statement::ExportDeclaration(it) => {
+                let mut names = |name: &BindingIdentifier<'_>| {
+                    head.exports.push((name.name.to_string(), name.name.to_string()));
+                };
+                match &it.declaration {
+                    Declaration::VariableDeclaration(declared) => declared.bound_names(&mut names),
+                    Declaration::FunctionDeclaration(declared) => declared.bound_names(&mut names),
+                    Declaration::ClassDeclaration(declared) => declared.bound_names(&mut names),
+                    _ => {}
+                }
+                self.edits.blank(self.source, it.span.start, it.declaration.span().start);
+            }
+            Statement::ExportDefaultDeclaration(it) => {
+                let named = match &it.declaration {
+                    ExportDefaultDeclarationKind::FunctionDeclaration(it) => it.id.as_ref(),
+                    ExportDefaultDeclarationKind::ClassDeclaration(it) => it.id.as_ref(),
+                    _ => None,
+                };
+                let inner = it.declaration.span();
+                if let Some(name) = named {
+                    head.exports.push(("default".to_owned(), name.name.to_string()));
+                    self.edits.blank(self.source, it.span.start, inner.start);
+                    return;
+                }
+                // As a property's value, what has no name is called `default`, as it should be.
+                let value = format!("{}V", self.marks.prefix);
+                let breaks = self.source.get(it.span.start as usize..inner.start as usize).unwrap_or_default();
+                let breaks = "\n".repeat(breaks.matches('\n').count());
+                self.edits.replace(it.span.start, inner.start, format!("const {value}={{default:({breaks}"));
+                self.edits.close(inner.end, ")}.default;");
+                head.exports.push(("default".to_owned(), value));
+            }
+            _ => {}
+        }
+    }
+
+    /// What stands for a name that was imported.
+    fn stands_for(&self, it: &IdentifierReference<'_>) -> Option<String> {
+        let symbol = self.scoping.get_reference(it.reference_id.get()?).symbol_id()?;
+        self.imports.get(&symbol).cloned()
+    }
+
+    fn is_require(&self, callee: &Expression<'_>) -> bool {
+        let Expression::Identifier(it) = callee else { return false };
+        let bound = |id| self.scoping.get_reference(id).symbol_id().is_some();
+        it.name == "require" && !it.reference_id.get().is_some_and(bound)
+    }
+
+    fn request(&mut self, argument: Option<&Expression<'_>>, asked: Asked) {
+        let name = match argument {
+            Some(Expression::StringLiteral(it)) => it.value.to_string(),
+            Some(Expression::TemplateLiteral(it)) if it.expressions.is_empty() => {
+                it.quasis.first().and_then(|part| part.value.cooked).map(|text| text.to_string()).unwrap_or_default()
+            }
+            _ => return,
+        };
+        self.requests.push((name, asked));
+    }
+
+    fn around_loop(&mut self, body: &Statement<'_>, walk: impl FnOnce(&mut Self)) {
+        let end = self.probes.loop_body(&mut self.edits, body);
+        walk(self);
+        self.end(end);
+    }
+
+    fn end(&mut self, end: Option<(u32, String)>) {
+        if let Some((at, text)) = end {
+            self.edits.close(at, text);
+        }
+    }
+}
+
+impl Head {
+    fn want(&mut self, module: &str, export: String) {
+        if let Some((_, _, wanted)) = self.imports.iter_mut().find(|(_, name, _)| name == module) {
+            wanted.insert(export);
+        }
+    }
+}
+
+/// Whether an expression is a call whose value goes nowhere.
+fn dropped_call(expression: &Expression<'_>) -> bool {
+    match expression {
+        Expression::CallExpression(it) => !matches!(it.callee, Expression::Super(_)),
+        Expression::NewExpression(_) | Expression::ImportExpression(_) => true,
+        Expression::ChainExpression(it) => matches!(it.expression, ChainElement::CallExpression(_)),
+        _ => false,
+    }
+}
+
+/// A property of a module.
+fn member(module: &str, name: &str) -> String {
+    format!("{module}[{}]", quoted(name))
+}
+
+impl<'a> Visit<'a> for Reader<'_> {
+    fn visit_statements(&mut self, it: &oxc_allocator::Vec<'a, Statement<'a>>) {
+        self.probes.list(it);
+        for statement in it {
+            if let Statement::ExpressionStatement(statement) = statement
+                && !dropped_call(&statement.expression)
+            {
+                self.statement_starts.insert(statement.span.start);
+            }
+        }
+        walk::walk_statements(self, it);
+    }
+
+    fn visit_statement(&mut self, it: &Statement<'a>) {
+        match it {
+            Statement::ImportDeclaration(_)
+            | Statement::ExportAllDeclaration(_)
+            | Statement::ExportFromDeclaration(_)
+            | Statement::ExportNamedDeclaration(_) => {
+                self.edits.blank(self.source, it.span().start, it.span().end);
+            }
+            _ => walk::walk_statement(self, it),
+        }
+    }
+
+    /// A promise that nobody holds: when it is rejected, nobody will know but us.
+    fn visit_expression_statement(&mut self, it: &ExpressionStatement<'a>) {
+        if !dropped_call(&it.expression) {
+            walk::walk_expression_statement(self, it);
+            return;
+        }
+        let span = it.expression.span();
+        self.edits.wrap(span.start, self.marks.framed(&format!("{}U(", self.marks.prefix)));
+        walk::walk_expression_statement(self, it);
+        self.edits.close(span.end, self.marks.framed(")"));
+    }
+
+    fn visit_if_statement(&mut self, it: &IfStatement<'a>) {
+        self.probes.alone(&it.consequent);
+        if let Some(alternate) = &it.alternate {
+            self.probes.alone(alternate);
+        }
+        walk::walk_if_statement(self, it);
+    }
+
+    fn visit_with_statement(&mut self, it: &WithStatement<'a>) {
+        self.probes.alone(&it.body);
+        walk::walk_with_statement(self, it);
+    }
+
+    fn visit_for_statement(&mut self, it: &ForStatement<'a>) {
+        self.around_loop(&it.body, |this| walk::walk_for_statement(this, it));
+    }
+
+    fn visit_for_in_statement(&mut self, it: &ForInStatement<'a>) {
+        self.around_loop(&it.body, |this| walk::walk_for_in_statement(this, it));
+    }
+
+    fn visit_for_of_statement(&mut self, it: &ForOfStatement<'a>) {
+        self.awaits |= it.r#await && self.functions == 0;
+        self.around_loop(&it.body, |this| walk::walk_for_of_statement(this, it));
+    }
+
+    fn visit_while_statement(&mut self, it: &WhileStatement<'a>) {
+        self.around_loop(&it.body, |this| walk::walk_while_statement(this, it));
+    }
+
+    fn visit_do_while_statement(&mut self, it: &DoWhileStatement<'a>) {
+        self.around_loop(&it.body, |this| walk::walk_do_while_statement(this, it));
+    }
+
+    fn visit_function(&mut self, it: &Function<'a>, flags: ScopeFlags) {
+        let end = self.probes.function(&mut self.edits, it);
+        self.functions += 1;
+        walk::walk_function(self, it, flags);
+        self.functions -= 1;
+        self.end(end);
+    }
+
+    fn visit_arrow_function_expression(&mut self, it: &ArrowFunctionExpression<'a>) {
+        let end = self.probes.arrow(&mut self.edits, it);
+        self.functions += 1;
+        walk::walk_arrow_function_expression(self, it);
+        self.functions -= 1;
+        self.end(end);
+    }
+
+    fn visit_await_expression(&mut self, it: &AwaitExpression<'a>) {
+        self.awaits |= self.functions == 0;
+        walk::walk_await_expression(self, it);
+    }
+
+    fn visit_identifier_reference(&mut self, it: &IdentifierReference<'a>) {
+        if let Some(value) = self.stands_for(it) {
+            self.edits.replace(it.span.start, it.span.end, value);
+        }
+    }
+
+    fn visit_object_property(&mut self, it: &ObjectProperty<'a>) {
+        if let (true, Expression::Identifier(name)) = (it.shorthand, &it.value)
+            && let Some(value) = self.stands_for(name)
+        {
+            self.edits.replace(it.span.start, it.span.end, format!("{}:{value}", name.name));
+            return;
+        }
+        walk::walk_object_property(self, it);
+    }
+
+    fn visit_call_expression(&mut self, it: &CallExpression<'a>) {
+        let first = it.arguments.first().and_then(Argument::as_expression);
+        let resolves = it
+            .callee
+            .as_member_expression()
+            .is_some_and(|member| member.static_property_name() == Some("resolve") && self.is_require(member.object()));
+        if resolves || self.is_require(&it.callee) {
+            self.request(first, Asked::Require);
+        }
+        if let Expression::Identifier(callee) = &it.callee
+            && let Some(value) = self.stands_for(callee)
+        {
+            // Called as a function, not as a method of its module.
+            let lead = if self.statement_starts.contains(&callee.span.start) { ";" } else { "" };
+            self.edits.replace(callee.span.start, callee.span.end, format!("{lead}(0,{value})"));
+            self.visit_arguments(&it.arguments);
+            return;
+        }
+        walk::walk_call_expression(self, it);
+    }
+
+    fn visit_import_expression(&mut self, it: &ImportExpression<'a>) {
+        self.request(Some(&it.source), Asked::Import);
+        let keyword = u32::try_from("import".len()).unwrap_or(0);
+        self.edits.replace(it.span.start, it.span.start + keyword, format!("{}Y", self.marks.prefix));
+        walk::walk_import_expression(self, it);
+    }
+
+    fn visit_import_meta(&mut self, it: &ImportMeta) {
+        self.edits.replace(it.span.start, it.span.end, format!("{}T", self.marks.prefix));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(source: &str, format: Format, changed: &[u32]) -> Module {
+        let marks = Marks::unused_in(std::iter::empty());
+        prepare(source, format, &marks, &changed.iter().copied().collect(), 0).unwrap()
+    }
+
+    /// The text of a module without what was put into it to watch it.
+    fn plain(source: &str, format: Format) -> String {
+        let mut text = module(source, format, &[]).edited.text;
+        while let Some(start) = text.find("/*__ad<*/") {
+            let end = text[start..].find("/*__ad>*/").unwrap() + start + "/*__ad>*/".len();
+            text.replace_range(start..end, "");
+        }
+        text
+    }
+
+    #[test]
+    fn what_is_put_in_can_be_taken_out_again() {
+        let source =
+            "'use strict'\nfunction f(a) { 'x'; while (a) a = g(a); return () => f(a) }\nfor (const x of y) {}\nf();";
+        let text = plain(source, Format::Script);
+        assert_eq!(
+            text,
+            format!(
+                "function(exports,require,module,__filename,__dirname){{{}\n}}",
+                source.replace("'x'; while", "'x'; while")
+            )
+        );
+    }
+
+    #[test]
+    fn lines_stay_where_they_are() {
+        let source = "import {\n  a,\n} from './a.js';\nexport default\n  a(1);\nexport const b = 2;\n";
+        let text = plain(source, Format::Module);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[3], "const __adV={default:(");
+        assert_eq!(lines[4], "(0,__ad0[\"a\"])(1))}.default;;");
+        assert_eq!(lines[5], "const b = 2;");
+        assert!(
+            lines[0].contains(
+                r#"__adE({__proto__:null,"default":()=>__adV,"b":()=>b});const __ad0=__adI("./a.js",["a"]);"#
+            ),
+            "{}",
+            lines[0]
+        );
+    }
+
+    #[test]
+    fn imported_names_are_live_and_shadowed_ones_are_left_alone() {
+        let source = "import d, * as n from 'x';\nimport { a as b } from 'y';\nuse({ b, c: d }, n.z);\nfunction f(b) { return b; }\nb()\nb().c\n";
+        let text = plain(source, Format::Module);
+        assert!(text.contains(r#"use({ b:__ad1["a"], c: __ad0["default"] }, __ad0.z)"#), "{text}");
+        assert!(text.contains("function f(b) { return b; }"), "{text}");
+        assert!(text.contains("\n;(0,__ad1[\"a\"])().c"), "{text}");
+    }
+
+    #[test]
+    fn every_form_of_export_is_a_getter() {
+        let source = "export { a, b as c };\nexport * from 'x';\nexport * as ns from 'y';\nexport { p as q } from 'z';\nexport function f() {}\nexport class K {}\nexport let { m, n: [o] } = v;\nlet a, b;";
+        let text = plain(source, Format::Module);
+        let head = text.lines().next().unwrap();
+        for part in [
+            r#""a":()=>a"#,
+            r#""c":()=>b"#,
+            r#""ns":()=>__ad1"#,
+            r#""q":()=>__ad2["p"]"#,
+            r#""f":()=>f"#,
+            r#""K":()=>K"#,
+            r#""m":()=>m"#,
+            r#""o":()=>o"#,
+            "__adS(__ad0)",
+        ] {
+            assert!(head.contains(part), "{part} in {head}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_asked_for_are_found_unless_they_are_the_codes_own() {
+        let source = "require('./a'); require(`b`); require.resolve('c'); require(x); import('d');\nfunction f(require) { require('e') }";
+        let names: Vec<String> =
+            module(source, Format::Script, &[]).requests.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["./a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn changed_lines_are_marked_where_they_can_be_executed() {
+        let source = "// note\nfunction f(a) {\n  if (a) return 1;\n  const o = {\n    k: 2,\n  };\n  return o;\n}\n";
+        let lines = module(source, Format::Script, &[1, 2, 3, 4, 5, 6, 7, 8]).lines;
+        assert_eq!(lines.keys().copied().collect::<Vec<_>>(), [3, 4, 5, 7]);
+        assert_eq!(lines[&4], lines[&5]);
+        assert_eq!(lines[&3].len(), 2);
+    }
+
+    #[test]
+    fn a_function_beside_a_variable_of_its_name_gets_no_block_around_it() {
+        let twice = module("function f() { var g; function g() {} g() }", Format::Script, &[]).edited.text;
+        assert!(!twice.contains("try{"), "{twice}");
+        let once = module("function f() { function g() {} g() }", Format::Script, &[]).edited.text;
+        assert!(once.contains("try{"), "{once}");
+    }
+
+    #[test]
+    fn the_syntax_tells_what_a_file_is_and_what_is_wrong_with_it() {
+        let marks = Marks::unused_in(std::iter::empty());
+        let prepared = |source| prepare(source, Format::BySyntax, &marks, &BTreeSet::new(), 0);
+        assert!(prepared("export const a = 1").unwrap().is_module);
+        assert!(!prepared("const await = 1; return").unwrap().is_module);
+        assert!(prepared("await x; import 'y'").unwrap().awaits);
+        assert!(matches!(prepared("let a = ;\n"), Err(Unfit::Syntax { line: 1, column: 9, .. })));
+        assert_eq!(prepared("const a = <b/>;").unwrap_err(), Unfit::Foreign("JSX"));
+    }
+}
