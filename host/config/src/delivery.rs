@@ -86,7 +86,7 @@ pub struct Build {
     /// What becomes the artifact, relative to the project; empty: the whole tree after the build.
     #[serde(default)]
     pub outputs: Vec<String>,
-    /// Further folders of this machine that the commands may read, such as `/opt/node`.
+    /// Further folders of this machine that the commands, and a release of the kind `command`, may read, such as `/opt/node`.
     #[serde(default)]
     pub read_only: Vec<PathBuf>,
     /// Environment variables of the commands; nothing else is passed on but `PATH` and `HOME`.
