@@ -37,7 +37,30 @@ pub fn arrange<'a>(
     tree: &Tree<'a>,
     place: (NodeId, Span),
     goals: &[Span],
-    mut set: impl FnMut(&mut Run<'_, 'a>, &Value<'a>) -> Result<(), String>,
+    set: impl FnMut(&mut Run<'_, 'a>, Span, &Value<'a>) -> Result<(), String>,
+) -> Result<Call<'a>, String> {
+    arranged(tree, place, goals, true, set)
+}
+
+/// The same, for an error that is heard by nobody, so that no `catch` around the place matters.
+///
+/// # Errors
+/// Why no call does.
+pub fn arrange_unheard<'a>(
+    tree: &Tree<'a>,
+    place: (NodeId, Span),
+    goals: &[Span],
+    set: impl FnMut(&mut Run<'_, 'a>, Span, &Value<'a>) -> Result<(), String>,
+) -> Result<Call<'a>, String> {
+    arranged(tree, place, goals, false, set)
+}
+
+fn arranged<'a>(
+    tree: &Tree<'a>,
+    place: (NodeId, Span),
+    goals: &[Span],
+    heard: bool,
+    mut set: impl FnMut(&mut Run<'_, 'a>, Span, &Value<'a>) -> Result<(), String>,
 ) -> Result<Call<'a>, String> {
     let entry = entry(tree, place.1)?;
     let class = entry.class.filter(|_| !entry.is_static);
@@ -46,21 +69,18 @@ pub fn arrange<'a>(
         Some(Value::Place(place)) => Some(place.clone()),
         _ => None,
     };
-    let mut run = Run::over(tree, entry.function, class, goals, avoid.clone());
-    if run.hits.is_empty() {
+    let mut run = Run::over(tree, entry.function, class, goals, avoid);
+    if !run.hits.iter().any(|(span, _)| Some(span) == goals.first()) {
         return Err(format!("a test that calls {} does not come to the fault", entry.name));
-    }
-    if let Some(avoid) = &avoid
-        && run.required.iter().any(|known| known.root == avoid.root && known.steps.starts_with(&avoid.steps))
-    {
-        return Err("the code before it already makes sure that the value is there".into());
     }
     if let Some(hazard) = run.hazards.first() {
         return Err(format!("a test of {} would depend on what `{hazard}` gives, which it cannot decide", entry.name));
     }
-    uncaught(tree, place.0, place.1, &entry, &mut run)?;
-    for (_, value) in run.hits.clone() {
-        set(&mut run, &value)?;
+    if heard {
+        uncaught(tree, place.0, place.1, &entry, &mut run)?;
+    }
+    for (span, value) in run.hits.clone() {
+        set(&mut run, span, &value)?;
     }
     let params = entry.function.params();
     let written = |run: &Run<'_, 'a>, from: usize, to: usize, names: &dyn Fn(usize) -> String| -> Vec<String> {
@@ -156,6 +176,9 @@ fn told<'a>(tree: &Tree<'a>, handler: &'a CatchClause<'a>, entry: &Entry<'a>, ru
 pub fn make_absent(run: &mut Run<'_, '_>, value: &Value<'_>, nothing: Nothing) -> Result<(), String> {
     match value {
         Value::Place(place) => {
+            if run.required.iter().any(|known| known.root == place.root && known.steps.starts_with(&place.steps)) {
+                return Err("the code before it already makes sure that the value is there".into());
+            }
             let shape = run.shape(place);
             if matches!(place.steps.last(), Some(Step::Json)) {
                 run.shape(&place.parent().map_or_else(|| place.clone(), |(above, _)| above)).fixed = Some("'null'".into());

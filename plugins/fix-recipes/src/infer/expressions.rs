@@ -96,6 +96,7 @@ impl<'a> Run<'_, 'a> {
             Expression::FunctionExpression(it) => Value::Func(Func::Function(it)),
             Expression::ArrowFunctionExpression(it) => Value::Func(Func::Arrow(it)),
             Expression::AwaitExpression(it) => {
+                self.awaited = Some(it.argument.get_inner_expression().span());
                 let value = self.eval(&it.argument);
                 if let Value::Place(place) = &value {
                     self.shape(&place.then(Step::Await));
@@ -201,6 +202,12 @@ impl<'a> Run<'_, 'a> {
         }
         if let Some(module) = crate::entry::module_of(self.tree, symbol) {
             return Value::Import(module);
+        }
+        if let oxc_ast::AstKind::VariableDeclarator(declarator) = self.tree.declaration(symbol)
+            && declarator.id.is_object_pattern()
+            && declarator.init.as_ref().is_some_and(|init| init.is_specific_member_access("process", "env"))
+        {
+            return Value::Environment(name.name.to_string());
         }
         let Some(init) = self.tree.declarator(symbol).and_then(|declarator| declarator.init.as_ref()) else {
             return Value::Unknown;
@@ -363,6 +370,7 @@ impl<'a> Run<'_, 'a> {
                 None => Value::Unknown,
             },
             Value::Match(subject) => Value::Match(subject),
+            Value::Promise(value) => self.index(*value, index),
             other => self.element(other),
         }
     }
@@ -387,6 +395,7 @@ impl<'a> Run<'_, 'a> {
                 let name = shape.fixed.clone().unwrap_or_default();
                 Value::Place(place.property(name.trim_matches('\'')))
             }
+            (Value::Promise(value), key) => self.keyed(*value, key, span),
             (Value::Global(path), _) if path == "process.env" => Value::Unknown,
             (list @ (Value::Place(_) | Value::ListOf(_) | Value::Tuple(_)), _) => self.element(list),
             (Value::Unknown, _) => {
@@ -441,6 +450,9 @@ impl<'a> Run<'_, 'a> {
             Value::Global(path) if path == "process.env" => Value::Environment(name.to_owned()),
             Value::Global(path) => Value::Global(format!("{path}.{name}")),
             Value::Import(module) => Value::Import(module),
+            Value::Environment(_) => Value::Made(if name == "length" { Kind::Number } else { Kind::Unknown }),
+            Value::Promise(value) => self.member(*value, name, false),
+            Value::Made(Kind::Unknown) => Value::Made(Kind::Unknown),
             Value::ListOf(_) | Value::Tuple(_) if name == "length" => Value::Made(Kind::Number),
             Value::Made(kind) if kind != Kind::Unknown => {
                 Value::Made(if matches!(name, "length" | "size") { Kind::Number } else { Kind::Unknown })

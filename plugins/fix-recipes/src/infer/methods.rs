@@ -116,9 +116,9 @@ impl<'a> Run<'_, 'a> {
                     _ => Value::Unknown,
                 }
             }
-            Value::Made(_) => {
+            Value::Made(_) | Value::Environment(_) => {
                 if let Some(function) = callback {
-                    self.call(function, vec![Value::Unknown]);
+                    self.call(function, vec![Value::Made(Kind::Unknown)]);
                 }
                 self.arguments(&call.arguments);
                 match name {
@@ -156,13 +156,16 @@ impl<'a> Run<'_, 'a> {
             }
             return self.settle(value, name, callback, call);
         }
-        let kind = kind_with(name).filter(|kind| *kind != Kind::List || OF_LISTS.contains(&name));
+        let awaited = self.awaited == Some(call.span);
+        let kind = kind_with(name).filter(|_| !awaited).filter(|kind| *kind != Kind::List || OF_LISTS.contains(&name));
         if let Some(kind) = kind.filter(|_| !(name == "search" && callback.is_none() && call.arguments.len() > 1)) {
             self.shape(&place).want(kind);
             let arguments = self.arguments(&call.arguments);
             return match name {
                 "match" => Value::Match(Box::new(Value::Place(place))),
-                "split" => Value::ListOf(Box::new(Value::Made(Kind::Text))),
+                // Parts of a text stand for the whole of it.
+                "split" => Value::ListOf(Box::new(Value::Place(place))),
+                "trim" | "trimStart" | "trimEnd" => Value::Place(place),
                 "pop" | "shift" | "at" => self.element(Value::Place(place)),
                 "concat" if self.shape(&place).kind != Kind::Text => {
                     for value in arguments {

@@ -52,6 +52,8 @@ pub struct Run<'t, 'a> {
     results: HashMap<NodeId, Value<'a>>,
     returned: Vec<Value<'a>>,
     depth: usize,
+    /// What is waited for: a method of that is none of an engine's own.
+    awaited: Option<Span>,
 }
 
 impl<'t, 'a> Run<'t, 'a> {
@@ -81,10 +83,12 @@ impl<'t, 'a> Run<'t, 'a> {
             results: HashMap::new(),
             returned: Vec::new(),
             depth: 0,
+            awaited: None,
         };
         if let Some(class) = class {
             run.construct(class);
         }
+        run.returned.clear();
         let arguments = (0..own).map(|root| Value::Place(Place { root, steps: Vec::new() })).collect();
         run.call(function, arguments);
         run
@@ -142,9 +146,10 @@ impl<'t, 'a> Run<'t, 'a> {
         })
     }
 
-    /// The first value that one of the goals was found to be.
+    /// What the first goal was found to be.
     pub fn hit(&self) -> Option<&Value<'a>> {
-        self.hits.first().map(|(_, value)| value)
+        let first = self.goals.first()?;
+        self.hits.iter().find(|(span, _)| span == first).map(|(_, value)| value)
     }
 }
 

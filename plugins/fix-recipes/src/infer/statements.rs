@@ -199,6 +199,8 @@ impl<'a> Run<'_, 'a> {
                 Some(element) => self.constant(element),
                 None => Value::Unknown,
             },
+            Value::Made(_) => Value::Made(Kind::Unknown),
+            Value::Promise(value) => self.element(*value),
             _ => Value::Unknown,
         }
     }

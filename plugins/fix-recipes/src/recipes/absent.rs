@@ -111,7 +111,7 @@ pub fn read<'a>(tree: &Tree<'a>, spot: &Spot, read: &Read<'a>, property: &str, o
         repaired.doubtful |= more.doubtful;
     }
     let goal = read.object.get_inner_expression().span();
-    let call = arrange(tree, (read.id, read.span), &[goal], |run, value| make_absent(run, value, of))?;
+    let call = arrange(tree, (read.id, read.span), &[goal], |run, _, value| make_absent(run, value, of))?;
     let name = &call.entry.name;
     let word = if of == Nothing::Null { "null" } else { "undefined" };
     let confidence = if repaired.doubtful { 0.6 } else { 0.9 } * call.confidence;
@@ -145,7 +145,7 @@ pub fn set<'a>(tree: &Tree<'a>, spot: &Spot, property: &str, of: Nothing) -> Res
         return Err(format!("`{}` cannot be asked twice", short(base)));
     }
     let goal = read.object.get_inner_expression().span();
-    let call = arrange(tree, (read.id, read.span), &[goal], |run, value| make_absent(run, value, of))?;
+    let call = arrange(tree, (read.id, read.span), &[goal], |run, _, value| make_absent(run, value, of))?;
     let (start, end) = (statement.span.start as usize, statement.span.end as usize);
     let (indent, step, newline) = (tree.indent_at(start), tree.style.step(), tree.style.newline);
     let what = short(base);

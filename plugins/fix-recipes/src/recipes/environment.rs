@@ -260,13 +260,13 @@ fn deed<'a>(tree: &Tree<'a>, variable: &Variable) -> Result<Deed<'a>, String> {
     if tree.functions_around(variable.id).is_empty() {
         // Read while the file is loaded; what is used later is used by a function.
         return Ok(match used_in_function(tree, variable) {
-            Some(place) => Deed::Call(arrange(tree, place, &[place.1], |_, _| Ok(()))?),
+            Some(place) => Deed::Call(arrange(tree, place, &[place.1], |_, _, _| Ok(()))?),
             None => Deed::Load,
         });
     }
     let place = (variable.id, variable.span);
     let goal = variable.span;
-    Ok(Deed::Call(arrange(tree, place, &[goal], |_, _| Ok(()))?))
+    Ok(Deed::Call(arrange(tree, place, &[goal], |_, _, _| Ok(()))?))
 }
 
 /// Where a function uses what the file read when it was loaded, if only functions do.

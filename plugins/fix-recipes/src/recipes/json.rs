@@ -15,6 +15,7 @@ use crate::{
     infer::Value,
     place::Spot,
     probe::arrange,
+    shape::Step,
     testfile::{Deed, Expect, Plan},
     tree::{Func, Tree, holds, object_of, property_of},
     uses::{Need, Uses, literal_returned, symbol_of},
@@ -38,9 +39,25 @@ pub fn draft<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
     let fallback = fallback(tree, call, function, answer.is_some());
     let writer = Writer { tree, call, function, answer, fallback };
     let edits = writer.edits()?;
+    // The parameter that answers is a goal too: it must have what the answer calls.
+    let told = writer.answer.as_ref().and_then(|answer| answer.param.as_deref());
+    let params = function.params();
+    let answering = (0..params.items.len())
+        .find(|index| told.is_some() && function.param_name(*index) == told)
+        .and_then(|index| params.items.get(index))
+        .map(|param| param.pattern.span());
     let goal = source.get_inner_expression().span();
+    let goals: Vec<Span> = std::iter::once(goal).chain(answering).collect();
     let mut environment = Vec::new();
-    let arranged = arrange(tree, (call.node_id(), call.span), &[goal], |run, value| match value {
+    let arranged = arrange(tree, (call.node_id(), call.span), &goals, |run, span, value| match value {
+        Value::Place(place) if span != goal => {
+            for call in writer.answer.iter().flat_map(|answer| &answer.calls) {
+                let steps = call.iter().flat_map(|name| [Step::Property((*name).to_owned()), Step::Call]);
+                let place = steps.fold(place.clone(), |place, step| place.then(step));
+                run.shape(&place);
+            }
+            Ok(())
+        }
         Value::Place(place) => {
             run.shape(place).fixed = Some(tree.style.string(NOT_JSON));
             Ok(())
@@ -152,40 +169,61 @@ fn source_of<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>) -> Option<&'a 
 }
 
 /// How a function that answers requests says that one was bad; each line a statement without its end.
-fn answer(tree: &Tree<'_>, function: Func) -> Option<Vec<String>> {
+fn answer(tree: &Tree<'_>, function: Func) -> Option<Answer> {
     let text = tree.at(function.span());
     let message = tree.style.string("invalid JSON");
     let params = function.params().items.len();
-    let names = (0..params).filter_map(|index| function.param_name(index));
-    for name in names {
+    for index in 0..params {
+        let Some(name) = function.param_name(index) else { continue };
+        let made = |lines: Vec<String>, calls: &[&[&'static str]]| {
+            Some(Answer { lines, param: Some(name.to_owned()), calls: calls.iter().map(|call| call.to_vec()).collect() })
+        };
         let has = |part: &str| text.contains(&format!("{name}.{part}"));
         if has("code(") && has("send(") {
-            return Some(vec![format!("{name}.code(400).send({{ error: {message} }})"), "return".into()]);
+            return made(vec![format!("{name}.code(400).send({{ error: {message} }})"), "return".into()], &[&["code", "send"]]);
         }
         if !matches!(name, "res" | "response") {
             continue;
         }
         if has("writeHead(") {
-            return Some(vec![format!("{name}.writeHead(400)"), format!("{name}.end({message})"), "return".into()]);
+            let lines = vec![format!("{name}.writeHead(400)"), format!("{name}.end({message})"), "return".into()];
+            return made(lines, &[&["writeHead"], &["end"]]);
         }
         if has("statusCode") {
-            return Some(vec![format!("{name}.statusCode = 400"), format!("{name}.end({message})"), "return".into()]);
+            return made(vec![format!("{name}.statusCode = 400"), format!("{name}.end({message})"), "return".into()], &[&["end"]]);
         }
         if has("status(") || has("json(") {
-            return Some(vec![format!("{name}.status(400).json({{ error: {message} }})"), "return".into()]);
+            return made(vec![format!("{name}.status(400).json({{ error: {message} }})"), "return".into()], &[&["status", "json"]]);
         }
         if has("send(") {
-            return Some(vec![format!("{name}.status(400).send({message})"), "return".into()]);
+            return made(vec![format!("{name}.status(400).send({message})"), "return".into()], &[&["status", "send"]]);
         }
     }
     let lambda = text.contains("return { statusCode:") || text.contains("return {\n") && text.contains("statusCode:");
-    lambda.then(|| vec![format!("return {{ statusCode: 400, body: JSON.stringify({{ error: {message} }}) }}")])
+    lambda.then(|| Answer {
+        lines: vec![format!("return {{ statusCode: 400, body: JSON.stringify({{ error: {message} }}) }}")],
+        param: None,
+        calls: Vec::new(),
+    })
+}
+
+/// An answer to a bad request.
+struct Answer {
+    /// Statements without their ends.
+    lines: Vec<String>,
+    /// The parameter that answers.
+    param: Option<String>,
+    /// What is called on it, each a chain.
+    calls: Vec<Vec<&'static str>>,
 }
 
 /// What takes the value's place, as JavaScript.
 fn fallback(tree: &Tree<'_>, call: &CallExpression, function: Func, answered: bool) -> Result<String, String> {
     if answered {
         return Ok("null".into());
+    }
+    if let Some(text) = field_default(tree, call) {
+        return Ok(text);
     }
     match Uses::new(tree).of(call.node_id(), call.span) {
         Need::Unsafe(reason) => match literal_returned(tree, function) {
@@ -195,6 +233,28 @@ fn fallback(tree: &Tree<'_>, call: &CallExpression, function: Func, answered: bo
         },
         need => Ok(need.default_text(tree.style.quote).unwrap_or_else(|| "null".into())),
     }
+}
+
+/// The empty value that the field which the call is assigned to has elsewhere: `this.entries = []`.
+fn field_default(tree: &Tree<'_>, call: &CallExpression) -> Option<String> {
+    let AstKind::AssignmentExpression(assignment) = tree.parent(call.node_id()) else { return None };
+    let AssignmentTarget::StaticMemberExpression(field) = &assignment.left else { return None };
+    let (target, name) = (tree.at(field.span), field.property.name.as_str());
+    let on_this = matches!(field.object, Expression::ThisExpression(_));
+    tree.nodes().find_map(|kind| {
+        let value = match kind {
+            AstKind::AssignmentExpression(other) if tree.at(other.left.span()) == target => &other.right,
+            AstKind::PropertyDefinition(field) if on_this && field.key.is_specific_id(name) => field.value.as_ref()?,
+            _ => return None,
+        };
+        let empty = match value.get_inner_expression() {
+            Expression::ArrayExpression(list) => list.elements.is_empty(),
+            Expression::ObjectExpression(object) => object.properties.is_empty(),
+            Expression::StringLiteral(_) | Expression::NullLiteral(_) => true,
+            _ => false,
+        };
+        empty.then(|| tree.at(value.span()).to_owned())
+    })
 }
 
 fn gives_nothing(tree: &Tree<'_>, function: Func) -> bool {
@@ -212,7 +272,7 @@ struct Writer<'t, 'a> {
     tree: &'t Tree<'a>,
     call: &'a CallExpression<'a>,
     function: Func<'a>,
-    answer: Option<Vec<String>>,
+    answer: Option<Answer>,
     fallback: Result<String, String>,
 }
 
@@ -307,8 +367,8 @@ impl Writer<'_, '_> {
     fn catch(&self, at: u32, caught: Option<&str>) -> String {
         let (indent, inner, newline, end) = self.step(at);
         match &self.answer {
-            Some(lines) => {
-                let body: String = lines.iter().map(|line| format!("{inner}{line}{end}{newline}")).collect();
+            Some(answer) => {
+                let body: String = answer.lines.iter().map(|line| format!("{inner}{line}{end}{newline}")).collect();
                 format!("{indent}}} catch {{{newline}{body}{indent}}}")
             }
             None => {

@@ -41,7 +41,7 @@ pub fn draft<'a>(tree: &Tree<'a>, spot: &Spot, callee: Option<&str>) -> Result<D
     }
     let goals: Vec<Span> = operands.iter().map(|operand| operand.expression.get_inner_expression().span()).collect();
     let first = operands.first().map_or((call.node_id(), call.span), |operand| (operand.id, operand.expression.span()));
-    let arranged = arrange(tree, first, &goals, |run, value| match value {
+    let arranged = arrange(tree, first, &goals, |run, _, value| match value {
         Value::Place(place) => {
             run.shape(place).fixed = Some(tree.style.string("12.50"));
             Ok(())

@@ -145,6 +145,11 @@ pub fn iterated<'a>(tree: &Tree<'a>, spot: &Spot, text: Option<&str>) -> Result<
         let inner = expression.get_inner_expression();
         let plain = matches!(inner, Expression::Identifier(_) | Expression::CallExpression(_) | Expression::AwaitExpression(_))
             || inner.is_member_expression();
+        if on_line(tree, spot, expression.span())
+            && let Some(call) = super::promise::forgotten(tree, expression)
+        {
+            return super::promise::used(tree, spot, call, false);
+        }
         if on_line(tree, spot, expression.span()) && plain && text.is_none_or(|text| tree.at(inner.span()) == text) {
             found.push(Found {
                 id: kind.node_id(),
@@ -195,7 +200,7 @@ fn only<'a>(mut found: Vec<Found<'a>>, spot: &Spot, nothing: &str) -> Result<Fou
 
 fn draft<'a>(tree: &Tree<'a>, found: Found<'a>, title: &str, root_cause: String, confidence: f64) -> Result<Draft<'a>, String> {
     let Found { id, goal, what, edits, of, .. } = found;
-    let call = arrange(tree, (id, goal), &[goal], |run, value| make_absent(run, value, of))?;
+    let call = arrange(tree, (id, goal), &[goal], |run, _, value| make_absent(run, value, of))?;
     Ok(Draft {
         title: title.replace("{}", &what),
         root_cause,
