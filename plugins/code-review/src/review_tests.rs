@@ -150,7 +150,11 @@ fn a_change_that_is_too_large_fails_by_files_and_by_lines() {
 
 #[test]
 fn a_fix_that_touches_more_than_it_says_fails() {
-    let files = [file("lib/orders.js", "a();\n", "b();\n"), file("lib/other.js", "a();\n", "b();\n")];
+    let files = [
+        file("lib/orders.js", "a();\n", "b();\n"),
+        file("lib/other.js", "a();\n", "b();\n"),
+        file("test/generated.test.js", "", "test('a', () => {});\n"),
+    ];
     let report = review(&files, &[], Some(&fix(&["lib/orders.js"], &[])), &settings()).unwrap();
     assert_eq!(rules(&report), [("undeclared-change", Severity::Error)]);
     assert_eq!(report.findings[0].location.as_ref().unwrap().path, "lib/other.js");

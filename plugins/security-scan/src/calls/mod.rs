@@ -317,12 +317,11 @@ impl<'a> Visit<'a> for Calls<'_> {
     }
 
     fn visit_jsx_attribute(&mut self, attribute: &JSXAttribute<'a>) {
-        if attribute.is_identifier("dangerouslySetInnerHTML") {
-            if let Some(JSXAttributeValue::ExpressionContainer(container)) = &attribute.value
-                && let Some(value) = container.expression.as_expression()
-            {
-                self.writes_markup(attribute.span, "dangerouslySetInnerHTML", html_of(value));
-            }
+        if attribute.is_identifier("dangerouslySetInnerHTML")
+            && let Some(JSXAttributeValue::ExpressionContainer(container)) = &attribute.value
+            && let Some(value) = container.expression.as_expression()
+        {
+            self.writes_markup(attribute.span, "dangerouslySetInnerHTML", html_of(value));
         }
         walk::walk_jsx_attribute(self, attribute);
     }
