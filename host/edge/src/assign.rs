@@ -1,9 +1,9 @@
 //! Which release answers a client: by the client's id and the shares alone, so that nothing is kept per client.
 //!
-//! Weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005): the release with the
-//! highest `-percent / ln(u)` wins, where `u` is a hash of client and release, uniform in (0, 1). Each release gets its share
-//! of the clients; when a share grows against the others, the only clients that move are those that it gains. Since the
-//! release's name is hashed too, it is not always the same people who meet a candidate first.
+//! Weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005): the release
+//! with the highest `-percent / ln(u)` wins, where `u` is a hash of client and release, uniform in (0, 1). Each release
+//! gets its share of the clients; when a share grows against the others, the only clients that move are those that it
+//! gains. Since the release's name is hashed too, it is not always the same people who meet a candidate first.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -170,7 +170,8 @@ mod tests {
         #[test]
         fn the_order_of_the_splits_does_not_matter(client: u64, a in 0u8..=100, b in 0u8..=100) {
             let mut splits = splits(&[a, b, 100 - a.min(100)]);
-            let release = |splits: &[Split]| assign(ClientId(client), splits).map(|index| splits[index].release.clone());
+            let release =
+                |splits: &[Split]| assign(ClientId(client), splits).map(|index| splits[index].release.clone());
             let before = release(&splits);
             splits.reverse();
             prop_assert_eq!(before, release(&splits));

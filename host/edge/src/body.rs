@@ -102,7 +102,7 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match (&self.taken, &self.upload) {
             (Some(body), _) => body.size_hint(),
-            (None, Some(upload)) => upload.hint.clone(),
+            (None, Some(upload)) => upload.hint,
             (None, None) => SizeHint::with_exact(0),
         }
     }

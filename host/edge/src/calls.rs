@@ -38,6 +38,7 @@ impl Environment {
         };
         let id = start.release.id.clone();
         let started = if is_started {
+            self.until_up(&id).await?;
             None
         } else {
             let Start { release, root, run, .. } = start;
@@ -56,6 +57,17 @@ impl Environment {
             self.end(&id).await;
         }
         saved
+    }
+
+    /// Waits for a release that was started before and may be down just now.
+    async fn until_up(&self, id: &str) -> Result<(), StageError> {
+        let running = self.release(id).ok_or_else(|| self.unknown(id))?;
+        if running.when_up(self.setup.ready_timeout).await.is_some() {
+            return Ok(());
+        }
+        let mut error = failed(format!("the release `{id}` of {} was started before and does not answer", self.name));
+        error.info.details.push(("output".into(), running.tail.text()));
+        Err(error)
     }
 
     /// The release that a key started.

@@ -3,7 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use autodevops_model::{ErrorInfo, ErrorKind, Release, Split, StageError, Window};
@@ -26,8 +26,8 @@ const PATIENT: Duration = Duration::from_secs(15 * 60);
 
 /// Speaks to the front door of a state folder. Every call is a connection of its own, so a client outlives restarts.
 ///
-/// Errors are those of a deploy target: `denied` for a fence below the highest seen, `unavailable` when the front door does
-/// not answer, `invalid-input` for an environment or release that it does not know, `failed` otherwise.
+/// Errors are those of a deploy target: `denied` for a fence below the highest seen, `unavailable` when the front door
+/// does not answer, `invalid-input` for an environment or release that it does not know, `failed` otherwise.
 #[derive(Clone, Debug)]
 pub struct Client {
     state: PathBuf,
@@ -45,6 +45,22 @@ impl Client {
     /// When the lock cannot be read.
     pub fn running(&self) -> io::Result<Option<u32>> {
         crate::lock::holder(&self.state)
+    }
+
+    /// Waits until the front door answers, for one that was started just now; what is served then.
+    ///
+    /// # Errors
+    /// `unavailable` when it does not answer within the limit.
+    pub async fn until_open(&self, limit: Duration) -> Result<Status, StageError> {
+        let since = Instant::now();
+        loop {
+            match self.status().await {
+                Err(error) if error.kind == ErrorKind::Unavailable && since.elapsed() < limit => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// What is served.
@@ -71,8 +87,8 @@ impl Client {
         self.call(&Call::Find { environment: environment.into(), key: key.into() }, QUICK).await
     }
 
-    /// Lets a release end what it is answering, then stops it; refused while it has a share of the traffic or is the one that
-    /// traffic would return to.
+    /// Lets a release end what it is answering, then stops it; refused while it has a share of the traffic or is the
+    /// one that traffic would return to.
     ///
     /// # Errors
     /// See [`Client`].
@@ -81,8 +97,8 @@ impl Client {
         self.call(&Call::Stop { environment, key, fence, release }, PATIENT).await
     }
 
-    /// Sets the shares, which add up to 100; a release that gains must be ready. A release that does not have all of it must
-    /// be renewed, see [`Client::renew`].
+    /// Sets the shares, which add up to 100; a release that gains must be ready. A release that does not have all of it
+    /// must be renewed, see [`Client::renew`].
     ///
     /// # Errors
     /// See [`Client`].
@@ -105,8 +121,8 @@ impl Client {
         self.call(&Call::Traffic { environment: environment.into() }, QUICK).await
     }
 
-    /// Renews the shares for another lease, counted from now. The answer says what serves, since a lease that ran out before is
-    /// not brought back.
+    /// Renews the shares for another lease, counted from now. The answer says what serves, since a lease that ran out
+    /// before is not brought back.
     ///
     /// # Errors
     /// See [`Client`].
@@ -139,8 +155,9 @@ impl Client {
         let ended = async {
             let mut stream = self.connect().await?;
             let (): () = self.exchange(&mut stream, &Call::Shutdown).await?;
-            // The connection ends with the process.
-            stream.read_to_end(&mut Vec::new()).await.map(drop).or_else(|_| Ok(()))
+            // The connection ends with the process, in whichever way.
+            drop(stream.read_to_end(&mut Vec::new()).await);
+            Ok(())
         };
         tokio::time::timeout(PATIENT, ended).await.unwrap_or_else(|_| Err(self.silent("did not end in time")))
     }
@@ -193,8 +210,8 @@ fn foreign(state: &Path, error: &serde_json::Error) -> StageError {
         kind: ErrorKind::Failed,
         info: ErrorInfo {
             message: format!(
-                "the front door of {state} speaks another version ({error}); stop it with `autodevops edge stop` and start \
-                 it again"
+                "the front door of {state} speaks another version ({error}); stop it with `autodevops edge stop` and \
+                 start it again"
             ),
             details: Vec::new(),
         },

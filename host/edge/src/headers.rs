@@ -38,8 +38,8 @@ pub fn wants_upgrade(headers: &HeaderMap) -> bool {
     headers.get_all(header::UPGRADE).into_iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"h2c"))
 }
 
-/// Says who asked for what. What the request says of that itself is believed from this machine only, where a proxy that ends
-/// TLS may stand in front.
+/// Says who asked for what. What the request says of that itself is believed from this machine only, where a proxy that
+/// ends TLS may stand in front.
 pub fn forwarded(headers: &mut HeaderMap, peer: SocketAddr) {
     let trusted = peer.ip().to_canonical().is_loopback();
     if !trusted {

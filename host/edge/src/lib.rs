@@ -1,11 +1,11 @@
 //! The local target's front door: a process of its own, so that production outlives the host.
 //!
 //! [`serve`] listens on one address per environment and splits the requests among releases by weight. Each release is a
-//! process that answers on a Unix socket of its own and is started again when it ends by itself. [`Client`] tells the front
-//! door what to do, over a socket in its state folder.
+//! process that answers on a Unix socket of its own and is started again when it ends by itself. [`Client`] tells the
+//! front door what to do, over a socket in its state folder.
 //!
-//! - A client is sticky: a cookie holds a random client id, and the id and the shares alone say which release answers it.
-//!   When shares change, only the clients move that have to.
+//! - A client is sticky: a cookie holds a random client id, and the id and the shares alone say which release answers
+//!   it. When shares change, only the clients move that have to.
 //! - A candidate's share is a lease. When nobody renews it, traffic returns to the release that last had all of it.
 //! - What was told is on disk before it is done, so that a restart serves what was served.
 //! - An answer that the front door made itself has the header `x-autodevops-error: edge`; every other answer names its

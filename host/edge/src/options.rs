@@ -67,7 +67,8 @@ impl EnvironmentOptions {
 pub enum EdgeError {
     /// Another one serves the same state.
     #[error(
-        "a front door already serves {state} (process {pid}); stop it with `autodevops edge stop`, or use another state folder"
+        "a front door already serves {state} (process {pid}); stop it with `autodevops edge stop`, or use another state \
+         folder"
     )]
     Running {
         /// The state folder.

@@ -34,8 +34,8 @@ const READABLE: [&str; 7] = [
 /// Folders that are links into `/usr` on most machines.
 const OF_USR: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
 
-/// The command that serves a release on the socket in `folder`. It is refused when its paths leave the release, or when it
-/// needs bubblewrap and there is none.
+/// The command that serves a release on the socket in `folder`. It is refused when its paths leave the release, or when
+/// it needs bubblewrap and there is none.
 pub fn command(started: &Started, worker: &[OsString], folder: &Path) -> Result<Command, StageError> {
     match &started.run {
         RunSpec::Files { public } => served(started, worker, Some(public), None, folder),
@@ -43,8 +43,8 @@ pub fn command(started: &Started, worker: &[OsString], folder: &Path) -> Result<
         RunSpec::Command { argv, env, read } => {
             let bwrap = find("bwrap", std::env::var_os("PATH").as_deref()).ok_or_else(|| {
                 failed(
-                    "a command is served in bubblewrap, which is not installed here; install the package `bubblewrap`, or \
-                     serve files or functions"
+                    "a command is served in bubblewrap, which is not installed here; install the package `bubblewrap`, \
+                     or serve files or functions"
                         .to_owned(),
                 )
             })?;

@@ -28,15 +28,16 @@ pub enum RunSpec {
         /// The module that exports the functions, below the root.
         entry: String,
     },
-    /// The operator's command, in bubblewrap: no network, no home, no other process in sight. The release is read-only in
-    /// `/app`, which is the working folder; `/tmp` is the command's own. It must listen on the Unix socket whose path
-    /// the environment variable `SOCKET` gives, and speak HTTP/1.1 there.
+    /// The operator's command, in bubblewrap: no network, no home, no other process in sight. The release is read-only
+    /// in `/app`, which is the working folder; `/tmp` is the command's own. It must listen on the Unix socket whose
+    /// path the environment variable `SOCKET` gives, and speak HTTP/1.1 there.
     Command {
         /// Program and arguments.
         argv: Vec<String>,
         /// Its environment, besides `PATH`, `HOME`, `TMPDIR` and `SOCKET`.
         env: BTreeMap<String, String>,
-        /// Further files and folders that it may read, such as `/opt/node`; `/usr` and what of `/etc` is public are there.
+        /// Further files and folders that it may read, such as `/opt/node`; `/usr` and what of `/etc` is public are
+        /// there.
         read: Vec<PathBuf>,
     },
 }
@@ -72,8 +73,8 @@ pub struct TrafficState {
     /// Until when the shares hold without being renewed, in nanoseconds since 1970-01-01T00:00:00Z; absent when one
     /// release has all of the traffic.
     pub lease_until: Option<i64>,
-    /// When traffic returned to the stable release because nobody renewed the shares, in the same unit; absent once shares
-    /// were set again.
+    /// When traffic returned to the stable release because nobody renewed the shares, in the same unit; absent once
+    /// shares were set again.
     pub returned_at: Option<i64>,
 }
 
@@ -145,8 +146,8 @@ pub struct Sample {
     pub errors: u64,
     /// Errors of which each client contributes at most 3; a lower bound when there were more than 4096 errors.
     pub errors_capped: u64,
-    /// How many took at most so long as each of [`LATENCY_BOUNDS_SECONDS`], from the request's head to the answer's; the
-    /// last count, without a bound, is of all.
+    /// How many took at most so long as each of [`LATENCY_BOUNDS_SECONDS`], from the request's head to the answer's;
+    /// the last count, without a bound, is of all.
     pub latency: Vec<u64>,
 }
 
@@ -164,9 +165,9 @@ impl Sample {
 pub struct Observed {
     /// The release.
     pub release: String,
-    /// The window that the counts really cover: whole intervals inside the one asked for (0.1 s within the last minute, 1 s
-    /// within 15 minutes, 10 s within 6 hours), no earlier than the release was started by this process. Empty when they cover
-    /// nothing.
+    /// The window that the counts really cover: whole intervals inside the one asked for (0.1 s within the last minute,
+    /// 1 s within 15 minutes, 10 s within 6 hours), no earlier than the release was started by this process. Empty when
+    /// they cover nothing.
     pub window: Window,
     /// Requests that came in at the environment's address.
     pub traffic: Sample,

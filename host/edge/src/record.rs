@@ -74,8 +74,8 @@ impl Record {
         if fence < self.fence {
             let seen = self.fence;
             return Err(denied(format!(
-                "the fence {fence} is below {seen}, the highest seen: another host has taken over; read the state again and \
-                 stop"
+                "the fence {fence} is below {seen}, the highest seen: another host has taken over; read the state again \
+                 and stop"
             )));
         }
         self.fence = fence;
@@ -170,14 +170,15 @@ impl Record {
             return Err(invalid(format!("the release `{}` does not run here; start it first", split.release)));
         }
         if splits.len() > 1 && self.stable.as_ref().is_none_or(|stable| !self.releases.contains_key(&stable.id)) {
-            let text = "no release that runs had all of the traffic yet, so there is none that it could return to; give it to one \
-                        release first";
+            let text = "no release that runs had all of the traffic yet, so there is none that it could return to; give it to \
+                        one release first";
             return Err(invalid(text.to_owned()));
         }
         Ok(())
     }
 
-    /// Sets shares that were checked. A release that has all of the traffic is the stable one; otherwise a lease begins.
+    /// Sets shares that were checked. A release that has all of the traffic is the stable one; otherwise a lease
+    /// begins.
     pub fn set(&mut self, splits: Vec<Split>, lease: Duration, now: i64) {
         let all = splits.iter().find(|split| split.percent == 100).and_then(|split| self.releases.get(&split.release));
         self.lease_until = match all {

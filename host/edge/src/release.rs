@@ -158,7 +158,8 @@ impl Running {
     }
 }
 
-/// A request that a release is answering. It is counted when it ends: when the answer's body is through or was given up.
+/// A request that a release is answering. It is counted when it ends: when the answer's body is through or was given
+/// up.
 #[derive(Debug)]
 pub struct Exchange {
     /// The release.

@@ -37,16 +37,18 @@ use crate::{
     supervise::Setup,
 };
 
-/// Longest folder of the releases' sockets, in bytes: a socket's path has at most 107, and a number and a name are added.
+/// Longest folder of the releases' sockets, in bytes: a socket's path has at most 107, and a number and a name are
+/// added.
 const MAX_FOLDER_BYTES: usize = 80;
 
-/// Serves until the process is told to end, by SIGTERM, SIGINT or [`Client::shutdown`](crate::Client::shutdown). Requests and
-/// releases are then ended as when a release is stopped.
+/// Serves until the process is told to end, by SIGTERM, SIGINT or [`Client::shutdown`](crate::Client::shutdown).
+/// Requests and releases are then ended as when a release is stopped.
 ///
 /// Must run on a runtime with I/O and time. It raises the process's limit of open files as far as it may.
 ///
 /// # Errors
-/// When the state folder is served already or cannot be used, or an address cannot be listened on; nothing was changed then.
+/// When the state folder is served already or cannot be used, or an address cannot be listened on; nothing was changed
+/// then.
 pub async fn serve(options: EdgeOptions) -> Result<(), EdgeError> {
     for name in options.environments.keys() {
         check_name("environment", name).map_err(|error| EdgeError::Options(error.info.message))?;
@@ -150,8 +152,8 @@ fn environments(options: &EdgeOptions, state: &Path) -> Result<BTreeMap<String, 
     Ok(environments)
 }
 
-/// An empty folder for the releases' sockets that only this user may enter: in the state folder, or, where that has a long name, a
-/// short one named after it.
+/// An empty folder for the releases' sockets that only this user may enter: in the state folder, or, where that has a
+/// long name, a short one named after it.
 fn sockets(state: &Path) -> Result<PathBuf, EdgeError> {
     let mut folder = state.join("sockets");
     if folder.as_os_str().len() > MAX_FOLDER_BYTES {

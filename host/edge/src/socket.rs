@@ -1,5 +1,5 @@
-//! Unix sockets at paths of any length. The system's own limit is 108 bytes, so a socket is addressed through its folder,
-//! opened, as `/proc/self/fd/N/name`.
+//! Unix sockets at paths of any length. The system's own limit is 108 bytes, so a socket is addressed through its
+//! folder, opened, as `/proc/self/fd/N/name`.
 
 use std::{
     fs::File,

@@ -15,8 +15,8 @@ use tokio::{
 
 type Order = (Command, oneshot::Sender<io::Result<Child>>);
 
-/// The thread that starts all processes. The system ends a process when the *thread* that started it ends, so it must be one
-/// that lives as long as the front door; a runtime's threads come and go.
+/// The thread that starts all processes. The system ends a process when the *thread* that started it ends, so it must
+/// be one that lives as long as the front door; a runtime's threads come and go.
 #[derive(Clone, Debug)]
 pub struct Spawner(Sender<Order>);
 

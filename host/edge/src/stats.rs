@@ -17,7 +17,8 @@ const MAX_ERRORS: usize = 4096;
 /// Errors that one client contributes to a sample at most: clients are sticky, so one client's requests are not
 /// independent of each other.
 const MAX_ERRORS_PER_CLIENT: u32 = 3;
-/// Length of an interval in nanoseconds, and how many are kept: 0.1 s for a minute, 1 s for 15 minutes, 10 s for 6 hours.
+/// Length of an interval in nanoseconds, and how many are kept: 0.1 s for a minute, 1 s for 15 minutes, 10 s for 6
+/// hours.
 const TIERS: [(i64, usize); 3] = [(100_000_000, 600), (1_000_000_000, 900), (10_000_000_000, 2160)];
 
 /// Now, in nanoseconds since 1970-01-01T00:00:00Z.
@@ -133,7 +134,8 @@ impl Stats {
         Observed { release: release.to_owned(), window, traffic, preview }
     }
 
-    /// The finest tier that reaches back far enough, its interval, and the window of whole intervals inside the one asked for.
+    /// The finest tier that reaches back far enough, its interval, and the window of whole intervals inside the one
+    /// asked for.
     fn cover(&self, asked: &Window, now: i64) -> (usize, i64, Window) {
         let from = asked.start.max(self.since);
         let reaches = |(interval, kept): (i64, usize)| now.saturating_sub(span(interval, kept)) <= from;

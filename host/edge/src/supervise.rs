@@ -71,8 +71,8 @@ enum Life {
     Ended(ExitStatus, Duration),
 }
 
-/// Runs the release until it is to be stopped. `first` is told whether it got ready at all; one that did not is not started again.
-/// Without `first` it is started again and again.
+/// Runs the release until it is to be stopped. `first` is told whether it got ready at all; one that did not is not
+/// started again. Without `first` it is started again and again.
 pub async fn supervise(
     running: Arc<Running>,
     setup: Arc<Setup>,

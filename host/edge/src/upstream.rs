@@ -18,8 +18,8 @@ use hyper_util::{
 use tokio::net::UnixStream;
 use tower_service::Service;
 
-/// How long a connection is kept for the next request. Servers close idle ones too, Node's after 5 s and some after 2 s; a
-/// request that meets the close fails, so they must not come first. A new one costs little.
+/// How long a connection is kept for the next request. Servers close idle ones too, Node's after 5 s and some after 2
+/// s; a request that meets the close fails, so they must not come first. A new one costs little.
 const IDLE: Duration = Duration::from_secs(1);
 /// Idle connections that are kept.
 const MAX_IDLE: usize = 64;

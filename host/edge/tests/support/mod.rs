@@ -57,14 +57,7 @@ impl TestEdge {
     }
 
     pub async fn until_open(&self) {
-        for _ in 0..1000 {
-            if self.client.status().await.is_ok() {
-                return;
-            }
-            assert!(self.task.as_ref().is_none_or(|task| !task.is_finished()), "the front door ended");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the front door does not open");
+        self.client.until_open(Duration::from_secs(20)).await.unwrap();
     }
 
     /// Ends it, as `autodevops edge stop` does.

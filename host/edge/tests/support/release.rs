@@ -1,4 +1,5 @@
-//! A small release: what the tests' front door starts in place of `autodevops worker`. It is this test program, run again.
+//! A small release: what the tests' front door starts in place of `autodevops worker`. It is this test program, run
+//! again.
 
 use std::{convert::Infallible, fs, path::PathBuf, time::Duration};
 
