@@ -162,6 +162,10 @@ fn respond(answer: &functions::Answer, head: bool) -> Response<Full<Bytes>> {
             }
         }
     }
+    if answer.status >= 500 {
+        // What it answers with by its own decision is as much its error as what it throws.
+        builder = builder.header(ERROR_HEADER, "application");
+    }
     let body = if head { Bytes::new() } else { Bytes::from(bytes.unwrap_or_default()) };
     builder.body(Full::new(body)).unwrap_or_else(|error| {
         write_failure("answer", &format!("Error: the answer is not valid HTTP: {error}"));
@@ -215,4 +219,17 @@ fn timestamp() -> String {
         time.minute(),
         time.second()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_5xx_that_the_application_decides_on_is_its_error() {
+        for (status, is_marked) in [(200, false), (404, false), (500, true), (503, true)] {
+            let answer: functions::Answer = serde_json::from_value(serde_json::json!({ "status": status })).unwrap();
+            assert_eq!(respond(&answer, false).headers().contains_key(ERROR_HEADER), is_marked, "{status}");
+        }
+    }
 }
