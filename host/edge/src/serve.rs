@@ -66,7 +66,8 @@ pub async fn serve(options: EdgeOptions) -> Result<(), EdgeError> {
     };
     let mut terminate = signal(SignalKind::terminate()).map_err(EdgeError::file(&state))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(EdgeError::file(&state))?;
-    let environments = environments(&options, &state)?;
+    let sockets = sockets(&state)?;
+    let environments = environments(&options, &state, &sockets)?;
     let path = socket::control(&state);
     let control = socket::listen(&path).map_err(EdgeError::file(&path))?;
 
@@ -105,6 +106,7 @@ pub async fn serve(options: EdgeOptions) -> Result<(), EdgeError> {
         environment.end_all().await;
     }
     drop(std::fs::remove_file(&path));
+    drop(std::fs::remove_dir_all(&sockets));
     // Who waits for the connection's end may start another front door at once.
     drop(lock);
     controlling.shutdown().await;
@@ -127,8 +129,11 @@ async fn listen(what: &str, address: SocketAddr) -> Result<TcpListener, EdgeErro
     })
 }
 
-fn environments(options: &EdgeOptions, state: &Path) -> Result<BTreeMap<String, Arc<Environment>>, EdgeError> {
-    let sockets = sockets(state)?;
+fn environments(
+    options: &EdgeOptions,
+    state: &Path,
+    sockets: &Path,
+) -> Result<BTreeMap<String, Arc<Environment>>, EdgeError> {
     let next = Arc::new(AtomicU64::new(1));
     let spawner = Spawner::new().map_err(EdgeError::file(state))?;
     let mut environments = BTreeMap::new();
@@ -137,7 +142,7 @@ fn environments(options: &EdgeOptions, state: &Path) -> Result<BTreeMap<String, 
         let record = store.load()?;
         let setup = Setup {
             worker: options.worker.clone(),
-            sockets: sockets.clone(),
+            sockets: sockets.to_owned(),
             next: Arc::clone(&next),
             log: Arc::new(Log::open(&environment.log).map_err(EdgeError::file(&environment.log))?),
             probe: environment.probe.clone(),

@@ -256,6 +256,7 @@ async fn a_state_folder_may_have_a_long_name() {
     edge.split(&[("r-1", 100)]).await;
     assert_eq!(edge.get("/").await.status(), 200);
     edge.end().await;
+    assert!(!edge.options.state.join("sockets").exists() && !edge.options.state.join("edge.sock").exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
