@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn replacements_are_sorted_joined_and_applied() {
-        let edits = vec![Replace::insert(3, ")"), Replace::range(0, 1, "x"), Replace::insert(3, "!"), Replace::insert(3, ")")];
+        let edits =
+            vec![Replace::insert(3, ")"), Replace::range(0, 1, "x"), Replace::insert(3, ")"), Replace::insert(3, "!")];
         let edits = tidy(edits).unwrap();
         assert_eq!(edits.len(), 2);
         assert_eq!(apply("abc", &edits).unwrap(), "xbc)!");

@@ -3,8 +3,8 @@
 use oxc_ast::{
     AstKind,
     ast::{
-        AssignmentTarget, Class, ClassElement, Declaration, ExportDefaultDeclarationKind, Expression, MethodDefinitionKind,
-        ObjectExpression, ObjectPropertyKind, Statement,
+        AssignmentTarget, Class, ClassElement, Declaration, ExportDefaultDeclarationKind, Expression,
+        MethodDefinitionKind, ObjectExpression, ObjectPropertyKind, Statement,
     },
 };
 use oxc_semantic::SymbolId;
@@ -54,7 +54,10 @@ enum Item<'a> {
 pub fn entry<'a>(tree: &Tree<'a>, place: Span) -> Result<Entry<'a>, String> {
     let entries = entries(tree);
     let around = |span: Span| {
-        entries.iter().filter(|entry| holds(entry.function.span(), span)).max_by_key(|entry| entry.function.span().size())
+        entries
+            .iter()
+            .filter(|entry| holds(entry.function.span(), span))
+            .max_by_key(|entry| entry.function.span().size())
     };
     if let Some(entry) = around(place) {
         return Ok(entry.clone());
@@ -153,7 +156,9 @@ fn exports<'a>(tree: &Tree<'a>) -> Vec<(Export, Item<'a>)> {
             Statement::ExpressionStatement(it) => commonjs(tree, &it.expression, &mut found),
             Statement::ExportDefaultDeclaration(it) => {
                 let item = match &it.declaration {
-                    ExportDefaultDeclarationKind::FunctionDeclaration(function) => Some(Item::Function(Func::Function(function))),
+                    ExportDefaultDeclarationKind::FunctionDeclaration(function) => {
+                        Some(Item::Function(Func::Function(function)))
+                    }
                     ExportDefaultDeclarationKind::ClassDeclaration(class) => Some(Item::Class(class)),
                     other => other.as_expression().and_then(|expression| resolve(tree, expression, 0)),
                 };
@@ -244,7 +249,8 @@ fn resolve<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>, depth: usize) ->
             let name = property_of(&call.callee)
                 .or_else(|| call.callee.get_identifier_reference().map(|name| name.name.to_string()))?;
             let lower = name.to_ascii_lowercase();
-            let alike = matches!(name.as_str(), "onRequest" | "freeze") || ["handler", "wrap", "catch", "async"].iter().any(|part| lower.contains(part));
+            let alike = matches!(name.as_str(), "onRequest" | "freeze")
+                || ["handler", "wrap", "catch", "async"].iter().any(|part| lower.contains(part));
             let last = call.arguments.last()?.as_expression()?;
             if alike { resolve(tree, last, depth + 1) } else { None }
         }

@@ -49,9 +49,10 @@ pub enum Fault {
 /// Reads an exception's type and message. None: no recipe knows it.
 pub fn parse(exception: Option<&str>, title: &str, message: &str) -> Option<Fault> {
     let heading = format!("{} {title}", exception.unwrap_or_default());
-    let unhandled = ["UnhandledPromiseRejection", "Unhandled promise rejection", "unhandledRejection", "ERR_UNHANDLED_REJECTION"]
-        .iter()
-        .any(|mark| heading.contains(mark) || message.contains(mark));
+    let unhandled =
+        ["UnhandledPromiseRejection", "Unhandled promise rejection", "unhandledRejection", "ERR_UNHANDLED_REJECTION"]
+            .iter()
+            .any(|mark| heading.contains(mark) || message.contains(mark));
     if unhandled {
         return Some(Fault::Unhandled);
     }
@@ -189,7 +190,10 @@ mod tests {
             ("total.toFixed is not a function", Some(Fault::NotAFunction { callee: Some("total.toFixed".into()) })),
             ("not a function", Some(Fault::NotAFunction { callee: None })),
             ("Invalid URL", Some(Fault::NotAUrl)),
-            ("Missing required environment variable API_KEY", Some(Fault::EnvironmentMissing { name: "API_KEY".into() })),
+            (
+                "Missing required environment variable API_KEY",
+                Some(Fault::EnvironmentMissing { name: "API_KEY".into() }),
+            ),
             ("PORT environment variable is required", Some(Fault::EnvironmentMissing { name: "PORT".into() })),
             ("boom", None),
         ] {

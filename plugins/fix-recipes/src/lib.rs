@@ -37,6 +37,12 @@ const MOST_BYTES: u64 = 2 << 20;
 /// Longest line of a file that people write, in bytes.
 const LONGEST_LINE: usize = 2000;
 
+/// Most brackets that are open at once.
+const MOST_BRACKETS: i32 = 100;
+
+/// Most operators, reads and calls in a row, without a comma or the end of a statement.
+const LONGEST_CHAIN: u32 = 400;
+
 /// The fix generator.
 pub struct FixRecipes;
 
@@ -110,6 +116,9 @@ fn propose_at(
     if let Some(reason) = generated(&spot.path, text) {
         return Ok(Err(reason));
     }
+    if is_too_deep(text) {
+        return Ok(Err(format!("{} nests too deeply to be followed", spot.path)));
+    }
     let package = Package::of(repository, &spot.path);
     let allocator = Allocator::default();
     let source_type = tree::source_type(&spot.path, text, package.is_module);
@@ -124,8 +133,33 @@ fn generated(path: &str, text: &str) -> Option<String> {
     if text.lines().any(|line| line.len() > LONGEST_LINE) {
         return Some(format!("{path} is minified: it has lines of more than {LONGEST_LINE} bytes"));
     }
-    let head = text.lines().take(8).any(|line| line.contains("@generated") || line.to_ascii_lowercase().contains("do not edit"));
+    let head = text
+        .lines()
+        .take(8)
+        .any(|line| line.contains("@generated") || line.to_ascii_lowercase().contains("do not edit"));
     head.then(|| format!("{path} says that it is generated"))
+}
+
+/// Whether a text nests deeper than the stack bears, by brackets or by a chain of operators. Comments and strings count as
+/// code: whoever writes by hand comes nowhere near.
+fn is_too_deep(text: &str) -> bool {
+    let (mut depth, mut chain) = (0_i32, 0_u32);
+    for byte in text.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        match byte {
+            b';' | b',' | b'{' | b'}' => chain = 0,
+            b'.' | b'+' | b'-' | b'*' | b'/' | b'?' | b'&' | b'|' | b'(' | b'[' | b'>' | b'!' | b'~' => chain += 1,
+            _ => {}
+        }
+        if depth > MOST_BRACKETS || chain > LONGEST_CHAIN {
+            return true;
+        }
+    }
+    false
 }
 
 /// Checks a draft's edits, writes its test and makes the fix of it.
@@ -141,7 +175,8 @@ fn finish(repository: &Path, tree: &Tree<'_>, package: &Package, draft: Draft<'_
     let test = testfile::write(repository, tree, package, &draft.plan)?;
     let allocator = Allocator::default();
     let kind = tree::source_type(&test.path, &test.content, package.is_module);
-    Tree::parse(&allocator, &test.path, &test.content, kind).map_err(|reason| format!("no test can be written: {reason}"))?;
+    Tree::parse(&allocator, &test.path, &test.content, kind)
+        .map_err(|reason| format!("no test can be written: {reason}"))?;
     Ok(Fix {
         title: draft.title,
         root_cause: draft.root_cause,

@@ -20,7 +20,8 @@ pub struct Spot {
 pub fn spots(repository: &Path, issue: &Issue) -> Vec<Spot> {
     let mut spots: Vec<Spot> = Vec::new();
     let told = issue.location.iter().map(|place| (place.path.as_str(), place.line, place.column));
-    let frames = issue.stack.iter().filter(|frame| frame.own_code).map(|frame| (frame.file.as_str(), frame.line, frame.column));
+    let frames =
+        issue.stack.iter().filter(|frame| frame.own_code).map(|frame| (frame.file.as_str(), frame.line, frame.column));
     for (file, line, column) in told.chain(frames) {
         let Some(path) = find(repository, file) else { continue };
         match spots.iter_mut().find(|spot| spot.path == path && spot.line == line) {
@@ -39,13 +40,17 @@ fn find(repository: &Path, file: &str) -> Option<String> {
     if parts.contains(&"..") {
         return None;
     }
-    (0..parts.len()).filter_map(|from| parts.get(from..)).map(|rest| rest.join("/")).find(|path| repository.join(path).is_file())
+    (0..parts.len())
+        .filter_map(|from| parts.get(from..))
+        .map(|rest| rest.join("/"))
+        .find(|path| repository.join(path).is_file())
 }
 
 /// Why a file is none that may be edited.
 pub fn refusal(path: &str) -> Option<String> {
     let foreign = path.split('/').any(|part| matches!(part, "node_modules" | "bower_components" | "vendor"));
-    let built = path.split('/').rev().skip(1).any(|part| matches!(part, "dist" | "build" | ".next" | "out" | "coverage"));
+    let built =
+        path.split('/').rev().skip(1).any(|part| matches!(part, "dist" | "build" | ".next" | "out" | "coverage"));
     let name = path.rsplit('/').next().unwrap_or(path);
     let known = [".js", ".cjs", ".mjs", ".ts", ".cts", ".mts"].iter().any(|end| name.ends_with(end));
     if foreign {
@@ -91,7 +96,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.js"), "").unwrap();
         fs::write(folder.path().join("b.js"), "").unwrap();
-        let frame = |file: &str, own_code| StackFrame { function: None, file: file.into(), line: 3, column: Some(5), own_code };
+        let frame =
+            |file: &str, own_code| StackFrame { function: None, file: file.into(), line: 3, column: Some(5), own_code };
         let issue = Issue {
             location: Some(Location { path: "a.js".into(), line: 3, column: None }),
             stack: vec![frame("/x/b.js", false), frame("/x/a.js", true), frame("/x/b.js", true)],

@@ -92,9 +92,11 @@ fn arranged<'a>(
             .map(|(index, shape)| shape.render(&names(index), &tree.style))
             .collect()
     };
-    let mut arguments =
-        written(&run, 0, run.own.min(params.items.len()), &|index| entry.function.param_name(index).unwrap_or("value").to_owned());
-    let needed = run.shapes.iter().take(run.own).rposition(|shape| !shape.is_blank() && !shape.absent || shape.fixed.is_some());
+    let mut arguments = written(&run, 0, run.own.min(params.items.len()), &|index| {
+        entry.function.param_name(index).unwrap_or("value").to_owned()
+    });
+    let needed =
+        run.shapes.iter().take(run.own).rposition(|shape| !shape.is_blank() && !shape.absent || shape.fixed.is_some());
     let plain = params.items.iter().rposition(|param| param.initializer.is_none());
     let untouched = run.shapes.iter().take(run.own).rposition(|shape| !shape.absent);
     let count = needed.max(plain.min(untouched)).map_or(0, |last| last + 1);
@@ -112,7 +114,13 @@ fn arranged<'a>(
 }
 
 /// Makes sure that an error at a place comes out of the function that the test calls, or is told to it.
-fn uncaught<'a>(tree: &Tree<'a>, id: NodeId, span: Span, entry: &Entry<'a>, run: &mut Run<'_, 'a>) -> Result<(), String> {
+fn uncaught<'a>(
+    tree: &Tree<'a>,
+    id: NodeId,
+    span: Span,
+    entry: &Entry<'a>,
+    run: &mut Run<'_, 'a>,
+) -> Result<(), String> {
     for kind in tree.above(id) {
         if kind.span() == entry.function.span() {
             break;
@@ -127,7 +135,12 @@ fn uncaught<'a>(tree: &Tree<'a>, id: NodeId, span: Span, entry: &Entry<'a>, run:
 }
 
 /// What a `catch` does with the error, made visible to the test.
-fn told<'a>(tree: &Tree<'a>, handler: &'a CatchClause<'a>, entry: &Entry<'a>, run: &mut Run<'_, 'a>) -> Result<(), String> {
+fn told<'a>(
+    tree: &Tree<'a>,
+    handler: &'a CatchClause<'a>,
+    entry: &Entry<'a>,
+    run: &mut Run<'_, 'a>,
+) -> Result<(), String> {
     if handler.body.body.iter().any(|statement| matches!(statement, Statement::ThrowStatement(_))) {
         return Ok(());
     }
@@ -138,7 +151,8 @@ fn told<'a>(tree: &Tree<'a>, handler: &'a CatchClause<'a>, entry: &Entry<'a>, ru
         }
         let root = |expression: &Expression<'a>| {
             let name = expression.get_identifier_reference()?;
-            (0..entry.function.params().items.len()).find(|index| entry.function.param_name(*index) == Some(name.name.as_str()))
+            (0..entry.function.params().items.len())
+                .find(|index| entry.function.param_name(*index) == Some(name.name.as_str()))
         };
         if let Some(root) = root(&call.callee)
             && !call.arguments.is_empty()
@@ -181,7 +195,8 @@ pub fn make_absent(run: &mut Run<'_, '_>, value: &Value<'_>, nothing: Nothing) -
             }
             let shape = run.shape(place);
             if matches!(place.steps.last(), Some(Step::Json)) {
-                run.shape(&place.parent().map_or_else(|| place.clone(), |(above, _)| above)).fixed = Some("'null'".into());
+                run.shape(&place.parent().map_or_else(|| place.clone(), |(above, _)| above)).fixed =
+                    Some("'null'".into());
                 return Ok(());
             }
             shape.clear();

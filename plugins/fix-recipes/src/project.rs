@@ -38,7 +38,9 @@ impl Package {
         });
         let (folder, manifest) = found.unwrap_or((String::new(), Value::Null));
         let uses = |name: &str| {
-            ["dependencies", "devDependencies"].iter().any(|list| manifest.get(list).is_some_and(|list| list.get(name).is_some()))
+            ["dependencies", "devDependencies"]
+                .iter()
+                .any(|list| manifest.get(list).is_some_and(|list| list.get(name).is_some()))
         };
         let script = manifest.pointer("/scripts/test").and_then(Value::as_str).unwrap_or_default();
         let style = if script.contains("node --test") {
@@ -192,7 +194,10 @@ mod tests {
             home("functions/lib/a.js"),
             TestHome { folder: "functions/test".into(), mark: "test", style: Some(TestStyle::Node) }
         );
-        assert_eq!(home("src/plain/a.js"), TestHome { folder: "src/plain".into(), mark: "spec", style: Some(TestStyle::Jest) });
+        assert_eq!(
+            home("src/plain/a.js"),
+            TestHome { folder: "src/plain".into(), mark: "spec", style: Some(TestStyle::Jest) }
+        );
         assert_eq!(home("src/orders/a.js"), TestHome { folder: "test/orders".into(), mark: "test", style: None });
     }
 }

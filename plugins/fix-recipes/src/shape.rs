@@ -208,7 +208,8 @@ impl Shape {
     }
 
     fn write_object(&self, style: &Style, out: &mut String) {
-        let there: Vec<_> = self.properties.iter().filter(|(_, shape)| !shape.absent || shape.fixed.is_some()).collect();
+        let there: Vec<_> =
+            self.properties.iter().filter(|(_, shape)| !shape.absent || shape.fixed.is_some()).collect();
         if there.is_empty() {
             out.push_str("{}");
             return;
@@ -234,7 +235,12 @@ fn sample(kind: Kind, name: &str, style: &Style) -> String {
         Kind::Flag => "true".into(),
         Kind::Date => "new Date(0)".into(),
         Kind::Text | Kind::Sized => style.string(&word_for(name)),
-        _ if ends(&["count", "total", "price", "amount", "quantity", "qty", "cents", "size", "rate", "percent", "limit", "page", "index", "age", "weight", "score", "timeout", "tax", "cost", "balance", "offset", "duration", "width", "height"]) => {
+        _ if ends(&[
+            "count", "total", "price", "amount", "quantity", "qty", "cents", "size", "rate", "percent", "limit",
+            "page", "index", "age", "weight", "score", "timeout", "tax", "cost", "balance", "offset", "duration",
+            "width", "height",
+        ]) =>
+        {
             "1".into()
         }
         _ if lower.starts_with("is") && name.chars().nth(2).is_some_and(char::is_uppercase) => "true".into(),

@@ -51,10 +51,18 @@ impl Style {
             newline: if text.contains("\r\n") { "\r\n" } else { "\n" },
             quote: if double > single { '"' } else { '\'' },
             semicolons: with >= without || with > 3 && with * 2 > without,
-            indent: if tabs > most { 0 } else if most == 0 { 2 } else { spaces },
-            use_strict: text.trim_start_matches('\u{feff}').lines().take(30).any(|line| {
-                matches!(line.trim().trim_end_matches(';'), "'use strict'" | "\"use strict\"")
-            }),
+            indent: if tabs > most {
+                0
+            } else if most == 0 {
+                2
+            } else {
+                spaces
+            },
+            use_strict: text
+                .trim_start_matches('\u{feff}')
+                .lines()
+                .take(30)
+                .any(|line| matches!(line.trim().trim_end_matches(';'), "'use strict'" | "\"use strict\"")),
         }
     }
 

@@ -192,7 +192,9 @@ impl Writer<'_, '_> {
         let entry = &call.entry;
         let local = local_name(entry);
         let mut text = match (entry.class, &entry.member) {
-            (Some(_), Some(method)) if !entry.is_static => format!("new {local}({}).{method}", call.made_with.join(", ")),
+            (Some(_), Some(method)) if !entry.is_static => {
+                format!("new {local}({}).{method}", call.made_with.join(", "))
+            }
             (_, Some(member)) => format!("{local}.{member}"),
             (_, None) => local,
         };
@@ -225,12 +227,18 @@ impl Writer<'_, '_> {
 
 fn local_name(entry: &Entry<'_>) -> String {
     match &entry.export {
-        Export::Named(name) if matches!(name.as_str(), "test" | "assert" | "expect" | "delete" | "default") => format!("{name}_"),
+        Export::Named(name) if matches!(name.as_str(), "test" | "assert" | "expect" | "delete" | "default") => {
+            format!("{name}_")
+        }
         Export::Named(name) => name.clone(),
         Export::Default => match entry.class {
             Some(class) => class.id.as_ref().map_or_else(|| "Subject".to_owned(), |id| id.name.to_string()),
             None if entry.member.is_some() => "subject".into(),
-            None if crate::shape::is_name(&entry.name) && !matches!(entry.name.as_str(), "test" | "assert" | "expect") => entry.name.clone(),
+            None if crate::shape::is_name(&entry.name)
+                && !matches!(entry.name.as_str(), "test" | "assert" | "expect") =>
+            {
+                entry.name.clone()
+            }
             None => "subject".into(),
         },
     }

@@ -4,8 +4,8 @@ use oxc_allocator::Allocator;
 use oxc_ast::{
     AstKind,
     ast::{
-        ArrowFunctionBody, ArrowFunctionExpression, BindingPattern, Expression, FormalParameters, Function, IdentifierReference,
-        Program, Statement, VariableDeclarator,
+        ArrowFunctionBody, ArrowFunctionExpression, BindingPattern, Expression, FormalParameters, Function,
+        IdentifierReference, Program, Statement, VariableDeclarator,
     },
 };
 use oxc_parser::{ParseOptions, Parser};
@@ -127,7 +127,8 @@ pub fn source_type(path: &str, text: &str, package_is_module: bool) -> SourceTyp
 
 fn looks_like_module(text: &str) -> bool {
     text.lines().any(|line| {
-        line.starts_with("import ") && (line.contains(" from ") || line.contains(['\'', '"'])) || line.starts_with("export ")
+        line.starts_with("import ") && (line.contains(" from ") || line.contains(['\'', '"']))
+            || line.starts_with("export ")
     })
 }
 

@@ -117,7 +117,11 @@ impl<'t, 'a> Uses<'t, 'a> {
                 if is_left && it.operator != LogicalOperator::And { Need::Fine } else { self.of(up, it.span) }
             }
             AstKind::ConditionalExpression(it) => {
-                if it.test.span() == span { Need::Fine } else { self.of(up, it.span) }
+                if it.test.span() == span {
+                    Need::Fine
+                } else {
+                    self.of(up, it.span)
+                }
             }
             AstKind::SequenceExpression(it) => {
                 let is_last = it.expressions.last().is_some_and(|last| last.span() == span);
@@ -127,7 +131,9 @@ impl<'t, 'a> Uses<'t, 'a> {
                 Some(index) => self.of_argument(call, index),
                 None => Need::Unsafe("it is called".into()),
             },
-            AstKind::NewExpression(made) => self.of_made(made.callee.get_identifier_reference().map(|name| name.name.as_str())),
+            AstKind::NewExpression(made) => {
+                self.of_made(made.callee.get_identifier_reference().map(|name| name.name.as_str()))
+            }
             AstKind::TemplateLiteral(_) => Need::Default(Kind::Text),
             AstKind::SpreadElement(_) => match self.tree.parent(up) {
                 AstKind::ObjectExpression(_) => Need::Fine,
@@ -143,14 +149,20 @@ impl<'t, 'a> Uses<'t, 'a> {
                     None => Need::Fine,
                 },
                 AssignmentOperator::Addition => Need::Default(Kind::Number),
-                AssignmentOperator::LogicalAnd | AssignmentOperator::LogicalOr | AssignmentOperator::LogicalNullish => Need::Fine,
+                AssignmentOperator::LogicalAnd | AssignmentOperator::LogicalOr | AssignmentOperator::LogicalNullish => {
+                    Need::Fine
+                }
                 _ => Need::Default(Kind::Number),
             },
             AstKind::ReturnStatement(_) | AstKind::ArrowFunctionExpression(_) => self.of_result(id),
             AstKind::ForOfStatement(_) => Need::Default(Kind::List),
             AstKind::StaticMemberExpression(it) => self.of_read(it.property.name.as_str(), up, it.span, it.optional),
             AstKind::ComputedMemberExpression(it) if it.object.span() == span => {
-                if it.optional { Need::Fine } else { Need::Unsafe("it is indexed".into()) }
+                if it.optional {
+                    Need::Fine
+                } else {
+                    Need::Unsafe("it is indexed".into())
+                }
             }
             AstKind::ComputedMemberExpression(_) => Need::Fine,
             AstKind::ThrowStatement(_) => Need::Unsafe("it is thrown".into()),
@@ -169,8 +181,10 @@ impl<'t, 'a> Uses<'t, 'a> {
         use BinaryOperator as Op;
         match operator {
             Op::Addition => {
-                let text = matches!(other.get_inner_expression(), Expression::StringLiteral(_) | Expression::TemplateLiteral(_))
-                    || matches!(other.get_inner_expression(), Expression::BinaryExpression(inner) if has_text(inner));
+                let text = matches!(
+                    other.get_inner_expression(),
+                    Expression::StringLiteral(_) | Expression::TemplateLiteral(_)
+                ) || matches!(other.get_inner_expression(), Expression::BinaryExpression(inner) if has_text(inner));
                 let around = self.tree.above(id).any(
                     |kind| matches!(kind, AstKind::BinaryExpression(outer) if outer.operator == Op::Addition && has_text(outer)),
                 );
@@ -208,7 +222,9 @@ impl<'t, 'a> Uses<'t, 'a> {
             .map(|object| object.name.as_str());
         match (object, name.as_deref()) {
             (Some("Math"), Some(_)) => return Need::Default(Kind::Number),
-            (Some("console"), _) | (Some("JSON"), Some("stringify")) | (Some("Array"), Some("isArray")) => return Need::Fine,
+            (Some("console"), _) | (Some("JSON"), Some("stringify")) | (Some("Array"), Some("isArray")) => {
+                return Need::Fine;
+            }
             (Some("Object"), Some("keys" | "values" | "entries")) => return Need::Default(Kind::Object),
             (Some("JSON"), Some("parse")) => return Need::Unsafe("it is read as JSON".into()),
             (Some("Array"), Some("from")) => return Need::Default(Kind::List),
@@ -216,12 +232,22 @@ impl<'t, 'a> Uses<'t, 'a> {
             (Some("Object"), Some("assign")) if index > 0 => return Need::Fine,
             (Some("Promise"), Some("all" | "allSettled" | "race" | "any")) => return Need::Default(Kind::List),
             (Some("Buffer"), Some("from")) => return Need::Default(Kind::Text),
-            (Some("path"), Some("join" | "resolve" | "basename" | "extname" | "dirname")) => return Need::Default(Kind::Text),
-            (_, Some("get" | "has" | "includes" | "indexOf" | "delete" | "push" | "set" | "add" | "json" | "send" | "end" | "unshift")) => {
+            (Some("path"), Some("join" | "resolve" | "basename" | "extname" | "dirname")) => {
+                return Need::Default(Kind::Text);
+            }
+            (
+                _,
+                Some(
+                    "get" | "has" | "includes" | "indexOf" | "delete" | "push" | "set" | "add" | "json" | "send"
+                    | "end" | "unshift",
+                ),
+            ) => {
                 return Need::Fine;
             }
             (_, Some("concat")) => return Need::Default(Kind::List),
-            (_, Some("localeCompare" | "startsWith" | "endsWith" | "test" | "exec")) => return Need::Default(Kind::Text),
+            (_, Some("localeCompare" | "startsWith" | "endsWith" | "test" | "exec")) => {
+                return Need::Default(Kind::Text);
+            }
             _ => {}
         }
         let Expression::Identifier(callee) = call.callee.get_inner_expression() else { return Need::Doubtful };
@@ -244,7 +270,9 @@ impl<'t, 'a> Uses<'t, 'a> {
     /// What a pattern needs of what it is given.
     pub fn of_pattern(&mut self, pattern: &'a BindingPattern<'a>) -> Need {
         match pattern {
-            BindingPattern::BindingIdentifier(id) => id.symbol_id.get().map_or(Need::Doubtful, |symbol| self.of_variable(symbol)),
+            BindingPattern::BindingIdentifier(id) => {
+                id.symbol_id.get().map_or(Need::Doubtful, |symbol| self.of_variable(symbol))
+            }
             BindingPattern::AssignmentPattern(_) => Need::Fine,
             BindingPattern::ObjectPattern(_) => match self.of_parts(pattern) {
                 Need::Fine | Need::Doubtful => Need::Default(Kind::Object),
@@ -285,7 +313,9 @@ impl<'t, 'a> Uses<'t, 'a> {
         let tree = self.tree;
         let mut need = Need::Fine;
         for name in tree.uses(symbol) {
-            if is_written(tree, name.node_id(), name.span) || is_guarded(tree, name.node_id(), name.span.start, name.name.as_str()) {
+            if is_written(tree, name.node_id(), name.span)
+                || is_guarded(tree, name.node_id(), name.span.start, name.name.as_str())
+            {
                 continue;
             }
             need = need.and(self.of(name.node_id(), name.span));
@@ -397,7 +427,9 @@ pub fn is_guarded(tree: &Tree<'_>, id: NodeId, start: u32, text: &str) -> bool {
 
 fn left_before(tree: &Tree<'_>, statements: &[oxc_ast::ast::Statement], before: u32, text: &str) -> bool {
     statements.iter().take_while(|statement| statement.span().end <= before).any(|statement| match statement {
-        oxc_ast::ast::Statement::IfStatement(it) => crate::infer::leaves(&it.consequent) && mentions(tree.at(it.test.span()), text),
+        oxc_ast::ast::Statement::IfStatement(it) => {
+            crate::infer::leaves(&it.consequent) && mentions(tree.at(it.test.span()), text)
+        }
         _ => false,
     })
 }
@@ -416,7 +448,9 @@ fn mentions(text: &str, name: &str) -> bool {
 pub fn literal_returned(tree: &Tree<'_>, function: Func) -> Option<String> {
     tree.nodes().find_map(|kind| {
         let AstKind::ReturnStatement(it) = kind else { return None };
-        if !crate::tree::holds(function.span(), it.span) || tree.functions_around(it.node_id()).first()?.span() != function.span() {
+        if !crate::tree::holds(function.span(), it.span)
+            || tree.functions_around(it.node_id()).first()?.span() != function.span()
+        {
             return None;
         }
         let given = it.argument.as_ref()?;

@@ -92,7 +92,8 @@ fn add_tests(fix: &Fix, folder: &Path) {
 
 /// Whether Node passes the tests; none when it is not installed.
 fn node(folder: &Path, tests: &[String]) -> Option<(bool, String)> {
-    let output = Command::new("node").arg("--test").args(tests).current_dir(folder).env_remove("NODE_OPTIONS").output().ok()?;
+    let output =
+        Command::new("node").arg("--test").args(tests).current_dir(folder).env_remove("NODE_OPTIONS").output().ok()?;
     Some((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 

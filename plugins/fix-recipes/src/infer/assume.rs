@@ -130,7 +130,8 @@ impl<'a> Run<'_, 'a> {
                     return;
                 }
                 let value = self.eval(subject);
-                let (Value::Place(place), Expression::NumericLiteral(number)) = (value, other.get_inner_expression()) else {
+                let (Value::Place(place), Expression::NumericLiteral(number)) = (value, other.get_inner_expression())
+                else {
                     self.doubts += 1;
                     return;
                 };

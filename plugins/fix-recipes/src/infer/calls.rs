@@ -85,7 +85,9 @@ impl<'a> Run<'_, 'a> {
         let callee = call.callee.get_inner_expression();
         if let (Some(object), Some(name)) = (object_of(callee), property_of(callee)) {
             let receiver = self.eval(object);
-            if matches!(receiver, Value::Unknown | Value::Match(_) | Value::Nothing) && !self.goals.contains(&object.span()) {
+            if matches!(receiver, Value::Unknown | Value::Match(_) | Value::Nothing)
+                && !self.goals.contains(&object.span())
+            {
                 self.hazard(callee.span());
             }
             return self.method(receiver, &name, call);
@@ -157,7 +159,9 @@ impl<'a> Run<'_, 'a> {
         let arguments = self.arguments(&call.arguments);
         let first = arguments.first().cloned().unwrap_or(Value::Nothing);
         match name {
-            "String" | "encodeURIComponent" | "decodeURIComponent" | "encodeURI" | "JSON.stringify" => Value::Made(Kind::Text),
+            "String" | "encodeURIComponent" | "decodeURIComponent" | "encodeURI" | "JSON.stringify" => {
+                Value::Made(Kind::Text)
+            }
             "Number" | "parseInt" | "parseFloat" | "Number.parseFloat" | "Number.parseInt" | "Date.now" => {
                 Value::Made(Kind::Number)
             }
@@ -165,9 +169,8 @@ impl<'a> Run<'_, 'a> {
                 self.want(&first, Kind::Number);
                 Value::Made(Kind::Number)
             }
-            "Boolean" | "Array.isArray" | "Number.isInteger" | "Number.isFinite" | "Number.isNaN" | "isNaN" | "isFinite" => {
-                Value::Made(Kind::Flag)
-            }
+            "Boolean" | "Array.isArray" | "Number.isInteger" | "Number.isFinite" | "Number.isNaN" | "isNaN"
+            | "isFinite" => Value::Made(Kind::Flag),
             "JSON.parse" => match first {
                 Value::Place(place) => {
                     let inner = place.then(Step::Json);
@@ -208,7 +211,9 @@ impl<'a> Run<'_, 'a> {
                 self.hazard(call.span);
                 Value::Promise(Box::new(Value::Unknown))
             }
-            "setTimeout" | "setImmediate" | "queueMicrotask" | "process.nextTick" | "setInterval" => Value::Made(Kind::Object),
+            "setTimeout" | "setImmediate" | "queueMicrotask" | "process.nextTick" | "setInterval" => {
+                Value::Made(Kind::Object)
+            }
             "require" => Value::Import(String::new()),
             _ if name.starts_with("Math.") => {
                 for value in &arguments {

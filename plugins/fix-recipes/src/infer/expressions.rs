@@ -125,13 +125,16 @@ impl<'a> Run<'_, 'a> {
                 if self.leads_to_goal(it.right.span()) {
                     match it.operator {
                         oxc_syntax::operator::LogicalOperator::And => self.assume(&it.left, true),
-                        oxc_syntax::operator::LogicalOperator::Or
-                        | oxc_syntax::operator::LogicalOperator::Coalesce => self.assume(&it.left, false),
+                        oxc_syntax::operator::LogicalOperator::Or | oxc_syntax::operator::LogicalOperator::Coalesce => {
+                            self.assume(&it.left, false)
+                        }
                     }
                     return self.eval(&it.right);
                 }
                 let right = self.eval(&it.right);
-                if it.operator == oxc_syntax::operator::LogicalOperator::And || matches!(left, Value::Unknown | Value::Nothing) {
+                if it.operator == oxc_syntax::operator::LogicalOperator::And
+                    || matches!(left, Value::Unknown | Value::Nothing)
+                {
                     right
                 } else {
                     left
@@ -351,12 +354,17 @@ impl<'a> Run<'_, 'a> {
                 }
             }
             MemberExpression::StaticMemberExpression(it) => {
-                if matches!(object, Value::Unknown | Value::Match(_)) && !optional && !self.goals.contains(&it.object.span()) {
+                if matches!(object, Value::Unknown | Value::Match(_))
+                    && !optional
+                    && !self.goals.contains(&it.object.span())
+                {
                     self.hazard(it.span);
                 }
                 self.member(object, it.property.name.as_str(), optional)
             }
-            MemberExpression::PrivateFieldExpression(it) => self.member(object, &format!("#{}", it.field.name), optional),
+            MemberExpression::PrivateFieldExpression(it) => {
+                self.member(object, &format!("#{}", it.field.name), optional)
+            }
         }
     }
 
@@ -386,14 +394,14 @@ impl<'a> Run<'_, 'a> {
                     known: first.map(|(known, _)| known),
                 }
             }
-            (Value::Place(place), Value::Made(Kind::Text)) => Value::Place(place.property("key")),
+            (Value::Place(place), Value::Made(Kind::Text)) => self.member(Value::Place(place), "key", false),
             (Value::Place(place), Value::Place(key)) => {
                 let shape = self.shape(&key);
                 if shape.fixed.is_none() {
                     shape.fixed = Some("'key'".into());
                 }
                 let name = shape.fixed.clone().unwrap_or_default();
-                Value::Place(place.property(name.trim_matches('\'')))
+                self.member(Value::Place(place), name.trim_matches('\''), false)
             }
             (Value::Promise(value), key) => self.keyed(*value, key, span),
             (Value::Global(path), _) if path == "process.env" => Value::Unknown,

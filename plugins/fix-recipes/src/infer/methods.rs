@@ -9,19 +9,73 @@ use crate::{
 };
 
 const OF_LISTS_WITH_CALLBACK: [&str; 13] = [
-    "map", "filter", "forEach", "find", "findIndex", "findLast", "some", "every", "flatMap", "reduce", "reduceRight", "sort",
+    "map",
+    "filter",
+    "forEach",
+    "find",
+    "findIndex",
+    "findLast",
+    "some",
+    "every",
+    "flatMap",
+    "reduce",
+    "reduceRight",
+    "sort",
     "toSorted",
 ];
-const OF_LISTS: [&str; 13] =
-    ["join", "push", "unshift", "pop", "shift", "flat", "reverse", "fill", "splice", "sort", "toSorted", "toReversed", "forEach"];
+const OF_LISTS: [&str; 13] = [
+    "join",
+    "push",
+    "unshift",
+    "pop",
+    "shift",
+    "flat",
+    "reverse",
+    "fill",
+    "splice",
+    "sort",
+    "toSorted",
+    "toReversed",
+    "forEach",
+];
 const OF_TEXT: [&str; 25] = [
-    "split", "trim", "trimStart", "trimEnd", "toUpperCase", "toLowerCase", "startsWith", "endsWith", "replace", "replaceAll",
-    "padStart", "padEnd", "charAt", "charCodeAt", "codePointAt", "substring", "substr", "match", "matchAll", "localeCompare",
-    "normalize", "repeat", "search", "toLocaleUpperCase", "toLocaleLowerCase",
+    "split",
+    "trim",
+    "trimStart",
+    "trimEnd",
+    "toUpperCase",
+    "toLowerCase",
+    "startsWith",
+    "endsWith",
+    "replace",
+    "replaceAll",
+    "padStart",
+    "padEnd",
+    "charAt",
+    "charCodeAt",
+    "codePointAt",
+    "substring",
+    "substr",
+    "match",
+    "matchAll",
+    "localeCompare",
+    "normalize",
+    "repeat",
+    "search",
+    "toLocaleUpperCase",
+    "toLocaleLowerCase",
 ];
 const OF_NUMBERS: [&str; 3] = ["toFixed", "toPrecision", "toExponential"];
 const OF_DATES: [&str; 9] = [
-    "toISOString", "getTime", "getFullYear", "getMonth", "getDate", "getDay", "getHours", "toDateString", "getMinutes",
+    "toISOString",
+    "getTime",
+    "getFullYear",
+    "getMonth",
+    "getDate",
+    "getDay",
+    "getHours",
+    "toDateString",
+    "getMinutes",
 ];
 const OF_SIZED: [&str; 6] = ["includes", "indexOf", "lastIndexOf", "slice", "concat", "at"];
 
@@ -47,8 +101,9 @@ pub fn kind_given_by(name: &str) -> Option<Kind> {
     match name {
         "map" | "filter" | "flatMap" | "split" | "sort" | "toSorted" | "reverse" | "toReversed" | "flat" | "splice"
         | "matchAll" => Some(Kind::List),
-        "join" | "trim" | "trimStart" | "trimEnd" | "toUpperCase" | "toLowerCase" | "replace" | "replaceAll" | "padStart"
-        | "padEnd" | "charAt" | "substring" | "substr" | "normalize" | "repeat" | "toISOString" | "toString" => Some(Kind::Text),
+        "join" | "trim" | "trimStart" | "trimEnd" | "toUpperCase" | "toLowerCase" | "replace" | "replaceAll"
+        | "padStart" | "padEnd" | "charAt" | "substring" | "substr" | "normalize" | "repeat" | "toISOString"
+        | "toString" => Some(Kind::Text),
         "length" | "size" | "indexOf" | "getTime" | "findIndex" | "push" => Some(Kind::Number),
         "includes" | "startsWith" | "endsWith" | "some" | "every" | "has" => Some(Kind::Flag),
         _ => None,
@@ -57,7 +112,8 @@ pub fn kind_given_by(name: &str) -> Option<Kind> {
 
 /// Whether an engine's own values have a method of this name.
 pub fn is_built_in(name: &str) -> bool {
-    kind_with(name).is_some() || matches!(name, "toString" | "hasOwnProperty" | "then" | "catch" | "finally" | "valueOf")
+    kind_with(name).is_some()
+        || matches!(name, "toString" | "hasOwnProperty" | "then" | "catch" | "finally" | "valueOf")
 }
 
 impl<'a> Run<'_, 'a> {
@@ -274,7 +330,13 @@ impl<'a> Run<'_, 'a> {
         Value::Unknown
     }
 
-    fn settle(&mut self, value: Value<'a>, name: &str, callback: Option<Func<'a>>, call: &'a CallExpression<'a>) -> Value<'a> {
+    fn settle(
+        &mut self,
+        value: Value<'a>,
+        name: &str,
+        callback: Option<Func<'a>>,
+        call: &'a CallExpression<'a>,
+    ) -> Value<'a> {
         match (name, callback) {
             ("then", Some(function)) => {
                 let given = self.call(function, vec![value]);

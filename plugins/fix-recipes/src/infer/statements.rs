@@ -1,8 +1,6 @@
 //! The abstract run, statement by statement.
 
-use oxc_ast::ast::{
-    BindingPattern, Expression, ForStatementInit, ForStatementLeft, Statement, VariableDeclaration,
-};
+use oxc_ast::ast::{BindingPattern, Expression, ForStatementInit, ForStatementLeft, Statement, VariableDeclaration};
 use oxc_span::GetSpan;
 
 use super::{Run, Value};

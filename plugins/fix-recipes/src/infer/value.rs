@@ -86,7 +86,8 @@ impl<'a> Value<'a> {
                 Some((literal(first)?, Some(first)))
             }
             Expression::NewExpression(made) => {
-                let Expression::ArrayExpression(list) = made.arguments.first()?.as_expression()?.get_inner_expression() else {
+                let Expression::ArrayExpression(list) = made.arguments.first()?.as_expression()?.get_inner_expression()
+                else {
                     return None;
                 };
                 let first = list.elements.first()?.as_expression()?.get_inner_expression();
@@ -117,7 +118,9 @@ fn first_of<'a>(list: &'a ArrayExpression<'a>) -> Option<&'a Expression<'a>> {
 
 fn properties<'a>(object: &'a ObjectExpression<'a>) -> impl Iterator<Item = (String, &'a Expression<'a>)> {
     object.properties.iter().filter_map(|property| match property {
-        ObjectPropertyKind::ObjectProperty(property) => Some((property.key.static_name()?.into_owned(), &property.value)),
+        ObjectPropertyKind::ObjectProperty(property) => {
+            Some((property.key.static_name()?.into_owned(), &property.value))
+        }
         ObjectPropertyKind::SpreadProperty(_) => None,
     })
 }

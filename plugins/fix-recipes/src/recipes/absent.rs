@@ -44,7 +44,13 @@ pub fn reads<'t, 'a>(tree: &'t Tree<'a>) -> impl Iterator<Item = (Read<'a>, Opti
             Some(format!("#{}", it.field.name)),
         )),
         AstKind::ComputedMemberExpression(it) if !it.optional => Some((
-            Read { id: it.node_id(), span: it.span, property: it.expression.span(), object: &it.object, computed: true },
+            Read {
+                id: it.node_id(),
+                span: it.span,
+                property: it.expression.span(),
+                object: &it.object,
+                computed: true,
+            },
             key_of(&it.expression),
         )),
         _ => None,
@@ -58,14 +64,17 @@ pub fn reads<'t, 'a>(tree: &'t Tree<'a>) -> impl Iterator<Item = (Read<'a>, Opti
 pub fn locate<'a>(tree: &Tree<'a>, spot: &Spot, property: &str) -> Result<Read<'a>, String> {
     let (start, end) = tree.line(spot.line).ok_or_else(|| format!("{} has no line {}", spot.path, spot.line))?;
     let on_line = |read: &Read| (start..end.max(start + 1)).contains(&(read.property.start as usize));
-    let mut found: Vec<Read<'a>> =
-        reads(tree).filter(|(read, name)| on_line(read) && name.as_deref() == Some(property)).map(|(read, _)| read).collect();
+    let mut found: Vec<Read<'a>> = reads(tree)
+        .filter(|(read, name)| on_line(read) && name.as_deref() == Some(property))
+        .map(|(read, _)| read)
+        .collect();
     if found.is_empty() {
         found = reads(tree).filter(|(read, name)| on_line(read) && name.is_none()).map(|(read, _)| read).collect();
     }
     found.retain(|read| may_be_nothing(tree, read.object));
     if let Some(at) = spot.column.and_then(|column| tree.offset(spot.line, column)) {
-        let exact = found.iter().find(|read| read.property.start as usize == at || read.object.span().end as usize == at);
+        let exact =
+            found.iter().find(|read| read.property.start as usize == at || read.object.span().end as usize == at);
         if let Some(read) = exact {
             return Ok(*read);
         }
@@ -73,7 +82,9 @@ pub fn locate<'a>(tree: &Tree<'a>, spot: &Spot, property: &str) -> Result<Read<'
     match found.as_slice() {
         [] => Err(format!("line {} of {} reads no {property}", spot.line, spot.path)),
         [one] => Ok(*one),
-        [first, rest @ ..] if rest.iter().all(|read| tree.at(read.object.span()) == tree.at(first.object.span())) => Ok(*first),
+        [first, rest @ ..] if rest.iter().all(|read| tree.at(read.object.span()) == tree.at(first.object.span())) => {
+            Ok(*first)
+        }
         _ => Err(format!(
             "line {} of {} reads {property} in {} places, and the trace does not say in which it failed",
             spot.line,
@@ -87,7 +98,21 @@ pub fn locate<'a>(tree: &Tree<'a>, spot: &Spot, property: &str) -> Result<Read<'
 fn may_be_nothing(tree: &Tree<'_>, expression: &Expression) -> bool {
     match expression.get_inner_expression() {
         Expression::Identifier(name) => {
-            !(tree.is_global(name) && matches!(name.name.as_str(), "Math" | "JSON" | "Object" | "Array" | "console" | "process" | "Number" | "String" | "Promise" | "module" | "exports"))
+            !(tree.is_global(name)
+                && matches!(
+                    name.name.as_str(),
+                    "Math"
+                        | "JSON"
+                        | "Object"
+                        | "Array"
+                        | "console"
+                        | "process"
+                        | "Number"
+                        | "String"
+                        | "Promise"
+                        | "module"
+                        | "exports"
+                ))
         }
         Expression::ThisExpression(_)
         | Expression::StringLiteral(_)
@@ -102,7 +127,13 @@ fn may_be_nothing(tree: &Tree<'_>, expression: &Expression) -> bool {
 }
 
 /// What was read of nothing gets a `?.`, and its use a default where it needs one.
-pub fn read<'a>(tree: &Tree<'a>, spot: &Spot, read: &Read<'a>, property: &str, of: Nothing) -> Result<Draft<'a>, String> {
+pub fn read<'a>(
+    tree: &Tree<'a>,
+    spot: &Spot,
+    read: &Read<'a>,
+    property: &str,
+    of: Nothing,
+) -> Result<Draft<'a>, String> {
     let base = tree.at(read.object.span());
     let mut repaired = repair(tree, read)?;
     for other in others(tree, read) {
@@ -118,7 +149,10 @@ pub fn read<'a>(tree: &Tree<'a>, spot: &Spot, read: &Read<'a>, property: &str, o
     let what = short(base);
     Ok(Draft {
         title: format!("Read {property} only where {what} is there"),
-        root_cause: format!("`{what}` may be {word}, and line {} of {} reads `{property}` of it all the same.", spot.line, spot.path),
+        root_cause: format!(
+            "`{what}` may be {word}, and line {} of {} reads `{property}` of it all the same.",
+            spot.line, spot.path
+        ),
         confidence,
         risk: if repaired.defaulted || repaired.doubtful { Risk::Medium } else { Risk::Low },
         edits: repaired.edits,
@@ -151,7 +185,10 @@ pub fn set<'a>(tree: &Tree<'a>, spot: &Spot, property: &str, of: Nothing) -> Res
     let what = short(base);
     Ok(Draft {
         title: format!("Set {property} only where {what} is there"),
-        root_cause: format!("`{what}` may be missing, and line {} of {} sets `{property}` on it all the same.", spot.line, spot.path),
+        root_cause: format!(
+            "`{what}` may be missing, and line {} of {} sets `{property}` on it all the same.",
+            spot.line, spot.path
+        ),
         confidence: 0.7 * call.confidence,
         risk: Risk::Medium,
         edits: vec![
@@ -243,7 +280,9 @@ pub fn default_for(tree: &Tree<'_>, top: NodeId, span: Span) -> Result<(Option<S
     match &need {
         Need::Unsafe(reason) => Err(format!("`{}` cannot do without a value: {reason}", short(tree.at(span)))),
         Need::Fine if is_result(tree, top) => {
-            let kind = expression_at(tree, top).and_then(kind_of_chain).filter(|kind| matches!(kind, Kind::List | Kind::Number | Kind::Text));
+            let kind = expression_at(tree, top)
+                .and_then(kind_of_chain)
+                .filter(|kind| matches!(kind, Kind::List | Kind::Number | Kind::Text));
             Ok((kind.and_then(|kind| Need::Default(kind).default_text(quote)), false))
         }
         Need::Default(Kind::Sized) => {
@@ -309,7 +348,9 @@ fn chain_top(tree: &Tree<'_>, id: NodeId, span: Span) -> Result<(NodeId, Span), 
             AstKind::TaggedTemplateExpression(it) if it.tag.span() == reach => {
                 return Err("a template's tag cannot be optional".into());
             }
-            AstKind::NewExpression(it) if it.callee.span() == reach => return Err("what `new` makes cannot be optional".into()),
+            AstKind::NewExpression(it) if it.callee.span() == reach => {
+                return Err("what `new` makes cannot be optional".into());
+            }
             AstKind::AssignmentExpression(it) if it.left.span() == reach => return Err("it is assigned to".into()),
             AstKind::UpdateExpression(_) => return Err("it is assigned to".into()),
             _ => false,

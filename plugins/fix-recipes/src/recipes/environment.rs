@@ -9,7 +9,10 @@ use oxc_semantic::NodeId;
 use oxc_span::{GetSpan, Span};
 use oxc_syntax::operator::BinaryOperator;
 
-use super::{Draft, absent::{Read, with_default}};
+use super::{
+    Draft,
+    absent::{Read, with_default},
+};
 use crate::{
     edit::Replace,
     place::Spot,
@@ -50,15 +53,17 @@ pub fn variable<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>) -> Option<V
             direct(init.get_inner_expression())?;
             variable(tree, init)
         }
-        BindingPattern::ObjectPattern(object) if is_environment(init) => object.properties.iter().find_map(|property| {
-            let BindingPattern::BindingIdentifier(id) = &property.value else { return None };
-            (id.symbol_id.get() == Some(symbol)).then(|| Variable {
-                name: property.key.name().map(std::borrow::Cow::into_owned).unwrap_or_default(),
-                id: declarator.node_id(),
-                span: id.span,
-                taken: true,
+        BindingPattern::ObjectPattern(object) if is_environment(init) => {
+            object.properties.iter().find_map(|property| {
+                let BindingPattern::BindingIdentifier(id) = &property.value else { return None };
+                (id.symbol_id.get() == Some(symbol)).then(|| Variable {
+                    name: property.key.name().map(std::borrow::Cow::into_owned).unwrap_or_default(),
+                    id: declarator.node_id(),
+                    span: id.span,
+                    taken: true,
+                })
             })
-        }),
+        }
         _ => None,
     }
 }
@@ -72,7 +77,13 @@ fn is_environment(expression: &Expression) -> bool {
 }
 
 /// A method was called on a variable that is not set.
-pub fn read<'a>(tree: &Tree<'a>, spot: &Spot, read: &Read<'a>, property: &str, variable: &Variable) -> Result<Draft<'a>, String> {
+pub fn read<'a>(
+    tree: &Tree<'a>,
+    spot: &Spot,
+    read: &Read<'a>,
+    property: &str,
+    variable: &Variable,
+) -> Result<Draft<'a>, String> {
     let compared = tree.above(read.id).any(|kind| {
         matches!(kind, AstKind::BinaryExpression(it) if matches!(it.operator, BinaryOperator::StrictEquality | BinaryOperator::Equality | BinaryOperator::StrictInequality))
     });
@@ -113,17 +124,24 @@ pub fn address<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
     let made = made.ok_or_else(|| format!("line {} of {} makes no URL", spot.line, spot.path))?;
     let found = tree.nodes().find_map(|kind| {
         let expression = match kind {
-            AstKind::IdentifierReference(_) | AstKind::StaticMemberExpression(_) | AstKind::ComputedMemberExpression(_) => {
-                made.arguments.iter().filter_map(|argument| argument.as_expression()).find_map(|given| {
-                    inside(given).into_iter().find(|part| part.span() == kind.span())
-                })?
-            }
+            AstKind::IdentifierReference(_)
+            | AstKind::StaticMemberExpression(_)
+            | AstKind::ComputedMemberExpression(_) => made
+                .arguments
+                .iter()
+                .filter_map(|argument| argument.as_expression())
+                .find_map(|given| inside(given).into_iter().find(|part| part.span() == kind.span()))?,
             _ => return None,
         };
         variable(tree, expression)
     });
-    let found = found.ok_or_else(|| format!("the address in line {} of {} is not made of an environment variable", spot.line, spot.path))?;
-    let cause = format!("The environment variable {} is not set, and line {} of {} makes an address of it.", found.name, spot.line, spot.path);
+    let found = found.ok_or_else(|| {
+        format!("the address in line {} of {} is not made of an environment variable", spot.line, spot.path)
+    })?;
+    let cause = format!(
+        "The environment variable {} is not set, and line {} of {} makes an address of it.",
+        found.name, spot.line, spot.path
+    );
     guarded(tree, &found, cause)
 }
 
@@ -158,10 +176,14 @@ pub fn required<'a>(tree: &Tree<'a>, spot: &Spot, name: &str) -> Result<Draft<'a
                     let whole = format!("process.env.{name} ?? {text}");
                     let tight = !matches!(
                         tree.parent(call.node_id()),
-                        AstKind::VariableDeclarator(_) | AstKind::ObjectProperty(_) | AstKind::CallExpression(_) | AstKind::ReturnStatement(_)
+                        AstKind::VariableDeclarator(_)
+                            | AstKind::ObjectProperty(_)
+                            | AstKind::CallExpression(_)
+                            | AstKind::ReturnStatement(_)
                     );
                     let whole = if tight { format!("({whole})") } else { whole };
-                    let variable = Variable { name: name.to_owned(), id: call.node_id(), span: call.span, taken: false };
+                    let variable =
+                        Variable { name: name.to_owned(), id: call.node_id(), span: call.span, taken: false };
                     let edits = vec![Replace::range(call.span.start as usize, call.span.end as usize, whole)];
                     return defaulted(tree, &variable, edits, cause, &text);
                 }
@@ -181,8 +203,12 @@ pub fn required<'a>(tree: &Tree<'a>, spot: &Spot, name: &str) -> Result<Draft<'a
                         if property.key.name().is_some_and(|key| key == name)
                             && let BindingPattern::BindingIdentifier(id) = &property.value
                         {
-                            let variable =
-                                Variable { name: name.to_owned(), id: declarator.node_id(), span: id.span, taken: true };
+                            let variable = Variable {
+                                name: name.to_owned(),
+                                id: declarator.node_id(),
+                                span: id.span,
+                                taken: true,
+                            };
                             let edits = vec![Replace::insert(id.span.end as usize, format!(" = {text}"))];
                             return defaulted(tree, &variable, edits, cause, &text);
                         }
@@ -209,12 +235,32 @@ fn obvious(name: &str) -> Option<&'static str> {
 
 /// Whether a service cannot mean to run without it: a credential, or where another service is.
 fn is_essential(name: &str) -> bool {
-    ["KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL", "DSN", "DATABASE", "URL", "URI", "ENDPOINT", "CONNECTION", "CERT", "SALT"]
-        .iter()
-        .any(|part| name.contains(part))
+    [
+        "KEY",
+        "SECRET",
+        "TOKEN",
+        "PASSWORD",
+        "CREDENTIAL",
+        "DSN",
+        "DATABASE",
+        "URL",
+        "URI",
+        "ENDPOINT",
+        "CONNECTION",
+        "CERT",
+        "SALT",
+    ]
+    .iter()
+    .any(|part| name.contains(part))
 }
 
-fn defaulted<'a>(tree: &Tree<'a>, variable: &Variable, edits: Vec<Replace>, cause: String, default: &str) -> Result<Draft<'a>, String> {
+fn defaulted<'a>(
+    tree: &Tree<'a>,
+    variable: &Variable,
+    edits: Vec<Replace>,
+    cause: String,
+    default: &str,
+) -> Result<Draft<'a>, String> {
     let deed = deed(tree, variable)?;
     let name = &variable.name;
     Ok(Draft {
@@ -223,7 +269,12 @@ fn defaulted<'a>(tree: &Tree<'a>, variable: &Variable, edits: Vec<Replace>, caus
         confidence: 0.8,
         risk: Risk::Low,
         edits,
-        plan: Plan { name: format!("it does without {name}"), deed, expect: Expect::Quiet, environment: around(tree, name) },
+        plan: Plan {
+            name: format!("it does without {name}"),
+            deed,
+            expect: Expect::Quiet,
+            environment: around(tree, name),
+        },
     })
 }
 
@@ -231,10 +282,13 @@ fn defaulted<'a>(tree: &Tree<'a>, variable: &Variable, edits: Vec<Replace>, caus
 fn guarded<'a>(tree: &Tree<'a>, variable: &Variable, cause: String) -> Result<Draft<'a>, String> {
     let name = &variable.name;
     let (statement, above) = tree.statement(variable.id).ok_or("the variable is read in no statement")?;
-    let in_block =
-        matches!(above, AstKind::BlockStatement(_) | AstKind::FunctionBody(_) | AstKind::Program(_) | AstKind::SwitchCase(_));
+    let in_block = matches!(
+        above,
+        AstKind::BlockStatement(_) | AstKind::FunctionBody(_) | AstKind::Program(_) | AstKind::SwitchCase(_)
+    );
     let exported = matches!(above, AstKind::ExportDeclaration(_));
-    let between = tree.functions_around(variable.id).first().is_some_and(|function| !holds(function.span(), statement.span()));
+    let between =
+        tree.functions_around(variable.id).first().is_some_and(|function| !holds(function.span(), statement.span()));
     if !(in_block || exported) || between {
         return Err(format!("there is no room to ask for {name} before it is used"));
     }
@@ -252,7 +306,12 @@ fn guarded<'a>(tree: &Tree<'a>, variable: &Variable, cause: String) -> Result<Dr
         confidence: 0.55,
         risk: Risk::Medium,
         edits: vec![Replace::insert(at, text)],
-        plan: Plan { name: format!("an error names {name} where it is not set"), deed, expect: Expect::Failure(name.clone()), environment: around(tree, name) },
+        plan: Plan {
+            name: format!("an error names {name} where it is not set"),
+            deed,
+            expect: Expect::Failure(name.clone()),
+            environment: around(tree, name),
+        },
     })
 }
 
@@ -272,11 +331,11 @@ fn deed<'a>(tree: &Tree<'a>, variable: &Variable) -> Result<Deed<'a>, String> {
 /// Where a function uses what the file read when it was loaded, if only functions do.
 fn used_in_function(tree: &Tree<'_>, variable: &Variable) -> Option<(NodeId, Span)> {
     let symbol = tree.nodes().find_map(|kind| match kind {
-        AstKind::VariableDeclarator(declarator) if holds(declarator.span, variable.span) => {
-            declarator.id.get_binding_identifiers().into_iter().find_map(|id| {
-                (!variable.taken || id.span == variable.span).then(|| id.symbol_id.get()).flatten()
-            })
-        }
+        AstKind::VariableDeclarator(declarator) if holds(declarator.span, variable.span) => declarator
+            .id
+            .get_binding_identifiers()
+            .into_iter()
+            .find_map(|id| (!variable.taken || id.span == variable.span).then(|| id.symbol_id.get()).flatten()),
         _ => None,
     })?;
     let declared = tree.declarator(symbol).is_none_or(|declarator| {
@@ -300,7 +359,11 @@ fn around(tree: &Tree<'_>, name: &str) -> Vec<(String, Option<String>)> {
             AstKind::StaticMemberExpression(it) if it.object.is_specific_member_access("process", "env") => {
                 it.property.name.to_string()
             }
-            AstKind::StringLiteral(it) if it.value.len() > 3 && it.value.contains('_') && it.value.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') => {
+            AstKind::StringLiteral(it)
+                if it.value.len() > 3
+                    && it.value.contains('_')
+                    && it.value.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') =>
+            {
                 it.value.to_string()
             }
             _ => continue,

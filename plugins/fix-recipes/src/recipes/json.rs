@@ -31,10 +31,10 @@ pub fn draft<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
         return Err("the text is read while the file is loaded; a fallback would hide that".into());
     };
     caught_already(tree, call, function)?;
-    let given = call.arguments.first().and_then(|argument| argument.as_expression()).ok_or("JSON.parse is given nothing")?;
-    let source = source_of(tree, given).ok_or_else(|| {
-        format!("where `{}` comes from is not known", short(tree.at(given.span())))
-    })?;
+    let given =
+        call.arguments.first().and_then(|argument| argument.as_expression()).ok_or("JSON.parse is given nothing")?;
+    let source = source_of(tree, given)
+        .ok_or_else(|| format!("where `{}` comes from is not known", short(tree.at(given.span()))))?;
     let answer = answer(tree, function);
     let fallback = fallback(tree, call, function, answer.is_some());
     let writer = Writer { tree, call, function, answer, fallback };
@@ -72,7 +72,11 @@ pub fn draft<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
     let answered = writer.answer.is_some();
     environment.dedup();
     Ok(Draft {
-        title: if answered { format!("Answer 400 where {what} is no JSON") } else { format!("Go on where {what} is no JSON") },
+        title: if answered {
+            format!("Answer 400 where {what} is no JSON")
+        } else {
+            format!("Go on where {what} is no JSON")
+        },
         root_cause: format!(
             "`{what}` comes from outside and need not be JSON; line {} of {} reads it with nothing to catch the error.",
             spot.line, spot.path
@@ -144,7 +148,15 @@ fn source_of<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>) -> Option<&'a 
             let method = property_of(&call.callee).unwrap_or_default();
             let transforms = matches!(
                 method.as_str(),
-                "toString" | "trim" | "slice" | "substring" | "replace" | "replaceAll" | "from" | "decode" | "toLowerCase"
+                "toString"
+                    | "trim"
+                    | "slice"
+                    | "substring"
+                    | "replace"
+                    | "replaceAll"
+                    | "from"
+                    | "decode"
+                    | "toLowerCase"
             );
             if transforms {
                 object
@@ -176,11 +188,18 @@ fn answer(tree: &Tree<'_>, function: Func) -> Option<Answer> {
     for index in 0..params {
         let Some(name) = function.param_name(index) else { continue };
         let made = |lines: Vec<String>, calls: &[&[&'static str]]| {
-            Some(Answer { lines, param: Some(name.to_owned()), calls: calls.iter().map(|call| call.to_vec()).collect() })
+            Some(Answer {
+                lines,
+                param: Some(name.to_owned()),
+                calls: calls.iter().map(|call| call.to_vec()).collect(),
+            })
         };
         let has = |part: &str| text.contains(&format!("{name}.{part}"));
         if has("code(") && has("send(") {
-            return made(vec![format!("{name}.code(400).send({{ error: {message} }})"), "return".into()], &[&["code", "send"]]);
+            return made(
+                vec![format!("{name}.code(400).send({{ error: {message} }})"), "return".into()],
+                &[&["code", "send"]],
+            );
         }
         if !matches!(name, "res" | "response") {
             continue;
@@ -190,10 +209,16 @@ fn answer(tree: &Tree<'_>, function: Func) -> Option<Answer> {
             return made(lines, &[&["writeHead"], &["end"]]);
         }
         if has("statusCode") {
-            return made(vec![format!("{name}.statusCode = 400"), format!("{name}.end({message})"), "return".into()], &[&["end"]]);
+            return made(
+                vec![format!("{name}.statusCode = 400"), format!("{name}.end({message})"), "return".into()],
+                &[&["end"]],
+            );
         }
         if has("status(") || has("json(") {
-            return made(vec![format!("{name}.status(400).json({{ error: {message} }})"), "return".into()], &[&["status", "json"]]);
+            return made(
+                vec![format!("{name}.status(400).json({{ error: {message} }})"), "return".into()],
+                &[&["status", "json"]],
+            );
         }
         if has("send(") {
             return made(vec![format!("{name}.status(400).send({message})"), "return".into()], &[&["status", "send"]]);
@@ -262,7 +287,10 @@ fn gives_nothing(tree: &Tree<'_>, function: Func) -> bool {
         && !tree.nodes().any(|kind| match kind {
             AstKind::ReturnStatement(it) => {
                 it.argument.is_some()
-                    && tree.functions_around(it.node_id()).first().is_some_and(|around| around.span() == function.span())
+                    && tree
+                        .functions_around(it.node_id())
+                        .first()
+                        .is_some_and(|around| around.span() == function.span())
             }
             _ => false,
         })
@@ -301,7 +329,10 @@ impl Writer<'_, '_> {
             AstKind::ExpressionStatement(it) => match it.expression.get_inner_expression() {
                 Expression::AssignmentExpression(assignment)
                     if assignment.right.get_inner_expression().span() == self.call.span
-                        && !matches!(assignment.left, AssignmentTarget::ObjectAssignmentTarget(_) | AssignmentTarget::ArrayAssignmentTarget(_)) =>
+                        && !matches!(
+                            assignment.left,
+                            AssignmentTarget::ObjectAssignmentTarget(_) | AssignmentTarget::ArrayAssignmentTarget(_)
+                        ) =>
                 {
                     let value = self.value()?;
                     let target = self.tree.at(assignment.left.span());
@@ -315,13 +346,19 @@ impl Writer<'_, '_> {
                 let [declarator] = it.declarations.as_slice() else {
                     return Err("several variables are declared at once".into());
                 };
-                let whole = declarator.init.as_ref().is_some_and(|init| init.get_inner_expression().span() == self.call.span);
+                let whole =
+                    declarator.init.as_ref().is_some_and(|init| init.get_inner_expression().span() == self.call.span);
                 match declarator.id.get_identifier_name() {
-                    Some(name) if whole && declarator.type_annotation.is_none() => self.declared(it.span, it.kind.as_str(), &name),
+                    Some(name) if whole && declarator.type_annotation.is_none() => {
+                        self.declared(it.span, it.kind.as_str(), &name)
+                    }
                     _ => self.hoisted(it.span),
                 }
             }
-            AstKind::IfStatement(_) | AstKind::ReturnStatement(_) | AstKind::ForOfStatement(_) | AstKind::SwitchStatement(_)
+            AstKind::IfStatement(_)
+            | AstKind::ReturnStatement(_)
+            | AstKind::ForOfStatement(_)
+            | AstKind::SwitchStatement(_)
                 if in_block =>
             {
                 self.hoisted(statement.span())
@@ -422,7 +459,10 @@ impl Writer<'_, '_> {
         let name = self.free_name();
         let (indent, _, newline, _) = self.step(span.start);
         Ok(vec![
-            Replace::insert(span.start as usize, format!("{}{newline}{indent}", self.attempt(span.start, "let", &name)?)),
+            Replace::insert(
+                span.start as usize,
+                format!("{}{newline}{indent}", self.attempt(span.start, "let", &name)?),
+            ),
             Replace::range(self.call.span.start as usize, self.call.span.end as usize, name),
         ])
     }

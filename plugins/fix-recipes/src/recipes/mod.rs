@@ -29,7 +29,10 @@ pub struct Draft<'a> {
 
 /// Whether the cause of a fault may lie in a caller.
 pub fn looks_outward(fault: &Fault) -> bool {
-    matches!(fault, Fault::NotJson | Fault::Unhandled | Fault::PromiseAsText | Fault::NotAUrl | Fault::EnvironmentMissing { .. })
+    matches!(
+        fault,
+        Fault::NotJson | Fault::Unhandled | Fault::PromiseAsText | Fault::NotAUrl | Fault::EnvironmentMissing { .. }
+    )
 }
 
 /// The change that ends a fault at a place.

@@ -91,7 +91,9 @@ fn locate<'a>(tree: &Tree<'a>, spot: &Spot, callee: Option<&str>) -> Result<Loca
         })
         .collect();
     let same_text = |text: &str, object: &Expression| {
-        let plain = |text: &str| text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '(' | ')' | '?')).collect::<String>();
+        let plain = |text: &str| {
+            text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '(' | ')' | '?')).collect::<String>()
+        };
         text.rsplit_once('.').is_some_and(|(base, _)| {
             base.contains("(intermediate value)") || plain(base) == plain(tree.at(object.span()))
         })
@@ -110,13 +112,21 @@ fn locate<'a>(tree: &Tree<'a>, spot: &Spot, callee: Option<&str>) -> Result<Loca
     match (found.pop(), found.len()) {
         (Some((_, one)), 0) => Ok(one),
         (None, _) => Err(format!("line {} of {} calls no method of a number", spot.line, spot.path)),
-        _ => Err(format!("line {} of {} calls it in several places, and the trace does not say in which", spot.line, spot.path)),
+        _ => Err(format!(
+            "line {} of {} calls it in several places, and the trace does not say in which",
+            spot.line, spot.path
+        )),
     }
 }
 
-
 /// The expressions whose being text makes the whole text: the whole itself, or what it is added up from.
-fn sources<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>, id: NodeId, depth: usize, found: &mut Vec<Operand<'a>>) {
+fn sources<'a>(
+    tree: &Tree<'a>,
+    expression: &'a Expression<'a>,
+    id: NodeId,
+    depth: usize,
+    found: &mut Vec<Operand<'a>>,
+) {
     if depth > 6 {
         return;
     }
@@ -138,13 +148,16 @@ fn sources<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>, id: NodeId, dept
         }
         Expression::CallExpression(call) => {
             if is_reduce(call) {
-                if let Some(function) = call.arguments.first().and_then(|argument| argument.as_expression()).and_then(Func::of) {
+                if let Some(function) =
+                    call.arguments.first().and_then(|argument| argument.as_expression()).and_then(Func::of)
+                {
                     match function.expression().map(Expression::get_inner_expression) {
                         Some(Expression::BinaryExpression(sum)) if sum.operator == BinaryOperator::Addition => {
                             let total = function.param_name(0);
                             for side in [&sum.left, &sum.right] {
-                                let is_total =
-                                    side.get_identifier_reference().is_some_and(|name| Some(name.name.as_str()) == total);
+                                let is_total = side
+                                    .get_identifier_reference()
+                                    .is_some_and(|name| Some(name.name.as_str()) == total);
                                 if !is_total {
                                     sources(tree, side, sum.node_id(), depth + 1, found);
                                 }
@@ -166,12 +179,15 @@ fn is_reduce(call: &CallExpression) -> bool {
 }
 
 fn gives_number(call: &CallExpression) -> bool {
-    call.callee.get_identifier_reference().is_some_and(|name| matches!(name.name.as_str(), "Number" | "parseInt" | "parseFloat"))
+    call.callee
+        .get_identifier_reference()
+        .is_some_and(|name| matches!(name.name.as_str(), "Number" | "parseInt" | "parseFloat"))
         || object_of(&call.callee).is_some_and(|object| object.is_specific_id("Math"))
 }
 
 fn is_number(tree: &Tree<'_>, name: &oxc_ast::ast::IdentifierReference) -> bool {
-    let Some(init) = tree.symbol(name).and_then(|symbol| tree.declarator(symbol)).and_then(|it| it.init.as_ref()) else {
+    let Some(init) = tree.symbol(name).and_then(|symbol| tree.declarator(symbol)).and_then(|it| it.init.as_ref())
+    else {
         return false;
     };
     match init.get_inner_expression() {
@@ -209,7 +225,8 @@ fn sums<'a>(tree: &Tree<'a>, symbol: SymbolId, depth: usize, found: &mut Vec<Ope
                     && sum.operator == BinaryOperator::Addition
                 {
                     for side in [&sum.left, &sum.right] {
-                        let is_self = side.get_identifier_reference().is_some_and(|side| tree.symbol(side) == Some(symbol));
+                        let is_self =
+                            side.get_identifier_reference().is_some_and(|side| tree.symbol(side) == Some(symbol));
                         if !is_self {
                             sources(tree, side, sum.node_id(), depth + 1, found);
                         }

@@ -50,7 +50,12 @@ fn defaulted(expression: &Expression, default: &str) -> Vec<Replace> {
 }
 
 /// A pattern that was given nothing gets an empty object.
-pub fn destructured<'a>(tree: &Tree<'a>, spot: &Spot, property: Option<&str>, of: Nothing) -> Result<Draft<'a>, String> {
+pub fn destructured<'a>(
+    tree: &Tree<'a>,
+    spot: &Spot,
+    property: Option<&str>,
+    of: Nothing,
+) -> Result<Draft<'a>, String> {
     let takes = |pattern: &BindingPattern| match pattern {
         BindingPattern::ObjectPattern(object) => property.is_none_or(|name| {
             object.properties.iter().any(|property| property.key.name().is_some_and(|key| key == name))
@@ -97,7 +102,9 @@ pub fn destructured<'a>(tree: &Tree<'a>, spot: &Spot, property: Option<&str>, of
                 BindingPattern::BindingIdentifier(id) => {
                     let Some(symbol) = id.symbol_id.get() else { continue };
                     match Uses::new(tree).of_variable(symbol) {
-                        Need::Unsafe(reason) => return Err(format!("`{}` cannot do without a value: {reason}", id.name)),
+                        Need::Unsafe(reason) => {
+                            return Err(format!("`{}` cannot do without a value: {reason}", id.name));
+                        }
                         need => {
                             if let Some(text) = need.default_text(tree.style.quote) {
                                 found.edits.push(Replace::insert(id.span.end as usize, format!(" = {text}")));
@@ -129,7 +136,9 @@ pub fn iterated<'a>(tree: &Tree<'a>, spot: &Spot, text: Option<&str>) -> Result<
     for kind in tree.nodes() {
         let expression = match kind {
             AstKind::ForOfStatement(it) => &it.right,
-            AstKind::SpreadElement(it) if !matches!(tree.parent(it.node_id()), AstKind::ObjectExpression(_)) => &it.argument,
+            AstKind::SpreadElement(it) if !matches!(tree.parent(it.node_id()), AstKind::ObjectExpression(_)) => {
+                &it.argument
+            }
             AstKind::VariableDeclarator(it) if it.id.is_array_pattern() => match &it.init {
                 Some(init) => init,
                 None => continue,
@@ -143,8 +152,9 @@ pub fn iterated<'a>(tree: &Tree<'a>, spot: &Spot, text: Option<&str>) -> Result<
             _ => continue,
         };
         let inner = expression.get_inner_expression();
-        let plain = matches!(inner, Expression::Identifier(_) | Expression::CallExpression(_) | Expression::AwaitExpression(_))
-            || inner.is_member_expression();
+        let plain =
+            matches!(inner, Expression::Identifier(_) | Expression::CallExpression(_) | Expression::AwaitExpression(_))
+                || inner.is_member_expression();
         if on_line(tree, spot, expression.span())
             && let Some(call) = super::promise::forgotten(tree, expression)
         {
@@ -162,7 +172,10 @@ pub fn iterated<'a>(tree: &Tree<'a>, spot: &Spot, text: Option<&str>) -> Result<
         }
     }
     let found = only(found, spot, "iterates nothing that the message speaks of")?;
-    let root_cause = format!("`{}` may be missing, and line {} of {} goes through it all the same.", found.what, spot.line, spot.path);
+    let root_cause = format!(
+        "`{}` may be missing, and line {} of {} goes through it all the same.",
+        found.what, spot.line, spot.path
+    );
     draft(tree, found, "Go through {} only where it is there", root_cause, 0.8)
 }
 
@@ -186,7 +199,8 @@ pub fn listed<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
         }
     }
     let found = only(found, spot, "lists no object")?;
-    let root_cause = format!("`{}` may be missing, and line {} of {} lists it all the same.", found.what, spot.line, spot.path);
+    let root_cause =
+        format!("`{}` may be missing, and line {} of {} lists it all the same.", found.what, spot.line, spot.path);
     draft(tree, found, "List {} only where it is there", root_cause, 0.85)
 }
 
@@ -198,7 +212,13 @@ fn only<'a>(mut found: Vec<Found<'a>>, spot: &Spot, nothing: &str) -> Result<Fou
     }
 }
 
-fn draft<'a>(tree: &Tree<'a>, found: Found<'a>, title: &str, root_cause: String, confidence: f64) -> Result<Draft<'a>, String> {
+fn draft<'a>(
+    tree: &Tree<'a>,
+    found: Found<'a>,
+    title: &str,
+    root_cause: String,
+    confidence: f64,
+) -> Result<Draft<'a>, String> {
     let Found { id, goal, what, edits, of, .. } = found;
     let call = arrange(tree, (id, goal), &[goal], |run, _, value| make_absent(run, value, of))?;
     Ok(Draft {

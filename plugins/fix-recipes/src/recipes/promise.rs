@@ -63,23 +63,34 @@ fn gives_promise<'a>(tree: &Tree<'a>, call: &CallExpression<'a>) -> bool {
 /// `list.map(async …)`: a list of promises.
 fn maps_to_promises(call: &CallExpression) -> bool {
     property_of(&call.callee).as_deref() == Some("map")
-        && call.arguments.first().and_then(|given| given.as_expression()).is_some_and(|given| match given.get_inner_expression() {
-            Expression::ArrowFunctionExpression(arrow) => arrow.r#async,
-            Expression::FunctionExpression(function) => function.r#async,
-            _ => false,
+        && call.arguments.first().and_then(|given| given.as_expression()).is_some_and(|given| {
+            match given.get_inner_expression() {
+                Expression::ArrowFunctionExpression(arrow) => arrow.r#async,
+                Expression::FunctionExpression(function) => function.r#async,
+                _ => false,
+            }
         })
 }
 
 /// A promise was used as its value: it is waited for.
-pub fn used<'a>(tree: &Tree<'a>, spot: &Spot, call: &'a CallExpression<'a>, as_text: bool) -> Result<Draft<'a>, String> {
+pub fn used<'a>(
+    tree: &Tree<'a>,
+    spot: &Spot,
+    call: &'a CallExpression<'a>,
+    as_text: bool,
+) -> Result<Draft<'a>, String> {
     let edits = waited(tree, call)?;
-    let made_async = edits.len() > if maps_to_promises(call) { 2 } else { 1 } && edits.iter().any(|edit| edit.text == "async ");
+    let made_async =
+        edits.len() > if maps_to_promises(call) { 2 } else { 1 } && edits.iter().any(|edit| edit.text == "async ");
     let mut arranged = arrange(tree, (call.node_id(), call.span), &[call.span], |_, _, _| Ok(()))?;
     arranged.is_async |= made_async;
     let what = short(tree.at(call.callee.span()));
     Ok(Draft {
         title: format!("Wait for what {what} gives"),
-        root_cause: format!("`{what}` gives a promise, and line {} of {} uses it as if it were the value.", spot.line, spot.path),
+        root_cause: format!(
+            "`{what}` gives a promise, and line {} of {} uses it as if it were the value.",
+            spot.line, spot.path
+        ),
         confidence: 0.85 * arranged.confidence,
         risk: if made_async { Risk::Medium } else { Risk::Low },
         edits,
@@ -128,7 +139,10 @@ fn waited<'a>(tree: &Tree<'a>, call: &'a CallExpression<'a>) -> Result<Vec<Repla
     let mut edits = Vec::new();
     let start = call.span.start as usize;
     let end = call.span.end as usize;
-    let member = matches!(tree.parent(call.node_id()), AstKind::StaticMemberExpression(_) | AstKind::ComputedMemberExpression(_));
+    let member = matches!(
+        tree.parent(call.node_id()),
+        AstKind::StaticMemberExpression(_) | AstKind::ComputedMemberExpression(_)
+    );
     let (open, close) = match (maps_to_promises(call), member) {
         (true, false) => ("await Promise.all(", ")"),
         (true, true) => ("(await Promise.all(", "))"),
@@ -183,14 +197,14 @@ pub fn unheard<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
             tree.style.end(),
         );
         let said = tree.style.string(&format!("{} failed", what.trim_start_matches("this.")));
-        let text = format!(
-            ".catch((error) => {{{newline}{indent}{step}console.error({said}, error){end}{newline}{indent}}})"
-        );
+        let text =
+            format!(".catch((error) => {{{newline}{indent}{step}console.error({said}, error){end}{newline}{indent}}})");
         vec![Replace::insert(call.span.end as usize, text)]
     };
-    let caught = tree.above(call.node_id()).take_while(|kind| around.is_none_or(|around| kind.span() != around.span())).any(
-        |kind| matches!(kind, AstKind::TryStatement(it) if it.handler.is_some() && holds(it.block.span, call.span)),
-    );
+    let caught =
+        tree.above(call.node_id()).take_while(|kind| around.is_none_or(|around| kind.span() != around.span())).any(
+            |kind| matches!(kind, AstKind::TryStatement(it) if it.handler.is_some() && holds(it.block.span, call.span)),
+        );
     let (arranged, message) = failing(tree, call)?;
     let expect = if waits && !caught { Expect::Failure(message) } else { Expect::Settled };
     let name = &arranged.entry.name;
@@ -205,7 +219,11 @@ pub fn unheard<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
         risk: Risk::Medium,
         edits,
         plan: Plan {
-            name: if waits { format!("{name} fails when {what} does") } else { format!("{name} hears when {what} fails") },
+            name: if waits {
+                format!("{name} fails when {what} does")
+            } else {
+                format!("{name} hears when {what} fails")
+            },
             deed: Deed::Call(arranged),
             expect,
             environment: Vec::new(),
