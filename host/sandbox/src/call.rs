@@ -1,13 +1,16 @@
 //! One call: a store and an instance for it, its deadline, its quota, and what became of it.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use autodevops_model::{
     Capabilities, CheckInput, Deployment, ErrorKind, Fix, Issue, LiveState, Measurement, Notification, Proposal,
     Release, Report, SnapshotInfo, Split, Stage, StageError, TestFile, Window,
 };
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime::{Store, UpdateDeadline, component::Instance};
+use wasmtime::{PoolConcurrencyLimitError, Store, UpdateDeadline, WasmBacktrace, component::Instance};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use autodevops_policy::EffectiveGrant;
@@ -40,6 +43,12 @@ pub struct CallContext {
 #[derive(Debug, thiserror::Error)]
 #[error("the call's deadline has passed")]
 struct DeadlinePassed;
+
+/// A limit beyond this is as good as none, and a time that far off can still be counted.
+const LONGEST_CALL: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// In the engine's error, whose type is its own, when the host-call fuel is used up.
+const COPIED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// What a stage's function gives: the engine's error, the plugin's own, or the value.
 pub(crate) type StageResult<T> = wasmtime::Result<Result<T, types::Error>>;
@@ -89,7 +98,7 @@ impl Call {
             log: LogQuota::new(&limits),
             keyvalue: Overlay::new(shared.keyvalue.clone(), Arc::clone(&shared.name)),
             local: shared.local.clone(),
-            deadline: Instant::now() + limits.wall_time.0,
+            deadline: Instant::now() + limits.wall_time.0.min(LONGEST_CALL),
             output,
         };
         let mut store = Store::new(&shared.sandbox.engine, guest);
@@ -113,10 +122,14 @@ impl Call {
         function: impl AsyncFnOnce(&mut Store<Guest>) -> StageResult<T>,
     ) -> Result<T, CallError> {
         let limits = caller.grant.limits;
-        let deadline = Instant::now() + limits.wall_time.0;
+        let deadline = Instant::now() + limits.wall_time.0.min(LONGEST_CALL);
         self.store.data_mut().deadline = deadline;
         self.store.set_epoch_deadline(1);
         let outcome = tokio::time::timeout_at(deadline.into(), function(&mut self.store)).await;
+        let dropped = self.store.data_mut().log.take_dropped();
+        if dropped > 0 {
+            tracing::warn!(plugin = &*caller.name, dropped, "log lines beyond the plugin's limit were dropped");
+        }
         let failure = match outcome {
             Ok(Ok(Ok(value))) => match self.store.data_mut().keyvalue.commit() {
                 Ok(()) => return Ok(value),
@@ -126,10 +139,6 @@ impl Call {
             Ok(Err(error)) => self.classify(caller, &error),
             Err(_) => CallFailure::OutOfTime(limits.wall_time),
         };
-        let dropped = self.store.data().log.dropped();
-        if dropped > 0 {
-            tracing::warn!(plugin = &*caller.name, dropped, "log lines beyond the plugin's limit were dropped");
-        }
         let stderr = self.store.data().output.text();
         Err(CallError { plugin: caller.name.to_string(), stage, failure, stderr })
     }
@@ -161,9 +170,23 @@ impl Call {
         if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
             return CallFailure::Trap(format!("it ended itself with exit code {}", exit.0));
         }
-        match error.downcast_ref::<wasmtime::Trap>() {
-            Some(trap) => CallFailure::Trap(trap.to_string()),
-            None => CallFailure::BadOutput(format!("{error:#}")),
+        if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
+            return CallFailure::Trap(trap.to_string());
+        }
+        if error.is::<PoolConcurrencyLimitError>() {
+            return CallFailure::Host(format!("the pool of instances is in use ({error:#}); lower the calls at once"));
+        }
+        let cause = error.root_cause().to_string();
+        if cause.contains(COPIED_TOO_MUCH) {
+            let limit = limits.output;
+            return CallFailure::BadOutput(format!(
+                "more than {limit} at once; raise `limits.output` if it needs more"
+            ));
+        }
+        // Where there are frames of the guest, it was in the middle of something: the host did not take what it was given.
+        match error.downcast_ref::<WasmBacktrace>() {
+            Some(_) => CallFailure::Trap(cause),
+            None => CallFailure::BadOutput(cause),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One engine for all plugins: how it is configured, how its time passes, how many calls run at once.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,7 +10,10 @@ use std::{
 };
 
 use tokio::sync::Semaphore;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, component::Linker};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    component::{Component, Linker},
+};
 
 use crate::{cache::CompileCache, guarded, guest::Guest};
 
@@ -35,14 +38,6 @@ pub enum SandboxError {
     /// The engine does not take its configuration.
     #[error("the WebAssembly engine cannot be set up: {0}")]
     Engine(String),
-    /// The compile cache cannot be used.
-    #[error("the compile cache {path} cannot be used: {reason}; remove it or name another folder")]
-    Cache {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
 }
 
 /// What an operator can set about the sandbox as a whole.
@@ -67,40 +62,57 @@ pub struct Sandbox {
     pub(crate) linker: Arc<Linker<Guest>>,
     pub(crate) cache: Option<Arc<CompileCache>>,
     pub(crate) permits: Arc<Semaphore>,
+    pooled: bool,
     _ticker: Arc<Ticker>,
 }
 
 impl Sandbox {
     /// Sets up the engine. Where the machine does not have the address space for a pool, instances are allocated on
-    /// demand, with a warning.
+    /// demand; where the cache's folder cannot be used, components are compiled anew: both are slower, and warned of.
     ///
     /// # Errors
-    /// When the engine cannot be set up at all, or the cache's folder cannot be used.
+    /// When the engine cannot be set up at all.
     pub fn new(options: &SandboxOptions) -> Result<Self, SandboxError> {
-        let engine = match Engine::new(&pooled(options.concurrent_calls)) {
-            Ok(engine) => engine,
+        let (engine, pooled) = match Engine::new(&pooled(options.concurrent_calls)) {
+            Ok(engine) => (engine, true),
             Err(error) => {
                 tracing::warn!(%error, "no address space for a pool of instances; they are allocated on demand, slower");
-                Engine::new(&base()).map_err(|error| SandboxError::Engine(format!("{error:#}")))?
+                let engine = Engine::new(&base()).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+                (engine, false)
             }
         };
         let linker = guarded::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
-        let cache = match &options.cache {
-            Some(path) => Some(Arc::new(
-                CompileCache::open(path, &engine)
-                    .map_err(|error| SandboxError::Cache { path: path.clone(), reason: error.to_string() })?,
-            )),
-            None => None,
-        };
+        let cache = options.cache.as_deref().and_then(|path| open_cache(path, &engine)).map(Arc::new);
         let permits = Arc::new(Semaphore::new(options.concurrent_calls as usize));
         let ticker = Arc::new(Ticker::start(engine.clone()));
-        Ok(Self { engine, linker: Arc::new(linker), cache, permits, _ticker: ticker })
+        Ok(Self { engine, linker: Arc::new(linker), cache, permits, pooled, _ticker: ticker })
+    }
+
+    /// Whether instances come from a pool.
+    pub const fn is_pooled(&self) -> bool {
+        self.pooled
+    }
+
+    /// A component's machine code: from the cache, or compiled.
+    pub(crate) fn compile(&self, bytes: &[u8]) -> wasmtime::Result<Component> {
+        match &self.cache {
+            Some(cache) => cache.component(&self.engine, bytes),
+            None => Component::from_binary(&self.engine, bytes),
+        }
     }
 
     /// The engine itself, for benchmarks that compare with it.
     pub const fn engine(&self) -> &Engine {
         &self.engine
     }
+}
+
+fn open_cache(path: &Path, engine: &Engine) -> Option<CompileCache> {
+    CompileCache::open(path, engine)
+        .inspect_err(|error| {
+            tracing::warn!(%error, path = %path.display(), "no compile cache: components are compiled at every start");
+        })
+        .ok()
 }
 
 /// Settings that matter for what a guest can do and for how it behaves, in either way of allocation.
@@ -176,5 +188,25 @@ impl Drop for Ticker {
             thread.thread().unpark();
             drop(thread.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_address_space_for_a_pool_instances_are_allocated_on_demand() {
+        // Four million memories of 4 GiB are beyond any machine's addresses.
+        let options = SandboxOptions { cache: None, concurrent_calls: 1_000_000 };
+        assert!(!Sandbox::new(&options).unwrap().is_pooled());
+        assert!(Sandbox::new(&SandboxOptions::default()).unwrap().is_pooled());
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_used_costs_only_time() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let options = SandboxOptions { cache: Some(file.path().to_owned()), ..SandboxOptions::default() };
+        assert!(Sandbox::new(&options).unwrap().cache.is_none());
     }
 }

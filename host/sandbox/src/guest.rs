@@ -70,6 +70,8 @@ pub fn resource_table() -> ResourceTable {
 pub fn wasi_context(grant: &EffectiveGrant, mounts: &[MountedFolder], output: &Tail) -> Result<WasiCtx, String> {
     let mut builder = WasiCtx::builder();
     builder.stdout(output.clone()).stderr(output.clone());
+    // Local files are faster than a change of threads; what could block for long is never opened, see `guarded`.
+    builder.allow_blocking_current_thread(true);
     for (guest, preopen) in &grant.files {
         let mounted = mounts.iter().find(|mount| mount.guest == *guest).map(|mount| &mount.host);
         // A folder that only runs have, outside of a run: the plugin does not see it.

@@ -167,8 +167,8 @@ async fn send(
     // On the wire a request names its path; the host is in its header.
     let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
     *request.uri_mut() = path.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
-    // Dropped with the body's future when the call ends.
-    let driver = tokio::spawn(connection);
+    // Aborted when it is dropped: with the call, or with the body.
+    let driver = wasmtime_wasi::runtime::spawn(connection);
     let waiting = within(options.first_byte_timeout, FIRST_BYTE);
     let answer = tokio::time::timeout(waiting, sender.send_request(request)).await;
     let response = answer.map_err(|_| Error::ConnectionReadTimeout)??;
@@ -181,12 +181,7 @@ async fn send(
             .map_frame(|frame: hyper::body::Frame<Bytes>| frame)
             .boxed_unsync()
     });
-    let done: Done = Box::new(async move {
-        match driver.await {
-            Ok(ended) => ended.map_err(Error::Hyper),
-            Err(_) => Err(Error::ConnectionTerminated),
-        }
-    });
+    let done: Done = Box::new(async move { driver.await.map_err(Error::Hyper) });
     Ok((response, done))
 }
 

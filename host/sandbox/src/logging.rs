@@ -28,6 +28,16 @@ impl LogQuota {
         }
         self.lines -= 1;
         self.bytes -= size;
+        let wanted = match level {
+            Level::Trace => tracing::enabled!(tracing::Level::TRACE),
+            Level::Debug => tracing::enabled!(tracing::Level::DEBUG),
+            Level::Info => tracing::enabled!(tracing::Level::INFO),
+            Level::Warn => tracing::enabled!(tracing::Level::WARN),
+            Level::Error => tracing::enabled!(tracing::Level::ERROR),
+        };
+        if !wanted {
+            return;
+        }
         let (plugin, run) = (&*labels.plugin, &*labels.run);
         let stage = labels.stage.map_or("", Stage::name);
         let (target, message) = (one_line(target), one_line(message));
@@ -45,9 +55,9 @@ impl LogQuota {
         }
     }
 
-    /// How many records did not fit.
-    pub const fn dropped(&self) -> u64 {
-        self.dropped
+    /// How many records did not fit since this was asked last.
+    pub const fn take_dropped(&mut self) -> u64 {
+        std::mem::replace(&mut self.dropped, 0)
     }
 }
 
@@ -69,11 +79,11 @@ mod tests {
     fn lines_and_bytes_beyond_the_limit_are_counted_not_written() {
         let mut quota = LogQuota::new(&Limits { log_lines: 2, log_bytes: Bytes(100), ..Limits::default() });
         quota.write(&labels(), Level::Info, "t", &"x".repeat(200), &[]);
-        assert_eq!(quota.dropped(), 1);
+        assert_eq!(quota.take_dropped(), 1);
         for _ in 0..3 {
             quota.write(&labels(), Level::Info, "t", "short", &[]);
         }
-        assert_eq!(quota.dropped(), 2);
+        assert_eq!(quota.take_dropped(), 1);
     }
 
     #[test]

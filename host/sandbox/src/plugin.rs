@@ -165,12 +165,7 @@ impl Plugin {
     pub fn load(sandbox: &Sandbox, source: PluginSource<'_>) -> Result<Self, LoadError> {
         let name = source.manifest.name.clone();
         check_header(&name, source.component)?;
-        let compiled = match &sandbox.cache {
-            Some(cache) => cache.component(&sandbox.engine, source.component),
-            None => Component::from_binary(&sandbox.engine, source.component),
-        };
-        let component =
-            compiled.map_err(|error| LoadError::Compile { plugin: name.clone(), reason: format!("{error:#}") })?;
+        let component = compile(sandbox, &name, source.component)?;
         let stages = read_stages(sandbox, &name, &component)?;
         check_imports(sandbox, &name, &component)?;
         let mut declared = source.manifest.stages.clone();
@@ -226,14 +221,19 @@ impl Interfaces {
     /// When it is none, or does not compile.
     pub fn of(sandbox: &Sandbox, name: &str, bytes: &[u8]) -> Result<Self, LoadError> {
         check_header(name, bytes)?;
-        let component = Component::from_binary(&sandbox.engine, bytes)
-            .map_err(|error| LoadError::Compile { plugin: name.to_owned(), reason: format!("{error:#}") })?;
+        let component = compile(sandbox, name, bytes)?;
         let ty = component.component_type();
         Ok(Self {
             imports: ty.imports(&sandbox.engine).map(|(name, _)| name.to_owned()).collect(),
             exports: ty.exports(&sandbox.engine).map(|(name, _)| name.to_owned()).collect(),
         })
     }
+}
+
+pub(crate) fn compile(sandbox: &Sandbox, plugin: &str, bytes: &[u8]) -> Result<Component, LoadError> {
+    sandbox
+        .compile(bytes)
+        .map_err(|error| LoadError::Compile { plugin: plugin.to_owned(), reason: format!("{error:#}") })
 }
 
 /// The first eight bytes tell a component from a core module and from anything else.

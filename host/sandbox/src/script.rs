@@ -5,7 +5,7 @@ use std::sync::Arc;
 use autodevops_policy::{EffectiveGrant, Limits};
 use wasmtime::{
     Store,
-    component::{Component, ComponentExportIndex, InstancePre},
+    component::{ComponentExportIndex, InstancePre},
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     engine::Sandbox,
     failure::CallError,
     guest::Guest,
-    plugin::{LoadError, check_header},
+    plugin::{LoadError, check_header, compile},
 };
 
 /// The interface that the engine exports.
@@ -34,12 +34,7 @@ impl ScriptEngine {
     /// [`LoadError`] when the component is no such engine.
     pub fn load(sandbox: &Sandbox, name: &str, component: &[u8], limits: Limits) -> Result<Self, LoadError> {
         check_header(name, component)?;
-        let compiled = match &sandbox.cache {
-            Some(cache) => cache.component(&sandbox.engine, component),
-            None => Component::from_binary(&sandbox.engine, component),
-        };
-        let compile = |error: wasmtime::Error| LoadError::Compile { plugin: name.into(), reason: format!("{error:#}") };
-        let component = compiled.map_err(compile)?;
+        let component = compile(sandbox, name, component)?;
         let shape = |reason: String| LoadError::Shape { plugin: name.to_owned(), reason };
         let interface = component.get_export_index(None, INTERFACE);
         let run = interface

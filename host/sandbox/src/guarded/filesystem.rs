@@ -123,6 +123,7 @@ impl HostDescriptor for Guarded<'_> {
         flags: DescriptorFlags,
     ) -> FsResult<Resource<Descriptor>> {
         self.open(&path)?;
+        self.refuse_devices(&fd, path_flags, &path).await?;
         self.filesystem().open_at(fd, path_flags, path, open_flags, flags).await
     }
 
@@ -186,6 +187,17 @@ impl HostDescriptor for Guarded<'_> {
 }
 
 impl Guarded<'_> {
+    /// Opening a pipe, a socket or a device may block, or do something: only regular files and folders are opened.
+    async fn refuse_devices(&mut self, fd: &Resource<Descriptor>, flags: PathFlags, path: &str) -> FsResult<()> {
+        let there = self.filesystem().stat_at(Resource::new_borrow(fd.rep()), flags, path.to_owned()).await;
+        match there.map(|stat| stat.type_) {
+            Ok(DescriptorType::RegularFile | DescriptorType::Directory | DescriptorType::SymbolicLink) | Err(_) => {
+                Ok(())
+            }
+            Ok(_) => Err(ErrorCode::NotPermitted.into()),
+        }
+    }
+
     /// Asks for a path below a preopen.
     fn open(&mut self, path: &str) -> FsResult<()> {
         self.authorize(Operation::Open(path.to_owned())).map_err(FsError::trap)
