@@ -78,6 +78,8 @@ pub struct Shape {
     pub fixed: Option<String>,
     /// Whether it must not be there.
     pub absent: bool,
+    /// Whether a list needs two elements.
+    pub pair: bool,
     /// Whether calling it throws.
     pub rejects: bool,
     properties: Vec<(String, Shape)>,
@@ -177,7 +179,8 @@ impl Shape {
             Kind::List => match &self.item {
                 Some(item) if item.absent => out.push_str("[]"),
                 Some(item) => {
-                    let _ = write!(out, "[{}]", item.render(name.strip_suffix('s').unwrap_or(name), style));
+                    let item = item.render(name.strip_suffix('s').unwrap_or(name), style);
+                    let _ = if self.pair { write!(out, "[{item}, {item}]") } else { write!(out, "[{item}]") };
                 }
                 None => out.push_str("[]"),
             },

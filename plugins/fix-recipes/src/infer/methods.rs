@@ -254,6 +254,13 @@ impl<'a> Run<'_, 'a> {
         call: &'a CallExpression<'a>,
     ) -> Value<'a> {
         let others = self.arguments(call.arguments.get(1..).unwrap_or_default());
+        let compares = matches!(name, "sort" | "toSorted") || name.starts_with("reduce") && call.arguments.len() < 2;
+        if let Value::Place(item) = &element
+            && compares
+            && let Some((list, _)) = item.parent()
+        {
+            self.shape(&list).pair = true;
+        }
         let given = match (callback, name) {
             (Some(function), "reduce" | "reduceRight") => {
                 let start = others.first().cloned().unwrap_or_else(|| element.clone());

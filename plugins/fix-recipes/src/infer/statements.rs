@@ -104,6 +104,14 @@ impl<'a> Run<'_, 'a> {
 
     fn branch(&mut self, test: &'a Expression<'a>, then: &'a Statement<'a>, otherwise: Option<&'a Statement<'a>>) {
         self.eval(test);
+        if self.leads_to_goal(test.span()) {
+            // How it comes out is what the change decides.
+            self.statement(then);
+            if let Some(other) = otherwise {
+                self.statement(other);
+            }
+            return;
+        }
         if self.leads_to_goal(then.span()) {
             self.assume(test, true);
             self.statement(then);

@@ -196,7 +196,8 @@ pub fn unheard<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
             tree.style.newline,
             tree.style.end(),
         );
-        let said = tree.style.string(&format!("{} failed", what.trim_start_matches("this.")));
+        let named = what.trim_start_matches("this.").split(['(', ' ']).next().unwrap_or(&what).to_owned();
+        let said = tree.style.string(&format!("{named} failed"));
         let text =
             format!(".catch((error) => {{{newline}{indent}{step}console.error({said}, error){end}{newline}{indent}}})");
         vec![Replace::insert(call.span.end as usize, text)]
