@@ -16,6 +16,9 @@ use crate::output::Format;
     after_help = "Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting for a person."
 )]
 pub struct Arguments {
+    /// The project's configuration; without it, the `autodevops.toml` of this folder or of the nearest one above.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// How results are shown.
     #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
@@ -30,6 +33,40 @@ pub struct Arguments {
 pub enum Verb {
     /// Say what is wrong in log files. Needs no configuration: `autodevops analyze app.log`.
     Analyze(Analyze),
+    /// Write an `autodevops.toml` for the project in this folder, with every key explained.
+    Init(Init),
+    /// Put what is checked in live: the first release, or one that a person made.
+    ///
+    /// The commit that is checked out is exported, built, and brought to staging and then to production. Runs start from what is
+    /// live, so that this comes first.
+    Deploy(Deploy),
+    /// Heal one issue: the worst in the watched logs, or the one named; up to its end.
+    ///
+    /// A run that was interrupted, by a crash or by hand, is finished first. While it runs, `autodevops approve`, `reject`, `abort`
+    /// and `rollback` speak with it from other terminals.
+    Run(RunOptions),
+    /// Watch the logs and start a run for every new issue, until it is stopped.
+    Serve,
+    /// List the runs, newest first.
+    Runs(Runs),
+    /// Show what happened in a run, step by step, with reasons and evidence.
+    Show {
+        /// The run's name, or the beginning of it.
+        run: String,
+    },
+    /// Let a run go on that waits for approval.
+    Approve(Approve),
+    /// Refuse a run what it asks for: it ends, and production stays as it is.
+    Reject(Answer),
+    /// End a run. Traffic that it moved returns to the release before, at once.
+    Abort(Answer),
+    /// Go back to the release before, or to a named one, in seconds.
+    Rollback(Rollback),
+    /// The local target's front door: the process that serves.
+    Edge {
+        #[command(subcommand)]
+        verb: EdgeVerb,
+    },
     /// Look at plugins and call them.
     Plugin {
         #[command(subcommand)]
@@ -38,13 +75,98 @@ pub enum Verb {
     /// Serve one release on a Unix socket. Started by the front door, not by hand.
     #[command(hide = true)]
     Worker(Worker),
-    /// Check what this machine has, and say what to do where something is missing.
+    /// Check what this machine and this project have, and say what to do where something is missing.
     Doctor,
+    /// Write the JSON schema of `autodevops.toml` to standard output, for editors.
+    Schema,
     /// Write a completion script for a shell to standard output.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Args)]
+pub struct Init {
+    /// The folder of the project.
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+    /// Replace a configuration that is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Args)]
+pub struct Deploy {
+    /// Where to: an environment's name. Without it, staging and then production.
+    #[arg(long = "to", value_name = "ENVIRONMENT")]
+    pub environments: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct RunOptions {
+    /// The issue to heal, by its fingerprint or the beginning of it, whatever was done about it before.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub issue: Option<String>,
+    /// Do not wait for a person: end with exit code 4 where one is needed, and go on with the next `autodevops run`.
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+#[derive(Args)]
+pub struct Runs {
+    /// Show at most so many; 0 shows all.
+    #[arg(long, default_value_t = 20)]
+    pub top: usize,
+}
+
+#[derive(Args)]
+pub struct Approve {
+    /// The run's name, or the beginning of it.
+    pub run: String,
+    /// Why; it is recorded.
+    #[arg(long, default_value = "")]
+    pub reason: String,
+    /// Stand for all approvers, in an emergency; needs a reason, and `emergency-bypass` in the configuration.
+    #[arg(long)]
+    pub bypass: bool,
+}
+
+#[derive(Args)]
+pub struct Answer {
+    /// The run's name, or the beginning of it.
+    pub run: String,
+    /// Why; it is recorded.
+    #[arg(long, default_value = "")]
+    pub reason: String,
+}
+
+#[derive(Args)]
+pub struct Rollback {
+    /// The environment, such as `production`.
+    pub environment: String,
+    /// The release to go back to; without it, the one that was live before.
+    #[arg(long, value_name = "RELEASE")]
+    pub to: Option<String>,
+    /// Why; it is recorded.
+    #[arg(long, default_value = "")]
+    pub reason: String,
+}
+
+#[derive(Subcommand)]
+pub enum EdgeVerb {
+    /// Serve in this process, until it is stopped.
+    Serve {
+        /// Let go of the terminal.
+        #[arg(long, hide = true)]
+        detach: bool,
+    },
+    /// Start the front door as a process of its own.
+    Start,
+    /// End the front door and its releases: nothing serves any more.
+    Stop,
+    /// Say what serves.
+    Status,
 }
 
 #[derive(Args)]

@@ -1,12 +1,23 @@
 //! `autodevops doctor`: what this machine has of what a run needs.
 
-use std::{process::Command, process::ExitCode};
+use std::{
+    path::Path,
+    process::{Command, ExitCode},
+};
 
 use anyhow::Result;
-use autodevops_orchestrator::plugins::{PluginSet, Services, cache_folder};
+use autodevops_config::ServiceKind;
+use autodevops_orchestrator::{
+    follow::Follower,
+    plugins::{PluginSet, Services, cache_folder},
+    project::Project,
+};
 use serde::Serialize;
 
-use crate::output::{self, Format};
+use crate::{
+    output::{self, Format},
+    project,
+};
 
 /// One thing that was looked at.
 #[derive(Serialize)]
@@ -18,8 +29,13 @@ struct Finding {
     says: String,
 }
 
-pub fn run(format: Format) -> Result<ExitCode> {
-    let findings = vec![sandbox(), plugins(), git(), bubblewrap()];
+pub async fn run(config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    let mut findings = vec![sandbox(), plugins(), git()];
+    match (project::file(config), config) {
+        (Ok(file), _) => findings.extend(of_project(&file).await),
+        (Err(error), Some(_)) => return Err(error),
+        (Err(_), None) => findings.push(bubblewrap(false)),
+    }
     let well = findings.iter().all(|finding| finding.ok || !finding.required);
     match format {
         Format::Json => output::json(&findings)?,
@@ -35,6 +51,65 @@ pub fn run(format: Format) -> Result<ExitCode> {
         }
     }
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a project needs beyond the machine.
+async fn of_project(file: &Path) -> Vec<Finding> {
+    let found = |name, required, result: Result<String>| {
+        let (ok, says) = match result {
+            Ok(says) => (true, says),
+            Err(error) => (false, format!("{error:#}")),
+        };
+        Finding { name, ok, required, says }
+    };
+    let project = match project::open(Some(file)) {
+        Ok(project) => project,
+        Err(error) => return vec![found("project", true, Err(error)), bubblewrap(false)],
+    };
+    let config = &project.config;
+    let in_bubblewrap = config.build.is_some() || config.service.kind == ServiceKind::Command;
+    let serves = async {
+        let status = project.edge.status().await?;
+        let environments: Vec<String> = status
+            .environments
+            .iter()
+            .map(|(name, environment)| {
+                let stable = environment.traffic.as_ref().and_then(|traffic| traffic.stable.as_ref());
+                format!("{name} {}", stable.map_or("nothing yet", |release| &release.id))
+            })
+            .collect();
+        anyhow::Ok(format!("process {}: {}", status.pid, environments.join(", ")))
+    };
+    vec![
+        found("project", true, Ok(format!("{} is in order", file.display()))),
+        found("stages", true, project.check_plugins().map(|()| "every plugin that is named can be loaded".to_owned())),
+        found(
+            "repository",
+            true,
+            project.repository().and_then(|repository| Ok(repository.head()?)).map(|head| {
+                format!("on branch {} at {}", head.branch, head.commit.as_str().chars().take(10).collect::<String>())
+            }),
+        ),
+        found("logs", false, logs(&project)),
+        found("front door", false, if project.is_local() { serves.await } else { Ok("not needed".to_owned()) }),
+        bubblewrap(in_bubblewrap),
+    ]
+}
+
+/// The watched logs that are there.
+fn logs(project: &Project) -> Result<String> {
+    let mut follower = Follower::new(&project.config.logs.watch)?;
+    follower.poll(1)?;
+    let mut there = Vec::new();
+    for status in follower.status() {
+        match status.trouble {
+            Some(trouble) => anyhow::bail!("{}: {trouble}", status.source),
+            None if status.waiting => {}
+            None => there.push(status.source),
+        }
+    }
+    anyhow::ensure!(!there.is_empty(), "none of the watched logs is there yet");
+    Ok(there.join(", "))
 }
 
 fn sandbox() -> Finding {
@@ -63,12 +138,12 @@ fn git() -> Finding {
     Finding { name: "git", ok, required: true, says }
 }
 
-fn bubblewrap() -> Finding {
-    let remedy = "install bubblewrap and allow user namespaces: builds and command releases run in it";
-    let arguments = ["--unshare-all", "--ro-bind", "/", "/", "--", "/bin/true"];
-    let (ok, says) = answer("bwrap", &arguments, remedy);
-    let says = if ok { "processes can be confined".to_owned() } else { says };
-    Finding { name: "bubblewrap", ok, required: false, says }
+fn bubblewrap(required: bool) -> Finding {
+    let (ok, says) = match autodevops_source::probe() {
+        Ok(()) => (true, "builds and command releases can be confined".to_owned()),
+        Err(error) => (false, error.to_string()),
+    };
+    Finding { name: "bubblewrap", ok, required, says }
 }
 
 fn answer(program: &str, arguments: &[&str], remedy: &str) -> (bool, String) {

@@ -4,15 +4,25 @@
 
 mod analyze;
 mod arguments;
+mod deploy;
 mod doctor;
+mod edge;
+mod init;
 mod output;
+mod people;
 mod plugin;
+mod progress;
+mod project;
+mod run;
+mod runs;
+mod story;
 mod worker;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use arguments::{Arguments, Verb};
+use arguments::{Answer, Approve, Arguments, Rollback, Verb};
+use autodevops_server::Request;
 use clap::{CommandFactory, Parser};
 
 /// Wrong usage or configuration.
@@ -37,12 +47,29 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let Arguments { format, verb, .. } = arguments;
+        let Arguments { config, format, verb, .. } = arguments;
+        let config = config.as_deref();
         match verb {
+            Verb::Init(options) => init::run(&options, format),
+            Verb::Deploy(options) => deploy::run(&options, config, format).await,
+            Verb::Run(options) => run::once(&options, config, format).await,
+            Verb::Serve => run::watch(config, format).await,
+            Verb::Runs(options) => runs::list(&options, config, format),
+            Verb::Show { run } => runs::show(&run, config, format),
+            Verb::Approve(Approve { run, reason, bypass }) => {
+                people::say(Request::Approve { run, reason, bypass }, config, format).await
+            }
+            Verb::Reject(Answer { run, reason }) => people::say(Request::Reject { run, reason }, config, format).await,
+            Verb::Abort(Answer { run, reason }) => people::say(Request::Abort { run, reason }, config, format).await,
+            Verb::Rollback(Rollback { environment, to, reason }) => {
+                people::say(Request::Rollback { environment, to, reason }, config, format).await
+            }
+            Verb::Edge { verb } => edge::run(verb, config, format).await,
+            Verb::Schema => output::json(&autodevops_config::schema()).map(|()| ExitCode::SUCCESS),
             Verb::Analyze(options) => analyze::run(&options, format).await,
-            Verb::Plugin { verb } => plugin::run(verb, format).await,
+            Verb::Plugin { verb } => plugin::run(verb, config, format).await,
             Verb::Worker(options) => worker::run(options).await,
-            Verb::Doctor => doctor::run(format),
+            Verb::Doctor => doctor::run(config, format).await,
             Verb::Completions { .. } => Ok(ExitCode::SUCCESS),
         }
     })

@@ -78,6 +78,11 @@ impl Style {
         Self(io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none())
     }
 
+    /// For standard error.
+    pub fn stderr() -> Self {
+        Self(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+    }
+
     fn paint(self, code: &str, text: &str) -> String {
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
@@ -96,6 +101,16 @@ impl Style {
     /// Text of lesser weight.
     pub fn dim(self, text: &str) -> String {
         self.paint("2", text)
+    }
+
+    /// What went well.
+    pub fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    /// What did not.
+    pub fn bad(self, text: &str) -> String {
+        self.paint("31", text)
     }
 
     /// Text of more weight.

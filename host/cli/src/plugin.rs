@@ -1,6 +1,11 @@
 //! `autodevops plugin`: look at plugins, and call one by hand.
 
-use std::{collections::BTreeMap, io::Read, path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result, bail};
 use autodevops_model::{CheckInput, Fix, Issue, Notification, Stage, Window};
@@ -16,10 +21,19 @@ use serde_json::{Value, json};
 use crate::{
     arguments::{Call, PluginVerb},
     output::{self, Format, Style, Usage},
+    project,
 };
 
-pub async fn run(verb: PluginVerb, format: Format) -> Result<ExitCode> {
-    let plugins = PluginSet::new(BTreeMap::new(), None, Services::default())?;
+pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    // A plugin that the project names by its path is found by its name too. What it may do there is not granted here.
+    let project = match (project::file(config), config) {
+        (Ok(file), _) => Some(project::config(&file)?),
+        (Err(error), Some(_)) => return Err(error),
+        (Err(_), None) => None,
+    };
+    let (settings, ceiling) =
+        project.map_or((BTreeMap::new(), None), |config| (config.plugins, config.limits.limits()));
+    let plugins = PluginSet::new(settings, ceiling, Services::default())?;
     match verb {
         PluginVerb::List => list(&plugins, format)?,
         PluginVerb::Inspect { plugin } => inspect(&plugins, &plugin, format)?,

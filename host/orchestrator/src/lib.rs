@@ -2,4 +2,22 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod analysis;
+mod build;
+pub mod by_hand;
+pub mod clock;
+pub mod controller;
+pub mod driver;
+pub mod follow;
+pub mod front_door;
+mod keyvalue;
+pub mod live;
+mod local;
+pub mod log;
 pub mod plugins;
+mod probe;
+pub mod project;
+pub mod serve;
+mod stages;
+pub mod state;
+mod tests_of;
+pub mod watch;

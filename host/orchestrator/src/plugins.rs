@@ -8,24 +8,13 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use autodevops_bundle::{PluginFolder, PluginFolders};
+pub use autodevops_config::PluginSettings;
 use autodevops_model::Stage;
-use autodevops_policy::{Grant, Limits, effective};
+use autodevops_policy::{Limits, effective};
 use autodevops_sandbox::{KeyValueStore, LocalTarget, Plugin, PluginSource, Sandbox, SandboxOptions};
-use serde_json::Value;
 
 /// The environment variable that names further folders with plugins, separated by `:`.
 pub const FOLDERS_VARIABLE: &str = "AUTODEVOPS_PLUGINS";
-
-/// What the operator says about one plugin: `[plugins.NAME]`.
-#[derive(Clone, Debug, Default)]
-pub struct PluginSettings {
-    /// Its folder, where it is not in one of the usual ones.
-    pub path: Option<PathBuf>,
-    /// What it may do.
-    pub grant: Grant,
-    /// Its configuration.
-    pub config: BTreeMap<String, Value>,
-}
 
 /// What plugins are given by the host.
 #[derive(Clone, Default)]

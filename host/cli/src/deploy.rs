@@ -1,0 +1,34 @@
+//! `autodevops deploy`: what is checked in goes live.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::Result;
+use autodevops_orchestrator::by_hand;
+use autodevops_server::this_user;
+
+use crate::{
+    arguments::Deploy,
+    output::{self, Format},
+    project,
+};
+
+pub async fn run(options: &Deploy, config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    let project = project::open(config)?;
+    let _lock = project.state.lock()?;
+    let environments = if options.environments.is_empty() {
+        vec![project.config.staging.environment.clone(), project.config.rollout.environment.clone()]
+    } else {
+        options.environments.clone()
+    };
+    let made = by_hand::deploy(&project, &environments, &this_user().name).await?;
+    if format == Format::Json {
+        output::json(&made)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for live in &made {
+        let address = project.config.environments.get(&live.environment).map(|environment| environment.listen);
+        let at = address.map_or(String::new(), |address| format!(" at http://{address}/"));
+        output::text(&format!("{} serves release {}{at}\n", live.environment, live.release.id))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,151 @@
+//! `autodevops run` and `autodevops serve`: the processes that drive runs.
+
+use std::{path::Path, process::ExitCode, sync::Arc};
+
+use anyhow::{Context, Result, bail};
+use autodevops_model::Stage;
+use autodevops_orchestrator::{
+    controller::Controller,
+    driver::{End, Observer},
+    project::Project,
+    serve::serve,
+    watch::Watch,
+};
+use autodevops_pipeline::Outcome;
+use autodevops_server::{Control, RunDesk};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    arguments::RunOptions,
+    output::{self, Format, Usage},
+    progress::Progress,
+    project,
+};
+
+/// The fix was taken back.
+const EXIT_ROLLED_BACK: u8 = 3;
+/// A person is needed.
+const EXIT_WAITING: u8 = 4;
+
+/// `autodevops run`.
+pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    let project = project::open(config)?;
+    let _lock = project.state.lock()?;
+    let progress = Arc::new(Progress::new(format));
+    let observer: Arc<dyn Observer> = progress.clone();
+    let controller = Arc::new(Controller::new(Arc::clone(&project), observer)?);
+    let _control = open_control(&project, &controller)?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let driven = async {
+        let mut unfinished = controller.unfinished()?;
+        if unfinished.is_empty() {
+            let issue = look(&project, &controller, options).await?;
+            let Some(issue) = issue else { return Ok(None) };
+            unfinished.push(controller.start(issue).await?);
+        } else if options.issue.is_some() {
+            bail!(Usage(format!(
+                "run {} is not over yet; finish it with `autodevops run` first, or abort it",
+                unfinished.iter().map(|logged| logged.run.id()).collect::<Vec<_>>().join(", ")
+            )));
+        }
+        let mut last = None;
+        for logged in unfinished {
+            let run = logged.run.id().to_owned();
+            let end = controller.drive(logged, !options.no_wait).await?;
+            last = Some((run, end));
+        }
+        Ok(last)
+    };
+    let ended = tokio::select! {
+        ended = driven => ended,
+        _ = interrupt.recv() => bail!("interrupted; `autodevops run` goes on with the run where it was"),
+        _ = terminate.recv() => bail!("terminated; `autodevops run` goes on with the run where it was"),
+    };
+    progress.clear();
+    match ended? {
+        None => {
+            match format {
+                Format::Json => output::json(&serde_json::json!({"run": null, "outcome": "nothing-to-do"}))?,
+                Format::Text => output::text("no issue in the watched logs needs a run\n")?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Some((run, end)) => conclude(&run, &end, format),
+    }
+}
+
+/// The issue to heal.
+async fn look(
+    project: &Project,
+    controller: &Controller,
+    options: &RunOptions,
+) -> Result<Option<autodevops_model::Issue>> {
+    let mut watch = open_watch(project).await?;
+    watch.poll().await?;
+    let issues = watch.issues().await?;
+    watch.save().await?;
+    controller.choose(issues, options.issue.as_deref())
+}
+
+async fn open_watch(project: &Project) -> Result<Watch> {
+    if project.config.logs.watch.is_empty() {
+        bail!(Usage("no logs are watched; name them in [logs] `watch`".to_owned()));
+    }
+    let analyzer = project.plugins.for_stage(&project.config.stages.analyzer, Stage::Analyzer)?;
+    Watch::open(project.journal.clone(), analyzer, &project.config.logs.watch).await
+}
+
+fn open_control(project: &Project, controller: &Arc<Controller>) -> Result<Control> {
+    let socket = project.state.control_socket();
+    Control::open(&socket, Arc::new(RunDesk::new(Arc::clone(controller))))
+        .with_context(|| format!("the control socket {}", socket.display()))
+}
+
+fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
+    let (code, name, text) = match end {
+        End::Finished(outcome @ Outcome::Healed) => (0, "healed", outcome.to_string()),
+        End::Finished(outcome @ Outcome::RolledBack { .. }) => (EXIT_ROLLED_BACK, "rolled-back", outcome.to_string()),
+        End::Finished(outcome @ Outcome::Aborted { .. }) => (1, "aborted", outcome.to_string()),
+        End::Finished(outcome @ Outcome::HandedOver { .. }) => (1, "handed-over", outcome.to_string()),
+        End::Waiting { reason, .. } => {
+            let text = format!(
+                "waits for a person: {reason}\nlet it go on with `autodevops approve {run}` and then `autodevops run`, or `autodevops reject {run}`"
+            );
+            (EXIT_WAITING, "waiting", text)
+        }
+    };
+    match format {
+        Format::Json => output::json(&serde_json::json!({"run": run, "outcome": name, "reason": text}))?,
+        Format::Text => output::text(&format!("run {run}: {text}\nsee what happened with `autodevops show {run}`\n"))?,
+    }
+    Ok(ExitCode::from(code))
+}
+
+/// `autodevops serve`.
+pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    let project = project::open(config)?;
+    let _lock = project.state.lock()?;
+    project.check_plugins()?;
+    let observer: Arc<dyn Observer> = Arc::new(Progress::lines(format));
+    let controller = Arc::new(Controller::new(Arc::clone(&project), Arc::clone(&observer))?);
+    let _control = open_control(&project, &controller)?;
+    let watch = open_watch(&project).await?;
+    observer.notice(&format!("watching {}", watched(&project)));
+    let (stopper, stop) = tokio::sync::watch::channel(false);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        stopper.send_replace(true);
+    });
+    serve(controller, observer, watch, stop).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn watched(project: &Project) -> String {
+    project.config.logs.watch.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}

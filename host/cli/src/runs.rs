@@ -1,0 +1,150 @@
+//! `autodevops runs` and `autodevops show`: what happened.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::{Context, Result};
+use autodevops_orchestrator::{controller::named, log::Logged};
+use autodevops_pipeline::{Outcome, Run, Timestamp};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::{
+    arguments::Runs,
+    output::{self, Format, Style, cut},
+    progress::clock,
+    project, story,
+};
+
+/// `autodevops runs`.
+pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    let project = project::open(config)?;
+    let mut all = project.log.all()?;
+    all.reverse();
+    let total = all.len();
+    if options.top > 0 {
+        all.truncate(options.top);
+    }
+    if format == Format::Json {
+        let list: Vec<Value> = all.iter().map(|logged| summary(&logged.run)).collect();
+        output::json(&list)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let style = Style::stdout();
+    for Logged { run, .. } in &all {
+        let state = padded(style, run);
+        output::text(&format!(
+            "{:<14} {} {state} {}\n",
+            run.id(),
+            style.dim(&day(run.started_at())),
+            cut(&run.issue().title, 70)
+        ))?;
+    }
+    match (total, total - all.len()) {
+        (0, _) => output::text("no runs yet\n")?,
+        (_, 0) => {}
+        (_, more) => output::text(&format!("{more} older ones; see them with --top 0\n"))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `autodevops show`.
+pub fn show(run: &str, config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    let project = project::open(config)?;
+    let name = named(&project, run)?;
+    let logged = project.log.read(&name)?.context("the run is not in the journal any more")?;
+    if format == Format::Json {
+        output::json(&json!({ "run": summary(&logged.run), "events": logged.events }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let style = Style::stdout();
+    let run = &logged.run;
+    let mut text = format!("{} {}\n", style.bold(run.id()), state(run));
+    if let Some(before) = before(&name).filter(|before| named(&project, before).is_ok()) {
+        text.push_str(&format!("the same fault as in run {before}\n"));
+    }
+    text.push_str(&format!("started {}\n\n", day(run.started_at())));
+    for event in &logged.events {
+        let Some(telling) = story::event(&event.event) else { continue };
+        text.push_str(&format!("{} {}\n", style.dim(&clock(event.at.0)), cut(&telling.line, 600)));
+        for under in telling.under {
+            text.push_str(&format!("          {}\n", style.dim(&cut(&under, 400))));
+        }
+    }
+    if let Some(gate) = run.gate() {
+        text.push_str(&format!(
+            "\nwaits for a person until {}: {}\n  autodevops approve {name}\n  autodevops reject {name}\n",
+            day(gate.until),
+            gate.reason
+        ));
+    }
+    if let Some(branch) = run.branch() {
+        text.push_str(&format!("\nthe change: git show {branch}\n"));
+    }
+    output::text(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The run for the same fault before this one: names end in a number that grows.
+fn before(name: &str) -> Option<String> {
+    let (start, number) = name.rsplit_once('-')?;
+    let number: u64 = number.parse().ok()?;
+    (number > 1).then(|| format!("{start}-{}", number - 1))
+}
+
+fn summary(run: &Run) -> Value {
+    let (outcome, reason) = match run.outcome() {
+        None => (None, None),
+        Some(outcome) => (Some(outcome_name(outcome)), Some(outcome.to_string())),
+    };
+    json!({
+        "run": run.id(),
+        "stage": run.stage().name(),
+        "outcome": outcome,
+        "reason": reason,
+        "fingerprint": run.issue().fingerprint,
+        "title": run.issue().title,
+        "started": run.started_at(),
+        "last-event": run.last_event_at(),
+        "branch": run.branch(),
+        "commit": run.commit(),
+        "release": run.release(),
+        "waits-for": run.gate().map(|gate| &gate.reason),
+    })
+}
+
+const fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Healed => "healed",
+        Outcome::RolledBack { .. } => "rolled-back",
+        Outcome::Aborted { .. } => "aborted",
+        Outcome::HandedOver { .. } => "handed-over",
+    }
+}
+
+fn state(run: &Run) -> String {
+    match (run.outcome(), run.gate()) {
+        (Some(outcome), _) => outcome.to_string(),
+        (None, Some(_)) => "waits for a person".to_owned(),
+        (None, None) => run.stage().name().to_owned(),
+    }
+}
+
+fn padded(style: Style, run: &Run) -> String {
+    let short = match (run.outcome(), run.gate()) {
+        (Some(outcome), _) => outcome_name(outcome),
+        (None, Some(_)) => "waiting",
+        (None, None) => run.stage().name(),
+    };
+    let text = format!("{short:<18}");
+    match run.outcome() {
+        Some(Outcome::Healed) => style.good(&text),
+        Some(_) => style.bad(&text),
+        None => style.bold(&text),
+    }
+}
+
+/// Day and time, in UTC.
+fn day(at: Timestamp) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    format!("{} {}", time.date(), clock(at.0))
+}

@@ -1,0 +1,188 @@
+//! A run's events in words.
+
+use autodevops_model::{Outcome as CheckOutcome, Severity, Split};
+use autodevops_pipeline::{Command, Environment, EventKind, Gate, NamedReport, Run, Verdict};
+
+use crate::output::cut;
+
+/// Findings that are told of a report.
+const FINDINGS: usize = 5;
+
+/// How an event is told: a line, and what belongs under it. None for what is of no interest to a person.
+pub struct Telling {
+    /// One line.
+    pub line: String,
+    /// Further lines.
+    pub under: Vec<String>,
+}
+
+fn tell(line: impl Into<String>) -> Option<Telling> {
+    Some(Telling { line: line.into(), under: Vec::new() })
+}
+
+/// The event in words.
+pub fn event(event: &EventKind) -> Option<Telling> {
+    match event {
+        EventKind::Started { issue, base, .. } => {
+            Some(Telling { line: format!("issue found: {}", cut(&issue.title, 120)), under: issue_lines(issue, base) })
+        }
+        EventKind::FixProposed { plugin, fix } => Some(Telling {
+            line: format!("{plugin} proposes: {}", fix.title),
+            under: vec![
+                cut(&fix.root_cause, 300),
+                format!(
+                    "{:.0} % sure, risk {}, changes {}",
+                    fix.confidence * 100.0,
+                    format!("{:?}", fix.risk).to_lowercase(),
+                    fix.edits.iter().map(|edit| edit.path.as_str()).collect::<Vec<_>>().join(", ")
+                ),
+                format!(
+                    "regression test {}",
+                    fix.tests.iter().map(|test| test.path.as_str()).collect::<Vec<_>>().join(", ")
+                ),
+            ],
+        }),
+        EventKind::NoFix { reason } => tell(format!("no fix: {reason}")),
+        EventKind::Reviewed { reports, verdict } => judged("code review", reports, verdict),
+        EventKind::TestsGenerated { tests } if tests.is_empty() => None,
+        EventKind::TestsGenerated { tests } => tell(format!("{} further tests written", tests.len())),
+        EventKind::Checked { reports, verdict } => judged("checks in the sandbox", reports, verdict),
+        EventKind::SafetyChecked { check, verdict } => {
+            tell(format!("safety check {}: {}", check.name(), verdict_words(verdict)))
+        }
+        EventKind::Committed { branch, commit } => {
+            tell(format!("committed to {branch} as {}", commit.chars().take(10).collect::<String>()))
+        }
+        EventKind::Built { release } => tell(format!("release {} made", release.id)),
+        EventKind::EffectIntended { .. } | EventKind::EffectDone { .. } => None,
+        EventKind::EffectFailed { key, error, attempt, retry } => {
+            let then = if retry.is_some() { "; it is tried again" } else { "" };
+            tell(format!("{key} failed (try {attempt}): {error}{then}"))
+        }
+        EventKind::Deployed { environment, deployment, .. } => {
+            let url = deployment.url.as_ref().map_or(String::new(), |url| format!(", alone at {url}"));
+            tell(format!("release {} is up in {}{url}", deployment.release.id, environment.role()))
+        }
+        EventKind::TrafficSet { environment, splits, .. } => {
+            tell(format!("traffic of {}: {}", environment.role(), shares(splits)))
+        }
+        EventKind::AutomatedTested { reports, verdict } => judged("tests of the staged release", reports, verdict),
+        EventKind::StepEntered { environment, percent, .. } => tell(match environment {
+            Environment::Staging => "staging is watched".to_owned(),
+            Environment::Production => format!("production is watched at {percent} %"),
+        }),
+        EventKind::Measured { error: Some(error), .. } => {
+            tell(format!("measuring failed in part: {}", cut(error, 200)))
+        }
+        EventKind::Measured { error: None, .. } => None,
+        EventKind::Judged { verdict } => match verdict.outcome {
+            CheckOutcome::Failed => tell(format!("measured: {}: {}", verdict.rule, verdict.words)),
+            _ => None,
+        },
+        EventKind::StepPassed { environment, percent, reason } => tell(match environment {
+            Environment::Staging => format!("staging passed: {reason}"),
+            Environment::Production => format!("{percent} % passed: {reason}"),
+        }),
+        EventKind::StepExtended { reason, extension, .. } => tell(format!("watched longer ({extension}): {reason}")),
+        EventKind::Held { reason } => tell(format!("held: {reason}")),
+        EventKind::ApprovalAsked { gate, reason, .. } => tell(match gate {
+            Gate::Production => format!("approval needed: {reason}"),
+            Gate::Held => format!("a person is asked: {reason}"),
+        }),
+        EventKind::Approved { by, reason, bypass } => {
+            let how = if *bypass { "approved in an emergency" } else { "approved" };
+            tell(format!("{how} by {by}{}", because(reason)))
+        }
+        EventKind::GatePassed { reason, .. } => tell(format!("goes on: {reason}")),
+        EventKind::Rejected { by, reason } => tell(format!("rejected by {by}{}", because(reason))),
+        EventKind::ApprovalExpired { .. } => tell("nobody answered in time"),
+        EventKind::AbortRequested { by, reason } => tell(format!("{by} ends the run{}", because(reason))),
+        EventKind::RollbackRequested { by, reason } => tell(format!("{by} takes the release back{}", because(reason))),
+        EventKind::TurnedBack { outcome } => tell(format!("turning back: {outcome}")),
+        EventKind::RolledBack { environment, to, reason } => {
+            tell(format!("{} serves {to} again: {reason}", environment.role()))
+        }
+        EventKind::RollbackChecked { needed, reason } => {
+            tell(format!("rollback {}: {reason}", if *needed { "needed" } else { "not needed" }))
+        }
+        EventKind::Finished { outcome } => tell(format!("{outcome}")),
+        other => tell(other.name()),
+    }
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
+fn issue_lines(issue: &autodevops_model::Issue, base: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(location) = &issue.location {
+        lines.push(format!("at {}:{}, seen {} times", location.path, location.line, issue.count));
+    }
+    for evidence in issue.evidence.iter().take(2) {
+        lines.push(format!("{}:{}: {}", evidence.source, evidence.line, cut(&evidence.text, 160)));
+    }
+    lines.push(format!("production was built from {}", base.chars().take(10).collect::<String>()));
+    lines
+}
+
+fn judged(what: &str, reports: &[NamedReport], verdict: &Verdict) -> Option<Telling> {
+    let mut under = Vec::new();
+    for NamedReport { plugin, report } in reports {
+        let mark = match report.outcome {
+            CheckOutcome::Passed => "passed",
+            CheckOutcome::Failed => "FAILED",
+            CheckOutcome::Inconclusive => "inconclusive",
+        };
+        under.push(format!("{plugin}: {mark}: {}", cut(&report.summary, 160)));
+        let telling = report.findings.iter().filter(|finding| finding.severity >= Severity::Warning);
+        for finding in telling.take(FINDINGS) {
+            let place = finding.location.as_ref().map_or(String::new(), |at| format!(" {}:{}", at.path, at.line));
+            under.push(format!("  {}{place}: {}", finding.rule, cut(&finding.message, 200)));
+        }
+    }
+    Some(Telling { line: format!("{what}: {}", verdict_words(verdict)), under })
+}
+
+fn verdict_words(verdict: &Verdict) -> String {
+    let outcome = match verdict.outcome {
+        CheckOutcome::Passed => "passed",
+        CheckOutcome::Failed => "failed",
+        CheckOutcome::Inconclusive => "inconclusive",
+    };
+    if verdict.words.is_empty() { outcome.to_owned() } else { format!("{outcome}: {}", cut(&verdict.words, 300)) }
+}
+
+/// Shares, as `a 95 %, b 5 %`.
+pub fn shares(splits: &[Split]) -> String {
+    splits.iter().map(|split| format!("{} {} %", split.release, split.percent)).collect::<Vec<_>>().join(", ")
+}
+
+/// What is being done, for the line that moves.
+pub fn doing(run: &Run, command: &Command) -> Option<String> {
+    Some(match command {
+        Command::Propose { .. } => "looking for a fix".to_owned(),
+        Command::Review { plugins, .. } => format!("reviewing the change: {}", plugins.join(", ")),
+        Command::GenerateTests { .. } => "writing tests".to_owned(),
+        Command::RunChecks { plugins, .. } => format!("checking the change: {}", plugins.join(", ")),
+        Command::Commit { .. } => "committing".to_owned(),
+        Command::Build { .. } => "building".to_owned(),
+        Command::Deploy { environment, .. } => format!("bringing the release into {}", environment.role()),
+        Command::SetTraffic { environment, splits, .. } => {
+            format!("moving traffic of {}: {}", environment.role(), shares(splits))
+        }
+        Command::AutomatedTests { .. } => "testing the staged release".to_owned(),
+        Command::Measure { .. } => {
+            let watch = run.watch()?;
+            let verdict =
+                watch.verdict.as_ref().map_or(String::new(), |verdict| format!(": {}", cut(&verdict.words, 90)));
+            match watch.environment {
+                Environment::Staging => format!("watching staging{verdict}"),
+                Environment::Production => format!("watching production at {} %{verdict}", watch.percent),
+            }
+        }
+        Command::AskApproval { .. } | Command::WaitUntil(_) | Command::Notify { .. } | Command::Finish(_) => {
+            return None;
+        }
+    })
+}

@@ -1,0 +1,70 @@
+//! From a commit to a release: exported, built where the operator says how, kept by its digest.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use autodevops_model::Release;
+use autodevops_source::{BuildOptions, Builder, Prepare};
+
+use crate::project::Project;
+
+/// Makes the release of a commit. `base` is the commit on which dependencies are prepared: one that a person has seen. `work` is a
+/// folder for the trees; it is removed.
+///
+/// # Errors
+/// When the commit cannot be exported, the build fails or the artifact cannot be kept.
+pub fn build(project: &Project, base: &str, commit: &str, work: &Path) -> Result<Release> {
+    let repository = project.repository()?;
+    let fresh = || match std::fs::remove_dir_all(work) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    fresh().with_context(|| work.display().to_string())?;
+    std::fs::create_dir_all(work).with_context(|| work.display().to_string())?;
+    let tree = work.join("tree");
+    repository.export(&repository.commit_of(commit)?, &tree)?;
+    project.check_files(&tree)?;
+    let artifact = match &project.config.build {
+        None => project.artifacts.put(&tree)?,
+        Some(settings) => {
+            let before = work.join("base");
+            repository.export(&repository.commit_of(base)?, &before)?;
+            let options = BuildOptions {
+                command: settings.command.clone(),
+                prepare: settings.prepare.clone().map(|command| Prepare {
+                    command,
+                    makes: settings.prepared.clone(),
+                    lockfiles: settings.lockfiles.clone(),
+                }),
+                outputs: settings.outputs.clone(),
+                read_only: settings.read_only.clone(),
+                env: settings.env.clone(),
+                timeout: settings.timeout.0,
+                memory: settings.memory.0,
+            };
+            let builder = Builder::new(&project.state.prepared())?;
+            builder.build(&options, &before, &tree, &project.artifacts)?.artifact
+        }
+    };
+    fresh().with_context(|| work.display().to_string())?;
+    Ok(Release { id: release_id(commit, &artifact), artifact, commit: commit.to_owned() })
+}
+
+/// The release's name: the beginnings of its commit and of its artifact's digest, so that the same files of the same commit are
+/// the same release.
+fn release_id(commit: &str, artifact: &str) -> String {
+    let digest = artifact.strip_prefix("sha256:").unwrap_or(artifact);
+    let start = |text: &str, length| text.chars().take(length).collect::<String>();
+    format!("{}-{}", start(commit, 10), start(digest, 8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_named_by_its_commit_and_its_files() {
+        let id = release_id(&"ab".repeat(20), &format!("sha256:{}", "cd".repeat(32)));
+        assert_eq!(id, "ababababab-cdcdcdcd");
+    }
+}

@@ -1,0 +1,93 @@
+//! What a person does without a run: a first deploy, and going back.
+
+use anyhow::{Context, Result, bail};
+use autodevops_model::{Release, Split};
+use autodevops_sandbox::CallContext;
+
+use crate::{
+    build::build,
+    clock::now,
+    front_door,
+    live::{Live, Origin},
+    project::Project,
+};
+
+/// A release that was made live.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct MadeLive {
+    /// The environment.
+    pub environment: String,
+    /// The release.
+    pub release: Release,
+    /// The release before it.
+    pub before: Option<Release>,
+}
+
+/// Deploys what is checked out and committed to these environments, one after the other, and gives it all of their traffic. The
+/// caller holds the state's lock.
+///
+/// # Errors
+/// When the project is not committed, does not build, or does not come up; environments before the one that failed are done.
+pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Result<Vec<MadeLive>> {
+    front_door::ensure(project).await?;
+    let release = tokio::task::block_in_place(|| {
+        let head = project.repository()?.head()?;
+        let commit = head.commit.to_string();
+        build(project, &commit, &commit, &project.state.work("deploy"))
+    })?;
+    let mut made = Vec::new();
+    for environment in environments {
+        let before = make_live(project, environment, &release, Origin::Deploy(by.to_owned())).await?;
+        made.push(MadeLive { environment: environment.clone(), release: release.clone(), before });
+    }
+    front_door::tidy(project, &[]).await?;
+    Ok(made)
+}
+
+/// Goes back to the release before the live one, or to a named one that was live. The caller holds the state's lock.
+///
+/// # Errors
+/// When there is no such release, or it does not come up.
+pub async fn roll_back(project: &Project, environment: &str, to: Option<&str>, by: &str) -> Result<MadeLive> {
+    front_door::ensure(project).await?;
+    let live = Live::new(&project.journal);
+    let release = match to {
+        None => live.before(environment)?.with_context(|| {
+            format!("no release was live in {environment} before the one that is; there is nothing to go back to")
+        })?,
+        Some(wanted) => {
+            let history = live.history(environment)?;
+            let found = history.iter().find(|was| was.release.id == wanted).map(|was| was.release.clone());
+            let known: Vec<&str> = history.iter().map(|was| was.release.id.as_str()).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            found.with_context(|| {
+                format!("release {wanted} was never live in {environment}; those that were: {known}")
+            })?
+        }
+    };
+    if live.current(environment)?.as_ref() == Some(&release) && to.is_some() {
+        bail!("release {} is live in {environment} already", release.id);
+    }
+    let before = make_live(project, environment, &release, Origin::Rollback(by.to_owned())).await?;
+    Ok(MadeLive { environment: environment.to_owned(), release, before })
+}
+
+/// Brings a release up and gives it all of the traffic; gives the release that was live before.
+async fn make_live(project: &Project, environment: &str, release: &Release, by: Origin) -> Result<Option<Release>> {
+    if !project.config.environments.contains_key(environment) {
+        let known: Vec<&str> = project.config.environments.keys().map(String::as_str).collect();
+        bail!("there is no environment `{environment}`; there are {}", known.join(", "));
+    }
+    let target = project.deploy_target()?;
+    let fence = project.next_fence()?;
+    let context = CallContext { run: format!("by-hand-{fence}"), mounts: Vec::new() };
+    let key = |what: &str| format!("by-hand-{fence}/{what}/{environment}");
+    let live = Live::new(&project.journal);
+    let before = live.current(environment)?;
+    target.deploy(&context, environment, &key("deploy"), fence, release.clone()).await?;
+    let splits = vec![Split { release: release.id.clone(), percent: 100 }];
+    target.set_traffic(&context, environment, &key("traffic"), fence, splits).await?;
+    live.set(environment, release, &by, now())?;
+    Ok(before)
+}

@@ -1,0 +1,308 @@
+//! Which runs there are to drive: unfinished ones first, then one for each issue that deserves it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use autodevops_model::{Issue, Release};
+use autodevops_pipeline::{Input, Live as LiveReleases, Outcome, Run, Timestamp};
+use autodevops_sandbox::CallContext;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    by_hand::{self, MadeLive},
+    clock::now,
+    driver::{Driver, End, Observer, Word},
+    front_door,
+    live::Live,
+    log::Logged,
+    project::Project,
+};
+
+/// A fault seen so soon after its fix was live everywhere may still be the release before, draining.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// Words that wait for a run to hear them.
+const WORDS: usize = 64;
+
+/// What became of an issue before.
+#[derive(Clone, Debug)]
+struct Handled {
+    run: String,
+    /// None while the run is under way.
+    outcome: Option<Outcome>,
+    at: Timestamp,
+    /// How often the issue had been seen when the run started.
+    count: u64,
+}
+
+/// Drives the runs of a project. The caller holds the state's lock.
+pub struct Controller {
+    project: Arc<Project>,
+    observer: Arc<dyn Observer>,
+    handled: Mutex<BTreeMap<String, Handled>>,
+    speakers: Mutex<BTreeMap<String, mpsc::Sender<Word>>>,
+}
+
+impl Controller {
+    /// Knows what was done before from the journal.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn new(project: Arc<Project>, observer: Arc<dyn Observer>) -> Result<Self> {
+        let mut handled = BTreeMap::new();
+        for Logged { run, .. } in project.log.all()? {
+            handled.insert(run.issue().fingerprint.clone(), summary(&run));
+        }
+        Ok(Self { project, observer, handled: Mutex::new(handled), speakers: Mutex::default() })
+    }
+
+    /// The project.
+    pub const fn project(&self) -> &Arc<Project> {
+        &self.project
+    }
+
+    /// Runs that are not over, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn unfinished(&self) -> Result<Vec<Logged>> {
+        Ok(self.project.log.all()?.into_iter().filter(|logged| logged.run.outcome().is_none()).collect())
+    }
+
+    /// The first issue, as ranked, that the configuration wants a run for and that has had none; or, where `fingerprint` names one,
+    /// that one, whatever was done about it.
+    ///
+    /// # Errors
+    /// When the named one is not there, or is being handled now.
+    pub fn choose(&self, issues: Vec<Issue>, fingerprint: Option<&str>) -> Result<Option<Issue>> {
+        let handled = self.handled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wanted) = fingerprint {
+            let mut found: Vec<Issue> =
+                issues.into_iter().filter(|issue| issue.fingerprint.starts_with(wanted)).collect();
+            let issue = found.pop().with_context(|| format!("no issue `{wanted}` was found in the watched logs"))?;
+            if !found.is_empty() {
+                bail!("`{wanted}` is the beginning of {} fingerprints; give more of it", found.len() + 1);
+            }
+            if let Some(Handled { run, outcome: None, .. }) = handled.get(&issue.fingerprint) {
+                bail!("run {run} handles this issue now; see `autodevops show {run}`");
+            }
+            return Ok(Some(issue));
+        }
+        let rules = &self.project.config.issues;
+        let wanted = |issue: &Issue| {
+            issue.severity >= rules.min_severity
+                && issue.confidence >= rules.min_confidence.ratio()
+                && issue.count >= rules.min_count
+                && handled.get(&issue.fingerprint).is_none_or(|before| came_back(before, issue))
+        };
+        Ok(issues.into_iter().find(|issue| wanted(issue)))
+    }
+
+    /// Starts a run for an issue.
+    ///
+    /// # Errors
+    /// When it is not known what serves, or it was not put there by this host; when the repository is not in order; when a plugin
+    /// cannot be used. Nothing was begun then.
+    pub async fn start(&self, issue: Issue) -> Result<Logged> {
+        let project = &self.project;
+        project.check_plugins()?;
+        front_door::ensure(project).await?;
+        front_door::tidy(project, &[]).await?;
+        let plan = project.config.plan();
+        let target = project.deploy_target()?;
+        let context = CallContext { run: "start".to_owned(), mounts: Vec::new() };
+        let capabilities = target.describe(&context).await?;
+        let production = self.serving(&plan.production).await?;
+        let staging = self.serving(&plan.staging).await?;
+        let Some(base) = production.clone() else {
+            bail!(
+                "nothing was deployed to {} yet; deploy what is checked in with `autodevops deploy`",
+                plan.production
+            );
+        };
+        tokio::task::block_in_place(|| {
+            let repository = project.repository()?;
+            repository.head()?;
+            repository.commit_of(&base.commit)?;
+            anyhow::Ok(())
+        })?;
+        let id = self.name(&issue);
+        let fence = project.next_fence()?;
+        let live = LiveReleases { staging, production };
+        let event = Run::started(&*id, issue, plan, base.commit, fence, live, capabilities, now());
+        let run = Run::start(&event)?;
+        let events = vec![event];
+        let version = project.log.append(&id, 0, &events)?;
+        for event in &events {
+            self.observer.event(&run, event);
+        }
+        Ok(Logged { run, events, version })
+    }
+
+    /// What serves an environment, by its target's word, if this host put it there.
+    async fn serving(&self, environment: &str) -> Result<Option<Release>> {
+        let target = self.project.deploy_target()?;
+        let context = CallContext { run: "start".to_owned(), mounts: Vec::new() };
+        let state = target.live(&context, environment).await?;
+        let known = Live::new(&self.project.journal).current(environment)?;
+        let remedy = "deploy what is checked in with `autodevops deploy`, then it is known what serves";
+        match (state.and_then(|state| state.stable), known) {
+            (None, _) => Ok(None),
+            (Some(stable), Some(known)) if stable == known => Ok(Some(stable)),
+            (Some(stable), Some(known)) => {
+                bail!(
+                    "{environment} serves {}, and not {}, which this host made live last; {remedy}",
+                    stable.id,
+                    known.id
+                )
+            }
+            (Some(stable), None) => {
+                bail!("{environment} serves {}, which this host did not put there; {remedy}", stable.id)
+            }
+        }
+    }
+
+    /// A run's name: the beginning of the fingerprint, and a number, so that a fault that came back is seen to have.
+    fn name(&self, issue: &Issue) -> String {
+        let start: String = issue.fingerprint.chars().take(8).collect();
+        let known = self.project.journal.runs().unwrap_or_default();
+        let number = (1..).find(|number| {
+            let name = format!("{start}-{number}");
+            known.iter().all(|run| run.run != name)
+        });
+        format!("{start}-{}", number.unwrap_or(1))
+    }
+
+    /// Drives a run to its end, or, unless it shall `wait`, to where a person is needed.
+    ///
+    /// # Errors
+    /// When the journal cannot be used.
+    pub async fn drive(&self, logged: Logged, wait: bool) -> Result<End> {
+        let (sender, words) = mpsc::channel(WORDS);
+        let id = logged.run.id().to_owned();
+        let events = logged.events.clone();
+        let fresh = events.len() == 1;
+        self.speakers.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
+        self.note(&logged.run);
+        let mut driver = Driver::new(Arc::clone(&self.project), logged, words, Arc::clone(&self.observer), wait);
+        let end = async {
+            if !fresh {
+                front_door::ensure(&self.project).await?;
+                driver.take_over(&events).await?;
+            }
+            driver.drive().await
+        }
+        .await;
+        self.speakers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.note(driver.run());
+        if matches!(end, Ok(End::Finished(_))) {
+            let candidate = driver.run().release().map(|release| release.id.clone());
+            let keep: Vec<&str> = candidate.iter().map(String::as_str).collect();
+            if let Err(error) = front_door::tidy(&self.project, &keep).await {
+                tracing::warn!("releases that are not needed any more go on: {error:#}");
+            }
+        }
+        end
+    }
+
+    fn note(&self, run: &Run) {
+        let mut handled = self.handled.lock().unwrap_or_else(PoisonError::into_inner);
+        handled.insert(run.issue().fingerprint.clone(), summary(run));
+    }
+
+    /// Says something to a run, and waits until it is taken or refused. A run that nobody drives now is spoken to in the journal.
+    ///
+    /// # Errors
+    /// The refusal; or there is no such run.
+    pub async fn say(&self, run: &str, input: Input) -> Result<()> {
+        let run = self.named(run)?;
+        let speaker = self.speakers.lock().unwrap_or_else(PoisonError::into_inner).get(&run).cloned();
+        if let Some(speaker) = speaker {
+            let (answer, heard) = oneshot::channel();
+            speaker.send(Word { input, answer }).await.ok().context("the run ended just now")?;
+            return Ok(heard.await.context("the run ended just now")??);
+        }
+        let logged = self.project.log.read(&run)?.context("the run is not in the journal any more")?;
+        let (_keep, words) = mpsc::channel(1);
+        let mut driver = Driver::new(Arc::clone(&self.project), logged, words, Arc::clone(&self.observer), false);
+        Ok(driver.take(input).await??)
+    }
+
+    /// The whole name of a run of which the beginning is given.
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub fn named(&self, start: &str) -> Result<String> {
+        named(&self.project, start)
+    }
+
+    /// Takes a release back: by the run that is under way in that environment, or by hand where there is none.
+    ///
+    /// # Errors
+    /// When there is nothing to go back to.
+    pub async fn roll_back(&self, environment: &str, to: Option<&str>, by: &str, reason: &str) -> Result<RolledBack> {
+        let under_way = self.unfinished()?.pop();
+        if let Some(logged) = under_way {
+            let run = logged.run.id().to_owned();
+            if to.is_some() {
+                bail!("run {run} is under way; without --to it goes back, or abort it first");
+            }
+            if environment != logged.run.plan().production {
+                bail!("run {run} is under way; abort it with `autodevops abort {run}`");
+            }
+            self.say(&run, Input::Rollback { by: by.to_owned(), reason: reason.to_owned() }).await?;
+            return Ok(RolledBack::ByRun(run));
+        }
+        Ok(RolledBack::ByHand(by_hand::roll_back(&self.project, environment, to, by).await?))
+    }
+}
+
+/// How a release is taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RolledBack {
+    /// The run under way does it.
+    ByRun(String),
+    /// It is done.
+    ByHand(MadeLive),
+}
+
+/// The whole name of a run of which the beginning is given.
+///
+/// # Errors
+/// When there is none, or more than one.
+pub fn named(project: &Project, start: &str) -> Result<String> {
+    let runs: Vec<String> = project.journal.runs()?.into_iter().map(|run| run.run).collect();
+    if runs.iter().any(|run| run == start) {
+        return Ok(start.to_owned());
+    }
+    let mut matching: Vec<&String> = runs.iter().filter(|run| run.starts_with(start)).collect();
+    match (matching.pop(), matching.len()) {
+        (Some(run), 0) => Ok(run.clone()),
+        (Some(_), more) => bail!("{} runs start with `{start}`; give more of the name", more + 1),
+        (None, _) => bail!("there is no run `{start}`; see `autodevops runs`"),
+    }
+}
+
+fn summary(run: &Run) -> Handled {
+    Handled {
+        run: run.id().to_owned(),
+        outcome: run.outcome().cloned(),
+        at: run.last_event_at(),
+        count: run.issue().count,
+    }
+}
+
+/// Whether an issue that was fixed is seen again: a fault after its fix was everywhere. One that was not fixed waits for a person.
+fn came_back(before: &Handled, issue: &Issue) -> bool {
+    if before.outcome != Some(Outcome::Healed) {
+        return false;
+    }
+    match issue.last_seen {
+        Some(last) => last > before.at.after(SETTLE).0,
+        None => issue.count > before.count.saturating_mul(2),
+    }
+}

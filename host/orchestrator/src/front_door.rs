@@ -1,0 +1,122 @@
+//! The local target's front door, seen from the host: how it is set up, started and tidied up.
+
+use std::{
+    ffi::OsString,
+    fs::OpenOptions,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use autodevops_edge::{EdgeOptions, EnvironmentOptions};
+
+use crate::{live::Live, project::Project};
+
+/// The longest that a front door may take to start; its releases start with it.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether it has started.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How the front door of this project is set up.
+///
+/// # Errors
+/// When it is not known which program this is.
+pub fn options(project: &Project) -> Result<EdgeOptions> {
+    let config = &project.config;
+    let program = std::env::current_exe().context("this program's own file")?;
+    let mut worker: Vec<OsString> = vec![program.into(), "worker".into()];
+    if let Some(time) = config.service.wall_time {
+        worker.extend(["--wall-time".into(), time.to_string().into()]);
+    }
+    if let Some(memory) = config.service.memory {
+        worker.extend(["--memory".into(), memory.to_string().into()]);
+    }
+    let mut options = EdgeOptions::new(project.state.edge(), worker);
+    options.metrics = config.edge.metrics;
+    options.lease = config.edge.lease.0;
+    options.drain = config.edge.drain.0;
+    for (name, environment) in &config.environments {
+        let mut settings = EnvironmentOptions::new(environment.listen, project.state.log(name));
+        if let Some(path) = &config.service.ready {
+            settings.probe.clone_from(path);
+        }
+        options.environments.insert(name.clone(), settings);
+    }
+    Ok(options)
+}
+
+/// Makes sure that the front door runs, as a process of its own that outlives this one. Whether it was started now.
+///
+/// # Errors
+/// When it does not start: why, as it wrote it.
+pub async fn ensure(project: &Project) -> Result<bool> {
+    if !project.is_local() || project.edge.status().await.is_ok() {
+        return Ok(false);
+    }
+    let log = project.state.path().join("logs/edge.log");
+    let begin = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
+    let out = OpenOptions::new().create(true).append(true).open(&log).with_context(|| log.display().to_string())?;
+    let program = std::env::current_exe().context("this program's own file")?;
+    let mut child = Command::new(program)
+        .arg("--config")
+        .arg(&project.file)
+        .args(["edge", "serve", "--detach"])
+        .current_dir(&project.config.folder)
+        .stdin(Stdio::null())
+        .stdout(out.try_clone()?)
+        .stderr(out)
+        .spawn()
+        .context("the front door cannot be started")?;
+    let started = Instant::now();
+    loop {
+        if project.edge.status().await.is_ok() {
+            return Ok(true);
+        }
+        if let Some(status) = child.try_wait()? {
+            // Another one may have been quicker.
+            if project.edge.status().await.is_ok() {
+                return Ok(false);
+            }
+            bail!("the front door ended with {status}:\n{}", written(&log, begin));
+        }
+        if started.elapsed() > START_LIMIT {
+            bail!("the front door does not answer after {} s; see {}", START_LIMIT.as_secs(), log.display());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// What was written to the log since it had so many bytes.
+fn written(log: &std::path::Path, begin: u64) -> String {
+    let bytes = std::fs::read(log).unwrap_or_default();
+    let new = usize::try_from(begin).ok().and_then(|begin| bytes.get(begin..)).unwrap_or_default();
+    String::from_utf8_lossy(new).trim().to_owned()
+}
+
+/// Stops releases that nobody will go back to: all but those with traffic, the stable one, the one before it, and those named.
+///
+/// # Errors
+/// When the front door or the journal does not answer.
+pub async fn tidy(project: &Project, keep: &[&str]) -> Result<()> {
+    if !project.is_local() {
+        return Ok(());
+    }
+    let status = project.edge.status().await?;
+    for (name, environment) in &status.environments {
+        let before = Live::new(&project.journal).before(name)?;
+        let stable = environment.traffic.as_ref().and_then(|traffic| traffic.stable.as_ref());
+        let kept: Vec<&str> = before.iter().chain(stable).map(|release| release.id.as_str()).collect();
+        for release in &environment.releases {
+            let id = release.release.id.as_str();
+            if release.percent > 0 || kept.contains(&id) || keep.contains(&id) {
+                continue;
+            }
+            let fence = project.next_fence()?;
+            if let Err(error) = project.edge.stop(name, &format!("stop-{fence}"), fence, id).await {
+                tracing::warn!(%error, release = id, "a release that is not needed any more does not stop");
+            }
+        }
+    }
+    Ok(())
+}

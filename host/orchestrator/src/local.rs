@@ -1,0 +1,90 @@
+//! The local target as plugins see it: the front door's client, and what the operator's configuration says a release is.
+
+use std::path::PathBuf;
+
+use autodevops_config::{Config, ServiceKind};
+use autodevops_edge::{Client, RunSpec, Start};
+use autodevops_model::{ErrorInfo, ErrorKind, Release, Split, StageError};
+use autodevops_sandbox::{LocalTarget, TrafficState};
+use autodevops_source::Store;
+
+/// How the service's releases are run.
+pub fn run_spec(config: &Config) -> RunSpec {
+    let service = &config.service;
+    match service.kind {
+        ServiceKind::Files => RunSpec::Files { public: service.public.clone().unwrap_or_else(|| ".".to_owned()) },
+        ServiceKind::Functions => RunSpec::Functions {
+            public: service.public.clone(),
+            entry: service.functions.clone().unwrap_or_else(|| "index.js".to_owned()),
+        },
+        ServiceKind::Command => RunSpec::Command {
+            argv: service.command.clone(),
+            env: service.env.clone(),
+            read: config.build.as_ref().map(|build| build.read_only.clone()).unwrap_or_default(),
+        },
+    }
+}
+
+/// The front door, offered to the deploy target's plugin.
+pub struct EdgeTarget {
+    client: Client,
+    artifacts: Store,
+    run: RunSpec,
+}
+
+impl EdgeTarget {
+    /// Releases are taken from `artifacts` and run as the configuration says.
+    pub fn new(client: Client, artifacts: Store, config: &Config) -> Self {
+        Self { client, artifacts, run: run_spec(config) }
+    }
+
+    fn root(&self, release: &Release) -> Result<PathBuf, StageError> {
+        self.artifacts.get(&release.artifact).map_err(|error| StageError {
+            kind: ErrorKind::Failed,
+            info: ErrorInfo { message: format!("release {}: {error}", release.id), details: Vec::new() },
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl LocalTarget for EdgeTarget {
+    async fn set_traffic(
+        &self,
+        environment: &str,
+        key: &str,
+        fence: u64,
+        splits: Vec<Split>,
+    ) -> Result<(), StageError> {
+        self.client.set_traffic(environment, key, fence, splits).await.map(drop)
+    }
+
+    async fn traffic(&self, environment: &str) -> Result<Option<TrafficState>, StageError> {
+        let state = self.client.traffic(environment).await?;
+        Ok(state.map(|state| TrafficState { splits: state.splits, fence: state.fence, stable: state.stable }))
+    }
+
+    async fn start(&self, environment: &str, key: &str, fence: u64, release: Release) -> Result<(), StageError> {
+        let root = self.root(&release)?;
+        let start = Start {
+            environment: environment.to_owned(),
+            key: key.to_owned(),
+            fence,
+            release,
+            root,
+            run: self.run.clone(),
+        };
+        self.client.start(start).await
+    }
+
+    async fn find(&self, environment: &str, key: &str) -> Result<Option<Release>, StageError> {
+        self.client.find(environment, key).await
+    }
+
+    async fn stop(&self, environment: &str, key: &str, fence: u64, release: &str) -> Result<(), StageError> {
+        self.client.stop(environment, key, fence, release).await
+    }
+
+    async fn url(&self, environment: &str, release: &str) -> Result<String, StageError> {
+        self.client.url(environment, release).await
+    }
+}

@@ -1,0 +1,96 @@
+//! Runs in the journal: written as events, read as runs; what is too large for a record lies beside it as evidence.
+
+use anyhow::{Context, Result};
+use autodevops_journal::{AppendError, Journal, MAX_RECORD_BYTES};
+use autodevops_pipeline::{Event, Run};
+use serde_json::{Value, json};
+
+/// The key of a record that only names the evidence that holds the event.
+const EVIDENCE: &str = "evidence";
+
+/// A run as the journal has it.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    /// The run.
+    pub run: Run,
+    /// Its events, in order.
+    pub events: Vec<Event>,
+    /// How many records it has: what a writer expects.
+    pub version: u64,
+}
+
+/// The runs of a journal.
+#[derive(Clone, Debug)]
+pub struct RunLog(Journal);
+
+impl RunLog {
+    /// In this journal.
+    pub const fn new(journal: Journal) -> Self {
+        Self(journal)
+    }
+
+    /// Appends the events of one decision, all or none; gives the new version.
+    ///
+    /// # Errors
+    /// When another writer was first, or the journal cannot be written; nothing was written then.
+    pub fn append(&self, run: &str, expected: u64, events: &[Event]) -> Result<u64, AppendError> {
+        let mut records = Vec::new();
+        for event in events {
+            let value = serde_json::to_value(event).unwrap_or(Value::Null);
+            let text = value.to_string();
+            if text.len() > MAX_RECORD_BYTES {
+                let digest = self.0.put_blob(text.as_bytes())?;
+                records.push(json!({ EVIDENCE: digest }));
+            } else {
+                records.push(value);
+            }
+        }
+        let at = events.first().map_or(0, |event| u64::try_from(event.at.0).unwrap_or(0));
+        self.0.append(run, expected, &records, at)
+    }
+
+    /// A run with its events; none when there is no such run.
+    ///
+    /// # Errors
+    /// When it cannot be read, or its events are not a run's.
+    pub fn read(&self, run: &str) -> Result<Option<Logged>> {
+        let records = self.0.events(run)?;
+        let version = records.len() as u64;
+        let mut events = Vec::with_capacity(records.len());
+        for record in records {
+            let value = match record.event.get(EVIDENCE).and_then(Value::as_str) {
+                Some(digest) => {
+                    let bytes = self.0.blob(digest)?.with_context(|| format!("run {run}: {digest} is missing"))?;
+                    serde_json::from_slice(&bytes)?
+                }
+                None => record.event,
+            };
+            let event: Event = serde_json::from_value(value).with_context(|| {
+                format!("run {run}: record {} is of another version of autodevops; use that one", record.version)
+            })?;
+            events.push(event);
+        }
+        if events.is_empty() {
+            return Ok(None);
+        }
+        let run = Run::replay(&events).with_context(|| format!("run {run} cannot be followed"))?;
+        Ok(Some(Logged { run, events, version }))
+    }
+
+    /// Every run, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn all(&self) -> Result<Vec<Logged>> {
+        let mut all = Vec::new();
+        for summary in self.0.runs()? {
+            all.extend(self.read(&summary.run)?);
+        }
+        Ok(all)
+    }
+
+    /// The journal.
+    pub const fn journal(&self) -> &Journal {
+        &self.0
+    }
+}

@@ -1,0 +1,150 @@
+//! A project under care: its configuration, its state, its plugins, its repository.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use autodevops_config::Config;
+use autodevops_edge::Client;
+use autodevops_journal::Journal;
+use autodevops_model::Stage;
+use autodevops_policy::ProjectPath;
+use autodevops_sandbox::Plugin;
+use autodevops_source::{Repository, Store};
+
+use crate::{
+    keyvalue::JournalStore,
+    local::EdgeTarget,
+    log::RunLog,
+    plugins::{PluginSet, Services},
+    state::StateFolder,
+};
+
+/// The plugin that deploys to this machine: what serves is then seen by the host's own front door.
+pub const LOCAL_TARGET: &str = "local";
+
+/// Everything that belongs to one `autodevops.toml`.
+pub struct Project {
+    /// The configuration's file.
+    pub file: PathBuf,
+    /// The operator's configuration.
+    pub config: Config,
+    /// What outlives this process.
+    pub state: StateFolder,
+    /// The journal.
+    pub journal: Journal,
+    /// The runs in it.
+    pub log: RunLog,
+    /// The plugins.
+    pub plugins: PluginSet,
+    /// What is deployed, by digest.
+    pub artifacts: Store,
+    /// The front door of the local target.
+    pub edge: Client,
+}
+
+impl Project {
+    /// Opens the project of this configuration file.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, or the state cannot be used.
+    pub fn open(file: &Path) -> Result<Arc<Self>> {
+        let config = Config::load(file)?;
+        let file = file.canonicalize().with_context(|| file.display().to_string())?;
+        let state = StateFolder::open(&config.state)?;
+        let journal = Journal::open(state.journal())?;
+        let artifacts = Store::open(&state.artifacts())?;
+        let edge = Client::new(state.edge());
+        let local = EdgeTarget::new(edge.clone(), artifacts.clone(), &config);
+        let services =
+            Services { keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))), local: Some(Arc::new(local)) };
+        let plugins = PluginSet::new(config.plugins.clone(), config.limits.limits(), services)?;
+        let log = RunLog::new(journal.clone());
+        Ok(Arc::new(Self { file, config, state, journal, log, plugins, artifacts, edge }))
+    }
+
+    /// Whether releases run behind the host's own front door.
+    pub fn is_local(&self) -> bool {
+        self.config.stages.deploy_target == LOCAL_TARGET
+    }
+
+    /// The plugin that deploys.
+    ///
+    /// # Errors
+    /// When it cannot be loaded.
+    pub fn deploy_target(&self) -> Result<Plugin> {
+        self.plugins.for_stage(&self.config.stages.deploy_target, Stage::DeployTarget)
+    }
+
+    /// The repository that the project is in.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn repository(&self) -> Result<Repository> {
+        Ok(Repository::open(&self.config.folder)?.without(self.state.path()))
+    }
+
+    /// A fence above every one before, by any process.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn next_fence(&self) -> Result<u64> {
+        Ok(self.journal.next_fence("effects")?)
+    }
+
+    /// How often a candidate's lease is renewed.
+    pub fn renewal(&self) -> Duration {
+        (self.config.edge.lease.0 / 4).max(Duration::from_millis(50))
+    }
+
+    /// Loads every plugin that the stages name, so that one that is not there, asks for a configuration that it does not have
+    /// or does not fit the contract is known before anything starts.
+    ///
+    /// # Errors
+    /// The first that cannot be used.
+    pub fn check_plugins(&self) -> Result<()> {
+        let stages = &self.config.stages;
+        let named: [(&[String], Stage); 6] = [
+            (&stages.fix_generators, Stage::FixGenerator),
+            (&stages.review, Stage::Check),
+            (&stages.test_generators, Stage::TestGenerator),
+            (&stages.checks, Stage::Check),
+            (&stages.automated_tests, Stage::Check),
+            (&stages.notifiers, Stage::Notifier),
+        ];
+        let health = stages.health_checks.iter().chain(&self.config.staging.health_checks);
+        let others = health
+            .map(|name| (name, Stage::HealthCheck))
+            .chain([(&stages.analyzer, Stage::Analyzer), (&stages.deploy_target, Stage::DeployTarget)]);
+        let all =
+            named.into_iter().flat_map(|(names, stage)| names.iter().map(move |name| (name, stage))).chain(others);
+        let mut used = Vec::new();
+        for (name, stage) in all {
+            self.plugins.for_stage(name, stage)?;
+            used.push(name.as_str());
+        }
+        if let Some(unused) = self.config.plugins.keys().find(|name| !used.contains(&name.as_str())) {
+            tracing::warn!("[plugins.{unused}] is set, but no stage names the plugin `{unused}`");
+        }
+        Ok(())
+    }
+
+    /// Refuses a project whose files are not what the configuration says.
+    ///
+    /// # Errors
+    /// What is missing, and where.
+    pub fn check_files(&self, tree: &Path) -> Result<()> {
+        let service = &self.config.service;
+        let files = [("public", service.public.as_ref()), ("functions", service.functions.as_ref())];
+        for (key, path) in files.into_iter().filter_map(|(key, path)| path.map(|path| (key, path))) {
+            let inside = ProjectPath::new(path.trim_end_matches('/')).with_context(|| format!("[service] {key}"))?;
+            if self.config.build.is_none() && !tree.join(inside.as_str()).exists() {
+                bail!("[service] {key}: the repository has no `{path}`; check it in, or correct the key");
+            }
+        }
+        Ok(())
+    }
+}

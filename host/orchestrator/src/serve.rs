@@ -1,0 +1,108 @@
+//! Watching without end: a run for every issue that deserves one, one run at a time.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use tokio::{sync::watch::Receiver, task::JoinHandle};
+
+use crate::{
+    controller::Controller,
+    driver::{End, Observer},
+    front_door,
+    watch::Watch,
+};
+
+/// How often the logs are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often what was read is made durable.
+const SAVE: Duration = Duration::from_secs(60);
+
+/// How long it is waited before something that could not be begun is tried again.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// Follows the logs and drives runs until `stop` becomes true. Runs under way are left to the next process, which finishes them.
+///
+/// # Errors
+/// When the analyzer or the journal fails.
+pub async fn serve(
+    controller: Arc<Controller>,
+    observer: Arc<dyn Observer>,
+    mut watch: Watch,
+    mut stop: Receiver<bool>,
+) -> Result<()> {
+    let mut under_way: Option<JoinHandle<Result<End>>> = None;
+    let mut left = controller.unfinished()?;
+    left.reverse();
+    let mut saved = Instant::now();
+    let mut look_again = true;
+    let mut not_before = Instant::now();
+    let mut told = String::new();
+    if let Err(error) = front_door::ensure(controller.project()).await {
+        observer.notice(&format!("{error:#}"));
+    }
+    while !*stop.borrow() {
+        look_again |= watch.poll().await?;
+        if saved.elapsed() >= SAVE {
+            watch.save().await?;
+            saved = Instant::now();
+        }
+        if under_way.as_ref().is_some_and(JoinHandle::is_finished)
+            && let Some(run) = under_way.take()
+        {
+            match run.await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => observer.notice(&format!("{error:#}")),
+                Err(error) => observer.notice(&format!("a run's driver ended early: {error}")),
+            }
+            // What is left over from before was not looked at.
+            look_again = true;
+            left = controller.unfinished()?;
+            left.reverse();
+        }
+        if under_way.is_none() && Instant::now() >= not_before {
+            let next = match left.pop() {
+                Some(logged) => Some(Ok(logged)),
+                None if look_again => {
+                    look_again = false;
+                    match controller.choose(watch.issues().await?, None)? {
+                        Some(issue) => Some(controller.start(issue).await),
+                        None => None,
+                    }
+                }
+                None => None,
+            };
+            match next {
+                Some(Ok(logged)) => {
+                    told.clear();
+                    watch.save().await?;
+                    let controller = Arc::clone(&controller);
+                    under_way = Some(tokio::spawn(async move { controller.drive(logged, true).await }));
+                }
+                Some(Err(error)) => {
+                    let error = format!("no run can be started: {error:#}");
+                    if error != told {
+                        observer.notice(&error);
+                        told = error;
+                    }
+                    not_before = Instant::now() + AGAIN;
+                    look_again = true;
+                }
+                None => {}
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            changed = stop.changed() => if changed.is_err() { break },
+        }
+    }
+    if let Some(run) = under_way {
+        // As a killed process does: everything that matters is on record.
+        run.abort();
+        drop(run.await);
+    }
+    watch.save().await
+}

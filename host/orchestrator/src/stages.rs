@@ -1,0 +1,124 @@
+//! Does what the core asks for: each command becomes calls of plugins, of git, of the build or of the front door, and what
+//! came of them becomes the core's next input.
+
+mod checks;
+mod effects;
+mod measure;
+mod propose;
+mod source;
+
+use std::sync::Arc;
+
+use autodevops_model::{ErrorInfo, ErrorKind, StageError};
+use autodevops_pipeline::{Command, Environment, Input, Run};
+use autodevops_sandbox::{CallError, CallFailure};
+
+use crate::{probe, project::Project};
+
+/// Performs commands of one run.
+#[derive(Clone)]
+pub struct Stages {
+    project: Arc<Project>,
+}
+
+impl Stages {
+    /// For runs of this project.
+    pub const fn new(project: Arc<Project>) -> Self {
+        Self { project }
+    }
+
+    /// Does a command that changes nothing outside of this host; it may be dropped at any time and done again.
+    pub async fn perform(&self, run: &Run, command: &Command) -> Input {
+        let done = match command {
+            Command::Propose { .. } => self.propose(run).await,
+            Command::Review { key, plugins } => {
+                self.check(run, plugins).await.map(|reports| Input::Reviewed { key: key.clone(), reports })
+            }
+            Command::GenerateTests { key } => {
+                self.generate_tests(run).await.map(|tests| Input::TestsGenerated { key: key.clone(), tests })
+            }
+            Command::RunChecks { key, plugins } => {
+                self.check(run, plugins).await.map(|reports| Input::Checked { key: key.clone(), reports })
+            }
+            Command::Commit { key } => self.commit(run, key).await,
+            Command::Build { key, commit } => self.build(run, key, commit).await,
+            Command::AutomatedTests { key, url, plugins } => {
+                let reports = self.automated_tests(run, url.as_deref(), plugins).await;
+                reports.map(|reports| Input::AutomatedTested { key: key.clone(), reports })
+            }
+            Command::Measure { environment, candidate, baseline, windows } => {
+                return self.measure(*environment, candidate, baseline.as_deref(), windows).await;
+            }
+            other => Err(failed(format!("`{other:?}` is no command that is performed so; report this"))),
+        };
+        let key = command.key().unwrap_or_default().to_owned();
+        done.unwrap_or_else(|error| Input::Failed { key, error })
+    }
+
+    /// Renews the lease of a candidate that has a part of production's traffic.
+    pub async fn renew(&self, run: &Run) {
+        if !self.project.is_local() || run.traffic(Environment::Production).len() < 2 {
+            return;
+        }
+        if let Err(error) = self.project.edge.renew(&run.plan().production, run.fence()).await {
+            tracing::warn!(%error, "the candidate's lease cannot be renewed");
+        }
+    }
+
+    /// Removes what only a run under way needs.
+    pub fn clean(&self, run: &Run) {
+        let folder = self.project.state.work(run.id());
+        if let Err(error) = remove(&folder) {
+            tracing::warn!(%error, folder = %folder.display(), "a finished run's working trees cannot be removed");
+        }
+    }
+
+    async fn automated_tests(
+        &self,
+        run: &Run,
+        url: Option<&str>,
+        plugins: &[String],
+    ) -> Result<Vec<autodevops_pipeline::NamedReport>, StageError> {
+        let mut reports = self.check_at(run, plugins, url).await?;
+        if let Some(url) = url {
+            let path = self.project.config.service.ready.clone().unwrap_or_else(|| "/".to_owned());
+            let report = probe::look(url, &[path]).await;
+            reports.push(autodevops_pipeline::NamedReport { plugin: probe::NAME.to_owned(), report });
+        }
+        Ok(reports)
+    }
+}
+
+/// Removes a folder with everything in it; read-only folders too.
+fn remove(folder: &std::path::Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn stage_error(kind: ErrorKind, message: String) -> StageError {
+    StageError { kind, info: ErrorInfo { message, details: Vec::new() } }
+}
+
+fn failed(message: String) -> StageError {
+    stage_error(ErrorKind::Failed, message)
+}
+
+/// An error of the host's own, with its causes.
+fn of_host(error: &anyhow::Error) -> StageError {
+    failed(format!("{error:#}"))
+}
+
+/// A failed call as the core takes it: what a plugin says may be retried is.
+fn of_call(error: &CallError) -> StageError {
+    match &error.failure {
+        CallFailure::Refused(own) => {
+            let mut own = own.clone();
+            own.info.message = format!("plugin `{}`: {}", error.plugin, own.info.message);
+            own
+        }
+        CallFailure::Denied(_) => stage_error(ErrorKind::Denied, error.to_string()),
+        _ => failed(error.to_string()),
+    }
+}

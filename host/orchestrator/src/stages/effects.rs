@@ -1,0 +1,52 @@
+//! Changing the world outside: asked for by key, so that asking twice has one effect.
+
+use autodevops_model::{Stage, StageError};
+use autodevops_pipeline::{Command, EffectOutcome, Environment, Input, Run};
+use autodevops_sandbox::CallContext;
+
+use super::{Stages, failed, of_call, of_host};
+
+impl Stages {
+    /// Does an effect whose intent is on record. `again` says that it may have been done before: then the target is asked first.
+    pub async fn effect(&self, run: &Run, command: &Command, again: bool) -> Input {
+        let outcome = match self.affect(run, command, again).await {
+            Ok(outcome) => outcome,
+            Err(error) => EffectOutcome::Failed(error),
+        };
+        Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
+    }
+
+    async fn affect(&self, run: &Run, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
+        let context = CallContext { run: run.id().to_owned(), mounts: Vec::new() };
+        let name = |environment: &Environment| match environment {
+            Environment::Staging => run.plan().staging.as_str(),
+            Environment::Production => run.plan().production.as_str(),
+        };
+        match command {
+            Command::Deploy { environment, key, fence, release } => {
+                let target = self.project.deploy_target().map_err(|error| of_host(&error))?;
+                let environment = name(environment);
+                if again {
+                    let found = target.find(&context, environment, key).await.map_err(|error| of_call(&error))?;
+                    if let Some(deployment) = found {
+                        return Ok(EffectOutcome::Deployed(deployment));
+                    }
+                }
+                let deployed = target.deploy(&context, environment, key, *fence, release.clone()).await;
+                deployed.map(EffectOutcome::Deployed).map_err(|error| of_call(&error))
+            }
+            Command::SetTraffic { environment, key, fence, splits } => {
+                let target = self.project.deploy_target().map_err(|error| of_host(&error))?;
+                let set = target.set_traffic(&context, name(environment), key, *fence, splits.clone()).await;
+                set.map(|()| EffectOutcome::Done).map_err(|error| of_call(&error))
+            }
+            Command::Notify { key, plugin, notification } => {
+                let notifier =
+                    self.project.plugins.for_stage(plugin, Stage::Notifier).map_err(|error| of_host(&error))?;
+                let told = notifier.notify(&context, key, notification.clone()).await;
+                told.map(|()| EffectOutcome::Done).map_err(|error| of_call(&error))
+            }
+            other => Err(failed(format!("`{other:?}` is no effect; report this"))),
+        }
+    }
+}

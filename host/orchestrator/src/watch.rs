@@ -1,0 +1,103 @@
+//! Watching a service's logs: what is new is given to the analyzer, and how far it came survives the process.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use autodevops_journal::Journal;
+use autodevops_model::Issue;
+use autodevops_sandbox::{CallContext, Plugin};
+
+use crate::{
+    analysis::Reader,
+    follow::{FollowState, Follower},
+};
+
+/// Bytes that are read from the logs at once.
+const BUDGET_BYTES: usize = 4 << 20;
+
+/// How far the followed files were read.
+const OFFSETS: &str = "watch/offsets";
+
+/// What the analyzer knew when they were read so far.
+const CHECKPOINT: &str = "watch/checkpoint";
+
+/// The watched logs of a project, and what was found in them so far.
+pub struct Watch {
+    journal: Journal,
+    follower: Follower,
+    reader: Reader,
+    unsaved: bool,
+}
+
+impl Watch {
+    /// Goes on where the process before stopped, or starts at the beginning of every log.
+    ///
+    /// # Errors
+    /// When the analyzer does not start.
+    pub async fn open(journal: Journal, analyzer: Plugin, logs: &[PathBuf]) -> Result<Self> {
+        let context = CallContext { run: "watch".to_owned(), ..CallContext::default() };
+        let state = match journal.get_fact(OFFSETS)? {
+            Some(bytes) => serde_json::from_slice::<FollowState>(&bytes).context("the followed logs' offsets")?,
+            None => FollowState::default(),
+        };
+        let checkpoint = journal.get_fact(CHECKPOINT)?;
+        let reader = match Reader::open(analyzer.clone(), context.clone(), checkpoint.as_deref()).await {
+            Ok(mut reader) => match reader.issues().await {
+                Ok(_) => Some(reader),
+                Err(error) if checkpoint.is_some() => {
+                    tracing::warn!("the logs are read anew from their beginning: {error:#}");
+                    None
+                }
+                Err(error) => return Err(error),
+            },
+            Err(error) => return Err(error),
+        };
+        let (reader, state) = match reader {
+            Some(reader) => (reader, state),
+            None => (Reader::open(analyzer, context, None).await?, FollowState::default()),
+        };
+        Ok(Self { journal, follower: Follower::resume(logs, state)?, reader, unsaved: false })
+    }
+
+    /// Reads what is new in the logs; whether there was anything.
+    ///
+    /// # Errors
+    /// When the analyzer fails.
+    pub async fn poll(&mut self) -> Result<bool> {
+        let mut any = false;
+        loop {
+            let chunks = self.follower.poll(BUDGET_BYTES)?;
+            if chunks.is_empty() {
+                return Ok(any);
+            }
+            any = true;
+            self.unsaved = true;
+            for chunk in chunks {
+                self.reader.push(&chunk.source, &chunk.bytes).await?;
+            }
+        }
+    }
+
+    /// The issues so far, as the analyzer ranked them.
+    ///
+    /// # Errors
+    /// When the analyzer fails.
+    pub async fn issues(&mut self) -> Result<Vec<Issue>> {
+        self.reader.issues().await
+    }
+
+    /// Makes durable how far the logs were read, together with what was found in them.
+    ///
+    /// # Errors
+    /// When the analyzer fails or the journal cannot be written; the state before stays then.
+    pub async fn save(&mut self) -> Result<()> {
+        if !self.unsaved {
+            return Ok(());
+        }
+        let checkpoint = self.reader.checkpoint().await?;
+        let offsets = serde_json::to_vec(&self.follower.state())?;
+        self.journal.put_many(&[(OFFSETS, &offsets), (CHECKPOINT, &checkpoint)])?;
+        self.unsaved = false;
+        Ok(())
+    }
+}
