@@ -232,23 +232,26 @@ impl Shape {
 /// A value of a kind that a person might have written there.
 fn sample(kind: Kind, name: &str, style: &Style) -> String {
     let lower = name.to_ascii_lowercase();
-    let ends = |words: &[&str]| words.iter().any(|word| lower.ends_with(word));
     match kind {
         Kind::Number => "1".into(),
         Kind::Flag => "true".into(),
         Kind::Date => "new Date(0)".into(),
         Kind::Text | Kind::Sized => style.string(&word_for(name)),
-        _ if ends(&[
-            "count", "total", "price", "amount", "quantity", "qty", "cents", "size", "rate", "percent", "limit",
-            "page", "index", "age", "weight", "score", "timeout", "tax", "cost", "balance", "offset", "duration",
-            "width", "height",
-        ]) =>
-        {
-            "1".into()
-        }
+        _ if is_numeric_name(name) => "1".into(),
         _ if lower.starts_with("is") && name.chars().nth(2).is_some_and(char::is_uppercase) => "true".into(),
         _ => style.string(&word_for(name)),
     }
+}
+
+/// Whether a value of this name is a number, most likely.
+pub fn is_numeric_name(name: &str) -> bool {
+    const WORDS: [&str; 26] = [
+        "count", "total", "price", "amount", "quantity", "qty", "cents", "size", "rate", "percent", "limit", "page",
+        "index", "age", "weight", "score", "timeout", "tax", "cost", "balance", "offset", "duration", "width",
+        "height", "sum", "fee",
+    ];
+    let lower = name.to_ascii_lowercase();
+    WORDS.iter().any(|word| lower.ends_with(word))
 }
 
 fn word_for(name: &str) -> String {

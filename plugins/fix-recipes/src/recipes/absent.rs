@@ -146,7 +146,7 @@ pub fn read<'a>(
     let name = &call.entry.name;
     let word = if of == Nothing::Null { "null" } else { "undefined" };
     let confidence = if repaired.doubtful { 0.6 } else { 0.9 } * call.confidence;
-    let what = short(base);
+    let what = short(base.trim_end_matches('!'));
     Ok(Draft {
         title: format!("Read {property} only where {what} is there"),
         root_cause: format!(
