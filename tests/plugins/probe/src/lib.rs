@@ -73,6 +73,29 @@ impl Check for Probe {
                 }
                 String::new()
             }
+            "fetch" => {
+                let answer = autodevops_sdk::http::Request::get(argument).send()?;
+                format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body))
+            }
+            "keep" | "keep-and-refuse" => {
+                let kept = autodevops_sdk::keyvalue::Bucket::open("probe")?;
+                let before = kept.get("key")?.map(|value| String::from_utf8_lossy(&value).into_owned());
+                kept.set("key", argument.as_bytes())?;
+                if act != "keep" {
+                    return Err(Error::failure("the probe kept something and refuses"));
+                }
+                before.unwrap_or_default()
+            }
+            "link" => {
+                let (from, to) = argument.split_once(' ').unwrap_or_default();
+                fs::hard_link(from, to)?;
+                "linked".to_owned()
+            }
+            "trace" => {
+                autodevops_sdk::tracing::start();
+                tracing::info_span!("order", id = 7).in_scope(|| tracing::warn!(attempt = 2, "slow bank"));
+                String::new()
+            }
             "connect" => match std::net::TcpStream::connect(&argument) {
                 Ok(_) => "connected".to_owned(),
                 Err(error) => error.to_string(),
