@@ -27,7 +27,12 @@ use autodevops_sdk::{
 use oxc_allocator::Allocator;
 use sha2::{Digest, Sha256};
 
-use crate::{place::Spot, project::Package, recipes::Draft, tree::Tree};
+use crate::{
+    place::Spot,
+    project::{Availability, Package},
+    recipes::Draft,
+    tree::Tree,
+};
 
 const REPOSITORY: &str = "/repo";
 
@@ -172,6 +177,19 @@ fn finish(repository: &Path, tree: &Tree<'_>, package: &Package, draft: Draft<'_
     let allocator = Allocator::default();
     Tree::parse(&allocator, &tree.path, &after, tree.program.source_type)
         .map_err(|reason| format!("the change would break the file: {reason}"))?;
+    let mut confidence = draft.confidence;
+    for module in tree.modules() {
+        match project::availability(repository, &tree.path, module) {
+            Availability::There => {}
+            Availability::Declared => confidence *= 0.9,
+            Availability::Unknown => {
+                return Err(format!(
+                    "a test cannot load {}: it needs {module}, which the project does not declare",
+                    tree.path
+                ));
+            }
+        }
+    }
     let test = testfile::write(repository, tree, package, &draft.plan)?;
     let allocator = Allocator::default();
     let kind = tree::source_type(&test.path, &test.content, package.is_module);
@@ -180,7 +198,7 @@ fn finish(repository: &Path, tree: &Tree<'_>, package: &Package, draft: Draft<'_
     Ok(Fix {
         title: draft.title,
         root_cause: draft.root_cause,
-        confidence: draft.confidence.clamp(0.0, 1.0),
+        confidence: confidence.clamp(0.0, 1.0),
         risk: draft.risk,
         edits: vec![Edit {
             path: tree.path.clone(),

@@ -56,6 +56,80 @@ impl Package {
     }
 }
 
+/// What a package that a file loads is to its test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// It is in the repository, or comes with the engine.
+    There,
+    /// The project declares it; it is there once it is installed.
+    Declared,
+    /// Nothing says where it would come from.
+    Unknown,
+}
+
+/// Whether a test can load what a file loads.
+pub fn availability(repository: &Path, path: &str, module: &str) -> Availability {
+    if module.starts_with(['.', '/', '#']) || module.starts_with("node:") || BUILT_IN.contains(&module) {
+        return Availability::There;
+    }
+    let mut parts = module.split('/');
+    let first = parts.next().unwrap_or(module);
+    let name =
+        if first.starts_with('@') { format!("{first}/{}", parts.next().unwrap_or_default()) } else { first.to_owned() };
+    let folders = folders_above(path);
+    if folders.iter().any(|folder| repository.join(folder).join("node_modules").join(&name).is_dir()) {
+        return Availability::There;
+    }
+    let declared = folders.iter().any(|folder| {
+        let text = fs::read_to_string(repository.join(folder).join("package.json")).unwrap_or_default();
+        let manifest = serde_json::from_str::<Value>(&text).unwrap_or(Value::Null);
+        ["dependencies", "devDependencies", "peerDependencies", "optionalDependencies"]
+            .iter()
+            .any(|list| manifest.get(list).is_some_and(|list| list.get(&name).is_some()))
+    });
+    if declared { Availability::Declared } else { Availability::Unknown }
+}
+
+/// Modules of Node that go by a name without `node:`.
+const BUILT_IN: [&str; 36] = [
+    "assert",
+    "async_hooks",
+    "buffer",
+    "child_process",
+    "cluster",
+    "console",
+    "constants",
+    "crypto",
+    "dgram",
+    "dns",
+    "domain",
+    "events",
+    "fs",
+    "fs/promises",
+    "http",
+    "http2",
+    "https",
+    "module",
+    "net",
+    "os",
+    "path",
+    "perf_hooks",
+    "process",
+    "punycode",
+    "querystring",
+    "readline",
+    "stream",
+    "string_decoder",
+    "timers",
+    "timers/promises",
+    "tls",
+    "url",
+    "util",
+    "v8",
+    "worker_threads",
+    "zlib",
+];
+
 /// The folders around a file, from the inside; the last is the root.
 fn folders_above(path: &str) -> Vec<String> {
     let mut folders = Vec::new();
@@ -174,6 +248,23 @@ mod tests {
         assert_eq!(module_path("src", "src/a.js"), "./a.js");
         assert_eq!(module_path("", "a.js"), "./a.js");
         assert_eq!(module_path("test/api", "src/api/a.js"), "../../src/api/a.js");
+    }
+
+    #[test]
+    fn what_a_test_would_load_is_looked_for_where_node_would() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("functions/node_modules/@a/b")).unwrap();
+        fs::write(folder.path().join("package.json"), "{\"dependencies\":{\"express\":\"4\"}}").unwrap();
+        for (module, found) in [
+            ("./x", Availability::There),
+            ("node:fs", Availability::There),
+            ("crypto", Availability::There),
+            ("@a/b/c", Availability::There),
+            ("express", Availability::Declared),
+            ("left-pad", Availability::Unknown),
+        ] {
+            assert_eq!(availability(folder.path(), "functions/a.js", module), found, "{module}");
+        }
     }
 
     #[test]

@@ -282,6 +282,17 @@ impl<'a> Tree<'a> {
         scoping.symbol_scope_id(symbol) == scoping.root_scope_id()
     }
 
+    /// The modules that the file loads, by their names.
+    pub fn modules(&self) -> Vec<&'a str> {
+        self.nodes()
+            .filter_map(|kind| match kind {
+                AstKind::ImportDeclaration(it) if it.import_kind.is_value() => Some(it.source.value.as_str()),
+                AstKind::CallExpression(it) => it.common_js_require().map(|module| module.value.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Whether the file is an ES module.
     pub fn is_module(&self) -> bool {
         self.program.source_type.is_module()
