@@ -1,0 +1,49 @@
+//! Measures what the product costs, side by side in one run: prints figures and ratios, asserts nothing.
+//!
+//! Run it by `cargo xtask bench`, which builds everything first. Every figure is a median over rounds that take turns, so
+//! that a busy moment of the machine falls on both sides of a ratio.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod analyzer;
+mod calls;
+mod javascript;
+mod log_text;
+mod place;
+mod process;
+mod raw;
+mod report;
+mod serve;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::{place::Place, report::Report};
+
+/// Measures calls, the analyzer, the command line and the server.
+#[derive(Parser)]
+struct Arguments {
+    /// How the figures are printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: report::Format,
+    /// A project to serve: a folder with `autodevops.toml`.
+    #[arg(long)]
+    project: Option<PathBuf>,
+    /// Measure only what has this in its name.
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let place = Place::find()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut report = Report::new(arguments.only);
+    runtime.block_on(calls::measure(&place, &mut report))?;
+    runtime.block_on(analyzer::in_sandbox(&place, &mut report))?;
+    analyzer::whole_process(&place, &mut report)?;
+    runtime.block_on(javascript::measure(&place, &mut report))?;
+    serve::measure(&place, arguments.project.as_deref(), &mut report)?;
+    report.print(arguments.format)
+}

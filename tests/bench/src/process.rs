@@ -1,0 +1,65 @@
+//! A process that is ended whatever happens.
+
+use std::{
+    fs,
+    process::{Child, ExitStatus},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+/// How often a process is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A child that does not outlive this.
+pub struct Server(pub Child);
+
+impl Server {
+    /// Memory that is resident, in bytes.
+    pub fn resident(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS is told")?;
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// Asks until the answer is yes, the child ended, or the time is over.
+    pub fn wait_until(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<bool> {
+        let begun = Instant::now();
+        while begun.elapsed() < limit {
+            if self.0.try_wait()?.is_some() {
+                return Ok(false);
+            }
+            if ready() {
+                return Ok(true);
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(false)
+    }
+
+    /// Ends it as an operator would; by force where it does not.
+    pub fn end(&mut self) -> Result<ExitStatus> {
+        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw) {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(10) {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(LOOK);
+        }
+        self.0.kill()?;
+        Ok(self.0.wait()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            self.0.kill().ok();
+            self.0.wait().ok();
+        }
+    }
+}
