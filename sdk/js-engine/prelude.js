@@ -5,6 +5,7 @@
 //                       discarded(value): what a timer's callback gave
 //   timers.next()       runs what is due next, moving the clock there; false when nothing waits
 //   timers.waiting()    how many timers wait
+//   timers.due()        when the next one is due; Infinity when nothing waits
 //   unsupported(name)   makes the error for something that is not here; `onUnsupported` is told its name
 //   drive(promise, done, limit)   runs timers until the promise settles; for harnesses that are called once
 //
@@ -169,6 +170,12 @@
         return true;
     }
 
+    function due() {
+        let first = Infinity;
+        for (let index = 0; index < queue.length; index++) if (queue[index].live && queue[index].due < first) first = queue[index].due;
+        return first;
+    }
+
     function guarded(callback, self, given) {
         try {
             const value = apply(callback, self, given);
@@ -329,7 +336,7 @@
             return {
                 __proto__: null, uncurry, hide, publish, unsupported, NotSupportedHere, absent, encode, decode, bytesOf, promiseThen, drive, fromCharCode,
                 host,
-                timers: { __proto__: null, next, waiting: () => queue.length, clear: () => { queue = []; }, now: () => now },
+                timers: { __proto__: null, next, due, waiting: () => queue.length, clear: () => { queue = []; }, now: () => now },
                 formatWith(formatter) { format = formatter; },
                 start(given) {
                     now = began = Number(given.now ?? now);

@@ -6,7 +6,7 @@
     const { equal, covers, brief, isObject, isA, isError, isRegExp, execute, indexOf, push, matcher, worded, ErrorPrototype } = prelude.compare;
     const { hide, unsupported, AssertionError } = prelude;
     const { ownKeys, apply, construct } = Reflect;
-    const { is, freeze } = Object;
+    const { is, freeze, create } = Object;
     const isArray = Array.isArray;
     const PromiseType = Promise;
     const capture = Error.captureStackTrace;
@@ -64,6 +64,8 @@
         },
         toHaveBeenCalled: (actual) => [calls(actual).length > 0, "to have been called"],
         toHaveBeenCalledTimes: (actual, times) => [calls(actual).length === times, `to have been called ${brief(times)} times, not ${calls(actual).length}`],
+        toHaveBeenCalledOnce: (actual) => [calls(actual).length === 1, `to have been called once, not ${calls(actual).length} times`],
+        toHaveReturnedTimes: (actual, times) => [count(recordOf(records, actual).results, (result) => result.type === "return") === times, `to have returned ${brief(times)} times`],
         toHaveBeenCalledWith: (actual, ...wanted) => [some(calls(actual), (given) => equal(given, wanted, "expect")), `to have been called with ${brief(wanted)}; calls: ${brief(calls(actual))}`],
         toHaveBeenLastCalledWith: (actual, ...wanted) => [equal(calls(actual)[calls(actual).length - 1], wanted, "expect"), `to have been called last with ${brief(wanted)}`],
         toHaveBeenNthCalledWith: (actual, nth, ...wanted) => [equal(calls(actual)[nth - 1], wanted, "expect"), `to have been called with ${brief(wanted)} in call ${brief(nth)}`],
@@ -81,6 +83,11 @@
         const kind = (value) => typeof value === "number" || typeof value === "bigint";
         if (!kind(a) || !kind(b)) throw new TypeError(`numbers are compared, not ${brief(a)} and ${brief(b)}`);
         return true;
+    }
+    function count(list, accepts) {
+        let found = 0;
+        for (let index = 0; index < list.length; index++) if (accepts(list[index])) found += 1;
+        return found;
     }
     function some(list, accepts) {
         for (let index = 0; index < list.length; index++) if (accepts(list[index])) return true;
@@ -140,10 +147,19 @@
         throw error;
     }
 
+    // Matchers that are not here, such as those of packages that extend `expect`.
+    const lacking = new Proxy(create(null), {
+        __proto__: null,
+        get(_, key) {
+            if (typeof key === "string" && indexOf(key, "to") === 0 && key !== "toString" && key !== "toJSON") throw unsupported(`expect(…).${key}`);
+            return undefined;
+        },
+    });
+
     function makeExpect() {
         const state = { count: 0, wanted: null };
         function surface(actual, negated) {
-            const made = {};
+            const made = create(lacking);
             for (let index = 0; index < NAMES.length; index++) {
                 const name = NAMES[index];
                 const check = function (...given) { judge(name, actual, given, negated, state, check); };
@@ -152,7 +168,7 @@
             return made;
         }
         function later(promise, rejection, negated) {
-            const made = {};
+            const made = create(lacking);
             for (let index = 0; index < NAMES.length; index++) {
                 const name = NAMES[index];
                 hide(made, name, (...given) => new PromiseType((resolve, reject) => {
@@ -186,8 +202,6 @@
             hide(made, "not", freeze(not));
             hide(made, "resolves", freeze(resolves));
             hide(made, "rejects", freeze(rejects));
-            const absent = (name) => ({ __proto__: null, get() { throw unsupported(`expect(…).${name}`); } });
-            for (const name of ["toMatchSnapshot", "toMatchInlineSnapshot", "toThrowErrorMatchingSnapshot"]) Object.defineProperty(made, name, absent(name));
             return freeze(made);
         }
         const name = (type) => toText(type.name);

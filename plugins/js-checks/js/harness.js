@@ -44,10 +44,11 @@
     pin(getPrototypeOf([][Symbol.iterator]()), "next");
     defineProperty(Promise, Symbol.species, { __proto__: null, configurable: false });
 
-    let prefixed = null;
+    // The text of a function, without what was put into it.
+    let prefix = null;
     hide(Function.prototype, "toString", function toString() {
         const text = functionText(this);
-        return prefixed === null ? text : replace(prefixed, text, "");
+        return prefix === null ? text : replace(new RegExpType(`/\\*${prefix}<\\*/[^]*?/\\*${prefix}>\\*/`, "g"), text, "");
     });
 
     const kept = [];
@@ -99,7 +100,7 @@
 
     const TOO_MANY = "it took too many steps: an endless loop, or more work than a test may do here";
     const spent = () => {
-        session.spent ??= `Error: ${TOO_MANY}`;
+        session.spent ??= TOO_MANY;
         steps = 0;
         return new Error(TOO_MANY);
     };
@@ -111,17 +112,25 @@
         return STEPS_AT_ONCE;
     }
 
+    function prepare() {
+        const own = makeSession((name, state, message) => {
+            push(tests, `{"name":${written(name)},"state":"${state}","message":${written(message)}}`);
+        });
+        const globals = ownKeys(own.globals);
+        for (let index = 0; index < globals.length; index++) hide(globalThis, globals[index], own.globals[globals[index]]);
+        return own;
+    }
+
     function begin(given, program) {
         tests = [];
         lacking = 0;
         failed = 0;
         steps = given.steps;
         reached = new Bytes(given.marks);
-        const own = makeSession((name, state, message) => {
-            push(tests, `{"name":${written(name)},"state":"${state}","message":${written(message)}}`);
-        });
+        const own = prepared ?? prepare();
+        prepared = null;
         session = own;
-        prefixed = new RegExpType(`/\\*${given.prefix}<\\*/[^]*?/\\*${given.prefix}>\\*/`, "g");
+        prefix = given.prefix;
         start({
             write: undefined, now: 1767225600000, seed: 1,
             uncaught: (error) => own.fail(error),
@@ -137,9 +146,7 @@
             own.fail(error);
             throw error;
         };
-        const globals = ownKeys(own.globals);
-        for (let index = 0; index < globals.length; index++) hide(globalThis, globals[index], own.globals[globals[index]]);
-        const loader = makeLoader(program(budget), given.root, reached, own.discarded, own.provided);
+        const loader = makeLoader(program(budget), given.root, { reached, discarded: own.discarded, caught: own.caught, provided: own.provided });
         const loaded = () => {
             own.loading = false;
             if (own.wake !== null) own.wake();
@@ -198,6 +205,9 @@
     for (const name of ["Object", "Function", "Array", "String", "Number", "Boolean", "Symbol", "BigInt", "Date", "RegExp", "Error", "TypeError", "RangeError", "Promise", "Map", "Set", "WeakMap", "WeakSet", "JSON", "Math", "Reflect", "ArrayBuffer", "Uint8Array", "Buffer", "URL", "URLSearchParams", "EventTarget", "console", "process", "performance"]) keepAll(globalThis[name], 1);
     for (const name of ownKeys(prelude.builtins)) keepAll(prelude.builtins[name](), 0);
     keepAll(globalThis, 0);
+
+    // Made with the component, so that no call with one file pays for it.
+    let prepared = prepare();
 
     serve = (input, values) => {
         const given = parse(input);

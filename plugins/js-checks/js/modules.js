@@ -18,8 +18,9 @@
     const coded = (error, code) => { error.code = code; return error; };
     const notFound = (name, from) => coded(new Error(`Cannot find module '${name}'\nRequire stack:\n- ${from}`), "MODULE_NOT_FOUND");
 
-    // `program`: the modules by path; `provided(name, importer)`: modules of the test runner, or undefined.
-    prelude.makeLoader = (program, root, reached, discarded, provided) => {
+    // `program`: the modules by path. The rest is for the code under test: marks that are reached, what it drops and catches; and
+    // `provided(name)`: modules of the test runner, or undefined.
+    prelude.makeLoader = (program, root, { reached, discarded, caught, provided }) => {
         const loaded = create(null);
 
         function builtin(name) {
@@ -96,7 +97,7 @@
                 }
             };
             const meta = { __proto__: null, url: `file://${module.filename}`, filename: module.filename, dirname: module.path, resolve: (name) => `file://${root}/${resolved(it, name, "import")[1]}` };
-            const factory = source.run(exports, imports, star, dynamic, meta, reached, discarded);
+            const factory = source.run(exports, imports, star, dynamic, meta, reached, discarded, caught);
             if (source.kind === "module") return factory();
             const require = (name) => {
                 const [kind, what] = resolved(it, name, "require");

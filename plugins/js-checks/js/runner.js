@@ -5,7 +5,7 @@
 
     const prelude = globalThis.__prelude;
     const { hide, unsupported, makeExpect, makeMock, mockMethod, clearMock, AssertionError, assert } = prelude;
-    const { push, brief, isObject, isError, isPromise, worded } = prelude.compare;
+    const { push, brief, isObject, isA, isError, isPromise, worded } = prelude.compare;
     const { apply, ownKeys, defineProperty } = Reflect;
     const { freeze } = Object;
     const after = prelude.promiseThen;
@@ -15,6 +15,8 @@
     const { timers } = prelude;
     // In milliseconds of the virtual clock.
     const LONGEST_TEST = 600000;
+
+    const InternalErrorPrototype = InternalError.prototype;
 
     const HOOKS = ["before", "after", "beforeEach", "afterEach"];
     const SKIPPED = { __proto__: null };
@@ -69,6 +71,10 @@
             }
             return value;
         };
+        // Elsewhere a process that has no memory left ends; who catches that here has failed all the same.
+        session.caught = (error) => {
+            if (isObject(error) && isA(error, InternalErrorPrototype) && error.message === "out of memory") session.fail(error);
+        };
         function labelled(what, error) {
             const shown = new Error(`${what}: ${isError(error) ? `${toText(error.name)}: ${toText(error.message)}` : brief(error)}`);
             hide(shown, "stack", isObject(error) && typeof error.stack === "string" ? error.stack : "");
@@ -87,6 +93,11 @@
             });
             return waiting;
         }
+        // Not by resolving with the value: what a promise is resolved with cannot be given up any more.
+        function follow(value, resolve, reject) {
+            if (isObject(value) || typeof value === "function") after(new PromiseType((settle) => settle(value)), resolve, reject);
+            else resolve(undefined);
+        }
         function calm() { session.interrupt = null; session.deadline = Infinity; }
         // Nothing waits for anything any more, and yet it is not over.
         session.stuck = () => {
@@ -94,7 +105,7 @@
             if (session.interrupt !== null) {
                 const reject = session.interrupt;
                 calm();
-                reject(new Error(session.loading && session.current === null ? "a promise that the file waits for at its top level never settles" : "the promise that it waits for never settles"));
+                reject(new Error(session.spent !== null ? session.spent : session.loading && session.current === null ? "a promise that the file waits for at its top level never settles" : "the promise that it waits for never settles"));
                 return undefined;
             }
             if (session.wake !== null) { push(session.failures, "a promise that the file waits for at its top level never settles"); session.loading = false; session.wake(); return undefined; }
@@ -103,7 +114,8 @@
             return undefined;
         };
         session.late = () => {
-            if (timers.now() < session.deadline || session.interrupt === null) return false;
+            const due = timers.due();
+            if (session.interrupt === null || due <= session.deadline || due === Infinity) return false;
             const reject = session.interrupt;
             const limit = session.limit;
             calm();
@@ -115,9 +127,8 @@
             try {
                 await wait((resolve, reject) => {
                     if (!wantsDone) {
-                        const value = apply(fn, self, given);
-                        resolve(value);
-                        return;
+                        follow(apply(fn, self, given), resolve, reject);
+                        return undefined;
                     }
                     let called = false;
                     const done = (error) => {
@@ -129,6 +140,7 @@
                     done.fail = (error) => done(error ?? new Error("done.fail"));
                     const value = apply(fn, self, [...given, done]);
                     if (isObject(value) && isPromise(value)) after(value, undefined, reject);
+                    return undefined;
                 }, limit);
             } finally {
                 calm();
@@ -159,7 +171,7 @@
         async function playSuite(suite) {
             if (suite.collected !== null) {
                 const collected = suite.collected;
-                try { await wait((resolve) => resolve(collected), LONGEST_TEST); } catch (error) { suite.error = describeError(error); } finally { calm(); }
+                try { await wait((resolve, reject) => follow(collected, resolve, reject), LONGEST_TEST); } catch (error) { suite.error = describeError(error); } finally { calm(); }
             }
             const hooks = suite.hooks;
             let ready = suite !== root;
@@ -237,7 +249,7 @@
                 await turn();
                 await turn();
             }
-            if (session.spent !== null) state.failure ??= session.spent;
+            if (session.spent !== null) state.failure ??= `Error: ${session.spent}`;
             session.current = outer;
             let end = "passed";
             let message = "";
@@ -289,21 +301,30 @@
                 return made.ended;
             });
             const hook = (name) => (fn) => { push(it.hooks[name], { __proto__: null, fn, style: "node" }); };
-            const counted = { __proto__: assert };
-            const names = ownKeys(assert);
-            for (let index = 0; index < names.length; index++) {
-                const method = assert[names[index]];
-                if (typeof method === "function" && typeof names[index] === "string" && names[index] !== "AssertionError" && names[index] !== "strict" && names[index] !== "prototype") hide(counted, names[index], (...given) => { it.planned = (it.planned ?? 0) + 1; return apply(method, assert, given); });
-            }
+            let tracker;
             return {
-                __proto__: null, name: it.name, fullName: fullName(it), test: subtest, it: subtest, assert: counted, signal: new AbortController().signal,
+                __proto__: null, name: it.name, fullName: fullName(it), test: subtest, it: subtest,
+                get assert() { return countedAssert(it); },
+                get signal() { return new AbortController().signal; },
+                get mock() { return (tracker ??= mockTracker(it.mocks ?? mocks)); },
                 before: hook("before"), after: hook("after"), beforeEach: hook("beforeEach"), afterEach: hook("afterEach"),
                 diagnostic() {}, runOnly() {},
                 plan(count) { it.plan = count; it.planned ??= 0; },
                 skip(why) { if (it.state) it.state.skipped = `skipped${why === undefined ? "" : `: ${toText(why)}`}`; },
                 todo(why) { if (it.state) it.state.todo = why ?? true; },
-                mock: mockTracker(it.mocks ?? mocks),
             };
+        }
+        // `t.assert`, whose calls `t.plan` counts.
+        function countedAssert(it) {
+            const counted = { __proto__: assert };
+            const names = ownKeys(assert);
+            for (let index = 0; index < names.length; index++) {
+                const name = names[index];
+                const method = assert[name];
+                if (typeof method !== "function" || typeof name !== "string" || name === "AssertionError" || name === "strict" || name === "prototype") continue;
+                hide(counted, name, (...given) => { it.planned = (it.planned ?? 0) + 1; return apply(method, assert, given); });
+            }
+            return counted;
         }
 
         // Registering -------------------------------------------------------------------------------------------------

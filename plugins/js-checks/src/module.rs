@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
-    Argument, ArrowFunctionExpression, AwaitExpression, BindingIdentifier, CallExpression, ChainElement, Declaration,
-    DoWhileStatement, ExportDefaultDeclarationKind, Expression, ExpressionStatement, ForInStatement, ForOfStatement,
-    ForStatement, Function, IdentifierReference, IfStatement, ImportDeclarationSpecifier, ImportExpression, ImportMeta,
-    ModuleExportName, ObjectProperty, Program, Statement, StringLiteral, WhileStatement, WithStatement,
+    Argument, ArrowFunctionExpression, AwaitExpression, BindingIdentifier, CallExpression, CatchClause, ChainElement,
+    Declaration, DoWhileStatement, ExportDefaultDeclarationKind, Expression, ExpressionStatement, ForInStatement,
+    ForOfStatement, ForStatement, Function, IdentifierReference, IfStatement, ImportDeclarationSpecifier,
+    ImportExpression, ImportMeta, ModuleExportName, ObjectProperty, Program, Statement, StringLiteral, WhileStatement,
+    WithStatement,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_ecmascript::BoundNames;
@@ -445,6 +446,23 @@ impl<'a> Visit<'a> for Reader<'_> {
         walk::walk_arrow_function_expression(self, it);
         self.functions -= 1;
         self.end(end);
+    }
+
+    /// What runs out of memory ends a process elsewhere; here it can be caught, and must not go unseen.
+    fn visit_catch_clause(&mut self, it: &CatchClause<'a>) {
+        let p = &self.marks.prefix;
+        let caught = match it.param.as_ref().map(|param| param.pattern.get_identifier_name()) {
+            None => {
+                let keyword = it.span.start + u32::try_from("catch".len()).unwrap_or(0);
+                self.edits.close(keyword, self.marks.framed(&format!("({p}X)")));
+                Some(format!("{p}X"))
+            }
+            Some(name) => name.map(|name| name.to_string()),
+        };
+        if let Some(caught) = caught {
+            self.edits.open(it.body.span.start + 1, self.marks.framed(&format!("{p}R({caught});")));
+        }
+        walk::walk_catch_clause(self, it);
     }
 
     fn visit_await_expression(&mut self, it: &AwaitExpression<'a>) {

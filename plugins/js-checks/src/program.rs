@@ -143,12 +143,12 @@ impl Program {
                 Err(error) => Content::Wrong(format!("{path}: {error}")),
             };
         }
-        let Some(format) = format_of(project, path) else {
-            return Content::Foreign(path.rsplit('/').next().unwrap_or(path).to_owned());
-        };
         let none = BTreeSet::new();
         let lines = changed.get(path).unwrap_or(&none);
-        match prepare(source, format, &self.marks, lines, self.mark_count) {
+        let Some(module) = prepared(project, path, source, &self.marks, lines, self.mark_count) else {
+            return Content::Foreign(path.rsplit('/').next().unwrap_or(path).to_owned());
+        };
+        match module {
             Ok(module) => {
                 let next = module.lines.values().flatten().max().map_or(self.mark_count, |mark| mark + 1);
                 self.mark_count = next;
@@ -166,7 +166,7 @@ impl Program {
 
     fn add(&mut self, path: String, source: String, content: Content, waiting: &BTreeSet<String>) {
         let p = self.marks.prefix.clone();
-        let factory = format!("({p}E,{p}I,{p}S,{p}Y,{p}T,{p}C,{p}U)=>");
+        let factory = format!("({p}E,{p}I,{p}S,{p}Y,{p}T,{p}C,{p}U,{p}R)=>");
         let above = u32::try_from(self.script.matches('\n').count()).unwrap_or(u32::MAX);
         let wait = waiting.contains(&path);
         let _ = write!(self.script, "{}:{{wait:{wait},", quoted(&path));
@@ -254,24 +254,36 @@ fn encoded(target: &Target) -> String {
     }
 }
 
-/// What a file is taken for, by its name and its package; nothing for what is no JavaScript.
-fn format_of(project: &Project, path: &str) -> Option<Format> {
-    match path.rsplit('/').next()?.rsplit_once('.')?.1 {
-        "mjs" => Some(Format::Module),
-        "cjs" => Some(Format::Script),
-        // Whoever writes ES modules in a CommonJS package has them transpiled, so that the syntax tells.
-        "js" if project.package_is_module(path) == Some(true) => Some(Format::Module),
-        "js" => Some(Format::BySyntax),
-        _ => None,
+/// A module made ready as what its name, its syntax and its package say that it is; nothing for what is no JavaScript.
+fn prepared(
+    project: &Project,
+    path: &str,
+    source: &str,
+    marks: &Marks,
+    changed: &BTreeSet<u32>,
+    first_mark: u32,
+) -> Option<Result<Module, Unfit>> {
+    let as_format = |format| prepare(source, format, marks, changed, first_mark);
+    let module = match path.rsplit('/').next()?.rsplit_once('.')?.1 {
+        "mjs" => return Some(as_format(Format::Module)),
+        "cjs" => return Some(as_format(Format::Script)),
+        // Whoever writes ES modules in a CommonJS package has them transpiled, so that the syntax tells before the package.
+        "js" => as_format(Format::BySyntax),
+        _ => return None,
+    };
+    let says_so = |module: &Module| module.is_module || ["require", "exports"].iter().any(|word| source.contains(word));
+    if !module.as_ref().is_ok_and(says_so) && project.package_is_module(path) == Some(true) {
+        return Some(as_format(Format::Module));
     }
+    Some(module)
 }
 
 /// Reads a measured file that no test loads: its changed lines that could be executed.
 pub fn executable_lines(project: &Project, path: &str, changed: &BTreeSet<u32>) -> Option<BTreeSet<u32>> {
-    let format = format_of(project, path)?;
     let source = project.read(path).ok()?;
-    let marks = Marks::unused_in(std::iter::once(source.as_str()));
-    let module = prepare(source.strip_prefix('\u{feff}').unwrap_or(&source), format, &marks, changed, 0).ok()?;
+    let source = source.strip_prefix('\u{feff}').unwrap_or(&source);
+    let marks = Marks::unused_in(std::iter::once(source));
+    let module = prepared(project, path, source, &marks, changed, 0)?.ok()?;
     Some(module.lines.into_keys().collect())
 }
 

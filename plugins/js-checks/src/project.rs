@@ -1,12 +1,14 @@
 //! A project's folder as tests see it: its files, with some put over them, and Node's rules of how names lead to files.
 
 use std::{
+    cell::OnceCell,
     collections::BTreeMap,
     fs, io,
     path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
+use nodejs_built_in_modules::is_nodejs_builtin_module as is_builtin_module;
 use oxc_resolver::{FileMetadata, FileSystem, ModuleType, ResolveError, ResolveOptions, ResolverGeneric};
 
 /// How a name is asked for: packages may answer differently.
@@ -34,9 +36,9 @@ pub enum Target {
 /// A project's folder.
 pub struct Project {
     root: PathBuf,
-    require: ResolverGeneric<Files>,
-    import: ResolverGeneric<Files>,
     files: Files,
+    /// For `require` and for `import`, made when a name is first looked for.
+    resolvers: OnceCell<(ResolverGeneric<Files>, ResolverGeneric<Files>)>,
 }
 
 impl Project {
@@ -44,20 +46,29 @@ impl Project {
     pub fn new(root: &Path, over: impl IntoIterator<Item = (String, String)>) -> Self {
         let over = over.into_iter().map(|(path, text)| (root.join(path), text)).collect();
         let files = Files { over: Arc::new(over) };
+        Self { root: root.to_owned(), files, resolvers: OnceCell::new() }
+    }
+
+    fn resolver(&self, asked: Asked) -> &ResolverGeneric<Files> {
         let options = |condition: &str| ResolveOptions {
-            cwd: Some(root.to_owned()),
+            cwd: Some(self.root.clone()),
             condition_names: vec!["node".into(), condition.into(), "default".into()],
             extensions: [".js", ".json", ".cjs", ".mjs"].map(String::from).into(),
-            builtin_modules: true,
             module_type: true,
             // A link that leads out of the folder cannot be read anyhow.
             symlinks: false,
             node_path: false,
             ..ResolveOptions::default()
         };
-        let require = ResolverGeneric::new_with_file_system(files.clone(), options("require"));
-        let import = require.clone_with_options(options("import"));
-        Self { root: root.to_owned(), require, import, files }
+        let (require, import) = self.resolvers.get_or_init(|| {
+            let require = ResolverGeneric::new_with_file_system(self.files.clone(), options("require"));
+            let import = require.clone_with_options(options("import"));
+            (require, import)
+        });
+        match asked {
+            Asked::Require => require,
+            Asked::Import => import,
+        }
     }
 
     /// Where a name leads that a file of the project asks for.
@@ -71,18 +82,14 @@ impl Project {
             Some(path) => path,
             None => name,
         };
-        let resolver = match asked {
-            Asked::Require => &self.require,
-            Asked::Import => &self.import,
-        };
-        match resolver.resolve(folder, name) {
+        if is_builtin_module(name) {
+            return Target::Builtin(name.to_owned());
+        }
+        match self.resolver(asked).resolve(folder, name) {
             Ok(found) => match self.relative(found.path()) {
                 Some(path) => Target::File(path),
                 None => Target::NoFile,
             },
-            Err(ResolveError::Builtin { resolved, .. }) => {
-                Target::Builtin(resolved.strip_prefix("node:").unwrap_or(&resolved).to_owned())
-            }
             Err(_) if name.starts_with('.') || name.starts_with('/') => Target::NoFile,
             Err(_) => Target::NoPackage,
         }
@@ -90,7 +97,7 @@ impl Project {
 
     /// Whether the nearest `package.json` says that a `.js` file is an ES module; nothing where none says.
     pub fn package_is_module(&self, path: &str) -> Option<bool> {
-        let found = self.import.resolve(&self.root, &format!("./{path}")).ok()?;
+        let found = self.resolver(Asked::Import).resolve(&self.root, &format!("./{path}")).ok()?;
         match found.module_type()? {
             ModuleType::Module => Some(true),
             ModuleType::CommonJs => found.package_json().and_then(|package| package.r#type().map(|_| false)),

@@ -1,6 +1,9 @@
 //! Runs test files, one after the other, in the one engine that a call has.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use autodevops_sdk::types::{Outcome, TestResult};
 
@@ -75,13 +78,14 @@ impl Runner {
         let steps = STEPS_PER_FILE.min(STEPS_PER_CALL.saturating_sub(self.steps_taken));
         let root = project.root().to_string_lossy();
         let begin = Ask::Begin { file, root: &root, prefix: &program.marks.prefix, marks: program.mark_count, steps };
-        let mut began = Instant::now();
         let mut state = ask(Some(&program.script), &begin);
+        // The clock is asked once for each test: there may be many timers.
+        let mut began = Instant::now();
         loop {
-            let taken = began.elapsed();
-            began = Instant::now();
             match state {
                 Ok(State { done, tests, unsupported, failures, reached, steps: left }) => {
+                    let taken = if tests.is_empty() { Duration::ZERO } else { began.elapsed() };
+                    began += taken;
                     for test in tests {
                         let nanoseconds = u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX);
                         ran.skipped += usize::from(test.state == TestState::Skipped);
