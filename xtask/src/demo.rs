@@ -21,6 +21,7 @@ use crate::{
 };
 use processes::Interrupt;
 use scene::Script;
+pub use shop::Shop;
 
 /// How the summary is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

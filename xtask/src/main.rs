@@ -6,6 +6,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod command;
 mod demo;
 mod js_engine;
@@ -36,6 +37,15 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
+    /// Measure calls, the analyzer, the command line and the server, side by side in one run.
+    Bench {
+        /// How the figures are printed.
+        #[arg(long, value_enum, default_value_t)]
+        format: demo::Format,
+        /// Measure only what has this in its name.
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Run every test of the host, the SDK, the plugins and the product as a whole.
     Test,
 }
@@ -45,6 +55,7 @@ fn main() -> Result<()> {
         Task::Setup => wasm_target::ensure(),
         Task::Plugins => plugins::build(),
         Task::Demo { format, keep } => demo::play(format, keep),
+        Task::Bench { format, only } => bench::measure(format, only.as_deref()),
         Task::Test => suite::run_all(),
     }
 }
