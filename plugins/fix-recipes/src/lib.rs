@@ -7,6 +7,7 @@
 mod edit;
 mod entry;
 mod fault;
+mod guard;
 mod infer;
 mod place;
 mod probe;

@@ -9,12 +9,13 @@ use super::Draft;
 use crate::{
     edit::Replace,
     fault::Nothing,
+    guard::is_guarded,
     place::Spot,
     probe::{arrange, make_absent},
     shape::Kind,
     testfile::{Deed, Expect, Plan},
     tree::{Tree, key_of},
-    uses::{Need, Uses, is_guarded, kind_of_chain},
+    uses::{Need, Uses, kind_of_chain},
 };
 
 /// A read of a property, with what is read of.
