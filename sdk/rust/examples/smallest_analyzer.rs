@@ -17,7 +17,7 @@ impl Analyzer for Panics {
     }
     fn issues(&mut self) -> Result<Vec<Issue>> {
         let issue = Issue::new("panic", IssueKind::Exception, Severity::Critical, "the service panicked");
-        Ok((self.0 > 0).then(|| Issue { count: self.0, ..issue }).into_iter().collect())
+        Ok((self.0 > 0).then_some(Issue { count: self.0, ..issue }).into_iter().collect())
     }
     fn checkpoint(&mut self) -> Result<Vec<u8>> {
         autodevops_sdk::encode(&self.0)

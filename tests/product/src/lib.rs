@@ -1,12 +1,12 @@
 //! What the product's tests share: where the built program and the built plugins are, and a sandbox to call them in.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{collections::BTreeMap, path::PathBuf, process::Command};
+use std::{collections::BTreeMap, path::PathBuf, process::Command, sync::Arc};
 
 use autodevops_bundle::PluginFolder;
 use autodevops_model::{CheckInput, Report};
 use autodevops_policy::{Grant, Limits, effective};
-use autodevops_sandbox::{CallContext, CallError, Plugin, PluginSource, Sandbox, SandboxOptions};
+use autodevops_sandbox::{CallContext, CallError, KeyValueStore, Plugin, PluginSource, Sandbox, SandboxOptions};
 
 /// The folder that everything is built into: this test's own executable lies below it.
 pub fn target() -> PathBuf {
@@ -47,12 +47,14 @@ pub struct Probe {
     folder: PluginFolder,
     /// What it is granted.
     pub grant: Grant,
+    /// Where its keys and values are kept.
+    pub keyvalue: Option<Arc<dyn KeyValueStore>>,
 }
 
 impl Probe {
     /// One that is granted nothing.
     pub fn new() -> Self {
-        Self { sandbox: sandbox(), folder: plugin_folder("probe"), grant: Grant::default() }
+        Self { sandbox: sandbox(), folder: plugin_folder("probe"), grant: Grant::default(), keyvalue: None }
     }
 
     /// The probe, told what to do.
@@ -64,7 +66,7 @@ impl Probe {
             component: &self.folder.component,
             grant: effective(&self.folder.manifest, &self.grant),
             config: self.folder.manifest.configure(&config).expect("the probe's configuration fits"),
-            keyvalue: None,
+            keyvalue: self.keyvalue.clone(),
             local: None,
         };
         Plugin::load(&self.sandbox, source).expect("the probe loads")

@@ -83,6 +83,7 @@ async fn a_hundred_megabytes_of_output_are_bad_output() {
     let probe = Probe::new().with_limits(|limits| limits.memory = Bytes(512 << 20));
     let error = probe.fail("output", "").await;
     assert!(matches!(error.failure, CallFailure::BadOutput(_)), "{error}");
+    assert!(error.to_string().contains("more than 1 MiB at once; raise `limits.output`"), "{error}");
     // With the one limit raised it does not fail.
     let probe = Probe::new().with_limits(|limits| {
         limits.memory = Bytes(512 << 20);
