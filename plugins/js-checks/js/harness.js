@@ -16,7 +16,7 @@
     const functionText = prelude.uncurry(Function.prototype.toString);
     const RegExpType = RegExp;
     // What one turn of a timer counts for, in steps.
-    const STEPS_PER_TIMER = 100;
+    const STEPS_PER_TIMER = 200;
     const STEPS_AT_ONCE = 10000;
     const MESSAGE_LENGTH = 10000;
     const slice = prelude.uncurry(String.prototype.slice);
