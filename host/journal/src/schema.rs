@@ -1,9 +1,9 @@
 //! The file's format: how it is opened, recognized, and brought up to date.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::JournalError;
 
@@ -39,12 +39,28 @@ pub(crate) fn open(path: &Path) -> Result<Connection, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(fault)?;
     connection.busy_timeout(BUSY).map_err(fault)?;
-    // Recognized before anything is written: a foreign file stays as it was.
-    recognize(&connection, path)?;
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(fault)?;
+    // Recognized before anything is written: a foreign file stays as it was. In one transaction, so that a journal that another
+    // process is making now is seen as nothing or as a whole.
+    let seen = connection.transaction().map_err(fault)?;
+    recognize(&seen, path)?;
+    seen.finish().map_err(fault)?;
+    write_ahead(&connection).map_err(fault)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
     migrate(&mut connection, path)?;
     Ok(connection)
+}
+
+/// Switches to write-ahead mode. SQLite does not wait for others here by itself.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < BUSY => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
 }
 
 /// The file holds what plugins and logs said: only its owner reads it. SQLite gives its side files the same mode.

@@ -95,6 +95,20 @@ fn files_that_are_no_journal_are_refused_and_left_alone() {
 }
 
 #[test]
+fn openers_of_one_new_journal_do_not_take_each_other_s_half_made_file_for_another() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        std::thread::scope(|scope| {
+            let openers: Vec<_> = (0..4).map(|_| scope.spawn(|| Journal::open(&path).map(drop))).collect();
+            for opener in openers {
+                opener.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
+#[test]
 fn a_journal_of_a_newer_version_is_refused_with_both_numbers() {
     let (folder, journal) = journal();
     drop(journal);
