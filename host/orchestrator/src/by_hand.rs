@@ -28,8 +28,19 @@ pub struct MadeLive {
 /// caller holds the state's lock.
 ///
 /// # Errors
-/// When the project is not committed, does not build, or does not come up; environments before the one that failed are done.
+/// When a run is not over, the project is not committed, does not build, or does not come up; environments before the one that
+/// failed are done.
 pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Result<Vec<MadeLive>> {
+    for environment in environments {
+        known(project, environment)?;
+    }
+    // A run that goes on afterwards would take traffic back to what served when it started.
+    if let Some(logged) = project.log.all()?.iter().find(|logged| logged.run.outcome().is_none()) {
+        let run = logged.run.id();
+        bail!(
+            "run {run} is not over; finish it with `autodevops run`, or end it with `autodevops abort {run}`, then deploy"
+        );
+    }
     front_door::ensure(project).await?;
     let release = tokio::task::block_in_place(|| {
         let head = project.repository()?.head()?;
@@ -50,7 +61,7 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
 /// # Errors
 /// When there is no such release, or it does not come up.
 pub async fn roll_back(project: &Project, environment: &str, to: Option<&str>, by: &str) -> Result<MadeLive> {
-    front_door::ensure(project).await?;
+    known(project, environment)?;
     let live = Live::new(&project.journal);
     let release = match to {
         None => live.before(environment)?.with_context(|| {
@@ -69,16 +80,22 @@ pub async fn roll_back(project: &Project, environment: &str, to: Option<&str>, b
     if live.current(environment)?.as_ref() == Some(&release) && to.is_some() {
         bail!("release {} is live in {environment} already", release.id);
     }
+    front_door::ensure(project).await?;
     let before = make_live(project, environment, &release, Origin::Rollback(by.to_owned())).await?;
     Ok(MadeLive { environment: environment.to_owned(), release, before })
 }
 
+/// Refuses an environment that the configuration does not have.
+fn known(project: &Project, environment: &str) -> Result<()> {
+    if project.config.environments.contains_key(environment) {
+        return Ok(());
+    }
+    let known: Vec<&str> = project.config.environments.keys().map(String::as_str).collect();
+    bail!("there is no environment `{environment}`; there are {}", known.join(", "))
+}
+
 /// Brings a release up and gives it all of the traffic; gives the release that was live before.
 async fn make_live(project: &Project, environment: &str, release: &Release, by: Origin) -> Result<Option<Release>> {
-    if !project.config.environments.contains_key(environment) {
-        let known: Vec<&str> = project.config.environments.keys().map(String::as_str).collect();
-        bail!("there is no environment `{environment}`; there are {}", known.join(", "));
-    }
     let target = project.deploy_target()?;
     let fence = project.next_fence()?;
     let context = CallContext { run: format!("by-hand-{fence}"), mounts: Vec::new() };

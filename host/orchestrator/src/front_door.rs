@@ -51,7 +51,21 @@ pub fn options(project: &Project) -> Result<EdgeOptions> {
 /// # Errors
 /// When it does not start: why, as it wrote it.
 pub async fn ensure(project: &Project) -> Result<bool> {
-    if !project.is_local() || project.edge.status().await.is_ok() {
+    if !project.is_local() {
+        return Ok(false);
+    }
+    if let Ok(status) = project.edge.status().await {
+        let same = status.metrics == project.config.edge.metrics
+            && status.environments.len() == project.config.environments.len()
+            && project.config.environments.iter().all(|(name, environment)| {
+                status.environments.get(name).is_some_and(|serving| serving.listen == environment.listen)
+            });
+        if !same {
+            tracing::warn!(
+                "the front door listens as the configuration was when it started; for the new addresses use \
+                 `autodevops edge stop` and `autodevops edge start`"
+            );
+        }
         return Ok(false);
     }
     let log = project.state.path().join("logs/edge.log");

@@ -55,8 +55,14 @@ pub async fn serve(
         {
             match run.await {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => observer.notice(&format!("{error:#}")),
-                Err(error) => observer.notice(&format!("a run's driver ended early: {error}")),
+                Ok(Err(error)) => {
+                    observer.notice(&format!("{error:#}"));
+                    not_before = Instant::now() + AGAIN;
+                }
+                Err(error) => {
+                    observer.notice(&format!("a run's driver ended early: {error}"));
+                    not_before = Instant::now() + AGAIN;
+                }
             }
             // What is left over from before was not looked at.
             look_again = true;
