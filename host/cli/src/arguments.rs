@@ -216,6 +216,9 @@ pub enum PluginVerb {
         /// The plugin's name, or a path to its folder.
         plugin: String,
     },
+    /// Compile the plugins that the project names, so that what uses them starts at once.
+    #[command(hide = true)]
+    Compile,
     /// Call one stage of a plugin once, in the sandbox, and show what it gives.
     ///
     /// The input is the stage's argument as JSON: an issue for fix-generator, an object with `changed` and `tests` for check;
@@ -238,11 +241,25 @@ pub struct Call {
     pub mount: Vec<String>,
     /// A configuration value, as KEY=VALUE; the value is JSON, or else text.
     #[arg(long, value_name = "KEY=VALUE")]
-    pub config: Vec<String>,
+    pub set: Vec<String>,
     /// Grant everything that the manifest asks for but requests, which are granted by `--http`.
     #[arg(long)]
     pub grant_asked: bool,
     /// Grant requests to an origin, such as `http://127.0.0.1:9464`.
     #[arg(long, value_name = "ORIGIN")]
     pub http: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_projects_configuration_and_a_plugins_values_are_told_apart() {
+        let line = "autodevops plugin call p --config other.toml --set max-lines=100 --set name=x";
+        let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+        assert_eq!(arguments.config, Some(PathBuf::from("other.toml")));
+        let Verb::Plugin { verb: PluginVerb::Call(call) } = arguments.verb else { panic!("another verb") };
+        assert_eq!(call.set, ["max-lines=100", "name=x"]);
+    }
 }

@@ -4,6 +4,7 @@ use std::{io::Write, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use autodevops_config::{FILE, template_for};
+use autodevops_orchestrator::state::StateFolder;
 
 use crate::{
     arguments::Init,
@@ -30,8 +31,13 @@ pub fn run(options: &Init, format: Format) -> Result<ExitCode> {
         }
         Err(error) => return Err(error).with_context(|| file.display().to_string()),
     }
+    // Beside the journal to come: the schema that the file's first line names, for editors.
+    let state = StateFolder::open(&options.folder.join(".autodevops"))?;
+    let schema = state.path().join("autodevops.schema.json");
+    std::fs::write(&schema, format!("{:#}\n", autodevops_config::schema()))
+        .with_context(|| schema.display().to_string())?;
     match format {
-        Format::Json => output::json(&serde_json::json!({ "file": file }))?,
+        Format::Json => output::json(&serde_json::json!({ "file": file, "schema": schema }))?,
         Format::Text => output::text(&format!(
             "wrote {}\nLook through it and check it in, then: `autodevops doctor`, `autodevops deploy`, `autodevops run`.\n",
             file.display()

@@ -42,11 +42,12 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<ExitCode> {
     if let Verb::Completions { shell } = arguments.verb {
-        clap_complete::generate(shell, &mut Arguments::command(), "autodevops", &mut std::io::stdout());
-        return Ok(ExitCode::SUCCESS);
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), "autodevops", &mut script);
+        return output::text(&String::from_utf8_lossy(&script)).map(|()| ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let Arguments { config, format, verb, .. } = arguments;
         let config = config.as_deref();
         match verb {
@@ -72,7 +73,10 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Doctor => doctor::run(config, format).await,
             Verb::Completions { .. } => Ok(ExitCode::SUCCESS),
         }
-    })
+    });
+    // A build that was interrupted ends with this process; it is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 /// The host's own trace goes to stderr: warnings, or what `RUST_LOG` names; `-v` tells more.
@@ -85,5 +89,10 @@ fn trace_to_stderr(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,autodevops={level}")));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output::Style::stderr().is_coloured())
+        .with_target(false)
+        .init();
 }

@@ -83,6 +83,11 @@ impl Style {
         Self(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
     }
 
+    /// Whether there are colours.
+    pub const fn is_coloured(self) -> bool {
+        self.0
+    }
+
     fn paint(self, code: &str, text: &str) -> String {
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }

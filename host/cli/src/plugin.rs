@@ -25,6 +25,10 @@ use crate::{
 };
 
 pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    if let PluginVerb::Compile = verb {
+        project::open(config)?.check_plugins()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     // A plugin that the project names by its path is found by its name too. What it may do there is not granted here.
     let project = match (project::file(config), config) {
         (Ok(file), _) => Some(project::config(&file)?),
@@ -38,6 +42,7 @@ pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Res
         PluginVerb::List => list(&plugins, format)?,
         PluginVerb::Inspect { plugin } => inspect(&plugins, &plugin, format)?,
         PluginVerb::Call(call) => return self::call(&plugins, &call).await,
+        PluginVerb::Compile => {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -226,8 +231,8 @@ fn settings(manifest: &Manifest, call: &Call) -> Result<PluginSettings> {
         grant.random = asks(PermissionKind::Random);
     }
     let mut config = BTreeMap::new();
-    for value in &call.config {
-        let (key, text) = pair(value, "--config", "max-lines=100")?;
+    for value in &call.set {
+        let (key, text) = pair(value, "--set", "max-lines=100")?;
         let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
         config.insert(key.to_owned(), value);
     }

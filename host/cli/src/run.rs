@@ -126,6 +126,7 @@ fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
 pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
     let _lock = project.state.lock()?;
+    compile_plugins(&project)?;
     project.check_plugins()?;
     let observer: Arc<dyn Observer> = Arc::new(Progress::lines(format));
     let controller = Arc::new(Controller::new(Arc::clone(&project), Arc::clone(&observer))?);
@@ -144,6 +145,18 @@ pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     });
     serve(controller, observer, watch, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has another process compile what is not compiled yet: the compiler's memory is gone with it, and not kept for as long as this one
+/// serves.
+fn compile_plugins(project: &Project) -> Result<()> {
+    let program = std::env::current_exe().context("this program's own file")?;
+    let mut compiler = std::process::Command::new(program);
+    compiler.arg("--config").arg(&project.file).args(["plugin", "compile"]).stdin(std::process::Stdio::null());
+    // What is wrong with a plugin is said by this process, when it loads it.
+    compiler.stderr(std::process::Stdio::null());
+    compiler.status().context("the plugins' compiler cannot be started")?;
+    Ok(())
 }
 
 fn watched(project: &Project) -> String {
