@@ -1,6 +1,10 @@
 //! What the product's tests share: where the built program and the built plugins are, and a sandbox to call them in.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod clients;
+pub mod process;
+pub mod shop;
+
 use std::{collections::BTreeMap, path::PathBuf, process::Command, sync::Arc};
 
 use autodevops_bundle::PluginFolder;
