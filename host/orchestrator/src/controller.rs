@@ -34,6 +34,7 @@ struct Handled {
     run: String,
     /// None while the run is under way.
     outcome: Option<Outcome>,
+    started: Timestamp,
     at: Timestamp,
     /// How often the issue had been seen when the run started.
     count: u64,
@@ -98,6 +99,7 @@ impl Controller {
                 && issue.confidence >= rules.min_confidence.ratio()
                 && issue.count >= rules.min_count
                 && handled.get(&issue.fingerprint).is_none_or(|before| came_back(before, issue))
+                && !handled.values().any(|before| of_taken_back(before, issue))
         };
         Ok(issues.into_iter().find(|issue| wanted(issue)))
     }
@@ -166,9 +168,10 @@ impl Controller {
         }
     }
 
-    /// A run's name: the beginning of the fingerprint, and a number, so that a fault that came back is seen to have.
+    /// A run's name: the beginning of the fingerprint, and a number, so that a fault that came back is seen to have. It names a
+    /// folder, and a plugin wrote the fingerprint: letters and digits alone are taken of it.
     fn name(&self, issue: &Issue) -> String {
-        let start: String = issue.fingerprint.chars().take(8).collect();
+        let start = name_start(&issue.fingerprint);
         let known = self.project.journal.runs().unwrap_or_default();
         let number = (1..).find(|number| {
             let name = format!("{start}-{number}");
@@ -291,9 +294,16 @@ fn summary(run: &Run) -> Handled {
     Handled {
         run: run.id().to_owned(),
         outcome: run.outcome().cloned(),
+        started: run.started_at(),
         at: run.last_event_at(),
         count: run.issue().count,
     }
+}
+
+/// The beginning of a run's name.
+fn name_start(fingerprint: &str) -> String {
+    let start: String = fingerprint.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    if start.is_empty() { "run".to_owned() } else { start }
 }
 
 /// Whether an issue that was fixed is seen again: a fault after its fix was everywhere. One that was not fixed waits for a person.
@@ -304,5 +314,27 @@ fn came_back(before: &Handled, issue: &Issue) -> bool {
     match issue.last_seen {
         Some(last) => last > before.at.after(SETTLE).0,
         None => issue.count > before.count.saturating_mul(2),
+    }
+}
+
+/// Whether an issue was seen only while a release was out that was taken back: then it is most likely that release's own, and gone
+/// with it. One that goes on is seen later, too.
+fn of_taken_back(before: &Handled, issue: &Issue) -> bool {
+    let Some(Outcome::RolledBack { .. } | Outcome::Aborted { .. }) = before.outcome else { return false };
+    let (Some(first), Some(last)) = (issue.first_seen, issue.last_seen) else { return false };
+    before.started.0 <= first && last <= before.at.after(SETTLE).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_never_makes_a_path_of_a_runs_name() {
+        for (fingerprint, start) in
+            [("62e23fd1200296c4", "62e23fd1"), ("../../etc", "etc"), ("/tmp/x", "tmpx"), ("..", "run"), ("", "run")]
+        {
+            assert_eq!(name_start(fingerprint), start);
+        }
     }
 }
