@@ -46,7 +46,7 @@ pub fn error(error: &anyhow::Error) {
     }
     let label = if io::stderr().is_terminal() { "\x1b[1;31merror\x1b[0m" } else { "error" };
     // There is nothing left to do when standard error is closed.
-    drop(writeln!(io::stderr(), "{label}: {text}"));
+    drop(writeln!(io::stderr(), "{label}: {}", clean(&text)));
 }
 
 /// Writes one JSON value and a line end to standard output.
@@ -124,7 +124,20 @@ impl Style {
     }
 }
 
-/// The text's first `columns` characters, with an ellipsis where it was cut; control characters are shown, not sent.
+/// Text that somebody else wrote, as a terminal may have it: control characters but line ends and tabs are shown, not sent.
+pub fn clean(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && !matches!(character, '\n' | '\t') {
+            clean.extend(character.escape_default());
+        } else {
+            clean.push(character);
+        }
+    }
+    clean
+}
+
+/// The text's first `columns` characters, with an ellipsis where it was cut; a space stands for each control character.
 pub fn cut(text: &str, columns: usize) -> String {
     let clean: String = text.chars().flat_map(|c| if c.is_control() { ' '..=' ' } else { c..=c }).collect();
     if clean.chars().count() <= columns {
@@ -133,4 +146,16 @@ pub fn cut(text: &str, columns: usize) -> String {
     let mut cut: String = clean.chars().take(columns.saturating_sub(1)).collect();
     cut.push('…');
     cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_moves_no_cursor() {
+        assert_eq!(clean("a\x1b[2Jb\rc\n\td"), "a\\u{1b}[2Jb\\rc\n\td");
+        assert_eq!(cut("a\x1b[2Jb\nc", 80), "a [2Jb c");
+        assert_eq!(cut("abcdef", 4), "abc…");
+    }
 }

@@ -35,7 +35,7 @@ pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Res
     };
     match format {
         Format::Json => output::json(&serde_json::json!({ "done": text }))?,
-        Format::Text => output::text(&format!("{text}\n"))?,
+        Format::Text => output::text(&format!("{}\n", output::clean(&text)))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{Call, PluginVerb},
-    output::{self, Format, Style, Usage},
+    output::{self, Format, Style, Usage, clean},
     project,
 };
 
@@ -71,7 +71,7 @@ fn list(plugins: &PluginSet, format: Format) -> Result<()> {
         let manifest = &folder.manifest;
         let stages: Vec<&str> = manifest.stages.iter().map(|stage| stage.name()).collect();
         let line = format!("{:<16} {:<8} {:<14}", manifest.name, manifest.version, stages.join(", "));
-        output::text(&format!("{} {}\n", style.bold(&line), manifest.description))?;
+        output::text(&format!("{} {}\n", style.bold(&clean(&line)), clean(&manifest.description)))?;
     }
     Ok(())
 }
@@ -84,13 +84,14 @@ fn inspect(plugins: &PluginSet, name: &str, format: Format) -> Result<()> {
         return output::json(&json!({"manifest": manifest, "path": folder.path, "digest": folder.digest(),
             "bytes": folder.component.len(), "imports": interfaces.imports, "exports": interfaces.exports}));
     }
-    output::text(&describe(manifest, &folder.path.display().to_string(), &folder.digest(), &interfaces))
+    let style = Style::stdout();
+    // A third party wrote all of it.
+    let text = clean(&describe(manifest, &folder.path.display().to_string(), &folder.digest(), &interfaces));
+    output::text(&format!("{} {}\n{text}", style.bold(&clean(&manifest.name)), clean(&manifest.version)))
 }
 
 fn describe(manifest: &Manifest, path: &str, digest: &str, interfaces: &Interfaces) -> String {
-    let style = Style::stdout();
-    let mut text = format!("{} {}\n", style.bold(&manifest.name), manifest.version);
-    text.push_str(&format!("{}\n\nfolder   {path}\ndigest   {digest}\n", manifest.description));
+    let mut text = format!("{}\n\nfolder   {path}\ndigest   {digest}\n", manifest.description);
     let stages: Vec<&str> = manifest.stages.iter().map(|stage| stage.name()).collect();
     text.push_str(&format!("stages   {}\n\nIt asks for\n", stages.join(", ")));
     if manifest.permissions.is_empty() {

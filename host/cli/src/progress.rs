@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use time::OffsetDateTime;
 
 use crate::{
-    output::{Format, Style, cut},
+    output::{Format, Style, clean, cut},
     story,
 };
 
@@ -91,7 +91,7 @@ impl Observer for Progress {
     fn notice(&self, text: &str) {
         match self.format {
             Format::Json => self.line(&serde_json::json!({ "notice": text }).to_string()),
-            Format::Text => self.line(text),
+            Format::Text => self.line(&clean(text)),
         }
     }
 }

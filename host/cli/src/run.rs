@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use autodevops_model::Stage;
 use autodevops_orchestrator::{
     controller::Controller,
@@ -59,8 +59,8 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
     };
     let ended = tokio::select! {
         ended = driven => ended,
-        _ = interrupt.recv() => bail!("interrupted; `autodevops run` goes on with the run where it was"),
-        _ = terminate.recv() => bail!("terminated; `autodevops run` goes on with the run where it was"),
+        _ = interrupt.recv() => Err(anyhow!("interrupted; `autodevops run` goes on with the run where it was")),
+        _ = terminate.recv() => Err(anyhow!("terminated; `autodevops run` goes on with the run where it was")),
     };
     progress.clear();
     match ended? {
@@ -117,7 +117,10 @@ fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
     };
     match format {
         Format::Json => output::json(&serde_json::json!({"run": run, "outcome": name, "reason": text}))?,
-        Format::Text => output::text(&format!("run {run}: {text}\nsee what happened with `autodevops show {run}`\n"))?,
+        Format::Text => {
+            let text = output::clean(&text);
+            output::text(&format!("run {run}: {text}\nsee what happened with `autodevops show {run}`\n"))?;
+        }
     }
     Ok(ExitCode::from(code))
 }

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::{
     arguments::Runs,
-    output::{self, Format, Style, cut},
+    output::{self, Format, Style, clean, cut},
     progress::clock,
     project, story,
 };
@@ -58,7 +58,7 @@ pub fn show(run: &str, config: Option<&Path>, format: Format) -> Result<ExitCode
     }
     let style = Style::stdout();
     let run = &logged.run;
-    let mut text = format!("{} {}\n", style.bold(run.id()), state(run));
+    let mut text = format!("{} {}\n", style.bold(run.id()), clean(&state(run)));
     if let Some(before) = before(&name).filter(|before| named(&project, before).is_ok()) {
         text.push_str(&format!("the same fault as in run {before}\n"));
     }
@@ -74,7 +74,7 @@ pub fn show(run: &str, config: Option<&Path>, format: Format) -> Result<ExitCode
         text.push_str(&format!(
             "\nwaits for a person until {}: {}\n  autodevops approve {name}\n  autodevops reject {name}\n",
             day(gate.until),
-            gate.reason
+            clean(&gate.reason)
         ));
     }
     if let Some(branch) = run.branch() {
