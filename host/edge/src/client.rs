@@ -197,7 +197,7 @@ impl Client {
         StageError {
             kind: ErrorKind::Unavailable,
             info: ErrorInfo {
-                message: format!("the front door of {state} {what}; is it running? `autodevops edge serve` starts it"),
+                message: format!("the front door of {state} {what}; is it running? `autodevops edge start` starts it"),
                 details: Vec::new(),
             },
         }
