@@ -31,7 +31,7 @@ mod record;
 mod refusal;
 mod release;
 mod serve;
-mod socket;
+pub mod socket;
 mod spawn;
 mod stats;
 mod store;

@@ -16,12 +16,18 @@ pub fn control(state: &Path) -> PathBuf {
 }
 
 /// Connects to a socket.
+///
+/// # Errors
+/// When its folder is not there, or nobody listens.
 pub async fn connect(path: &Path) -> io::Result<UnixStream> {
     let (_folder, short) = shorten(path)?;
     UnixStream::connect(short).await
 }
 
 /// Listens on a socket that only this user may connect to; what lies at its path is replaced.
+///
+/// # Errors
+/// When its folder cannot be used.
 pub fn listen(path: &Path) -> io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

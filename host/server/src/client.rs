@@ -5,10 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::UnixStream,
-};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use crate::message::{MAX_LINE_BYTES, Reply, Request};
 
@@ -34,7 +31,7 @@ pub enum Unreachable {
 /// [`Unreachable`].
 pub async fn ask(socket: &Path, request: &Request) -> Result<Reply, Unreachable> {
     let failed = |source| Unreachable::Socket { path: socket.to_owned(), source };
-    let stream = match UnixStream::connect(socket).await {
+    let stream = match autodevops_edge::socket::connect(socket).await {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             return Err(Unreachable::Nobody);
@@ -56,6 +53,8 @@ pub async fn ask(socket: &Path, request: &Request) -> Result<Reply, Unreachable>
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use tokio::net::UnixStream;
 
     use crate::{Control, Desk, Peer, this_user};
 
@@ -79,6 +78,16 @@ mod tests {
         assert_eq!(reply, Reply::Done(format!("{} said Ping", this_user().name)));
         drop(control);
         assert!(matches!(ask(&socket, &Request::Ping).await, Err(Unreachable::Nobody)));
+    }
+
+    #[tokio::test]
+    async fn a_socket_in_a_folder_with_a_long_name_is_reached_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("d".repeat(120));
+        std::fs::create_dir(&deep).unwrap();
+        let socket = deep.join("control.sock");
+        let _control = Control::open(&socket, Arc::new(Echo)).unwrap();
+        assert!(matches!(ask(&socket, &Request::Ping).await, Ok(Reply::Done(_))));
     }
 
     #[tokio::test]

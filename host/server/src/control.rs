@@ -1,7 +1,6 @@
 //! The socket's side of the process that drives the runs.
 
 use std::{
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -9,7 +8,7 @@ use std::{
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{UnixListener, UnixStream},
+    net::UnixStream,
     task::JoinHandle,
 };
 
@@ -40,12 +39,7 @@ impl Control {
     /// # Errors
     /// When it cannot be opened.
     pub fn open<D: Desk>(path: &Path, desk: Arc<D>) -> std::io::Result<Self> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        let listener = autodevops_edge::socket::listen(path)?;
         let owner = this_user().uid;
         let task = tokio::spawn(async move {
             loop {
