@@ -163,7 +163,7 @@ pub enum EdgeVerb {
     },
     /// Start the front door as a process of its own.
     Start,
-    /// End the front door and its releases: nothing serves any more.
+    /// End the front door and its releases: nothing serves any more, until it is started again or something is deployed.
     Stop,
     /// Say what serves.
     Status,

@@ -101,6 +101,13 @@ pub async fn ensure(project: &Project) -> Result<bool> {
     }
 }
 
+/// Whether the front door ended otherwise than by being told to: nobody holds its lock, and its socket was not cleared away.
+pub fn crashed(project: &Project) -> bool {
+    project.is_local()
+        && matches!(project.edge.running(), Ok(None))
+        && autodevops_edge::socket::control(&project.state.edge()).exists()
+}
+
 /// What was written to the log since it had so many bytes.
 fn written(log: &std::path::Path, begin: u64) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();

@@ -41,6 +41,7 @@ pub async fn serve(
     let mut look_again = true;
     let mut not_before = Instant::now();
     let mut told = String::new();
+    let mut no_door_before = Instant::now();
     if let Err(error) = front_door::ensure(controller.project()).await {
         observer.notice(&format!("{error:#}"));
     }
@@ -68,6 +69,14 @@ pub async fn serve(
             look_again = true;
             left = controller.unfinished()?;
             left.reverse();
+        }
+        // A run under way sees to the front door itself.
+        if under_way.is_none() && Instant::now() >= no_door_before && front_door::crashed(controller.project()) {
+            observer.notice("the front door ended by itself; it is started again");
+            if let Err(error) = front_door::ensure(controller.project()).await {
+                observer.notice(&format!("{error:#}"));
+                no_door_before = Instant::now() + AGAIN;
+            }
         }
         if under_way.is_none() && Instant::now() >= not_before {
             let next = match left.pop() {
