@@ -84,14 +84,14 @@ pub async fn ensure(project: &Project) -> Result<bool> {
         .context("the front door cannot be started")?;
     let started = Instant::now();
     loop {
+        let ended = child.try_wait()?;
         if project.edge.status().await.is_ok() {
-            return Ok(true);
+            return Ok(ended.is_none());
         }
-        if let Some(status) = child.try_wait()? {
-            // Another one may have been quicker.
-            if project.edge.status().await.is_ok() {
-                return Ok(false);
-            }
+        // Another one may have been quicker: it holds the lock, and answers soon.
+        if let Some(status) = ended
+            && !matches!(project.edge.running(), Ok(Some(_)))
+        {
             bail!("the front door ended with {status}:\n{}", written(&log, begin));
         }
         if started.elapsed() > START_LIMIT {
