@@ -48,7 +48,7 @@ pub async fn serve(
     while !*stop.borrow() {
         look_again |= watch.poll().await?;
         if saved.elapsed() >= SAVE {
-            watch.save().await?;
+            save(&mut watch, observer.as_ref()).await;
             saved = Instant::now();
         }
         if under_way.as_ref().is_some_and(JoinHandle::is_finished)
@@ -93,7 +93,7 @@ pub async fn serve(
             match next {
                 Some(Ok(logged)) => {
                     told.clear();
-                    watch.save().await?;
+                    save(&mut watch, observer.as_ref()).await;
                     let controller = Arc::clone(&controller);
                     under_way = Some(tokio::spawn(async move { controller.drive(logged, true).await }));
                 }
@@ -120,4 +120,11 @@ pub async fn serve(
         drop(run.await);
     }
     watch.save().await
+}
+
+/// Makes durable how far the logs were read. On a full disk, say, the watch goes on: after a restart it reads some of them again.
+async fn save(watch: &mut Watch, observer: &dyn Observer) {
+    if let Err(error) = watch.save().await {
+        observer.notice(&format!("how far the logs were read cannot be kept: {error:#}"));
+    }
 }

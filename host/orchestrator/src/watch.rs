@@ -9,7 +9,7 @@ use autodevops_sandbox::{CallContext, Plugin};
 
 use crate::{
     analysis::Reader,
-    follow::{FollowState, Follower},
+    follow::{Chunk, FollowState, Follower},
 };
 
 /// Bytes that are read from the logs at once.
@@ -25,7 +25,11 @@ const CHECKPOINT: &str = "watch/checkpoint";
 pub struct Watch {
     journal: Journal,
     follower: Follower,
+    analyzer: Plugin,
+    context: CallContext,
     reader: Reader,
+    /// What was made durable last: a failed reader goes on from it.
+    checkpoint: Option<Vec<u8>>,
     unsaved: bool,
 }
 
@@ -52,17 +56,19 @@ impl Watch {
             },
             Err(error) => return Err(error),
         };
-        let (reader, state) = match reader {
-            Some(reader) => (reader, state),
-            None => (Reader::open(analyzer, context, None).await?, FollowState::default()),
+        let (reader, state, checkpoint) = match reader {
+            Some(reader) => (reader, state, checkpoint),
+            None => (Reader::open(analyzer.clone(), context.clone(), None).await?, FollowState::default(), None),
         };
-        Ok(Self { journal, follower: Follower::resume(logs, state)?, reader, unsaved: false })
+        let follower = Follower::resume(logs, state)?;
+        Ok(Self { journal, follower, analyzer, context, reader, checkpoint, unsaved: false })
     }
 
-    /// Reads what is new in the logs; whether there was anything.
+    /// Reads what is new in the logs; whether there was anything. A part at which the analyzer fails is left out, and so is what it
+    /// learned since it was saved: whoever can write to a log must not be able to end the watch.
     ///
     /// # Errors
-    /// When the analyzer fails.
+    /// When the analyzer does not start again.
     pub async fn poll(&mut self) -> Result<bool> {
         let mut any = false;
         loop {
@@ -73,9 +79,22 @@ impl Watch {
             any = true;
             self.unsaved = true;
             for chunk in chunks {
-                self.reader.push(&chunk.source, &chunk.bytes).await?;
+                if let Err(error) = self.reader.push(&chunk.source, &chunk.bytes).await {
+                    self.go_on_without(&chunk, &error).await?;
+                }
             }
         }
+    }
+
+    async fn go_on_without(&mut self, chunk: &Chunk, error: &anyhow::Error) -> Result<()> {
+        tracing::warn!(
+            source = chunk.source,
+            bytes = chunk.bytes.len(),
+            "the analyzer failed at a part of a log, which is left out: {error:#}"
+        );
+        let checkpoint = self.checkpoint.as_deref();
+        self.reader = Reader::open(self.analyzer.clone(), self.context.clone(), checkpoint).await?;
+        Ok(())
     }
 
     /// The issues so far, as the analyzer ranked them.
@@ -97,6 +116,7 @@ impl Watch {
         let checkpoint = self.reader.checkpoint().await?;
         let offsets = serde_json::to_vec(&self.follower.state())?;
         self.journal.put_many(&[(OFFSETS, &offsets), (CHECKPOINT, &checkpoint)])?;
+        self.checkpoint = Some(checkpoint);
         self.unsaved = false;
         Ok(())
     }
