@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
-    command::{cargo, run, target},
+    command::{build_programs, run, target},
     demo::{Format, Shop},
     plugins,
 };
@@ -16,7 +16,7 @@ use crate::{
 /// When something does not build, or cannot be measured at all.
 pub fn measure(format: Format, only: Option<&str>) -> Result<()> {
     plugins::build()?;
-    run(&mut cargo(&["build", "--package", "autodevops", "--package", "autodevops-bench"]))?;
+    build_programs()?;
     let parent = tempfile::tempdir()?;
     let shop = Shop::open(parent.path(), "fix-recipes")?;
     let mut bench = Command::new(target().join("debug/autodevops-bench"));

@@ -22,6 +22,15 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Builds all programs of the host and of its tests. Always all of them, since cargo would build what they share anew for each
+/// selection of packages.
+///
+/// # Errors
+/// When one does not build.
+pub fn build_programs() -> Result<()> {
+    run(&mut cargo(&["build", "--workspace", "--bins"]))
+}
+
 /// Prints the command and runs it to its end.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    command::{cargo, root, run, target},
+    command::{build_programs, root, target},
     plugins, wasm_target,
 };
 use processes::Interrupt;
@@ -88,7 +88,7 @@ pub fn play(format: Format, keep: bool) -> Result<()> {
 fn build() -> Result<()> {
     wasm_target::ensure()?;
     plugins::build()?;
-    run(&mut cargo(&["build", "--package", "autodevops", "--package", "autodevops-load"]))
+    build_programs()
 }
 
 /// Puts a plugin of the tests into `folder`, as someone does who installs it.

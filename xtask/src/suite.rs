@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::{
-    command::{cargo, root, run},
+    command::{build_programs, cargo, root, run},
     plugins,
 };
 
@@ -13,6 +13,7 @@ use crate::{
 /// When a build or a test fails.
 pub fn run_all() -> Result<()> {
     plugins::build()?;
+    build_programs()?;
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(cargo(&["fmt", "--all", "--check"]).current_dir(root().join("plugins")))?;
     run(&mut cargo(&["test", "--workspace"]))?;

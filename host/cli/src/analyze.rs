@@ -13,11 +13,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     arguments::Analyze,
-    output::{self, Format, Style, Usage, cut},
+    output::{self, Format, Style, Usage, columns, cut},
 };
-
-/// Columns that a line of the list takes at most.
-const COLUMNS: usize = 80;
 
 /// Evidence lines that are shown of an issue.
 const EVIDENCE: usize = 2;
@@ -83,7 +80,7 @@ fn sources(analysis: &Analysis) -> String {
 }
 
 fn describe(text: &mut String, issue: &Issue, style: Style) {
-    let title = cut(&issue.title, COLUMNS - 20);
+    let title = cut(&issue.title, columns() - 20);
     text.push_str(&format!("{} {:>8}  {}\n", style.severity(issue.severity), issue.count, style.bold(&title)));
     let mut about = vec![cut(&issue.fingerprint, 16), format!("{:.0} % sure", issue.confidence * 100.0)];
     if let Some(location) = &issue.location {
@@ -92,11 +89,11 @@ fn describe(text: &mut String, issue: &Issue, style: Style) {
     if let (Some(first), Some(last)) = (issue.first_seen.and_then(when), issue.last_seen.and_then(when)) {
         about.push(if first == last { first } else { format!("{first} to {last}") });
     }
-    text.push_str(&format!("  {}\n", style.dim(&cut(&about.join(" · "), COLUMNS - 2))));
+    text.push_str(&format!("  {}\n", style.dim(&cut(&about.join(" · "), columns() - 2))));
     for evidence in issue.evidence.iter().take(EVIDENCE) {
         let source = Path::new(&evidence.source).file_name().unwrap_or_default().to_string_lossy();
         let line = format!("{source}:{}: {}", evidence.line, evidence.text);
-        text.push_str(&format!("    {}\n", cut(&line, COLUMNS - 4)));
+        text.push_str(&format!("    {}\n", cut(&line, columns() - 4)));
     }
 }
 

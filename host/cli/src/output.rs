@@ -137,6 +137,11 @@ pub fn clean(text: &str) -> String {
     clean
 }
 
+/// Columns of the terminal that standard output is; enough for most lines where it is none.
+pub fn columns() -> usize {
+    terminal_size::terminal_size_of(io::stdout()).map_or(160, |(width, _)| usize::from(width.0).max(60))
+}
+
 /// The text's first `columns` characters, with an ellipsis where it was cut; a space stands for each control character.
 pub fn cut(text: &str, columns: usize) -> String {
     let clean: String = text.chars().flat_map(|c| if c.is_control() { ' '..=' ' } else { c..=c }).collect();

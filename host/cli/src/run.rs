@@ -40,7 +40,7 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
     let driven = async {
         let mut unfinished = controller.unfinished()?;
         if unfinished.is_empty() {
-            let issue = look(&project, &controller, options).await?;
+            let issue = look(&project, &controller, &*progress, options).await?;
             let Some(issue) = issue else { return Ok(None) };
             unfinished.push(controller.start(issue).await?);
         } else if options.issue.is_some() {
@@ -75,17 +75,28 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
     }
 }
 
-/// The issue to heal.
+/// The issue to heal. Where there is none it is said why: a log that is misnamed looks like a healthy service.
 async fn look(
     project: &Project,
     controller: &Controller,
+    observer: &dyn Observer,
     options: &RunOptions,
 ) -> Result<Option<autodevops_model::Issue>> {
     let mut watch = open_watch(project).await?;
     watch.poll().await?;
     let issues = watch.issues().await?;
     watch.save().await?;
-    controller.choose(issues, options.issue.as_deref())
+    let found = issues.len();
+    let chosen = controller.choose(issues, options.issue.as_deref())?;
+    match (&chosen, found) {
+        (Some(_), _) => {}
+        (None, 0) => observer.notice(&format!("nothing wrong was found in {}", watched(project))),
+        (None, _) => observer.notice(&format!(
+            "issues found: {found}; each had its run, or is less than [issues] asks for. See `autodevops runs`, and heal one all \
+             the same with --issue FINGERPRINT, as `autodevops analyze` shows it"
+        )),
+    }
+    Ok(chosen)
 }
 
 async fn open_watch(project: &Project) -> Result<Watch> {
@@ -131,6 +142,7 @@ pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let _lock = project.state.lock()?;
     compile_plugins(&project)?;
     project.check_plugins()?;
+    project.check_tools()?;
     let observer: Arc<dyn Observer> = Arc::new(Progress::lines(format));
     let controller = Arc::new(Controller::new(Arc::clone(&project), Arc::clone(&observer))?);
     let _control = open_control(&project, &controller)?;

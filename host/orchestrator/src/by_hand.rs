@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A release that was made live.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct MadeLive {
     /// The environment.
@@ -41,6 +41,7 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
             "run {run} is not over; finish it with `autodevops run`, or end it with `autodevops abort {run}`, then deploy"
         );
     }
+    project.check_tools()?;
     front_door::ensure(project).await?;
     let release = tokio::task::block_in_place(|| {
         let head = project.repository()?.head()?;

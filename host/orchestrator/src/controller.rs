@@ -46,6 +46,8 @@ pub struct Controller {
     observer: Arc<dyn Observer>,
     handled: Mutex<BTreeMap<String, Handled>>,
     speakers: Mutex<BTreeMap<String, mpsc::Sender<Word>>>,
+    /// Held while a run is begun or something is made live by hand: one looks at what the other changes.
+    beginning: tokio::sync::Mutex<()>,
 }
 
 impl Controller {
@@ -58,7 +60,8 @@ impl Controller {
         for Logged { run, .. } in project.log.all()? {
             handled.insert(run.issue().fingerprint.clone(), summary(&run));
         }
-        Ok(Self { project, observer, handled: Mutex::new(handled), speakers: Mutex::default() })
+        let (speakers, beginning) = (Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Self { project, observer, handled: Mutex::new(handled), speakers, beginning })
     }
 
     /// The project.
@@ -110,8 +113,10 @@ impl Controller {
     /// When it is not known what serves, or it was not put there by this host; when the repository is not in order; when a plugin
     /// cannot be used. Nothing was begun then.
     pub async fn start(&self, issue: Issue) -> Result<Logged> {
+        let _alone = self.beginning.lock().await;
         let project = &self.project;
         project.check_plugins()?;
+        project.check_tools()?;
         front_door::ensure(project).await?;
         front_door::tidy(project, &[]).await?;
         let plan = project.config.plan();
@@ -243,11 +248,21 @@ impl Controller {
         named(&self.project, start)
     }
 
+    /// Deploys what is checked out and committed to these environments, by hand.
+    ///
+    /// # Errors
+    /// As [`by_hand::deploy`].
+    pub async fn deploy(&self, environments: &[String], by: &str) -> Result<Vec<MadeLive>> {
+        let _alone = self.beginning.lock().await;
+        by_hand::deploy(&self.project, environments, by).await
+    }
+
     /// Takes a release back: by the run that is under way in that environment, or by hand where there is none.
     ///
     /// # Errors
     /// When there is nothing to go back to.
     pub async fn roll_back(&self, environment: &str, to: Option<&str>, by: &str, reason: &str) -> Result<RolledBack> {
+        let _alone = self.beginning.lock().await;
         let under_way = self.unfinished()?.pop();
         if let Some(logged) = under_way {
             let run = logged.run.id().to_owned();

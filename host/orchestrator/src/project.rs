@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use autodevops_config::Config;
+use autodevops_config::{Config, ServiceKind};
 use autodevops_edge::Client;
 use autodevops_journal::Journal;
 use autodevops_model::Stage;
@@ -128,6 +128,18 @@ impl Project {
         }
         if let Some(unused) = self.config.plugins.keys().find(|name| !used.contains(&name.as_str())) {
             tracing::warn!("[plugins.{unused}] is set, but no stage names the plugin `{unused}`");
+        }
+        Ok(())
+    }
+
+    /// Refuses to start where bubblewrap is needed and cannot be used: better now than when a fix waits to be built.
+    ///
+    /// # Errors
+    /// What is missing, and the remedy.
+    pub fn check_tools(&self) -> Result<()> {
+        let config = &self.config;
+        if config.build.is_some() || config.service.kind == ServiceKind::Command {
+            autodevops_source::probe()?;
         }
         Ok(())
     }

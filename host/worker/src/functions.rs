@@ -63,8 +63,7 @@ pub struct Functions {
     engine: ScriptEngine,
     entry: String,
     script: String,
-    /// Lines before each part of the script, and the file that it holds; none for the harness's own.
-    parts: Vec<(u64, Option<String>)>,
+    parts: Parts,
     names: Vec<String>,
     limits: Limits,
 }
@@ -154,9 +153,12 @@ impl Functions {
     }
 }
 
+/// Lines before each part of a script, and the file that it holds; none for the harness's own.
+type Parts = Vec<(u64, Option<String>)>;
+
 /// What is evaluated for each request, as one script: the modules as functions; and the line at which each starts, with the file
 /// that it holds. (The harness and its surroundings are in the engine's component already.)
-fn script(root: &Path, entry: &str) -> Result<(String, Vec<(u64, Option<String>)>), WorkerError> {
+fn script(root: &Path, entry: &str) -> Result<(String, Parts), WorkerError> {
     let mut script = Script::default();
     script.add("globalThis.__modules = {};", None);
     for module in modules::read(root, entry)? {
@@ -182,7 +184,7 @@ fn script(root: &Path, entry: &str) -> Result<(String, Vec<(u64, Option<String>)
 struct Script {
     text: String,
     lines: u64,
-    parts: Vec<(u64, Option<String>)>,
+    parts: Parts,
 }
 
 impl Script {
