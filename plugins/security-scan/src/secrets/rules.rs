@@ -137,7 +137,7 @@ pub const RULES: &[Rule] = &[
     ),
     rule("pypi-token", "a PyPI token", &["pypi-"], r"\b(pypi-AgE[\w-]{50,})", 3.0),
     rule("rubygems-key", "a RubyGems key", &["rubygems_"], r"\b(rubygems_[0-9a-f]{48})\b", 3.0),
-    rule("crates-io-token", "a crates.io token", &["cio"], r"\b(cio[A-Za-z0-9]{32})\b", 3.5),
+    rule("cargo-registry-token", "a Cargo registry token", &["cio"], r"\b(cio[A-Za-z0-9]{32})\b", 3.5),
     rule("docker-hub-token", "a Docker Hub token", &["dckr_"], r"\b(dckr_(?:pat|oat)_[\w-]{27,})", 3.0),
     rule(
         "openai-key",
