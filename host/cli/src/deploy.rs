@@ -2,9 +2,9 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use autodevops_orchestrator::by_hand;
-use autodevops_server::this_user;
+use autodevops_server::{Reply, Request, Unreachable, ask, this_user};
 
 use crate::{
     arguments::Deploy,
@@ -14,13 +14,22 @@ use crate::{
 
 pub async fn run(options: &Deploy, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
-    let _lock = project.state.lock()?;
     let environments = if options.environments.is_empty() {
         vec![project.config.staging.environment.clone(), project.config.rollout.environment.clone()]
     } else {
         options.environments.clone()
     };
-    let made = by_hand::deploy(&project, &environments, &this_user().name).await?;
+    let request = Request::Deploy { environments: environments.clone() };
+    let made = match ask(&project.state.control_socket(), &request).await {
+        Ok(Reply::Deployed(made)) => made,
+        Ok(Reply::Refused(reason)) => bail!(reason),
+        Ok(Reply::Done(_)) => bail!("the process that drives the runs answers something else; report this"),
+        Err(Unreachable::Nobody) => {
+            let _lock = project.state.lock()?;
+            by_hand::deploy(&project, &environments, &this_user().name).await?
+        }
+        Err(error) => return Err(error.into()),
+    };
     if format == Format::Json {
         output::json(&made)?;
         return Ok(ExitCode::SUCCESS);

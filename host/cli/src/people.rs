@@ -20,6 +20,7 @@ pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Res
     let project = project::open(config)?;
     let text = match ask(&project.state.control_socket(), &request).await {
         Ok(Reply::Done(text)) => text,
+        Ok(Reply::Deployed(_)) => bail!("the process that drives the runs answers something else; report this"),
         Ok(Reply::Refused(reason)) => bail!(reason),
         Err(Unreachable::Nobody) => {
             let _lock = project.state.lock()?;
@@ -45,7 +46,7 @@ async fn finish(controller: &Controller, request: &Request) -> Result<String> {
     let run = match request {
         Request::Approve { .. } => return Ok("; it goes on with `autodevops run`".to_owned()),
         Request::Reject { run, .. } | Request::Abort { run, .. } => Some(controller.named(run)?),
-        Request::Rollback { .. } | Request::Ping => None,
+        Request::Rollback { .. } | Request::Deploy { .. } | Request::Ping => None,
     };
     let mut text = String::new();
     for logged in controller.unfinished()? {

@@ -23,10 +23,11 @@ impl RunDesk {
 
 impl Desk for RunDesk {
     async fn answer(&self, peer: Peer, request: Request) -> Reply {
-        match answer(&self.0, &peer.name, request).await {
-            Ok(text) => Reply::Done(text),
-            Err(error) => Reply::Refused(format!("{error:#}")),
-        }
+        let reply = match request {
+            Request::Deploy { environments } => self.0.deploy(&environments, &peer.name).await.map(Reply::Deployed),
+            request => answer(&self.0, &peer.name, request).await.map(Reply::Done),
+        };
+        reply.unwrap_or_else(|error| Reply::Refused(format!("{error:#}")))
     }
 }
 
@@ -52,6 +53,11 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
             let run = controller.named(&run)?;
             controller.say(&run, Input::Abort { by, reason }).await?;
             format!("run {run} ends; traffic that it moved returns first")
+        }
+        Request::Deploy { environments } => {
+            let made = controller.deploy(&environments, &by).await?;
+            let lines = made.iter().map(|live| format!("{} serves release {}", live.environment, live.release.id));
+            lines.collect::<Vec<_>>().join("\n")
         }
         Request::Rollback { environment, to, reason } => {
             match controller.roll_back(&environment, to.as_deref(), &by, &reason).await? {

@@ -1,5 +1,6 @@
 //! What is said over the socket: one JSON value a line, a request and its reply.
 
+use autodevops_orchestrator::by_hand::MadeLive;
 use serde::{Deserialize, Serialize};
 
 /// The longest line that is read, in bytes.
@@ -34,6 +35,11 @@ pub enum Request {
         /// Why.
         reason: String,
     },
+    /// Deploy what is checked in, by hand.
+    Deploy {
+        /// The environments, in this order.
+        environments: Vec<String>,
+    },
     /// Go back to the release before, or to a named one.
     Rollback {
         /// The environment.
@@ -51,6 +57,8 @@ pub enum Request {
 pub enum Reply {
     /// It is done, or under way: what, in words.
     Done(String),
+    /// What was deployed.
+    Deployed(Vec<MadeLive>),
     /// It is not taken: why, and what to do.
     Refused(String),
 }
