@@ -66,6 +66,10 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         EventKind::TrafficSet { environment, splits, .. } => {
             tell(format!("traffic of {}: {}", environment.role(), shares(splits)))
         }
+        EventKind::TrafficReturned { environment, to } => tell(format!(
+            "nobody renewed the share in time: {} went back to {to}; the step begins anew",
+            environment.role()
+        )),
         EventKind::AutomatedTested { reports, verdict } => judged("tests of the staged release", reports, verdict),
         EventKind::StepEntered { environment, percent, .. } => tell(match environment {
             Environment::Staging => "staging is watched".to_owned(),

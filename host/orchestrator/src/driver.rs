@@ -96,6 +96,7 @@ impl Driver {
         if self.run.outcome().is_none() {
             let fence = self.project.next_fence()?;
             self.take(Input::Resume { fence }).await?.map_err(anyhow::Error::from)?;
+            self.renew().await?;
         }
         Ok(())
     }
@@ -175,7 +176,9 @@ impl Driver {
     /// Waits until the moment, unless someone speaks; then tells the core that time has passed.
     async fn rest(&mut self, until: Timestamp) -> Result<()> {
         loop {
-            self.stages.renew(&self.run).await;
+            if self.renew().await? {
+                return Ok(());
+            }
             let left = Duration::from_nanos(u64::try_from(until.0.saturating_sub(now().0)).unwrap_or(0));
             if left.is_zero() {
                 break;
@@ -195,9 +198,22 @@ impl Driver {
         self.take(Input::Tick).await?.or_else(|_| Ok(()))
     }
 
+    /// Renews the candidate's lease. When it had run out, the run is told, and has other plans now.
+    async fn renew(&mut self) -> Result<bool> {
+        let returned = self.stages.renew(&self.run).await;
+        if returned {
+            self.take(Input::TrafficReturned).await?.map_err(anyhow::Error::from)?;
+        }
+        Ok(returned)
+    }
+
     /// Does one command to its end and takes what came of it. Someone who ends the run meanwhile need not wait for anything but
     /// an effect.
     async fn perform(&mut self, command: Command) -> Result<()> {
+        // What is measured must be what the run holds it for.
+        if matches!(command, Command::Measure { .. }) && self.renew().await? {
+            return Ok(());
+        }
         self.observer.doing(&self.run, &command);
         let again = match command.key() {
             Some(key) if command.needs_intent() => {
@@ -222,7 +238,9 @@ impl Driver {
                 let renewal = self.project.renewal();
                 tokio::select! {
                     input = &mut work => break input,
-                    () = tokio::time::sleep(renewal) => self.stages.renew(&self.run).await,
+                    () = tokio::time::sleep(renewal) => if self.renew().await? {
+                        return Ok(());
+                    },
                     word = self.words.recv() => {
                         let Some(word) = word else { break work.await };
                         self.answer(word).await?;

@@ -10,10 +10,10 @@ mod source;
 use std::sync::Arc;
 
 use autodevops_model::{ErrorInfo, ErrorKind, StageError};
-use autodevops_pipeline::{Command, Environment, Input, Run};
+use autodevops_pipeline::{Command, Environment, Input, Run, RunStage};
 use autodevops_sandbox::{CallError, CallFailure};
 
-use crate::{probe, project::Project};
+use crate::{front_door, probe, project::Project};
 
 /// Performs commands of one run.
 #[derive(Clone)]
@@ -55,13 +55,25 @@ impl Stages {
         done.unwrap_or_else(|error| Input::Failed { key, error })
     }
 
-    /// Renews the lease of a candidate that has a part of production's traffic.
-    pub async fn renew(&self, run: &Run) {
-        if !self.project.is_local() || run.traffic(Environment::Production).len() < 2 {
-            return;
+    /// Renews the lease of a candidate that has a part of production's traffic; whether it had run out before. Starts a front door
+    /// again that ended by itself.
+    pub async fn renew(&self, run: &Run) -> bool {
+        if front_door::crashed(&self.project) {
+            tracing::warn!("the front door ended by itself; it is started again");
+            if let Err(error) = front_door::ensure(&self.project).await {
+                tracing::warn!("the front door does not start: {error:#}");
+            }
         }
-        if let Err(error) = self.project.edge.renew(&run.plan().production, run.fence()).await {
-            tracing::warn!(%error, "the candidate's lease cannot be renewed");
+        if !self.project.is_local() || run.traffic(Environment::Production).len() < 2 {
+            return false;
+        }
+        match self.project.edge.renew(&run.plan().production, run.fence()).await {
+            // Shares that were set since would have taken the mark away.
+            Ok(state) => run.stage() == RunStage::Rollout && state.returned_at.is_some(),
+            Err(error) => {
+                tracing::warn!(%error, "the candidate's lease cannot be renewed");
+                false
+            }
         }
     }
 

@@ -75,7 +75,12 @@ impl Run {
             RunStage::ProductionDeploy => self.deploy(Environment::Production)?,
             RunStage::Rollout if self.watch().is_none() => {
                 let percent = self.step()?.percent;
-                let key = key(&format!("traffic/production/{percent}"));
+                let mut key = key(&format!("traffic/production/{percent}"));
+                // The target knows the key before and would do nothing.
+                let returns = self.lane(Environment::Production).returns;
+                if returns > 0 {
+                    key.push_str(&format!("/{}", returns + 1));
+                }
                 self.set_traffic(Environment::Production, key, self.step_splits(percent)?)
             }
             RunStage::Ending => self.roll_back()?,

@@ -6,8 +6,8 @@ mod people;
 use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, StageError, TestFile};
 
 use crate::{
-    Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Timestamp, VERSION, Verdict,
-    finite, safety,
+    Environment, Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Timestamp, VERSION,
+    Verdict, finite, safety,
 };
 
 /// What came in: what came of a command, a person's word, or the passing of time.
@@ -38,6 +38,8 @@ pub enum Input {
     AutomatedTested { key: String, reports: Vec<NamedReport> },
     /// Measurements came back: a sample for each source and window, and what went wrong with the others.
     Measured { samples: Vec<Sample>, error: Option<String> },
+    /// The candidate lost its part of production's traffic without the run's doing: the target gave it back to stable.
+    TrafficReturned,
     /// A person agrees. The host has made sure of who speaks.
     Approve { by: String, reason: String, bypass: bool },
     /// A person refuses.
@@ -203,7 +205,18 @@ impl Draft {
                 }
                 self.push(EventKind::Resumed { fence });
             }
+            Input::TrafficReturned => self.traffic_returned()?,
             Input::Tick => {}
+        }
+        Ok(())
+    }
+
+    /// What was seen at the step no longer says anything of what comes: the step begins anew.
+    fn traffic_returned(&mut self) -> Result<(), Refused> {
+        self.in_place(RunStage::Rollout, "return of traffic")?;
+        let environment = Environment::Production;
+        if let Some(stable) = self.run.stable(environment).filter(|_| self.run.traffic(environment).len() > 1) {
+            self.push(EventKind::TrafficReturned { environment, to: stable.id.clone() });
         }
         Ok(())
     }

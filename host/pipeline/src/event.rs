@@ -222,6 +222,8 @@ pub enum EventKind {
     TrafficSet { environment: Environment, key: String, splits: Vec<Split> },
     /// Tests of the staged release came back.
     AutomatedTested { reports: Vec<NamedReport>, verdict: Verdict },
+    /// The target gave the candidate's share back to stable by itself: nobody renewed it in time. The step is taken anew.
+    TrafficReturned { environment: Environment, to: String },
     /// A watch began: the soak, a step or the monitoring; `percent` is the candidate's share.
     StepEntered { environment: Environment, percent: u8, until: Timestamp },
     /// What was observed; nothing where measuring failed, with the reason.
@@ -277,6 +279,7 @@ impl EventKind {
             Self::EffectFailed { .. } => "effect-failed",
             Self::Deployed { .. } => "deployed",
             Self::TrafficSet { .. } => "traffic-set",
+            Self::TrafficReturned { .. } => "traffic-returned",
             Self::AutomatedTested { .. } => "automated-tested",
             Self::StepEntered { .. } => "step-entered",
             Self::Measured { .. } => "measured",

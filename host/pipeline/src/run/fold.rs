@@ -127,6 +127,7 @@ impl Run {
             | EventKind::EffectFailed { .. }
             | EventKind::Deployed { .. }
             | EventKind::TrafficSet { .. }
+            | EventKind::TrafficReturned { .. }
             | EventKind::RolledBack { .. } => self.effect(at, &event.event),
             EventKind::StepEntered { .. }
             | EventKind::Measured { .. }
@@ -258,6 +259,12 @@ impl Run {
                 if *environment == Environment::Staging && self.stage == RunStage::StagingDeploy {
                     self.stage = RunStage::AutomatedTesting;
                 }
+            }
+            EventKind::TrafficReturned { environment, to } => {
+                let lane = self.lane_mut(*environment);
+                lane.traffic = vec![Split { release: to.clone(), percent: 100 }];
+                lane.returns += 1;
+                (self.watch, self.gate, self.held) = (None, None, None);
             }
             EventKind::RolledBack { environment, reason, to } => {
                 let lane = self.lane_mut(*environment);

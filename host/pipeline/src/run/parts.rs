@@ -156,6 +156,8 @@ pub(crate) struct Lane {
     pub(crate) traffic: Vec<Split>,
     /// The candidate has traffic, or may have: its intent is on record.
     pub(crate) moved: bool,
+    /// How often the target gave the candidate's traffic back by itself; numbers the keys of the steps taken anew.
+    pub(crate) returns: u32,
     /// How many rollbacks are done; numbers the key of the next one.
     pub(crate) rollbacks: u32,
     /// Taking it back was given up; only ever staging.

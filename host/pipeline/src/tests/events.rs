@@ -63,6 +63,7 @@ fn every_kind() -> Vec<Event> {
         },
         EventKind::TrafficSet { environment, key, splits },
         EventKind::AutomatedTested { reports, verdict: verdict.clone() },
+        EventKind::TrafficReturned { environment, to: text("old") },
         EventKind::StepEntered { environment, percent: 5, until },
         EventKind::Measured { samples: vec![sample], error: None },
         EventKind::Judged { verdict },
@@ -118,9 +119,9 @@ fn an_unknown_field_is_an_error_in_the_event_and_in_what_it_holds() {
 #[test]
 fn events_that_are_no_run_are_refused() {
     let all = every_kind();
-    let (first, held, finished) = (&all[0], &all[21], &all[32]);
+    let (first, held, finished) = (&all[0], &all[22], &all[33]);
     assert_eq!(Run::replay(&[]), Err(ReplayError::Empty));
-    assert_eq!(Run::replay(&all[21..22]), Err(ReplayError::NotStarted { found: "held" }));
+    assert_eq!(Run::replay(&all[22..23]), Err(ReplayError::NotStarted { found: "held" }));
     assert_eq!(Run::replay(&[first.clone(), first.clone()]), Err(ReplayError::StartedTwice { index: 1 }));
     let newer = Event { v: VERSION + 1, ..held.clone() };
     assert_eq!(Run::replay(&[first.clone(), newer]), Err(ReplayError::Version { index: 1, found: 2 }));

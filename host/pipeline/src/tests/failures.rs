@@ -184,3 +184,22 @@ fn people_are_told_of_what_matters_and_a_notifier_that_fails_stops_nothing() {
     let told = |key: &str| scene.has(|event| matches!(event, EventKind::EffectDone { key: done } if done == key));
     assert!(!told("r1/notify/1/chat") && told("r1/notify/1/mail") && told("r1/notify/2/chat"));
 }
+
+#[test]
+fn a_step_whose_share_was_not_renewed_is_taken_anew_by_another_key() {
+    let mut scene = Scene::new(plan()).until_step(25);
+    scene.now = scene.now.after(2 * SECOND);
+    let events = scene.say(Input::TrafficReturned).unwrap();
+    assert!(matches!(&events[0].event, EventKind::TrafficReturned { to, .. } if to == "old"));
+    assert_eq!((scene.production(), scene.run.watch()), (vec![("old", 100)], None));
+    assert_eq!(scene.say(Input::TrafficReturned).unwrap(), [], "it is known");
+    assert_eq!(scene.command().key(), Some("r1/traffic/production/25/2"));
+    let begun = scene.now;
+    scene = scene.until_step(25);
+    assert!(scene.run.watch().unwrap().started >= begun, "what was seen before does not count");
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert_eq!(scene.traffic_was(), [5, 25, 25, 50, 100]);
+    let mut early = Scene::new(plan()).until(RunStage::Soak);
+    assert!(matches!(early.say(Input::TrafficReturned), Err(Refused::OutOfPlace { .. })));
+}

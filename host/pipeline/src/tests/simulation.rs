@@ -206,6 +206,7 @@ fn speak(scene: &mut Scene, how: u8) {
         171..=200 => Input::Rollback { by, reason },
         201..=220 => Input::Abort { by, reason },
         221..=235 => Input::Effect { key: "r1/traffic/production/100".into(), outcome: EffectOutcome::Done },
+        236..=245 => Input::TrafficReturned,
         _ => Input::Checked { key: "r1/checks".into(), reports: Vec::new() },
     });
 }

@@ -1,0 +1,190 @@
+//! Whatever is killed, and whenever: the run comes to its end, production answers all the while, and nothing is done twice.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{BuildHasher, RandomState},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use autodevops_product_tests::{
+    process::{kill, until},
+    shop::Shop,
+};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// The longest that anything may take to happen.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// What is told apart when it is decided whether to kill: kind, environment, and the candidate's share.
+fn label(event: &Value) -> String {
+    let mut label = event["type"].as_str().unwrap().to_owned();
+    if let Some(environment) = event["environment"].as_str() {
+        label = format!("{label} {environment}");
+    }
+    let candidate = event["splits"].as_array().and_then(|splits| splits.last()).map(|split| &split["percent"]);
+    if let Some(percent) = event["percent"].as_u64().or_else(|| candidate?.as_u64()) {
+        label = format!("{label} {percent}");
+    }
+    label
+}
+
+fn is_step(event: &Value, percent: u64) -> bool {
+    event["type"] == "step-entered" && event["environment"] == "production" && event["percent"] == percent
+}
+
+/// Sees that every release was deployed and started once, and every effect intended once.
+fn done_once(shop: &Shop) {
+    let events = shop.events();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for event in &events {
+        let once = match event["type"].as_str().unwrap() {
+            "started" | "fix-proposed" | "committed" | "built" | "finished" => label(event),
+            "deployed" | "traffic-set" => label(event),
+            "effect-intended" => format!("intended {}", event["key"]),
+            _ => continue,
+        };
+        *counts.entry(once).or_default() += 1;
+    }
+    assert!(counts.values().all(|count| *count == 1), "{counts:#?}");
+    assert_eq!(counts.keys().filter(|name| name.starts_with("deployed")).count(), 2, "{counts:#?}");
+    let branch = shop.last_run()["branch"].as_str().unwrap().to_owned();
+    assert_eq!(shop.git(&["rev-list", "--count", &format!("main..{branch}")]).trim(), "1");
+    let status = shop.json(&["edge", "status"]);
+    for (name, environment) in status["environments"].as_object().unwrap() {
+        let releases = environment["releases"].as_array().unwrap();
+        let ids: BTreeSet<&str> = releases.iter().map(|release| release["release"]["id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), releases.len(), "{name}: {environment}");
+        assert!(releases.iter().all(|release| release["restarts"] == 0), "{name}: {environment}");
+    }
+}
+
+fn healed(shop: &Shop) {
+    let run = shop.last_run();
+    assert_eq!(run["outcome"], "healed", "{run}");
+    assert_eq!(shop.serving().as_deref(), run["release"]["id"].as_str());
+    assert_eq!(shop.json(&["runs"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_host_killed_at_every_kind_of_event_of_one_run_heals_it_all_the_same() {
+    let mut shop = Shop::open_with_errors(&[]);
+    let mut killed = BTreeSet::new();
+    loop {
+        let mut program = shop.start(&["run"]);
+        let mut ended = true;
+        while let Some(event) = program.next_event(LIMIT) {
+            // Watching is many events of few kinds; each kind is killed once, like all others.
+            if event["type"] != "resumed" && event["type"] != "finished" && killed.insert(label(&event)) {
+                ended = false;
+                break;
+            }
+        }
+        if ended {
+            let called = program.wait(LIMIT);
+            assert_eq!(called.code, Some(0), "{called}");
+            break;
+        }
+        program.kill();
+        assert!(killed.len() < 60, "it gets nowhere: {killed:?}");
+    }
+    healed(&shop);
+    done_once(&shop);
+    shop.count_clients();
+    let wanted = [
+        "started",
+        "fix-proposed",
+        "reviewed",
+        "checked",
+        "committed",
+        "built",
+        "deployed staging",
+        "traffic-set staging 100",
+        "deployed production",
+        "traffic-set production 5",
+        "step-passed production 5",
+        "traffic-set production 100",
+        "rollback-checked",
+    ];
+    let missing: Vec<&&str> = wanted.iter().filter(|label| !killed.contains(**label)).collect();
+    // Which of the intents it is varies: what follows is quick.
+    assert!(killed.iter().any(|label| label.starts_with("effect-intended")), "{killed:#?}");
+    assert!(missing.is_empty(), "never killed at {missing:?}, but at {killed:#?}");
+}
+
+#[test]
+fn a_host_killed_at_random_moments_heals_all_the_same() {
+    let mut shop = Shop::open_with_errors(&[]);
+    let random = RandomState::new();
+    let moments: Vec<u64> = (0..3).map(|n| 200 + random.hash_one(n) % 1500).collect();
+    eprintln!("killed after {moments:?} ms");
+    for moment in &moments {
+        let program = shop.start(&["run"]);
+        // No wait for anything: the moment itself is what is tried.
+        sleep(Duration::from_millis(*moment));
+        program.kill();
+    }
+    let called = shop.call(&["run"]);
+    assert_eq!(called.code, Some(0), "killed after {moments:?} ms: {called}");
+    healed(&shop);
+    done_once(&shop);
+    shop.count_clients();
+}
+
+#[test]
+fn a_front_door_killed_at_the_smallest_step_serves_again_and_the_run_ends() {
+    let mut shop = Shop::open_with_errors(&[
+        ("for = \"600ms\"", "for = \"2s\""),
+        ("state = ", "retries.after = \"200ms\"\nstate = "),
+    ]);
+    let old = shop.serving().unwrap();
+    let mut program = shop.start(&["run"]);
+    program.wait_for("5 %", LIMIT, |event| is_step(event, 5));
+    let door = shop.json(&["edge", "status"])["pid"].as_u64().unwrap();
+    kill(u32::try_from(door).unwrap(), Signal::KILL);
+    until("the front door is gone", LIMIT, || shop.call(&["edge", "status"]).code != Some(0));
+    shop.expect(0, &["edge", "start"]);
+    until("production serves again", LIMIT, || shop.serving().is_some());
+    let called = program.wait(Duration::from_secs(40));
+    shop.stop_clients();
+    let run = shop.last_run();
+    let fixed = run["release"]["id"].as_str().unwrap().to_owned();
+    match called.code {
+        Some(0) => assert_eq!(shop.shares(), [(fixed, 100)], "{called}"),
+        _ => {
+            assert!(run["outcome"].is_string(), "{called}");
+            assert_eq!(shop.shares(), [(old, 100)], "{called}");
+        }
+    }
+}
+
+#[test]
+fn without_its_host_a_candidate_loses_its_traffic_when_its_lease_ends() {
+    let mut shop =
+        Shop::open_with_errors(&[("for = \"600ms\"", "for = \"5s\""), ("[edge]\n", "[edge]\nlease = \"2s\"\n")]);
+    let old = shop.serving().unwrap();
+    let mut program = shop.start(&["run"]);
+    program.wait_for("5 %", LIMIT, |event| is_step(event, 5));
+    assert_eq!(shop.shares().len(), 2);
+    program.kill();
+    let killed = Instant::now();
+    until("traffic is back", Duration::from_secs(6), || shop.shares() == [(old.clone(), 100)]);
+    assert!(killed.elapsed() < Duration::from_secs(5), "it took {:?}", killed.elapsed());
+    // The run goes on: it must not trust shares that do not hold any more.
+    let called = shop.call(&["run"]);
+    shop.count_clients();
+    let events = shop.events();
+    let run = shop.last_run();
+    eprintln!("{called}");
+    match called.code {
+        Some(0) => {
+            let fixed = run["release"]["id"].as_str().unwrap().to_owned();
+            assert_eq!(shop.shares(), [(fixed, 100)]);
+            let again = events.iter().filter(|event| label(event) == "traffic-set production 5").count();
+            assert_eq!(again, 2, "the step was taken anew: {events:#?}");
+        }
+        _ => assert_eq!(shop.shares(), [(old, 100)], "{called}"),
+    }
+}
