@@ -140,12 +140,13 @@ fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
 pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
     let _lock = project.state.lock()?;
+    let observer: Arc<dyn Observer> = Arc::new(Progress::lines(format));
+    let controller = Arc::new(Controller::new(Arc::clone(&project), Arc::clone(&observer))?);
+    // Whoever holds the lock must be spoken with; compiling may take a while.
+    let _control = open_control(&project, &controller)?;
     compile_plugins(&project)?;
     project.check_plugins()?;
     project.check_tools()?;
-    let observer: Arc<dyn Observer> = Arc::new(Progress::lines(format));
-    let controller = Arc::new(Controller::new(Arc::clone(&project), Arc::clone(&observer))?);
-    let _control = open_control(&project, &controller)?;
     let watch = open_watch(&project).await?;
     observer.notice(&format!("watching {}", watched(&project)));
     let (stopper, stop) = tokio::sync::watch::channel(false);
