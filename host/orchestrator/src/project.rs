@@ -11,7 +11,7 @@ use autodevops_config::{Config, ServiceKind};
 use autodevops_edge::Client;
 use autodevops_journal::Journal;
 use autodevops_model::Stage;
-use autodevops_policy::ProjectPath;
+use autodevops_policy::{PermissionKind, ProjectPath};
 use autodevops_sandbox::Plugin;
 use autodevops_source::{Repository, Store};
 
@@ -124,6 +124,9 @@ impl Project {
         let mut used = Vec::new();
         for (name, stage) in all {
             self.plugins.for_stage(name, stage)?;
+            if !used.contains(&name.as_str()) {
+                self.warn_of_folders(name)?;
+            }
             used.push(name.as_str());
         }
         if let Some(unused) = self.config.plugins.keys().find(|name| !used.contains(&name.as_str())) {
@@ -140,6 +143,23 @@ impl Project {
         let config = &self.config;
         if config.build.is_some() || config.service.kind == ServiceKind::Command {
             autodevops_source::probe()?;
+        }
+        Ok(())
+    }
+
+    /// Says which folders a plugin asks for and does not see. All else that it lacks it is refused when it uses it; a folder that
+    /// is not there looks to it like a project without files.
+    fn warn_of_folders(&self, name: &str) -> Result<()> {
+        let manifest = self.plugins.open(name)?.manifest;
+        let plugin = &manifest.name;
+        let granted = self.plugins.settings(plugin).grant.files;
+        for permission in manifest.permissions.iter().filter(|permission| permission.ask == PermissionKind::Files) {
+            let Some(guest) = permission.guest.as_ref().filter(|guest| !granted.contains_key(*guest)) else { continue };
+            tracing::warn!(
+                "plugin `{plugin}` is not granted the folder {guest}, which it asks for ({}); grant it by \
+                 `files.\"{guest}\" = {{}}` in [plugins.{plugin}.grant]",
+                permission.reason
+            );
         }
         Ok(())
     }
