@@ -39,6 +39,7 @@ fn errors_in_the_log_are_healed_on_a_branch_of_its_own_and_in_production() {
 
     let called = shop.expect(0, &["run"]);
     assert!(called.stdout.contains("healed"), "{called}");
+    assert!(!called.stderr.contains("WARN"), "nothing is wrong with the sample: {called}");
 
     let run = shop.last_run();
     assert_eq!((run["outcome"].as_str(), run["stage"].as_str()), (Some("healed"), Some("finished")), "{run}");

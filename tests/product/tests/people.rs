@@ -1,0 +1,147 @@
+//! People's words: what they agree to goes on, what they refuse ends, and silence never approves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use autodevops_product_tests::{
+    process::{call, until},
+    shop::Shop,
+};
+
+/// The longest that anything may take to happen.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A shop that has errors, and where these people, as the configuration lists them, must agree to what goes into production.
+fn with_approvers(approvers: &str, timeout: &str) -> Shop {
+    let approval = format!("required = true\napprovers = [{approvers}]\ntimeout = \"{timeout}\"");
+    Shop::open_with_errors(&[("required = false", &approval)])
+}
+
+/// Who runs this test.
+fn me() -> String {
+    let mut command = Command::new("id");
+    command.arg("-un");
+    call(command, LIMIT).stdout.trim().to_owned()
+}
+
+fn run_name(shop: &Shop) -> String {
+    shop.last_run()["run"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_an_approver_agrees_to_goes_on_with_the_next_run() {
+    let mut shop = with_approvers(&format!("\"{}\"", me()), "1h");
+    let old = shop.serving().unwrap();
+    let called = shop.expect(4, &["run", "--no-wait"]);
+    assert!(called.stdout.contains("waits for a person: production requires approval"), "{called}");
+    let run = run_name(&shop);
+    assert!(called.stdout.contains(&format!("autodevops approve {run}")), "{called}");
+    assert_eq!(shop.shares(), [(old, 100)]);
+    assert!(shop.last_run()["waits-for"].is_string());
+    // Waiting goes on until someone speaks.
+    shop.expect(4, &["run", "--no-wait"]);
+    let called = shop.expect(0, &["approve", &run, "--reason", "looks right"]);
+    assert!(called.stdout.contains("is approved; it goes on with `autodevops run`"), "{called}");
+    shop.expect(0, &["run"]);
+    assert_eq!(shop.last_run()["outcome"], "healed");
+    let approved = shop.events().into_iter().find(|event| event["type"] == "approved").unwrap();
+    assert_eq!((approved["by"].as_str(), approved["reason"].as_str()), (Some(&*me()), Some("looks right")));
+    let called = shop.expect(1, &["approve", &run]);
+    assert!(called.stderr.contains("is over (healed)"), "{called}");
+    shop.count_clients();
+}
+
+#[test]
+fn what_a_person_refuses_ends_and_production_is_not_touched() {
+    let mut shop = with_approvers("", "1h");
+    let old = shop.serving().unwrap();
+    // The process that waits hears it over its socket.
+    let mut program = shop.start(&["run"]);
+    program.wait_for("approval is asked", LIMIT, |event| event["type"] == "approval-asked");
+    let run = run_name(&shop);
+    let called = shop.expect(0, &["reject", &run, "--reason", "not on a friday"]);
+    assert!(called.stdout.contains(&format!("run {run} is rejected")), "{called}");
+    let called = program.wait(LIMIT);
+    assert_eq!(called.code, Some(1), "{called}");
+    assert!(called.stdout.contains("not on a friday"), "{called}");
+    assert_eq!(shop.last_run()["outcome"], "aborted");
+    assert_eq!(shop.shares(), [(old, 100)]);
+    assert!(!shop.events().iter().any(|event| event["type"] == "deployed" && event["environment"] == "production"));
+    shop.count_clients();
+}
+
+#[test]
+fn someone_who_is_no_approver_is_refused_and_silence_never_approves() {
+    let mut shop = with_approvers("\"ada\"", "4s");
+    let old = shop.serving().unwrap();
+    shop.expect(4, &["run", "--no-wait"]);
+    let run = run_name(&shop);
+    for verb in ["approve", "reject"] {
+        let called = shop.expect(1, &[verb, &run]);
+        let refusal = format!("`{}` may not answer for `shop`; ask one of: ada", me());
+        assert!(called.stderr.contains(&refusal), "{called}");
+    }
+    let called = shop.expect(1, &["approve", &run, "--bypass", "--reason", "now"]);
+    assert!(called.stderr.contains("may not answer"), "{called}");
+    let called = shop.expect(1, &["approve", "nonsense"]);
+    assert!(called.stderr.contains("there is no run `nonsense`; see `autodevops runs`"), "{called}");
+    // Nobody else answers, and the time runs out.
+    let called = shop.expect(1, &["run"]);
+    assert!(called.stdout.contains("nobody approved in time"), "{called}");
+    assert_eq!(shop.last_run()["outcome"], "aborted");
+    assert_eq!(shop.shares(), [(old, 100)]);
+    shop.count_clients();
+}
+
+#[test]
+fn a_run_that_is_aborted_at_the_smallest_step_gives_its_traffic_back() {
+    let mut shop = Shop::open_with_errors(&[("for = \"600ms\"", "for = \"30s\"")]);
+    let old = shop.serving().unwrap();
+    let mut program = shop.start(&["run"]);
+    program.wait_for("5 %", LIMIT, |event| event["type"] == "step-entered" && event["percent"] == 5);
+    let run = run_name(&shop);
+    // Whoever else would drive the runs is told who does.
+    for verb in ["run", "serve"] {
+        let called = shop.expect(1, &[verb]);
+        let held = format!("is held by another autodevops (process {})", program.pid());
+        assert!(called.stderr.contains(&held), "{called}");
+    }
+    let called = shop.expect(1, &["deploy"]);
+    assert!(called.stderr.contains(&format!("run {run} is not over")), "{called}");
+    let called = shop.expect(0, &["abort", &run, "--reason", "enough"]);
+    assert!(called.stdout.contains("traffic that it moved returns first"), "{called}");
+    let called = program.wait(LIMIT);
+    assert_eq!(called.code, Some(1), "{called}");
+    assert!(called.stdout.contains("enough"), "{called}");
+    assert_eq!(shop.shares(), [(old, 100)]);
+    shop.count_clients();
+}
+
+#[test]
+fn a_release_is_taken_back_in_seconds_and_named_ones_can_be_chosen() {
+    let mut shop = Shop::open_with_errors(&[]);
+    let old = shop.serving().unwrap();
+    shop.expect(0, &["run"]);
+    let fixed = shop.serving().unwrap();
+    assert_ne!(fixed, old);
+    let began = Instant::now();
+    let called = shop.expect(0, &["rollback", "production", "--reason", "to see whether it works"]);
+    until("the release before serves", LIMIT, || shop.serving().as_ref() == Some(&old));
+    assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());
+    assert!(called.stdout.contains(&format!("production serves {old} again")), "{called}");
+
+    let called = shop.expect(1, &["rollback", "production", "--to", &old]);
+    assert!(called.stderr.contains("is live in production already"), "{called}");
+    let called = shop.expect(1, &["rollback", "production", "--to", "r-17"]);
+    assert!(called.stderr.contains("release r-17 was never live in production; those that were: "), "{called}");
+    assert!(called.stderr.contains(&fixed) && called.stderr.contains(&old), "{called}");
+    let called = shop.expect(1, &["rollback", "productoin"]);
+    assert!(called.stderr.contains("productoin"), "{called}");
+
+    shop.expect(0, &["rollback", "production", "--to", &fixed]);
+    assert_eq!(shop.serving(), Some(fixed));
+    shop.count_clients();
+}
