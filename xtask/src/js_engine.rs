@@ -18,8 +18,8 @@ use anyhow::{Context, Result};
 use crate::command::{cargo, root, run, target};
 
 /// The harness of tests, in the order in which its parts build on each other.
-const CHECKS_HARNESS: [&str; 7] =
-    ["compare.js", "assert.js", "expect.js", "builtins.js", "modules.js", "runner.js", "harness.js"];
+const CHECKS_HARNESS: [&str; 8] =
+    ["compare.js", "assert.js", "expect.js", "builtins.js", "absent.js", "modules.js", "runner.js", "harness.js"];
 
 /// The component of the engine with the harness of a plugin in it.
 pub fn with_harness_of(plugin: &str) -> PathBuf {

@@ -1,5 +1,7 @@
 //! How a function of a file is reached from outside: what the file exports.
 
+mod routes;
+
 use oxc_ast::{
     AstKind,
     ast::{
@@ -24,6 +26,32 @@ pub enum Export {
     Named(String),
 }
 
+/// How what is exported is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Like the function itself.
+    Plain,
+    /// By its `run`: a Firebase function that answers no HTTP request.
+    Run,
+    /// As a request that goes through the handling of CORS first.
+    Cors,
+    /// As a handler of an Express application or router, found among its routes.
+    Route(Route),
+}
+
+/// A route of an Express application or router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Method of HTTP, in lower case.
+    pub method: String,
+    /// Path, as it was registered.
+    pub path: String,
+    /// Index among the route's handlers; none for the last.
+    pub handler: Option<usize>,
+    /// Whether it is one of an application, which keeps its routes in a router of its own.
+    pub of_application: bool,
+}
+
 /// A function that can be called from outside.
 #[derive(Clone)]
 pub struct Entry<'a> {
@@ -39,12 +67,15 @@ pub struct Entry<'a> {
     pub function: Func<'a>,
     /// What the function is called in messages.
     pub name: String,
+    /// How it is called.
+    pub reach: Reach,
 }
 
 enum Item<'a> {
-    Function(Func<'a>),
+    Function(Func<'a>, Reach),
     Class(&'a Class<'a>),
     Object(&'a ObjectExpression<'a>),
+    Router(SymbolId),
 }
 
 /// The exported function that a place is in, or else one that leads to it by the file's own calls.
@@ -88,34 +119,51 @@ fn entries<'a>(tree: &Tree<'a>) -> Vec<Entry<'a>> {
     let mut found = Vec::new();
     for (export, item) in exports(tree) {
         match item {
-            Item::Function(function) => {
+            Item::Function(function, reach) => {
                 let name = match &export {
                     Export::Named(name) => name.clone(),
                     Export::Default => own_name(function).unwrap_or_else(|| stem(&tree.path)),
                 };
-                found.push(Entry { export, member: None, class: None, is_static: false, function, name });
+                let member = (reach == Reach::Run).then(|| "run".to_owned());
+                found.push(Entry { export, member, class: None, is_static: false, function, name, reach });
             }
             Item::Class(class) => {
                 for element in &class.body.body {
                     let ClassElement::MethodDefinition(method) = element else { continue };
                     let Some(name) = method.key.static_name() else { continue };
-                    if method.kind != MethodDefinitionKind::Method || method.value.body.is_none() {
+                    let makes = method.kind == MethodDefinitionKind::Constructor;
+                    if !makes && method.kind != MethodDefinitionKind::Method || method.value.body.is_none() {
                         continue;
                     }
+                    let made = class.id.as_ref().map_or_else(|| stem(&tree.path), |id| id.name.to_string());
                     found.push(Entry {
                         export: export.clone(),
-                        member: Some(name.to_string()),
+                        member: (!makes).then(|| name.to_string()),
                         class: Some(class),
                         is_static: method.r#static,
                         function: Func::Function(&method.value),
-                        name: name.into_owned(),
+                        name: if makes { made } else { name.into_owned() },
+                        reach: Reach::Plain,
+                    });
+                }
+            }
+            Item::Router(symbol) => {
+                for (route, function) in routes::of(tree, symbol) {
+                    found.push(Entry {
+                        export: export.clone(),
+                        member: None,
+                        class: None,
+                        is_static: false,
+                        function,
+                        name: format!("{} {}", route.method.to_ascii_uppercase(), route.path),
+                        reach: Reach::Route(route),
                     });
                 }
             }
             Item::Object(object) => {
                 for property in &object.properties {
                     let ObjectPropertyKind::ObjectProperty(property) = property else { continue };
-                    let (Some(name), Some(Item::Function(function))) =
+                    let (Some(name), Some(Item::Function(function, Reach::Plain))) =
                         (property.key.static_name(), resolve(tree, &property.value, 0))
                     else {
                         continue;
@@ -127,6 +175,7 @@ fn entries<'a>(tree: &Tree<'a>) -> Vec<Entry<'a>> {
                         is_static: false,
                         function,
                         name: name.into_owned(),
+                        reach: Reach::Plain,
                     });
                 }
             }
@@ -157,7 +206,7 @@ fn exports<'a>(tree: &Tree<'a>) -> Vec<(Export, Item<'a>)> {
             Statement::ExportDefaultDeclaration(it) => {
                 let item = match &it.declaration {
                     ExportDefaultDeclarationKind::FunctionDeclaration(function) => {
-                        Some(Item::Function(Func::Function(function)))
+                        Some(Item::Function(Func::Function(function), Reach::Plain))
                     }
                     ExportDefaultDeclarationKind::ClassDeclaration(class) => Some(Item::Class(class)),
                     other => other.as_expression().and_then(|expression| resolve(tree, expression, 0)),
@@ -167,7 +216,10 @@ fn exports<'a>(tree: &Tree<'a>) -> Vec<(Export, Item<'a>)> {
             Statement::ExportDeclaration(it) => match &it.declaration {
                 Declaration::FunctionDeclaration(function) => {
                     if let Some(id) = &function.id {
-                        found.push((Export::Named(id.name.to_string()), Item::Function(Func::Function(function))));
+                        found.push((
+                            Export::Named(id.name.to_string()),
+                            Item::Function(Func::Function(function), Reach::Plain),
+                        ));
                     }
                 }
                 Declaration::ClassDeclaration(class) => {
@@ -177,7 +229,8 @@ fn exports<'a>(tree: &Tree<'a>) -> Vec<(Export, Item<'a>)> {
                 }
                 Declaration::VariableDeclaration(made) => {
                     for declarator in &made.declarations {
-                        let item = declarator.init.as_ref().and_then(|init| resolve(tree, init, 0));
+                        let symbol = declarator.id.get_binding_identifier().and_then(|id| id.symbol_id.get());
+                        let item = symbol.and_then(|symbol| declared(tree, symbol, 0));
                         if let (Some(name), Some(item)) = (declarator.id.get_identifier_name(), item) {
                             found.push((Export::Named(name.to_string()), item));
                         }
@@ -239,8 +292,8 @@ fn commonjs<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>, found: &mut Vec
 
 fn resolve<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>, depth: usize) -> Option<Item<'a>> {
     match expression.get_inner_expression() {
-        Expression::FunctionExpression(function) => Some(Item::Function(Func::Function(function))),
-        Expression::ArrowFunctionExpression(arrow) => Some(Item::Function(Func::Arrow(arrow))),
+        Expression::FunctionExpression(function) => Some(Item::Function(Func::Function(function), Reach::Plain)),
+        Expression::ArrowFunctionExpression(arrow) => Some(Item::Function(Func::Arrow(arrow), Reach::Plain)),
         Expression::ClassExpression(class) => Some(Item::Class(class)),
         Expression::ObjectExpression(object) => Some(Item::Object(object)),
         Expression::Identifier(name) => declared(tree, tree.symbol(name)?, depth),
@@ -249,12 +302,43 @@ fn resolve<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>, depth: usize) ->
             let name = property_of(&call.callee)
                 .or_else(|| call.callee.get_identifier_reference().map(|name| name.name.to_string()))?;
             let lower = name.to_ascii_lowercase();
+            let last = call.arguments.last()?.as_expression()?;
+            if let Some(reach) = firebase(tree, call, &name) {
+                let Item::Function(function, _) = resolve(tree, last, depth + 1)? else { return None };
+                return Some(Item::Function(function, reach));
+            }
             let alike = matches!(name.as_str(), "onRequest" | "freeze")
                 || ["handler", "wrap", "catch", "async"].iter().any(|part| lower.contains(part));
-            let last = call.arguments.last()?.as_expression()?;
             if alike { resolve(tree, last, depth + 1) } else { None }
         }
         _ => None,
+    }
+}
+
+/// How a function is called that Firebase makes of a handler.
+fn firebase(tree: &Tree<'_>, call: &oxc_ast::ast::CallExpression, name: &str) -> Option<Reach> {
+    let is_event = ["on", "before"]
+        .iter()
+        .any(|start| name.strip_prefix(start).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase())));
+    if !is_event || !root_module(tree, &call.callee)?.starts_with("firebase-functions") {
+        return None;
+    }
+    if name != "onRequest" {
+        return Some(Reach::Run);
+    }
+    let options = call.arguments.first().and_then(|given| given.as_expression());
+    let cors = matches!(options.map(Expression::get_inner_expression), Some(Expression::ObjectExpression(options))
+        if options.properties.iter().any(|property| matches!(property, ObjectPropertyKind::ObjectProperty(property)
+            if property.key.static_name().is_some_and(|key| key == "cors"))));
+    Some(if cors { Reach::Cors } else { Reach::Plain })
+}
+
+/// The module that a chain of reads and calls begins with.
+fn root_module(tree: &Tree<'_>, expression: &Expression) -> Option<String> {
+    match expression.get_inner_expression() {
+        Expression::Identifier(name) => module_of(tree, tree.symbol(name)?),
+        Expression::CallExpression(call) => root_module(tree, &call.callee),
+        other => root_module(tree, object_of(other)?),
     }
 }
 
@@ -263,9 +347,12 @@ fn declared<'a>(tree: &Tree<'a>, symbol: SymbolId, depth: usize) -> Option<Item<
         return None;
     }
     match tree.declaration(symbol) {
-        AstKind::Function(function) => Some(Item::Function(Func::Function(function))),
+        AstKind::Function(function) => Some(Item::Function(Func::Function(function), Reach::Plain)),
         AstKind::Class(class) => Some(Item::Class(class)),
         AstKind::VariableDeclarator(declarator) if declarator.id.is_binding_identifier() => {
+            if declarator.init.as_ref().is_some_and(|init| routes::is_router(tree, init).is_some()) {
+                return Some(Item::Router(symbol));
+            }
             resolve(tree, declarator.init.as_ref()?, depth + 1)
         }
         _ => None,

@@ -65,11 +65,15 @@ autodevops_sdk::export!(fix_generator: FixRecipes);
 /// # Errors
 /// When a file of the repository cannot be read.
 pub fn propose_in(repository: &Path, issue: &Issue) -> Result<Proposal> {
-    let Some(fault) = fault::parse(issue.exception.as_deref(), &issue.title, &issue.message) else {
-        return Ok(Proposal::None(format!("no recipe knows this fault: {}", first_line(&issue.message))));
-    };
+    let known = fault::parse(issue.exception.as_deref(), &issue.title, &issue.message);
+    // Node says of a rejection that nobody heard just what the error says: what called it may tell.
+    let unknown = known.is_none().then(|| format!("no recipe knows this fault: {}", first_line(&issue.message)));
+    let fault = known.unwrap_or(fault::Fault::Unhandled);
     let spots = place::spots(repository, issue);
     if spots.is_empty() {
+        if let Some(reason) = unknown {
+            return Ok(Proposal::None(reason));
+        }
         return Ok(Proposal::None("no file of the repository is named as the fault's place".into()));
     }
     let mut reasons: Vec<String> = Vec::new();
@@ -87,7 +91,7 @@ pub fn propose_in(repository: &Path, issue: &Issue) -> Result<Proposal> {
             break;
         }
     }
-    Ok(Proposal::None(reasons.join("; ")))
+    Ok(Proposal::None(unknown.unwrap_or_else(|| reasons.join("; "))))
 }
 
 fn first_line(text: &str) -> &str {

@@ -2,17 +2,17 @@
 
 use oxc_ast::{
     AstKind,
-    ast::{CatchClause, Expression, Statement},
+    ast::{CatchClause, Class, ClassElement, Expression, MethodDefinitionKind, Statement},
 };
 use oxc_semantic::NodeId;
 use oxc_span::{GetSpan, Span};
 
 use crate::{
-    entry::{Entry, entry},
+    entry::{Entry, Reach, entry},
     fault::Nothing,
     infer::{Run, Value},
-    shape::{Place, Step},
-    tree::{Tree, holds, object_of, property_of},
+    shape::{Kind, Place, Step},
+    tree::{Func, Tree, holds, object_of, property_of},
 };
 
 /// A call that a test makes.
@@ -83,6 +83,9 @@ fn arranged<'a>(
         set(&mut run, span, &value)?;
     }
     let params = entry.function.params();
+    if entry.reach == Reach::Cors {
+        through_cors(&mut run);
+    }
     let written = |run: &Run<'_, 'a>, from: usize, to: usize, names: &dyn Fn(usize) -> String| -> Vec<String> {
         run.shapes
             .get(from..to)
@@ -107,10 +110,44 @@ fn arranged<'a>(
             *argument = "undefined".into();
         }
     }
-    let made_with = written(&run, run.own, run.shapes.len(), &|_| "value".to_owned());
-    let is_async = entry.function.is_async();
+    let made_with = made_with(&run, class, &written);
+    let is_async = entry.function.is_async() || entry.reach == Reach::Cors;
     let confidence = 1.0 / (1.0 + 0.15 * f64::from(u32::try_from(run.doubts).unwrap_or(9)));
     Ok(Call { entry, arguments, made_with, is_async, confidence })
+}
+
+/// What the handling of CORS asks of a request and its answer.
+fn through_cors(run: &mut Run<'_, '_>) {
+    let property = |root, name: &str| Place { root, steps: vec![Step::Property(name.to_owned())] };
+    if run.own < 2 {
+        return;
+    }
+    run.shape(&property(0, "headers")).want(Kind::Object);
+    for name in ["on", "getHeader", "setHeader"] {
+        run.shape(&property(1, name).then(Step::Call));
+    }
+}
+
+/// The arguments of a class's constructor, without those at the end that say nothing.
+fn made_with<'a>(
+    run: &Run<'_, 'a>,
+    class: Option<&'a Class<'a>>,
+    written: &impl Fn(&Run<'_, 'a>, usize, usize, &dyn Fn(usize) -> String) -> Vec<String>,
+) -> Vec<String> {
+    let constructor = class.and_then(|class| {
+        class.body.body.iter().find_map(|element| match element {
+            ClassElement::MethodDefinition(method) if method.kind == MethodDefinitionKind::Constructor => {
+                Some(Func::Function(&method.value))
+            }
+            _ => None,
+        })
+    });
+    let name = |index: usize| constructor.and_then(|it| it.param_name(index)).unwrap_or("value").to_owned();
+    let mut made = written(run, run.own, run.shapes.len(), &name);
+    while made.last().is_some_and(|last| last == "undefined") {
+        made.pop();
+    }
+    made
 }
 
 /// Makes sure that an error at a place comes out of the function that the test calls, or is told to it.

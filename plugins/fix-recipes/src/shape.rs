@@ -17,6 +17,8 @@ pub enum Step {
     Await,
     /// What it holds as JSON.
     Json,
+    /// What it gives to a function that it is called with: the function's index among the arguments, and what it is given.
+    Given(usize, usize),
 }
 
 /// Where a value comes from: a parameter, and the steps into it.
@@ -87,6 +89,8 @@ pub struct Shape {
     result: Option<Box<Shape>>,
     awaited: Option<Box<Shape>>,
     json: Option<Box<Shape>>,
+    /// The function that it calls, by its index among the arguments, and with what.
+    calls: Option<(usize, Vec<Shape>)>,
 }
 
 impl Shape {
@@ -121,6 +125,18 @@ impl Shape {
             Step::Json => {
                 self.want(Kind::Text);
                 self.json.get_or_insert_default()
+            }
+            Step::Given(function, index) => {
+                self.want(Kind::Function);
+                let (_, given) = self.calls.get_or_insert_with(|| (*function, Vec::new()));
+                if given.len() <= *index {
+                    given.resize(*index + 1, Self::default());
+                }
+                match given.get_mut(*index) {
+                    Some(shape) => shape,
+                    // Not reached: the list was just made long enough.
+                    None => return self.json.get_or_insert_default(),
+                }
             }
         };
         next.at(rest)
@@ -193,6 +209,10 @@ impl Shape {
             let _ = write!(out, "async () => {{ throw new Error({}){} }}", style.string("refused"), style.end());
             return;
         }
+        if let Some((index, given)) = &self.calls {
+            self.write_caller(*index, given, style, out);
+            return;
+        }
         let Some(result) = &self.result else {
             out.push_str("() => {}");
             return;
@@ -208,6 +228,25 @@ impl Shape {
         let text = given.render(name, style);
         let text = if text.starts_with('{') { format!("({text})") } else { text };
         let _ = write!(out, "{prefix}() => {text}");
+    }
+
+    /// A function that calls one that it is given.
+    fn write_caller(&self, index: usize, given: &[Self], style: &Style, out: &mut String) {
+        let mut given: Vec<String> = given.iter().map(|shape| shape.render("value", style)).collect();
+        while given.last().is_some_and(|last| last == "undefined") {
+            given.pop();
+        }
+        let before: String = (0..index).map(|at| format!("{}, ", "_".repeat(at + 1))).collect();
+        let params = if index == 0 { "callback".to_owned() } else { format!("{before}callback") };
+        let call = format!("callback({})", given.join(", "));
+        let result = self.result.as_ref().filter(|result| !result.is_blank() && !result.absent);
+        let _ = match result {
+            Some(result) => {
+                let text = result.render("result", style);
+                write!(out, "({params}) => {{ {call}; return {text}{} }}", style.end())
+            }
+            None => write!(out, "({params}) => {call}"),
+        };
     }
 
     fn write_object(&self, style: &Style, out: &mut String) {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path};
 use autodevops_sdk::types::TestFile;
 
 use crate::{
-    entry::{Entry, Export, stem},
+    entry::{Entry, Export, Reach, Route, stem},
     probe::Call,
     project::{Package, TestStyle, join, module_path, test_home},
     tree::Tree,
@@ -174,6 +174,10 @@ impl Writer<'_, '_> {
                     };
                     self.line(1, &text);
                 }
+                if let Reach::Route(route) = &call.entry.reach {
+                    let text = self.route(route, &local_name(&call.entry));
+                    self.line(1, &text);
+                }
                 let text = self.call(call);
                 let waits = call.is_async;
                 if let Expect::Settled = plan.expect {
@@ -188,13 +192,31 @@ impl Writer<'_, '_> {
         self.line(0, &format!("}}){end}"));
     }
 
+    /// The route as Express keeps it.
+    fn route(&self, route: &Route, local: &str) -> String {
+        // The fourth version keeps an application's router under another name than the fifth.
+        let router =
+            if route.of_application { format!("({local}._router ?? {local}.router)") } else { local.to_owned() };
+        format!(
+            "const {{ route }} = {router}.stack.find((layer) => layer.route?.path === {} && layer.route.methods.{}){}",
+            self.tree.style.string(&route.path),
+            if route.method == "all" { "_all" } else { &route.method },
+            self.tree.style.end()
+        )
+    }
+
     fn call(&self, call: &Call<'_>) -> String {
         let entry = &call.entry;
+        if let Reach::Route(route) = &entry.reach {
+            let handler = route.handler.map_or_else(|| ".at(-1)".to_owned(), |index| format!("[{index}]"));
+            return format!("route.stack{handler}.handle({})", call.arguments.join(", "));
+        }
         let local = local_name(entry);
         let mut text = match (entry.class, &entry.member) {
             (Some(_), Some(method)) if !entry.is_static => {
                 format!("new {local}({}).{method}", call.made_with.join(", "))
             }
+            (Some(_), None) => return format!("new {local}({})", call.made_with.join(", ")),
             (_, Some(member)) => format!("{local}.{member}"),
             (_, None) => local,
         };
@@ -234,6 +256,8 @@ fn local_name(entry: &Entry<'_>) -> String {
         Export::Default => match entry.class {
             Some(class) => class.id.as_ref().map_or_else(|| "Subject".to_owned(), |id| id.name.to_string()),
             None if entry.member.is_some() => "subject".into(),
+            None if matches!(&entry.reach, Reach::Route(route) if route.of_application) => "app".into(),
+            None if matches!(entry.reach, Reach::Route(_)) => "router".into(),
             None if crate::shape::is_name(&entry.name)
                 && !matches!(entry.name.as_str(), "test" | "assert" | "expect") =>
             {

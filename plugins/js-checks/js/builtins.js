@@ -150,6 +150,15 @@
     hide(Emitter.prototype, "constructor", Emitter);
     hide(Emitter, "EventEmitter", Emitter);
 
+    // What a callback of `forEach` gives goes nowhere: a promise among it is heard by nobody.
+    for (const type of [Array, Map, Set]) {
+        const { forEach } = type.prototype;
+        hide(type.prototype, "forEach", { forEach(callback, self) {
+            if (typeof callback !== "function") return Reflect.apply(forEach, this, [callback]);
+            return Reflect.apply(forEach, this, [function (...given) { host.discarded?.(Reflect.apply(callback, this, given)); }, self]);
+        } }.forEach);
+    }
+
     // util -------------------------------------------------------------------------------------------------------------
 
     const PROMISIFY = Symbol.for("nodejs.util.promisify.custom");

@@ -4,7 +4,7 @@
     "use strict";
 
     const prelude = globalThis.__prelude;
-    const { hide, unsupported, builtins } = prelude;
+    const { hide, unsupported, builtins, absentModule, standIn, isLoose } = prelude;
     const { has } = prelude.compare;
     const { ownKeys, getOwnPropertyDescriptor, apply } = Reflect;
     const { create, freeze } = Object;
@@ -13,6 +13,7 @@
     const indexOf = prelude.uncurry(String.prototype.indexOf);
     const lastIndexOf = prelude.uncurry(String.prototype.lastIndexOf);
     const PromiseType = Promise;
+    const ProxyType = Proxy;
     const after = prelude.promiseThen;
 
     const coded = (error, code) => { error.code = code; return error; };
@@ -22,12 +23,13 @@
     // `provided(name)`: modules of the test runner, or undefined.
     prelude.makeLoader = (program, root, { reached, discarded, caught, provided }) => {
         const loaded = create(null);
+        const packages = create(null);
+        const found = (kind, what) => (kind === "package" ? packages[what] : builtin(what));
 
         function builtin(name) {
             const own = provided(name);
             if (own !== undefined) return own;
-            if (!(name in builtins)) throw unsupported(name);
-            return builtins[name]();
+            return name in builtins ? builtins[name]() : absentModule(name);
         }
 
         // The record of a module: `exports` is what `require` gives, `namespace` what `import` gives.
@@ -50,7 +52,11 @@
 
         function resolved(from, name, how) {
             const [kind, what] = target(from, name, how);
-            if (kind === "package") throw unsupported(`the package ${name}, which is not installed or does not export this,`);
+            if (kind === "package") {
+                const made = packages[name] ??= standIn(name);
+                if (made === undefined) throw unsupported(`the package ${name}, which is not installed or does not export this,`);
+                return ["package", name];
+            }
             if (kind === "nothing") throw notFound(name, from.module.filename);
             return [kind, what];
         }
@@ -66,14 +72,14 @@
             }
             const dynamic = (name) => new PromiseType((resolve, reject) => {
                 const [kind, what] = resolved(it, `${name}`, "import");
-                if (kind === "builtin") return resolve(namespaceOf(builtin(what)));
+                if (kind !== "file") return resolve(namespaceOf(found(kind, what)));
                 const other = record(what);
                 after(load(other), () => resolve(namespace(other)), reject);
             });
             const imports = (name, wanted) => {
                 const [kind, what] = resolved(it, name, "import");
-                if (kind === "builtin") {
-                    const space = namespaceOf(builtin(what));
+                if (kind !== "file") {
+                    const space = namespaceOf(found(kind, what));
                     return checked(space, wanted, name);
                 }
                 const other = record(what);
@@ -101,13 +107,13 @@
             if (source.kind === "module") return factory();
             const require = (name) => {
                 const [kind, what] = resolved(it, name, "require");
-                if (kind === "builtin") return builtin(what);
+                if (kind !== "file") return found(kind, what);
                 const other = record(what);
                 if (other.source.wait && other.state !== "done") throw coded(new Error(`require() cannot be used on an ES module that waits at its top level: ${what}`), "ERR_REQUIRE_ASYNC_MODULE");
                 run(other);
                 return other.source.kind === "module" ? namespace(other) : other.module.exports;
             };
-            require.resolve = (name) => { const [kind, what] = resolved(it, name, "require"); return kind === "builtin" ? name : `${root}/${what}`; };
+            require.resolve = (name) => { const [kind, what] = resolved(it, name, "require"); return kind !== "file" ? name : `${root}/${what}`; };
             require.cache = create(null);
             require.main = undefined;
             module.require = require;
@@ -170,6 +176,8 @@
             }
         }
         function namespaceOf(value) {
+            // It has whatever it is asked for, so its names cannot be listed.
+            if (isLoose(value)) return new ProxyType(value, { __proto__: null, get: (_, key) => (key === "default" ? value : value[key]), has: (_, key) => key === "default" || key in value });
             const space = create(null);
             fill(space, () => value);
             return space;

@@ -68,6 +68,7 @@ impl<'a> Run<'_, 'a> {
             | Value::Func(_)
             | Value::Table(_)
                 if truth => {}
+            Value::Nothing if !truth => {}
             _ => self.doubts += 1,
         }
     }

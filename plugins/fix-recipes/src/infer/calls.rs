@@ -136,6 +136,7 @@ impl<'a> Run<'_, 'a> {
                 Value::Promise(Box::new(Value::Unknown))
             }
             Some("Date") => Value::Made(Kind::Date),
+            Some("Map" | "WeakMap") if made.arguments.is_empty() => Value::NewMap,
             Some("URL") => {
                 for value in &arguments {
                     if let Value::Place(place) = value {

@@ -172,6 +172,19 @@ impl<'a> Run<'_, 'a> {
                     _ => Value::Unknown,
                 }
             }
+            Value::NewMap => {
+                self.arguments(&call.arguments);
+                match name {
+                    "get" => Value::Nothing,
+                    "has" | "delete" => Value::Made(Kind::Flag),
+                    _ => Value::NewMap,
+                }
+            }
+            Value::Made(Kind::Object) if name == "exec" => {
+                let subject = self.arguments(&call.arguments).into_iter().next().unwrap_or(Value::Unknown);
+                self.want(&subject, Kind::Text);
+                Value::Match(Box::new(subject))
+            }
             Value::Made(_) | Value::Environment(_) => {
                 if let Some(function) = callback {
                     self.call(function, vec![Value::Made(Kind::Unknown)]);
@@ -233,6 +246,7 @@ impl<'a> Run<'_, 'a> {
                 _ => Value::Made(kind_given_by(name).unwrap_or_default()),
             };
         }
+        self.called_back(&place.property(name), call);
         self.arguments(&call.arguments);
         match name {
             "toString" | "toLocaleString" => Value::Made(Kind::Text),
@@ -242,6 +256,35 @@ impl<'a> Run<'_, 'a> {
                 self.shape(&result);
                 Value::Place(result)
             }
+        }
+    }
+
+    /// A function that an argument's own method is given, and that leads to a goal: the method calls it.
+    fn called_back(&mut self, method: &Place, call: &'a CallExpression<'a>) {
+        for (index, argument) in call.arguments.iter().enumerate() {
+            let Some(function) = self.function_given(Some(argument)) else { continue };
+            if !self.leads_to_goal(function.span()) {
+                continue;
+            }
+            let count = function.params().items.len();
+            let values = (0..count)
+                .map(|at| {
+                    let place = method.then(Step::Given(index, at));
+                    let name = function.param_name(at).unwrap_or_default();
+                    // By custom the error comes first, where there is more than it.
+                    if at == 0 && count > 1 && matches!(name, "err" | "error" | "e" | "_err" | "_error" | "_") {
+                        self.shape(&place).fixed = Some("null".into());
+                        return Value::Nothing;
+                    }
+                    self.shape(&place);
+                    Value::Place(place)
+                })
+                .collect();
+            if count == 0 {
+                self.shape(&method.then(Step::Given(index, 0))).clear();
+            }
+            self.call(function, values);
+            return;
         }
     }
 
@@ -268,7 +311,18 @@ impl<'a> Run<'_, 'a> {
                 start
             }
             (Some(function), "sort" | "toSorted") => self.call(function, vec![element.clone(), element.clone()]),
-            (Some(function), _) => self.call(function, vec![element.clone(), Value::Made(Kind::Number)]),
+            (Some(function), _) => {
+                let given = self.call(function, vec![element.clone(), Value::Made(Kind::Number)]);
+                // Something must pass, where the goal comes after it.
+                if name == "filter"
+                    && self.hit().is_none()
+                    && !self.leads_to_goal(function.span())
+                    && let Some(test) = function.expression()
+                {
+                    self.assume(test, true);
+                }
+                given
+            }
             (None, _) => {
                 self.arguments(&call.arguments);
                 Value::Unknown
@@ -345,6 +399,8 @@ impl<'a> Run<'_, 'a> {
         call: &'a CallExpression<'a>,
     ) -> Value<'a> {
         match (name, callback) {
+            // Used as the value, which it is once it is waited for.
+            _ if !matches!(name, "then" | "catch" | "finally") => self.method(value, name, call),
             ("then", Some(function)) => {
                 let given = self.call(function, vec![value]);
                 self.arguments(call.arguments.get(1..).unwrap_or_default());

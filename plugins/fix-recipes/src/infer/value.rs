@@ -41,6 +41,8 @@ pub enum Value<'a> {
     Global(String),
     /// Something of another module.
     Import(String),
+    /// A map that nothing was put into yet.
+    NewMap,
     /// `this` in a method of the class.
     This,
     /// A promise of a value.

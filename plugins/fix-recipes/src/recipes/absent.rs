@@ -14,7 +14,7 @@ use crate::{
     probe::{arrange, make_absent},
     shape::Kind,
     testfile::{Deed, Expect, Plan},
-    tree::{Tree, key_of},
+    tree::{Tree, key_of, object_of, property_of},
     uses::{Need, Uses, kind_of_chain},
 };
 
@@ -142,6 +142,11 @@ pub fn read<'a>(
         repaired.edits.extend(more.edits);
         repaired.doubtful |= more.doubtful;
     }
+    if repaired.defaulted {
+        for other in of_elements(tree, read) {
+            repaired.edits.extend(repair(tree, &other)?.edits);
+        }
+    }
     let goal = read.object.get_inner_expression().span();
     let call = arrange(tree, (read.id, read.span), &[goal], |run, _, value| make_absent(run, value, of))?;
     let name = &call.entry.name;
@@ -222,6 +227,31 @@ fn others<'a>(tree: &Tree<'a>, read: &Read<'a>) -> Vec<Read<'a>> {
         .filter(|other| crate::tree::holds(function.span(), other.span) && root_symbol(tree, other.object) == root)
         .filter(|other| other.span.start >= read.span.start)
         .filter(|other| !is_guarded(tree, other.id, other.span.start, base))
+        .collect()
+}
+
+/// Reads of an element of the variable that a read's chain is put into: there is none, where the list is empty by default.
+fn of_elements<'a>(tree: &Tree<'a>, read: &Read<'a>) -> Vec<Read<'a>> {
+    let Ok((top, _)) = chain_top(tree, read.id, read.span) else { return Vec::new() };
+    let AstKind::VariableDeclarator(declarator) = tree.parent(top) else { return Vec::new() };
+    let Some(list) = declarator.id.get_binding_identifier().and_then(|id| id.symbol_id.get()) else {
+        return Vec::new();
+    };
+    let is_list = |expression: &Expression| {
+        expression.get_inner_expression().get_identifier_reference().and_then(|name| tree.symbol(name)) == Some(list)
+    };
+    let is_element = |expression: &Expression| match expression.get_inner_expression() {
+        Expression::CallExpression(call) => {
+            matches!(property_of(&call.callee).as_deref(), Some("find" | "findLast" | "pop" | "shift" | "at"))
+                && object_of(&call.callee).is_some_and(is_list)
+        }
+        Expression::ComputedMemberExpression(it) => is_list(&it.object),
+        _ => false,
+    };
+    reads(tree)
+        .map(|(other, _)| other)
+        .filter(|other| is_element(other.object))
+        .filter(|other| !is_guarded(tree, other.id, other.span.start, tree.at(other.object.span())))
         .collect()
 }
 

@@ -281,14 +281,16 @@ fn defaulted<'a>(
 /// The variable is asked for by name before it is used: what fails says why.
 fn guarded<'a>(tree: &Tree<'a>, variable: &Variable, cause: String) -> Result<Draft<'a>, String> {
     let name = &variable.name;
-    let (statement, above) = tree.statement(variable.id).ok_or("the variable is read in no statement")?;
+    // Of what is read while the file is loaded, only the function that uses it is to fail.
+    let used = if tree.functions_around(variable.id).is_empty() { used_in_function(tree, variable) } else { None };
+    let id = used.map_or(variable.id, |(id, _)| id);
+    let (statement, above) = tree.statement(id).ok_or("the variable is read in no statement")?;
     let in_block = matches!(
         above,
         AstKind::BlockStatement(_) | AstKind::FunctionBody(_) | AstKind::Program(_) | AstKind::SwitchCase(_)
     );
     let exported = matches!(above, AstKind::ExportDeclaration(_));
-    let between =
-        tree.functions_around(variable.id).first().is_some_and(|function| !holds(function.span(), statement.span()));
+    let between = tree.functions_around(id).first().is_some_and(|function| !holds(function.span(), statement.span()));
     if !(in_block || exported) || between {
         return Err(format!("there is no room to ask for {name} before it is used"));
     }

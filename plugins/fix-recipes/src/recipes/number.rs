@@ -3,7 +3,7 @@
 use autodevops_sdk::types::Risk;
 use oxc_ast::{
     AstKind,
-    ast::{AssignmentTarget, CallExpression, Expression},
+    ast::{AssignmentTarget, CallExpression, Expression, Statement},
 };
 use oxc_semantic::{NodeId, SymbolId};
 use oxc_span::{GetSpan, Span};
@@ -12,14 +12,40 @@ use oxc_syntax::operator::{AssignmentOperator, BinaryOperator};
 use super::{Draft, absent::short};
 use crate::{
     edit::Replace,
-    infer::Value,
+    infer::{Value, kind_with},
     place::Spot,
     probe::arrange,
+    shape::Kind,
     testfile::{Deed, Expect, Plan},
     tree::{Func, Tree, object_of, property_of},
 };
 
-const METHODS: [&str; 3] = ["toFixed", "toPrecision", "toExponential"];
+/// What a method asks for, where the value may be of another kind.
+struct Wanted {
+    /// The kind.
+    kind: Kind,
+    /// What makes one of a value.
+    maker: &'static str,
+    /// What the root cause and the test call it.
+    noun: &'static str,
+    /// What the value came as.
+    came: &'static str,
+    /// A value of the wrong kind, as JavaScript but for its quotes.
+    sample: &'static str,
+}
+
+impl Wanted {
+    fn by(method: &str) -> Option<Self> {
+        Some(match kind_with(method)? {
+            kind @ Kind::Number => Self { kind, maker: "Number", noun: "a number", came: "text", sample: "12.50" },
+            kind @ Kind::Text => Self { kind, maker: "String", noun: "text", came: "a number", sample: "12" },
+            kind @ Kind::Date => {
+                Self { kind, maker: "new Date", noun: "a date", came: "text", sample: "2024-05-17T09:30:00Z" }
+            }
+            _ => return None,
+        })
+    }
+}
 
 /// An expression that must be made a number.
 struct Operand<'a> {
@@ -30,39 +56,51 @@ struct Operand<'a> {
 /// The receiver, or what it was added up from, is made a number.
 pub fn draft<'a>(tree: &Tree<'a>, spot: &Spot, callee: Option<&str>) -> Result<Draft<'a>, String> {
     let (call, receiver, method) = locate(tree, spot, callee)?;
+    let wanted = Wanted::by(&method).ok_or("it is no method of a number, of text or of a date")?;
     let mut operands = Vec::new();
-    sources(tree, receiver, call.node_id(), 0, &mut operands);
+    if wanted.kind == Kind::Number {
+        sources(tree, receiver, call.node_id(), 0, &mut operands);
+    } else if !matches!(receiver.get_inner_expression(), Expression::BinaryExpression(_)) {
+        operands.push(Operand { id: call.node_id(), expression: receiver });
+    }
     if operands.is_empty() {
         return Err(format!("`{}` is no value that could be text", short(tree.at(receiver.span()))));
     }
     let mut edits = Vec::new();
     for operand in &operands {
-        edits.extend(as_number(tree, operand, receiver, call)?);
+        edits.extend(converted(tree, operand, receiver, call, wanted.maker)?);
     }
     let goals: Vec<Span> = operands.iter().map(|operand| operand.expression.get_inner_expression().span()).collect();
     let first = operands.first().map_or((call.node_id(), call.span), |operand| (operand.id, operand.expression.span()));
+    let sample = if wanted.kind == Kind::Text { wanted.sample.to_owned() } else { tree.style.string(wanted.sample) };
+    let mut environment = Vec::new();
     let arranged = arrange(tree, first, &goals, |run, _, value| match value {
         Value::Place(place) => {
-            run.shape(place).fixed = Some(tree.style.string("12.50"));
+            run.shape(place).fixed = Some(sample.clone());
             Ok(())
         }
-        _ => Err("the value comes from where a test cannot make it text".into()),
+        Value::Environment(name) if wanted.kind == Kind::Number => {
+            environment.push((name.clone(), Some(wanted.sample.to_owned())));
+            Ok(())
+        }
+        _ => Err("the value comes from where a test cannot make it so".into()),
     })?;
+    environment.dedup();
     let what = short(tree.at(receiver.span()));
     Ok(Draft {
-        title: format!("Make {what} a number before {method}"),
+        title: format!("Make {what} {} before {method}", wanted.noun),
         root_cause: format!(
-            "`{what}` may come as text, which has no `{method}`; line {} of {} calls it all the same.",
-            spot.line, spot.path
+            "`{what}` may come as {}, which has no `{method}`; line {} of {} calls it all the same.",
+            wanted.came, spot.line, spot.path
         ),
-        confidence: 0.85 * arranged.confidence,
+        confidence: if wanted.kind == Kind::Number { 0.85 } else { 0.7 } * arranged.confidence,
         risk: Risk::Low,
         edits,
         plan: Plan {
-            name: format!("{} takes a number that comes as text", arranged.entry.name),
+            name: format!("{} takes {} that comes as {}", arranged.entry.name, wanted.noun, wanted.came),
             deed: Deed::Call(arranged),
             expect: Expect::Quiet,
-            environment: Vec::new(),
+            environment,
         },
     })
 }
@@ -72,7 +110,7 @@ type Located<'a> = (&'a CallExpression<'a>, &'a Expression<'a>, String);
 fn locate<'a>(tree: &Tree<'a>, spot: &Spot, callee: Option<&str>) -> Result<Located<'a>, String> {
     let told = callee.map(|text| text.rsplit('.').next().unwrap_or(text).trim_start_matches('?').to_owned());
     if let Some(name) = &told
-        && !METHODS.contains(&name.as_str())
+        && Wanted::by(name).is_none()
     {
         return Err(format!("no recipe knows what `{}` should have been", callee.unwrap_or_default()));
     }
@@ -81,7 +119,7 @@ fn locate<'a>(tree: &Tree<'a>, spot: &Spot, callee: Option<&str>) -> Result<Loca
         .filter_map(|kind| {
             let AstKind::CallExpression(call) = kind else { return None };
             let inner = call.callee.get_inner_expression();
-            let name = property_of(inner).filter(|name| METHODS.contains(&name.as_str()))?;
+            let name = property_of(inner).filter(|name| Wanted::by(name).is_some())?;
             if told.as_ref().is_some_and(|told| *told != name) {
                 return None;
             }
@@ -111,7 +149,9 @@ fn locate<'a>(tree: &Tree<'a>, spot: &Spot, callee: Option<&str>) -> Result<Loca
     }
     match (found.pop(), found.len()) {
         (Some((_, one)), 0) => Ok(one),
-        (None, _) => Err(format!("line {} of {} calls no method of a number", spot.line, spot.path)),
+        (None, _) => {
+            Err(format!("line {} of {} calls no method of a number, of text or of a date", spot.line, spot.path))
+        }
         _ => Err(format!(
             "line {} of {} calls it in several places, and the trace does not say in which",
             spot.line, spot.path
@@ -166,6 +206,8 @@ fn sources<'a>(
                         _ => {}
                     }
                 }
+            } else if let Some(result) = own_result(tree, call) {
+                sources(tree, result, call.node_id(), depth + 1, found);
             } else if !gives_number(call) {
                 found.push(Operand { id, expression });
             }
@@ -176,6 +218,22 @@ fn sources<'a>(
 
 fn is_reduce(call: &CallExpression) -> bool {
     property_of(&call.callee).as_deref() == Some("reduce")
+}
+
+/// The sum that a function of the file gives, where it is called by name and does nothing else.
+fn own_result<'a>(tree: &Tree<'a>, call: &CallExpression<'a>) -> Option<&'a Expression<'a>> {
+    let function = tree.function_of(tree.symbol(call.callee.get_identifier_reference()?)?)?;
+    let given = match (function.expression(), function.statements()) {
+        (Some(expression), _) => expression,
+        (None, Some([Statement::ReturnStatement(only)])) => only.argument.as_ref()?,
+        _ => return None,
+    };
+    let adds = match given.get_inner_expression() {
+        Expression::BinaryExpression(sum) => sum.operator == BinaryOperator::Addition,
+        Expression::CallExpression(inner) => is_reduce(inner),
+        _ => false,
+    };
+    (adds && !function.is_async()).then_some(given)
 }
 
 fn gives_number(call: &CallExpression) -> bool {
@@ -205,7 +263,7 @@ fn sums<'a>(tree: &Tree<'a>, symbol: SymbolId, depth: usize, found: &mut Vec<Ope
     {
         let adds = match init.get_inner_expression() {
             Expression::BinaryExpression(sum) => sum.operator == BinaryOperator::Addition,
-            Expression::CallExpression(call) => is_reduce(call),
+            Expression::CallExpression(call) => is_reduce(call) || own_result(tree, call).is_some(),
             _ => false,
         };
         if adds {
@@ -238,12 +296,13 @@ fn sums<'a>(tree: &Tree<'a>, symbol: SymbolId, depth: usize, found: &mut Vec<Ope
     }
 }
 
-/// `Number(…)` around an operand.
-fn as_number<'a>(
+/// `Number(…)` around an operand, or what else makes it what is wanted.
+fn converted<'a>(
     tree: &Tree<'a>,
     operand: &Operand<'a>,
     receiver: &Expression<'a>,
     call: &CallExpression<'a>,
+    maker: &str,
 ) -> Result<Vec<Replace>, String> {
     let outer = operand.expression;
     let span = outer.span();
@@ -264,13 +323,13 @@ fn as_number<'a>(
         return Ok(vec![Replace::range(
             whole.start as usize,
             whole.end as usize,
-            format!("({base} == null ? undefined : Number({base}){rest})"),
+            format!("({base} == null ? undefined : {maker}({base}){rest})"),
         )]);
     }
     if matches!(outer, Expression::ParenthesizedExpression(_)) {
-        return Ok(vec![Replace::insert(span.start as usize, "Number")]);
+        return Ok(vec![Replace::insert(span.start as usize, maker)]);
     }
-    Ok(vec![Replace::insert(span.start as usize, "Number("), Replace::insert(span.end as usize, ")")])
+    Ok(vec![Replace::insert(span.start as usize, format!("{maker}(")), Replace::insert(span.end as usize, ")")])
 }
 
 fn plain_place(tree: &Tree<'_>, id: NodeId) -> bool {

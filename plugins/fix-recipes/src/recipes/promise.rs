@@ -28,7 +28,9 @@ pub fn forgotten<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>) -> Option<
                 if tree.is_mutated(symbol) {
                     return None;
                 }
-                let init = tree.declarator(symbol)?.init.as_ref()?.get_inner_expression();
+                // Of a pattern, too, all parts come of the promise.
+                let AstKind::VariableDeclarator(declarator) = tree.declaration(symbol) else { return None };
+                let init = declarator.init.as_ref()?.get_inner_expression();
                 let Expression::CallExpression(call) = init else { return None };
                 return gives_promise(tree, call).then_some(&**call);
             }
@@ -183,6 +185,9 @@ fn key_start(method: &MethodDefinition) -> u32 {
 
 /// A rejection that nobody heard: the call is waited for, or its failure is said.
 pub fn unheard<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
+    if let Some(call) = each_async(tree, spot) {
+        return all_waited(tree, spot, call);
+    }
     let call = loose(tree, spot)?;
     let what = short(tree.at(call.callee.span()));
     let around = tree.functions_around(call.node_id()).into_iter().next();
@@ -232,6 +237,54 @@ pub fn unheard<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
     })
 }
 
+/// `list.forEach(async …)` whose callback holds the place: nobody waits for what it gives.
+fn each_async<'a>(tree: &Tree<'a>, spot: &Spot) -> Option<&'a CallExpression<'a>> {
+    tree.nodes().find_map(|kind| {
+        let AstKind::CallExpression(call) = kind else { return None };
+        let callback = callback_of(call)?;
+        let lines = tree.line_of(callback.span().start as usize)..=tree.line_of(callback.span().end as usize);
+        let on_its_own = matches!(tree.parent(call.node_id()), AstKind::ExpressionStatement(_));
+        let each = property_of(&call.callee).as_deref() == Some("forEach");
+        (each && on_its_own && callback.is_async() && lines.contains(&spot.line)).then_some(call)
+    })
+}
+
+fn callback_of<'a>(call: &'a CallExpression<'a>) -> Option<Func<'a>> {
+    call.arguments.first().and_then(|given| given.as_expression()).and_then(Func::of)
+}
+
+/// Every call of an async callback is waited for.
+fn all_waited<'a>(tree: &Tree<'a>, spot: &Spot, call: &'a CallExpression<'a>) -> Result<Draft<'a>, String> {
+    let list = object_of(&call.callee).ok_or("nothing is gone through")?;
+    let what = short(tree.at(list.span()));
+    let around = tree.functions_around(call.node_id()).into_iter().next();
+    if !around.is_some_and(Func::is_async) {
+        return Err(format!("the function around `{what}.forEach` is not async, and its callers may count on that"));
+    }
+    let name_end = call.callee.span().end as usize;
+    let (arranged, message) = failing(tree, call)?;
+    Ok(Draft {
+        title: format!("Wait for all of {what}"),
+        root_cause: format!(
+            "`forEach` waits for nothing that its callback gives, so that a rejection in line {} of {} is heard by nobody.",
+            spot.line, tree.path
+        ),
+        confidence: 0.75 * arranged.confidence,
+        risk: Risk::Medium,
+        edits: vec![
+            Replace::insert(call.span.start as usize, "await Promise.all("),
+            Replace::range(name_end - "forEach".len(), name_end, "map".to_owned()),
+            Replace::insert(call.span.end as usize, ")"),
+        ],
+        plan: Plan {
+            name: format!("{} fails when one of {what} does", arranged.entry.name),
+            deed: Deed::Call(arranged),
+            expect: Expect::Failure(message),
+            environment: Vec::new(),
+        },
+    })
+}
+
 fn in_void(tree: &Tree<'_>, call: &CallExpression) -> bool {
     matches!(tree.parent(call.node_id()), AstKind::UnaryExpression(_))
 }
@@ -240,6 +293,28 @@ fn in_void(tree: &Tree<'_>, call: &CallExpression) -> bool {
 fn loose<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<&'a CallExpression<'a>, String> {
     let is_loose = |call: &CallExpression| match tree.parent(call.node_id()) {
         AstKind::ExpressionStatement(_) => true,
+        // What a callback gives that is called for what it does.
+        AstKind::ArrowFunctionExpression(arrow) => match tree.parent(arrow.node_id()) {
+            AstKind::CallExpression(outer) => {
+                let method = property_of(&outer.callee)
+                    .or_else(|| outer.callee.get_identifier_reference().map(|name| name.name.to_string()));
+                outer.callee.span() != arrow.span
+                    && method.is_some_and(|name| {
+                        matches!(
+                            name.as_str(),
+                            "forEach"
+                                | "on"
+                                | "once"
+                                | "addListener"
+                                | "addEventListener"
+                                | "setTimeout"
+                                | "setInterval"
+                                | "setImmediate"
+                        )
+                    })
+            }
+            _ => false,
+        },
         AstKind::UnaryExpression(it) => matches!(tree.parent(it.node_id()), AstKind::ExpressionStatement(_)),
         _ => false,
     };
@@ -325,6 +400,7 @@ fn ways_to_fail<'a>(tree: &Tree<'a>, call: &'a CallExpression<'a>) -> Vec<(NodeI
     let within: Span = match (called(tree, call), is_then(call)) {
         (Some(function), _) => function.span(),
         (None, true) => call.callee.span(),
+        (None, false) if callback_of(call).is_some_and(Func::is_async) => call.span,
         (None, false) => return ways,
     };
     for kind in tree.nodes() {
