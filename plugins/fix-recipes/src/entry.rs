@@ -129,6 +129,20 @@ fn entries<'a>(tree: &Tree<'a>) -> Vec<Entry<'a>> {
             }
             Item::Class(class) => {
                 for element in &class.body.body {
+                    if let ClassElement::PropertyDefinition(field) = element
+                        && let (Some(name), Some(function)) =
+                            (field.key.static_name(), field.value.as_ref().and_then(Func::of))
+                    {
+                        found.push(Entry {
+                            export: export.clone(),
+                            member: Some(name.to_string()),
+                            class: Some(class),
+                            is_static: field.r#static,
+                            function,
+                            name: name.into_owned(),
+                            reach: Reach::Plain,
+                        });
+                    }
                     let ClassElement::MethodDefinition(method) = element else { continue };
                     let Some(name) = method.key.static_name() else { continue };
                     let makes = method.kind == MethodDefinitionKind::Constructor;

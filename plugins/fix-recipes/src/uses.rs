@@ -417,6 +417,11 @@ impl<'t, 'a> Uses<'t, 'a> {
                 && call.callee.span() == name.span
                 && !self.tree.functions_around(call.node_id()).iter().any(|around| around.span() == function.span())
             {
+                if function.is_async() && is_settled(self.tree, call) {
+                    // What `then` is called on is the promise.
+                    need = need.and(Need::Doubtful);
+                    continue;
+                }
                 need = need.and(self.of(call.node_id(), call.span));
             }
         }
@@ -433,6 +438,12 @@ impl<'t, 'a> Uses<'t, 'a> {
             _ => Need::Doubtful,
         }
     }
+}
+
+/// Whether `then` or the like is called on what a call gives.
+fn is_settled(tree: &Tree<'_>, call: &CallExpression) -> bool {
+    matches!(tree.parent(call.node_id()), AstKind::StaticMemberExpression(member)
+        if matches!(member.property.name.as_str(), "then" | "catch" | "finally"))
 }
 
 fn has_text(expression: &oxc_ast::ast::BinaryExpression) -> bool {

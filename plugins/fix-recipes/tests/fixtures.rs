@@ -5,6 +5,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 use autodevops_sdk::types::{FileChange, Fix, Issue, IssueKind, Proposal, Severity, StackFrame};
@@ -162,9 +164,10 @@ fn check(case: &Path, ran: &mut usize) -> Option<String> {
             .into_iter()
             .map(|path| path.to_string_lossy().into_owned())
             .filter(|path| (path.contains(".test.") || path.contains(".spec.")) && !path.contains("node_modules"))
+            .filter(|path| !tests.contains(path))
             .filter(|path| fs::read_to_string(folder.path().join(path)).is_ok_and(|text| text.contains("node:test")))
             .collect();
-        let (passed, output) = node(folder.path(), &own)?;
+        let (passed, output) = if own.is_empty() { (true, String::new()) } else { node(folder.path(), &own)? };
         if !passed {
             return Some(format!("the project's own tests fail after the change:\n{output}"));
         }
@@ -175,14 +178,21 @@ fn check(case: &Path, ran: &mut usize) -> Option<String> {
 
 #[test]
 fn every_fixture_is_fixed_as_expected_by_a_test_that_fails_before_and_passes_after() {
-    let mut wrong = Vec::new();
-    let mut ran = 0;
     let all = fixtures();
-    for case in &all {
-        if let Some(what) = check(case, &mut ran) {
-            wrong.push(format!("{}: {what}", case.display()));
+    let next = AtomicUsize::new(0);
+    // A process of Node for each test takes most of the time, so two of them at once.
+    let work = || {
+        let (mut wrong, mut ran) = (Vec::new(), 0);
+        while let Some(case) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Some(what) = check(case, &mut ran) {
+                wrong.push(format!("{}: {what}", case.display()));
+            }
         }
-    }
+        (wrong, ran)
+    };
+    let halves = thread::scope(|scope| [scope.spawn(work), scope.spawn(work)].map(|half| half.join().unwrap()));
+    let ran: usize = halves.iter().map(|(_, ran)| ran).sum();
+    let wrong: Vec<String> = halves.into_iter().flat_map(|(wrong, _)| wrong).collect();
     println!("{} fixtures, {ran} run by Node", all.len());
     if ran == 0 {
         println!("Node is not installed: no test was run before and after");

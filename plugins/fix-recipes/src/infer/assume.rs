@@ -249,6 +249,22 @@ impl<'a> Run<'_, 'a> {
                 }
             }
             ("isNaN", Some(_)) if !truth => {}
+            ("includes", _) if truth && first.and_then(literal).is_some() => {
+                let list = object.map(|object| match self.eval(object) {
+                    Value::Promise(value) => *value,
+                    other => other,
+                });
+                let (Some(Value::Place(list)), Some(text)) = (list, first.and_then(literal)) else {
+                    self.doubts += 1;
+                    return;
+                };
+                if self.shape(&list).kind == Kind::Text {
+                    self.fix(&list, text);
+                } else {
+                    self.shape(&list).want(Kind::List);
+                    self.fix(&list.then(Step::Item), text);
+                }
+            }
             ("includes" | "has", Some(Value::Place(place))) => match object.map(|object| self.eval(object)) {
                 Some(Value::Table(table)) => match (Value::first_entry(table), truth) {
                     (Some((known, _)), true) => self.fix(&place, known),

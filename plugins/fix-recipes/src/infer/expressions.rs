@@ -329,7 +329,9 @@ impl<'a> Run<'_, 'a> {
                         self.this.insert(name, value);
                     }
                     Value::Place(place) => self.shape(&place).want(Kind::Object),
-                    Value::Unknown => self.hazard(member.object().span()),
+                    Value::Unknown if !self.goals.contains(&member.object().span()) => {
+                        self.hazard(member.object().span());
+                    }
                     _ => {}
                 }
             }

@@ -91,6 +91,14 @@ impl<'a> Run<'_, 'a> {
                 {
                     self.doubts += 1;
                     self.block(&handler.body.body);
+                } else if let Some(handler) = &it.handler {
+                    // What it calls must be there, though it may never be come to.
+                    let (returned, hazards) = (self.returned.len(), self.hazards.len());
+                    let doubts = self.doubts;
+                    self.block(&handler.body.body);
+                    self.returned.truncate(returned);
+                    self.hazards.truncate(hazards);
+                    self.doubts = doubts;
                 }
                 if let Some(last) = &it.finalizer {
                     self.block(&last.body);

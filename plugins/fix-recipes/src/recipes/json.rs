@@ -270,6 +270,8 @@ fn fallback(tree: &Tree<'_>, call: &CallExpression, function: Func, answered: bo
             None if function.expression().is_none() && is_entry(tree, function) => Ok("return null".into()),
             None => Err(format!("no fallback will do: {reason}")),
         },
+        // JSON of which parts are taken is a list far more often than text.
+        Need::Default(crate::shape::Kind::Sized) => Ok("[]".into()),
         need => Ok(need.default_text(tree.style.quote).unwrap_or_else(|| "null".into())),
     }
 }

@@ -1,6 +1,7 @@
 //! The recipes, and which of them a fault is for.
 
 mod absent;
+mod collected;
 mod environment;
 mod json;
 mod number;
@@ -43,11 +44,20 @@ pub fn draft<'a>(tree: &Tree<'a>, fault: &Fault, spot: &Spot, _issue: &Issue) ->
     match fault {
         Fault::Read { property, of } => {
             let read = absent::locate(tree, spot, property)?;
+            if let Some(draft) = collected::first_of_its_key(tree, spot, &read, property)? {
+                return Ok(draft);
+            }
             match (environment::variable(tree, read.object), promise::forgotten(tree, read.object)) {
                 (Some(variable), _) => environment::read(tree, spot, &read, property, &variable),
                 (None, Some(call)) => promise::used(tree, spot, call, false),
                 (None, None) => absent::read(tree, spot, &read, property, *of),
             }
+        }
+        Fault::Set { property, .. }
+            if let Ok(read) = absent::locate(tree, spot, property)
+                && let Ok(Some(draft)) = collected::first_of_its_key(tree, spot, &read, property) =>
+        {
+            Ok(draft)
         }
         Fault::Set { property, of } => absent::set(tree, spot, property, *of),
         Fault::Destructured { property, of } => patterns::destructured(tree, spot, property.as_deref(), *of),
