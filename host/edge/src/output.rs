@@ -2,8 +2,9 @@
 
 use std::{
     collections::VecDeque,
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -22,7 +23,7 @@ const TAIL_BYTES: usize = 4 << 10;
 pub struct Log {
     path: PathBuf,
     limit: u64,
-    open: Mutex<(File, u64)>,
+    open: Mutex<File>,
 }
 
 impl Log {
@@ -38,26 +39,35 @@ impl Log {
         Ok(Self { path: path.to_owned(), limit, open: Mutex::new(open(path)?) })
     }
 
-    /// Appends a line, which ends with a line feed.
+    /// Appends a line, which ends with a line feed. A log that someone else put aside, as logrotate does, is begun anew.
     pub fn append(&self, line: &[u8]) -> io::Result<()> {
         let mut held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
-        if held.1 > 0 && held.1.saturating_add(length) > self.limit {
+        let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
+        let length = match std::fs::metadata(&self.path) {
+            Ok(named) if identity(&named) == identity(&held.metadata()?) => named.len(),
+            Ok(named) => {
+                *held = open(&self.path)?;
+                named.len()
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                *held = open(&self.path)?;
+                0
+            }
+            Err(error) => return Err(error),
+        };
+        let added = u64::try_from(line.len()).unwrap_or(u64::MAX);
+        if length > 0 && length.saturating_add(added) > self.limit {
             let mut aside = self.path.clone().into_os_string();
             aside.push(".1");
             std::fs::rename(&self.path, aside)?;
             *held = open(&self.path)?;
         }
-        held.0.write_all(line)?;
-        held.1 += length;
-        Ok(())
+        held.write_all(line)
     }
 }
 
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    let file = OpenOptions::new().create(true).append(true).open(path)?;
-    let length = file.metadata()?.len();
-    Ok((file, length))
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
 /// The end of a release's output.
@@ -130,6 +140,26 @@ mod tests {
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "cccc\n");
         assert_eq!(std::fs::read_to_string(folder.path().join("log.1")).unwrap(), "aaaa\nbbb\n");
+    }
+
+    #[test]
+    fn a_log_that_someone_else_put_aside_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, aside) = (folder.path().join("log"), folder.path().join("log.1"));
+        let log = Log::with_limit(&path, 20).unwrap();
+        log.append(b"one\n").unwrap();
+        std::fs::rename(&path, &aside).unwrap();
+        log.append(b"two\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
+        std::fs::rename(&path, &aside).unwrap();
+        std::fs::write(&path, "made\n").unwrap();
+        log.append(b"three\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "made\nthree\n");
+        // One that was copied and then emptied is not taken for as long as it was.
+        std::fs::write(&path, "").unwrap();
+        log.append(b"four is longer\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "four is longer\n");
+        assert_eq!(std::fs::read_to_string(&aside).unwrap(), "two\n");
     }
 
     #[test]
