@@ -66,7 +66,7 @@ impl Shop {
             text = text.replace(from, to);
         }
         fs::write(&config, text).unwrap();
-        fs::write(folder.join(".gitignore"), ".autodevops/\n").unwrap();
+        fs::write(folder.join(".gitignore"), ".autodevops\n").unwrap();
         let shop = Self { parent, folder, production, staging, clients: None };
         shop.git(&["init", "--quiet", "--initial-branch=main"]);
         shop.check_in("Open the shop");
