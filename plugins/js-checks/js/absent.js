@@ -1,4 +1,4 @@
-// Modules that are not here. Files load far more than a test of one of their functions comes to, so loading one is no fault; what
+// Modules that are not here. Files load far more than a test of one of their functions comes to, so their loading one is no fault; what
 // is called, built, extended or put into a value is told as not supported. Firebase's packages and Express have a stand-in, where
 // they are not installed: it takes handlers as the package does, and has none of the services.
 (() => {

@@ -204,6 +204,54 @@ async fn what_cannot_be_run_is_inconclusive_and_named() {
     assert_eq!((none.outcome, none.summary.as_str()), (Outcome::Inconclusive, "there are no tests to run"));
 }
 
+#[tokio::test]
+async fn code_may_load_what_is_not_here_as_long_as_no_test_comes_to_it() {
+    let lib = "const fs = require('fs');\nconst { createHash } = require('node:crypto');\n\
+               exports.twice = (n) => n * 2;\nexports.read = () => fs.readFileSync('x');\n\
+               exports.hash = () => createHash('sha256');\nexports.end = () => require('os').EOL;\n";
+    for (call, outcome) in [
+        ("twice(2)", Outcome::Passed),
+        ("read()", Outcome::Inconclusive),
+        ("hash()", Outcome::Inconclusive),
+        ("end()", Outcome::Inconclusive),
+    ] {
+        let test = format!(
+            "const lib = require('./lib');\nrequire('node:test')('x', () => {{ try {{ lib.{call}; }} catch {{}} }});"
+        );
+        let report = check(&[("a.test.js", &test), ("lib.js", lib)]).await;
+        assert_eq!(report.outcome, outcome, "{call}: {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn handlers_of_firebase_and_express_are_reached_without_their_packages() {
+    let functions = "const functions = require('firebase-functions/v1');\nconst { onCall, onRequest } = require('firebase-functions/v2/https');\n\
+                     const { getFirestore } = require('firebase-admin/firestore');\nconst db = getFirestore();\n\
+                     exports.ask = onCall((request) => request.data.n + 1);\nexports.web = onRequest({ cors: true }, (req, res) => res.send(req.body));\n\
+                     exports.nightly = functions.region('x').pubsub.schedule('daily').onRun(() => 7);\nexports.stored = onCall(() => db.collection('a').get());\n";
+    let app = "import express, { Router } from 'express';\nexport const app = express();\napp.use(express.json());\n\
+               export const router = Router();\nrouter.get('/a/:id', (req, res) => res.json(req.params.id));\napp.use('/b', router);\n";
+    let test = "import assert from 'node:assert';\nimport { test } from 'node:test';\nimport functions from './functions.cjs';\nimport { router } from './app.mjs';\n\
+                test('firebase', async () => {\n  assert.equal(functions.ask.run({ data: { n: 1 } }), 2);\n  assert.equal(functions.nightly.run(), 7);\n\
+                  let sent;\n  await functions.web({ body: 'b' }, { send: (it) => { sent = it; } });\n  assert.equal(sent, 'b');\n});\n\
+                test('express', () => {\n  const { route } = router.stack.find((layer) => layer.route?.path === '/a/:id' && layer.route.methods.get);\n\
+                  route.stack.at(-1).handle({ params: { id: 3 } }, { json: (it) => assert.equal(it, 3) });\n});\n";
+    let files = [("a.test.mjs", test), ("functions.cjs", functions), ("app.mjs", app)];
+    let report = check(&files).await;
+    assert_eq!(report.outcome, Outcome::Passed, "{report:#?}");
+    let stored =
+        "const { stored } = require('./functions.cjs');\nrequire('node:test')('x', () => { stored.run({}); });";
+    let report = check(&[("a.test.js", stored), ("functions.cjs", functions)]).await;
+    assert_eq!(report.outcome, Outcome::Inconclusive, "{report:?}");
+}
+
+#[tokio::test]
+async fn a_rejection_that_for_each_drops_is_a_failure() {
+    let test = "require('node:test')('x', async () => { [1].forEach(async () => { throw new Error('dropped'); }); await null; });";
+    let report = check(&[("a.test.js", test)]).await;
+    assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
+}
+
 fn fix(test: (&str, &str)) -> Fix {
     Fix {
         title: "Fix it".into(),
