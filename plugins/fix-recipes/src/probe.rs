@@ -256,6 +256,10 @@ pub fn make_absent(run: &mut Run<'_, '_>, value: &Value<'_>, nothing: Nothing) -
             }
             _ => Err("the text that was matched is none that a test can choose".into()),
         },
+        Value::Part(text) => {
+            run.shape(text).fixed = Some("'text'".into());
+            Ok(())
+        }
         Value::Nothing => Ok(()),
         _ => Err("the value that was missing comes from where a test cannot decide it".into()),
     }

@@ -166,7 +166,12 @@ impl<'t, 'a> Uses<'t, 'a> {
                     Need::Unsafe("it is indexed".into())
                 }
             }
-            AstKind::ComputedMemberExpression(_) => Need::Fine,
+            // A key: what is looked up by it is not there, either.
+            AstKind::ComputedMemberExpression(it) => match self.of(up, it.span) {
+                Need::Fine | Need::Doubtful => Need::Fine,
+                _ if it.optional => Need::Fine,
+                _ => Need::Unsafe("what is looked up by it is used".into()),
+            },
             AstKind::ThrowStatement(_) => Need::Unsafe("it is thrown".into()),
             _ => Need::Unsafe(format!("it is used in a {}", parent.debug_name().split('(').next().unwrap_or("place"))),
         }

@@ -294,7 +294,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     pub(super) fn want(&mut self, value: &Value<'a>, kind: Kind) {
-        if let Value::Place(place) = value {
+        if let Value::Place(place) | Value::Part(place) = value {
             self.shape(place).want(kind);
         }
     }
@@ -381,7 +381,7 @@ impl<'a> Run<'_, 'a> {
             },
             Value::Match(subject) => Value::Match(subject),
             Value::Promise(value) => self.index(*value, index),
-            other => self.element(other),
+            other => self.element_at(other, index.parse().unwrap_or(0)),
         }
     }
 
@@ -419,7 +419,7 @@ impl<'a> Run<'_, 'a> {
     /// A property of a value.
     pub(super) fn member(&mut self, object: Value<'a>, name: &str, _optional: bool) -> Value<'a> {
         match object {
-            Value::Place(place) if name == "length" => {
+            Value::Place(place) | Value::Part(place) if name == "length" => {
                 self.shape(&place).want(Kind::Sized);
                 Value::Made(Kind::Number)
             }

@@ -120,7 +120,7 @@ impl<'a> Run<'_, 'a> {
     pub(super) fn method(&mut self, receiver: Value<'a>, name: &str, call: &'a CallExpression<'a>) -> Value<'a> {
         let callback = self.function_given(call.arguments.first());
         match receiver {
-            Value::Place(place) => self.method_of_place(place, name, callback, call),
+            Value::Place(place) | Value::Part(place) => self.method_of_place(place, name, callback, call),
             Value::Global(path) => self.global(&format!("{path}.{name}"), call),
             Value::Func(function) => {
                 let arguments = self.arguments(&call.arguments);
@@ -233,7 +233,10 @@ impl<'a> Run<'_, 'a> {
             return match name {
                 "match" => Value::Match(Box::new(Value::Place(place))),
                 // Parts of a text stand for the whole of it.
-                "split" => Value::ListOf(Box::new(Value::Place(place))),
+                "split" => {
+                    self.split.push(place.clone());
+                    Value::ListOf(Box::new(Value::Place(place)))
+                }
                 "trim" | "trimStart" | "trimEnd" => Value::Place(place),
                 "pop" | "shift" | "at" => self.element(Value::Place(place)),
                 "concat" if self.shape(&place).kind != Kind::Text => {
@@ -349,6 +352,12 @@ impl<'a> Run<'_, 'a> {
         callback: Option<Func<'a>>,
         call: &'a CallExpression<'a>,
     ) -> Value<'a> {
+        let empty =
+            matches!(super::value::unfrozen(table), Expression::ArrayExpression(list) if list.elements.is_empty());
+        if empty && matches!(name, "shift" | "pop" | "at" | "find" | "findLast") {
+            self.arguments(&call.arguments);
+            return Value::Nothing;
+        }
         if let Some(function) = callback {
             let element = self.element(Value::Table(table));
             self.call(function, vec![element]);

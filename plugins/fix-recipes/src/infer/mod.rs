@@ -53,6 +53,8 @@ pub struct Run<'t, 'a> {
     returned: Vec<Value<'a>>,
     depth: usize,
     spare: Shape,
+    /// Texts that were split.
+    split: Vec<Place>,
     /// What is waited for: a method of that is none of an engine's own.
     awaited: Option<Span>,
 }
@@ -85,6 +87,7 @@ impl<'t, 'a> Run<'t, 'a> {
             returned: Vec::new(),
             depth: 0,
             spare: Shape::default(),
+            split: Vec::new(),
             awaited: None,
         };
         if let Some(class) = class {
@@ -152,6 +155,14 @@ impl<'t, 'a> Run<'t, 'a> {
     pub fn hit(&self) -> Option<&Value<'a>> {
         let first = self.goals.first()?;
         self.hits.iter().find(|(span, _)| span == first).map(|(_, value)| value)
+    }
+
+    /// The element of a list at an index.
+    fn element_at(&mut self, list: Value<'a>, index: usize) -> Value<'a> {
+        match self.element(list) {
+            Value::Place(place) if index > 0 && self.split.contains(&place) => Value::Part(place),
+            other => other,
+        }
     }
 }
 

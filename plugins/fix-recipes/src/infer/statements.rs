@@ -182,7 +182,7 @@ impl<'a> Run<'_, 'a> {
                     let Some(element) = element else { continue };
                     let part = match &value {
                         Value::Tuple(values) => values.get(index).cloned().unwrap_or(Value::Nothing),
-                        other => self.element(other.clone()),
+                        other => self.element_at(other.clone(), index),
                     };
                     self.bind(element, part);
                 }

@@ -41,6 +41,8 @@ pub enum Value<'a> {
     Global(String),
     /// Something of another module.
     Import(String),
+    /// A part of a text that was split, but not its first: missing where nothing splits it.
+    Part(Place),
     /// A map that nothing was put into yet.
     NewMap,
     /// `this` in a method of the class.

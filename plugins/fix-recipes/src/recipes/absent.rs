@@ -14,7 +14,7 @@ use crate::{
     probe::{arrange, make_absent},
     shape::Kind,
     testfile::{Deed, Expect, Plan},
-    tree::{Tree, key_of, object_of, property_of},
+    tree::{Func, Tree, key_of, object_of, property_of},
     uses::{Need, Uses, kind_of_chain},
 };
 
@@ -221,12 +221,16 @@ fn others<'a>(tree: &Tree<'a>, read: &Read<'a>) -> Vec<Read<'a>> {
     let base = tree.at(read.object.span());
     let Some(function) = tree.functions_around(read.id).into_iter().next() else { return Vec::new() };
     let root = root_symbol(tree, read.object);
+    let twin = twin(tree, function, base);
     reads(tree)
         .map(|(other, _)| other)
-        .filter(|other| other.span != read.span && tree.at(other.object.span()) == base)
-        .filter(|other| crate::tree::holds(function.span(), other.span) && root_symbol(tree, other.object) == root)
-        .filter(|other| other.span.start >= read.span.start)
-        .filter(|other| !is_guarded(tree, other.id, other.span.start, base))
+        .filter(|other| other.span != read.span && crate::tree::holds(function.span(), other.span))
+        .filter(|other| {
+            let text = tree.at(other.object.span());
+            let again = text == base && root_symbol(tree, other.object) == root && other.span.start >= read.span.start;
+            again || twin.as_deref() == Some(text)
+        })
+        .filter(|other| !is_guarded(tree, other.id, other.span.start, tree.at(other.object.span())))
         .collect()
 }
 
@@ -253,6 +257,19 @@ fn of_elements<'a>(tree: &Tree<'a>, read: &Read<'a>) -> Vec<Read<'a>> {
         .filter(|other| is_element(other.object))
         .filter(|other| !is_guarded(tree, other.id, other.span.start, tree.at(other.object.span())))
         .collect()
+}
+
+/// The same of the other element that a comparison is given: `b.meta` where `a.meta` was read.
+fn twin(tree: &Tree<'_>, function: Func, base: &str) -> Option<String> {
+    let AstKind::CallExpression(call) = tree.parent(function.id()) else { return None };
+    if !matches!(property_of(&call.callee).as_deref(), Some("sort" | "toSorted")) {
+        return None;
+    }
+    let (one, other) = (function.param_name(0)?, function.param_name(1)?);
+    [(one, other), (other, one)].into_iter().find_map(|(from, to)| {
+        let rest = base.strip_prefix(from)?;
+        rest.starts_with(['.', '[', '?']).then(|| format!("{to}{rest}"))
+    })
 }
 
 fn root_symbol(tree: &Tree<'_>, expression: &Expression) -> Option<oxc_semantic::SymbolId> {

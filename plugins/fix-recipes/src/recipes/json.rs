@@ -3,7 +3,7 @@
 use autodevops_sdk::types::Risk;
 use oxc_ast::{
     AstKind,
-    ast::{ArrowFunctionExpression, AssignmentTarget, CallExpression, Expression},
+    ast::{ArrowFunctionExpression, AssignmentTarget, CallExpression, Expression, Statement},
 };
 use oxc_semantic::NodeId;
 use oxc_span::{GetSpan, Span};
@@ -58,7 +58,7 @@ pub fn draft<'a>(tree: &Tree<'a>, spot: &Spot) -> Result<Draft<'a>, String> {
             }
             Ok(())
         }
-        Value::Place(place) => {
+        Value::Place(place) | Value::Part(place) => {
             run.shape(place).fixed = Some(tree.style.string(NOT_JSON));
             Ok(())
         }
@@ -259,6 +259,11 @@ fn fallback(tree: &Tree<'_>, call: &CallExpression, function: Func, answered: bo
     if answered {
         return Ok("null".into());
     }
+    if refuses_bad(tree, call, function) {
+        return Err(
+            "the function refuses bad input by an error of its own; what it gave instead would be refused, too".into(),
+        );
+    }
     if let Some(text) = field_default(tree, call) {
         return Ok(text);
     }
@@ -274,6 +279,24 @@ fn fallback(tree: &Tree<'_>, call: &CallExpression, function: Func, answered: bo
         Need::Default(crate::shape::Kind::Sized) => Ok("[]".into()),
         need => Ok(need.default_text(tree.style.quote).unwrap_or_else(|| "null".into())),
     }
+}
+
+/// Whether what was parsed is looked at afterwards, and an error thrown where it is not as it should be.
+fn refuses_bad(tree: &Tree<'_>, call: &CallExpression, function: Func) -> bool {
+    let AstKind::VariableDeclarator(declarator) = tree.parent(call.node_id()) else { return false };
+    let names: Vec<_> = declarator.id.get_binding_identifiers();
+    names.iter().filter_map(|id| id.symbol_id.get()).flat_map(|symbol| tree.uses(symbol)).any(|name| {
+        tree.above(name.node_id()).take_while(|kind| kind.span() != function.span()).any(|kind| match kind {
+            AstKind::IfStatement(it) if holds(it.test.span(), name.span) => match &it.consequent {
+                Statement::ThrowStatement(_) => true,
+                Statement::BlockStatement(block) => {
+                    block.body.iter().any(|statement| matches!(statement, Statement::ThrowStatement(_)))
+                }
+                _ => false,
+            },
+            _ => false,
+        })
+    })
 }
 
 /// The empty value that the field which the call is assigned to has elsewhere: `this.entries = []`.

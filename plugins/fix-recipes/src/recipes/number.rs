@@ -75,7 +75,7 @@ pub fn draft<'a>(tree: &Tree<'a>, spot: &Spot, callee: Option<&str>) -> Result<D
     let sample = if wanted.kind == Kind::Text { wanted.sample.to_owned() } else { tree.style.string(wanted.sample) };
     let mut environment = Vec::new();
     let arranged = arrange(tree, first, &goals, |run, _, value| match value {
-        Value::Place(place) => {
+        Value::Place(place) | Value::Part(place) => {
             run.shape(place).fixed = Some(sample.clone());
             Ok(())
         }

@@ -29,7 +29,9 @@ pub fn forgotten<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>) -> Option<
                     return None;
                 }
                 // Of a pattern, too, all parts come of the promise.
-                let AstKind::VariableDeclarator(declarator) = tree.declaration(symbol) else { return None };
+                let AstKind::VariableDeclarator(declarator) = tree.declaration(symbol) else {
+                    return element_of_promises(tree, symbol);
+                };
                 let init = declarator.init.as_ref()?.get_inner_expression();
                 let Expression::CallExpression(call) = init else { return None };
                 return gives_promise(tree, call).then_some(&**call);
@@ -38,6 +40,18 @@ pub fn forgotten<'a>(tree: &Tree<'a>, expression: &'a Expression<'a>) -> Option<
             other => other.as_member_expression()?.object().get_inner_expression(),
         };
     }
+}
+
+/// The call that makes the list of promises whose elements a callback's parameter is.
+fn element_of_promises<'a>(tree: &Tree<'a>, symbol: oxc_semantic::SymbolId) -> Option<&'a CallExpression<'a>> {
+    let declared = tree.declaration(symbol);
+    let function = tree.functions_around(declared.node_id()).into_iter().next()?;
+    let AstKind::CallExpression(call) = tree.parent(function.id()) else { return None };
+    let method = property_of(&call.callee)?;
+    if !matches!(method.as_str(), "map" | "filter" | "forEach" | "find" | "some" | "every" | "flatMap") {
+        return None;
+    }
+    forgotten(tree, object_of(&call.callee)?).filter(|made| maps_to_promises(tree, made))
 }
 
 /// The function of the file that a call runs.
@@ -59,15 +73,21 @@ fn called<'a>(tree: &Tree<'a>, call: &CallExpression<'a>) -> Option<Func<'a>> {
 }
 
 fn gives_promise<'a>(tree: &Tree<'a>, call: &CallExpression<'a>) -> bool {
-    called(tree, call).is_some_and(Func::is_async) || maps_to_promises(call)
+    called(tree, call).is_some_and(Func::is_async) || maps_to_promises(tree, call)
 }
 
-/// `list.map(async …)`: a list of promises.
-fn maps_to_promises(call: &CallExpression) -> bool {
+/// `list.map(async …)`, or with a function that calls an async one: a list of promises.
+fn maps_to_promises<'a>(tree: &Tree<'a>, call: &CallExpression<'a>) -> bool {
     property_of(&call.callee).as_deref() == Some("map")
         && call.arguments.first().and_then(|given| given.as_expression()).is_some_and(|given| {
             match given.get_inner_expression() {
-                Expression::ArrowFunctionExpression(arrow) => arrow.r#async,
+                Expression::ArrowFunctionExpression(arrow) => {
+                    arrow.r#async
+                        || matches!(arrow.body.as_expression().map(Expression::get_inner_expression), Some(Expression::CallExpression(inner)) if called(tree, inner).is_some_and(Func::is_async))
+                }
+                Expression::Identifier(name) => {
+                    tree.symbol(name).and_then(|symbol| tree.function_of(symbol)).is_some_and(Func::is_async)
+                }
                 Expression::FunctionExpression(function) => function.r#async,
                 _ => false,
             }
@@ -82,8 +102,8 @@ pub fn used<'a>(
     as_text: bool,
 ) -> Result<Draft<'a>, String> {
     let edits = waited(tree, call)?;
-    let made_async =
-        edits.len() > if maps_to_promises(call) { 2 } else { 1 } && edits.iter().any(|edit| edit.text == "async ");
+    let made_async = edits.len() > if maps_to_promises(tree, call) { 2 } else { 1 }
+        && edits.iter().any(|edit| edit.text == "async ");
     let mut arranged = arrange(tree, (call.node_id(), call.span), &[call.span], |_, _, _| Ok(()))?;
     arranged.is_async |= made_async;
     let what = short(tree.at(call.callee.span()));
@@ -145,7 +165,7 @@ fn waited<'a>(tree: &Tree<'a>, call: &'a CallExpression<'a>) -> Result<Vec<Repla
         tree.parent(call.node_id()),
         AstKind::StaticMemberExpression(_) | AstKind::ComputedMemberExpression(_)
     );
-    let (open, close) = match (maps_to_promises(call), member) {
+    let (open, close) = match (maps_to_promises(tree, call), member) {
         (true, false) => ("await Promise.all(", ")"),
         (true, true) => ("(await Promise.all(", "))"),
         (false, true) => ("(await ", ")"),
