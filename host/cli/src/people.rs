@@ -24,6 +24,8 @@ pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Res
         Ok(Reply::Refused(reason)) => bail!(reason),
         Err(Unreachable::Nobody) => {
             let _lock = project.state.lock()?;
+            // Without it traffic could not be brought back, which is tried for ever once it is begun.
+            project.deploy_target()?;
             let progress = Arc::new(Progress::new(format));
             let observer: Arc<dyn Observer> = progress.clone();
             let controller = Controller::new(Arc::clone(&project), observer)?;
