@@ -342,7 +342,42 @@ fn of_taken_back(before: &Handled, issue: &Issue) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use autodevops_model::{IssueKind, Severity};
+
     use super::*;
+
+    fn issue(first: i64, last: i64) -> Issue {
+        Issue {
+            fingerprint: "f00d".into(),
+            kind: IssueKind::Exception,
+            title: "TypeError".into(),
+            exception: None,
+            message: "x".into(),
+            severity: Severity::Error,
+            confidence: 1.0,
+            count: 3,
+            first_seen: Some(first),
+            last_seen: Some(last),
+            evidence: Vec::new(),
+            location: None,
+            stack: Vec::new(),
+            rate: None,
+        }
+    }
+
+    #[test]
+    fn a_fault_seen_only_while_a_release_was_out_that_was_taken_back_is_that_releases() {
+        let taken_back = Some(Outcome::RolledBack { reason: "errors".into() });
+        let of = |outcome: Option<Outcome>, first, last| {
+            let (started, at) = (Timestamp(100), Timestamp(200));
+            of_taken_back(&Handled { run: "r".into(), outcome, started, at, count: 1 }, &issue(first, last))
+        };
+        assert!(of(taken_back.clone(), 120, 190));
+        assert!(!of(taken_back.clone(), 90, 190), "it was there before");
+        assert!(!of(taken_back, 120, Timestamp(200).after(SETTLE).0 + 1), "it is there still");
+        assert!(!of(Some(Outcome::Healed), 120, 190));
+        assert!(!of(None, 120, 190));
+    }
 
     #[test]
     fn a_fingerprint_never_makes_a_path_of_a_runs_name() {

@@ -53,7 +53,9 @@ impl Shop {
         let (from, rest) = text.split_once("steps = [").unwrap();
         let steps = "{ traffic = \"5 %\", for = \"600ms\" }, { traffic = \"100 %\", for = \"500ms\" }";
         let rest = rest.split_once("\n]\n").unwrap().1;
-        text = format!("{from}max-extensions = 20\nsteps = [{steps}]\n{rest}");
+        // Milliseconds say nothing on a machine that builds and tests at the same time.
+        let triggers = "triggers = [{ metric = \"error-rate\", above = \"5 %\" }]";
+        text = format!("{from}max-extensions = 20\n{triggers}\nsteps = [{steps}]\n{rest}");
         let short = [
             ("soak = \"2s\"", "soak = \"300ms\""),
             ("interval = \"500ms\"", "interval = \"100ms\""),

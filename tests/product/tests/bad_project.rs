@@ -85,11 +85,7 @@ fn a_configuration_that_cannot_be_meant_is_refused_with_its_place_and_the_remedy
     let changes: [(&str, &str, &[&str]); 8] = [
         ("soak = ", "soack = ", &["soack", "`soak`", "autodevops.toml:"]),
         ("[rollout]", "[rollouts]", &["rollouts", "`rollout`"]),
-        (
-            "min-samples = 5",
-            "min-samples = 5\ntriggers = [{ metric = \"error-rate\", above = 5 }]",
-            &["5", "no unit", "5 %"],
-        ),
+        ("above = \"5 %\"", "above = 5", &["5", "no unit", "5 %"]),
         ("traffic = \"5 %\"", "traffic = \"100 %\"", &["goes from 100 % to 100 %", "each step must have more"]),
         ("soak = \"300ms\"", "soak = \"0s\"", &["`soak` is zero", "10m"]),
         ("interval = \"100ms\"", "interval = \"100\"", &["100", "unit"]),

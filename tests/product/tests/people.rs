@@ -145,3 +145,23 @@ fn a_release_is_taken_back_in_seconds_and_named_ones_can_be_chosen() {
     assert_eq!(shop.serving(), Some(fixed));
     shop.count_clients();
 }
+
+#[test]
+fn a_release_under_way_is_taken_back_by_its_run() {
+    let mut shop = Shop::open_with_errors(&[("for = \"600ms\"", "for = \"30s\"")]);
+    let old = shop.serving().unwrap();
+    let mut program = shop.start(&["run"]);
+    program.wait_for("5 %", LIMIT, |event| event["type"] == "step-entered" && event["percent"] == 5);
+    let run = run_name(&shop);
+    let called = shop.expect(1, &["rollback", "production", "--to", &old]);
+    assert!(called.stderr.contains(&format!("run {run} is under way")), "{called}");
+    let began = Instant::now();
+    let called = shop.expect(0, &["rollback", "production", "--reason", "odd orders"]);
+    assert!(called.stdout.contains(&format!("run {run} takes its release back")), "{called}");
+    let called = program.wait(LIMIT);
+    assert!(began.elapsed() < Duration::from_secs(10), "it took {:?}", began.elapsed());
+    assert_eq!(called.code, Some(3), "{called}");
+    assert!(called.stdout.contains("odd orders"), "{called}");
+    assert_eq!(shop.shares(), [(old, 100)]);
+    shop.count_clients();
+}
