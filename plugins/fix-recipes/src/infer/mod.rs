@@ -106,8 +106,9 @@ impl<'t, 'a> Run<'t, 'a> {
                 && !field.r#static
                 && let Some(name) = field.key.name()
             {
+                let name = if field.key.is_private_identifier() { format!("#{name}") } else { name.into_owned() };
                 let value = field.value.as_ref().map_or(Value::Nothing, |value| self.eval(value));
-                self.this.insert(name.to_string(), value);
+                self.this.insert(name, value);
             }
         }
         for element in &class.body.body {

@@ -326,7 +326,13 @@ fn deed<'a>(tree: &Tree<'a>, variable: &Variable) -> Result<Deed<'a>, String> {
         });
     }
     let place = (variable.id, variable.span);
-    let goal = variable.span;
+    // A pattern takes the variable when it takes what it is given.
+    let goal = match tree.nodes().find(|kind| kind.node_id() == variable.id) {
+        Some(AstKind::VariableDeclarator(declarator)) if variable.taken => {
+            declarator.init.as_ref().map_or(variable.span, |init| init.get_inner_expression().span())
+        }
+        _ => variable.span,
+    };
     Ok(Deed::Call(arrange(tree, place, &[goal], |_, _, _| Ok(()))?))
 }
 
