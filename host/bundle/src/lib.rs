@@ -57,6 +57,9 @@ pub enum BundleError {
 }
 
 fn folders(searched: &[PathBuf]) -> String {
+    if searched.is_empty() {
+        return "any folder: none was found beside this program, and AUTODEVOPS_PLUGINS names none".to_owned();
+    }
     searched.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
 }
 

@@ -221,7 +221,6 @@ impl Driver {
                 if !again {
                     let intent = Input::Intent { key: key.to_owned() };
                     self.take(intent).await?.map_err(anyhow::Error::from)?;
-                    // The intent may have changed what is to be done: a fence, say.
                 }
                 again
             }

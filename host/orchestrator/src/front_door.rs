@@ -86,6 +86,8 @@ pub async fn ensure(project: &Project) -> Result<bool> {
     loop {
         let ended = child.try_wait()?;
         if project.edge.status().await.is_ok() {
+            // Whoever started a process must hear of its end, or it is kept as one that has ended.
+            std::thread::spawn(move || child.wait());
             return Ok(ended.is_none());
         }
         // Another one may have been quicker: it holds the lock, and answers soon.

@@ -77,14 +77,18 @@ impl RunLog {
         Ok(Some(Logged { run, events, version }))
     }
 
-    /// Every run, oldest first.
+    /// Every run, oldest first. One that cannot be read, such as one of another version, is left out with a warning: it must not
+    /// hold up the others.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn all(&self) -> Result<Vec<Logged>> {
         let mut all = Vec::new();
         for summary in self.0.runs()? {
-            all.extend(self.read(&summary.run)?);
+            match self.read(&summary.run) {
+                Ok(logged) => all.extend(logged),
+                Err(error) => tracing::warn!("a run is left out: {error:#}"),
+            }
         }
         Ok(all)
     }

@@ -1,8 +1,13 @@
 //! From what was observed to a verdict: by Wilson's bound, never by a bare comparison of small numbers.
 
+use std::collections::BTreeSet;
+
 use autodevops_model::{Bucket, Measurement, Observation, Outcome, Rate, Window};
 
 use crate::{Plan, Rule, Sample, Trigger, Verdict};
+
+/// The metric that a hard trip always looks at.
+const ERROR_RATE: &str = "error-rate";
 
 /// The quantile of the normal distribution for 99 %, one-sided.
 const Z_99: f64 = 2.326;
@@ -298,21 +303,23 @@ fn hard_trip(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
     let trip = plan.hard_trip;
     let hosts = round.samples.iter().any(|sample| sample.observed_by_host && !sample.measurements.is_empty());
     let share = |rate: &Rate| rate.events as f64 / rate.total.max(1) as f64;
-    let triggers = plan.triggers.iter().filter(|trigger| matches!(trigger.rule, Rule::RateAbove(_)));
-    triggers.flat_map(|trigger| round.samples.iter().map(move |sample| (trigger, sample))).find_map(
-        |(trigger, sample)| {
+    // The error rate always, whether or not a trigger names it; and every other rate that has a limit.
+    let limited = plan.triggers.iter().filter(|trigger| matches!(trigger.rule, Rule::RateAbove(_)));
+    let metrics: BTreeSet<&str> = limited.map(|trigger| trigger.metric.as_str()).chain([ERROR_RATE]).collect();
+    metrics.into_iter().flat_map(|metric| round.samples.iter().map(move |sample| (metric, sample))).find_map(
+        |(metric, sample)| {
             if hosts && !sample.observed_by_host {
                 return None;
             }
-            let Observation::Rate(seen) = of(sample, &trigger.metric, round.candidate)? else { return None };
+            let Observation::Rate(seen) = of(sample, metric, round.candidate)? else { return None };
             let trips = |rate: &Rate| rate.total >= trip.min_samples && share(rate) >= trip.rate;
             // A baseline that trips as well is broken by itself: then statistics must tell which is worse.
-            let base = round.baseline_of(sample, &trigger.metric);
+            let base = round.baseline_of(sample, metric);
             let broken = matches!(base, Some(Observation::Rate(rate)) if trips(rate));
             let trips = trips(seen) && !broken;
             trips.then(|| Verdict {
                 outcome: Outcome::Failed,
-                rule: format!("{} at or above {} at once", trigger.metric, percent(trip.rate)),
+                rule: format!("{metric} at or above {} at once", percent(trip.rate)),
                 words: format!("hard trip: {} of {} requests failed", seen.events, seen.total),
                 numbers: vec![("events".into(), seen.events as f64), ("requests".into(), seen.total as f64)],
                 window: Some(sample.window.clone()),

@@ -42,12 +42,54 @@ impl Stages {
         for name in plugins {
             let plugin = self.project.plugins.for_stage(name, Stage::Check).map_err(|error| of_host(&error))?;
             let report = match plugin.check(&context, input.clone()).await {
-                Ok(report) => report,
+                Ok(report) => bounded(report),
                 Err(error) => report_of(&error)?,
             };
             reports.push(NamedReport { plugin: name.clone(), report });
         }
         Ok(reports)
+    }
+}
+
+/// Findings, tests and metrics of one report that are recorded.
+const MAX_ENTRIES: usize = 2000;
+
+/// Longest text of a report that is recorded, in bytes.
+const MAX_TEXT_BYTES: usize = 4000;
+
+/// The report with no more than a journal should hold; the gravest findings and the failed tests first. Its outcome stays.
+fn bounded(mut report: Report) -> Report {
+    let Report { summary, findings, metrics, tests, .. } = &mut report;
+    cut(summary);
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings.truncate(MAX_ENTRIES);
+    for finding in findings {
+        cut(&mut finding.rule);
+        cut(&mut finding.message);
+        cut(&mut finding.remedy);
+        finding.location.iter_mut().for_each(|location| cut(&mut location.path));
+    }
+    metrics.truncate(MAX_ENTRIES);
+    for metric in metrics {
+        cut(&mut metric.name);
+        cut(&mut metric.unit);
+    }
+    if tests.len() > MAX_ENTRIES {
+        tests.sort_by_key(|test| test.outcome == Outcome::Passed);
+        tests.truncate(MAX_ENTRIES);
+    }
+    for test in tests {
+        cut(&mut test.file);
+        cut(&mut test.name);
+        test.message.iter_mut().for_each(cut);
+    }
+    report
+}
+
+fn cut(text: &mut String) {
+    if text.len() > MAX_TEXT_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
+        text.push('…');
     }
 }
 
@@ -91,6 +133,30 @@ mod tests {
 
     fn refused(kind: ErrorKind) -> CallFailure {
         CallFailure::Refused(StageError { kind, info: ErrorInfo { message: "m".into(), details: vec![] } })
+    }
+
+    #[test]
+    fn a_report_without_end_is_recorded_with_its_gravest_part() {
+        let finding = |severity, length| Finding {
+            rule: "r".into(),
+            severity,
+            message: "ä".repeat(length),
+            remedy: String::new(),
+            location: None,
+        };
+        let mut findings = vec![finding(Severity::Info, 1); 3000];
+        findings.push(finding(Severity::Critical, 100_000));
+        let report = Report {
+            outcome: Outcome::Failed,
+            summary: "x".repeat(10_000),
+            findings,
+            metrics: Vec::new(),
+            tests: Vec::new(),
+        };
+        let kept = bounded(report);
+        assert_eq!((kept.outcome, kept.findings.len(), kept.summary.len()), (Outcome::Failed, 2000, 4003));
+        assert_eq!(kept.findings[0].severity, Severity::Critical);
+        assert_eq!(kept.findings[0].message.len(), 4003);
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Stages {
                 fingerprint: &fingerprint,
                 run: &id,
             });
-            let branch = format!("{}{fingerprint}", git.branch_prefix);
+            let branch = format!("{}{}", git.branch_prefix, branch_name(&fingerprint, &id));
             let committed = repository.commit(&CommitRequest {
                 change: &change,
                 branch: &branch,
@@ -99,6 +99,15 @@ impl Stages {
             Ok(Input::Built { key, release })
         })
         .await
+    }
+}
+
+/// The branch of a run, after its prefix: the issue's fingerprint; a later run for the same issue adds its number, since the branch
+/// of the one before may still be there.
+fn branch_name(fingerprint: &str, run: &str) -> String {
+    match run.rsplit_once('-').map(|(_, number)| number) {
+        None | Some("1") => fingerprint.to_owned(),
+        Some(number) => format!("{fingerprint}-{number}"),
     }
 }
 
@@ -124,4 +133,15 @@ fn exported(project: &Project, repository: &Repository, run: &str, name: &str, t
     repository.export(tree, &part)?;
     std::fs::rename(&part, &folder).with_context(|| folder.display().to_string())?;
     Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_run_for_the_same_issue_has_a_branch_of_its_own() {
+        assert_eq!(branch_name("62e23fd1200296c4", "62e23fd1-1"), "62e23fd1200296c4");
+        assert_eq!(branch_name("62e23fd1200296c4", "62e23fd1-12"), "62e23fd1200296c4-12");
+    }
 }

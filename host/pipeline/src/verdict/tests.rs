@@ -155,6 +155,13 @@ fn half_of_ten_requests_failed_trips_at_once_and_by_the_hosts_count_where_there_
 }
 
 #[test]
+fn a_hard_trip_needs_no_trigger_that_names_the_error_rate() {
+    let slow = plan(&[("latency", Rule::QuantileAbove { quantile: 0.95, seconds: 2.0 })]);
+    assert!(judged(&slow, &host(vec![rate("new", 5, 10)]), None).tripped);
+    assert!(!judged(&slow, &host(vec![rate("new", 4, 10)]), None).tripped);
+}
+
+#[test]
 fn a_hard_trip_is_critical_even_where_its_trigger_is_not() {
     let mut plan = errors();
     plan.triggers[0].critical = false;
