@@ -89,7 +89,7 @@ pub enum Rule {
         /// Seconds.
         seconds: f64,
     },
-    /// Worse than the baseline by more than a share.
+    /// Worse than the baseline by more than a share; for a latency, by 10 ms at least.
     WorseBy {
         /// The share, such as 0.2.
         ratio: f64,

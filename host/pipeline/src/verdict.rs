@@ -9,6 +9,10 @@ use crate::{Plan, Rule, Sample, Trigger, Verdict};
 /// The metric that a hard trip always looks at.
 const ERROR_RATE: &str = "error-rate";
 
+/// A release is not worse for being slower by less than this: at a few milliseconds a share of the baseline is the machine's noise,
+/// and nobody notices.
+const LATENCY_FLOOR_SECONDS: f64 = 0.010;
+
 /// The quantile of the normal distribution for 99 %, one-sided.
 const Z_99: f64 = 2.326;
 
@@ -191,9 +195,13 @@ fn worse_by(ratio: f64, quantile: f64, min: u64, seen: &Observation, baseline: O
         let numbers = vec![("baseline-requests".into(), total as f64)];
         return Some(Ruling { outcome: Outcome::Passed, lacking: false, words, numbers });
     }
-    let allowed = bound * (1.0 + ratio);
+    let floor = match seen {
+        Observation::Histogram(_) => bound + LATENCY_FLOOR_SECONDS,
+        Observation::Samples(_) | Observation::Rate(_) => bound,
+    };
+    let allowed = (bound * (1.0 + ratio)).max(floor);
     let Slower { sure, about, total } = slower(seen, allowed)?;
-    let what = format!("slower than {allowed:.3} s ({} over the baseline's quantile {quantile})", percent(ratio));
+    let what = format!("slower than {allowed:.3} s (the baseline's quantile {quantile} and {})", percent(ratio));
     Some(share_above(&what, (sure, about, total), 1.0 - quantile, None, min))
 }
 

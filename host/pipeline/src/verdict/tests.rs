@@ -202,6 +202,20 @@ fn a_slow_tail_fails_and_the_performance_verdict_says_so() {
 }
 
 #[test]
+fn a_few_milliseconds_more_are_no_reason_to_turn_back_and_many_are() {
+    let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: 0.95 })]);
+    let of = |release, counts: [u64; 4]| {
+        let buckets: Vec<_> = [0.005, 0.01, 0.1, f64::MAX].into_iter().zip(counts).collect();
+        latency(release, histogram(&buckets))
+    };
+    let quick = of("old", [500, 500, 500, 500]);
+    let noise = of("new", [300, 500, 500, 500]);
+    let slow = of("new", [100, 100, 500, 500]);
+    assert_eq!(judged(&plan, &host(vec![noise, quick.clone()]), Some("old")).outcome, Outcome::Passed);
+    assert_ne!(judged(&plan, &host(vec![slow, quick]), Some("old")).outcome, Outcome::Passed);
+}
+
+#[test]
 fn a_candidate_is_compared_with_the_baseline_of_the_same_time() {
     let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: 0.95 })]);
     let values = |seconds: f64| Observation::Samples(vec![seconds; 100]);
