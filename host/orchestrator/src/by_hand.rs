@@ -38,7 +38,7 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
     if let Some(logged) = project.log.all()?.iter().find(|logged| logged.run.outcome().is_none()) {
         let run = logged.run.id();
         bail!(
-            "run {run} is not over; finish it with `autodevops run`, or end it with `autodevops abort {run}`, then deploy"
+            "run {run} is not over; wait for its end (`autodevops run` goes on with it where nobody drives it), or end it with `autodevops abort {run}`, then deploy"
         );
     }
     project.check_tools()?;

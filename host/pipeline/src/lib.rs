@@ -37,7 +37,7 @@ pub use event::{
 };
 pub use plan::{Approval, BadPlan, HardTrip, Plan, Rule, Step, Trigger};
 pub use run::{Approved, Effect, OpenGate, ReplayError, Run, RunStage, Watch};
-pub use safety::needs_person;
+pub use safety::{SCANNED, needs_person};
 pub use time::Timestamp;
 pub use verdict::{Judgement, Round, judge, wilson_lower};
 

@@ -137,12 +137,18 @@ pub(crate) fn coverage(plan: &Plan, reports: &[NamedReport]) -> Verdict {
     }
 }
 
-/// Whether no plugin found a weakness: a finding of severity error or critical stops the change.
+/// The metric by which a report shows that its plugin scanned the change for weaknesses.
+pub const SCANNED: &str = "secrets-found";
+
+/// Whether a plugin scanned the change and none found a weakness: a finding of severity error or critical, of whatever plugin, stops
+/// the change. A report without [`SCANNED`] does not show that anybody scanned.
 pub(crate) fn security<'a>(reports: impl IntoIterator<Item = &'a NamedReport>) -> Verdict {
     let rule = "security scan";
-    let (mut asked, mut found) = (0_u32, Vec::new());
+    let (mut scanned, mut found) = (Vec::new(), Vec::new());
     for named in reports {
-        asked += 1;
+        if named.report.metrics.iter().any(|metric| metric.name == SCANNED) {
+            scanned.push(format!("`{}`", named.plugin));
+        }
         let grave = named.report.findings.iter().filter(|finding| finding.severity >= Severity::Error);
         found.extend(grave.map(|finding| (named, finding)));
     }
@@ -153,8 +159,14 @@ pub(crate) fn security<'a>(reports: impl IntoIterator<Item = &'a NamedReport>) -
             let words = format!("`{}`: {}{}", named.plugin, finding.message, place.unwrap_or_default());
             verdict(Outcome::Failed, rule, words, numbers)
         }
-        None if asked == 0 => verdict(Outcome::Inconclusive, rule, "no plugin scanned the change".into(), numbers),
-        None => verdict(Outcome::Passed, rule, "no plugin found a weakness that stops it".into(), numbers),
+        None if scanned.is_empty() => {
+            let words = format!("no plugin scanned the change: no report has the metric `{SCANNED}`");
+            verdict(Outcome::Inconclusive, rule, words, numbers)
+        }
+        None => {
+            let words = format!("{} scanned the change and found nothing that stops it", scanned.join(", "));
+            verdict(Outcome::Passed, rule, words, numbers)
+        }
     }
 }
 

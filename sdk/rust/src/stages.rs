@@ -90,6 +90,10 @@ pub trait TestGenerator: 'static {
 
 /// Looks at a change. The project is at `/before` and `/after`, read-only, where they were granted.
 ///
+/// Two metrics have a meaning to the host: `line-coverage` (a ratio: how many of the changed lines tests reach) is held against the
+/// operator's least coverage, and `secrets-found` (a count) shows that the change was scanned for weaknesses, without which the
+/// security scan is not taken for passed.
+///
 /// ```
 /// use autodevops_sdk::{Check, Result, types::{CheckInput, Outcome, Report}};
 ///

@@ -1,6 +1,8 @@
 //! What people can say, and when.
 
-use super::scene::{Scene, fix, plan};
+use autodevops_model::Outcome as CheckOutcome;
+
+use super::scene::{Scene, fix, plan, report};
 use crate::{Command, Environment, EventKind, Gate, Input, Outcome, Plan, Refused, RunStage};
 
 fn approve(by: &str) -> Input {
@@ -177,4 +179,14 @@ fn a_stage_without_plugins_is_not_taken_for_passed_a_person_is_asked_before_prod
     assert!(reason.contains("code-quality: no plugin is set for code review"), "{reason}");
     assert!(reason.contains("security-scan: no plugin scanned the change"), "{reason}");
     assert!(scene.run.deployment(Environment::Production).is_none());
+}
+
+#[test]
+fn reports_of_plugins_that_do_not_scan_are_no_security_scan() {
+    let mut reviewed = report("code-review", CheckOutcome::Passed);
+    assert_eq!(crate::safety::security([&reviewed]).outcome, CheckOutcome::Passed);
+    reviewed.report.metrics.clear();
+    let verdict = crate::safety::security([&reviewed]);
+    assert_eq!(verdict.outcome, CheckOutcome::Inconclusive);
+    assert!(verdict.words.starts_with("no plugin scanned the change"), "{}", verdict.words);
 }

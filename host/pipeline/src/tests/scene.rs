@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use autodevops_model::{
     Bucket, Capabilities, Deployment, Edit, ErrorInfo, ErrorKind, FileChange, Fix, Issue, IssueKind, Measurement,
-    Observation, Outcome as CheckOutcome, Rate, Release, Report, Risk, RollbackPlan, Severity, Split, StageError,
-    TestFile, Window,
+    Metric, Observation, Outcome as CheckOutcome, Rate, Release, Report, Risk, RollbackPlan, Severity, Split,
+    StageError, TestFile, Window,
 };
 
 use crate::{
     Command, EffectOutcome, Environment, Event, EventKind, Input, Live, NamedReport, Outcome, Plan, Refused, Run,
-    RunStage, Sample, Step, Timestamp,
+    RunStage, SCANNED, Sample, Step, Timestamp,
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -52,7 +52,8 @@ pub(super) fn fix(path: &str) -> Box<Fix> {
 
 pub(super) fn report(plugin: &str, outcome: CheckOutcome) -> NamedReport {
     let summary = format!("{outcome:?}").to_lowercase();
-    let report = Report { outcome, summary, findings: Vec::new(), metrics: Vec::new(), tests: Vec::new() };
+    let scanned = Metric { name: SCANNED.into(), value: 0.0, unit: "count".into() };
+    let report = Report { outcome, summary, findings: Vec::new(), metrics: vec![scanned], tests: Vec::new() };
     NamedReport { plugin: plugin.into(), report }
 }
 
