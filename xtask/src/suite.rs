@@ -12,10 +12,10 @@ use crate::{
 /// # Errors
 /// When a build or a test fails.
 pub fn run_all() -> Result<()> {
-    plugins::build()?;
-    build_programs()?;
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(cargo(&["fmt", "--all", "--check"]).current_dir(root().join("plugins")))?;
+    plugins::build()?;
+    build_programs()?;
     run(&mut cargo(&["test", "--workspace"]))?;
     run(cargo(&["test", "--workspace"]).current_dir(root().join("plugins")))
 }

@@ -74,8 +74,7 @@ fn a_manifest_that_is_no_json_is_told() {
 fn a_lockfile_that_changes_is_told_and_packages_from_elsewhere_too() {
     let before = "{\n  \"resolved\": \"https://registry.example/a/-/a-1.0.0.tgz\"\n}\n";
     assert_eq!(rules("package-lock.json", before, &before.replace("1.0.0", "1.0.1")), [("lockfile-changed", 2)]);
-    let elsewhere =
-        before.replace("https://registry.example/a/-/a-1.0.0.tgz", "git+ssh://git@github.com/a/a.git#0a1b");
+    let elsewhere = before.replace("https://registry.example/a/-/a-1.0.0.tgz", "git+ssh://git@github.com/a/a.git#0a1b");
     assert_eq!(rules("package-lock.json", before, &elsewhere), [("lockfile-changed", 2), ("dependency-source", 2)]);
     assert_eq!(rules("yarn.lock", before, before), []);
 }
