@@ -19,7 +19,9 @@ pub fn template_for(folder: &Path) -> String {
     text = set(&text, "kind = \"functions\"", &format!("kind = \"{kind}\""));
     let public = match (&project.public, kind) {
         (Some(public), _) => format!("public = {}", quoted(public)),
-        (None, "files") => "public = \".\"".to_owned(),
+        // A page in the project's own folder is served from there. Where there is none, nothing is guessed that would publish all.
+        (None, "files") if folder.join("index.html").is_file() => "public = \".\"".to_owned(),
+        (None, "files") => "public = \"public\"".to_owned(),
         (None, _) => "#public = \"public\"".to_owned(),
     };
     text = set(&text, "public = \"public\"", &public);
@@ -163,6 +165,8 @@ mod tests {
 
     #[test]
     fn a_page_alone_is_files_and_a_program_alone_a_command() {
+        let nothing = config(&[]);
+        assert_eq!((nothing.service.kind, nothing.service.public.as_deref()), (ServiceKind::Files, Some("public")));
         let page = config(&[("index.html", "")]);
         assert_eq!((page.service.kind, page.service.public.as_deref()), (ServiceKind::Files, Some(".")));
         let program = config(&[

@@ -40,20 +40,12 @@ pub fn measure(place: &Place, project: Option<&Path>, report: &mut Report) -> Re
         Ok(command)
     };
     let said = project.join("serve.stderr");
-    // Not sooner: a client beside a server that only starts would find half a state.
-    let socket = project.join(".autodevops/control.sock");
-    let ask =
-        || -> Result<bool> { Ok(command(&["runs"])?.stdout(Stdio::null()).stderr(Stdio::null()).status()?.success()) };
-    let start = || -> Result<(Server, bool)> {
-        let mut serve = command(&["serve"])?;
-        let mut server = Server(serve.stdout(Stdio::null()).stderr(File::create(&said)?).spawn()?);
-        let answers = server.wait_until(READY, || socket.exists() && ask().unwrap_or(false))?;
-        Ok((server, answers))
-    };
-    // The first one fills the compile cache.
-    let (mut server, _) = start()?;
-    server.end()?;
-    let (mut server, answers) = start()?;
+    let mut serve = command(&["serve"])?;
+    let mut server = Server(serve.stdout(Stdio::null()).stderr(File::create(&said)?).spawn()?);
+    // What it says when its plugins are loaded and the logs are open.
+    let watches =
+        || std::fs::read_to_string(&said).is_ok_and(|text| text.lines().any(|line| line.starts_with("watching")));
+    let answers = server.wait_until(READY, watches)?;
     let mut looks = Vec::new();
     if answers {
         for _ in 0..LOOKS {
