@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::{
-    command::{build_programs, cargo, root, run, target},
+    command::{cargo, root, run, target},
     plugins,
 };
 
@@ -15,7 +15,8 @@ pub fn run_all() -> Result<()> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(cargo(&["fmt", "--all", "--check"]).current_dir(root().join("plugins")))?;
     plugins::build()?;
-    build_programs()?;
+    // With the tests, so that what both need is built once, with the same settings.
+    run(&mut cargo(&["build", "--workspace", "--bins", "--tests"]))?;
     run(&mut cargo(&["test", "--workspace"]))?;
     // Apart from what the host builds of the plugins with other settings: each would undo the other.
     let native = target().join("native");
