@@ -151,7 +151,11 @@ fn a_killed_writer_leaves_everything_it_acknowledged_and_no_half_append() {
 
         let journal = Journal::open(&path).unwrap();
         let events = journal.events("run").unwrap();
-        assert!(events.len() as u64 >= acknowledged && events.len() % 2 == 0, "{} of {acknowledged}", events.len());
+        assert!(
+            events.len() as u64 >= acknowledged && events.len().is_multiple_of(2),
+            "{} of {acknowledged}",
+            events.len()
+        );
         for (index, event) in events.iter().enumerate() {
             assert_eq!((event.version, &event.event), (index as u64 + 1, &json!(index as u64 + 1)));
         }
