@@ -21,7 +21,7 @@ const EVIDENCE: usize = 2;
 
 pub async fn run(options: &Analyze, format: Format) -> Result<ExitCode> {
     let least = options.min_severity.as_deref().map(severity).transpose()?;
-    let plugins = PluginSet::new(Default::default(), None, Services::default())?;
+    let plugins = PluginSet::new(Default::default(), Default::default(), Services::default())?;
     let plugin = plugins.for_stage(&options.plugin, Stage::Analyzer)?;
     let progress = bar(options);
     let analysis = analyze_files(plugin, &options.files, |bytes| progress.inc(bytes)).await;

@@ -114,7 +114,7 @@ fn logs(project: &Project) -> Result<String> {
 
 fn sandbox() -> Finding {
     let cache = cache_folder().map_or("no cache folder".to_owned(), |path| path.display().to_string());
-    let (ok, says) = match PluginSet::new(Default::default(), None, Services::default()) {
+    let (ok, says) = match PluginSet::new(Default::default(), Default::default(), Services::default()) {
         Ok(_) => (true, format!("the engine starts; compiled components are kept in {cache}")),
         Err(error) => (false, format!("{error:#}")),
     };
@@ -122,7 +122,7 @@ fn sandbox() -> Finding {
 }
 
 fn plugins() -> Finding {
-    let names = PluginSet::new(Default::default(), None, Services::default())
+    let names = PluginSet::new(Default::default(), Default::default(), Services::default())
         .map(|plugins| plugins.folders().names())
         .unwrap_or_default();
     let says = if names.is_empty() {

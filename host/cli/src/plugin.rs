@@ -35,9 +35,8 @@ pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Res
         (Err(error), Some(_)) => return Err(error),
         (Err(_), None) => None,
     };
-    let (settings, ceiling) =
-        project.map_or((BTreeMap::new(), None), |config| (config.plugins, config.limits.limits()));
-    let plugins = PluginSet::new(settings, ceiling, Services::default())?;
+    let (settings, ceilings) = project.map_or_else(Default::default, |config| (config.plugins, config.limits));
+    let plugins = PluginSet::new(settings, ceilings, Services::default())?;
     match verb {
         PluginVerb::List => list(&plugins, format)?,
         PluginVerb::Inspect { plugin } => inspect(&plugins, &plugin, format)?,

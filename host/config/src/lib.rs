@@ -22,13 +22,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use autodevops_policy::strict_toml::{self, TomlError};
+use autodevops_policy::{
+    Ceilings,
+    strict_toml::{self, TomlError},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use delivery::{Build, Git, Message};
 pub use detect::template_for;
-pub use plugins::{Ceiling, PluginSettings, Stages};
+pub use plugins::{PluginSettings, Stages};
 pub use rollout::{
     ApprovalRules, ChecksRules, HardTripRule, IssueRules, MetricTrigger, Retries, Rollout, Share, Staging, Threshold,
 };
@@ -111,7 +114,8 @@ pub struct Config {
     pub retries: Retries,
     /// Ceilings on what one call of any plugin may use.
     #[serde(default)]
-    pub limits: Ceiling,
+    #[schemars(with = "crate::schema::LimitsTable")]
+    pub limits: Ceilings,
     /// What is said about single plugins, by name.
     #[serde(default)]
     pub plugins: BTreeMap<String, PluginSettings>,

@@ -3,10 +3,9 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use autodevops_policy::{Bytes, Grant, Limits, Span};
+use autodevops_policy::Grant;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -94,41 +93,5 @@ impl PluginSettings {
         for host in self.grant.files.values_mut().filter_map(|preopen| preopen.host.as_mut()) {
             *host = folder.join(&*host);
         }
-    }
-}
-
-/// Ceilings on what one call of any plugin may use; what is absent is not lowered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Ceiling {
-    /// Time on the clock, host calls included.
-    #[schemars(with = "Option<crate::schema::SpanText>")]
-    pub wall_time: Option<Span>,
-    /// All memories and tables of the instance together.
-    #[schemars(with = "Option<crate::schema::BytesText>")]
-    pub memory: Option<Bytes>,
-    /// What the call may give back.
-    #[schemars(with = "Option<crate::schema::BytesText>")]
-    pub output: Option<Bytes>,
-    /// Lines written to the log.
-    pub log_lines: Option<u32>,
-    /// Bytes written to the log.
-    #[schemars(with = "Option<crate::schema::BytesText>")]
-    pub log_bytes: Option<Bytes>,
-    /// Host calls that acquire something.
-    pub host_calls: Option<u32>,
-}
-
-impl Ceiling {
-    /// As limits that every plugin's are held below; none where nothing is said.
-    pub fn limits(&self) -> Option<Limits> {
-        (*self != Self::default()).then(|| Limits {
-            wall_time: self.wall_time.unwrap_or(Span(Duration::MAX)),
-            memory: self.memory.unwrap_or(Bytes(u64::MAX)),
-            output: self.output.unwrap_or(Bytes(u64::MAX)),
-            log_lines: self.log_lines.unwrap_or(u32::MAX),
-            log_bytes: self.log_bytes.unwrap_or(Bytes(u64::MAX)),
-            host_calls: self.host_calls.unwrap_or(u32::MAX),
-        })
     }
 }

@@ -66,7 +66,7 @@ pub struct GrantTable {
     keyvalue: bool,
     /// The local target.
     local_target: bool,
-    /// Ceilings on what one call may use; a limit that is not named is at most its default.
+    /// Ceilings on what one call may use; for what is not named, the manifest's limits hold.
     limits: Option<LimitsTable>,
 }
 
@@ -95,26 +95,65 @@ pub enum AccessName {
 }
 
 /// What one call may use.
-#[derive(JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(dead_code, reason = "describes a table")]
+#[derive(JsonSchema, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct LimitsTable {
-    /// Time on the clock, host calls included.
-    #[serde(default)]
+    /// Time on the clock from the start of the call to its end, host calls included.
     wall_time: Option<SpanText>,
-    /// All memories and tables of the instance together.
-    #[serde(default)]
+    /// Time that the plugin's own code runs, host calls and waiting apart.
+    guest_time: Option<SpanText>,
+    /// All linear memories and tables of the instance together.
     memory: Option<BytesText>,
-    /// What the call may give back.
-    #[serde(default)]
+    /// Elements of all tables together.
+    table_elements: Option<u32>,
+    /// Linear memories of the component.
+    memories: Option<u32>,
+    /// Tables of the component.
+    tables: Option<u32>,
+    /// Core instances of the component.
+    instances: Option<u32>,
+    /// Bytes that the call is given: the texts and lists of its arguments.
+    input: Option<BytesText>,
+    /// Bytes that the call gives back, and that any one host call is given.
     output: Option<BytesText>,
-    /// Lines written to the log.
-    #[serde(default)]
-    log_lines: Option<u32>,
-    /// Bytes written to the log.
-    #[serde(default)]
-    log_bytes: Option<BytesText>,
-    /// Host calls that acquire something.
-    #[serde(default)]
+    /// Entries of any one list that the call gives back, bytes apart.
+    list_length: Option<u32>,
+    /// Bytes of any one text that the call gives back.
+    string_length: Option<BytesText>,
+    /// Calls of the host's functions, of whatever kind.
     host_calls: Option<u32>,
+    /// Handles that are open at once: files, streams, requests, timers, buckets.
+    resources: Option<u32>,
+    /// Lines written to `autodevops:host/log`; further ones are dropped and counted.
+    log_lines: Option<u32>,
+    /// Bytes written to `autodevops:host/log`; lines beyond are dropped and counted.
+    log_bytes: Option<BytesText>,
+    /// Bytes written to standard output.
+    stdout: Option<BytesText>,
+    /// Bytes written to standard error.
+    stderr: Option<BytesText>,
+    /// Random bytes.
+    random_bytes: Option<BytesText>,
+    /// Files, folders and links made or renamed in folders that may be written to.
+    files: Option<u32>,
+    /// Bytes written to files.
+    file_bytes: Option<BytesText>,
+    /// Keys written to the key-value store.
+    keyvalue_entries: Option<u32>,
+    /// Bytes written to the key-value store.
+    keyvalue_bytes: Option<BytesText>,
+    /// Requests sent.
+    http_requests: Option<u32>,
+    /// Requests under way at once.
+    http_concurrent: Option<u32>,
+    /// Bytes of all requests: headers and bodies.
+    http_sent: Option<BytesText>,
+    /// Bytes of all responses: headers and bodies.
+    http_received: Option<BytesText>,
+    /// Time for a connection to be made, names looked up and TLS included.
+    http_connect: Option<SpanText>,
+    /// Time from a request to the first byte of its response.
+    http_first_byte: Option<SpanText>,
+    /// Time from a request to the last byte of its response.
+    http_total: Option<SpanText>,
 }

@@ -162,10 +162,9 @@ fn all_problems_are_told_at_once_in_the_order_of_the_file() {
 
 #[test]
 fn a_ceiling_lowers_only_the_limits_that_it_names() {
-    assert_eq!(parse("").limits.limits(), None);
-    let ceiling = parse("[limits]\nmemory = \"1 MiB\"\nlog-lines = 3\n").limits.limits().unwrap();
+    let ceilings = parse("[limits]\nmemory = \"1 MiB\"\nlog-lines = 3\n").limits;
     let asked = Limits { wall_time: Span(Duration::from_secs(900)), ..Limits::default() };
-    let held = asked.at_most(ceiling);
+    let held = asked.at_most(&ceilings);
     assert_eq!(held, Limits { memory: Bytes(1 << 20), log_lines: 3, ..asked });
 }
 
@@ -250,7 +249,9 @@ fn every_key_of_the_schema_stands_in_the_template() {
     assert!(known.contains("rollout.steps.traffic") && known.contains("plugins.*.grant.files.*.access"), "{known:?}");
     let mut found = BTreeSet::new();
     written(&uncommented().parse().unwrap(), &known, "", &mut found);
-    let missing: Vec<_> = known.difference(&found).collect();
+    // A plugin's own ceilings have the names of those for all.
+    let stands = |key: &str| found.contains(&key.replacen("plugins.*.grant.limits", "limits", 1));
+    let missing: Vec<_> = known.iter().filter(|key| !stands(key)).collect();
     assert!(missing.is_empty(), "the template lacks {missing:?}");
 }
 
@@ -273,7 +274,6 @@ fn the_schemas_grant_has_the_keys_of_the_grant() {
     let fields = |value: Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(of("GrantTable"), fields(serde_json::to_value(autodevops_policy::Grant::default()).unwrap()));
     assert_eq!(of("LimitsTable"), fields(serde_json::to_value(Limits::default()).unwrap()));
-    assert_eq!(of("Ceiling"), of("LimitsTable"));
     for severity in [Severity::Info, Severity::Warning, Severity::Error, Severity::Critical] {
         let name = serde_json::to_value(severity).unwrap();
         assert!(schema["definitions"]["SeverityName"].to_string().contains(&name.to_string()), "{name}");

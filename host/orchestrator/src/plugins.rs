@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use autodevops_bundle::{PluginFolder, PluginFolders};
 pub use autodevops_config::PluginSettings;
 use autodevops_model::Stage;
-use autodevops_policy::{Limits, effective};
+use autodevops_policy::{Ceilings, effective};
 use autodevops_sandbox::{KeyValueStore, LocalTarget, Plugin, PluginSource, Sandbox, SandboxOptions};
 
 /// The environment variable that names further folders with plugins, separated by `:`.
@@ -30,7 +30,7 @@ pub struct PluginSet {
     sandbox: Sandbox,
     folders: PluginFolders,
     settings: BTreeMap<String, PluginSettings>,
-    ceiling: Option<Limits>,
+    ceilings: Ceilings,
     services: Services,
     loaded: Mutex<BTreeMap<String, Plugin>>,
 }
@@ -40,14 +40,10 @@ impl PluginSet {
     ///
     /// # Errors
     /// When the engine or the cache cannot be used.
-    pub fn new(
-        settings: BTreeMap<String, PluginSettings>,
-        ceiling: Option<Limits>,
-        services: Services,
-    ) -> Result<Self> {
+    pub fn new(settings: BTreeMap<String, PluginSettings>, ceilings: Ceilings, services: Services) -> Result<Self> {
         let sandbox = Sandbox::new(&SandboxOptions { cache: cache_folder(), ..SandboxOptions::default() })?;
         let folders = PluginFolders(usual_folders());
-        Ok(Self { sandbox, folders, settings, ceiling, services, loaded: Mutex::default() })
+        Ok(Self { sandbox, folders, settings, ceilings, services, loaded: Mutex::default() })
     }
 
     /// The engine.
@@ -99,9 +95,7 @@ impl PluginSet {
     /// As [`Self::load`].
     pub fn load_folder(&self, folder: &PluginFolder, settings: &PluginSettings) -> Result<Plugin> {
         let mut grant = effective(&folder.manifest, &settings.grant);
-        if let Some(ceiling) = self.ceiling {
-            grant.limits = grant.limits.at_most(ceiling);
-        }
+        grant.limits = grant.limits.at_most(&self.ceilings);
         let source = PluginSource {
             manifest: &folder.manifest,
             component: &folder.component,

@@ -61,7 +61,7 @@ impl Project {
         let local = EdgeTarget::new(edge.clone(), artifacts.clone(), &config);
         let services =
             Services { keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))), local: Some(Arc::new(local)) };
-        let plugins = PluginSet::new(config.plugins.clone(), config.limits.limits(), services)?;
+        let plugins = PluginSet::new(config.plugins.clone(), config.limits, services)?;
         let log = RunLog::new(journal.clone());
         Ok(Arc::new(Self { file, config, state, journal, log, plugins, artifacts, edge }))
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Limits, Manifest, Origin, PermissionKind};
+use crate::{Ceilings, Limits, Manifest, Origin, PermissionKind};
 
 /// Whether a folder may be written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,8 +45,8 @@ pub struct Grant {
     pub keyvalue: bool,
     /// The local target.
     pub local_target: bool,
-    /// Ceilings on what one call may use; absent, the manifest's limits hold.
-    pub limits: Option<Limits>,
+    /// Ceilings on what one call may use; for what is not named, the manifest's limits hold.
+    pub limits: Ceilings,
 }
 
 /// What a plugin may do: never more than it asked for, never more than was granted.
@@ -98,7 +98,7 @@ pub fn effective(manifest: &Manifest, grant: &Grant) -> EffectiveGrant {
         random: grant.random && asked(PermissionKind::Random),
         keyvalue: grant.keyvalue && asked(PermissionKind::Keyvalue),
         local_target: grant.local_target && asked(PermissionKind::LocalTarget),
-        limits: grant.limits.map_or(manifest.limits, |ceiling| manifest.limits.at_most(ceiling)),
+        limits: manifest.limits.at_most(&grant.limits),
     }
 }
 

@@ -9,14 +9,16 @@ pub mod edits;
 mod grant;
 mod limits;
 mod manifest;
+mod operation;
 mod origin;
 mod path;
 mod quantity;
 pub mod strict_toml;
 
 pub use grant::{Access, EffectiveGrant, Grant, Preopen, effective};
-pub use limits::Limits;
+pub use limits::{Ceilings, Limit, Limits, Meter, OverLimit};
 pub use manifest::{ConfigKey, ConfigType, Manifest, ManifestError, Permission, PermissionKind};
+pub use operation::{Denial, Operation};
 pub use origin::{Origin, OriginError};
 pub use path::{PathError, ProjectPath};
 pub use quantity::{Bytes, Percent, QuantityError, Span};

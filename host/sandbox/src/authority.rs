@@ -1,55 +1,9 @@
 //! The one chokepoint: every acquisition by a plugin asks here first. Decided, counted, recorded, traced.
 
-use autodevops_policy::EffectiveGrant;
+use autodevops_policy::{Denial, EffectiveGrant, Limit, Operation};
 
 /// Most records that are kept of one call; further ones are counted only.
 const MAX_RECORDS: usize = 10_000;
-
-/// Something that a plugin asks the host for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// The wall clock or the monotonic clock.
-    Clock,
-    /// Random bytes.
-    Random,
-    /// Environment variables or arguments.
-    Environment,
-    /// The list of preopened folders.
-    Preopens,
-    /// A file or folder below a preopen, by path.
-    Open(String),
-    /// A socket or a look-up of a name, by kind.
-    Socket(&'static str),
-    /// The plugin's own configuration.
-    Config,
-    /// A line into the host's log.
-    Log,
-    /// The local target, by function.
-    LocalTarget(&'static str),
-    /// A request, by URL.
-    Http(String),
-    /// The plugin's own store, by bucket.
-    KeyValue(String),
-}
-
-impl Operation {
-    /// A short name for the record.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Clock => "clock",
-            Self::Random => "random",
-            Self::Environment => "environment",
-            Self::Preopens => "preopens",
-            Self::Open(_) => "open",
-            Self::Socket(_) => "socket",
-            Self::Config => "config",
-            Self::Log => "log",
-            Self::LocalTarget(_) => "local-target",
-            Self::Http(_) => "http",
-            Self::KeyValue(_) => "keyvalue",
-        }
-    }
-}
 
 /// What became of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,29 +12,6 @@ pub struct Record {
     pub operation: Operation,
     /// Whether it was allowed.
     pub allowed: bool,
-}
-
-/// A refusal. As an error of a host call that cannot say no by itself, it ends the call.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Denial {
-    /// The operator has not granted it.
-    #[error("plugin `{plugin}` asked for {what}, which it was not granted; grant it with {remedy}")]
-    NotGranted {
-        /// The plugin.
-        plugin: String,
-        /// What was asked for, in words.
-        what: String,
-        /// The key that grants it.
-        remedy: String,
-    },
-    /// The call asked the host more often than it may.
-    #[error("plugin `{plugin}` made more than {limit} host calls; raise `limits.host-calls` if it needs them")]
-    HostCalls {
-        /// The plugin.
-        plugin: String,
-        /// How many it may make.
-        limit: u32,
-    },
 }
 
 /// Decides about one call's operations, and remembers them.
@@ -106,9 +37,9 @@ impl Authority {
         self.calls = self.calls.saturating_add(1);
         let limit = self.grant.limits.host_calls;
         let decision = if self.calls > limit {
-            Err(Denial::HostCalls { plugin: self.plugin.clone(), limit })
+            Err(self.grant.limits.exceeded(&self.plugin, Limit::HostCalls).into())
         } else {
-            self.decide(&operation)
+            self.grant.decide(&self.plugin, &operation)
         };
         let allowed = decision.is_ok();
         tracing::trace!(plugin = %self.plugin, operation = operation.name(), allowed, "host call");
@@ -119,33 +50,6 @@ impl Authority {
             self.records.push(Record { operation, allowed });
         }
         decision
-    }
-
-    fn decide(&self, operation: &Operation) -> Result<(), Denial> {
-        let (granted, what, key) = match operation {
-            Operation::Clock => (self.grant.clocks, "the clock".to_owned(), "clocks = true"),
-            Operation::Random => (self.grant.random, "randomness".to_owned(), "random = true"),
-            // Never granted: what a plugin needs to know is in its configuration.
-            Operation::Environment => (false, "the environment".to_owned(), "a key of [config] instead"),
-            Operation::Preopens => (!self.grant.files.is_empty(), "files".to_owned(), "files.\"/PATH\" = { … }"),
-            // Only reachable through a preopen, whose folder and access are held by its descriptor.
-            Operation::Open(_) | Operation::Config | Operation::Log => return Ok(()),
-            Operation::Socket(kind) => (false, format!("a {kind}"), "http = [\"https://…\"] instead"),
-            Operation::LocalTarget(function) => {
-                (self.grant.local_target, format!("the local target ({function})"), "local-target = true")
-            }
-            Operation::KeyValue(_) => (self.grant.keyvalue, "a key-value store".to_owned(), "keyvalue = true"),
-            Operation::Http(target) => {
-                let granted =
-                    url::Url::parse(target).is_ok_and(|url| self.grant.http.iter().any(|origin| origin.allows(&url)));
-                (granted, target.clone(), "http = [\"SCHEME://HOST:PORT\"], and its manifest must ask for it")
-            }
-        };
-        if granted {
-            return Ok(());
-        }
-        let remedy = format!("[plugins.{}.grant] {key}", self.plugin);
-        Err(Denial::NotGranted { plugin: self.plugin.clone(), what, remedy })
     }
 
     /// What was asked so far, oldest first.
@@ -206,6 +110,6 @@ mod tests {
         let mut authority = authority(EffectiveGrant { limits, ..EffectiveGrant::default() });
         assert_eq!(authority.authorize(Operation::Log), Ok(()));
         assert_eq!(authority.authorize(Operation::Log), Ok(()));
-        assert!(matches!(authority.authorize(Operation::Log), Err(Denial::HostCalls { limit: 2, .. })));
+        assert!(authority.authorize(Operation::Log).unwrap_err().limit() == Some(Limit::HostCalls));
     }
 }

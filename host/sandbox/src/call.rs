@@ -13,10 +13,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{PoolConcurrencyLimitError, Store, UpdateDeadline, WasmBacktrace, component::Instance};
 use wasmtime_wasi_http::WasiHttpCtx;
 
-use autodevops_policy::EffectiveGrant;
+use autodevops_policy::{Denial, EffectiveGrant};
 
 use crate::{
-    authority::{Authority, Denial, Record},
+    authority::{Authority, Record},
     bindings::base::autodevops::types::types,
     budget::MemoryBudget,
     engine::Sandbox,

@@ -2,7 +2,7 @@
 
 use autodevops_model::{Stage, StageError};
 
-use crate::authority::Denial;
+use autodevops_policy::Denial;
 
 /// The kinds of failure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

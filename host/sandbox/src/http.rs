@@ -10,7 +10,7 @@ use std::{
 };
 
 use autodevops_policy::{
-    EffectiveGrant,
+    EffectiveGrant, Operation,
     address::{AddressKind, classify},
 };
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use tokio::{
 };
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
-use crate::authority::{Authority, Operation};
+use crate::authority::Authority;
 
 /// Longest time for a connection to be made.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -62,7 +62,9 @@ impl WasiHttpHooks for HttpGate {
     ) -> Box<dyn Future<Output = Answer> + Send> {
         let url = url::Url::parse(&request.uri().to_string());
         let target = url.as_ref().map_or_else(|_| request.uri().to_string(), url::Url::to_string);
-        if let Err(denial) = self.authority.authorize(Operation::Http(target)) {
+        if let Err(denial) =
+            self.authority.authorize(Operation::Http { method: request.method().to_string(), url: target })
+        {
             tracing::debug!(%denial, "request refused");
             return Box::new(async { Err(Error::HttpRequestDenied) });
         }

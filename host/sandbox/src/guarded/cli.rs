@@ -11,7 +11,7 @@ use wasmtime_wasi::p2::{
 };
 
 use super::Guarded;
-use crate::authority::Operation;
+use autodevops_policy::Operation;
 
 /// Most random bytes of one call to the host.
 const MAX_RANDOM_BYTES: u64 = 1 << 20;

@@ -16,8 +16,9 @@ use wasmtime_wasi::{
     },
 };
 
+use autodevops_policy::Operation;
+
 use super::Guarded;
-use crate::authority::Operation;
 
 impl preopens::Host for Guarded<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
@@ -200,6 +201,6 @@ impl Guarded<'_> {
 
     /// Asks for a path below a preopen.
     fn open(&mut self, path: &str) -> FsResult<()> {
-        self.authorize(Operation::Open(path.to_owned())).map_err(FsError::trap)
+        self.authorize(Operation::Open { path: path.to_owned(), write: false }).map_err(FsError::trap)
     }
 }

@@ -1,11 +1,11 @@
 //! Configuration, the key-value store, the log and the local target.
 
 use autodevops_model::{Release, Split, StageError};
+use autodevops_policy::Operation;
 use wasmtime::component::Resource;
 
 use super::Guarded;
 use crate::{
-    authority::Operation,
     bindings::{
         base::{
             autodevops::{

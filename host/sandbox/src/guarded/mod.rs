@@ -10,6 +10,7 @@ mod sockets;
 
 pub use host::Bucket;
 
+use autodevops_policy::{Denial, Operation};
 use wasmtime::{
     Engine,
     component::{HasData, Linker, ResourceTable},
@@ -25,7 +26,6 @@ use wasmtime_wasi::{
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use crate::{
-    authority::{Denial, Operation},
     bindings::{
         base::{
             autodevops::host::{log, runtime, traffic},

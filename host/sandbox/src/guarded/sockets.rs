@@ -12,13 +12,13 @@ use wasmtime_wasi::p2::{
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
 
 use super::Guarded;
-use crate::authority::{Denial, Operation};
+use autodevops_policy::{Denial, Operation};
 
 impl Guarded<'_> {
     /// Sockets are never granted, so the answer is a refusal that the guest can handle, or the end of the call.
     fn refuse_socket(&mut self, kind: &'static str) -> SocketError {
         match self.authorize(Operation::Socket(kind)) {
-            Err(denial @ Denial::HostCalls { .. }) => SocketError::trap(denial),
+            Err(denial @ Denial::OverLimit(_)) => SocketError::trap(denial),
             _ => ErrorCode::AccessDenied.into(),
         }
     }

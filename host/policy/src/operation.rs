@@ -1,0 +1,165 @@
+//! What a plugin asks the host for, and the decision about it.
+
+use crate::{EffectiveGrant, Limit, OverLimit};
+
+/// Something that a plugin asks the host for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The wall clock or the monotonic clock.
+    Clock,
+    /// Random bytes.
+    Random,
+    /// Environment variables, arguments or the working directory.
+    Environment,
+    /// The list of preopened folders.
+    Preopens,
+    /// A file or folder below a preopen, by path.
+    Open {
+        /// The path as the plugin gave it.
+        path: String,
+        /// Whether something is written, made or removed there.
+        write: bool,
+    },
+    /// A socket or a look-up of a name, by kind.
+    Socket(&'static str),
+    /// The plugin's own configuration.
+    Config,
+    /// A line into the host's log.
+    Log,
+    /// Standard input, output or error, by name.
+    Stdio(&'static str),
+    /// The end of the call by the plugin's own word.
+    Exit,
+    /// The local target, by function.
+    LocalTarget(&'static str),
+    /// A request, by method and URL.
+    Http {
+        /// The method, in capitals.
+        method: String,
+        /// The URL.
+        url: String,
+    },
+    /// The plugin's own store, by bucket.
+    KeyValue(String),
+    /// A function that only works on what was acquired before, by interface and function.
+    Use {
+        /// The interface, such as `wasi:io/streams`.
+        interface: &'static str,
+        /// The function, such as `[method]input-stream.read`.
+        function: &'static str,
+    },
+}
+
+impl Operation {
+    /// A short name for records.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Clock => "clock",
+            Self::Random => "random",
+            Self::Environment => "environment",
+            Self::Preopens => "preopens",
+            Self::Open { .. } => "open",
+            Self::Socket(_) => "socket",
+            Self::Config => "config",
+            Self::Log => "log",
+            Self::Stdio(_) => "stdio",
+            Self::Exit => "exit",
+            Self::LocalTarget(_) => "local-target",
+            Self::Http { .. } => "http",
+            Self::KeyValue(_) => "keyvalue",
+            Self::Use { .. } => "use",
+        }
+    }
+}
+
+/// A refusal. As an error of a host call that cannot say no by itself, it ends the call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// The operator has not granted it.
+    #[error("plugin `{plugin}` asked for {what}, which it was not granted; grant it with {remedy}")]
+    NotGranted {
+        /// The plugin.
+        plugin: String,
+        /// What was asked for, in words.
+        what: String,
+        /// The key that grants it.
+        remedy: String,
+    },
+    /// The call went over one of its limits.
+    #[error(transparent)]
+    OverLimit(#[from] OverLimit),
+}
+
+impl Denial {
+    /// The limit that was gone over, where it was one.
+    pub const fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::NotGranted { .. } => None,
+            Self::OverLimit(over) => Some(over.limit),
+        }
+    }
+}
+
+impl EffectiveGrant {
+    /// Whether the plugin may do it. Limits are counted apart, by a [`Meter`](crate::Meter).
+    ///
+    /// # Errors
+    /// The [`Denial`], which names the plugin, the thing and the key that grants it.
+    pub fn decide(&self, plugin: &str, operation: &Operation) -> Result<(), Denial> {
+        let (granted, what, key) = match operation {
+            // Only reachable through what was acquired before, or the plugin's own.
+            Operation::Open { .. }
+            | Operation::Config
+            | Operation::Log
+            | Operation::Stdio(_)
+            | Operation::Exit
+            | Operation::Use { .. } => return Ok(()),
+            Operation::Clock if self.clocks => return Ok(()),
+            Operation::Random if self.random => return Ok(()),
+            Operation::Clock => (false, "the clock".to_owned(), "clocks = true"),
+            Operation::Random => (false, "randomness".to_owned(), "random = true"),
+            // Never granted: what a plugin needs to know is in its configuration.
+            Operation::Environment => (false, "the environment".to_owned(), "a key of [config] instead"),
+            Operation::Preopens => (!self.files.is_empty(), "files".to_owned(), "files.\"/PATH\" = { … }"),
+            Operation::Socket(kind) => (false, format!("a {kind}"), "http = [\"https://…\"] instead"),
+            Operation::LocalTarget(function) => {
+                (self.local_target, format!("the local target ({function})"), "local-target = true")
+            }
+            Operation::KeyValue(_) => (self.keyvalue, "a key-value store".to_owned(), "keyvalue = true"),
+            Operation::Http { method, url } => {
+                let granted = url::Url::parse(url).is_ok_and(|url| self.http.iter().any(|origin| origin.allows(&url)));
+                let key = "http = [\"SCHEME://HOST:PORT\"], and its manifest must ask for it";
+                (granted, format!("{method} {url}"), key)
+            }
+        };
+        if granted {
+            return Ok(());
+        }
+        let remedy = format!("[plugins.{plugin}.grant] {key}");
+        Err(Denial::NotGranted { plugin: plugin.to_owned(), what, remedy })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_allowed_by_default_and_each_denial_names_its_remedy() {
+        let grant = EffectiveGrant::default();
+        let http = Operation::Http { method: "GET".into(), url: "https://example.com/".into() };
+        for (operation, remedy) in [
+            (Operation::Clock, "[plugins.a.grant] clocks = true"),
+            (Operation::Random, "[plugins.a.grant] random = true"),
+            (Operation::Environment, "[config]"),
+            (Operation::Preopens, "files"),
+            (Operation::Socket("TCP socket"), "http = "),
+            (Operation::LocalTarget("set"), "local-target = true"),
+            (Operation::KeyValue("b".into()), "keyvalue = true"),
+            (http, "http = "),
+        ] {
+            let text = grant.decide("a", &operation).unwrap_err().to_string();
+            assert!(text.contains(remedy), "{text}");
+        }
+    }
+}

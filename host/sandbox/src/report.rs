@@ -1,0 +1,63 @@
+//! What became of a call, for those who keep account of it: the audit, the recording, the operator.
+
+use std::time::{Duration, SystemTime};
+
+use autodevops_model::Stage;
+use autodevops_policy::Meter;
+
+/// One operation of a plugin, as it is kept. Nothing in it is secret: no bodies, no values, no credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The operation's name, such as `http` or `open`.
+    pub operation: &'static str,
+    /// What it was about, in a line of at most [`MAX_SUMMARY_BYTES`]: a path, a method and URL without its query, a bucket.
+    pub summary: String,
+    /// Whether it was allowed.
+    pub allowed: bool,
+    /// From the start of the call.
+    pub at: Duration,
+    /// How long the host took over it; what is done on what was acquired included.
+    pub duration: Duration,
+    /// Bytes that were passed, both ways together.
+    pub bytes: u64,
+    /// How often it was done in succession; functions that work on what was acquired before are counted together.
+    pub count: u64,
+}
+
+/// Longest summary of a [`Record`], in bytes.
+pub const MAX_SUMMARY_BYTES: usize = 256;
+
+/// What became of one call.
+#[derive(Clone, Debug)]
+pub struct CallReport {
+    /// The run, as the call's context names it.
+    pub run: String,
+    /// The plugin.
+    pub plugin: String,
+    /// Digest of its component, `blake3:` and 64 hex digits.
+    pub digest: String,
+    /// The stage; none for a script.
+    pub stage: Option<Stage>,
+    /// The stage's function, such as `propose`.
+    pub function: &'static str,
+    /// When it began.
+    pub started: SystemTime,
+    /// How long it took on the clock.
+    pub wall: Duration,
+    /// How long the plugin's own code ran.
+    pub guest: Duration,
+    /// How it failed, in words, without what the guest wrote; none when it gave a result.
+    pub failure: Option<String>,
+    /// What it asked the host for, oldest first.
+    pub records: Vec<Record>,
+    /// Further operations that were allowed or denied, and not kept one by one.
+    pub further: u64,
+    /// What it used of its limits.
+    pub used: Meter,
+}
+
+/// Is told of every call when it has ended. Called on the call's own task: it must not block for long.
+pub trait Observer: Send + Sync {
+    /// A call has ended.
+    fn finished(&self, report: CallReport);
+}
