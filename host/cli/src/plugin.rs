@@ -236,7 +236,7 @@ fn settings(manifest: &Manifest, call: &Call) -> Result<PluginSettings> {
         let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
         config.insert(key.to_owned(), value);
     }
-    Ok(PluginSettings { path: None, grant, config })
+    Ok(PluginSettings { path: None, grant: Some(grant), config })
 }
 
 fn pair<'a>(text: &'a str, option: &str, example: &str) -> Result<(&'a str, &'a str)> {

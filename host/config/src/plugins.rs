@@ -78,9 +78,9 @@ fn texts(names: &[String]) -> Vec<&str> {
 pub struct PluginSettings {
     /// Its folder, where it is not in one of the usual ones.
     pub path: Option<PathBuf>,
-    /// What it may do; nothing is granted by default.
-    #[schemars(with = "crate::schema::GrantTable")]
-    pub grant: Grant,
+    /// What it may do. Without it, what `autodevops plugin grant` was answered holds; nothing is granted by default.
+    #[schemars(with = "Option<crate::schema::GrantTable>")]
+    pub grant: Option<Grant>,
     /// Its configuration; which keys there are, its manifest says.
     pub config: BTreeMap<String, Value>,
 }
@@ -90,7 +90,8 @@ impl PluginSettings {
         if let Some(path) = &mut self.path {
             *path = folder.join(&*path);
         }
-        for host in self.grant.files.values_mut().filter_map(|preopen| preopen.host.as_mut()) {
+        let files = self.grant.iter_mut().flat_map(|grant| grant.files.values_mut());
+        for host in files.filter_map(|preopen| preopen.host.as_mut()) {
             *host = folder.join(&*host);
         }
     }

@@ -138,9 +138,10 @@ grant.files."/repo" = {}
     assert_eq!(config.logs.watch, [escaped.join("logs/*.log"), "/var/log/app.log".into()]);
     let plugin = &config.plugins["a"];
     assert_eq!(plugin.path, Some(folder.join("../a")));
-    let data = &plugin.grant.files["/data"];
+    let files = &plugin.grant.as_ref().unwrap().files;
+    let data = &files["/data"];
     assert_eq!((data.host.clone(), data.access), (Some(folder.join("data")), Access::ReadWrite));
-    assert_eq!(plugin.grant.files["/repo"].host, None);
+    assert_eq!(files["/repo"].host, None);
 }
 
 #[test]

@@ -305,7 +305,7 @@ fn plugins(config: &Config, found: &mut Found) {
         if settings.path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
             found.add(at!["plugins", name, "path"], "an empty path; name the plugin's folder, or remove it");
         }
-        for (guest, preopen) in &settings.grant.files {
+        for (guest, preopen) in settings.grant.iter().flat_map(|grant| &grant.files) {
             let at = at!["plugins", name, "grant", "files", guest.as_str()];
             let parts = guest.strip_prefix('/').map(|rest| rest.split('/'));
             if parts.is_none_or(|mut parts| parts.any(|part| matches!(part, "" | "." | ".."))) {

@@ -94,7 +94,7 @@ impl PluginSet {
     /// # Errors
     /// As [`Self::load`].
     pub fn load_folder(&self, folder: &PluginFolder, settings: &PluginSettings) -> Result<Plugin> {
-        let mut grant = effective(&folder.manifest, &settings.grant);
+        let mut grant = effective(&folder.manifest, &settings.grant.clone().unwrap_or_default());
         grant.limits = grant.limits.at_most(&self.ceilings);
         let source = PluginSource {
             manifest: &folder.manifest,

@@ -152,7 +152,7 @@ impl Project {
     fn warn_of_folders(&self, name: &str) -> Result<()> {
         let manifest = self.plugins.open(name)?.manifest;
         let plugin = &manifest.name;
-        let granted = self.plugins.settings(plugin).grant.files;
+        let granted = self.plugins.settings(plugin).grant.unwrap_or_default().files;
         for permission in manifest.permissions.iter().filter(|permission| permission.ask == PermissionKind::Files) {
             let Some(guest) = permission.guest.as_ref().filter(|guest| !granted.contains_key(*guest)) else { continue };
             tracing::warn!(

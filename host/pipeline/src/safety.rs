@@ -56,7 +56,7 @@ pub fn needs_person<'a>(changed: impl IntoIterator<Item = &'a str>) -> Vec<(&'a 
     let is = |name: &str, names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     let reason = |path: &str| {
         let file = path.rsplit('/').next().unwrap_or(path);
-        if file.eq_ignore_ascii_case("autodevops.toml") {
+        if is(file, &["autodevops.toml", "autodevops.lock"]) {
             Some("it is this pipeline's own configuration")
         } else if is(file, &LOCKFILES) {
             Some("it decides what is installed")

@@ -128,6 +128,7 @@ fn files_that_decide_what_runs_need_a_person() {
         (".github/workflows/ci.yml", true),
         ("Jenkinsfile", true),
         ("autodevops.toml", true),
+        ("autodevops.lock", true),
         (".autodevops/prompt.md", true),
         ("functions/index.js", false),
         ("docs/package.json.md", false),
