@@ -161,7 +161,7 @@ async fn call(plugins: &PluginSet, call: &Call) -> Result<ExitCode> {
     let settings = settings(&folder.manifest, call)?;
     let plugin = plugins.load_folder(&folder, &settings)?;
     let stage = stage(&plugin, call.stage.as_deref())?;
-    let context = CallContext { run: "call".to_owned(), mounts: Vec::new() };
+    let context = CallContext { run: "call".to_owned(), mounts: Vec::new(), ..CallContext::default() };
     let answer = match stage {
         Stage::Analyzer => {
             let analysis = analyze_files(plugin, std::slice::from_ref(&call.input), |_| {}).await?;

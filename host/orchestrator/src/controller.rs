@@ -121,7 +121,7 @@ impl Controller {
         front_door::tidy(project, &[]).await?;
         let plan = project.config.plan();
         let target = project.deploy_target()?;
-        let context = CallContext { run: "start".to_owned(), mounts: Vec::new() };
+        let context = CallContext { run: "start".to_owned(), mounts: Vec::new(), ..CallContext::default() };
         let capabilities = target.describe(&context).await?;
         let production = self.serving(&plan.production).await?;
         let staging = self.serving(&plan.staging).await?;
@@ -153,7 +153,7 @@ impl Controller {
     /// What serves an environment, by its target's word, if this host put it there.
     async fn serving(&self, environment: &str) -> Result<Option<Release>> {
         let target = self.project.deploy_target()?;
-        let context = CallContext { run: "start".to_owned(), mounts: Vec::new() };
+        let context = CallContext { run: "start".to_owned(), mounts: Vec::new(), ..CallContext::default() };
         let state = target.live(&context, environment).await?;
         let known = Live::new(&self.project.journal).current(environment)?;
         let remedy = "deploy what is checked in with `autodevops deploy`, then it is known what serves";

@@ -1,7 +1,11 @@
 //! What one call of a plugin may use. Every limit has a key, a default, an error that names it, and a case in `tests/hostile`
 //! that proves that it bites.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -182,42 +186,38 @@ pub struct OverLimit {
     pub allowed: String,
 }
 
-/// What one call has used of its limits.
-#[derive(Clone, Debug)]
+/// What one call has used of its limits. Shared by all that works for the call, on whatever thread.
+#[derive(Debug)]
 pub struct Meter {
-    used: [u64; Limit::ALL.len()],
+    used: [AtomicU64; Limit::ALL.len()],
 }
 
 impl Default for Meter {
     fn default() -> Self {
-        Self { used: [0; Limit::ALL.len()] }
+        Self { used: [const { AtomicU64::new(0) }; Limit::ALL.len()] }
     }
 }
 
 impl Meter {
     /// Counts an amount where it still fits below the limit; what does not fit is not counted, so that a later, smaller one
     /// still may. Whether it fitted.
-    pub fn charge(&mut self, limits: &Limits, limit: Limit, amount: u64) -> bool {
-        let Some(used) = self.used.get_mut(limit as usize) else { return false };
-        match used.checked_add(amount) {
-            Some(total) if total <= limits.amount(limit) => {
-                *used = total;
-                true
-            }
-            _ => false,
-        }
+    pub fn charge(&self, limits: &Limits, limit: Limit, amount: u64) -> bool {
+        let allowed = limits.amount(limit);
+        let add = |used: u64| used.checked_add(amount).filter(|total| *total <= allowed);
+        self.used.get(limit as usize).is_some_and(|used| used.fetch_update(Relaxed, Relaxed, add).is_ok())
     }
 
     /// Gives an amount back: a request that ended, a handle that was dropped.
-    pub fn release(&mut self, limit: Limit, amount: u64) {
-        if let Some(used) = self.used.get_mut(limit as usize) {
-            *used = used.saturating_sub(amount);
+    pub fn release(&self, limit: Limit, amount: u64) {
+        if let Some(used) = self.used.get(limit as usize) {
+            // The closure always gives a value, so that this cannot fail.
+            let _ = used.fetch_update(Relaxed, Relaxed, |used| Some(used.saturating_sub(amount)));
         }
     }
 
     /// What was used so far.
     pub fn used(&self, limit: Limit) -> u64 {
-        self.used.get(limit as usize).copied().unwrap_or_default()
+        self.used.get(limit as usize).map_or(0, |used| used.load(Relaxed))
     }
 }
 
@@ -274,7 +274,7 @@ mod tests {
         #[test]
         fn a_meter_never_counts_beyond_the_limit(amounts in prop::collection::vec(0u64..400, 0..20), allowed in 0u32..1000) {
             let limits = Limits { files: allowed, ..Limits::default() };
-            let mut meter = Meter::default();
+            let meter = Meter::default();
             for amount in amounts {
                 let before = meter.used(Limit::Files);
                 let fitted = meter.charge(&limits, Limit::Files, amount);

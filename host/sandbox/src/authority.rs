@@ -1,115 +1,329 @@
-//! The one chokepoint: every acquisition by a plugin asks here first. Decided, counted, recorded, traced.
+//! The one chokepoint: every host function asks here before it does anything. Decided, counted, recorded, traced.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use autodevops_policy::{Denial, EffectiveGrant, Limit, Operation};
 
-/// Most records that are kept of one call; further ones are counted only.
-const MAX_RECORDS: usize = 10_000;
+use crate::{
+    quota::Quota,
+    report::{MAX_SUMMARY_BYTES, Record},
+    stderr::escape,
+};
 
-/// What became of an operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// What was asked for.
-    pub operation: Operation,
-    /// Whether it was allowed.
-    pub allowed: bool,
+/// Most operations of one call that are kept one by one; further ones are counted only.
+const MAX_ENTRIES: usize = 10_000;
+
+/// An operation as it is kept during the call: nothing is put into words before somebody asks.
+struct Entry {
+    operation: Operation,
+    allowed: bool,
+    at: Duration,
+    duration: Duration,
+    bytes: u64,
+    count: u64,
 }
 
 /// Decides about one call's operations, and remembers them.
 pub struct Authority {
-    plugin: String,
-    grant: std::sync::Arc<EffectiveGrant>,
-    calls: u32,
-    records: Vec<Record>,
+    plugin: Arc<str>,
+    grant: Arc<EffectiveGrant>,
+    quota: Arc<Quota>,
+    entries: Vec<Entry>,
+    /// Places of the entries of functions that work on what was acquired before: such a function has one entry, which counts.
+    uses: Vec<usize>,
+    further: u64,
     denied: Option<Denial>,
+    /// When the guest called the host, from the start of the call.
+    at: Duration,
+    /// The entry of the host call under way, and the span that lasts as long as it.
+    current: Option<(usize, tracing::Span)>,
 }
 
 impl Authority {
     /// For one call of the plugin.
-    pub fn new(plugin: String, grant: std::sync::Arc<EffectiveGrant>) -> Self {
-        Self { plugin, grant, calls: 0, records: Vec::new(), denied: None }
+    pub fn new(plugin: Arc<str>, grant: Arc<EffectiveGrant>, quota: Arc<Quota>) -> Self {
+        let (entries, uses) = (Vec::new(), Vec::new());
+        Self { plugin, grant, quota, entries, uses, further: 0, denied: None, at: Duration::ZERO, current: None }
     }
 
     /// Whether the operation may go on. Counted and recorded either way.
     ///
     /// # Errors
-    /// The [`Denial`], which names the plugin, the thing and the key that grants it.
+    /// The [`Denial`], which names the plugin, the thing, and the key that grants it or the limit.
     pub fn authorize(&mut self, operation: Operation) -> Result<(), Denial> {
-        self.calls = self.calls.saturating_add(1);
-        let limit = self.grant.limits.host_calls;
-        let decision = if self.calls > limit {
-            Err(self.grant.limits.exceeded(&self.plugin, Limit::HostCalls).into())
-        } else {
-            self.grant.decide(&self.plugin, &operation)
+        let decision = match self.quota.charge(Limit::HostCalls, 1) {
+            Ok(()) => self.grant.decide(&self.plugin, &operation),
+            Err(over) => Err(over.into()),
         };
         let allowed = decision.is_ok();
-        tracing::trace!(plugin = %self.plugin, operation = operation.name(), allowed, "host call");
         if let Err(denial) = &decision {
             self.denied = Some(denial.clone());
         }
-        if self.records.len() < MAX_RECORDS {
-            self.records.push(Record { operation, allowed });
-        }
+        let span = tracing::trace_span!("host_call", plugin = &*self.plugin, operation = operation.name(), allowed);
+        self.keep(operation, allowed, span);
         decision
     }
 
-    /// What was asked so far, oldest first.
-    pub fn records(&self) -> &[Record] {
-        &self.records
+    /// Counts a function that works on what was acquired before. All its calls are one record.
+    ///
+    /// # Errors
+    /// When the call has made all the host calls that it may.
+    pub fn using(&mut self, interface: &'static str, function: &'static str) -> Result<(), Denial> {
+        let decision = self.quota.charge(Limit::HostCalls, 1);
+        let span = tracing::trace_span!("host_call", plugin = &*self.plugin, interface, function);
+        let is_it = |entry: &Entry| {
+            entry.allowed == decision.is_ok()
+                && matches!(entry.operation, Operation::Use { interface: i, function: f } if f == function && i == interface)
+        };
+        // The last one first: a guest mostly calls the same few in turn.
+        let found = self.uses.iter().rev().copied().find(|index| self.entries.get(*index).is_some_and(is_it));
+        match found.and_then(|index| self.entries.get_mut(index).map(|entry| (index, entry))) {
+            Some((index, entry)) => {
+                entry.count = entry.count.saturating_add(1);
+                self.current = Some((index, span));
+            }
+            None => {
+                self.uses.push(self.entries.len());
+                self.keep(Operation::Use { interface, function }, decision.is_ok(), span);
+            }
+        }
+        decision.map_err(|over| {
+            let denial = Denial::from(over);
+            self.denied = Some(denial.clone());
+            denial
+        })
+    }
+
+    fn keep(&mut self, operation: Operation, allowed: bool, span: tracing::Span) {
+        if self.entries.len() >= MAX_ENTRIES {
+            self.further = self.further.saturating_add(1);
+            self.current = None;
+            return;
+        }
+        let at = self.at;
+        self.current = Some((self.entries.len(), span));
+        self.entries.push(Entry { operation, allowed, at, duration: Duration::ZERO, bytes: 0, count: 1 });
+    }
+
+    /// Counts an amount of what a limit is for.
+    ///
+    /// # Errors
+    /// When it goes over the limit. Recorded: the host call under way is one that was denied.
+    pub fn charge(&mut self, limit: Limit, amount: u64) -> Result<(), Denial> {
+        self.quota.charge(limit, amount).map_err(|over| {
+            let denial = Denial::from(over);
+            self.denied = Some(denial.clone());
+            let current = self.current.as_ref().and_then(|(index, _)| self.entries.get_mut(*index));
+            if let Some(entry) = current {
+                entry.allowed = false;
+            }
+            denial
+        })
+    }
+
+    /// Bytes that the host call under way passes.
+    pub fn passes(&mut self, bytes: usize) {
+        let current = self.current.as_ref().and_then(|(index, _)| self.entries.get_mut(*index));
+        if let Some(entry) = current {
+            entry.bytes = entry.bytes.saturating_add(bytes as u64);
+        }
+    }
+
+    /// The guest calls the host.
+    pub const fn entered(&mut self, at: Duration) {
+        self.at = at;
+    }
+
+    /// The guest goes on after a host call of so long.
+    pub fn returned(&mut self, took: Duration) {
+        if let Some((index, span)) = self.current.take() {
+            drop(span);
+            if let Some(entry) = self.entries.get_mut(index) {
+                entry.duration = entry.duration.saturating_add(took);
+            }
+        }
+    }
+
+    /// What is left of the call's limits.
+    pub fn quota(&self) -> Arc<Quota> {
+        Arc::clone(&self.quota)
+    }
+
+    /// What was asked so far, oldest first, in words, and how much was not kept; forgotten here.
+    pub fn take_records(&mut self) -> (Vec<Record>, u64) {
+        self.uses.clear();
+        self.current = None;
+        let records = std::mem::take(&mut self.entries).into_iter().map(Record::from).collect();
+        (records, std::mem::take(&mut self.further))
+    }
+
+    /// Forgets what was asked, where nobody wants to know.
+    pub fn forget(&mut self) {
+        self.uses.clear();
+        self.entries.clear();
+        self.current = None;
     }
 
     /// What was refused last.
     pub const fn last_denial(&self) -> Option<&Denial> {
         self.denied.as_ref()
     }
+}
 
-    /// How often the host was asked.
-    pub const fn calls(&self) -> u32 {
-        self.calls
+impl From<Entry> for Record {
+    fn from(entry: Entry) -> Self {
+        let Entry { operation, allowed, at, duration, bytes, count } = entry;
+        Self { operation: operation.name(), summary: summary(&operation), allowed, at, duration, bytes, count }
+    }
+}
+
+/// What an operation was about, in one line that holds no secret.
+fn summary(operation: &Operation) -> String {
+    let text = match operation {
+        Operation::Clock | Operation::Random | Operation::Environment | Operation::Preopens => String::new(),
+        Operation::Config | Operation::Log | Operation::Exit => String::new(),
+        Operation::Open { path, write: false } => path.clone(),
+        Operation::Open { path, write: true } => format!("{path} (write)"),
+        Operation::Socket(kind) | Operation::Stdio(kind) | Operation::LocalTarget(kind) => (*kind).to_owned(),
+        Operation::Http { method, url } => format!("{method} {}", without_secrets(url)),
+        Operation::KeyValue(bucket) => bucket.clone(),
+        Operation::Use { interface, function } => format!("{interface} {function}"),
+    };
+    let mut text = escape(&text).replace(['\n', '\t'], " ");
+    if text.len() > MAX_SUMMARY_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_SUMMARY_BYTES - '…'.len_utf8()));
+        text.push('…');
+    }
+    text
+}
+
+/// A URL without the parts that may carry a secret: user, password, query and fragment.
+fn without_secrets(url: &str) -> String {
+    let Ok(mut url) = url::Url::parse(url) else { return "(no URL)".to_owned() };
+    url.set_query(None);
+    url.set_fragment(None);
+    // Fails only for URLs that can have none.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
+}
+
+/// How long the guest's own code runs, and each host call.
+pub struct GuestClock {
+    started: Instant,
+    running_since: Option<Instant>,
+    in_host_since: Option<Instant>,
+    guest: Duration,
+}
+
+impl GuestClock {
+    pub fn new() -> Self {
+        Self { started: Instant::now(), running_since: None, in_host_since: None, guest: Duration::ZERO }
+    }
+
+    /// The guest's code starts or goes on; for how long the host had it.
+    pub fn resume(&mut self, now: Instant) -> Duration {
+        self.running_since = Some(now);
+        self.in_host_since.take().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// The guest's code stops for the host; how long since the call's start.
+    pub fn pause(&mut self, now: Instant) -> Duration {
+        if let Some(since) = self.running_since.take() {
+            self.guest = self.guest.saturating_add(now.saturating_duration_since(since));
+        }
+        self.in_host_since = Some(now);
+        now.saturating_duration_since(self.started)
+    }
+
+    /// The guest's own time so far.
+    pub const fn guest(&self) -> Duration {
+        self.guest
+    }
+
+    /// A new call of the same instance starts now.
+    pub fn restart(&mut self) {
+        *self = Self::new();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use autodevops_policy::Limits;
 
     use super::*;
 
-    fn authority(grant: EffectiveGrant) -> Authority {
-        Authority::new("a".into(), Arc::new(grant))
+    fn authority(limits: Limits) -> Authority {
+        let grant = Arc::new(EffectiveGrant { limits, clocks: true, ..EffectiveGrant::default() });
+        Authority::new("a".into(), Arc::clone(&grant), Quota::new("a".into(), grant))
+    }
+
+    fn told(authority: &mut Authority) -> Vec<(&'static str, String, bool, u64)> {
+        let (records, _) = authority.take_records();
+        records.into_iter().map(|record| (record.operation, record.summary, record.allowed, record.count)).collect()
     }
 
     #[test]
-    fn nothing_is_allowed_by_default_and_each_denial_names_its_remedy() {
-        let mut authority = authority(EffectiveGrant::default());
-        for (operation, remedy) in [
-            (Operation::Clock, "[plugins.a.grant] clocks = true"),
-            (Operation::Random, "[plugins.a.grant] random = true"),
-            (Operation::Environment, "[config]"),
-            (Operation::Preopens, "files"),
-            (Operation::Socket("TCP socket"), "http = "),
-            (Operation::LocalTarget("set"), "local-target = true"),
-        ] {
-            let text = authority.authorize(operation.clone()).unwrap_err().to_string();
-            assert!(text.contains(remedy), "{text}");
-            assert_eq!(authority.records().last(), Some(&Record { operation, allowed: false }));
-        }
-    }
-
-    #[test]
-    fn what_is_granted_is_allowed_and_recorded() {
-        let mut authority = authority(EffectiveGrant { clocks: true, ..EffectiveGrant::default() });
+    fn what_is_allowed_and_what_is_denied_is_recorded() {
+        let mut authority = authority(Limits::default());
         assert_eq!(authority.authorize(Operation::Clock), Ok(()));
-        assert_eq!(authority.records(), [Record { operation: Operation::Clock, allowed: true }]);
+        assert!(authority.authorize(Operation::Random).is_err());
+        assert_eq!(told(&mut authority), [("clock", "".into(), true, 1), ("random", "".into(), false, 1)]);
     }
 
     #[test]
-    fn host_calls_beyond_the_limit_are_refused() {
-        let limits = Limits { host_calls: 2, ..Limits::default() };
-        let mut authority = authority(EffectiveGrant { limits, ..EffectiveGrant::default() });
+    fn host_calls_beyond_the_limit_are_refused_and_recorded() {
+        let mut authority = authority(Limits { host_calls: 2, ..Limits::default() });
         assert_eq!(authority.authorize(Operation::Log), Ok(()));
-        assert_eq!(authority.authorize(Operation::Log), Ok(()));
-        assert!(authority.authorize(Operation::Log).unwrap_err().limit() == Some(Limit::HostCalls));
+        assert_eq!(authority.using("wasi:io/poll", "poll"), Ok(()));
+        assert_eq!(authority.authorize(Operation::Log).unwrap_err().limit(), Some(Limit::HostCalls));
+        assert_eq!(authority.using("wasi:io/poll", "poll").unwrap_err().limit(), Some(Limit::HostCalls));
+        let poll = || "wasi:io/poll poll".to_owned();
+        let expected = [
+            ("log", "".into(), true, 1),
+            ("use", poll(), true, 1),
+            ("log", "".into(), false, 1),
+            ("use", poll(), false, 1),
+        ];
+        assert_eq!(told(&mut authority), expected);
+    }
+
+    #[test]
+    fn uses_of_what_was_acquired_are_counted_together_and_further_operations_only_counted() {
+        let mut authority = authority(Limits::default());
+        for _ in 0..MAX_ENTRIES + 5 {
+            authority.using("wasi:io/streams", "[method]input-stream.read").unwrap();
+            authority.passes(10);
+        }
+        let (records, further) = authority.take_records();
+        assert_eq!((records.len(), records[0].count, records[0].bytes, further), (1, 10_005, 100_050, 0));
+        for _ in 0..MAX_ENTRIES + 5 {
+            authority.authorize(Operation::Log).unwrap();
+        }
+        let (records, further) = authority.take_records();
+        assert_eq!((records.len(), further), (MAX_ENTRIES, 5));
+    }
+
+    #[test]
+    fn a_summary_holds_no_secret_and_stays_one_line() {
+        let url = "https://me:pass@example.com/a?token=1#f".to_owned();
+        assert_eq!(summary(&Operation::Http { method: "GET".into(), url }), "GET https://example.com/a");
+        assert_eq!(summary(&Operation::Open { path: "a\nb\x1b".into(), write: true }), "a b\\u{1b} (write)");
+        assert_eq!(summary(&Operation::Open { path: "ä".repeat(500), write: false }).len(), 255);
+    }
+
+    #[test]
+    fn the_guests_time_does_not_hold_the_hosts() {
+        let mut clock = GuestClock::new();
+        let start = clock.started;
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        clock.resume(at(10));
+        assert_eq!(clock.pause(at(15)), Duration::from_millis(15));
+        assert_eq!(clock.resume(at(100)), Duration::from_millis(85));
+        clock.pause(at(101));
+        assert_eq!(clock.guest(), Duration::from_millis(6));
     }
 }

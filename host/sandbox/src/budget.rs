@@ -1,59 +1,61 @@
-//! One memory budget over all linear memories and tables of an instance.
+//! One memory budget over all linear memories and tables of an instance, and how many of them there may be.
 
+use std::sync::Arc;
+
+use autodevops_policy::{Limit, Limits};
 use wasmtime::ResourceLimiter;
+
+use crate::quota::Quota;
 
 /// Bytes that one element of a table is counted as: what the engine keeps for a function reference.
 const TABLE_ELEMENT_BYTES: usize = 8;
 
 /// Counts what an instance's memories and tables grow to, together.
 pub struct MemoryBudget {
-    limit: usize,
-    used: usize,
-    /// Bytes of the growth that was allowed last, given back if the engine then fails to do it.
-    pending: usize,
-    exceeded: bool,
+    quota: Arc<Quota>,
+    /// Bytes and table elements of the growth that was allowed last, given back if the engine then fails to do it.
+    pending: (u64, u64),
 }
 
 impl MemoryBudget {
-    /// A budget of so many bytes.
-    pub const fn new(limit: usize) -> Self {
-        Self { limit, used: 0, pending: 0, exceeded: false }
+    /// A budget within a call's limits.
+    pub const fn new(quota: Arc<Quota>) -> Self {
+        Self { quota, pending: (0, 0) }
     }
 
-    /// Whether a growth was refused.
-    pub const fn exceeded(&self) -> bool {
-        self.exceeded
-    }
-
-    fn grow(&mut self, bytes: usize) -> bool {
-        match self.used.checked_add(bytes) {
-            Some(used) if used <= self.limit => {
-                self.used = used;
-                self.pending = bytes;
-                true
-            }
-            _ => {
-                self.pending = 0;
-                self.exceeded = true;
-                false
-            }
+    fn grow(&mut self, bytes: usize, elements: usize) -> bool {
+        let (bytes, elements) = (bytes as u64, elements as u64);
+        self.pending = (0, 0);
+        // A guest may go on without what it asked for; only a call that fails afterwards names the limit.
+        if self.quota.charge(Limit::Memory, bytes).is_err() {
+            return false;
         }
+        if self.quota.charge(Limit::TableElements, elements).is_err() {
+            self.quota.release(Limit::Memory, bytes);
+            return false;
+        }
+        self.pending = (bytes, elements);
+        true
     }
 
     fn refund(&mut self) {
-        self.used = self.used.saturating_sub(self.pending);
-        self.pending = 0;
-        self.exceeded = true;
+        let (bytes, elements) = std::mem::take(&mut self.pending);
+        self.quota.release(Limit::Memory, bytes);
+        self.quota.release(Limit::TableElements, elements);
+    }
+
+    fn limits(&self) -> &Limits {
+        self.quota.limits()
     }
 }
 
 impl ResourceLimiter for MemoryBudget {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
-            self.pending = 0;
+            self.pending = (0, 0);
             return Ok(false);
         }
-        Ok(self.grow(desired.saturating_sub(current)))
+        Ok(self.grow(desired.saturating_sub(current), 0))
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -63,34 +65,64 @@ impl ResourceLimiter for MemoryBudget {
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
-            self.pending = 0;
+            self.pending = (0, 0);
             return Ok(false);
         }
-        Ok(self.grow(desired.saturating_sub(current).saturating_mul(TABLE_ELEMENT_BYTES)))
+        let elements = desired.saturating_sub(current);
+        Ok(self.grow(elements.saturating_mul(TABLE_ELEMENT_BYTES), elements))
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
         self.refund();
         Ok(())
     }
+
+    fn instances(&self) -> usize {
+        self.limits().instances as usize
+    }
+
+    fn tables(&self) -> usize {
+        self.limits().tables as usize
+    }
+
+    fn memories(&self) -> usize {
+        self.limits().memories as usize
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use autodevops_policy::{Bytes, EffectiveGrant};
+
     use super::*;
+
+    fn budget(limits: Limits) -> MemoryBudget {
+        let grant = EffectiveGrant { limits, ..EffectiveGrant::default() };
+        MemoryBudget::new(Quota::new("a".into(), Arc::new(grant)))
+    }
 
     #[test]
     fn memories_and_tables_share_one_budget() {
-        let mut budget = MemoryBudget::new(1000);
+        let mut budget = budget(Limits { memory: Bytes(1000), ..Limits::default() });
         assert!(budget.memory_growing(0, 600, None).unwrap());
         assert!(budget.table_growing(0, 40, None).unwrap());
+        assert_eq!(budget.quota.exceeded(), None);
         assert!(!budget.memory_growing(0, 100, None).unwrap());
-        assert!(budget.exceeded());
+        assert_eq!(budget.quota.exceeded().unwrap().limit, Limit::Memory);
+    }
+
+    #[test]
+    fn all_tables_together_have_so_many_elements() {
+        let mut budget = budget(Limits { table_elements: 50, ..Limits::default() });
+        assert!(budget.table_growing(0, 30, None).unwrap());
+        assert!(!budget.table_growing(0, 30, None).unwrap());
+        assert_eq!(budget.quota.exceeded().unwrap().limit, Limit::TableElements);
+        assert!(budget.table_growing(30, 50, None).unwrap());
     }
 
     #[test]
     fn a_growth_that_the_engine_could_not_do_is_given_back() {
-        let mut budget = MemoryBudget::new(1000);
+        let mut budget = budget(Limits { memory: Bytes(1000), ..Limits::default() });
         assert!(budget.memory_growing(0, 900, None).unwrap());
         budget.memory_grow_failed(wasmtime::Error::msg("no address space")).unwrap();
         assert!(budget.memory_growing(0, 900, None).unwrap());

@@ -2,41 +2,46 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use autodevops_model::{
     Capabilities, CheckInput, Deployment, ErrorKind, Fix, Issue, LiveState, Measurement, Notification, Proposal,
     Release, Report, SnapshotInfo, Split, Stage, StageError, TestFile, Window,
 };
+use autodevops_policy::{Denial, EffectiveGrant, Limit, OverLimit};
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime::{PoolConcurrencyLimitError, Store, UpdateDeadline, WasmBacktrace, component::Instance};
+use tracing::Instrument;
+use wasmtime::{CallHook, Store, UpdateDeadline, component::Instance};
 use wasmtime_wasi_http::WasiHttpCtx;
 
-use autodevops_policy::{Denial, EffectiveGrant};
-
 use crate::{
-    authority::{Authority, Record},
+    authority::{Authority, GuestClock},
     bindings::base::autodevops::types::types,
     budget::MemoryBudget,
     engine::Sandbox,
-    failure::{CallError, CallFailure},
+    failure::{self, CallError, CallFailure},
     guest::{Guest, Labels, MountedFolder, resource_table, wasi_context},
     http::HttpGate,
     keyvalue::{KeyValueStore, Overlay},
     local::LocalTarget,
     logging::LogQuota,
+    measure::{Size, measure, together},
     plugin::Plugin,
+    quota::Quota,
+    report::{CallReport, Observer},
     stderr::Tail,
 };
 
 /// What a run gives to its calls.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct CallContext {
     /// Name of the run, for logs.
     pub run: String,
     /// Folders that the stage is given.
     pub mounts: Vec<MountedFolder>,
+    /// Who is told of each call when it has ended.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// The guest's deadline has passed.
@@ -47,9 +52,6 @@ struct DeadlinePassed;
 /// A limit beyond this is as good as none, and a time that far off can still be counted.
 const LONGEST_CALL: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// In the engine's error, whose type is its own, when the host-call fuel is used up.
-const COPIED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
-
 /// What a stage's function gives: the engine's error, the plugin's own, or the value.
 pub(crate) type StageResult<T> = wasmtime::Result<Result<T, types::Error>>;
 
@@ -58,15 +60,26 @@ pub(crate) type StageResult<T> = wasmtime::Result<Result<T, types::Error>>;
 pub(crate) struct Caller {
     pub sandbox: Sandbox,
     pub name: Arc<str>,
+    /// Digest of the component, `blake3:` and 64 hex digits.
+    pub digest: Arc<str>,
     pub grant: Arc<EffectiveGrant>,
     pub config: Arc<[(String, String)]>,
     pub keyvalue: Option<Arc<dyn KeyValueStore>>,
     pub local: Option<Arc<dyn LocalTarget>>,
 }
 
+/// Which function of which stage is called, and how much it is given.
+#[derive(Clone, Copy)]
+pub(crate) struct Site {
+    pub stage: Option<Stage>,
+    pub function: &'static str,
+    pub input: Size,
+}
+
 /// A store and the right to hold it.
 pub(crate) struct Call {
     pub store: Store<Guest>,
+    observer: Option<Arc<dyn Observer>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -78,117 +91,200 @@ impl Call {
             Err(_) => Arc::clone(&shared.sandbox.permits).acquire_owned().await.ok(),
         };
         let grant = Arc::clone(&shared.grant);
-        let limits = grant.limits;
+        let limits = &shared.grant.limits;
+        let quota = Quota::new(Arc::clone(&shared.name), Arc::clone(&grant));
         let output = Tail::default();
         let labels = Labels { plugin: Arc::clone(&shared.name), run: Arc::from(context.run.as_str()), stage };
-        let wasi = wasi_context(&grant, &context.mounts, &output).map_err(|reason| CallError {
+        let wasi = wasi_context(&grant, &context.mounts, &output, &quota).map_err(|reason| CallError {
             plugin: shared.name.to_string(),
             stage,
             failure: CallFailure::Host(reason),
             stderr: String::new(),
         })?;
+        let authority = Authority::new(Arc::clone(&shared.name), Arc::clone(&grant), Arc::clone(&quota));
         let guest = Guest {
             labels,
             wasi,
-            table: resource_table(),
+            table: resource_table(limits.resources),
             http: WasiHttpCtx::new(),
-            gate: HttpGate { authority: Authority::new(shared.name.to_string(), Arc::clone(&grant)), grant },
-            budget: MemoryBudget::new(usize::try_from(limits.memory.0).unwrap_or(usize::MAX)),
+            gate: HttpGate { authority, grant: Arc::clone(&grant) },
+            budget: MemoryBudget::new(Arc::clone(&quota)),
             config: Arc::clone(&shared.config),
-            log: LogQuota::new(&limits),
+            log: LogQuota::new(quota),
             keyvalue: Overlay::new(shared.keyvalue.clone(), Arc::clone(&shared.name)),
             local: shared.local.clone(),
+            clock: GuestClock::new(),
             deadline: Instant::now() + limits.wall_time.0.min(LONGEST_CALL),
             output,
         };
         let mut store = Store::new(&shared.sandbox.engine, guest);
         store.limiter(|guest| &mut guest.budget);
         store.set_hostcall_fuel(usize::try_from(limits.output.0).unwrap_or(usize::MAX));
+        store.set_max_component_handles(limits.resources as usize);
+        store.call_hook(|mut context, hook| {
+            let guest = context.data_mut();
+            let now = Instant::now();
+            match hook {
+                CallHook::CallingWasm => {
+                    guest.clock.resume(now);
+                }
+                CallHook::ReturningFromHost => {
+                    let took = guest.clock.resume(now);
+                    guest.authority().returned(took);
+                }
+                CallHook::CallingHost => {
+                    let at = guest.clock.pause(now);
+                    guest.authority().entered(at);
+                }
+                CallHook::ReturningFromWasm => {
+                    guest.clock.pause(now);
+                }
+            }
+            Ok(())
+        });
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|context| {
-            if Instant::now() >= context.data().deadline {
+        store.epoch_deadline_callback(|mut context| {
+            let guest = context.data_mut();
+            if Instant::now() >= guest.deadline {
                 return Err(DeadlinePassed.into());
+            }
+            let quota = guest.authority().quota();
+            if guest.clock.guest() > quota.limits().guest_time.0 {
+                return Err(Denial::from(quota.exceed(Limit::GuestTime)).into());
             }
             Ok(UpdateDeadline::Yield(1))
         });
-        Ok(Self { store, _permit: permit })
+        Ok(Self { store, observer: context.observer.clone(), _permit: permit })
     }
 
-    /// Runs one of the plugin's functions to its end, its deadline or its failure, within the limits' time from now.
-    pub async fn run<T>(
+    /// Runs one of the plugin's functions to its end, its deadline or its failure, within the limits' time from now. What it gives
+    /// back is converted, measured and only then taken.
+    pub async fn run<T, M>(
         &mut self,
         caller: &Caller,
-        stage: Option<Stage>,
+        site: Site,
         function: impl AsyncFnOnce(&mut Store<Guest>) -> StageResult<T>,
-    ) -> Result<T, CallError> {
-        let limits = caller.grant.limits;
-        let deadline = Instant::now() + limits.wall_time.0.min(LONGEST_CALL);
-        self.store.data_mut().deadline = deadline;
-        self.store.set_epoch_deadline(1);
-        let outcome = tokio::time::timeout_at(deadline.into(), function(&mut self.store)).await;
-        let dropped = self.store.data_mut().log.take_dropped();
+        convert: impl FnOnce(T) -> M,
+        size: impl FnOnce(&M) -> Size,
+    ) -> Result<M, CallError> {
+        let started = SystemTime::now();
+        let begun = Instant::now();
+        let guest = self.store.data_mut();
+        guest.clock.restart();
+        let result = match guest.authority().quota().charge(Limit::Input, site.input.bytes) {
+            Ok(()) => self.bounded(caller, site, function).await.map(convert).and_then(|value| {
+                let quota = self.store.data_mut().authority().quota();
+                within(&quota, size(&value)).map(|()| value).map_err(CallFailure::OverLimit)
+            }),
+            Err(over) => Err(CallFailure::OverLimit(over)),
+        };
+        // Only what was taken is kept.
+        let result = result.and_then(|value| match self.store.data_mut().keyvalue.commit() {
+            Ok(()) => Ok(value),
+            Err(reason) => Err(CallFailure::Host(format!("what it stored cannot be kept: {reason}"))),
+        });
+        let guest = self.store.data_mut();
+        guest.authority().quota().release(Limit::Input, site.input.bytes);
+        let dropped = guest.log.take_dropped();
         if dropped > 0 {
             tracing::warn!(plugin = &*caller.name, dropped, "log lines beyond the plugin's limit were dropped");
         }
-        let failure = match outcome {
-            Ok(Ok(Ok(value))) => match self.store.data_mut().keyvalue.commit() {
-                Ok(()) => return Ok(value),
-                Err(reason) => CallFailure::Host(format!("what it stored cannot be kept: {reason}")),
-            },
-            Ok(Ok(Err(error))) => self.refused(error.into()),
-            Ok(Err(error)) => self.classify(caller, &error),
-            Err(_) => CallFailure::OutOfTime(limits.wall_time),
+        self.report(caller, site, started, begun.elapsed(), result.as_ref().err());
+        result.map_err(|failure| {
+            let stderr = self.store.data().output.text();
+            CallError { plugin: caller.name.to_string(), stage: site.stage, failure, stderr }
+        })
+    }
+
+    async fn bounded<T>(
+        &mut self,
+        caller: &Caller,
+        site: Site,
+        function: impl AsyncFnOnce(&mut Store<Guest>) -> StageResult<T>,
+    ) -> Result<T, CallFailure> {
+        let limits = &caller.grant.limits;
+        let deadline = Instant::now() + limits.wall_time.0.min(LONGEST_CALL);
+        self.store.data_mut().deadline = deadline;
+        self.store.set_epoch_deadline(1);
+        let stage = site.stage.map_or("", Stage::name);
+        let span = tracing::trace_span!("plugin_call", plugin = &*caller.name, stage, function = site.function);
+        let outcome = tokio::time::timeout_at(deadline.into(), function(&mut self.store).instrument(span)).await;
+        match outcome {
+            Ok(Ok(Ok(value))) => Ok(value),
+            Ok(Ok(Err(error))) => Err(self.refused(error.into())),
+            Ok(Err(error)) => Err(self.classify(caller, &error)),
+            Err(_) => Err(CallFailure::OutOfTime(limits.wall_time)),
+        }
+    }
+
+    /// Tells the observer, where there is one, what became of the call.
+    fn report(
+        &mut self,
+        caller: &Caller,
+        site: Site,
+        started: SystemTime,
+        wall: Duration,
+        failure: Option<&CallFailure>,
+    ) {
+        let guest = self.store.data_mut();
+        let Some(observer) = &self.observer else {
+            guest.authority().forget();
+            return;
         };
-        let stderr = self.store.data().output.text();
-        Err(CallError { plugin: caller.name.to_string(), stage, failure, stderr })
+        let (records, further) = guest.authority().take_records();
+        observer.finished(CallReport {
+            run: guest.labels.run.to_string(),
+            plugin: caller.name.to_string(),
+            digest: caller.digest.to_string(),
+            stage: site.stage,
+            function: site.function,
+            started,
+            wall,
+            guest: guest.clock.guest(),
+            failure: failure.map(ToString::to_string),
+            records,
+            further,
+            used: guest.authority().quota().meter(),
+        });
     }
 
-    /// What the plugin asked the host for so far.
-    pub fn records(&mut self) -> Vec<Record> {
-        self.store.data_mut().authority().records().to_vec()
-    }
-
-    /// The plugin's own error; where it says that it was denied something, the host adds what that was.
+    /// The plugin's own error; where it says that it was denied something, or was held back by a limit, the host adds what that was.
     fn refused(&mut self, error: StageError) -> CallFailure {
-        match self.store.data_mut().authority().last_denial() {
-            Some(denial) if error.kind == ErrorKind::Denied => CallFailure::Denied(denial.clone()),
+        let authority = self.store.data_mut().authority();
+        let size = measure(&error);
+        if let Err(over) = within(&authority.quota(), size) {
+            return CallFailure::OverLimit(over);
+        }
+        match (authority.quota().exceeded(), authority.last_denial()) {
+            // A plugin that was refused memory and went on says itself what came of it.
+            (Some(over), _) if !matches!(over.limit, Limit::Memory | Limit::TableElements) => {
+                CallFailure::OverLimit(over)
+            }
+            (_, Some(denial)) if error.kind == ErrorKind::Denied => CallFailure::Denied(denial.clone()),
             _ => CallFailure::Refused(error),
         }
     }
 
-    fn classify(&self, caller: &Caller, error: &wasmtime::Error) -> CallFailure {
-        let limits = caller.grant.limits;
-        if let Some(denial) = error.downcast_ref::<Denial>() {
-            return CallFailure::Denied(denial.clone());
-        }
+    fn classify(&mut self, caller: &Caller, error: &wasmtime::Error) -> CallFailure {
+        let quota = self.store.data_mut().authority().quota();
         if error.is::<DeadlinePassed>() {
-            return CallFailure::OutOfTime(limits.wall_time);
+            return CallFailure::OutOfTime(caller.grant.limits.wall_time);
         }
-        if self.store.data().budget.exceeded() {
-            return CallFailure::OutOfMemory(limits.memory);
-        }
-        if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-            return CallFailure::Trap(format!("it ended itself with exit code {}", exit.0));
-        }
-        if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
-            return CallFailure::Trap(trap.to_string());
-        }
-        if error.is::<PoolConcurrencyLimitError>() {
-            return CallFailure::Host(format!("the pool of instances is in use ({error:#}); lower the calls at once"));
-        }
-        let cause = error.root_cause().to_string();
-        if cause.contains(COPIED_TOO_MUCH) {
-            let limit = limits.output;
-            return CallFailure::BadOutput(format!(
-                "more than {limit} at once; raise `limits.output` if it needs more"
-            ));
-        }
-        // Where there are frames of the guest, it was in the middle of something: the host did not take what it was given.
-        match error.downcast_ref::<WasmBacktrace>() {
-            Some(_) => CallFailure::Trap(cause),
-            None => CallFailure::BadOutput(cause),
+        failure::of_engine(error, &quota, caller.sandbox.stack())
+    }
+}
+
+/// Whether what was given back fits into the limits.
+fn within(quota: &Quota, size: Size) -> Result<(), OverLimit> {
+    let limits = quota.limits();
+    for (limit, amount) in
+        [(Limit::Output, size.bytes), (Limit::ListLength, size.longest_list), (Limit::StringLength, size.longest_text)]
+    {
+        if amount > limits.amount(limit) {
+            return Err(quota.exceed(limit));
         }
     }
+    Ok(())
 }
 
 /// An export that was looked up when the plugin was loaded.
@@ -208,12 +304,14 @@ macro_rules! stage_call {
         pub async fn $name(&self, context: &CallContext $(, $argument: $type)*) -> Result<$result, CallError> {
             let Some(pre) = &self.shared.exports.$field else { return Err(not_implemented(self, Stage::$stage)) };
             let mut call = Call::begin(&self.shared.caller, Some(Stage::$stage), context).await?;
+            let input = together(&[$(measure(&$argument)),*]);
+            let site = Site { stage: Some(Stage::$stage), function: stringify!($name), input };
             $($(let $argument = $convert;)?)*
-            let $value = call.run(&self.shared.caller, Some(Stage::$stage), async move |store: &mut Store<Guest>| {
+            let function = async move |store: &mut Store<Guest>| {
                 let bindings = pre.instantiate_async(&mut *store).await?;
                 bindings.$interface().$call(&mut *store $(, $argument)*).await
-            }).await?;
-            Ok($back)
+            };
+            call.run(&self.shared.caller, site, function, |$value| $back, |value: &$result| measure(value)).await
         }
     };
 }
@@ -297,14 +395,14 @@ impl Plugin {
     ///
     /// # Errors
     /// How the instance failed to come up.
-    pub async fn instantiate(&self, context: &CallContext) -> Result<Vec<Record>, CallError> {
+    pub async fn instantiate(&self, context: &CallContext) -> Result<(), CallError> {
         let mut call = Call::begin(&self.shared.caller, None, context).await?;
         let instance = &self.shared.instance;
-        let _: Instance = call
-            .run(&self.shared.caller, None, async |store: &mut Store<Guest>| {
-                Ok(Ok(instance.instantiate_async(store).await?))
-            })
-            .await?;
-        Ok(call.records())
+        let function = async |store: &mut Store<Guest>| {
+            let _: Instance = instance.instantiate_async(store).await?;
+            Ok(Ok(()))
+        };
+        let site = Site { stage: None, function: "instantiate", input: Size::default() };
+        call.run(&self.shared.caller, site, function, |()| (), |()| Size::default()).await
     }
 }

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use autodevops_policy::Bytes;
 use tokio::sync::Semaphore;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
@@ -34,7 +35,10 @@ const MEMORY_KEPT_RESIDENT_BYTES: usize = 2 << 20;
 const TABLE_KEPT_RESIDENT_BYTES: usize = 64 << 10;
 
 /// Core instances, memories and tables that one component may have. Adapters and composed halves need several.
-const PARTS_PER_COMPONENT: u32 = 40;
+const PARTS_PER_COMPONENT: u32 = 100;
+
+/// Elements that any one table may have: the most that `limits.table-elements` can give.
+const TABLE_ELEMENTS: usize = 10_000_000;
 
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +109,11 @@ impl Sandbox {
         }
     }
 
+    /// Stack of a guest.
+    pub(crate) const fn stack(&self) -> Bytes {
+        Bytes(WASM_STACK_BYTES as u64)
+    }
+
     /// The engine itself, for benchmarks that compare with it.
     pub const fn engine(&self) -> &Engine {
         &self.engine
@@ -148,6 +157,7 @@ fn pooled(concurrent_calls: u32) -> Config {
         .max_memories_per_component(PARTS_PER_COMPONENT)
         .max_tables_per_component(PARTS_PER_COMPONENT)
         .max_memory_size(4 << 30)
+        .table_elements(TABLE_ELEMENTS)
         .linear_memory_keep_resident(MEMORY_KEPT_RESIDENT_BYTES)
         .table_keep_resident(TABLE_KEPT_RESIDENT_BYTES)
         .pagemap_scan(Enabled::Auto);

@@ -1,8 +1,19 @@
 //! Why a call gave no result.
 
 use autodevops_model::{Stage, StageError};
+use autodevops_policy::{Bytes, Denial, Limit, OverLimit};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace, component::ResourceTableError};
 
-use autodevops_policy::Denial;
+use crate::quota::Quota;
+
+/// In errors of the engine that have no type of their own, what tells which limit was gone over.
+const TEXTS: [(&str, Limit); 5] = [
+    ("fuel allocated for hostcalls has been exhausted", Limit::Output),
+    ("store handle limit exceeded", Limit::Resources),
+    ("resource limit exceeded: instance count", Limit::Instances),
+    ("resource limit exceeded: memory count", Limit::Memories),
+    ("resource limit exceeded: table count", Limit::Tables),
+];
 
 /// The kinds of failure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +29,13 @@ pub enum CallFailure {
     OutOfTime(autodevops_policy::Span),
     /// The call's memory ran out.
     #[error("ran out of its {0} of memory; raise `limits.memory` if it needs more")]
-    OutOfMemory(autodevops_policy::Bytes),
+    OutOfMemory(Bytes),
+    /// Its calls nested too deep.
+    #[error("ran out of its {0} of stack; raise `stack` in [sandbox] if it needs more")]
+    OutOfStack(Bytes),
+    /// It went over another of its limits.
+    #[error("went over its limit of {} {}; raise `limits.{}` if it needs more", .0.allowed, .0.limit.what(), .0.limit)]
+    OverLimit(OverLimit),
     /// It asked for something that was not granted and could not go on.
     #[error("{0}")]
     Denied(Denial),
@@ -58,3 +75,41 @@ impl std::fmt::Display for CallError {
 }
 
 impl std::error::Error for CallError {}
+
+/// What an error of the engine says about a call.
+pub(crate) fn of_engine(error: &wasmtime::Error, quota: &Quota, stack: Bytes) -> CallFailure {
+    match error.downcast_ref::<Denial>() {
+        Some(Denial::OverLimit(over)) => return CallFailure::OverLimit(over.clone()),
+        Some(denial) => return CallFailure::Denied(denial.clone()),
+        None => {}
+    }
+    if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
+        return CallFailure::OutOfStack(stack);
+    }
+    match quota.exceeded() {
+        Some(over) if over.limit == Limit::Memory => return CallFailure::OutOfMemory(quota.limits().memory),
+        Some(over) => return CallFailure::OverLimit(over),
+        None => {}
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return CallFailure::OverLimit(quota.exceed(Limit::Resources));
+    }
+    let cause = error.root_cause().to_string();
+    if let Some((_, limit)) = TEXTS.iter().find(|(text, _)| cause.contains(text)) {
+        return CallFailure::OverLimit(quota.exceed(*limit));
+    }
+    if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+        return CallFailure::Trap(format!("it ended itself with exit code {}", exit.0));
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return CallFailure::Trap(trap.to_string());
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return CallFailure::Host(format!("the pool of instances is in use ({error:#}); lower the calls at once"));
+    }
+    // Where there are frames of the guest, it was in the middle of something: the host did not take what it was given.
+    match error.downcast_ref::<WasmBacktrace>() {
+        Some(_) => CallFailure::Trap(cause),
+        None => CallFailure::BadOutput(cause),
+    }
+}

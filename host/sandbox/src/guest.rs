@@ -3,15 +3,21 @@
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use autodevops_model::Stage;
-use autodevops_policy::{Access, EffectiveGrant};
+use autodevops_policy::{Access, EffectiveGrant, Limit};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, filesystem::FsPerms};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
 use crate::{
-    authority::Authority, budget::MemoryBudget, http::HttpGate, keyvalue::Overlay, local::LocalTarget,
-    logging::LogQuota, stderr::Tail,
+    authority::{Authority, GuestClock},
+    budget::MemoryBudget,
+    http::HttpGate,
+    keyvalue::Overlay,
+    local::LocalTarget,
+    logging::LogQuota,
+    quota::Quota,
+    stderr::Tail,
 };
 
 /// A folder of the host that the run gives to a call, at a path that the manifest asked for and the operator granted.
@@ -43,6 +49,7 @@ pub struct Guest {
     pub log: LogQuota,
     pub keyvalue: Overlay,
     pub local: Option<Arc<dyn LocalTarget>>,
+    pub clock: GuestClock,
     pub deadline: Instant,
     pub output: Tail,
 }
@@ -53,13 +60,10 @@ impl Guest {
     }
 }
 
-/// Most handles that a guest may hold at once.
-const MAX_RESOURCES: usize = 10_000;
-
-/// A table that is bounded.
-pub fn resource_table() -> ResourceTable {
+/// A table that holds at most so many handles.
+pub fn resource_table(resources: u32) -> ResourceTable {
     let mut table = ResourceTable::new();
-    table.set_max_capacity(MAX_RESOURCES);
+    table.set_max_capacity(resources as usize);
     table
 }
 
@@ -67,9 +71,14 @@ pub fn resource_table() -> ResourceTable {
 ///
 /// # Errors
 /// The path and the reason of a folder that cannot be opened.
-pub fn wasi_context(grant: &EffectiveGrant, mounts: &[MountedFolder], output: &Tail) -> Result<WasiCtx, String> {
+pub fn wasi_context(
+    grant: &EffectiveGrant,
+    mounts: &[MountedFolder],
+    output: &Tail,
+    quota: &Arc<Quota>,
+) -> Result<WasiCtx, String> {
     let mut builder = WasiCtx::builder();
-    builder.stdout(output.clone()).stderr(output.clone());
+    builder.stdout(output.stream(quota, Limit::Stdout)).stderr(output.stream(quota, Limit::Stderr));
     // Local files are faster than a change of threads; what could block for long is never opened, see `guarded`.
     builder.allow_blocking_current_thread(true);
     for (guest, preopen) in &grant.files {

@@ -9,9 +9,6 @@ use std::{
 /// A write: the value, or none to remove the key.
 pub type Write = ((String, String), Option<Vec<u8>>);
 
-/// Most bytes that one call may write.
-const MAX_PENDING_BYTES: usize = 8 << 20;
-
 /// Where values are kept. Implemented above this room; every plugin sees its own only.
 pub trait KeyValueStore: Send + Sync {
     /// The value of a key.
@@ -38,12 +35,11 @@ pub struct Overlay {
     store: Option<Arc<dyn KeyValueStore>>,
     plugin: Arc<str>,
     pending: BTreeMap<(String, String), Option<Vec<u8>>>,
-    pending_bytes: usize,
 }
 
 impl Overlay {
     pub fn new(store: Option<Arc<dyn KeyValueStore>>, plugin: Arc<str>) -> Self {
-        Self { store, plugin, pending: BTreeMap::new(), pending_bytes: 0 }
+        Self { store, plugin, pending: BTreeMap::new() }
     }
 
     fn store(&self) -> Result<&dyn KeyValueStore, String> {
@@ -59,12 +55,6 @@ impl Overlay {
 
     pub fn set(&mut self, bucket: &str, key: String, value: Option<Vec<u8>>) -> Result<(), String> {
         self.store()?;
-        let size = key.len() + value.as_ref().map_or(0, Vec::len);
-        let total = self.pending_bytes.saturating_add(size);
-        if total > MAX_PENDING_BYTES {
-            return Err(format!("one call may write at most {MAX_PENDING_BYTES} bytes"));
-        }
-        self.pending_bytes = total;
         self.pending.insert((bucket.to_owned(), key), value);
         Ok(())
     }
@@ -138,12 +128,5 @@ mod tests {
         let mut second = overlay();
         second.set("b", "k".into(), None).unwrap();
         assert_eq!(second.keys("b"), Ok(vec![]));
-    }
-
-    #[test]
-    fn one_call_cannot_write_without_end() {
-        let mut overlay = Overlay::new(Some(Arc::new(Memory::default())), "p".into());
-        assert!(overlay.set("b", "a".into(), Some(vec![0; MAX_PENDING_BYTES - 1])).is_ok());
-        assert!(overlay.set("b", "b".into(), Some(vec![0; 1])).unwrap_err().contains("at most"));
     }
 }

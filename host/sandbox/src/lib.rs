@@ -7,11 +7,11 @@
 //! ```
 //!
 //! Every interface that the host offers is linked always, and decided about when it is called: each acquisition (a file
-//! opened, a clock read, a request sent) asks [`Authority::authorize`](authority::Authority::authorize), which decides,
-//! counts and records.
+//! opened, a clock read, a request sent) asks the call's authority, which decides, counts, records
+//! and traces. What works on what was acquired before is counted there too.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
-pub mod authority;
+mod authority;
 mod bindings;
 mod budget;
 mod cache;
@@ -26,7 +26,9 @@ mod http;
 mod keyvalue;
 mod local;
 mod logging;
+mod measure;
 mod plugin;
+mod quota;
 mod report;
 mod script;
 mod session;

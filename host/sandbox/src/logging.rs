@@ -1,20 +1,21 @@
 //! `autodevops:host/log`: a plugin's lines in the host's trace, with the plugin, the run and the stage, within a quota.
 
-use autodevops_model::Stage;
-use autodevops_policy::Limits;
+use std::sync::Arc;
 
-use crate::{bindings::base::autodevops::host::log::Level, guest::Labels, stderr::escape};
+use autodevops_model::Stage;
+use autodevops_policy::Limit;
+
+use crate::{bindings::base::autodevops::host::log::Level, guest::Labels, quota::Quota, stderr::escape};
 
 /// What is left of a call's lines and bytes.
 pub struct LogQuota {
-    lines: u32,
-    bytes: u64,
+    quota: Arc<Quota>,
     dropped: u64,
 }
 
 impl LogQuota {
-    pub const fn new(limits: &Limits) -> Self {
-        Self { lines: limits.log_lines, bytes: limits.log_bytes.0, dropped: 0 }
+    pub const fn new(quota: Arc<Quota>) -> Self {
+        Self { quota, dropped: 0 }
     }
 
     /// Writes a record, or counts it when it no longer fits. Nothing in it can forge another line.
@@ -22,12 +23,12 @@ impl LogQuota {
         let size =
             target.len() + message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
         let size = u64::try_from(size).unwrap_or(u64::MAX);
-        if self.lines == 0 || size > self.bytes {
+        let fits = self.quota.left(Limit::LogLines) > 0 && self.quota.charge_quietly(Limit::LogBytes, size);
+        if !fits {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        self.lines -= 1;
-        self.bytes -= size;
+        self.quota.charge_quietly(Limit::LogLines, 1);
         let wanted = match level {
             Level::Trace => tracing::enabled!(tracing::Level::TRACE),
             Level::Debug => tracing::enabled!(tracing::Level::DEBUG),
@@ -67,7 +68,7 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use autodevops_policy::Bytes;
+    use autodevops_policy::{Bytes, EffectiveGrant, Limits};
 
     use super::*;
 
@@ -77,7 +78,9 @@ mod tests {
 
     #[test]
     fn lines_and_bytes_beyond_the_limit_are_counted_not_written() {
-        let mut quota = LogQuota::new(&Limits { log_lines: 2, log_bytes: Bytes(100), ..Limits::default() });
+        let limits = Limits { log_lines: 2, log_bytes: Bytes(100), ..Limits::default() };
+        let grant = EffectiveGrant { limits, ..EffectiveGrant::default() };
+        let mut quota = LogQuota::new(Quota::new("a".into(), Arc::new(grant)));
         quota.write(&labels(), Level::Info, "t", &"x".repeat(200), &[]);
         assert_eq!(quota.take_dropped(), 1);
         for _ in 0..3 {

@@ -180,6 +180,7 @@ impl Plugin {
         let caller = Caller {
             sandbox: sandbox.clone(),
             name: name.as_str().into(),
+            digest: digest_of(source.component),
             grant: Arc::new(source.grant),
             config: source.config.into(),
             keyvalue: source.keyvalue,
@@ -197,6 +198,11 @@ impl Plugin {
     /// The stages that it implements, read off its exports, in the contract's order.
     pub fn stages(&self) -> &[Stage] {
         &self.shared.stages
+    }
+
+    /// Digest of its component, `blake3:` and 64 hex digits.
+    pub fn digest(&self) -> &str {
+        &self.shared.caller.digest
     }
 
     /// What it may do.
@@ -228,6 +234,11 @@ impl Interfaces {
             exports: ty.exports(&sandbox.engine).map(|(name, _)| name.to_owned()).collect(),
         })
     }
+}
+
+/// Digest of a component: `blake3:` and 64 hex digits.
+pub(crate) fn digest_of(component: &[u8]) -> Arc<str> {
+    format!("blake3:{}", blake3::hash(component).to_hex()).into()
 }
 
 pub(crate) fn compile(sandbox: &Sandbox, plugin: &str, bytes: &[u8]) -> Result<Component, LoadError> {

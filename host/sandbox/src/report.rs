@@ -1,6 +1,9 @@
 //! What became of a call, for those who keep account of it: the audit, the recording, the operator.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use autodevops_model::Stage;
 use autodevops_policy::Meter;
@@ -53,7 +56,7 @@ pub struct CallReport {
     /// Further operations that were allowed or denied, and not kept one by one.
     pub further: u64,
     /// What it used of its limits.
-    pub used: Meter,
+    pub used: Arc<Meter>,
 }
 
 /// Is told of every call when it has ended. Called on the call's own task: it must not block for long.

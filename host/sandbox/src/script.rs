@@ -9,11 +9,12 @@ use wasmtime::{
 };
 
 use crate::{
-    call::{Call, CallContext, Caller},
+    call::{Call, CallContext, Caller, Site},
     engine::Sandbox,
     failure::CallError,
     guest::Guest,
-    plugin::{LoadError, check_header, compile},
+    measure::{measure, together},
+    plugin::{LoadError, check_header, compile, digest_of},
 };
 
 /// The interface that the engine exports.
@@ -33,8 +34,9 @@ impl ScriptEngine {
     /// # Errors
     /// [`LoadError`] when the component is no such engine.
     pub fn load(sandbox: &Sandbox, name: &str, component: &[u8], limits: Limits) -> Result<Self, LoadError> {
-        check_header(name, component)?;
-        let component = compile(sandbox, name, component)?;
+        let bytes = component;
+        check_header(name, bytes)?;
+        let component = compile(sandbox, name, bytes)?;
         let shape = |reason: String| LoadError::Shape { plugin: name.to_owned(), reason };
         let interface = component.get_export_index(None, INTERFACE);
         let run = interface
@@ -44,6 +46,7 @@ impl ScriptEngine {
         let caller = Caller {
             sandbox: sandbox.clone(),
             name: Arc::from(name),
+            digest: digest_of(bytes),
             grant: Arc::new(EffectiveGrant { limits, ..EffectiveGrant::default() }),
             config: Arc::from([]),
             keyvalue: None,
@@ -59,12 +62,13 @@ impl ScriptEngine {
     /// [`CallError`] when the script did not come to an end: out of time, out of memory, a stack overflow.
     pub async fn run(&self, sources: &[&str], input: &str) -> Result<Result<String, String>, CallError> {
         let mut call = Call::begin(&self.caller, None, &CallContext::default()).await?;
-        call.run(&self.caller, None, async |store: &mut Store<Guest>| {
+        let evaluate = async |store: &mut Store<Guest>| {
             let instance = self.instance.instantiate_async(&mut *store).await?;
             let run = instance.get_typed_func::<(&[&str], &str), (Result<String, String>,)>(&mut *store, self.run)?;
             let (answer,) = run.call_async(&mut *store, (sources, input)).await?;
             Ok(Ok(answer))
-        })
-        .await
+        };
+        let site = Site { stage: None, function: "run", input: together(&[measure(&sources), measure(&input)]) };
+        call.run(&self.caller, site, evaluate, |answer| answer, measure).await
     }
 }

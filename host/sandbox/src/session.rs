@@ -5,9 +5,10 @@ use wasmtime::{Store, component::ResourceAny};
 
 use crate::{
     bindings::analyzer::AnalyzerPlugin,
-    call::{Call, CallContext},
+    call::{Call, CallContext, Site},
     failure::{CallError, CallFailure},
     guest::Guest,
+    measure::{Size, measure},
     plugin::Plugin,
 };
 
@@ -40,14 +41,14 @@ impl Plugin {
             });
         };
         let mut call = Call::begin(&self.shared.caller, Some(Stage::Analyzer), context).await?;
-        let (bindings, session) = call
-            .run(&self.shared.caller, Some(Stage::Analyzer), async |store: &mut Store<Guest>| {
-                let bindings = pre.instantiate_async(&mut *store).await?;
-                let analyzer = bindings.autodevops_stages_analyzer().session();
-                let session = analyzer.call_constructor(&mut *store, checkpoint).await?;
-                Ok(Ok((bindings, session)))
-            })
-            .await?;
+        let open = async |store: &mut Store<Guest>| {
+            let bindings = pre.instantiate_async(&mut *store).await?;
+            let analyzer = bindings.autodevops_stages_analyzer().session();
+            let session = analyzer.call_constructor(&mut *store, checkpoint).await?;
+            Ok(Ok((bindings, session)))
+        };
+        let site = site("session", checkpoint.map_or(0, <[u8]>::len));
+        let (bindings, session) = call.run(&self.shared.caller, site, open, |made| made, |_| Size::default()).await?;
         Ok(AnalyzerSession { plugin: self.clone(), call, bindings, session })
     }
 }
@@ -59,12 +60,12 @@ impl AnalyzerSession {
     /// [`CallError`].
     pub async fn push(&mut self, source: &str, bytes: &[u8]) -> Result<(), CallError> {
         let (session, bindings) = (self.session, &self.bindings);
-        self.call
-            .run(&self.plugin.shared.caller, Some(Stage::Analyzer), async |store: &mut Store<Guest>| {
-                let analyzer = bindings.autodevops_stages_analyzer().session();
-                analyzer.call_push(store, session, source, bytes).await
-            })
-            .await
+        let push = async |store: &mut Store<Guest>| {
+            let analyzer = bindings.autodevops_stages_analyzer().session();
+            analyzer.call_push(store, session, source, bytes).await
+        };
+        let site = site("push", source.len().saturating_add(bytes.len()));
+        self.call.run(&self.plugin.shared.caller, site, push, |()| (), |()| Size::default()).await
     }
 
     /// The issues so far.
@@ -73,14 +74,12 @@ impl AnalyzerSession {
     /// [`CallError`].
     pub async fn issues(&mut self) -> Result<Vec<Issue>, CallError> {
         let (session, bindings) = (self.session, &self.bindings);
-        let issues = self
-            .call
-            .run(&self.plugin.shared.caller, Some(Stage::Analyzer), async |store: &mut Store<Guest>| {
-                let analyzer = bindings.autodevops_stages_analyzer().session();
-                analyzer.call_issues(store, session).await
-            })
-            .await?;
-        Ok(issues.into_iter().map(Into::into).collect())
+        let issues = async |store: &mut Store<Guest>| {
+            let analyzer = bindings.autodevops_stages_analyzer().session();
+            analyzer.call_issues(store, session).await
+        };
+        let convert = |issues: Vec<_>| issues.into_iter().map(Into::into).collect::<Vec<Issue>>();
+        self.call.run(&self.plugin.shared.caller, site("issues", 0), issues, convert, measure).await
     }
 
     /// All that is needed to go on later.
@@ -89,11 +88,16 @@ impl AnalyzerSession {
     /// [`CallError`].
     pub async fn checkpoint(&mut self) -> Result<Vec<u8>, CallError> {
         let (session, bindings) = (self.session, &self.bindings);
-        self.call
-            .run(&self.plugin.shared.caller, Some(Stage::Analyzer), async |store: &mut Store<Guest>| {
-                let analyzer = bindings.autodevops_stages_analyzer().session();
-                analyzer.call_checkpoint(store, session).await
-            })
-            .await
+        let checkpoint = async |store: &mut Store<Guest>| {
+            let analyzer = bindings.autodevops_stages_analyzer().session();
+            analyzer.call_checkpoint(store, session).await
+        };
+        // Bytes are one text, not a list of numbers.
+        let size = |bytes: &Vec<u8>| Size { bytes: bytes.len() as u64, ..Size::default() };
+        self.call.run(&self.plugin.shared.caller, site("checkpoint", 0), checkpoint, |bytes| bytes, size).await
     }
+}
+
+fn site(function: &'static str, bytes: usize) -> Site {
+    Site { stage: Some(Stage::Analyzer), function, input: Size { bytes: bytes as u64, ..Size::default() } }
 }

@@ -1,4 +1,4 @@
-//! What a guest writes to stdout and stderr: the last part is kept, writing never fails and never blocks.
+//! What a guest writes to stdout and stderr: the last part is kept, writing never blocks, and ends the call beyond its limit.
 
 use std::{
     pin::Pin,
@@ -6,12 +6,15 @@ use std::{
     task::{Context, Poll},
 };
 
+use autodevops_policy::{Denial, Limit};
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
-    p2::{OutputStream, Pollable, StreamResult},
+    p2::{OutputStream, Pollable, StreamError, StreamResult},
 };
+
+use crate::quota::Quota;
 
 /// Bytes of a call's output that are kept.
 pub const KEPT_BYTES: usize = 16 << 10;
@@ -53,13 +56,28 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-impl IsTerminal for Tail {
+impl Tail {
+    /// A stream into it, whose bytes are counted against a limit of the call.
+    pub fn stream(&self, quota: &Arc<Quota>, limit: Limit) -> Stdio {
+        Stdio { tail: self.clone(), quota: Arc::clone(quota), limit }
+    }
+}
+
+/// Standard output or error of a guest.
+#[derive(Clone)]
+pub struct Stdio {
+    tail: Tail,
+    quota: Arc<Quota>,
+    limit: Limit,
+}
+
+impl IsTerminal for Stdio {
     fn is_terminal(&self) -> bool {
         false
     }
 }
 
-impl StdoutStream for Tail {
+impl StdoutStream for Stdio {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(self.clone())
     }
@@ -69,9 +87,12 @@ impl StdoutStream for Tail {
     }
 }
 
-impl OutputStream for Tail {
+impl OutputStream for Stdio {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.add(&bytes);
+        self.quota
+            .charge(self.limit, bytes.len() as u64)
+            .map_err(|over| StreamError::Trap(Denial::from(over).into()))?;
+        self.tail.add(&bytes);
         Ok(())
     }
 
@@ -85,13 +106,16 @@ impl OutputStream for Tail {
 }
 
 #[async_trait::async_trait]
-impl Pollable for Tail {
+impl Pollable for Stdio {
     async fn ready(&mut self) {}
 }
 
-impl AsyncWrite for Tail {
+impl AsyncWrite for Stdio {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.add(bytes);
+        if let Err(over) = self.quota.charge(self.limit, bytes.len() as u64) {
+            return Poll::Ready(Err(std::io::Error::other(over)));
+        }
+        self.tail.add(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

@@ -57,8 +57,11 @@ pub async fn measure(place: &Place, report: &mut Report) -> Result<()> {
     }
     let mount =
         |guest: &str, host: &tempfile::TempDir| MountedFolder { guest: guest.to_owned(), host: host.path().into() };
-    let context =
-        CallContext { run: "bench".to_owned(), mounts: vec![mount("/before", before), mount("/after", after)] };
+    let context = CallContext {
+        run: "bench".to_owned(),
+        mounts: vec![mount("/before", before), mount("/after", after)],
+        ..CallContext::default()
+    };
     for (name, test, changed, target) in [
         (SMALL, "test/small.test.js", vec![], TARGET),
         (MODULE, "test/module.test.js", vec!["lib/add.js".to_owned()], None),

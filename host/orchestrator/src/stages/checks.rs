@@ -36,8 +36,11 @@ impl Stages {
             issue: Some(run.issue().clone()),
             url: url.map(str::to_owned),
         };
-        let context =
-            CallContext { run: run.id().to_owned(), mounts: vec![mount("/before", &before), mount("/after", &after)] };
+        let context = CallContext {
+            run: run.id().to_owned(),
+            mounts: vec![mount("/before", &before), mount("/after", &after)],
+            ..CallContext::default()
+        };
         let mut reports = Vec::new();
         for name in plugins {
             let plugin = self.project.plugins.for_stage(name, Stage::Check).map_err(|error| of_host(&error))?;
@@ -103,6 +106,8 @@ fn report_of(error: &CallError) -> Result<Report, StageError> {
         CallFailure::Denied(_) => (Outcome::Inconclusive, "grant what it asks for, or take the check out of [stages]"),
         CallFailure::OutOfTime(_) => (Outcome::Failed, "look for an endless loop in what the check ran"),
         CallFailure::OutOfMemory(_) => (Outcome::Failed, "look for unbounded growth in what the check ran"),
+        CallFailure::OutOfStack(_) => (Outcome::Failed, "look for endless recursion in what the check ran"),
+        CallFailure::OverLimit(_) => (Outcome::Failed, "look at what the check ran; if it needs more, raise the limit"),
         CallFailure::Trap(_) | CallFailure::BadOutput(_) => {
             (Outcome::Failed, "look at what the check ran; if that is in order, the check itself is at fault")
         }

@@ -17,7 +17,7 @@ impl Stages {
     }
 
     async fn affect(&self, run: &Run, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
-        let context = CallContext { run: run.id().to_owned(), mounts: Vec::new() };
+        let context = CallContext { run: run.id().to_owned(), mounts: Vec::new(), ..CallContext::default() };
         let name = |environment: &Environment| match environment {
             Environment::Staging => run.plan().staging.as_str(),
             Environment::Production => run.plan().production.as_str(),

@@ -54,7 +54,7 @@ impl Stages {
         let plugin = self.project.plugins.for_stage(check, Stage::HealthCheck).map_err(|error| format!("{error:#}"))?;
         let mut samples = Vec::new();
         for window in windows {
-            let context = CallContext { run: "measure".to_owned(), mounts: Vec::new() };
+            let context = CallContext { run: "measure".to_owned(), mounts: Vec::new(), ..CallContext::default() };
             let measured = plugin.measure(&context, candidate, baseline, window.clone()).await;
             let measurements = measured.map_err(|error| error.to_string())?;
             samples.push(Sample {

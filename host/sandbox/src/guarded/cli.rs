@@ -1,20 +1,43 @@
-//! Environment, clocks and randomness: empty, zero and repeatable until they are granted.
+//! Environment, clocks, randomness and standard streams: empty, zero and repeatable until they are granted.
 
 use wasmtime::component::Resource;
-use wasmtime_wasi::p2::{
-    DynPollable,
-    bindings::{
-        cli::environment,
-        clocks::{monotonic_clock, wall_clock},
-        random::{insecure, insecure_seed, random},
+use wasmtime_wasi::{
+    cli::WasiCliCtxView,
+    clocks::WasiClocksCtxView,
+    p2::{
+        DynInputStream, DynOutputStream, DynPollable,
+        bindings::{
+            cli::{
+                environment, exit, stderr, stdin, stdout, terminal_input, terminal_output, terminal_stderr,
+                terminal_stdin, terminal_stdout,
+            },
+            clocks::{monotonic_clock, wall_clock},
+            random::{insecure, insecure_seed, random},
+        },
     },
+    random::WasiRandomCtx,
 };
 
-use super::Guarded;
-use autodevops_policy::Operation;
+use super::{Guarded, refuse::refuse};
+use autodevops_policy::{Limit, Operation};
 
-/// Most random bytes of one call to the host.
-const MAX_RANDOM_BYTES: u64 = 1 << 20;
+impl Guarded<'_> {
+    fn cli(&mut self) -> WasiCliCtxView<'_> {
+        WasiCliCtxView { ctx: self.0.wasi.cli(), table: &mut self.0.table }
+    }
+
+    fn clocks(&mut self) -> WasiClocksCtxView<'_> {
+        WasiClocksCtxView { ctx: self.0.wasi.clocks(), table: &mut self.0.table }
+    }
+
+    /// Asks for so many random bytes: the generator, or none where it is not granted.
+    fn random(&mut self, bytes: u64) -> wasmtime::Result<Option<&mut WasiRandomCtx>> {
+        let granted = self.allows(Operation::Random)?;
+        self.charge(Limit::RandomBytes, bytes)?;
+        self.passes(usize::try_from(bytes)?);
+        Ok(granted.then(|| self.0.wasi.random()))
+    }
+}
 
 impl environment::Host for Guarded<'_> {
     fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
@@ -78,46 +101,112 @@ impl monotonic_clock::Host for Guarded<'_> {
 
 /// The same bytes in every call, for guests that seed hash maps before they do anything.
 fn repeatable(len: u64) -> wasmtime::Result<Vec<u8>> {
-    let len = usize::try_from(bounded(len)?)?;
+    let len = usize::try_from(len)?;
     Ok((0u64..).flat_map(|index| index.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).take(len).collect())
-}
-
-fn bounded(len: u64) -> wasmtime::Result<u64> {
-    if len > MAX_RANDOM_BYTES {
-        wasmtime::bail!("{len} random bytes at once; at most {MAX_RANDOM_BYTES}");
-    }
-    Ok(len)
 }
 
 impl random::Host for Guarded<'_> {
     fn get_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
-        if self.allows(Operation::Random)? {
-            return self.random().get_random_bytes(bounded(len)?);
+        match self.random(len)? {
+            Some(random) => random.get_random_bytes(len),
+            None => repeatable(len),
         }
-        repeatable(len)
     }
 
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
-        if self.allows(Operation::Random)? { self.random().get_random_u64() } else { Ok(0) }
+        self.random(8)?.map_or(Ok(0), |random| random.get_random_u64())
     }
 }
 
 impl insecure::Host for Guarded<'_> {
     fn get_insecure_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
-        if self.allows(Operation::Random)? {
-            return self.random().get_insecure_random_bytes(bounded(len)?);
+        match self.random(len)? {
+            Some(random) => random.get_insecure_random_bytes(len),
+            None => repeatable(len),
         }
-        repeatable(len)
     }
 
     fn get_insecure_random_u64(&mut self) -> wasmtime::Result<u64> {
-        if self.allows(Operation::Random)? { self.random().get_insecure_random_u64() } else { Ok(0) }
+        self.random(8)?.map_or(Ok(0), |random| random.get_insecure_random_u64())
     }
 }
 
 impl insecure_seed::Host for Guarded<'_> {
     fn insecure_seed(&mut self) -> wasmtime::Result<(u64, u64)> {
-        if self.allows(Operation::Random)? { self.random().insecure_seed() } else { Ok((0, 0)) }
+        self.random(16)?.map_or(Ok((0, 0)), |random| random.insecure_seed())
+    }
+}
+
+impl exit::Host for Guarded<'_> {
+    fn exit(&mut self, status: Result<(), ()>) -> wasmtime::Result<()> {
+        refuse!(self.authorize(Operation::Exit));
+        exit::Host::exit(&mut self.cli(), status)
+    }
+
+    fn exit_with_code(&mut self, status: u8) -> wasmtime::Result<()> {
+        refuse!(self.authorize(Operation::Exit));
+        exit::Host::exit_with_code(&mut self.cli(), status)
+    }
+}
+
+impl stdin::Host for Guarded<'_> {
+    fn get_stdin(&mut self) -> wasmtime::Result<Resource<DynInputStream>> {
+        refuse!(self.authorize(Operation::Stdio("stdin")));
+        stdin::Host::get_stdin(&mut self.cli())
+    }
+}
+
+impl stdout::Host for Guarded<'_> {
+    fn get_stdout(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        refuse!(self.authorize(Operation::Stdio("stdout")));
+        stdout::Host::get_stdout(&mut self.cli())
+    }
+}
+
+impl stderr::Host for Guarded<'_> {
+    fn get_stderr(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        refuse!(self.authorize(Operation::Stdio("stderr")));
+        stderr::Host::get_stderr(&mut self.cli())
+    }
+}
+
+/// No plugin has a terminal.
+impl terminal_stdin::Host for Guarded<'_> {
+    fn get_terminal_stdin(&mut self) -> wasmtime::Result<Option<Resource<terminal_input::TerminalInput>>> {
+        refuse!(self.authorize(Operation::Stdio("terminal")));
+        Ok(None)
+    }
+}
+
+impl terminal_stdout::Host for Guarded<'_> {
+    fn get_terminal_stdout(&mut self) -> wasmtime::Result<Option<Resource<terminal_output::TerminalOutput>>> {
+        refuse!(self.authorize(Operation::Stdio("terminal")));
+        Ok(None)
+    }
+}
+
+impl terminal_stderr::Host for Guarded<'_> {
+    fn get_terminal_stderr(&mut self) -> wasmtime::Result<Option<Resource<terminal_output::TerminalOutput>>> {
+        refuse!(self.authorize(Operation::Stdio("terminal")));
+        Ok(None)
+    }
+}
+
+impl terminal_input::Host for Guarded<'_> {}
+
+impl terminal_input::HostTerminalInput for Guarded<'_> {
+    fn drop(&mut self, terminal: Resource<terminal_input::TerminalInput>) -> wasmtime::Result<()> {
+        refuse!(self.authorize(Operation::Stdio("terminal")));
+        terminal_input::HostTerminalInput::drop(&mut self.cli(), terminal)
+    }
+}
+
+impl terminal_output::Host for Guarded<'_> {}
+
+impl terminal_output::HostTerminalOutput for Guarded<'_> {
+    fn drop(&mut self, terminal: Resource<terminal_output::TerminalOutput>) -> wasmtime::Result<()> {
+        refuse!(self.authorize(Operation::Stdio("terminal")));
+        terminal_output::HostTerminalOutput::drop(&mut self.cli(), terminal)
     }
 }
 
@@ -126,9 +215,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_without_a_grant_are_the_same_every_time_and_bounded() {
+    fn bytes_without_a_grant_are_the_same_every_time() {
         assert_eq!(repeatable(20).unwrap(), repeatable(20).unwrap());
         assert_eq!(repeatable(20).unwrap().len(), 20);
-        assert!(repeatable(MAX_RANDOM_BYTES + 1).is_err());
     }
 }

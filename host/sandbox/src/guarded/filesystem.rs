@@ -1,8 +1,10 @@
-//! Files: reached through the preopens that were granted, by `wasmtime-wasi` on top of `cap-std`'s rules. Opening asks.
+//! Files: reached through the preopens that were granted, by `wasmtime-wasi` on top of `cap-std`'s rules. Opening asks; what is
+//! made and written is counted.
 
+use autodevops_policy::{Denial, Limit, Operation};
 use wasmtime::component::Resource;
 use wasmtime_wasi::{
-    filesystem::Descriptor,
+    filesystem::{Descriptor, WasiFilesystemCtxView},
     p2::{
         DynInputStream, DynOutputStream, FsError, FsResult,
         bindings::filesystem::{
@@ -16,12 +18,14 @@ use wasmtime_wasi::{
     },
 };
 
-use autodevops_policy::Operation;
+use super::{Guarded, metered::MeteredOutput, refuse::refuse};
 
-use super::Guarded;
+const TYPES: &str = "wasi:filesystem/types";
+
+type File = Resource<Descriptor>;
 
 impl preopens::Host for Guarded<'_> {
-    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(File, String)>> {
         if !self.allows(Operation::Preopens)? {
             return Ok(Vec::new());
         }
@@ -35,6 +39,7 @@ impl Host for Guarded<'_> {
     }
 
     fn filesystem_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
+        refuse!(self.using(TYPES, "filesystem-error-code"));
         self.filesystem().filesystem_error_code(error)
     }
 }
@@ -44,19 +49,34 @@ impl HostDirectoryEntryStream for Guarded<'_> {
         &mut self,
         stream: Resource<DirectoryEntryStream>,
     ) -> FsResult<Option<DirectoryEntry>> {
+        refuse!(self.using(TYPES, "[method]directory-entry-stream.read-directory-entry"));
         self.filesystem().read_directory_entry(stream).await
     }
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
+        refuse!(self.using(TYPES, "[resource-drop]directory-entry-stream"));
         HostDirectoryEntryStream::drop(&mut self.filesystem(), stream)
     }
 }
 
-/// Methods of what is already open: they go on to `wasmtime-wasi`.
+/// Methods of what is already open: they are counted and go on to `wasmtime-wasi`.
 macro_rules! forward {
-    ($(async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
+    ($(async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $label:literal;)*) => {
         $(
-            async fn $name(&mut self, fd: Resource<Descriptor>, $($argument: $type),*) -> $result {
+            async fn $name(&mut self, fd: File, $($argument: $type),*) -> $result {
+                refuse!(self.using(TYPES, $label));
+                self.filesystem().$name(fd, $($argument),*).await
+            }
+        )*
+    };
+}
+
+/// Methods that reach a path below what is open: they ask for it, and where they make something, that is counted.
+macro_rules! reach {
+    ($(async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $access:ident $path:ident;)*) => {
+        $(
+            async fn $name(&mut self, fd: File, $($argument: $type),*) -> $result {
+                refuse!(self.$access(&$path));
                 self.filesystem().$name(fd, $($argument),*).await
             }
         )*
@@ -65,131 +85,115 @@ macro_rules! forward {
 
 impl HostDescriptor for Guarded<'_> {
     forward! {
-        async fn advise(offset: Filesize, len: Filesize, advice: Advice) -> FsResult<()>;
-        async fn sync_data() -> FsResult<()>;
-        async fn get_flags() -> FsResult<DescriptorFlags>;
-        async fn get_type() -> FsResult<DescriptorType>;
-        async fn set_size(size: Filesize) -> FsResult<()>;
-        async fn set_times(atim: NewTimestamp, mtim: NewTimestamp) -> FsResult<()>;
-        async fn read(len: Filesize, offset: Filesize) -> FsResult<(Vec<u8>, bool)>;
-        async fn write(bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize>;
-        async fn read_directory() -> FsResult<Resource<DirectoryEntryStream>>;
-        async fn sync() -> FsResult<()>;
-        async fn stat() -> FsResult<DescriptorStat>;
-        async fn is_same_object(other: Resource<Descriptor>) -> wasmtime::Result<bool>;
-        async fn metadata_hash() -> FsResult<MetadataHashValue>;
+        async fn advise(offset: Filesize, len: Filesize, advice: Advice) -> FsResult<()>, "[method]descriptor.advise";
+        async fn sync_data() -> FsResult<()>, "[method]descriptor.sync-data";
+        async fn get_flags() -> FsResult<DescriptorFlags>, "[method]descriptor.get-flags";
+        async fn get_type() -> FsResult<DescriptorType>, "[method]descriptor.get-type";
+        async fn set_times(atim: NewTimestamp, mtim: NewTimestamp) -> FsResult<()>, "[method]descriptor.set-times";
+        async fn read_directory() -> FsResult<Resource<DirectoryEntryStream>>, "[method]descriptor.read-directory";
+        async fn sync() -> FsResult<()>, "[method]descriptor.sync";
+        async fn stat() -> FsResult<DescriptorStat>, "[method]descriptor.stat";
+        async fn is_same_object(other: File) -> wasmtime::Result<bool>, "[method]descriptor.is-same-object";
+        async fn metadata_hash() -> FsResult<MetadataHashValue>, "[method]descriptor.metadata-hash";
     }
 
-    async fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
-        self.open(&path)?;
-        self.filesystem().create_directory_at(fd, path).await
+    reach! {
+        async fn stat_at(flags: PathFlags, path: String) -> FsResult<DescriptorStat>, look path;
+        async fn readlink_at(path: String) -> FsResult<String>, look path;
+        async fn metadata_hash_at(flags: PathFlags, path: String) -> FsResult<MetadataHashValue>, look path;
+        async fn set_times_at(flags: PathFlags, path: String, atim: NewTimestamp, mtim: NewTimestamp)
+            -> FsResult<()>, change path;
+        async fn remove_directory_at(path: String) -> FsResult<()>, change path;
+        async fn unlink_file_at(path: String) -> FsResult<()>, change path;
+        async fn create_directory_at(path: String) -> FsResult<()>, make path;
+        async fn symlink_at(path: String, new_path: String) -> FsResult<()>, make new_path;
     }
 
-    async fn stat_at(&mut self, fd: Resource<Descriptor>, flags: PathFlags, path: String) -> FsResult<DescriptorStat> {
-        self.open(&path)?;
-        self.filesystem().stat_at(fd, flags, path).await
+    async fn read(&mut self, fd: File, len: Filesize, offset: Filesize) -> FsResult<(Vec<u8>, bool)> {
+        refuse!(self.using(TYPES, "[method]descriptor.read"));
+        let (bytes, end) = self.filesystem().read(fd, len, offset).await?;
+        self.passes(bytes.len());
+        Ok((bytes, end))
     }
 
-    async fn set_times_at(
-        &mut self,
-        fd: Resource<Descriptor>,
-        flags: PathFlags,
-        path: String,
-        atim: NewTimestamp,
-        mtim: NewTimestamp,
-    ) -> FsResult<()> {
-        self.open(&path)?;
-        self.filesystem().set_times_at(fd, flags, path, atim, mtim).await
+    async fn write(&mut self, fd: File, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
+        refuse!(self.using(TYPES, "[method]descriptor.write"));
+        refuse!(self.charge(Limit::FileBytes, bytes.len() as u64));
+        self.passes(bytes.len());
+        self.filesystem().write(fd, bytes, offset).await
     }
 
-    async fn link_at(
-        &mut self,
-        fd: Resource<Descriptor>,
-        flags: PathFlags,
-        path: String,
-        target: Resource<Descriptor>,
-        new_path: String,
-    ) -> FsResult<()> {
-        self.open(&path)?;
-        self.open(&new_path)?;
-        self.filesystem().link_at(fd, flags, path, target, new_path).await
+    /// What a file grows by counts as written.
+    async fn set_size(&mut self, fd: File, size: Filesize) -> FsResult<()> {
+        refuse!(self.using(TYPES, "[method]descriptor.set-size"));
+        let before = self.filesystem().stat(Resource::new_borrow(fd.rep())).await?.size;
+        refuse!(self.charge(Limit::FileBytes, size.saturating_sub(before)));
+        self.filesystem().set_size(fd, size).await
+    }
+
+    async fn link_at(&mut self, fd: File, flags: PathFlags, path: String, to: File, new_path: String) -> FsResult<()> {
+        refuse!(self.look(&path));
+        refuse!(self.make(&new_path));
+        self.filesystem().link_at(fd, flags, path, to, new_path).await
+    }
+
+    async fn rename_at(&mut self, fd: File, path: String, to: File, new_path: String) -> FsResult<()> {
+        refuse!(self.change(&path));
+        refuse!(self.make(&new_path));
+        self.filesystem().rename_at(fd, path, to, new_path).await
     }
 
     async fn open_at(
         &mut self,
-        fd: Resource<Descriptor>,
+        fd: File,
         path_flags: PathFlags,
         path: String,
         open_flags: OpenFlags,
         flags: DescriptorFlags,
-    ) -> FsResult<Resource<Descriptor>> {
-        self.open(&path)?;
+    ) -> FsResult<File> {
+        if open_flags.contains(OpenFlags::CREATE) {
+            refuse!(self.make(&path));
+        } else if flags.intersects(DescriptorFlags::WRITE | DescriptorFlags::MUTATE_DIRECTORY)
+            || open_flags.contains(OpenFlags::TRUNCATE)
+        {
+            refuse!(self.change(&path));
+        } else {
+            refuse!(self.look(&path));
+        }
         self.refuse_devices(&fd, path_flags, &path).await?;
         self.filesystem().open_at(fd, path_flags, path, open_flags, flags).await
     }
 
-    async fn readlink_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<String> {
-        self.open(&path)?;
-        self.filesystem().readlink_at(fd, path).await
-    }
-
-    async fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
-        self.open(&path)?;
-        self.filesystem().remove_directory_at(fd, path).await
-    }
-
-    async fn rename_at(
-        &mut self,
-        fd: Resource<Descriptor>,
-        path: String,
-        target: Resource<Descriptor>,
-        new_path: String,
-    ) -> FsResult<()> {
-        self.open(&path)?;
-        self.open(&new_path)?;
-        self.filesystem().rename_at(fd, path, target, new_path).await
-    }
-
-    async fn symlink_at(&mut self, fd: Resource<Descriptor>, path: String, new_path: String) -> FsResult<()> {
-        self.open(&new_path)?;
-        self.filesystem().symlink_at(fd, path, new_path).await
-    }
-
-    async fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
-        self.open(&path)?;
-        self.filesystem().unlink_file_at(fd, path).await
-    }
-
-    async fn metadata_hash_at(
-        &mut self,
-        fd: Resource<Descriptor>,
-        flags: PathFlags,
-        path: String,
-    ) -> FsResult<MetadataHashValue> {
-        self.open(&path)?;
-        self.filesystem().metadata_hash_at(fd, flags, path).await
-    }
-
-    fn read_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
+    fn read_via_stream(&mut self, fd: File, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
+        refuse!(self.using(TYPES, "[method]descriptor.read-via-stream"));
         self.filesystem().read_via_stream(fd, offset)
     }
 
-    fn write_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
-        self.filesystem().write_via_stream(fd, offset)
+    fn write_via_stream(&mut self, fd: File, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
+        refuse!(self.using(TYPES, "[method]descriptor.write-via-stream"));
+        let stream = self.filesystem().write_via_stream(fd, offset)?;
+        self.metered(stream)
     }
 
-    fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
-        self.filesystem().append_via_stream(fd)
+    fn append_via_stream(&mut self, fd: File) -> FsResult<Resource<DynOutputStream>> {
+        refuse!(self.using(TYPES, "[method]descriptor.append-via-stream"));
+        let stream = self.filesystem().append_via_stream(fd)?;
+        self.metered(stream)
     }
 
-    fn drop(&mut self, fd: Resource<Descriptor>) -> wasmtime::Result<()> {
+    fn drop(&mut self, fd: File) -> wasmtime::Result<()> {
+        refuse!(self.using(TYPES, "[resource-drop]descriptor"));
         HostDescriptor::drop(&mut self.filesystem(), fd)
     }
 }
 
 impl Guarded<'_> {
+    fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView { ctx: self.0.wasi.filesystem(), table: &mut self.0.table }
+    }
+
     /// Opening a pipe, a socket or a device may block, or do something: only regular files and folders are opened.
-    async fn refuse_devices(&mut self, fd: &Resource<Descriptor>, flags: PathFlags, path: &str) -> FsResult<()> {
+    async fn refuse_devices(&mut self, fd: &File, flags: PathFlags, path: &str) -> FsResult<()> {
         let there = self.filesystem().stat_at(Resource::new_borrow(fd.rep()), flags, path.to_owned()).await;
         match there.map(|stat| stat.type_) {
             Ok(DescriptorType::RegularFile | DescriptorType::Directory | DescriptorType::SymbolicLink) | Err(_) => {
@@ -199,8 +203,26 @@ impl Guarded<'_> {
         }
     }
 
-    /// Asks for a path below a preopen.
-    fn open(&mut self, path: &str) -> FsResult<()> {
-        self.authorize(Operation::Open { path: path.to_owned(), write: false }).map_err(FsError::trap)
+    /// Asks for a path below a preopen, to look at it.
+    fn look(&mut self, path: &str) -> Result<(), Denial> {
+        self.authorize(Operation::Open { path: path.to_owned(), write: false })
+    }
+
+    /// Asks for a path below a preopen, to change what is there.
+    fn change(&mut self, path: &str) -> Result<(), Denial> {
+        self.authorize(Operation::Open { path: path.to_owned(), write: true })
+    }
+
+    /// Asks for a path below a preopen, to make something there.
+    fn make(&mut self, path: &str) -> Result<(), Denial> {
+        self.change(path)?;
+        self.charge(Limit::Files, 1)
+    }
+
+    /// Puts a counting stream in the place of a file's own.
+    fn metered(&mut self, stream: Resource<DynOutputStream>) -> FsResult<Resource<DynOutputStream>> {
+        let quota = self.0.authority().quota();
+        let inner = self.table().delete(stream)?;
+        Ok(self.table().push(MeteredOutput::new(inner, quota, Limit::FileBytes))?)
     }
 }

@@ -1,10 +1,10 @@
 //! Configuration, the key-value store, the log and the local target.
 
 use autodevops_model::{Release, Split, StageError};
-use autodevops_policy::Operation;
+use autodevops_policy::{Denial, Limit, Operation};
 use wasmtime::component::Resource;
 
-use super::Guarded;
+use super::{Guarded, refuse::refuse};
 use crate::{
     bindings::{
         base::{
@@ -48,6 +48,7 @@ impl log::Host for Guarded<'_> {
         fields: Vec<(String, String)>,
     ) -> wasmtime::Result<()> {
         self.authorize(Operation::Log)?;
+        self.passes(message.len());
         self.0.log.write(&self.0.labels, level, &target, &message, &fields);
         Ok(())
     }
@@ -63,6 +64,13 @@ impl Guarded<'_> {
         let name = self.table().get(bucket)?.0.clone();
         self.authorize(Operation::KeyValue(name.clone()))?;
         Ok(name)
+    }
+
+    /// A key is written, with so many bytes.
+    fn writes(&mut self, bytes: usize) -> Result<(), Denial> {
+        self.passes(bytes);
+        self.charge(Limit::KeyvalueEntries, 1)?;
+        self.charge(Limit::KeyvalueBytes, bytes as u64)
     }
 }
 
@@ -87,11 +95,13 @@ impl keyvalue::HostBucket for Guarded<'_> {
 
     fn set(&mut self, bucket: Resource<Bucket>, key: String, value: Vec<u8>) -> KeyValueResult<()> {
         let bucket = self.bucket(&bucket)?;
+        self.writes(key.len().saturating_add(value.len()))?;
         Ok(other(self.0.keyvalue.set(&bucket, key, Some(value))))
     }
 
     fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> KeyValueResult<()> {
         let bucket = self.bucket(&bucket)?;
+        self.writes(key.len())?;
         Ok(other(self.0.keyvalue.set(&bucket, key, None)))
     }
 
@@ -112,6 +122,7 @@ impl keyvalue::HostBucket for Guarded<'_> {
     }
 
     fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        refuse!(self.using("wasi:keyvalue/store", "[resource-drop]bucket"));
         self.table().delete(bucket)?;
         Ok(())
     }

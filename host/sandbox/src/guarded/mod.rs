@@ -6,24 +6,25 @@
 mod cli;
 mod filesystem;
 mod host;
+mod http;
+mod io;
+mod metered;
+pub(crate) mod refuse;
 mod sockets;
 
 pub use host::Bucket;
 
-use autodevops_policy::{Denial, Operation};
+use autodevops_policy::{Denial, Limit, Operation};
 use wasmtime::{
     Engine,
     component::{HasData, Linker, ResourceTable},
 };
 use wasmtime_wasi::{
-    cli::{WasiCli, WasiCliCtxView},
-    clocks::WasiClocksCtxView,
-    filesystem::WasiFilesystemCtxView,
     p2::bindings::{cli as wasi_cli, clocks, filesystem as wasi_filesystem, random, sockets as wasi_sockets},
-    random::WasiRandomCtx,
     sockets::{WasiSockets, WasiSocketsCtxView},
 };
-use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
+use wasmtime_wasi_http::p2::bindings::http as wasi_http;
+use wasmtime_wasi_io::bindings::wasi::io as wasi_io;
 
 use crate::{
     bindings::{
@@ -99,16 +100,17 @@ impl Guarded<'_> {
         }
     }
 
-    fn clocks(&mut self) -> WasiClocksCtxView<'_> {
-        WasiClocksCtxView { ctx: self.0.wasi.clocks(), table: &mut self.0.table }
+    /// Works on what was acquired before: counted only.
+    fn using(&mut self, interface: &'static str, function: &'static str) -> Result<(), Denial> {
+        self.0.authority().using(interface, function)
     }
 
-    fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
-        WasiFilesystemCtxView { ctx: self.0.wasi.filesystem(), table: &mut self.0.table }
+    fn charge(&mut self, limit: Limit, amount: u64) -> Result<(), Denial> {
+        self.0.authority().charge(limit, amount)
     }
 
-    fn random(&mut self) -> &mut WasiRandomCtx {
-        self.0.wasi.random()
+    fn passes(&mut self, bytes: usize) {
+        self.0.authority().passes(bytes);
     }
 
     const fn table(&mut self) -> &mut ResourceTable {
@@ -120,33 +122,33 @@ const fn guard(guest: &mut Guest) -> Guarded<'_> {
     Guarded(guest)
 }
 
+/// Sockets can be named and never made: no guest holds one, so that the engine refuses every call of their methods by the handle.
+/// One that came here all the same would be on record, and would find an empty table.
 fn sockets(guest: &mut Guest) -> WasiSocketsCtxView<'_> {
+    let _ = guest.authority().authorize(Operation::Socket("socket"));
     WasiSocketsCtxView { ctx: guest.wasi.sockets(), table: &mut guest.table }
 }
 
-fn plain_cli(guest: &mut Guest) -> WasiCliCtxView<'_> {
-    WasiCliCtxView { ctx: guest.wasi.cli(), table: &mut guest.table }
-}
-
 /// All that the host offers, linked once.
-///
-/// Sockets can be named but never made, so their methods are those of `wasmtime-wasi`: nothing reaches them.
 pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
     let network = wasi_sockets::network::LinkOptions::default();
+    let http = wasi_http::types::LinkOptions::default();
 
-    wasmtime_wasi_io::add_to_linker_async(l)?;
+    wasi_io::error::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_io::poll::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_io::streams::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     wasi_cli::environment::add_to_linker::<Guest, HasGuarded>(l, guard)?;
-    wasi_cli::exit::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
-    wasi_cli::stdin::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
-    wasi_cli::stdout::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
-    wasi_cli::stderr::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
-    wasi_cli::terminal_input::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
-    wasi_cli::terminal_output::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
-    wasi_cli::terminal_stdin::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
-    wasi_cli::terminal_stdout::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
-    wasi_cli::terminal_stderr::add_to_linker::<Guest, WasiCli>(l, plain_cli)?;
+    wasi_cli::exit::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_cli::stdin::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_cli::stdout::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_cli::stderr::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_cli::terminal_input::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_cli::terminal_output::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_cli::terminal_stdin::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_cli::terminal_stdout::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_cli::terminal_stderr::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     clocks::wall_clock::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     clocks::monotonic_clock::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     random::random::add_to_linker::<Guest, HasGuarded>(l, guard)?;
@@ -158,13 +160,11 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     wasi_sockets::ip_name_lookup::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     wasi_sockets::tcp_create_socket::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     wasi_sockets::udp_create_socket::add_to_linker::<Guest, HasGuarded>(l, guard)?;
-    wasi_sockets::network::add_to_linker::<Guest, WasiSockets>(l, &network, sockets)?;
+    wasi_sockets::network::add_to_linker::<Guest, HasGuarded>(l, &network, guard)?;
     wasi_sockets::tcp::add_to_linker::<Guest, WasiSockets>(l, sockets)?;
     wasi_sockets::udp::add_to_linker::<Guest, WasiSockets>(l, sockets)?;
-    // Requests ask the authority in `HttpGate::send_request`, through which each of them goes.
-    let http = wasmtime_wasi_http::p2::bindings::http::types::LinkOptions::default();
-    wasmtime_wasi_http::p2::bindings::http::outgoing_handler::add_to_linker::<Guest, WasiHttp>(l, Guest::http)?;
-    wasmtime_wasi_http::p2::bindings::http::types::add_to_linker::<Guest, WasiHttp>(l, &http, Guest::http)?;
+    wasi_http::outgoing_handler::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    wasi_http::types::add_to_linker::<Guest, HasGuarded>(l, &http, guard)?;
     store::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     keyvalue::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     log::add_to_linker::<Guest, HasGuarded>(l, guard)?;

@@ -11,7 +11,7 @@ use wasmtime_wasi::p2::{
 };
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
 
-use super::Guarded;
+use super::{Guarded, refuse::refuse};
 use autodevops_policy::{Denial, Operation};
 
 impl Guarded<'_> {
@@ -34,12 +34,14 @@ impl network::Host for Guarded<'_> {
     }
 
     fn network_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
+        refuse!(self.using("wasi:sockets/network", "network-error-code"));
         self.sockets().network_error_code(error)
     }
 }
 
 impl network::HostNetwork for Guarded<'_> {
     fn drop(&mut self, network: Resource<Network>) -> wasmtime::Result<()> {
+        refuse!(self.using("wasi:sockets/network", "[resource-drop]network"));
         network::HostNetwork::drop(&mut self.sockets(), network)
     }
 }
@@ -79,6 +81,7 @@ impl ip_name_lookup::HostResolveAddressStream for Guarded<'_> {
         &mut self,
         stream: Resource<ip_name_lookup::ResolveAddressStream>,
     ) -> SocketResult<Option<IpAddress>> {
+        refuse!(self.using("wasi:sockets/ip-name-lookup", "[method]resolve-address-stream.resolve-next-address"));
         self.sockets().resolve_next_address(stream)
     }
 
@@ -86,10 +89,12 @@ impl ip_name_lookup::HostResolveAddressStream for Guarded<'_> {
         &mut self,
         stream: Resource<ip_name_lookup::ResolveAddressStream>,
     ) -> wasmtime::Result<Resource<wasmtime_wasi::p2::DynPollable>> {
+        refuse!(self.using("wasi:sockets/ip-name-lookup", "[method]resolve-address-stream.subscribe"));
         ip_name_lookup::HostResolveAddressStream::subscribe(&mut self.sockets(), stream)
     }
 
     fn drop(&mut self, stream: Resource<ip_name_lookup::ResolveAddressStream>) -> wasmtime::Result<()> {
+        refuse!(self.using("wasi:sockets/ip-name-lookup", "[resource-drop]resolve-address-stream"));
         ip_name_lookup::HostResolveAddressStream::drop(&mut self.sockets(), stream)
     }
 }

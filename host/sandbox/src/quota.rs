@@ -1,0 +1,84 @@
+//! What is left of a call's limits, counted in one place by all that works for the call: the host functions, the streams
+//! they handed out, the requests under way.
+
+use std::sync::{Arc, OnceLock};
+
+use autodevops_policy::{EffectiveGrant, Limit, Limits, Meter, OverLimit};
+
+/// A call's limits and what was used of them.
+pub struct Quota {
+    plugin: Arc<str>,
+    grant: Arc<EffectiveGrant>,
+    meter: Arc<Meter>,
+    exceeded: OnceLock<Limit>,
+}
+
+impl Quota {
+    pub fn new(plugin: Arc<str>, grant: Arc<EffectiveGrant>) -> Arc<Self> {
+        Arc::new(Self { plugin, grant, meter: Arc::default(), exceeded: OnceLock::new() })
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.grant.limits
+    }
+
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
+    /// Counts an amount, or says that it goes over the limit; the first limit that was gone over is what the call's failure names.
+    pub fn charge(&self, limit: Limit, amount: u64) -> Result<(), OverLimit> {
+        if self.meter.charge(&self.grant.limits, limit, amount) {
+            return Ok(());
+        }
+        Err(self.exceed(limit))
+    }
+
+    /// Counts an amount where it fits; one that does not is the caller's to drop, and no failure.
+    pub fn charge_quietly(&self, limit: Limit, amount: u64) -> bool {
+        self.meter.charge(&self.grant.limits, limit, amount)
+    }
+
+    /// Gives an amount back.
+    pub fn release(&self, limit: Limit, amount: u64) {
+        self.meter.release(limit, amount);
+    }
+
+    /// What is left of a limit.
+    pub fn left(&self, limit: Limit) -> u64 {
+        self.grant.limits.amount(limit).saturating_sub(self.meter.used(limit))
+    }
+
+    /// Notes that a limit was gone over which is not counted here, such as a time.
+    pub fn exceed(&self, limit: Limit) -> OverLimit {
+        let _ = self.exceeded.set(limit);
+        self.grant.limits.exceeded(&self.plugin, limit)
+    }
+
+    /// The first limit that was gone over.
+    pub fn exceeded(&self) -> Option<OverLimit> {
+        self.exceeded.get().map(|limit| self.grant.limits.exceeded(&self.plugin, *limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_limit_that_was_gone_over_is_remembered() {
+        let limits = Limits { files: 1, host_calls: 1, ..Limits::default() };
+        let grant = EffectiveGrant { limits, ..EffectiveGrant::default() };
+        let quota = Quota::new("a".into(), Arc::new(grant));
+        assert_eq!(quota.charge(Limit::Files, 1), Ok(()));
+        assert_eq!(quota.exceeded(), None);
+        assert_eq!(quota.left(Limit::Files), 0);
+        assert!(!quota.charge_quietly(Limit::HostCalls, 2));
+        assert_eq!(quota.exceeded(), None);
+        assert!(quota.charge(Limit::Files, 1).is_err());
+        assert!(quota.charge(Limit::HostCalls, 2).is_err());
+        assert_eq!(quota.exceeded().unwrap().limit, Limit::Files);
+        quota.release(Limit::Files, 1);
+        assert_eq!(quota.charge(Limit::Files, 1), Ok(()));
+    }
+}
