@@ -99,7 +99,7 @@ fn known(project: &Project, environment: &str) -> Result<()> {
 async fn make_live(project: &Project, environment: &str, release: &Release, by: Origin) -> Result<Option<Release>> {
     let target = project.deploy_target()?;
     let fence = project.next_fence()?;
-    let context = CallContext { run: format!("by-hand-{fence}"), mounts: Vec::new() };
+    let context = CallContext { run: format!("by-hand-{fence}"), mounts: Vec::new(), ..CallContext::default() };
     let key = |what: &str| format!("by-hand-{fence}/{what}/{environment}");
     let live = Live::new(&project.journal);
     let before = live.current(environment)?;
