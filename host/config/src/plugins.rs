@@ -94,5 +94,9 @@ impl PluginSettings {
         for host in files.filter_map(|preopen| preopen.host.as_mut()) {
             *host = folder.join(&*host);
         }
+        let bindings = self.grant.iter_mut().flat_map(|grant| grant.credentials.values_mut());
+        for path in bindings.flat_map(|binding| binding.file.iter_mut().chain(&mut binding.google_service_account)) {
+            *path = folder.join(&*path);
+        }
     }
 }

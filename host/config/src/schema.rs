@@ -56,8 +56,8 @@ pub enum SeverityName {
 pub struct GrantTable {
     /// Folders, by their path as the plugin sees them. `/repo`, `/before` and `/after` are given by the run.
     files: BTreeMap<String, PreopenTable>,
-    /// Where requests may go: scheme, host, port and path prefix, such as `https://api.example.com/v1`.
-    http: Vec<String>,
+    /// Where requests may go, and with which methods.
+    http: Vec<DestinationEntry>,
     /// The clocks.
     clocks: bool,
     /// Randomness.
@@ -66,8 +66,72 @@ pub struct GrantTable {
     keyvalue: bool,
     /// The local target.
     local_target: bool,
+    /// Where the credentials come from that the plugin asks for, by their names. Exactly one source is named.
+    credentials: BTreeMap<String, CredentialTable>,
     /// Ceilings on what one call may use; for what is not named, the manifest's limits hold.
     limits: Option<LimitsTable>,
+}
+
+/// Where requests may go.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes a text or a table")]
+pub enum DestinationEntry {
+    /// Scheme, host, port and path prefix, such as `https://api.example.com/v1`; with any method.
+    Origin(String),
+    /// The same with methods.
+    Table(DestinationTable),
+}
+
+/// Where requests may go, with which methods.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(dead_code, reason = "describes a table")]
+pub struct DestinationTable {
+    /// Scheme, host, port and path prefix, such as `https://api.example.com/v1`.
+    origin: String,
+    /// Every one when absent.
+    #[serde(default)]
+    methods: Option<Vec<MethodName>>,
+}
+
+/// A method of requests.
+#[derive(JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "describes a name")]
+pub enum MethodName {
+    /// Reads.
+    Get,
+    /// Reads the headers only.
+    Head,
+    /// Sends.
+    Post,
+    /// Puts in place.
+    Put,
+    /// Changes in part.
+    Patch,
+    /// Removes.
+    Delete,
+    /// Asks what may be done.
+    Options,
+}
+
+/// Where a credential comes from: exactly one of `env`, `file`, `command` and `google-service-account`.
+#[derive(JsonSchema, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct CredentialTable {
+    /// The environment variable of the host that holds it.
+    env: Option<String>,
+    /// The file that holds it, relative to the project; readable by its owner alone.
+    file: Option<PathBuf>,
+    /// The program, with its arguments, that prints it.
+    command: Option<Vec<String>>,
+    /// The JSON key file of a Google service account, relative to the project, whose access token it is.
+    google_service_account: Option<PathBuf>,
+    /// For a Google service account: what the token is for, such as `https://www.googleapis.com/auth/firebase`.
+    scopes: Vec<String>,
+    /// Narrows where it is sent; the manifest's origins when absent.
+    origins: Vec<String>,
 }
 
 /// A folder of this machine that a plugin sees.

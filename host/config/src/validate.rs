@@ -305,6 +305,11 @@ fn plugins(config: &Config, found: &mut Found) {
         if settings.path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
             found.add(at!["plugins", name, "path"], "an empty path; name the plugin's folder, or remove it");
         }
+        for (credential, binding) in settings.grant.iter().flat_map(|grant| &grant.credentials) {
+            if let Err(error) = binding.source(name, credential) {
+                found.add(at!["plugins", name, "grant", "credentials", credential.as_str()], error.to_string());
+            }
+        }
         for (guest, preopen) in settings.grant.iter().flat_map(|grant| &grant.files) {
             let at = at!["plugins", name, "grant", "files", guest.as_str()];
             let parts = guest.strip_prefix('/').map(|rest| rest.split('/'));

@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{Ceilings, Limits, Manifest, Origin, PermissionKind};
+use crate::{
+    Ceilings, Credential, CredentialBinding, Destination, EffectiveCredential, Limits, Manifest, Permission,
+    PermissionKind, destination::reduced,
+};
 
 /// Whether a folder may be written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,8 +38,8 @@ pub struct Preopen {
 pub struct Grant {
     /// Folders, by their path as the plugin sees them.
     pub files: BTreeMap<String, Preopen>,
-    /// Where requests may go.
-    pub http: Vec<Origin>,
+    /// Where requests may go, and with which methods.
+    pub http: Vec<Destination>,
     /// The clocks.
     pub clocks: bool,
     /// Randomness.
@@ -45,17 +48,20 @@ pub struct Grant {
     pub keyvalue: bool,
     /// The local target.
     pub local_target: bool,
+    /// Where the credentials come from that the plugin asks for, by their names.
+    pub credentials: BTreeMap<String, CredentialBinding>,
     /// Ceilings on what one call may use; for what is not named, the manifest's limits hold.
     pub limits: Ceilings,
 }
 
 /// What a plugin may do: never more than it asked for, never more than was granted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct EffectiveGrant {
     /// Folders, by guest path.
     pub files: BTreeMap<String, Preopen>,
-    /// Where requests may go.
-    pub http: Vec<Origin>,
+    /// Where requests may go, and with which methods.
+    pub http: Vec<Destination>,
     /// The clocks.
     pub clocks: bool,
     /// Randomness.
@@ -64,8 +70,15 @@ pub struct EffectiveGrant {
     pub keyvalue: bool,
     /// The local target.
     pub local_target: bool,
-    /// What one call may use.
+    /// What one call may use. Written are those that are not as usual.
+    #[serde(serialize_with = "unusual")]
     pub limits: Limits,
+    /// The credentials that were bound.
+    pub credentials: Vec<EffectiveCredential>,
+}
+
+fn unusual<S: Serializer>(limits: &Limits, serializer: S) -> Result<S::Ok, S::Error> {
+    limits.unusual().serialize(serializer)
 }
 
 /// The intersection of what the manifest asks for and what the operator grants.
@@ -80,26 +93,28 @@ pub fn effective(manifest: &Manifest, grant: &Grant) -> EffectiveGrant {
             Some((guest, Preopen { host: granted.host.clone(), access }))
         })
         .collect();
-    let mut http: Vec<Origin> = asks(PermissionKind::Http)
-        .flat_map(|permission| &permission.origins)
-        .flat_map(|asked| {
-            grant.http.iter().filter_map(move |granted| {
-                // The narrower of the two, where one lies within the other.
-                if granted.covers(asked) { Some(asked.clone()) } else { asked.covers(granted).then(|| granted.clone()) }
-            })
-        })
-        .collect();
-    http.sort();
-    http.dedup();
+    let asked_destinations = asks(PermissionKind::Http).flat_map(Permission::destinations);
+    let http = asked_destinations
+        .flat_map(|asked| grant.http.iter().filter_map(move |granted| asked.intersection(granted)).collect::<Vec<_>>());
+    let credentials = manifest.credentials.iter().filter_map(|credential| {
+        let binding = grant.credentials.get(&credential.name)?;
+        Some(EffectiveCredential::of(credential, binding))
+    });
     EffectiveGrant {
         files,
-        http,
+        http: reduced(http.collect()),
         clocks: grant.clocks && asked(PermissionKind::Clocks),
         random: grant.random && asked(PermissionKind::Random),
         keyvalue: grant.keyvalue && asked(PermissionKind::Keyvalue),
         local_target: grant.local_target && asked(PermissionKind::LocalTarget),
         limits: manifest.limits.at_most(&grant.limits),
+        credentials: credentials.collect(),
     }
+}
+
+/// The credentials that the manifest asks for and the operator has not bound.
+pub fn missing<'a>(manifest: &'a Manifest, grant: &Grant) -> Vec<&'a Credential> {
+    manifest.credentials.iter().filter(|credential| !grant.credentials.contains_key(&credential.name)).collect()
 }
 
 #[cfg(test)]
@@ -115,7 +130,7 @@ mod tests {
     }
 
     fn ask(kind: PermissionKind) -> Permission {
-        Permission { ask: kind, reason: "x".into(), guest: None, access: None, origins: Vec::new() }
+        Permission { ask: kind, reason: "x".into(), guest: None, access: None, origins: Vec::new(), methods: None }
     }
 
     #[test]

@@ -5,20 +5,30 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod address;
+mod credential;
+mod destination;
 pub mod edits;
 mod grant;
 mod limits;
 mod manifest;
+mod method;
 mod operation;
 mod origin;
 mod path;
+mod permission;
 mod quantity;
 pub mod strict_toml;
 
-pub use grant::{Access, EffectiveGrant, Grant, Preopen, effective};
+pub use credential::{
+    BindingError, BindingSource, Credential, CredentialBinding, CredentialError, EffectiveCredential,
+};
+pub use destination::Destination;
+pub use grant::{Access, EffectiveGrant, Grant, Preopen, effective, missing};
 pub use limits::{Ceilings, Limit, Limits, Meter, OverLimit};
-pub use manifest::{ConfigKey, ConfigType, Manifest, ManifestError, Permission, PermissionKind};
+pub use manifest::{ConfigKey, ConfigType, Manifest, ManifestError};
+pub use method::{Method, MethodError, Methods};
 pub use operation::{Denial, Operation};
 pub use origin::{Origin, OriginError};
 pub use path::{PathError, ProjectPath};
+pub use permission::{Permission, PermissionError, PermissionKind};
 pub use quantity::{Bytes, Percent, QuantityError, Span};

@@ -71,6 +71,18 @@ macro_rules! limits {
                 Self { $($field: ceilings.$field.map_or(self.$field, |ceiling| self.$field.min(ceiling)),)+ }
             }
 
+            /// Those that are not as usual, with their values.
+            pub fn unusual(&self) -> Ceilings {
+                let usual = Self::default();
+                Ceilings { $($field: (self.$field != usual.$field).then_some(self.$field),)+ }
+            }
+
+            /// Those that lie above what is usual, with their values.
+            pub fn raised(&self) -> Ceilings {
+                let usual = Self::default();
+                Ceilings { $($field: (self.$field > usual.$field).then_some(self.$field),)+ }
+            }
+
             /// A limit's value: a number, bytes, or nanoseconds.
             pub fn amount(&self, limit: Limit) -> u64 {
                 match limit { $(Limit::$name => self.$field.amount(),)+ }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Access, Limits, Origin,
+    Credential, CredentialError, Limits, Permission, PermissionError, credential, permission,
     strict_toml::{self, TomlError, nearest},
 };
 
@@ -36,12 +36,22 @@ pub enum ManifestError {
     /// It names no stage.
     #[error("{0}: `stages` is empty; name at least one, such as \"check\"")]
     NoStage(String),
-    /// A permission has no reason.
-    #[error("{0}: the permission `{1}` has no reason; say in words why the plugin needs it")]
-    NoReason(String, &'static str),
-    /// A guest path is no absolute path.
-    #[error("{0}: the guest path {1:?} is not taken; write it as the plugin sees it, such as \"/repo\"")]
-    GuestPath(String, String),
+    /// A permission is none.
+    #[error("{0}: {1}")]
+    Permission(String, #[source] PermissionError),
+    /// A credential is none.
+    #[error("{0}: {1}")]
+    Credential(String, #[source] CredentialError),
+    /// A key's default is no value of its type.
+    #[error("{origin}: the default of `config.{key}` is to be {expected}")]
+    Default {
+        /// The file.
+        origin: String,
+        /// The key.
+        key: String,
+        /// The type, in words.
+        expected: &'static str,
+    },
     /// The configuration has a key that the manifest does not know.
     #[error("plugin `{plugin}`: unknown configuration key `{key}`{hint}")]
     UnknownConfig {
@@ -92,63 +102,15 @@ pub struct Manifest {
     /// What it asks for.
     #[serde(default)]
     pub permissions: Vec<Permission>,
+    /// The credentials that it asks to have put on its requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<Credential>,
     /// What one call may use.
     #[serde(default)]
     pub limits: Limits,
     /// The configuration's keys.
     #[serde(default)]
     pub config: BTreeMap<String, ConfigKey>,
-}
-
-/// One thing that a plugin asks for, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Permission {
-    /// What is asked for.
-    pub ask: PermissionKind,
-    /// Why, in words, for the operator who decides.
-    pub reason: String,
-    /// For `files`: the folder's path as the plugin sees it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub guest: Option<String>,
-    /// For `files`: whether it writes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access: Option<Access>,
-    /// For `http`: where requests go.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub origins: Vec<Origin>,
-}
-
-/// The kinds of permission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PermissionKind {
-    /// A folder, read-only or read-write.
-    Files,
-    /// Outgoing HTTP.
-    Http,
-    /// The wall clock and the monotonic clock.
-    Clocks,
-    /// Randomness that is not the same for every call.
-    Random,
-    /// A durable store of keys and values of its own.
-    Keyvalue,
-    /// The local target's traffic and processes.
-    LocalTarget,
-}
-
-impl PermissionKind {
-    /// The kind's name in a manifest.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Files => "files",
-            Self::Http => "http",
-            Self::Clocks => "clocks",
-            Self::Random => "random",
-            Self::Keyvalue => "keyvalue",
-            Self::LocalTarget => "local-target",
-        }
-    }
 }
 
 /// One key of a plugin's configuration.
@@ -219,18 +181,12 @@ impl Manifest {
         if manifest.stages.is_empty() {
             return Err(ManifestError::NoStage(origin()));
         }
-        for permission in &manifest.permissions {
-            if permission.reason.trim().is_empty() {
-                return Err(ManifestError::NoReason(origin(), permission.ask.name()));
-            }
-            if permission.ask == PermissionKind::Files {
-                let guest = permission.guest.clone().unwrap_or_default();
-                if !guest.starts_with('/')
-                    || guest.len() < 2
-                    || guest.split('/').skip(1).any(|part| matches!(part, "" | "." | ".."))
-                {
-                    return Err(ManifestError::GuestPath(origin(), guest));
-                }
+        permission::check(&manifest.permissions).map_err(|error| ManifestError::Permission(origin(), error))?;
+        credential::check(&manifest.credentials).map_err(|error| ManifestError::Credential(origin(), error))?;
+        for (key, schema) in &manifest.config {
+            if schema.default.as_ref().is_some_and(|default| !schema.r#type.fits(default)) {
+                let expected = schema.r#type.words();
+                return Err(ManifestError::Default { origin: origin(), key: key.clone(), expected });
             }
         }
         Ok(manifest)
@@ -271,7 +227,8 @@ impl Manifest {
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether it is a name of plugins and credentials.
+pub(crate) fn is_name(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
@@ -333,7 +290,32 @@ default = 3
             ("\"0.1.0\"", "\"1\"", "the version \"1\" is not MAJOR.MINOR.PATCH"),
             ("[\"health-check\"]", "[]", "`stages` is empty"),
             ("\"The counts are read there.\"", "\" \"", "the permission `http` has no reason"),
-            ("\"http://127.0.0.1:9100/metrics\"", "\"*\"", "has a `*` that is not the first label"),
+            (
+                "\"http://127.0.0.1:9100/metrics\"",
+                "\"*\"",
+                "`*` is everything, which nobody can judge; name each origin",
+            ),
+            ("\"http://127.0.0.1:9100/metrics\"", "", "the permission `http` has no origins"),
+            ("reason =", "methods = [\"GTE\"]\nreason =", "unknown value `GTE`; did you mean `GET`?"),
+            (
+                "reason =",
+                "methods = [\"CONNECT\"]\nreason =",
+                "unknown value `CONNECT`; known are GET, HEAD, POST, PUT",
+            ),
+            ("reason =", "methods = []\nreason =", "`methods` is empty; name at least one"),
+            ("reason =", "guest = \"/a\"\nreason =", "has `guest`, which says something about `files` only"),
+            ("default = 3", "default = \"3\"", "plugin.toml: the default of `config.limit` is to be a whole number"),
+            ("default = 3", "default = nan", "plugin.toml: the default of `config.limit` is to be a whole number"),
+            (
+                "[limits]",
+                "[[credentials]]\nname = \"token\"\norigins = [\"https://*\"]\nreason = \"x\"\n[limits]",
+                "plugin.toml: the credential `token` is for https://*/, any host",
+            ),
+            (
+                "[limits]",
+                "[[credentials]]\nname = \"token\"\norigin = [\"https://a\"]\nreason = \"x\"\n[limits]",
+                "unknown key `origin`; did you mean `origins`?",
+            ),
         ] {
             let error = error(from, to);
             assert!(error.contains(text), "{error}\nlacks: {text}");

@@ -1,6 +1,6 @@
 //! What a plugin asks the host for, and the decision about it.
 
-use crate::{EffectiveGrant, Limit, OverLimit};
+use crate::{Destination, EffectiveGrant, Limit, Method, OverLimit};
 
 /// Something that a plugin asks the host for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,8 +127,16 @@ impl EffectiveGrant {
             }
             Operation::KeyValue(_) => (self.keyvalue, "a key-value store".to_owned(), "keyvalue = true"),
             Operation::Http { method, url } => {
-                let granted = url::Url::parse(url).is_ok_and(|url| self.http.iter().any(|origin| origin.allows(&url)));
-                let key = "http = [\"SCHEME://HOST:PORT\"], and its manifest must ask for it";
+                let parsed = url::Url::parse(url);
+                let to_url = |rule: &&Destination| parsed.as_ref().is_ok_and(|url| rule.allows(url));
+                let granted = method.parse().is_ok_and(|method: Method| {
+                    self.http.iter().filter(to_url).any(|rule| rule.methods.contains(method))
+                });
+                let key = if self.http.iter().any(|rule| to_url(&rule)) {
+                    "http = [{ origin = \"SCHEME://HOST:PORT\", methods = [\"METHOD\"] }], and its manifest must ask for it"
+                } else {
+                    "http = [\"SCHEME://HOST:PORT\"], and its manifest must ask for it"
+                };
                 (granted, format!("{method} {url}"), key)
             }
         };
@@ -160,6 +168,37 @@ mod tests {
         ] {
             let text = grant.decide("a", &operation).unwrap_err().to_string();
             assert!(text.contains(remedy), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_decided_by_its_method_and_its_url() {
+        let get = Destination {
+            origin: "https://a.example/v1".parse().unwrap(),
+            methods: [Method::Get, Method::Head].into_iter().collect(),
+        };
+        let grant =
+            EffectiveGrant { http: vec![get, "https://b.example".parse().unwrap()], ..EffectiveGrant::default() };
+        let decide = |method: &str, url: &str| {
+            grant.decide("a", &Operation::Http { method: method.into(), url: url.into() }).map_err(|e| e.to_string())
+        };
+        for (method, url) in
+            [("GET", "https://a.example/v1/x"), ("HEAD", "https://a.example/v1"), ("DELETE", "https://b.example/")]
+        {
+            assert_eq!(decide(method, url), Ok(()), "{method} {url}");
+        }
+        let error = decide("POST", "https://a.example/v1/x").unwrap_err();
+        assert!(error.contains("asked for POST https://a.example/v1/x") && error.contains("methods = ["), "{error}");
+        for (method, url) in [
+            ("GET", "https://a.example/v2"),
+            ("GET", "https://c.example/"),
+            ("get", "https://b.example/"),
+            ("CONNECT", "https://b.example/"),
+            ("TRACE", "https://b.example/"),
+            ("GET", "no url"),
+            ("GET", "https://x@b.example/"),
+        ] {
+            assert!(decide(method, url).is_err(), "{method} {url}");
         }
     }
 }

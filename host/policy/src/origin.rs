@@ -3,7 +3,7 @@
 //! A manifest that leaves the host to the operator asks for `http://*`: any host and port, which allows nothing by itself and
 //! covers whatever origin of that scheme the operator names.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::Ipv4Addr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
@@ -17,8 +17,17 @@ pub enum OriginError {
     /// Only two schemes are spoken.
     #[error("{0:?} has the scheme `{1}`; only `https` and `http` are taken")]
     Scheme(String, String),
+    /// Everything at once.
+    #[error(
+        "`*` is everything, which nobody can judge; name each origin, such as `https://api.example.com`, or leave the host to \
+         the operator with `https://*`"
+    )]
+    Everything,
     /// A `*` where none may be.
-    #[error("{0:?} has a `*` that is not the first label of a name; write for example `https://*.example.com`")]
+    #[error(
+        "{0:?} has a `*` that is not the first label before a name of two labels or more; write for example \
+         `https://*.example.com`"
+    )]
     Wildcard(String),
     /// A part that says nothing about where a request goes.
     #[error("{0:?} has {1}; an origin is a scheme, a host, a port and a path")]
@@ -51,7 +60,7 @@ pub struct Origin {
 
 impl Origin {
     /// Whether a request for the URL may be sent by this grant. A path prefix holds whole segments. A pattern for any host
-    /// allows nothing: somebody has to name one.
+    /// allows nothing: somebody has to name one. Neither does any pattern allow a URL that carries a user or a password.
     pub fn allows(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         let host_fits = match self.open {
@@ -63,19 +72,56 @@ impl Origin {
         host_fits
             && url.scheme() == self.scheme
             && url.port_or_known_default() == Some(self.port)
+            && url.username().is_empty()
+            && url.password().is_none()
             && (path.starts_with(&self.path) || self.path.strip_suffix('/') == Some(path))
-            && !encoded_dots(path)
+            && !hidden_dots(path)
     }
 
     /// Whether every URL that `other` allows is allowed by this one too.
     pub fn covers(&self, other: &Self) -> bool {
-        let same_port = self.port == other.port;
-        let host_and_port = match (self.open, other.open) {
+        self.intersection(other).as_ref() == Some(other)
+    }
+
+    /// The URLs that both allow; none where there are none. A pattern for any host takes what the other one names.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let (wide, narrow) = if self.open >= other.open { (self, other) } else { (other, self) };
+        let hosts_meet = match (wide.open, narrow.open) {
             (Open::Host, _) => true,
-            (Open::Label, Open::No) => same_port && self.is_label_of(&other.host),
-            (open, other_open) => same_port && open == other_open && self.host == other.host,
+            (Open::Label, Open::No) => wide.port == narrow.port && wide.is_label_of(&narrow.host),
+            _ => wide.port == narrow.port && wide.host == narrow.host,
         };
-        host_and_port && self.scheme == other.scheme && other.path.starts_with(&self.path)
+        let path = if self.path.starts_with(&other.path) { &self.path } else { &other.path };
+        let paths_meet = path.starts_with(&self.path) && path.starts_with(&other.path);
+        (hosts_meet && paths_meet && self.scheme == other.scheme).then(|| Self { path: path.clone(), ..narrow.clone() })
+    }
+
+    /// Whether some URL is meant by both; a pattern for any host means every one.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.intersection(other).is_some()
+    }
+
+    /// The scheme of a pattern that leaves the host open; none where a host, or a part of its name, is named.
+    pub fn any_host(&self) -> Option<&str> {
+        (self.open == Open::Host).then_some(self.scheme.as_str())
+    }
+
+    /// The scheme: `https` or `http`.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The path prefix, with a `/` at its end.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether it names this machine itself: `localhost`, 127.0.0.0/8 or `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.as_str();
+        let literal = host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+        self.open == Open::No && (host == "localhost" || host == "[::1]" || literal)
     }
 
     /// Whether the host is one label before this pattern's.
@@ -86,24 +132,44 @@ impl Origin {
     }
 }
 
-/// A dot segment that a server may decode and a prefix match does not see. (`url` resolves `%2e%2e` itself, not `%2f`.)
-fn encoded_dots(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    lower.contains("..%2f") || lower.contains("%2f..") || lower.contains("..%5c") || lower.contains("%5c..")
+/// Dot segments that a server may see and a prefix match does not. (`url` resolves `%2e%2e` between slashes itself, neither
+/// `..%2f`, nor what was encoded twice, nor the `..;` that some servers cut at its semicolon.)
+fn hidden_dots(path: &str) -> bool {
+    let mut path = path.as_bytes().to_vec();
+    loop {
+        let dots = |segment: &[u8]| matches!(segment, b".." | [b'.', b'.', b';', ..]);
+        if path.split(|byte| matches!(byte, b'/' | b'\\')).any(dots) {
+            return true;
+        }
+        let decoded: Vec<u8> = percent_encoding::percent_decode(&path).collect();
+        if decoded.len() == path.len() {
+            return false;
+        }
+        path = decoded;
+    }
 }
 
 impl FromStr for Origin {
     type Err = OriginError;
 
     fn from_str(text: &str) -> Result<Self, OriginError> {
-        // `*` is no host character for the parser: a label that is one stands in for it.
-        const ANY: &str = "any-label--";
-        let any_host = text.split_once("://*").is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with('/'));
-        if text.matches('*').count() > usize::from(any_host || text.contains("://*.")) {
-            return Err(OriginError::Wildcard(text.into()));
+        // A label that stands in for the `*` before the name.
+        const LABEL: &str = "any-label--";
+        let wildcard = || OriginError::Wildcard(text.into());
+        if text.trim() == "*" {
+            return Err(OriginError::Everything);
         }
-        let url = Url::parse(&text.replacen("://*", &format!("://{ANY}"), 1))
-            .map_err(|error| OriginError::NotUrl(text.into(), error.to_string()))?;
+        let (before, after) = text.split_once("://").unwrap_or((text, ""));
+        let (open, named) = match after.strip_prefix('*') {
+            None => (Open::No, text.to_owned()),
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => (Open::Host, format!("{before}://{LABEL}{rest}")),
+            Some(rest) if rest.starts_with('.') => (Open::Label, format!("{before}://{LABEL}{rest}")),
+            Some(_) => return Err(wildcard()),
+        };
+        if named.contains('*') {
+            return Err(wildcard());
+        }
+        let url = Url::parse(&named).map_err(|error| OriginError::NotUrl(text.into(), error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(OriginError::Scheme(text.into(), url.scheme().into()));
         }
@@ -119,23 +185,28 @@ impl FromStr for Origin {
             Some(Host::Ipv6(address)) => format!("[{address}]"),
             None => return Err(OriginError::NotUrl(text.into(), "it names no host".into())),
         };
-        let (host, open) = match host.strip_prefix(ANY).and_then(|rest| rest.strip_prefix('.')) {
-            _ if any_host => (String::new(), Open::Host),
-            Some(rest) if rest.contains('.') => (rest.to_owned(), Open::Label),
-            Some(_) => return Err(OriginError::Wildcard(text.into())),
-            None => (host, Open::No),
+        let host = match open {
+            Open::Host => String::new(),
+            // `%2a` is a `*` by now, and would be read back as one.
+            Open::No if host.contains('*') => return Err(wildcard()),
+            Open::No => host,
+            Open::Label => {
+                let rest = host.strip_prefix(LABEL).and_then(|rest| rest.strip_prefix('.')).ok_or_else(wildcard)?;
+                if rest.split('.').count() < 2 || rest.split('.').any(str::is_empty) || rest.contains('*') {
+                    return Err(wildcard());
+                }
+                rest.to_owned()
+            }
         };
         let mut path = url.path().to_owned();
         if !path.ends_with('/') {
             path.push('/');
         }
-        Ok(Self {
-            scheme: url.scheme().into(),
-            host,
-            open,
-            port: url.port_or_known_default().unwrap_or_default(),
-            path,
-        })
+        if hidden_dots(&path) {
+            return Err(OriginError::Extra(text.into(), "a `..` in its path"));
+        }
+        let port = url.port_or_known_default().unwrap_or_default();
+        Ok(Self { scheme: url.scheme().into(), host, open, port, path })
     }
 }
 
@@ -191,6 +262,12 @@ mod tests {
             "https://evil.example/v1",
             "https://api.example.com.evil.example/v1",
             "https://api.example.com@evil.example/v1",
+            "https://user:pass@api.example.com/v1",
+            "https://api.example.com./v1",
+            "https://api.example.com/v1/%2e%2e%2fv2",
+            "https://api.example.com/v1/%252e%252e/v2",
+            "https://api.example.com/v1/..;/v2",
+            "https://api.example.com/v1/..%5cv2",
         ] {
             assert!(!allows(origin, url), "{url}");
         }
@@ -212,6 +289,15 @@ mod tests {
             "*",
             "https://*:8080",
             "https://*a.example.com",
+            "https://%2a.example.com",
+            "https://*.com.",
+            "https://*..com",
+            "https://*.127.0.0.1",
+            "https://a.b/://*",
+            "https://a.b/*",
+            "https://*.a.b/%2e%2e%2fc",
+            "https:*.example.com",
+            "https://*.example.com@evil.example",
             "https://*/*",
             "https://*.com",
             "https://a.*.com",
@@ -220,6 +306,58 @@ mod tests {
             "https://a.example?x",
         ] {
             assert!(text.parse::<Origin>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_label_that_looks_like_the_parsers_own_is_a_name() {
+        let named: Origin = "https://any-label--.example.com".parse().unwrap();
+        assert_eq!(named.to_string(), "https://any-label--.example.com:443/");
+        assert!(!named.allows(&Url::parse("https://a.example.com/").unwrap()));
+    }
+
+    #[test]
+    fn everything_at_once_is_refused_with_what_to_write() {
+        let error = "*".parse::<Origin>().unwrap_err().to_string();
+        assert!(error.contains("name each origin") && error.contains("`https://*`"), "{error}");
+    }
+
+    #[test]
+    fn odd_forms_of_an_address_are_that_address() {
+        for text in [
+            "http://0x7f.1",
+            "http://2130706433",
+            "http://127.1",
+            "http://0177.0.0.1",
+            "http://127.0.0.1.",
+            "http://①②⑦.1",
+        ] {
+            let origin: Origin = text.parse().unwrap();
+            assert_eq!(origin, "http://127.0.0.1".parse().unwrap(), "{text}");
+            assert!(origin.is_loopback(), "{text}");
+            assert!(allows("http://127.0.0.1", text), "{text}");
+            assert!(!allows("http://*.0.1.example", text), "{text}");
+        }
+        assert!(!"http://127.0.0.1.example.com".parse::<Origin>().unwrap().is_loopback());
+        assert!("http://[0:0::1]".parse::<Origin>().unwrap().is_loopback());
+        assert!("http://localhost:1".parse::<Origin>().unwrap().is_loopback());
+    }
+
+    #[test]
+    fn an_intersection_is_the_narrower_in_every_part() {
+        for (a, b, both) in [
+            ("https://*.a.example", "https://x.a.example", Some("https://x.a.example")),
+            ("https://*.a.example/v1", "https://x.a.example", Some("https://x.a.example/v1")),
+            ("https://*", "https://x.a.example:8443/v1", Some("https://x.a.example:8443/v1")),
+            ("https://*/v1", "https://*.a.example", Some("https://*.a.example/v1")),
+            ("https://a.example/v1", "https://a.example/v10", None),
+            ("https://a.example", "http://a.example:443", None),
+            ("https://*.a.example", "https://x.y.a.example", None),
+            ("https://*.a.example", "https://*.b.example", None),
+        ] {
+            let (a, b): (Origin, Origin) = (a.parse().unwrap(), b.parse().unwrap());
+            let both = both.map(|text| text.parse::<Origin>().unwrap());
+            assert_eq!((a.intersection(&b), b.intersection(&a)), (both.clone(), both), "{a} {b}");
         }
     }
 

@@ -113,7 +113,7 @@ fn allowed<'a>(grant: &EffectiveGrant, url: &url::Url, addresses: &'a [SocketAdd
         let fits = match classify(address.ip()) {
             AddressKind::Public => true,
             AddressKind::Loopback | AddressKind::Private | AddressKind::SharedNat => granted_as_such,
-            AddressKind::LinkLocal | AddressKind::Multicast | AddressKind::Special => false,
+            AddressKind::LinkLocal | AddressKind::Metadata | AddressKind::Multicast | AddressKind::Special => false,
         };
         if !fits {
             return Err(Error::DestinationIpProhibited);
