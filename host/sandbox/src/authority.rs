@@ -98,6 +98,14 @@ impl Authority {
     }
 
     fn keep(&mut self, operation: Operation, allowed: bool, span: tracing::Span) {
+        // The same again is one record that counts: a guest that looks at the clock in a loop does not push out what matters.
+        if let Some(last) =
+            self.entries.last_mut().filter(|last| last.allowed == allowed && last.operation == operation)
+        {
+            last.count = last.count.saturating_add(1);
+            self.current = Some((self.entries.len().saturating_sub(1), span));
+            return;
+        }
         if self.entries.len() >= MAX_ENTRIES {
             self.further = self.further.saturating_add(1);
             self.current = None;
@@ -300,11 +308,16 @@ mod tests {
         }
         let (records, further) = authority.take_records();
         assert_eq!((records.len(), records[0].count, records[0].bytes, further), (1, 10_005, 100_050, 0));
-        for _ in 0..MAX_ENTRIES + 5 {
-            authority.authorize(Operation::Log).unwrap();
+        for index in 0..MAX_ENTRIES + 5 {
+            authority.authorize(Operation::KeyValue(index.to_string())).unwrap_err();
         }
         let (records, further) = authority.take_records();
         assert_eq!((records.len(), further), (MAX_ENTRIES, 5));
+        for _ in 0..3 {
+            authority.authorize(Operation::Log).unwrap();
+        }
+        let (records, _) = authority.take_records();
+        assert_eq!((records.len(), records[0].count), (1, 3));
     }
 
     #[test]

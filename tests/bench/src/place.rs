@@ -52,13 +52,13 @@ impl Place {
         Ok(PluginFolder::open(folder)?)
     }
 
-    /// A plugin, granted the folders that it asks for and nothing else.
+    /// A plugin, granted the folders that it asks for and the clocks, and nothing else.
     pub fn plugin(&self, sandbox: &Sandbox, name: &str) -> Result<Plugin> {
         let PluginFolder { manifest, component, .. } = self.plugin_folder(name)?;
         let asked = manifest.permissions.iter().filter(|permission| permission.ask == PermissionKind::Files);
         let preopen = Preopen { host: None, access: Access::ReadOnly };
         let files = asked.filter_map(|permission| Some((permission.guest.clone()?, preopen.clone()))).collect();
-        let grant = effective(&manifest, &Grant { files, ..Grant::default() });
+        let grant = effective(&manifest, &Grant { files, clocks: true, ..Grant::default() });
         let config = manifest.configure(&BTreeMap::new())?;
         let source =
             PluginSource { manifest: &manifest, component: &component, grant, config, keyvalue: None, local: None };
