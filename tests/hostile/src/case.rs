@@ -1,0 +1,279 @@
+//! A case: a guest, what it is allowed, how it must fail, and what becomes of it when the one thing is allowed to it.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use autodevops_model::CheckInput;
+use autodevops_policy::{Access, Bytes, EffectiveGrant, Limit, Limits, Preopen, Span};
+use autodevops_sandbox::{CallError, CallFailure, KeyValueStore, LoadError, SandboxOptions};
+
+use crate::{
+    call::{Function, check_input},
+    component::Wat,
+};
+
+/// What an attempt is made with.
+pub struct Terms {
+    /// What the guest may do, and how much of it.
+    pub grant: EffectiveGrant,
+    /// The guest's configuration.
+    pub config: BTreeMap<String, String>,
+    /// What a check is given.
+    pub input: CheckInput,
+    /// Where its keys and values are kept.
+    pub keyvalue: Option<Arc<dyn KeyValueStore>>,
+    /// The engine's own settings; those of all, where there are none.
+    pub engine: Option<SandboxOptions>,
+    /// A folder of its own for what the attempt needs on the host: `data`, `other` and, outside of what is ever granted, `secret`.
+    pub folder: PathBuf,
+}
+
+impl Terms {
+    /// Nothing granted, and a call that is small: ten seconds, 64 MiB.
+    pub fn new(folder: PathBuf) -> Self {
+        let limits = Limits {
+            wall_time: Span(Duration::from_secs(10)),
+            guest_time: Span(Duration::from_secs(10)),
+            memory: Bytes(64 << 20),
+            ..Limits::default()
+        };
+        let grant = EffectiveGrant { limits, ..EffectiveGrant::default() };
+        Self { grant, config: BTreeMap::new(), input: check_input(), keyvalue: None, engine: None, folder }
+    }
+
+    /// Its limits.
+    pub const fn limits(&mut self) -> &mut Limits {
+        &mut self.grant.limits
+    }
+
+    /// Grants the folder `data` as `/data`, or `other` as `/other`.
+    pub fn grant_folder(&mut self, guest: &str, access: Access) {
+        let host = self.folder.join(guest.trim_start_matches('/'));
+        self.grant.files.insert(guest.to_owned(), Preopen { host: Some(host), access });
+    }
+
+    /// Grants an origin.
+    pub fn grant_origin(&mut self, origin: &str) {
+        self.grant.http.push(origin.parse().unwrap_or_else(|error| panic!("{origin}: {error}")));
+    }
+}
+
+/// How an attempt must end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// By this limit, which the error names.
+    Over(Limit),
+    /// By the stack, which the error says how to raise.
+    OverStack,
+    /// With a trap whose text holds this.
+    Traps(&'static str),
+    /// With a result that the host does not take, for a reason that holds this.
+    BadOutput(&'static str),
+    /// With a denial that names this.
+    Denied(&'static str),
+    /// It is refused before anything of it runs, by an error that holds this.
+    NotLoaded(&'static str),
+    /// By its own word, which holds this: the host said no, and it gave up.
+    Refuses(&'static str),
+    /// It comes to its end and says exactly this.
+    Says(String),
+    /// It comes to its end, whatever it says.
+    Ends,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// It was not loaded.
+    NotLoaded(LoadError),
+    /// Its call failed.
+    Failed(CallError),
+    /// It gave a result: what it says.
+    Answered(String),
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotLoaded(error) => write!(f, "{error}"),
+            Self::Failed(error) => write!(f, "{error}"),
+            Self::Answered(text) if text.len() > 200 => write!(f, "answered with {} bytes", text.len()),
+            Self::Answered(text) => write!(f, "answered: {text}"),
+        }
+    }
+}
+
+impl Ending {
+    /// Whether it ended so.
+    pub fn fits(&self, ended: &Ended) -> bool {
+        match (self, ended) {
+            (Self::NotLoaded(part), Ended::NotLoaded(error)) => error.to_string().contains(part),
+            (Self::Ends, Ended::Answered(_)) => true,
+            (Self::Says(text), Ended::Answered(said)) => text == said,
+            (Self::Over(limit), Ended::Failed(error)) => {
+                // The failure's own text alone: what the guest wrote last cannot be taken for it.
+                !matches!(error.failure, CallFailure::Refused(_))
+                    && error.failure.to_string().contains(&format!("raise `limits.{limit}` if it needs more"))
+            }
+            (Self::OverStack, Ended::Failed(error)) => error.failure.to_string().contains("`stack`"),
+            (Self::Traps(part), Ended::Failed(CallError { failure: CallFailure::Trap(text), .. }))
+            | (Self::BadOutput(part), Ended::Failed(CallError { failure: CallFailure::BadOutput(text), .. })) => {
+                text.contains(part)
+            }
+            (Self::Denied(part), Ended::Failed(CallError { failure: CallFailure::Denied(denial), .. })) => {
+                denial.to_string().contains(part)
+            }
+            (Self::Refuses(part), Ended::Failed(CallError { failure: CallFailure::Refused(error), .. })) => {
+                error.to_string().contains(part)
+            }
+            _ => false,
+        }
+    }
+}
+
+type Set = Arc<dyn Fn(&mut Terms) + Send + Sync>;
+/// Looks at the attempt's folder afterwards: what is wrong there.
+type Look = Arc<dyn Fn(&Terms, &Ended) -> Result<(), String> + Send + Sync>;
+
+/// What a guest is made of.
+#[derive(Clone)]
+pub enum Guest {
+    /// A component.
+    Component(Arc<[u8]>),
+    /// A built plugin of the tests, by its name.
+    Built(&'static str),
+}
+
+impl From<Wat> for Guest {
+    fn from(text: Wat) -> Self {
+        Self::Component(text.build().into())
+    }
+}
+
+impl From<Vec<u8>> for Guest {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Component(bytes.into())
+    }
+}
+
+impl From<&'static str> for Guest {
+    fn from(name: &'static str) -> Self {
+        Self::Built(name)
+    }
+}
+
+/// A hostile guest, how it must fail, and how it must not fail once its one limit is raised.
+#[derive(Clone)]
+pub struct Case {
+    /// What it does, as a sentence.
+    pub name: String,
+    /// Which of the promises it proves.
+    pub promise: &'static str,
+    /// The guest.
+    pub guest: Guest,
+    /// What of it is called.
+    pub function: Function,
+    given: Vec<Set>,
+    held: Option<Set>,
+    raised: Option<Set>,
+    /// How it must end.
+    pub fails: Ending,
+    /// How it must end when the one limit is raised, or the one thing granted.
+    pub then: Ending,
+    look: Option<Look>,
+}
+
+impl Case {
+    /// A check that must come to a certain end.
+    pub fn new(name: impl Into<String>, promise: &'static str, guest: impl Into<Guest>, fails: Ending) -> Self {
+        Self {
+            name: name.into(),
+            promise,
+            guest: guest.into(),
+            function: Function::Check,
+            given: Vec::new(),
+            held: None,
+            raised: None,
+            fails,
+            then: Ending::Ends,
+            look: None,
+        }
+    }
+
+    /// Another function than a check's is called.
+    #[must_use]
+    pub const fn calling(mut self, function: Function) -> Self {
+        self.function = function;
+        self
+    }
+
+    /// What both attempts are made with.
+    #[must_use]
+    pub fn given(mut self, set: impl Fn(&mut Terms) + Send + Sync + 'static) -> Self {
+        self.given.push(Arc::new(set));
+        self
+    }
+
+    /// What only the first attempt is made with: its one limit.
+    #[must_use]
+    pub fn held(mut self, set: impl Fn(&mut Terms) + Send + Sync + 'static) -> Self {
+        self.held = Some(Arc::new(set));
+        self
+    }
+
+    /// What only the second attempt is made with, the one limit raised or the one thing granted, and how it then ends.
+    #[must_use]
+    pub fn raised(mut self, set: impl Fn(&mut Terms) + Send + Sync + 'static, then: Ending) -> Self {
+        self.raised = Some(Arc::new(set));
+        self.then = then;
+        self
+    }
+
+    /// What must also be so after the first attempt.
+    #[must_use]
+    pub fn and(mut self, look: impl Fn(&Terms, &Ended) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        self.look = Some(Arc::new(look));
+        self
+    }
+
+    /// What an attempt is made with.
+    pub fn terms(&self, folder: PathBuf, raised: bool) -> Terms {
+        let mut terms = Terms::new(folder);
+        let own = if raised { &self.raised } else { &self.held };
+        for set in self.given.iter().chain(own) {
+            set(&mut terms);
+        }
+        terms
+    }
+
+    /// Whether the first attempt ended as it must; else what was wrong.
+    ///
+    /// # Errors
+    /// What was wrong.
+    pub fn judge(&self, terms: &Terms, ended: &Ended) -> Result<(), String> {
+        if !self.fails.fits(ended) {
+            return Err(format!("was to end as {:?}, but: {ended}", self.fails));
+        }
+        self.look.as_ref().map_or(Ok(()), |look| look(terms, ended))
+    }
+
+    /// Whether the second attempt ended as it must; else what was wrong.
+    ///
+    /// # Errors
+    /// What was wrong.
+    pub fn judge_raised(&self, ended: &Ended) -> Result<(), String> {
+        if self.then.fits(ended) && !self.fails.fits(ended) {
+            return Ok(());
+        }
+        Err(format!("raised, was to end as {:?}, but: {ended}", self.then))
+    }
+}
+
+/// So many milliseconds.
+pub const fn ms(milliseconds: u64) -> Span {
+    Span(Duration::from_millis(milliseconds))
+}

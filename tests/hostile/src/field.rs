@@ -1,0 +1,130 @@
+//! Where attempts are made: one engine, an honest plugin on it, and the guests that come.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use autodevops_policy::{EffectiveGrant, Limits, Manifest};
+use autodevops_sandbox::{CallContext, Plugin, PluginSource, Sandbox, SandboxOptions};
+
+use crate::{
+    call::{Function, check_input},
+    case::{Case, Ended, Guest, Terms},
+};
+
+/// The folder that everything is built into: the running program lies below it.
+///
+/// # Errors
+/// When it cannot be found.
+pub fn target() -> Result<PathBuf> {
+    let path = std::env::current_exe()?;
+    let debug = path.ancestors().find(|path| path.file_name().is_some_and(|name| name == "debug"));
+    let target = debug.and_then(Path::parent).ok_or_else(|| anyhow!("{} is in no target folder", path.display()))?;
+    Ok(target.to_owned())
+}
+
+/// The component of a plugin of the tests.
+///
+/// # Errors
+/// When it is not built.
+pub fn built(name: &str) -> Result<Arc<[u8]>> {
+    let path = target()?.join("test-plugins").join(name).join(format!("{name}.wasm"));
+    let bytes =
+        std::fs::read(&path).with_context(|| format!("cannot read {}; build it by `cargo xtask plugins`", path.display()))?;
+    Ok(bytes.into())
+}
+
+/// An engine with an honest plugin on it.
+#[derive(Clone)]
+pub struct Field {
+    sandbox: Sandbox,
+    honest: Plugin,
+}
+
+impl Field {
+    /// Sets up the engine and loads the honest plugin.
+    ///
+    /// # Errors
+    /// When the engine cannot be set up, or the honest plugin is not built.
+    pub fn open(options: &SandboxOptions) -> Result<Self> {
+        let sandbox = Sandbox::new(options)?;
+        let source = PluginSource {
+            manifest: &manifest("honest", Function::Check),
+            component: &built("probe")?,
+            grant: EffectiveGrant {
+                clocks: true,
+                random: true,
+                limits: Limits::default(),
+                ..EffectiveGrant::default()
+            },
+            config: vec![("act".into(), "answer".into()), ("argument".into(), String::new())],
+            keyvalue: None,
+            local: None,
+        };
+        let honest = Plugin::load(&sandbox, source)?;
+        Ok(Self { sandbox, honest })
+    }
+
+    /// The engine.
+    pub const fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// One honest call.
+    ///
+    /// # Errors
+    /// What was wrong with its answer.
+    pub async fn honest(&self) -> Result<(), String> {
+        match self.honest.check(&CallContext::default(), check_input()).await {
+            Ok(report) if report.summary == "1 files" => Ok(()),
+            Ok(report) => Err(format!("an honest call answered {:?}", report.summary)),
+            Err(error) => Err(format!("an honest call was lost: {error}")),
+        }
+    }
+
+    /// One attempt of a guest.
+    ///
+    /// # Errors
+    /// When the guest is not built.
+    pub async fn attempt(&self, case: &Case, terms: &Terms) -> Result<Ended> {
+        let component = match &case.guest {
+            Guest::Component(bytes) => Arc::clone(bytes),
+            Guest::Built(name) => built(name)?,
+        };
+        let (sandbox, function) = (self.sandbox.clone(), case.function);
+        let (grant, config) = (terms.grant.clone(), terms.config.clone());
+        let keyvalue = terms.keyvalue.clone();
+        // Compiling computes for long: apart from what serves calls.
+        let loaded = tokio::task::spawn_blocking(move || {
+            let source = PluginSource {
+                manifest: &manifest("hostile", function),
+                component: &component,
+                grant,
+                config: config.into_iter().collect(),
+                keyvalue,
+                local: None,
+            };
+            Plugin::load(&sandbox, source)
+        });
+        let plugin = match loaded.await? {
+            Ok(plugin) => plugin,
+            Err(error) => return Ok(Ended::NotLoaded(error)),
+        };
+        let context = CallContext { run: "run-1".to_owned(), ..CallContext::default() };
+        Ok(match case.function.call(&plugin, &context, terms.input.clone()).await {
+            Ok(answer) => Ended::Answered(answer),
+            Err(error) => Ended::Failed(error),
+        })
+    }
+}
+
+/// A manifest that names one stage.
+pub fn manifest(name: &str, function: Function) -> Manifest {
+    let text = format!(
+        "name = \"{name}\"\nversion = \"0.1.0\"\ndescription = \"A guest of the hostile suite.\"\nstages = [\"{}\"]",
+        function.stage()
+    );
+    Manifest::parse(&text, "plugin.toml").expect("the manifest is right")
+}

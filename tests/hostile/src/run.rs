@@ -1,0 +1,167 @@
+//! Running cases: each with honest calls on the same engine, at the same time and afterwards.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use autodevops_sandbox::SandboxOptions;
+use serde::Serialize;
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::{
+    case::{Case, Ended},
+    field::{Field, target},
+};
+
+/// How many cases run at once.
+const AT_ONCE: usize = 4;
+
+/// Between two honest calls beside one hostile guest.
+const HONEST_PAUSE: Duration = Duration::from_millis(5);
+
+/// What became of a case.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The case.
+    pub case: String,
+    /// The promise that it proves.
+    pub promise: &'static str,
+    /// Whether the promise was held, and the guest did not fail so with its limit raised.
+    pub held: bool,
+    /// How the guest ended; where the promise was not held, what was wrong.
+    pub outcome: String,
+    /// Both attempts together, loading included.
+    pub milliseconds: u64,
+    /// Honest calls made meanwhile and afterwards.
+    pub honest: u64,
+    /// Those that did not give their answer.
+    pub lost: u64,
+}
+
+/// Runs the cases, a few at once; their outcomes in the order of the cases.
+///
+/// # Errors
+/// When the engine cannot be set up or the guests are not built.
+pub async fn run(cases: Vec<Case>) -> Result<Vec<Outcome>> {
+    let field = Field::open(&options()?)?;
+    let permits = Arc::new(Semaphore::new(AT_ONCE));
+    let mut tasks = JoinSet::new();
+    for (index, case) in cases.into_iter().enumerate() {
+        let (field, permits) = (field.clone(), Arc::clone(&permits));
+        tasks.spawn(async move {
+            let _permit = permits.acquire_owned().await?;
+            anyhow::Ok((index, run_case(&field, &case).await?))
+        });
+    }
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = tasks.join_next().await {
+        outcomes.push(outcome??);
+    }
+    outcomes.sort_by_key(|(index, _)| *index);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// The engine's settings for all cases that do not ask for others.
+///
+/// # Errors
+/// When the folder of the compile cache cannot be told.
+pub fn options() -> Result<SandboxOptions> {
+    Ok(SandboxOptions { cache: Some(target()?.join("test-cache/hostile")), ..SandboxOptions::default() })
+}
+
+/// One case: held, raised, and the honest calls around both.
+async fn run_case(field: &Field, case: &Case) -> Result<Outcome> {
+    let start = Instant::now();
+    let mut count = Honest::default();
+    let (terms, ended) = attempt(field, case, false, &mut count).await?;
+    let mut verdict = case.judge(&terms.terms, &ended);
+    if verdict.is_ok() {
+        let (_, raised) = attempt(field, case, true, &mut count).await?;
+        verdict = case.judge_raised(&raised);
+    }
+    let verdict = verdict.and(count.wrong.map_or(Ok(()), Err));
+    Ok(Outcome {
+        case: case.name.clone(),
+        promise: case.promise,
+        held: verdict.is_ok(),
+        outcome: verdict.err().unwrap_or_else(|| ended.to_string()),
+        milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+        honest: count.made,
+        lost: count.lost,
+    })
+}
+
+/// Honest calls that were made.
+#[derive(Default)]
+struct Honest {
+    made: u64,
+    lost: u64,
+    wrong: Option<String>,
+}
+
+impl Honest {
+    fn add(&mut self, outcome: Result<(), String>) {
+        self.made += 1;
+        if let Err(wrong) = outcome {
+            self.lost += 1;
+            self.wrong.get_or_insert(wrong);
+        }
+    }
+}
+
+/// What an attempt was made with; its folder is there as long as this.
+struct Attempt {
+    terms: crate::case::Terms,
+    _folder: tempfile::TempDir,
+}
+
+async fn attempt(common: &Field, case: &Case, raised: bool, count: &mut Honest) -> Result<(Attempt, Ended)> {
+    let folder = folder()?;
+    let terms = case.terms(folder.path().to_owned(), raised);
+    let field = match &terms.engine {
+        Some(options) => Field::open(options)?,
+        None => common.clone(),
+    };
+    let over = AtomicBool::new(false);
+    let honest = async {
+        loop {
+            count.add(field.honest().await);
+            if over.load(Ordering::Relaxed) {
+                break;
+            }
+            tokio::time::sleep(HONEST_PAUSE).await;
+        }
+    };
+    let hostile = async {
+        let ended = field.attempt(case, &terms).await;
+        over.store(true, Ordering::Relaxed);
+        ended
+    };
+    let (ended, ()) = tokio::join!(hostile, honest);
+    count.add(field.honest().await);
+    Ok((Attempt { terms, _folder: folder }, ended?))
+}
+
+/// A folder with what attempts need on the host.
+fn folder() -> Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| -> PathBuf { folder.path().join(name) };
+    for name in ["data", "other", "secret"] {
+        std::fs::create_dir(path(name))?;
+    }
+    std::fs::write(path("data/a.txt"), "a file")?;
+    std::fs::write(path("secret/key"), SECRET)?;
+    std::os::unix::fs::symlink("../secret/key", path("data/relative-link"))?;
+    std::os::unix::fs::symlink(path("secret/key"), path("data/absolute-link"))?;
+    std::os::unix::fs::symlink("../secret", path("data/folder-link"))?;
+    Ok(folder)
+}
+
+/// What lies outside of every granted folder.
+pub const SECRET: &str = "not for guests";
