@@ -1,4 +1,4 @@
-//! The project's build logic, all of it: `cargo xtask demo | test | bench | setup | plugins`.
+//! The project's build logic, all of it: `cargo xtask demo | test | bench | hostile | setup | plugins`.
 //!
 //! Each command does its own set-up on a machine with nothing but Rust and a C compiler, and prints what it runs. A second
 //! run rebuilds nothing.
@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod command;
 mod demo;
+mod hostile;
 mod js_engine;
 mod plugins;
 mod suite;
@@ -46,6 +47,8 @@ enum Task {
         #[arg(long)]
         only: Option<String>,
     },
+    /// Run the hostile guests: small components that go against each limit and permission, beside honest calls.
+    Hostile(hostile::Arguments),
     /// Run every test of the host, the SDK, the plugins and the product as a whole.
     Test,
 }
@@ -56,6 +59,7 @@ fn main() -> Result<()> {
         Task::Plugins => plugins::build(),
         Task::Demo { format, keep } => demo::play(format, keep),
         Task::Bench { format, only } => bench::measure(format, only.as_deref()),
+        Task::Hostile(arguments) => hostile::run_all(&arguments),
         Task::Test => suite::run_all(),
     }
 }

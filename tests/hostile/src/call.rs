@@ -94,11 +94,8 @@ impl Function {
     pub async fn call(self, plugin: &Plugin, context: &CallContext, input: CheckInput) -> Result<String, CallError> {
         const ENVIRONMENT: &str = "staging";
         const KEY: &str = "run-1/deploy";
-        let release = || Release {
-            id: "r1".into(),
-            artifact: format!("sha256:{}", "0".repeat(64)),
-            commit: "0".repeat(40),
-        };
+        let release =
+            || Release { id: "r1".into(), artifact: format!("sha256:{}", "0".repeat(64)), commit: "0".repeat(40) };
         Ok(match self {
             Self::Analyze => {
                 let mut session = plugin.analyze(context, None).await?;

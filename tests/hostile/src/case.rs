@@ -1,11 +1,6 @@
 //! A case: a guest, what it is allowed, how it must fail, and what becomes of it when the one thing is allowed to it.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use autodevops_model::CheckInput;
 use autodevops_policy::{Access, Bytes, EffectiveGrant, Limit, Limits, Preopen, Span};

@@ -57,7 +57,8 @@ impl Contract {
     /// The contract of this project, read once.
     pub fn get() -> &'static Self {
         static CONTRACT: OnceLock<Contract> = OnceLock::new();
-        CONTRACT.get_or_init(|| Self::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit").as_path(), |text| text))
+        CONTRACT
+            .get_or_init(|| Self::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit").as_path(), |text| text))
     }
 
     /// Reads the contract from a folder, with its stages' text changed.
@@ -138,7 +139,8 @@ impl Contract {
         let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
         embed_component_metadata(&mut module, &self.resolve, self.world(stage), StringEncoding::UTF8)
             .expect("the world can be described");
-        let mut encoder = ComponentEncoder::default().validate(true);
+        let mut encoder = ComponentEncoder::default();
+        encoder.validate(true);
         encoder.module(&module).expect("the module fits its world");
         encoder.encode().expect("the module can be wrapped")
     }

@@ -31,8 +31,8 @@ pub fn target() -> Result<PathBuf> {
 /// When it is not built.
 pub fn built(name: &str) -> Result<Arc<[u8]>> {
     let path = target()?.join("test-plugins").join(name).join(format!("{name}.wasm"));
-    let bytes =
-        std::fs::read(&path).with_context(|| format!("cannot read {}; build it by `cargo xtask plugins`", path.display()))?;
+    let bytes = std::fs::read(&path)
+        .with_context(|| format!("cannot read {}; build it by `cargo xtask plugins`", path.display()))?;
     Ok(bytes.into())
 }
 

@@ -4,7 +4,7 @@ use autodevops_policy::{Bytes, Limit};
 
 use crate::{
     case::{Case, Ending},
-    component::{Wat, append},
+    component::Wat,
 };
 
 /// All of them.

@@ -1,12 +1,11 @@
 //! The cases, by what they go against.
 
 mod memory;
-mod output;
 mod time;
 
 use crate::case::Case;
 
 /// All of them.
 pub fn all() -> Vec<Case> {
-    [time::cases(), memory::cases(), output::cases()].into_iter().flatten().collect()
+    [time::cases(), memory::cases()].into_iter().flatten().collect()
 }

@@ -51,15 +51,17 @@ fn places() -> Vec<(&'static str, Guest, Function)> {
             honest.clone().with(&format!("(func (export \"_initialize\") {LOOP})")).into(),
             Function::Check,
         ),
-        ("in `realloc`, for its arguments", honest.clone().realloc(&format!("{LOOP} (unreachable)")).into(), Function::Check),
+        (
+            "in `realloc`, for its arguments",
+            honest.clone().realloc(&format!("{LOOP} (unreachable)")).into(),
+            Function::Check,
+        ),
         (
             "in `realloc`, for what the host answers",
             Wat::check("(call $get-random-bytes (i64.const 1000) (i32.const 2048)) (call $passed)")
                 .import("wasi:random/random", "get-random-bytes")
                 // The arguments are lowered first: only what comes later loops.
-                .realloc(&format!(
-                    "(if (i32.eq (local.get 3) (i32.const 1000)) (then {LOOP})) (i32.const 65536)"
-                ))
+                .realloc(&format!("(if (i32.eq (local.get 3) (i32.const 1000)) (then {LOOP})) (i32.const 65536)"))
                 .into(),
             Function::Check,
         ),
@@ -119,15 +121,10 @@ fn sleeps() -> Vec<Case> {
     guests
         .into_iter()
         .map(|(name, guest)| {
-            Case::new(
-                format!("{name}, beyond the deadline"),
-                "limits/wall-time",
-                guest,
-                Ending::Over(Limit::WallTime),
-            )
-            .given(|terms| terms.grant.clocks = true)
-            .held(|terms| terms.limits().wall_time = ms(100))
-            .raised(|terms| terms.limits().wall_time = Span(Duration::from_secs(60)), Ending::Says("done".into()))
+            Case::new(format!("{name}, beyond the deadline"), "limits/wall-time", guest, Ending::Over(Limit::WallTime))
+                .given(|terms| terms.grant.clocks = true)
+                .held(|terms| terms.limits().wall_time = ms(100))
+                .raised(|terms| terms.limits().wall_time = Span(Duration::from_secs(60)), Ending::Says("done".into()))
         })
         .collect()
 }
