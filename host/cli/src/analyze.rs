@@ -6,13 +6,14 @@ use anyhow::Result;
 use autodevops_model::{Issue, Severity, Stage};
 use autodevops_orchestrator::{
     analysis::{Analysis, STDIN, analyze_files},
-    plugins::{PluginSet, Services},
+    plugins::PluginSet,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     arguments::Analyze,
+    compile,
     output::{self, Format, Style, Usage, columns, cut},
 };
 
@@ -21,7 +22,7 @@ const EVIDENCE: usize = 2;
 
 pub async fn run(options: &Analyze, format: Format) -> Result<ExitCode> {
     let least = options.min_severity.as_deref().map(severity).transpose()?;
-    let plugins = PluginSet::new(Default::default(), Default::default(), Services::default())?;
+    let plugins = PluginSet::new(Default::default(), Default::default(), compile::services())?;
     let plugin = plugins.for_stage(&options.plugin, Stage::Analyzer)?;
     let progress = bar(options);
     let analysis = analyze_files(plugin, &options.files, |bytes| progress.inc(bytes)).await;

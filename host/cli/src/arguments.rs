@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use autodevops_policy::{Bytes, Span};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::output::Format;
+use crate::{compile, output::Format};
 
 /// Finds what is wrong with a service, fixes it, and rolls the fix out step by step; rolls back by itself.
 ///
@@ -75,6 +75,9 @@ pub enum Verb {
     /// Serve one release on a Unix socket. Started by the front door, not by hand.
     #[command(hide = true)]
     Worker(Worker),
+    /// Compile the component on standard input. Started by this program, not by hand.
+    #[command(hide = true, name = compile::VERB)]
+    CompileComponent,
     /// Check what this machine and this project have, and say what to do where something is missing.
     Doctor,
     /// Write the JSON schema of `autodevops.toml` to standard output, for editors.
@@ -216,9 +219,6 @@ pub enum PluginVerb {
         /// The plugin's name, or a path to its folder.
         plugin: String,
     },
-    /// Compile the plugins that the project names, so that what uses them starts at once.
-    #[command(hide = true)]
-    Compile,
     /// Call one stage of a plugin once, in the sandbox, and show what it gives.
     ///
     /// The input is the stage's argument as JSON: an issue for fix-generator, an object with `changed` and `tests` for check;

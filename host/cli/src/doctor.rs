@@ -9,12 +9,13 @@ use anyhow::Result;
 use autodevops_config::ServiceKind;
 use autodevops_orchestrator::{
     follow::Follower,
-    plugins::{PluginSet, Services, cache_folder},
+    plugins::{PluginSet, cache_folder},
     project::Project,
 };
 use serde::Serialize;
 
 use crate::{
+    compile,
     output::{self, Format},
     project,
 };
@@ -114,7 +115,7 @@ fn logs(project: &Project) -> Result<String> {
 
 fn sandbox() -> Finding {
     let cache = cache_folder().map_or("no cache folder".to_owned(), |path| path.display().to_string());
-    let (ok, says) = match PluginSet::new(Default::default(), Default::default(), Services::default()) {
+    let (ok, says) = match PluginSet::new(Default::default(), Default::default(), compile::services()) {
         Ok(_) => (true, format!("the engine starts; compiled components are kept in {cache}")),
         Err(error) => (false, format!("{error:#}")),
     };
@@ -122,7 +123,7 @@ fn sandbox() -> Finding {
 }
 
 fn plugins() -> Finding {
-    let names = PluginSet::new(Default::default(), Default::default(), Services::default())
+    let names = PluginSet::new(Default::default(), Default::default(), compile::services())
         .map(|plugins| plugins.folders().names())
         .unwrap_or_default();
     let says = if names.is_empty() {

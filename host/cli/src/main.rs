@@ -6,6 +6,7 @@
 
 mod analyze;
 mod arguments;
+mod compile;
 mod deploy;
 mod doctor;
 mod edge;
@@ -32,6 +33,10 @@ const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Before anything is set up: this process is to have nothing but the component.
+    if let Verb::CompileComponent = arguments.verb {
+        return autodevops_sandbox::compile_child();
+    }
     trace_to_stderr(arguments.verbose);
     match run(arguments) {
         Ok(code) => code,
@@ -73,7 +78,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Plugin { verb } => plugin::run(verb, config, format).await,
             Verb::Worker(options) => worker::run(options).await,
             Verb::Doctor => doctor::run(config, format).await,
-            Verb::Completions { .. } => Ok(ExitCode::SUCCESS),
+            Verb::Completions { .. } | Verb::CompileComponent => Ok(ExitCode::SUCCESS),
         }
     });
     // A build that was interrupted ends with this process; it is not waited for.

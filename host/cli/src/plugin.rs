@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use autodevops_model::{CheckInput, Fix, Issue, Notification, Stage, Window};
 use autodevops_orchestrator::{
     analysis::analyze_files,
-    plugins::{PluginSet, PluginSettings, Services},
+    plugins::{PluginSet, PluginSettings},
 };
 use autodevops_policy::{Access, Grant, Manifest, PermissionKind, Preopen};
 use autodevops_sandbox::{CallContext, Interfaces, Plugin};
@@ -20,15 +20,12 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{Call, PluginVerb},
+    compile,
     output::{self, Format, Style, Usage, clean},
     project,
 };
 
 pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Result<ExitCode> {
-    if let PluginVerb::Compile = verb {
-        project::open(config)?.check_plugins()?;
-        return Ok(ExitCode::SUCCESS);
-    }
     // A plugin that the project names by its path is found by its name too. What it may do there is not granted here.
     let project = match (project::file(config), config) {
         (Ok(file), _) => Some(project::config(&file)?),
@@ -36,12 +33,11 @@ pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Res
         (Err(_), None) => None,
     };
     let (settings, ceilings) = project.map_or_else(Default::default, |config| (config.plugins, config.limits));
-    let plugins = PluginSet::new(settings, ceilings, Services::default())?;
+    let plugins = PluginSet::new(settings, ceilings, compile::services())?;
     match verb {
         PluginVerb::List => list(&plugins, format)?,
         PluginVerb::Inspect { plugin } => inspect(&plugins, &plugin, format)?,
         PluginVerb::Call(call) => return self::call(&plugins, &call).await,
-        PluginVerb::Compile => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use autodevops_config::{Config, ConfigError, FILE};
 use autodevops_orchestrator::project::Project;
 
-use crate::output::Usage;
+use crate::{compile, output::Usage};
 
 /// The configuration's file: the one named, or the nearest `autodevops.toml`, here or in a folder above.
 pub fn file(named: Option<&Path>) -> Result<PathBuf> {
@@ -29,7 +29,7 @@ pub fn file(named: Option<&Path>) -> Result<PathBuf> {
 
 /// Opens the project. What is wrong with its configuration is wrong usage.
 pub fn open(named: Option<&Path>) -> Result<Arc<Project>> {
-    Project::open(&file(named)?).map_err(|error| match error.downcast_ref::<ConfigError>() {
+    Project::open(&file(named)?, compile::compiler()).map_err(|error| match error.downcast_ref::<ConfigError>() {
         Some(wrong) => Usage(wrong.to_string()).into(),
         None => error,
     })

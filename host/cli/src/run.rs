@@ -144,7 +144,6 @@ pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let controller = Arc::new(Controller::new(Arc::clone(&project), Arc::clone(&observer))?);
     // Whoever holds the lock must be spoken with; compiling may take a while.
     let _control = open_control(&project, &controller)?;
-    compile_plugins(&project)?;
     project.check_plugins()?;
     project.check_tools()?;
     let watch = open_watch(&project).await?;
@@ -161,18 +160,6 @@ pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     });
     serve(controller, observer, watch, stop).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Has another process compile what is not compiled yet: the compiler's memory is gone with it, and not kept for as long as this one
-/// serves.
-fn compile_plugins(project: &Project) -> Result<()> {
-    let program = std::env::current_exe().context("this program's own file")?;
-    let mut compiler = std::process::Command::new(program);
-    compiler.arg("--config").arg(&project.file).args(["plugin", "compile"]).stdin(std::process::Stdio::null());
-    // What is wrong with a plugin is said by this process, when it loads it.
-    compiler.stderr(std::process::Stdio::null());
-    compiler.status().context("the plugins' compiler cannot be started")?;
-    Ok(())
 }
 
 fn watched(project: &Project) -> String {

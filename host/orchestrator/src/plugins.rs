@@ -23,6 +23,8 @@ pub struct Services {
     pub keyvalue: Option<Arc<dyn KeyValueStore>>,
     /// The local target.
     pub local: Option<Arc<dyn LocalTarget>>,
+    /// What is set about the engine; but for its cache, which is the user's.
+    pub sandbox: SandboxOptions,
 }
 
 /// All plugins of a project.
@@ -41,7 +43,7 @@ impl PluginSet {
     /// # Errors
     /// When the engine or the cache cannot be used.
     pub fn new(settings: BTreeMap<String, PluginSettings>, ceilings: Ceilings, services: Services) -> Result<Self> {
-        let sandbox = Sandbox::new(&SandboxOptions { cache: cache_folder(), ..SandboxOptions::default() })?;
+        let sandbox = Sandbox::new(&SandboxOptions { cache: cache_folder(), ..services.sandbox.clone() })?;
         let folders = PluginFolders(usual_folders());
         Ok(Self { sandbox, folders, settings, ceilings, services, loaded: Mutex::default() })
     }

@@ -12,7 +12,7 @@ use autodevops_edge::Client;
 use autodevops_journal::Journal;
 use autodevops_model::Stage;
 use autodevops_policy::{PermissionKind, ProjectPath};
-use autodevops_sandbox::Plugin;
+use autodevops_sandbox::{Compiler, Plugin, SandboxOptions};
 use autodevops_source::{Repository, Store};
 
 use crate::{
@@ -47,11 +47,11 @@ pub struct Project {
 }
 
 impl Project {
-    /// Opens the project of this configuration file.
+    /// Opens the project of this configuration file, whose plugins are compiled there.
     ///
     /// # Errors
     /// When the configuration is wrong, or the state cannot be used.
-    pub fn open(file: &Path) -> Result<Arc<Self>> {
+    pub fn open(file: &Path, compiler: Compiler) -> Result<Arc<Self>> {
         let config = Config::load(file)?;
         let file = file.canonicalize().with_context(|| file.display().to_string())?;
         let state = StateFolder::open(&config.state)?;
@@ -59,8 +59,11 @@ impl Project {
         let artifacts = Store::open(&state.artifacts())?;
         let edge = Client::new(state.edge());
         let local = EdgeTarget::new(edge.clone(), artifacts.clone(), &config);
-        let services =
-            Services { keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))), local: Some(Arc::new(local)) };
+        let services = Services {
+            keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))),
+            local: Some(Arc::new(local)),
+            sandbox: SandboxOptions { compiler, ..SandboxOptions::default() },
+        };
         let plugins = PluginSet::new(config.plugins.clone(), config.limits, services)?;
         let log = RunLog::new(journal.clone());
         Ok(Arc::new(Self { file, config, state, journal, log, plugins, artifacts, edge }))

@@ -3,16 +3,30 @@
 
 use std::{
     fs::{self, OpenOptions},
-    hash::{Hash, Hasher},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use wasmtime::{Engine, component::Component};
 
+use crate::compile::engine_digest;
+
 /// Bytes of a keyed hash.
 const MAC_BYTES: usize = 32;
+
+/// Ending of an entry's name.
+const EXTENSION: &str = "cwasm";
+
+/// Entries that were not used for so long are removed.
+const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Beyond so many bytes, those go that were not used for longest.
+const MAX_BYTES: u64 = 2 << 30;
+
+/// An entry's time is set when it is used, at most so often; an unfinished file that is older was left behind.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Files are named by a digest over the component, the engine's version and its settings.
 pub struct CompileCache {
@@ -27,39 +41,40 @@ impl CompileCache {
     pub fn open(folder: &Path, engine: &Engine) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         own(folder, 0o022)?;
-        let mut hasher = DigestHasher(blake3::Hasher::new());
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        hasher.0.update(env!("CARGO_PKG_VERSION").as_bytes());
         let key = host_key(&folder.join("key"))?;
-        Ok(Self { folder: folder.to_owned(), key, engine_digest: *hasher.0.finalize().as_bytes() })
+        prune(folder, SystemTime::now(), MAX_BYTES);
+        Ok(Self { folder: folder.to_owned(), key, engine_digest: engine_digest(engine) })
     }
 
-    /// The compiled component, from the cache or compiled and put there. A cache that cannot be written to costs time only.
-    pub fn component(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+    /// The compiled component, if it is kept here and nobody altered it.
+    pub fn get(&self, engine: &Engine, bytes: &[u8]) -> Option<Component> {
         let path = self.path(bytes);
-        if let Some(machine_code) = self.read(&path) {
-            // SAFETY: the bytes were written by `write` of this host: they carry a keyed hash, checked just now over the very
-            // bytes that are loaded, by a key that only this user can read; and the file's name, part of what is hashed, binds
-            // them to this engine's version and settings.
-            match unsafe { Component::deserialize(engine, &machine_code) } {
-                Ok(component) => return Ok(component),
-                Err(error) => {
-                    tracing::warn!(%error, path = %path.display(), "a cached component is of no use; compiling it")
-                }
-            }
-        }
-        let machine_code = engine.precompile_component(bytes)?;
-        if let Err(error) = self.write(&path, &machine_code) {
+        let machine_code = self.read(&path)?;
+        // SAFETY: the bytes were written by `put` of this host: they carry a keyed hash, checked just now over the very bytes
+        // that are loaded, by a key that only this user can read; and the file's name, part of what is hashed, binds them to
+        // this engine's version and settings.
+        let loaded = unsafe { Component::deserialize(engine, &machine_code) };
+        loaded
+            .inspect(|_| touch(&path))
+            .inspect_err(
+                |error| tracing::warn!(%error, path = %path.display(), "a cached component is of no use; compiling it"),
+            )
+            .ok()
+    }
+
+    /// Keeps machine code, which must be what this engine's compiler made of the component. A cache that cannot be written to
+    /// costs time only.
+    pub fn put(&self, bytes: &[u8], machine_code: &[u8]) {
+        let path = self.path(bytes);
+        if let Err(error) = self.write(&path, machine_code) {
             tracing::warn!(%error, path = %path.display(), "a compiled component cannot be kept");
         }
-        // SAFETY: the bytes come from `precompile_component` of the same engine, a moment ago, and never left memory.
-        unsafe { Component::deserialize(engine, &machine_code) }
     }
 
     fn path(&self, bytes: &[u8]) -> PathBuf {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.engine_digest).update(bytes);
-        self.folder.join(format!("{}.cwasm", hasher.finalize().to_hex()))
+        self.folder.join(format!("{}.{EXTENSION}", hasher.finalize().to_hex()))
     }
 
     fn mac(&self, path: &Path, machine_code: &[u8]) -> blake3::Hash {
@@ -85,6 +100,50 @@ impl CompileCache {
         file.write_all(self.mac(path, machine_code).as_bytes())?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
+    }
+}
+
+/// Notes that an entry was used, for [`prune`].
+fn touch(path: &Path) {
+    let now = SystemTime::now();
+    let stale = |path: &Path| -> io::Result<bool> { Ok(age(now, &fs::metadata(path)?) > DAY) };
+    if stale(path).unwrap_or(false) {
+        // Where it cannot be noted, the entry is compiled anew one day.
+        drop(OpenOptions::new().append(true).open(path).and_then(|file| file.set_modified(now)));
+    }
+}
+
+/// How long ago it was written; nothing for a time to come.
+fn age(now: SystemTime, metadata: &fs::Metadata) -> Duration {
+    metadata.modified().ok().and_then(|modified| now.duration_since(modified).ok()).unwrap_or_default()
+}
+
+/// Removes what was not used for long, then what is too much. Another process may do the same, or be reading: a file that is open
+/// stays readable, and one that is gone is compiled anew. What cannot be removed stays.
+fn prune(folder: &Path, now: SystemTime, max_bytes: u64) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut kept = Vec::new();
+    for entry in entries.flatten() {
+        let Ok(metadata) = entry.metadata() else { continue };
+        let (path, age) = (entry.path(), age(now, &metadata));
+        let is_entry = path.extension().is_some_and(|extension| extension == EXTENSION);
+        let unfinished = entry.file_name().as_encoded_bytes().starts_with(b".tmp");
+        if !metadata.is_file() || !(is_entry || unfinished) {
+            continue;
+        }
+        if age > if is_entry { MAX_AGE } else { DAY } {
+            drop(fs::remove_file(&path));
+        } else {
+            kept.push((age, metadata.len(), path));
+        }
+    }
+    kept.sort_unstable();
+    let mut bytes: u64 = 0;
+    for (_, length, path) in kept {
+        bytes = bytes.saturating_add(length);
+        if bytes > max_bytes {
+            drop(fs::remove_file(&path));
+        }
     }
 }
 
@@ -126,20 +185,6 @@ fn read_key(path: &Path) -> io::Result<[u8; MAC_BYTES]> {
     bytes.try_into().map_err(|_| io::Error::other(format!("{} is not a key; remove it", path.display())))
 }
 
-/// A `std` hasher whose digest does not depend on the process.
-struct DigestHasher(blake3::Hasher);
-
-impl Hasher for DigestHasher {
-    fn finish(&self) -> u64 {
-        let digest = self.0.finalize();
-        digest.as_bytes().iter().take(8).fold(0, |value, byte| (value << 8) | u64::from(*byte))
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -147,6 +192,14 @@ mod tests {
     use super::*;
 
     const COMPONENT: &str = "(component)";
+
+    impl CompileCache {
+        fn fill(&self, place: &Place) {
+            if self.get(&place.engine, &place.component).is_none() {
+                self.put(&place.component, &place.engine.precompile_component(&place.component).unwrap());
+            }
+        }
+    }
 
     struct Place {
         _root: tempfile::TempDir,
@@ -193,7 +246,7 @@ mod tests {
     fn an_entry_that_was_cut_altered_or_renamed_is_not_used() {
         let place = Place::new();
         let cache = place.open().unwrap();
-        cache.component(&place.engine, &place.component).unwrap();
+        cache.fill(&place);
         let path = cache.path(&place.component);
         let good = fs::read(&path).unwrap();
         assert!(cache.read(&path).is_some());
@@ -202,7 +255,7 @@ mod tests {
         for bad in [&good[..good.len() / 2], &good[..10], b"", &altered] {
             fs::write(&path, bad).unwrap();
             assert!(cache.read(&path).is_none());
-            cache.component(&place.engine, &place.component).unwrap();
+            cache.fill(&place);
             assert!(cache.read(&path).is_some(), "it is compiled anew and kept");
         }
         let other = cache.path(b"another component");
@@ -214,7 +267,7 @@ mod tests {
     fn entries_of_another_host_or_engine_are_not_used() {
         let (here, there) = (Place::new(), Place::new());
         let (cache, other) = (here.open().unwrap(), there.open().unwrap());
-        other.component(&there.engine, &there.component).unwrap();
+        other.fill(&there);
         fs::copy(other.path(&there.component), cache.path(&here.component)).unwrap();
         assert!(cache.read(&cache.path(&here.component)).is_none());
         let engine = Engine::new(wasmtime::Config::new().epoch_interruption(true)).unwrap();
@@ -229,12 +282,69 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     let cache = place.open().unwrap();
-                    cache.component(&place.engine, &place.component).unwrap();
+                    cache.fill(&place);
                 });
             }
         });
         let cache = place.open().unwrap();
         assert!(cache.read(&cache.path(&place.component)).is_some());
         assert_eq!(fs::read_dir(&place.folder).unwrap().count(), 2, "the key and one entry");
+    }
+
+    const DAYS: fn(u64) -> Duration = |days| DAY * u32::try_from(days).unwrap();
+
+    /// A file in the folder that was last used so many days before `now`.
+    fn file(folder: &Path, name: &str, bytes: usize, now: SystemTime, days: u64) {
+        fs::write(folder.join(name), vec![0; bytes]).unwrap();
+        let file = OpenOptions::new().append(true).open(folder.join(name)).unwrap();
+        file.set_modified(now - DAYS(days)).unwrap();
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn entries_that_were_not_used_for_a_month_go_and_beyond_the_bytes_the_oldest() {
+        let (root, now) = (tempfile::tempdir().unwrap(), SystemTime::now());
+        let folder = root.path();
+        for (name, bytes, days) in
+            [("key", 32, 99), ("old.cwasm", 1, 31), ("a.cwasm", 400, 29), ("b.cwasm", 400, 3), ("c.cwasm", 400, 0)]
+        {
+            file(folder, name, bytes, now, days);
+        }
+        file(folder, ".tmpCutShort", 1, now, 2);
+        file(folder, ".tmpWrittenNow", 1, now, 0);
+        file(folder, "a person's own", 1, now, 99);
+        prune(folder, now, 1300);
+        assert_eq!(names(folder), [".tmpWrittenNow", "a person's own", "a.cwasm", "b.cwasm", "c.cwasm", "key"]);
+        prune(folder, now, 801);
+        assert_eq!(names(folder), [".tmpWrittenNow", "a person's own", "b.cwasm", "c.cwasm", "key"]);
+    }
+
+    #[test]
+    fn an_entry_that_is_used_stays() {
+        let place = Place::new();
+        let cache = place.open().unwrap();
+        cache.fill(&place);
+        let path = cache.path(&place.component);
+        let written = SystemTime::now() - DAYS(29);
+        OpenOptions::new().append(true).open(&path).unwrap().set_modified(written).unwrap();
+        assert!(cache.get(&place.engine, &place.component).is_some());
+        assert!(age(SystemTime::now(), &fs::metadata(&path).unwrap()) < DAY);
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_pruned_is_used_all_the_same() {
+        let place = Place::new();
+        place.open().unwrap();
+        fs::create_dir(place.folder.join("folder.cwasm")).unwrap();
+        prune(&place.folder.join("nowhere"), SystemTime::now(), 0);
+        prune(&place.folder, SystemTime::now(), 0);
+        place.open().unwrap().fill(&place);
     }
 }

@@ -10,7 +10,6 @@ use autodevops_model::{
     Release, Report, SnapshotInfo, Split, Stage, StageError, TestFile, Window,
 };
 use autodevops_policy::{Denial, EffectiveGrant, Limit, OverLimit};
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 use wasmtime::{CallHook, Store, UpdateDeadline, component::Instance};
 use wasmtime_wasi_http::WasiHttpCtx;
@@ -27,6 +26,7 @@ use crate::{
     local::LocalTarget,
     logging::LogQuota,
     measure::{Size, measure, together},
+    permits::CallPermit,
     plugin::Plugin,
     quota::Quota,
     report::{CallReport, Observer},
@@ -66,6 +66,8 @@ pub(crate) struct Caller {
     pub config: Arc<[(String, String)]>,
     pub keyvalue: Option<Arc<dyn KeyValueStore>>,
     pub local: Option<Arc<dyn LocalTarget>>,
+    /// Parts of the pool that a call takes.
+    pub parts: u32,
 }
 
 /// Which function of which stage is called, and how much it is given.
@@ -80,16 +82,21 @@ pub(crate) struct Site {
 pub(crate) struct Call {
     pub store: Store<Guest>,
     observer: Option<Arc<dyn Observer>>,
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: CallPermit,
 }
 
 impl Call {
     pub async fn begin(caller: &Caller, stage: Option<Stage>, context: &CallContext) -> Result<Self, CallError> {
         let shared = caller;
-        let permit = match Arc::clone(&shared.sandbox.permits).try_acquire_owned() {
-            Ok(permit) => Some(permit),
-            Err(_) => Arc::clone(&shared.sandbox.permits).acquire_owned().await.ok(),
-        };
+        // Waiting for its turn counts against nothing of the call's own; it is waited for as long as the call may take.
+        let most = shared.grant.limits.wall_time.0.min(LONGEST_CALL);
+        let permit = shared.sandbox.permits.acquire(&shared.name, shared.parts, most).await;
+        let permit = permit.map_err(|busy| CallError {
+            plugin: shared.name.to_string(),
+            stage,
+            failure: CallFailure::Host(busy.to_string()),
+            stderr: String::new(),
+        })?;
         let grant = Arc::clone(&shared.grant);
         let limits = &shared.grant.limits;
         let quota = Quota::new(Arc::clone(&shared.name), Arc::clone(&grant));

@@ -3,29 +3,35 @@
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use autodevops_policy::Bytes;
-use tokio::sync::Semaphore;
+use autodevops_policy::{Bytes, Span};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     component::{Component, Linker},
 };
 
-use crate::{cache::CompileCache, guarded, guest::Guest};
+use crate::{
+    cache::CompileCache,
+    compile::{CompileFailure, CompileLimits, Compiler},
+    guarded,
+    guest::Guest,
+    permits::{CallPermits, PARTS_PER_CALL},
+};
 
 /// How often a running guest is looked at: the resolution of its deadline.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Stack of a guest. QuickJS needs two thousand JavaScript frames' worth; Rust plugins far less.
-const WASM_STACK_BYTES: usize = 2 << 20;
+/// Stack of a guest, unless the operator says otherwise. QuickJS needs two thousand JavaScript frames' worth; Rust plugins far
+/// less.
+pub const DEFAULT_STACK: Bytes = Bytes(2 << 20);
 
-/// Stack that a guest and the host functions it calls run on.
-const ASYNC_STACK_BYTES: usize = 4 << 20;
+/// Stack for the host functions that a guest calls, beyond its own.
+const HOST_STACK_BYTES: usize = 2 << 20;
 
 /// Bytes of each memory that stay resident between calls, which spares page faults. Only those that a guest has written to are
 /// taken: few for a plugin in Rust, the heap's for a JavaScript engine.
@@ -35,7 +41,7 @@ const MEMORY_KEPT_RESIDENT_BYTES: usize = 2 << 20;
 const TABLE_KEPT_RESIDENT_BYTES: usize = 64 << 10;
 
 /// Core instances, memories and tables that one component may have. Adapters and composed halves need several.
-const PARTS_PER_COMPONENT: u32 = 100;
+pub const PARTS_PER_COMPONENT: u32 = 100;
 
 /// Elements that any one table may have: the most that `limits.table-elements` can give.
 const TABLE_ELEMENTS: usize = 10_000_000;
@@ -53,14 +59,45 @@ pub enum SandboxError {
 pub struct SandboxOptions {
     /// Where compiled components are kept; none, and each is compiled anew.
     pub cache: Option<PathBuf>,
+    /// Where what is not kept there is compiled.
+    pub compiler: Compiler,
     /// How many calls run at once; further ones wait their turn.
     pub concurrent_calls: u32,
+    /// How many of them may be one plugin's; none: half, and at least one.
+    pub calls_of_one_plugin: Option<u32>,
+    /// Stack of a guest.
+    pub stack: Bytes,
+    /// Size of a component.
+    pub component_size: Bytes,
+    /// Processor time for compiling a component, counted in whole seconds; on the clock it may be twice that.
+    pub compile_time: Span,
+    /// Address space for compiling a component.
+    pub compile_memory: Bytes,
 }
 
 impl Default for SandboxOptions {
+    /// No cache, compiling in this process, 64 calls, and the limits that `autodevops.toml` has by default.
     fn default() -> Self {
-        Self { cache: None, concurrent_calls: 64 }
+        Self {
+            cache: None,
+            compiler: Compiler::InProcess,
+            concurrent_calls: 64,
+            calls_of_one_plugin: None,
+            stack: DEFAULT_STACK,
+            component_size: Bytes(64 << 20),
+            compile_time: Span(Duration::from_secs(60)),
+            compile_memory: Bytes(2 << 30),
+        }
     }
+}
+
+/// Why a component is not there to be instantiated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotCompiled {
+    /// There is no machine code.
+    Failed(CompileFailure),
+    /// There is, but the engine does not take it: it has more parts than an instance may have.
+    DoesNotFit(String),
 }
 
 /// The engine, its linker and its clock. Cheap to clone.
@@ -69,7 +106,10 @@ pub struct Sandbox {
     pub(crate) engine: Engine,
     pub(crate) linker: Arc<Linker<Guest>>,
     pub(crate) cache: Option<Arc<CompileCache>>,
-    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) permits: Arc<CallPermits>,
+    pub(crate) compile_limits: CompileLimits,
+    compiler: Arc<Mutex<Compiler>>,
+    stack: Bytes,
     pooled: bool,
     _ticker: Arc<Ticker>,
 }
@@ -81,19 +121,34 @@ impl Sandbox {
     /// # Errors
     /// When the engine cannot be set up at all.
     pub fn new(options: &SandboxOptions) -> Result<Self, SandboxError> {
-        let (engine, pooled) = match Engine::new(&pooled(options.concurrent_calls)) {
+        let stack = options.stack;
+        let (engine, pooled) = match Engine::new(&pooled(options.concurrent_calls, stack)) {
             Ok(engine) => (engine, true),
             Err(error) => {
                 tracing::warn!(%error, "no address space for a pool of instances; they are allocated on demand, slower");
-                let engine = Engine::new(&base()).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+                let engine = Engine::new(&base(stack)).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
                 (engine, false)
             }
         };
         let linker = guarded::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let cache = options.cache.as_deref().and_then(|path| open_cache(path, &engine)).map(Arc::new);
-        let permits = Arc::new(Semaphore::new(options.concurrent_calls as usize));
-        let ticker = Arc::new(Ticker::start(engine.clone()));
-        Ok(Self { engine, linker: Arc::new(linker), cache, permits, pooled, _ticker: ticker })
+        let share = options.calls_of_one_plugin.unwrap_or(options.concurrent_calls / 2);
+        let compile_limits = CompileLimits {
+            component_size: options.component_size,
+            time: options.compile_time,
+            memory: options.compile_memory,
+        };
+        Ok(Self {
+            _ticker: Arc::new(Ticker::start(engine.clone())),
+            engine,
+            linker: Arc::new(linker),
+            cache,
+            permits: Arc::new(CallPermits::new(options.concurrent_calls, share)),
+            compile_limits,
+            compiler: Arc::new(Mutex::new(options.compiler.clone())),
+            stack,
+            pooled,
+        })
     }
 
     /// Whether instances come from a pool.
@@ -101,17 +156,32 @@ impl Sandbox {
         self.pooled
     }
 
-    /// A component's machine code: from the cache, or compiled.
-    pub(crate) fn compile(&self, bytes: &[u8]) -> wasmtime::Result<Component> {
-        match &self.cache {
-            Some(cache) => cache.component(&self.engine, bytes),
-            None => Component::from_binary(&self.engine, bytes),
+    /// A component: from the cache, or compiled. One at a time, so that compiling never takes more memory than one may.
+    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<Component, NotCompiled> {
+        let cached = || self.cache.as_ref().and_then(|cache| cache.get(&self.engine, bytes));
+        if let Some(component) = cached() {
+            return Ok(component);
         }
+        let compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have compiled it meanwhile.
+        if let Some(component) = cached() {
+            return Ok(component);
+        }
+        let machine_code =
+            compiler.machine_code(&self.engine, &self.compile_limits, bytes).map_err(NotCompiled::Failed)?;
+        // SAFETY: the bytes come from this engine's compiler, in this process or in a child of it that runs the same program,
+        // a moment ago; nobody else holds the child's pipe, and they never left memory.
+        let component = unsafe { Component::deserialize(&self.engine, &machine_code) }
+            .map_err(|error| NotCompiled::DoesNotFit(format!("{error:#}")))?;
+        if let Some(cache) = &self.cache {
+            cache.put(bytes, &machine_code);
+        }
+        Ok(component)
     }
 
     /// Stack of a guest.
     pub(crate) const fn stack(&self) -> Bytes {
-        Bytes(WASM_STACK_BYTES as u64)
+        self.stack
     }
 
     /// The engine itself, for benchmarks that compare with it.
@@ -129,7 +199,8 @@ fn open_cache(path: &Path, engine: &Engine) -> Option<CompileCache> {
 }
 
 /// Settings that matter for what a guest can do and for how it behaves, in either way of allocation.
-fn base() -> Config {
+pub fn base(stack: Bytes) -> Config {
+    let stack = usize::try_from(stack.0).unwrap_or(usize::MAX);
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -139,18 +210,19 @@ fn base() -> Config {
         .memory_init_cow(true)
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
-        .max_wasm_stack(WASM_STACK_BYTES)
-        .async_stack_size(ASYNC_STACK_BYTES);
+        .max_wasm_stack(stack)
+        .async_stack_size(stack.saturating_add(HOST_STACK_BYTES));
     config
 }
 
-fn pooled(concurrent_calls: u32) -> Config {
+fn pooled(concurrent_calls: u32, stack: Bytes) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    // A call may hold a composed component: a few memories and tables each.
-    let parts = concurrent_calls.saturating_mul(4).max(PARTS_PER_COMPONENT * 2);
+    // A call may hold a composed component: a few memories and tables each. One that has more counts as several calls, see
+    // `permits`; where few calls run at once, two of them may have all the parts that a component can.
+    let parts = concurrent_calls.saturating_mul(PARTS_PER_CALL).max(PARTS_PER_COMPONENT * 2);
     pool.total_component_instances(concurrent_calls.max(1))
         .total_stacks(concurrent_calls.saturating_mul(2).max(2))
-        .total_core_instances(parts.saturating_mul(4))
+        .total_core_instances(concurrent_calls.max(1).saturating_mul(PARTS_PER_COMPONENT))
         .total_memories(parts)
         .total_tables(parts.saturating_mul(2))
         .max_core_instances_per_component(PARTS_PER_COMPONENT)
@@ -161,7 +233,7 @@ fn pooled(concurrent_calls: u32) -> Config {
         .linear_memory_keep_resident(MEMORY_KEPT_RESIDENT_BYTES)
         .table_keep_resident(TABLE_KEPT_RESIDENT_BYTES)
         .pagemap_scan(Enabled::Auto);
-    let mut config = base();
+    let mut config = base(stack);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }
@@ -212,7 +284,7 @@ mod tests {
     #[test]
     fn without_the_address_space_for_a_pool_instances_are_allocated_on_demand() {
         // Four million memories of 4 GiB are beyond any machine's addresses.
-        let options = SandboxOptions { cache: None, concurrent_calls: 1_000_000 };
+        let options = SandboxOptions { concurrent_calls: 1_000_000, ..SandboxOptions::default() };
         assert!(!Sandbox::new(&options).unwrap().is_pooled());
         assert!(Sandbox::new(&SandboxOptions::default()).unwrap().is_pooled());
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use autodevops_model::Stage;
-use autodevops_policy::{EffectiveGrant, Manifest};
+use autodevops_policy::{Bytes, EffectiveGrant, Manifest, Span};
 use wasmtime::component::{Component, InstancePre, types::ComponentItem};
 
 use crate::{
@@ -13,11 +13,13 @@ use crate::{
         state_guard::StateGuardPluginPre, test_generator::TestGeneratorPluginPre,
     },
     call::Caller,
-    engine::Sandbox,
+    compile::CompileFailure,
+    engine::{NotCompiled, PARTS_PER_COMPONENT, Sandbox},
     guarded,
     guest::Guest,
     keyvalue::KeyValueStore,
     local::LocalTarget,
+    permits::parts_of_call,
 };
 
 /// The contract's version that this host serves, without the patch.
@@ -83,6 +85,66 @@ pub enum LoadError {
     /// It cannot be compiled.
     #[error("plugin `{plugin}` cannot be compiled: {reason}")]
     Compile {
+        /// The plugin.
+        plugin: String,
+        /// Why.
+        reason: String,
+    },
+    /// It has more bytes than a component may have.
+    #[error(
+        "plugin `{plugin}` has {bytes}, a component may have {limit}; raise [sandbox] component-size if it is to be taken"
+    )]
+    TooLarge {
+        /// The plugin.
+        plugin: String,
+        /// What it has.
+        bytes: Bytes,
+        /// What it may have.
+        limit: Bytes,
+    },
+    /// Compiling it takes too long.
+    #[error(
+        "plugin `{plugin}` takes longer to compile than {limit}; raise [sandbox] compile-time if it is to be taken"
+    )]
+    CompileTime {
+        /// The plugin.
+        plugin: String,
+        /// What it may take.
+        limit: Span,
+    },
+    /// Compiling it takes too much memory.
+    #[error(
+        "plugin `{plugin}` takes more memory to compile than {limit}; raise [sandbox] compile-memory if it is to be taken"
+    )]
+    CompileMemory {
+        /// The plugin.
+        plugin: String,
+        /// What it may take.
+        limit: Bytes,
+    },
+    /// It compiles to too much machine code.
+    #[error(
+        "plugin `{plugin}` has more than {most} of machine code, which goes with components of {limit}; raise [sandbox] component-size if it is to be taken"
+    )]
+    MachineCode {
+        /// The plugin.
+        plugin: String,
+        /// The machine code that is taken.
+        most: Bytes,
+        /// What a component may have.
+        limit: Bytes,
+    },
+    /// It needs more core instances, memories or tables than one instance may have, or larger ones.
+    #[error("plugin `{plugin}` is too large to be instantiated: {reason}; make it of fewer parts")]
+    Parts {
+        /// The plugin.
+        plugin: String,
+        /// Of what it has too much.
+        reason: String,
+    },
+    /// The compiler could not be run. It is not the plugin's fault.
+    #[error("plugin `{plugin}` cannot be compiled, since the compiler does not run: {reason}")]
+    Compiler {
         /// The plugin.
         plugin: String,
         /// Why.
@@ -164,8 +226,8 @@ impl Plugin {
     /// [`LoadError`], which names the plugin and what is wrong with it. Nothing of it ran.
     pub fn load(sandbox: &Sandbox, source: PluginSource<'_>) -> Result<Self, LoadError> {
         let name = source.manifest.name.clone();
-        check_header(&name, source.component)?;
         let component = compile(sandbox, &name, source.component)?;
+        let parts = parts(&name, &component)?;
         let stages = read_stages(sandbox, &name, &component)?;
         check_imports(sandbox, &name, &component)?;
         let mut declared = source.manifest.stages.clone();
@@ -185,6 +247,7 @@ impl Plugin {
             config: source.config.into(),
             keyvalue: source.keyvalue,
             local: source.local,
+            parts,
         };
         let shared = Shared { caller, stages, instance, exports };
         Ok(Self { shared: Arc::new(shared) })
@@ -211,6 +274,21 @@ impl Plugin {
     }
 }
 
+/// Parts of the pool that a call takes. The pool refuses what has too many; this does where there is none.
+pub(crate) fn parts(plugin: &str, component: &Component) -> Result<u32, LoadError> {
+    let Some(required) = component.resources_required() else {
+        let reason = "it imports a core module; put the module inside".to_owned();
+        return Err(LoadError::Shape { plugin: plugin.to_owned(), reason });
+    };
+    for (count, what) in [(required.num_memories, "memories"), (required.num_tables, "tables")] {
+        if count > PARTS_PER_COMPONENT {
+            let reason = format!("it has {count} {what}, and may have {PARTS_PER_COMPONENT}");
+            return Err(LoadError::Parts { plugin: plugin.to_owned(), reason });
+        }
+    }
+    Ok(parts_of_call(required.num_memories, required.num_tables))
+}
+
 /// What a component imports and exports, before it is loaded: for people who look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interfaces {
@@ -226,7 +304,6 @@ impl Interfaces {
     /// # Errors
     /// When it is none, or does not compile.
     pub fn of(sandbox: &Sandbox, name: &str, bytes: &[u8]) -> Result<Self, LoadError> {
-        check_header(name, bytes)?;
         let component = compile(sandbox, name, bytes)?;
         let ty = component.component_type();
         Ok(Self {
@@ -241,14 +318,31 @@ pub(crate) fn digest_of(component: &[u8]) -> Arc<str> {
     format!("blake3:{}", blake3::hash(component).to_hex()).into()
 }
 
+/// A component that is none, too large or not to be compiled is refused; else it is compiled, or taken from the cache.
 pub(crate) fn compile(sandbox: &Sandbox, plugin: &str, bytes: &[u8]) -> Result<Component, LoadError> {
-    sandbox
-        .compile(bytes)
-        .map_err(|error| LoadError::Compile { plugin: plugin.to_owned(), reason: format!("{error:#}") })
+    check_header(plugin, bytes)?;
+    let (limits, plugin) = (sandbox.compile_limits, plugin.to_owned());
+    if bytes.len() as u64 > limits.component_size.0 {
+        let bytes = Bytes(bytes.len() as u64);
+        return Err(LoadError::TooLarge { plugin, bytes, limit: limits.component_size });
+    }
+    sandbox.compile(bytes).map_err(|failure| match failure {
+        NotCompiled::DoesNotFit(reason) => LoadError::Parts { plugin, reason },
+        NotCompiled::Failed(CompileFailure::Refused(reason)) => LoadError::Compile { plugin, reason },
+        NotCompiled::Failed(CompileFailure::Broke(how)) => {
+            LoadError::Compile { plugin, reason: format!("the compiler broke on it: {how}") }
+        }
+        NotCompiled::Failed(CompileFailure::Time) => LoadError::CompileTime { plugin, limit: limits.time },
+        NotCompiled::Failed(CompileFailure::Memory) => LoadError::CompileMemory { plugin, limit: limits.memory },
+        NotCompiled::Failed(CompileFailure::MachineCode(most)) => {
+            LoadError::MachineCode { plugin, most: Bytes(most), limit: limits.component_size }
+        }
+        NotCompiled::Failed(CompileFailure::Host(reason)) => LoadError::Compiler { plugin, reason },
+    })
 }
 
 /// The first eight bytes tell a component from a core module and from anything else.
-pub(crate) fn check_header(plugin: &str, bytes: &[u8]) -> Result<(), LoadError> {
+fn check_header(plugin: &str, bytes: &[u8]) -> Result<(), LoadError> {
     let found = match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
         [] => "the file is empty".to_owned(),

@@ -14,7 +14,7 @@ use crate::{
     failure::CallError,
     guest::Guest,
     measure::{measure, together},
-    plugin::{LoadError, check_header, compile, digest_of},
+    plugin::{LoadError, compile, digest_of, parts},
 };
 
 /// The interface that the engine exports.
@@ -35,8 +35,8 @@ impl ScriptEngine {
     /// [`LoadError`] when the component is no such engine.
     pub fn load(sandbox: &Sandbox, name: &str, component: &[u8], limits: Limits) -> Result<Self, LoadError> {
         let bytes = component;
-        check_header(name, bytes)?;
         let component = compile(sandbox, name, bytes)?;
+        let parts = parts(name, &component)?;
         let shape = |reason: String| LoadError::Shape { plugin: name.to_owned(), reason };
         let interface = component.get_export_index(None, INTERFACE);
         let run = interface
@@ -51,6 +51,7 @@ impl ScriptEngine {
             config: Arc::from([]),
             keyvalue: None,
             local: None,
+            parts,
         };
         Ok(Self { caller, instance, run })
     }

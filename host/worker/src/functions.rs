@@ -73,7 +73,14 @@ impl Functions {
     pub async fn load(options: &WorkerOptions, entry: &str) -> Result<Self, WorkerError> {
         let component = options.engine.as_deref().ok_or(WorkerError::NoEngine)?;
         let component = std::fs::read(component).map_err(file(component))?;
-        let sandbox = SandboxOptions { cache: options.cache.clone(), ..SandboxOptions::default() };
+        let defaults = SandboxOptions::default();
+        let sandbox = SandboxOptions {
+            cache: options.cache.clone(),
+            compiler: options.compiler.clone(),
+            // Here all calls are calls of one.
+            calls_of_one_plugin: Some(defaults.concurrent_calls),
+            ..defaults
+        };
         let sandbox = Sandbox::new(&sandbox).map_err(|error| WorkerError::Sandbox(error.to_string()))?;
         let engine = ScriptEngine::load(&sandbox, "functions", &component, options.limits)
             .map_err(|error| WorkerError::Sandbox(error.to_string()))?;

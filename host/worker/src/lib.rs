@@ -14,6 +14,7 @@ mod server;
 use std::path::PathBuf;
 
 use autodevops_policy::Limits;
+use autodevops_sandbox::Compiler;
 
 pub use server::serve;
 
@@ -35,6 +36,8 @@ pub struct WorkerOptions {
     pub engine: Option<PathBuf>,
     /// Folder of compiled components.
     pub cache: Option<PathBuf>,
+    /// Where the engine's component is compiled, if it is not there.
+    pub compiler: Compiler,
     /// What one request may use.
     pub limits: Limits,
 }

@@ -1,0 +1,20 @@
+//! Where this program has components compiled: in a process of its own, which is this program with a hidden verb.
+
+use autodevops_orchestrator::plugins::Services;
+use autodevops_sandbox::{Compiler, SandboxOptions};
+
+/// The hidden verb.
+pub const VERB: &str = "compile-component";
+
+/// This program, as it was when it was started: another version may have been installed since.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// The compiler of all verbs.
+pub fn compiler() -> Compiler {
+    Compiler::Child { program: PROGRAM.into(), arguments: vec![VERB.into()] }
+}
+
+/// What plugins are given where there is no project.
+pub fn services() -> Services {
+    Services { sandbox: SandboxOptions { compiler: compiler(), ..SandboxOptions::default() }, ..Services::default() }
+}
