@@ -2,11 +2,12 @@
 //!
 //! One SQLite file in write-ahead mode with full synchronization, so that what was acknowledged survives a killed process and
 //! a lost power supply. A run is a fold over its events; the journal does not know what they mean. Beside the log it keeps fence
-//! counters, named facts, evidence by digest, and the plugins' key-value store.
+//! counters, named facts, evidence by digest, the plugins' key-value store, and the [`audit`] of what runs did.
 //!
 //! Calls block for as long as a disk write takes. Several processes may open one file.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod audit;
 mod blobs;
 mod error;
 mod facts;

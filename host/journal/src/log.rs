@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{AppendError, Journal, JournalError, signed, unsigned};
+use crate::{AppendError, Journal, JournalError, audit::event_digest, signed, unsigned};
 
 /// The largest event, as JSON, in bytes (256 KiB).
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
@@ -116,6 +116,29 @@ impl Journal {
         self.read(last)
     }
 
+    /// Events of a run that no seal of the audit points to, up to a version, each with its digest.
+    pub(crate) fn events_not_sealed(&self, run: &str, through: u64) -> Result<Vec<(Recorded, String)>, JournalError> {
+        let rows: Vec<(Recorded, String)> = self.read(|connection| {
+            let sql = "SELECT sequence, run, version, at_ns, event FROM events WHERE run = ?1 AND version <= ?2
+                AND version > coalesce((SELECT max(version) FROM seals WHERE run = ?1), 0) ORDER BY version";
+            connection.prepare_cached(sql)?.query_map(params![run, signed(through)], recorded)?.collect()
+        })?;
+        let digest = |(mut recorded, text): (Recorded, String)| {
+            let Recorded { sequence, run, version, at_ns, .. } = &recorded;
+            let digest = event_digest(*sequence, run, *version, *at_ns, &text);
+            recorded.event = self.parse(recorded.sequence, &text)?;
+            Ok((recorded, digest))
+        };
+        rows.into_iter().map(digest).collect()
+    }
+
+    fn parse(&self, sequence: u64, text: &str) -> Result<Value, JournalError> {
+        serde_json::from_str(text).map_err(|error| JournalError::Damaged {
+            path: self.path().to_path_buf(),
+            what: format!("event {sequence} is not JSON: {error}"),
+        })
+    }
+
     fn select(&self, rest: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Recorded>, JournalError> {
         let rows: Vec<(Recorded, String)> = self.read(|connection| {
             let sql = format!("SELECT sequence, run, version, at_ns, event FROM events {rest}");
@@ -124,10 +147,7 @@ impl Journal {
         })?;
         rows.into_iter()
             .map(|(mut recorded, text)| {
-                recorded.event = serde_json::from_str(&text).map_err(|error| JournalError::Damaged {
-                    path: self.path().to_path_buf(),
-                    what: format!("event {} is not JSON: {error}", recorded.sequence),
-                })?;
+                recorded.event = self.parse(recorded.sequence, &text)?;
                 Ok(recorded)
             })
             .collect()

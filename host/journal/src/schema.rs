@@ -12,7 +12,8 @@ const APPLICATION: i64 = 0x4144_764F;
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
 /// What each format adds to the one before; the file's `user_version` counts those it has.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE events (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         run TEXT NOT NULL,
@@ -31,7 +32,23 @@ const MIGRATIONS: &[&str] = &["
         value BLOB NOT NULL,
         PRIMARY KEY (plugin, bucket, key)
     ) STRICT;
-"];
+",
+    "
+    CREATE TABLE seals (
+        sequence INTEGER PRIMARY KEY,
+        run TEXT NOT NULL,
+        stage TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        at_ns INTEGER NOT NULL,
+        records INTEGER NOT NULL,
+        entries BLOB NOT NULL,
+        previous BLOB NOT NULL,
+        hash BLOB NOT NULL,
+        mac BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX seals_of_run ON seals (run, version);
+",
+];
 
 pub(crate) fn open(path: &Path) -> Result<Connection, JournalError> {
     make_private(path)?;
