@@ -5,8 +5,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod address;
+mod asked;
+mod ceilings;
+mod check;
 mod credential;
 mod destination;
+mod difference;
 pub mod edits;
 mod grant;
 mod limits;
@@ -18,11 +22,17 @@ mod path;
 mod permission;
 mod quantity;
 pub mod strict_toml;
+mod within;
+mod words;
 
+pub use asked::{Asked, AskedCredential};
+pub use ceilings::{CeilingError, PermissionCeilings};
+pub use check::{GrantError, check_grant};
 pub use credential::{
     BindingError, BindingSource, Credential, CredentialBinding, CredentialError, EffectiveCredential,
 };
 pub use destination::Destination;
+pub use difference::{Difference, difference};
 pub use grant::{Access, EffectiveGrant, Grant, Preopen, effective, missing};
 pub use limits::{Ceilings, Limit, Limits, Meter, OverLimit};
 pub use manifest::{ConfigKey, ConfigType, Manifest, ManifestError};
@@ -32,3 +42,5 @@ pub use origin::{Origin, OriginError};
 pub use path::{PathError, ProjectPath};
 pub use permission::{Permission, PermissionError, PermissionKind};
 pub use quantity::{Bytes, Percent, QuantityError, Span};
+pub use within::within;
+pub use words::{AskedWords, words};

@@ -83,6 +83,12 @@ macro_rules! limits {
                 Ceilings { $($field: (self.$field > usual.$field).then_some(self.$field),)+ }
             }
 
+            /// Each limit as it is named, and as it was where it is not.
+            #[must_use]
+            pub fn with(self, named: &Ceilings) -> Self {
+                Self { $($field: named.$field.unwrap_or(self.$field),)+ }
+            }
+
             /// A limit's value: a number, bytes, or nanoseconds.
             pub fn amount(&self, limit: Limit) -> u64 {
                 match limit { $(Limit::$name => self.$field.amount(),)+ }
