@@ -198,6 +198,8 @@ pub struct LimitsTable {
     stderr: Option<BytesText>,
     /// Random bytes.
     random_bytes: Option<BytesText>,
+    /// Files and folders open at once: each is a descriptor of the host's.
+    open_files: Option<u32>,
     /// Files, folders and links made or renamed in folders that may be written to.
     files: Option<u32>,
     /// Bytes written to files.

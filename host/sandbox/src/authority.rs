@@ -26,6 +26,9 @@ struct Entry {
     count: u64,
 }
 
+/// Longest path, URL or name that is kept of an operation until its record is made, in bytes.
+const MAX_KEPT_BYTES: usize = 1024;
+
 /// Decides about one call's operations, and remembers them.
 pub struct Authority {
     plugin: Arc<str>,
@@ -97,7 +100,7 @@ impl Authority {
         })
     }
 
-    fn keep(&mut self, operation: Operation, allowed: bool, span: tracing::Span) {
+    fn keep(&mut self, mut operation: Operation, allowed: bool, span: tracing::Span) {
         // The same again is one record that counts: a guest that looks at the clock in a loop does not push out what matters.
         if let Some(last) =
             self.entries.last_mut().filter(|last| last.allowed == allowed && last.operation == operation)
@@ -110,6 +113,12 @@ impl Authority {
             self.further = self.further.saturating_add(1);
             self.current = None;
             return;
+        }
+        if let Operation::Open { path: text, .. } | Operation::Http { url: text, .. } | Operation::KeyValue(text) =
+            &mut operation
+        {
+            text.truncate(text.floor_char_boundary(MAX_KEPT_BYTES));
+            text.shrink_to_fit();
         }
         let at = self.at;
         self.current = Some((self.entries.len(), span));

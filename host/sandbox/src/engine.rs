@@ -11,7 +11,7 @@ use std::{
 
 use autodevops_policy::{Bytes, Span};
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
     component::{Component, Linker},
 };
 
@@ -204,8 +204,10 @@ pub fn base(stack: Bytes) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
-        .wasm_component_model_async(true)
+        .wasm_component_model_async(false)
         .shared_memory(false)
+        // A component's debug information is not read: it is as little to be trusted as the rest of it.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .epoch_interruption(true)
         .memory_init_cow(true)
         .cranelift_nan_canonicalization(true)

@@ -18,9 +18,12 @@ use wasmtime_wasi::{
     },
 };
 
-use super::{Guarded, metered::MeteredOutput, refuse::refuse};
+use super::{Guarded, refuse::refuse};
 
 const TYPES: &str = "wasi:filesystem/types";
+
+/// Longest path, in bytes: Linux's own.
+const MAX_PATH_BYTES: usize = 4096;
 
 type File = Resource<Descriptor>;
 
@@ -55,7 +58,9 @@ impl HostDirectoryEntryStream for Guarded<'_> {
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
         refuse!(self.using(TYPES, "[resource-drop]directory-entry-stream"));
-        HostDirectoryEntryStream::drop(&mut self.filesystem(), stream)
+        HostDirectoryEntryStream::drop(&mut self.filesystem(), stream)?;
+        self.closed();
+        Ok(())
     }
 }
 
@@ -76,6 +81,7 @@ macro_rules! reach {
     ($(async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $access:ident $path:ident;)*) => {
         $(
             async fn $name(&mut self, fd: File, $($argument: $type),*) -> $result {
+                short(&$path)?;
                 refuse!(self.$access(&$path));
                 self.filesystem().$name(fd, $($argument),*).await
             }
@@ -90,7 +96,6 @@ impl HostDescriptor for Guarded<'_> {
         async fn get_flags() -> FsResult<DescriptorFlags>, "[method]descriptor.get-flags";
         async fn get_type() -> FsResult<DescriptorType>, "[method]descriptor.get-type";
         async fn set_times(atim: NewTimestamp, mtim: NewTimestamp) -> FsResult<()>, "[method]descriptor.set-times";
-        async fn read_directory() -> FsResult<Resource<DirectoryEntryStream>>, "[method]descriptor.read-directory";
         async fn sync() -> FsResult<()>, "[method]descriptor.sync";
         async fn stat() -> FsResult<DescriptorStat>, "[method]descriptor.stat";
         async fn is_same_object(other: File) -> wasmtime::Result<bool>, "[method]descriptor.is-same-object";
@@ -107,6 +112,14 @@ impl HostDescriptor for Guarded<'_> {
         async fn unlink_file_at(path: String) -> FsResult<()>, change path;
         async fn create_directory_at(path: String) -> FsResult<()>, make path;
         async fn symlink_at(path: String, new_path: String) -> FsResult<()>, make new_path;
+    }
+
+    /// A listing is held by the host as a whole: it counts as a file that is open.
+    async fn read_directory(&mut self, fd: File) -> FsResult<Resource<DirectoryEntryStream>> {
+        refuse!(self.using(TYPES, "[method]descriptor.read-directory"));
+        refuse!(self.charge(Limit::OpenFiles, 1));
+        let opened = self.filesystem().read_directory(fd).await;
+        opened.inspect_err(|_| self.closed())
     }
 
     async fn read(&mut self, fd: File, len: Filesize, offset: Filesize) -> FsResult<(Vec<u8>, bool)> {
@@ -132,12 +145,16 @@ impl HostDescriptor for Guarded<'_> {
     }
 
     async fn link_at(&mut self, fd: File, flags: PathFlags, path: String, to: File, new_path: String) -> FsResult<()> {
+        short(&path)?;
+        short(&new_path)?;
         refuse!(self.look(&path));
         refuse!(self.make(&new_path));
         self.filesystem().link_at(fd, flags, path, to, new_path).await
     }
 
     async fn rename_at(&mut self, fd: File, path: String, to: File, new_path: String) -> FsResult<()> {
+        short(&path)?;
+        short(&new_path)?;
         refuse!(self.change(&path));
         refuse!(self.make(&new_path));
         self.filesystem().rename_at(fd, path, to, new_path).await
@@ -151,6 +168,7 @@ impl HostDescriptor for Guarded<'_> {
         open_flags: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<File> {
+        short(&path)?;
         if open_flags.contains(OpenFlags::CREATE) {
             refuse!(self.make(&path));
         } else if flags.intersects(DescriptorFlags::WRITE | DescriptorFlags::MUTATE_DIRECTORY)
@@ -161,7 +179,9 @@ impl HostDescriptor for Guarded<'_> {
             refuse!(self.look(&path));
         }
         self.refuse_devices(&fd, path_flags, &path).await?;
-        self.filesystem().open_at(fd, path_flags, path, open_flags, flags).await
+        refuse!(self.charge(Limit::OpenFiles, 1));
+        let opened = self.filesystem().open_at(fd, path_flags, path, open_flags, flags).await;
+        opened.inspect_err(|_| self.closed())
     }
 
     fn read_via_stream(&mut self, fd: File, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
@@ -172,18 +192,20 @@ impl HostDescriptor for Guarded<'_> {
     fn write_via_stream(&mut self, fd: File, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
         refuse!(self.using(TYPES, "[method]descriptor.write-via-stream"));
         let stream = self.filesystem().write_via_stream(fd, offset)?;
-        self.metered(stream)
+        Ok(self.metered(stream, Limit::FileBytes)?)
     }
 
     fn append_via_stream(&mut self, fd: File) -> FsResult<Resource<DynOutputStream>> {
         refuse!(self.using(TYPES, "[method]descriptor.append-via-stream"));
         let stream = self.filesystem().append_via_stream(fd)?;
-        self.metered(stream)
+        Ok(self.metered(stream, Limit::FileBytes)?)
     }
 
     fn drop(&mut self, fd: File) -> wasmtime::Result<()> {
         refuse!(self.using(TYPES, "[resource-drop]descriptor"));
-        HostDescriptor::drop(&mut self.filesystem(), fd)
+        HostDescriptor::drop(&mut self.filesystem(), fd)?;
+        self.closed();
+        Ok(())
     }
 }
 
@@ -203,6 +225,11 @@ impl Guarded<'_> {
         }
     }
 
+    /// A file or a listing is no longer open.
+    fn closed(&mut self) {
+        self.0.authority().quota().release(Limit::OpenFiles, 1);
+    }
+
     /// Asks for a path below a preopen, to look at it.
     fn look(&mut self, path: &str) -> Result<(), Denial> {
         self.authorize(Operation::Open { path: path.to_owned(), write: false })
@@ -218,11 +245,9 @@ impl Guarded<'_> {
         self.change(path)?;
         self.charge(Limit::Files, 1)
     }
+}
 
-    /// Puts a counting stream in the place of a file's own.
-    fn metered(&mut self, stream: Resource<DynOutputStream>) -> FsResult<Resource<DynOutputStream>> {
-        let quota = self.0.authority().quota();
-        let inner = self.table().delete(stream)?;
-        Ok(self.table().push(MeteredOutput::new(inner, quota, Limit::FileBytes))?)
-    }
+/// Refuses what no file system takes, before it is kept on record.
+fn short(path: &str) -> FsResult<()> {
+    if path.len() > MAX_PATH_BYTES { Err(ErrorCode::NameTooLong.into()) } else { Ok(()) }
 }

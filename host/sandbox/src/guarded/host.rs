@@ -25,6 +25,9 @@ use crate::{
 /// Keys that one call of `list-keys` gives at most.
 const KEYS_PER_PAGE: usize = 1000;
 
+/// Longest name of a bucket, in bytes.
+const MAX_BUCKET_BYTES: usize = 256;
+
 impl types::Host for Guarded<'_> {}
 
 impl store::Host for Guarded<'_> {
@@ -80,6 +83,9 @@ fn other<T>(result: Result<T, String>) -> Result<T, keyvalue::Error> {
 
 impl keyvalue::Host for Guarded<'_> {
     fn open(&mut self, identifier: String) -> KeyValueResult<Resource<Bucket>> {
+        if identifier.len() > MAX_BUCKET_BYTES {
+            return Ok(Err(keyvalue::Error::Other(format!("a bucket's name has at most {MAX_BUCKET_BYTES} bytes"))));
+        }
         if !self.allows(Operation::KeyValue(identifier.clone()))? {
             return Ok(Err(keyvalue::Error::AccessDenied));
         }

@@ -1,6 +1,7 @@
 //! Requests, responses and their bodies: `wasmtime-wasi-http` builds them, every function asks. What is sent goes through
 //! [`HttpGate`](crate::http::HttpGate).
 
+use autodevops_policy::Limit;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable};
 use wasmtime_wasi_http::{
@@ -29,12 +30,19 @@ impl Guarded<'_> {
     }
 }
 
-/// Functions that are counted and go on to `wasmtime-wasi-http`, with their names in the contract.
+/// Functions that are counted and go on to `wasmtime-wasi-http`, with their names in the contract. What the host keeps of what it is
+/// given counts as sent, whether it is sent or not: else a guest could fill the host's memory with what it never sends.
 macro_rules! forward {
-    ($trait:path: $(fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $label:literal;)*) => {
+    ($trait:path: $(fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $label:literal
+        $(keeps $this:ident $bytes:expr)?;)*) => {
         impl $trait for Guarded<'_> {
             $(fn $name(&mut self, $($argument: $type),*) -> $result {
                 refuse!(self.using(TYPES, $label));
+                $(
+                    let $this = &mut *self;
+                    let bytes: usize = $bytes;
+                    refuse!(self.charge(Limit::HttpSent, bytes as u64));
+                )?
                 <WasiHttpCtxView<'_> as $trait>::$name(&mut self.http(), $($argument),*)
             })*
         }
@@ -70,15 +78,18 @@ impl types::Host for Guarded<'_> {
 forward! {
     types::HostFields:
     fn new() -> wasmtime::Result<Resource<FieldMap>>, "[constructor]fields";
-    fn from_list(entries: Vec<(String, Vec<u8>)>) -> HeaderResult<Resource<FieldMap>>, "[static]fields.from-list";
+    fn from_list(entries: Vec<(String, Vec<u8>)>) -> HeaderResult<Resource<FieldMap>>, "[static]fields.from-list"
+        keeps _this entries.iter().map(|(name, value)| name.len() + value.len()).sum();
     fn drop(fields: Resource<FieldMap>) -> wasmtime::Result<()>, "[resource-drop]fields";
     fn get(fields: Resource<FieldMap>, name: String) -> wasmtime::Result<Vec<Vec<u8>>>, "[method]fields.get";
     fn has(fields: Resource<FieldMap>, name: String) -> wasmtime::Result<bool>, "[method]fields.has";
-    fn set(fields: Resource<FieldMap>, name: String, values: Vec<Vec<u8>>) -> HeaderResult<()>, "[method]fields.set";
+    fn set(fields: Resource<FieldMap>, name: String, values: Vec<Vec<u8>>) -> HeaderResult<()>, "[method]fields.set"
+        keeps _this name.len() + values.iter().map(Vec::len).sum::<usize>();
     fn delete(fields: Resource<FieldMap>, name: String) -> HeaderResult<()>, "[method]fields.delete";
-    fn append(fields: Resource<FieldMap>, name: String, value: Vec<u8>) -> HeaderResult<()>, "[method]fields.append";
+    fn append(fields: Resource<FieldMap>, name: String, value: Vec<u8>) -> HeaderResult<()>, "[method]fields.append" keeps _this name.len() + value.len();
     fn entries(fields: Resource<FieldMap>) -> wasmtime::Result<Vec<(String, Vec<u8>)>>, "[method]fields.entries";
-    fn clone(fields: Resource<FieldMap>) -> wasmtime::Result<Resource<FieldMap>>, "[method]fields.clone";
+    fn clone(fields: Resource<FieldMap>) -> wasmtime::Result<Resource<FieldMap>>, "[method]fields.clone"
+        keeps this this.table().get(&fields)?.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
 }
 
 forward! {
@@ -98,13 +109,16 @@ forward! {
     fn body(request: Resource<HostOutgoingRequest>) -> wasmtime::Result<Result<Resource<HostOutgoingBody>, ()>>, "[method]outgoing-request.body";
     fn drop(request: Resource<HostOutgoingRequest>) -> wasmtime::Result<()>, "[resource-drop]outgoing-request";
     fn method(request: Resource<HostOutgoingRequest>) -> wasmtime::Result<Method>, "[method]outgoing-request.method";
-    fn set_method(request: Resource<HostOutgoingRequest>, method: Method) -> wasmtime::Result<Result<(), ()>>, "[method]outgoing-request.set-method";
+    fn set_method(request: Resource<HostOutgoingRequest>, method: Method) -> wasmtime::Result<Result<(), ()>>, "[method]outgoing-request.set-method"
+        keeps _this match &method { Method::Other(name) => name.len(), _ => 0 };
     fn path_with_query(request: Resource<HostOutgoingRequest>) -> wasmtime::Result<Option<String>>, "[method]outgoing-request.path-with-query";
-    fn set_path_with_query(request: Resource<HostOutgoingRequest>, path_with_query: Option<String>) -> wasmtime::Result<Result<(), ()>>, "[method]outgoing-request.set-path-with-query";
+    fn set_path_with_query(request: Resource<HostOutgoingRequest>, path_with_query: Option<String>) -> wasmtime::Result<Result<(), ()>>, "[method]outgoing-request.set-path-with-query"
+        keeps _this path_with_query.as_ref().map_or(0, String::len);
     fn scheme(request: Resource<HostOutgoingRequest>) -> wasmtime::Result<Option<Scheme>>, "[method]outgoing-request.scheme";
     fn set_scheme(request: Resource<HostOutgoingRequest>, scheme: Option<Scheme>) -> wasmtime::Result<Result<(), ()>>, "[method]outgoing-request.set-scheme";
     fn authority(request: Resource<HostOutgoingRequest>) -> wasmtime::Result<Option<String>>, "[method]outgoing-request.authority";
-    fn set_authority(request: Resource<HostOutgoingRequest>, authority: Option<String>) -> wasmtime::Result<Result<(), ()>>, "[method]outgoing-request.set-authority";
+    fn set_authority(request: Resource<HostOutgoingRequest>, authority: Option<String>) -> wasmtime::Result<Result<(), ()>>, "[method]outgoing-request.set-authority"
+        keeps _this authority.as_ref().map_or(0, String::len);
     fn headers(request: Resource<HostOutgoingRequest>) -> wasmtime::Result<Resource<FieldMap>>, "[method]outgoing-request.headers";
 }
 
@@ -154,11 +168,24 @@ forward! {
     fn subscribe(id: Resource<HostFutureIncomingResponse>) -> wasmtime::Result<Resource<DynPollable>>, "[method]future-incoming-response.subscribe";
 }
 
-forward! {
-    types::HostOutgoingBody:
-    fn write(id: Resource<HostOutgoingBody>) -> wasmtime::Result<Result<Resource<DynOutputStream>, ()>>, "[method]outgoing-body.write";
-    fn finish(id: Resource<HostOutgoingBody>, ts: Option<Resource<Trailers>>) -> HttpResult<()>, "[static]outgoing-body.finish";
-    fn drop(id: Resource<HostOutgoingBody>) -> wasmtime::Result<()>, "[resource-drop]outgoing-body";
+impl types::HostOutgoingBody for Guarded<'_> {
+    fn write(&mut self, body: Resource<HostOutgoingBody>) -> wasmtime::Result<Result<Resource<DynOutputStream>, ()>> {
+        refuse!(self.using(TYPES, "[method]outgoing-body.write"));
+        match types::HostOutgoingBody::write(&mut self.http(), body)? {
+            Ok(stream) => Ok(Ok(self.metered(stream, Limit::HttpSent)?)),
+            Err(()) => Ok(Err(())),
+        }
+    }
+
+    fn finish(&mut self, body: Resource<HostOutgoingBody>, trailers: Option<Resource<Trailers>>) -> HttpResult<()> {
+        refuse!(self.using(TYPES, "[static]outgoing-body.finish"));
+        types::HostOutgoingBody::finish(&mut self.http(), body, trailers)
+    }
+
+    fn drop(&mut self, body: Resource<HostOutgoingBody>) -> wasmtime::Result<()> {
+        refuse!(self.using(TYPES, "[resource-drop]outgoing-body"));
+        types::HostOutgoingBody::drop(&mut self.http(), body)
+    }
 }
 
 forward! {

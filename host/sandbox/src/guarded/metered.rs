@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use autodevops_policy::{Denial, Limit};
 use bytes::Bytes;
-use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamResult};
+use wasmtime::component::{Resource, ResourceTableError};
+use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, StreamResult};
 
-use super::refuse::refuse;
+use super::{Guarded, refuse::refuse};
 use crate::quota::Quota;
 
-/// An output stream of a file.
+/// An output stream of a file or of a request's body.
 pub struct MeteredOutput {
     inner: DynOutputStream,
     quota: Arc<Quota>,
@@ -17,12 +18,46 @@ pub struct MeteredOutput {
 }
 
 impl MeteredOutput {
-    pub fn new(inner: DynOutputStream, quota: Arc<Quota>, limit: Limit) -> DynOutputStream {
-        Box::new(Self { inner, quota, limit })
-    }
-
     fn charge(&self, bytes: usize) -> Result<(), Denial> {
         Ok(self.quota.charge(self.limit, bytes as u64)?)
+    }
+}
+
+impl Guarded<'_> {
+    /// Puts a stream that counts in the place of one that does not; what the one belongs to, the other belongs to.
+    pub(super) fn metered(
+        &mut self,
+        stream: Resource<DynOutputStream>,
+        limit: Limit,
+    ) -> Result<Resource<DynOutputStream>, ResourceTableError> {
+        let quota = self.0.authority().quota();
+        let place = self.table().get_mut(&stream)?;
+        let inner = std::mem::replace(place, Box::new(ClosedOutput));
+        *place = Box::new(MeteredOutput { inner, quota, limit });
+        Ok(stream)
+    }
+}
+
+/// Stands in for a stream while it is moved.
+struct ClosedOutput;
+
+#[async_trait::async_trait]
+impl Pollable for ClosedOutput {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait::async_trait]
+impl OutputStream for ClosedOutput {
+    fn write(&mut self, _: Bytes) -> StreamResult<()> {
+        Err(StreamError::Closed)
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Err(StreamError::Closed)
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Err(StreamError::Closed)
     }
 }
 
