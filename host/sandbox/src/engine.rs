@@ -10,6 +10,7 @@ use std::{
 };
 
 use autodevops_policy::{Bytes, Span};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
     component::{Component, Linker},
@@ -121,6 +122,7 @@ impl Sandbox {
     /// # Errors
     /// When the engine cannot be set up at all.
     pub fn new(options: &SandboxOptions) -> Result<Self, SandboxError> {
+        allow_open_files();
         let stack = options.stack;
         let (engine, pooled) = match Engine::new(&pooled(options.concurrent_calls, stack)) {
             Ok(engine) => (engine, true),
@@ -187,6 +189,15 @@ impl Sandbox {
     /// The engine itself, for benchmarks that compare with it.
     pub const fn engine(&self) -> &Engine {
         &self.engine
+    }
+}
+
+/// Calls hold files and connections, each within its limits: together they need more than the few that a process may have open
+/// unless it asks. What cannot be had is no reason not to start.
+fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::debug!(%error, "the limit of open files cannot be raised");
     }
 }
 
