@@ -11,7 +11,7 @@ use autodevops_bundle::{PluginFolder, PluginFolders};
 pub use autodevops_config::PluginSettings;
 use autodevops_model::Stage;
 use autodevops_policy::{Ceilings, effective};
-use autodevops_sandbox::{KeyValueStore, LocalTarget, Plugin, PluginSource, Sandbox, SandboxOptions};
+use autodevops_sandbox::{CredentialSource, KeyValueStore, LocalTarget, Plugin, PluginSource, Sandbox, SandboxOptions};
 
 /// The environment variable that names further folders with plugins, separated by `:`.
 pub const FOLDERS_VARIABLE: &str = "AUTODEVOPS_PLUGINS";
@@ -25,6 +25,8 @@ pub struct Services {
     pub local: Option<Arc<dyn LocalTarget>>,
     /// What is set about the engine; but for its cache, which is the user's.
     pub sandbox: SandboxOptions,
+    /// Where the secrets of their credentials come from.
+    pub credentials: Option<Arc<dyn CredentialSource>>,
 }
 
 /// All plugins of a project.
@@ -105,6 +107,7 @@ impl PluginSet {
             config: folder.manifest.configure(&settings.config)?,
             keyvalue: self.services.keyvalue.clone(),
             local: self.services.local.clone(),
+            credentials: self.services.credentials.clone(),
         };
         Ok(Plugin::load(&self.sandbox, source)?)
     }

@@ -63,6 +63,7 @@ impl Project {
             keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))),
             local: Some(Arc::new(local)),
             sandbox: SandboxOptions { compiler, ..SandboxOptions::default() },
+            credentials: None,
         };
         let plugins = PluginSet::new(config.plugins.clone(), config.limits, services)?;
         let log = RunLog::new(journal.clone());

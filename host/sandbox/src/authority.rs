@@ -1,7 +1,10 @@
 //! The one chokepoint: every host function asks here before it does anything. Decided, counted, recorded, traced.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -24,6 +27,33 @@ struct Entry {
     duration: Duration,
     bytes: u64,
     count: u64,
+    /// Of a request: what became of it after the host call that sent it.
+    outcome: Option<Arc<Outcome>>,
+}
+
+/// What becomes of a request while the call goes on.
+#[derive(Default)]
+pub struct Outcome {
+    bytes: AtomicU64,
+    nanoseconds: AtomicU64,
+    status: AtomicU16,
+}
+
+impl Outcome {
+    /// So many more bytes went over the wire.
+    pub fn passed(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The response's headers came, with this status.
+    pub fn answered(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
+    }
+
+    /// It has taken so long.
+    pub fn lasted(&self, time: Duration) {
+        self.nanoseconds.store(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
 }
 
 /// Longest path, URL or name that is kept of an operation until its record is made, in bytes.
@@ -122,7 +152,15 @@ impl Authority {
         }
         let at = self.at;
         self.current = Some((self.entries.len(), span));
-        self.entries.push(Entry { operation, allowed, at, duration: Duration::ZERO, bytes: 0, count: 1 });
+        self.entries.push(Entry {
+            operation,
+            allowed,
+            at,
+            duration: Duration::ZERO,
+            bytes: 0,
+            count: 1,
+            outcome: None,
+        });
     }
 
     /// Counts an amount of what a limit is for.
@@ -139,6 +177,16 @@ impl Authority {
             }
             denial
         })
+    }
+
+    /// Where to note what becomes of the request that was just allowed.
+    pub fn outcome(&mut self) -> Arc<Outcome> {
+        let outcome = Arc::<Outcome>::default();
+        let current = self.current.as_ref().and_then(|(index, _)| self.entries.get_mut(*index));
+        if let Some(entry) = current {
+            entry.outcome = Some(Arc::clone(&outcome));
+        }
+        outcome
     }
 
     /// Bytes that the host call under way passes.
@@ -192,8 +240,20 @@ impl Authority {
 
 impl From<Entry> for Record {
     fn from(entry: Entry) -> Self {
-        let Entry { operation, allowed, at, duration, bytes, count } = entry;
-        Self { operation: operation.name(), summary: summary(&operation), allowed, at, duration, bytes, count }
+        let Entry { operation, allowed, at, mut duration, mut bytes, count, outcome } = entry;
+        let mut status = 0;
+        if let Some(outcome) = outcome {
+            bytes = bytes.saturating_add(outcome.bytes.load(Ordering::Relaxed));
+            duration = duration.max(Duration::from_nanos(outcome.nanoseconds.load(Ordering::Relaxed)));
+            status = outcome.status.load(Ordering::Relaxed);
+        }
+        let mut summary = summary(&operation);
+        // Left out where it does not fit.
+        let room = MAX_SUMMARY_BYTES.saturating_sub(summary.len());
+        summary.push_str(
+            Some(format!(" ({status})")).filter(|text| status != 0 && text.len() <= room).as_deref().unwrap_or(""),
+        );
+        Self { operation: operation.name(), summary, allowed, at, duration, bytes, count }
     }
 }
 

@@ -18,10 +18,11 @@ use crate::{
     authority::{Authority, GuestClock},
     bindings::base::autodevops::types::types,
     budget::MemoryBudget,
+    credentials::CredentialSource,
     engine::Sandbox,
     failure::{self, CallError, CallFailure},
     guest::{Guest, Labels, MountedFolder, resource_table, wasi_context},
-    http::HttpGate,
+    http::{HttpGate, Vault},
     keyvalue::{KeyValueStore, Overlay},
     local::LocalTarget,
     logging::LogQuota,
@@ -68,6 +69,7 @@ pub(crate) struct Caller {
     pub local: Option<Arc<dyn LocalTarget>>,
     /// Parts of the pool that a call takes.
     pub parts: u32,
+    pub credentials: Option<Arc<dyn CredentialSource>>,
 }
 
 /// Which function of which stage is called, and how much it is given.
@@ -109,15 +111,17 @@ impl Call {
             stderr: String::new(),
         })?;
         let authority = Authority::new(Arc::clone(&shared.name), Arc::clone(&grant), Arc::clone(&quota));
+        let vault = Vault::new(Arc::clone(&shared.name), Arc::clone(&grant), shared.credentials.clone());
+        let vault = Arc::new(vault);
         let guest = Guest {
             labels,
             wasi,
             table: resource_table(limits.resources),
             http: WasiHttpCtx::new(),
-            gate: HttpGate { authority, grant: Arc::clone(&grant) },
+            gate: HttpGate::new(authority, Arc::clone(&shared.sandbox.network), Arc::clone(&vault)),
             budget: MemoryBudget::new(Arc::clone(&quota)),
             config: Arc::clone(&shared.config),
-            log: LogQuota::new(quota),
+            log: LogQuota::new(quota, vault.scrubber().clone()),
             keyvalue: Overlay::new(shared.keyvalue.clone(), Arc::clone(&shared.name)),
             local: shared.local.clone(),
             clock: GuestClock::new(),
@@ -191,6 +195,8 @@ impl Call {
             Err(reason) => Err(CallFailure::Host(format!("what it stored cannot be kept: {reason}"))),
         });
         let guest = self.store.data_mut();
+        let scrubber = guest.gate.scrubber().clone();
+        let result = result.map_err(|failure| failure.scrubbed(&scrubber));
         guest.authority().quota().release(Limit::Input, site.input.bytes);
         let dropped = guest.log.take_dropped();
         if dropped > 0 {
@@ -198,7 +204,7 @@ impl Call {
         }
         self.report(caller, site, started, begun.elapsed(), result.as_ref().err());
         result.map_err(|failure| {
-            let stderr = self.store.data().output.text();
+            let stderr = scrubber.scrub(&self.store.data().output.text());
             CallError { plugin: caller.name.to_string(), stage: site.stage, failure, stderr }
         })
     }
@@ -238,7 +244,13 @@ impl Call {
             guest.authority().forget();
             return;
         };
-        let (records, further) = guest.authority().take_records();
+        let (mut records, further) = guest.authority().take_records();
+        let scrubber = guest.gate.scrubber();
+        if !scrubber.is_empty() {
+            for record in &mut records {
+                record.summary = scrubber.scrub(&record.summary);
+            }
+        }
         observer.finished(CallReport {
             run: guest.labels.run.to_string(),
             plugin: caller.name.to_string(),
@@ -257,7 +269,11 @@ impl Call {
 
     /// The plugin's own error; where it says that it was denied something, or was held back by a limit, the host adds what that was.
     fn refused(&mut self, error: StageError) -> CallFailure {
-        let authority = self.store.data_mut().authority();
+        let guest = self.store.data_mut();
+        if let Some(reason) = guest.gate.missing_credential() {
+            return CallFailure::Host(reason.to_owned());
+        }
+        let authority = guest.authority();
         let size = measure(&error);
         if let Err(over) = within(&authority.quota(), size) {
             return CallFailure::OverLimit(over);

@@ -21,6 +21,7 @@ use crate::{
     compile::{CompileFailure, CompileLimits, Compiler},
     guarded,
     guest::Guest,
+    http::{HttpOptions, Network},
     permits::{CallPermits, PARTS_PER_CALL},
 };
 
@@ -53,6 +54,9 @@ pub enum SandboxError {
     /// The engine does not take its configuration.
     #[error("the WebAssembly engine cannot be set up: {0}")]
     Engine(String),
+    /// Its options for outgoing requests cannot be used.
+    #[error("outgoing requests cannot be set up: {0}")]
+    Http(String),
 }
 
 /// What an operator can set about the sandbox as a whole.
@@ -74,6 +78,8 @@ pub struct SandboxOptions {
     pub compile_time: Span,
     /// Address space for compiling a component.
     pub compile_memory: Bytes,
+    /// How plugins' requests find and trust their servers.
+    pub http: HttpOptions,
 }
 
 impl Default for SandboxOptions {
@@ -88,6 +94,7 @@ impl Default for SandboxOptions {
             component_size: Bytes(64 << 20),
             compile_time: Span(Duration::from_secs(60)),
             compile_memory: Bytes(2 << 30),
+            http: HttpOptions::default(),
         }
     }
 }
@@ -111,6 +118,7 @@ pub struct Sandbox {
     pub(crate) compile_limits: CompileLimits,
     compiler: Arc<Mutex<Compiler>>,
     stack: Bytes,
+    pub(crate) network: Arc<Network>,
     pooled: bool,
     _ticker: Arc<Ticker>,
 }
@@ -148,6 +156,7 @@ impl Sandbox {
             permits: Arc::new(CallPermits::new(options.concurrent_calls, share)),
             compile_limits,
             compiler: Arc::new(Mutex::new(options.compiler.clone())),
+            network: Arc::new(Network::new(&options.http).map_err(SandboxError::Http)?),
             stack,
             pooled,
         })

@@ -4,7 +4,7 @@ use autodevops_model::{Stage, StageError};
 use autodevops_policy::{Bytes, Denial, Limit, OverLimit};
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace, component::ResourceTableError};
 
-use crate::quota::Quota;
+use crate::{http::Scrubber, quota::Quota};
 
 /// In errors of the engine that have no type of their own, what tells which limit was gone over.
 const TEXTS: [(&str, Limit); 5] = [
@@ -45,6 +45,35 @@ pub enum CallFailure {
     /// The host could not make the call.
     #[error("the call could not be made: {0}")]
     Host(String),
+}
+
+impl CallFailure {
+    /// Without the secrets of the call, whatever the plugin or the engine says.
+    pub(crate) fn scrubbed(self, scrubber: &Scrubber) -> Self {
+        if scrubber.is_empty() {
+            return self;
+        }
+        match self {
+            Self::Refused(mut error) => {
+                error.info.message = scrubber.scrub(&error.info.message);
+                for (name, value) in &mut error.info.details {
+                    (*name, *value) = (scrubber.scrub(name), scrubber.scrub(value));
+                }
+                Self::Refused(error)
+            }
+            Self::Trap(text) => Self::Trap(scrubber.scrub(&text)),
+            Self::BadOutput(text) => Self::BadOutput(scrubber.scrub(&text)),
+            Self::Host(text) => Self::Host(scrubber.scrub(&text)),
+            Self::Denied(Denial::NotGranted { plugin, what, remedy }) => {
+                Self::Denied(Denial::NotGranted { plugin, what: scrubber.scrub(&what), remedy })
+            }
+            other @ (Self::OutOfTime(_)
+            | Self::OutOfMemory(_)
+            | Self::OutOfStack(_)
+            | Self::OverLimit(_)
+            | Self::Denied(Denial::OverLimit(_))) => other,
+        }
+    }
 }
 
 /// A failed call: which plugin, which stage, why, and what the guest wrote to stderr last.

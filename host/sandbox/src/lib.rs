@@ -43,6 +43,7 @@ pub use credentials::{CredentialSource, Secret};
 pub use engine::{Sandbox, SandboxError, SandboxOptions};
 pub use failure::{CallError, CallFailure};
 pub use guest::MountedFolder;
+pub use http::{HttpOptions, Resolver, Scrubber, SystemResolver};
 pub use keyvalue::{KeyValueStore, Write};
 pub use local::{LocalTarget, TrafficState};
 pub use plugin::{Interfaces, LoadError, Plugin, PluginSource};

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use autodevops_model::Stage;
 use autodevops_policy::Limit;
 
-use crate::{bindings::base::autodevops::host::log::Level, guest::Labels, quota::Quota, stderr::escape};
+use crate::{
+    bindings::base::autodevops::host::log::Level, guest::Labels, http::Scrubber, quota::Quota, stderr::escape,
+};
 
 /// What is left of a call's lines and bytes.
 pub struct LogQuota {
     quota: Arc<Quota>,
+    scrubber: Scrubber,
     dropped: u64,
 }
 
 impl LogQuota {
-    pub const fn new(quota: Arc<Quota>) -> Self {
-        Self { quota, dropped: 0 }
+    pub const fn new(quota: Arc<Quota>, scrubber: Scrubber) -> Self {
+        Self { quota, scrubber, dropped: 0 }
     }
 
     /// Writes a record, or counts it when it no longer fits. Nothing in it can forge another line.
@@ -41,6 +44,7 @@ impl LogQuota {
         }
         let (plugin, run) = (&*labels.plugin, &*labels.run);
         let stage = labels.stage.map_or("", Stage::name);
+        let one_line = |text: &str| one_line(&self.scrubber.scrub(text));
         let (target, message) = (one_line(target), one_line(message));
         let fields = fields
             .iter()
@@ -80,7 +84,7 @@ mod tests {
     fn lines_and_bytes_beyond_the_limit_are_counted_not_written() {
         let limits = Limits { log_lines: 2, log_bytes: Bytes(100), ..Limits::default() };
         let grant = EffectiveGrant { limits, ..EffectiveGrant::default() };
-        let mut quota = LogQuota::new(Quota::new("a".into(), Arc::new(grant)));
+        let mut quota = LogQuota::new(Quota::new("a".into(), Arc::new(grant)), Scrubber::default());
         quota.write(&labels(), Level::Info, "t", &"x".repeat(200), &[]);
         assert_eq!(quota.take_dropped(), 1);
         for _ in 0..3 {

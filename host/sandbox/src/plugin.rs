@@ -14,6 +14,7 @@ use crate::{
     },
     call::Caller,
     compile::CompileFailure,
+    credentials::CredentialSource,
     engine::{NotCompiled, PARTS_PER_COMPONENT, Sandbox},
     guarded,
     guest::Guest,
@@ -171,6 +172,8 @@ pub struct PluginSource<'a> {
     pub keyvalue: Option<Arc<dyn KeyValueStore>>,
     /// The local target; none, and there is none.
     pub local: Option<Arc<dyn LocalTarget>>,
+    /// Where the secrets of its credentials come from; none, and it has no credentials.
+    pub credentials: Option<Arc<dyn CredentialSource>>,
 }
 
 /// A plugin that can be called. Cheap to clone; every call has an instance of its own.
@@ -248,6 +251,7 @@ impl Plugin {
             keyvalue: source.keyvalue,
             local: source.local,
             parts,
+            credentials: source.credentials,
         };
         let shared = Shared { caller, stages, instance, exports };
         Ok(Self { shared: Arc::new(shared) })

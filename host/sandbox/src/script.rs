@@ -52,6 +52,7 @@ impl ScriptEngine {
             keyvalue: None,
             local: None,
             parts,
+            credentials: None,
         };
         Ok(Self { caller, instance, run })
     }

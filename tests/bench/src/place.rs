@@ -60,8 +60,15 @@ impl Place {
         let files = asked.filter_map(|permission| Some((permission.guest.clone()?, preopen.clone()))).collect();
         let grant = effective(&manifest, &Grant { files, clocks: true, ..Grant::default() });
         let config = manifest.configure(&BTreeMap::new())?;
-        let source =
-            PluginSource { manifest: &manifest, component: &component, grant, config, keyvalue: None, local: None };
+        let source = PluginSource {
+            manifest: &manifest,
+            component: &component,
+            grant,
+            config,
+            keyvalue: None,
+            local: None,
+            credentials: None,
+        };
         Ok(Plugin::load(sandbox, source)?)
     }
 }

@@ -72,6 +72,7 @@ impl Probe {
             config: self.folder.manifest.configure(&config).expect("the probe's configuration fits"),
             keyvalue: self.keyvalue.clone(),
             local: None,
+            credentials: None,
         };
         Plugin::load(&self.sandbox, source).expect("the probe loads")
     }

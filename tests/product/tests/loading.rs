@@ -11,7 +11,15 @@ fn load(sandbox: &Sandbox, component: &[u8], stages: &str) -> Result<Plugin, Loa
     let grant = EffectiveGrant::default();
     Plugin::load(
         sandbox,
-        PluginSource { manifest: &manifest, component, grant, config: vec![], keyvalue: None, local: None },
+        PluginSource {
+            manifest: &manifest,
+            component,
+            grant,
+            config: vec![],
+            keyvalue: None,
+            local: None,
+            credentials: None,
+        },
     )
 }
 

@@ -1,0 +1,97 @@
+//! The credentials of a call: put on the wire for their own origins, and known to nobody else.
+
+use std::sync::{Arc, OnceLock};
+
+use autodevops_policy::EffectiveGrant;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use url::Url;
+use wasmtime_wasi_http::Error;
+
+use super::{
+    request::is_hosts_own,
+    scrub::{SHORTEST_SECRET_BYTES, Scrubber},
+};
+use crate::credentials::CredentialSource;
+
+/// What one call may have put on the wire.
+pub struct Vault {
+    plugin: Arc<str>,
+    grant: Arc<EffectiveGrant>,
+    source: Option<Arc<dyn CredentialSource>>,
+    scrubber: Scrubber,
+    missing: OnceLock<String>,
+}
+
+/// Headers with credentials for one request.
+pub struct Revealed(Vec<(HeaderName, HeaderValue)>);
+
+impl Vault {
+    pub fn new(plugin: Arc<str>, grant: Arc<EffectiveGrant>, source: Option<Arc<dyn CredentialSource>>) -> Self {
+        Self { plugin, grant, source, scrubber: Scrubber::default(), missing: OnceLock::new() }
+    }
+
+    pub const fn scrubber(&self) -> &Scrubber {
+        &self.scrubber
+    }
+
+    /// Why a credential was not to be had, the first time.
+    pub fn missing(&self) -> Option<&str> {
+        self.missing.get().map(String::as_str)
+    }
+
+    /// Whether the guest may not set a header, for any host: those of its own credentials among them.
+    pub fn forbids(&self, name: &HeaderName) -> bool {
+        let own =
+            self.grant.credentials.iter().any(|credential| name.as_str().eq_ignore_ascii_case(&credential.header));
+        own || is_hosts_own(name)
+    }
+
+    /// The credentials whose origins the URL lies in. Each is looked for in all that comes back from now on.
+    pub async fn reveal(&self, url: &Url) -> Result<Revealed, Error> {
+        let mut headers = Vec::new();
+        for credential in &self.grant.credentials {
+            if !credential.is_for(url) {
+                continue;
+            }
+            let (name, value) =
+                self.header(&credential.name, &credential.header, &credential.prefix).await.map_err(|reason| {
+                    tracing::warn!(plugin = &*self.plugin, credential = credential.name, reason, "no credential");
+                    let reason = format!("credential `{}` of plugin `{}`: {reason}", credential.name, self.plugin);
+                    let _ = self.missing.set(reason);
+                    Error::ConfigurationError
+                })?;
+            headers.push((name, value));
+        }
+        Ok(Revealed(headers))
+    }
+
+    async fn header(&self, credential: &str, header: &str, prefix: &str) -> Result<(HeaderName, HeaderValue), String> {
+        let source = self.source.as_ref().ok_or("this host has no credentials")?;
+        let secret = source.secret(&self.plugin, credential).await?;
+        if secret.reveal().len() < SHORTEST_SECRET_BYTES {
+            return Err(format!("it is shorter than {SHORTEST_SECRET_BYTES} characters"));
+        }
+        let name = header.parse().map_err(|_| format!("{header:?} is no header's name"))?;
+        let text = zeroize::Zeroizing::new(format!("{prefix}{}", secret.reveal()));
+        let mut value = HeaderValue::from_str(&text).map_err(|_| "it holds characters that no header can have")?;
+        value.set_sensitive(true);
+        self.scrubber.add(&secret, prefix);
+        Ok((name, value))
+    }
+}
+
+impl Revealed {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Sets the headers; and asks for a response in which an echo can be found.
+    pub fn put_into(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.0 {
+            headers.insert(name, value.clone());
+        }
+        if !self.is_empty() {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Credentials: on the wire for their own origins, and nowhere else.
+
+use std::sync::Arc;
+
+use autodevops_policy::Limits;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use tokio::io::AsyncWriteExt as _;
+use wasmtime_wasi_http::Error;
+
+use super::*;
+
+const SECRET: &str = "s3cr3t-t0ken-0123456789";
+
+fn bound(granted: &[&str], credentials: Vec<EffectiveCredential>, secret: &'static str) -> Call {
+    let grant = EffectiveGrant { credentials, ..grant(granted, Limits::default()) };
+    Call::with(grant, Some(Arc::new(Fixed(secret))), &HttpOptions::default())
+}
+
+/// Answers with `ok` only to a request that carries the credential.
+async fn keeper() -> (String, tokio::task::JoinHandle<()>) {
+    server(|mut stream, head| async move {
+        let with = head.contains(&format!("authorization: Bearer {SECRET}\r\n"));
+        let plain = head.contains("accept-encoding: identity\r\n");
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{with:<5}");
+        let answer = if with && !plain { answer.replace("true ", "gzip?") } else { answer };
+        let _ = stream.write_all(answer.as_bytes()).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_credential_goes_to_its_own_origin_only() {
+    let (address, _server) = keeper().await;
+    let (other, _other_server) = keeper().await;
+    let localhost = address.replace("127.0.0.1", "localhost");
+    let path = format!("{address}/v1");
+    let mut call =
+        bound(&[&address, &other, &localhost], vec![credential("token", &[&path], "authorization", "Bearer ")], SECRET);
+    for (url, with) in [
+        (format!("{address}/v1"), "true "),
+        (format!("{address}/v1/x?q"), "true "),
+        (format!("{address}/v2"), "false"),
+        (format!("{address}/v1/../v2"), "false"),
+        (format!("{address}/v10"), "false"),
+        (format!("{other}/v1"), "false"),
+        (format!("{localhost}/v1"), "false"),
+    ] {
+        assert_eq!(call.get(&url).await.unwrap().text(), with, "{url}");
+    }
+    let request = http::Request::get(&path).header("accept-encoding", "gzip").body(empty()).unwrap();
+    assert_eq!(call.fetch(request).await.unwrap().text(), "true ", "no coding is asked for that could hide an echo");
+}
+
+#[tokio::test]
+async fn a_guest_cannot_set_a_header_of_its_credentials_for_any_host() {
+    let (address, _server) = echo().await;
+    let credentials = vec![credential("token", &["https://api.example.com"], "x-token", "")];
+    let mut call = bound(&[&address], credentials, SECRET);
+    for name in ["x-token", "authorization", "cookie", "x-api-key", "proxy-authorization"] {
+        assert!(call.gate.is_forbidden_header(&name.parse().unwrap()), "{name}");
+        let request = http::Request::get(&address).header(name, "own").body(empty()).unwrap();
+        assert!(matches!(call.fetch(request).await, Err(Error::HttpRequestDenied)), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn two_credentials_are_put_on_one_request() {
+    let (address, _server) = server(|mut stream, head| async move {
+        let both = head.contains(&format!("x-one: {SECRET}\r\n")) && head.contains(&format!("x-two: key {SECRET}\r\n"));
+        let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{both:<5}").as_bytes()).await;
+    })
+    .await;
+    let credentials =
+        vec![credential("one", &[&address], "x-one", ""), credential("two", &[&address], "x-two", "key ")];
+    assert_eq!(bound(&[&address], credentials, SECRET).get(&address).await.unwrap().text(), "true ");
+}
+
+#[tokio::test]
+async fn an_echo_is_scrubbed_wherever_the_server_cuts_it() {
+    let (address, _server) = server(|mut stream, head| async move {
+        let cut: usize = head.split(['?', ' ']).nth(2).and_then(|cut| cut.parse().ok()).unwrap();
+        let body = format!("you sent {SECRET}, as base64 {}", STANDARD.encode(format!("Bearer {SECRET}")));
+        let start =
+            format!("HTTP/1.1 200 OK\r\nx-echo: {SECRET}\r\nx-{SECRET}: 1\r\ntransfer-encoding: chunked\r\n\r\n");
+        let (first, second) = body.split_at(cut);
+        let _ = stream.write_all(start.as_bytes()).await;
+        for part in [first, second].into_iter().filter(|part| !part.is_empty()) {
+            let _ = stream.write_all(format!("{:x}\r\n{part}\r\n", part.len()).as_bytes()).await;
+        }
+        let _ = stream.write_all(format!("0\r\nx-trailer: {SECRET}\r\n\r\n").as_bytes()).await;
+    })
+    .await;
+    let credentials = || vec![credential("token", &[&address], "authorization", "Bearer ")];
+    let stars = "*".repeat(SECRET.len());
+    for cut in 0..=(9 + SECRET.len() + 1) {
+        let mut call = bound(&[&address], credentials(), SECRET);
+        let answer = call.get(&format!("{address}/?{cut}")).await.unwrap();
+        assert!(answer.text().starts_with(&format!("you sent {stars}, as base64 ")), "{cut}: {}", answer.text());
+        assert!(!format!("{answer:?}").contains(SECRET) && !answer.text().contains(&STANDARD.encode(SECRET)[..12]));
+        assert_eq!(answer.headers["x-echo"], stars.as_str());
+        assert_eq!(call.gate.scrubber().scrub(&format!("log: {SECRET}")), format!("log: {stars}"));
+    }
+}
+
+#[tokio::test]
+async fn an_echo_that_is_compressed_is_refused() {
+    let (address, _server) =
+        answering("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\n\x1f\u{8b}").await;
+    let credentials = vec![credential("token", &[&address], "authorization", "Bearer ")];
+    let answer = bound(&[&address], credentials, SECRET).get(&address).await;
+    assert!(matches!(answer, Err(Error::HttpResponseContentCoding(Some(_)))), "{answer:?}");
+    let mut without = Call::new(grant(&[&address], Limits::default()));
+    assert_eq!(without.start(get(&address), None).await.unwrap().0.status(), 200);
+}
+
+#[tokio::test]
+async fn without_its_credential_a_request_is_not_sent_and_the_call_says_why() {
+    let (address, _server) = echo().await;
+    for (secret, reason) in [
+        ("", "the variable TOKEN is not set"),
+        ("short", "shorter than 8"),
+        ("line\r\nx-smuggled: 1", "no header can have"),
+    ] {
+        let credentials = vec![credential("token", &[&address], "authorization", "Bearer ")];
+        let mut call = bound(&[&address], credentials, secret);
+        assert!(matches!(call.get(&address).await, Err(Error::ConfigurationError)));
+        let said = call.gate.missing_credential().unwrap();
+        assert!(said.starts_with("credential `token` of plugin `a`: ") && said.contains(reason), "{said}");
+        assert!(secret.is_empty() || !said.contains(secret));
+    }
+}
+
+#[tokio::test]
+async fn no_record_and_no_debug_output_shows_a_credential() {
+    let (address, _server) = keeper().await;
+    let credentials = vec![credential("token", &[&address], "authorization", "Bearer ")];
+    let mut call = bound(&[&address], credentials, SECRET);
+    call.get(&format!("{address}/?{SECRET}")).await.unwrap();
+    let records = call.gate.authority.take_records();
+    assert!(!format!("{records:?} {:?}", call.gate.scrubber()).contains(SECRET));
+}
