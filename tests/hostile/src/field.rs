@@ -62,6 +62,7 @@ impl Field {
             config: vec![("act".into(), "answer".into()), ("argument".into(), String::new())],
             keyvalue: None,
             local: None,
+            credentials: None,
         };
         let honest = Plugin::load(&sandbox, source)?;
         Ok(Self { sandbox, honest })
@@ -105,6 +106,7 @@ impl Field {
                 config: config.into_iter().collect(),
                 keyvalue,
                 local: None,
+                credentials: None,
             };
             Plugin::load(&sandbox, source)
         });

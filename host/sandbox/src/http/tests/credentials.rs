@@ -118,7 +118,7 @@ async fn without_its_credential_a_request_is_not_sent_and_the_call_says_why() {
     let (address, _server) = echo().await;
     for (secret, reason) in [
         ("", "the variable TOKEN is not set"),
-        ("short", "shorter than 8"),
+        ("sh0rt", "shorter than 8"),
         ("line\r\nx-smuggled: 1", "no header can have"),
     ] {
         let credentials = vec![credential("token", &[&address], "authorization", "Bearer ")];
