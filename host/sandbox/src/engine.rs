@@ -224,7 +224,8 @@ pub fn base(stack: Bytes) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
-        .wasm_component_model_async(false)
+        // JavaScript engines that are built as components name its built-ins, whether they use them or not.
+        .wasm_component_model_async(true)
         .shared_memory(false)
         // A component's debug information is not read: it is as little to be trusted as the rest of it.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
