@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use autodevops_model::CheckInput;
 use autodevops_policy::{Access, Bytes, EffectiveGrant, Limit, Limits, Preopen, Span};
-use autodevops_sandbox::{CallError, CallFailure, KeyValueStore, LoadError, SandboxOptions};
+use autodevops_sandbox::{CallError, CallFailure, CallReport, KeyValueStore, LoadError, SandboxOptions};
 
 use crate::{
     call::{Function, check_input},
@@ -62,6 +62,8 @@ impl Terms {
 pub enum Ending {
     /// By this limit, which the error names.
     Over(Limit),
+    /// By anything but this limit.
+    NotOver(Limit),
     /// By the stack, which the error says how to raise.
     OverStack,
     /// With a trap whose text holds this.
@@ -114,6 +116,7 @@ impl Ending {
                 !matches!(error.failure, CallFailure::Refused(_))
                     && error.failure.to_string().contains(&format!("raise `limits.{limit}` if it needs more"))
             }
+            (Self::NotOver(limit), ended) => !Self::Over(*limit).fits(ended),
             (Self::OverStack, Ended::Failed(error)) => error.failure.to_string().contains("`stack`"),
             (Self::Traps(part), Ended::Failed(CallError { failure: CallFailure::Trap(text), .. }))
             | (Self::BadOutput(part), Ended::Failed(CallError { failure: CallFailure::BadOutput(text), .. })) => {
@@ -130,9 +133,31 @@ impl Ending {
     }
 }
 
+/// All that is known of an attempt when it is over.
+pub struct Attempt {
+    /// What it was made with.
+    pub terms: Terms,
+    /// How it ended.
+    pub ended: Ended,
+    /// The plugin's name, which no other attempt has.
+    pub plugin: String,
+    /// What the host told its observer of each call.
+    pub reports: Vec<CallReport>,
+    /// The host's log so far, of all attempts.
+    pub log: String,
+}
+
+impl Attempt {
+    /// The lines of the host's log that are of this attempt.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        let mark = format!("plugin=\"{}\"", self.plugin);
+        self.log.lines().filter(move |line| line.contains(&mark))
+    }
+}
+
 type Set = Arc<dyn Fn(&mut Terms) + Send + Sync>;
-/// Looks at the attempt's folder afterwards: what is wrong there.
-type Look = Arc<dyn Fn(&Terms, &Ended) -> Result<(), String> + Send + Sync>;
+/// Looks at an attempt afterwards: what is wrong there.
+type Look = Arc<dyn Fn(&Attempt) -> Result<(), String> + Send + Sync>;
 
 /// What a guest is made of.
 #[derive(Clone)]
@@ -170,6 +195,8 @@ pub struct Case {
     pub promise: &'static str,
     /// The guest.
     pub guest: Guest,
+    /// The same without its one fault, where no limit and no grant can make that right.
+    pub mended: Option<Guest>,
     /// What of it is called.
     pub function: Function,
     given: Vec<Set>,
@@ -180,6 +207,7 @@ pub struct Case {
     /// How it must end when the one limit is raised, or the one thing granted.
     pub then: Ending,
     look: Option<Look>,
+    look_raised: Option<Look>,
 }
 
 impl Case {
@@ -189,6 +217,7 @@ impl Case {
             name: name.into(),
             promise,
             guest: guest.into(),
+            mended: None,
             function: Function::Check,
             given: Vec::new(),
             held: None,
@@ -196,6 +225,7 @@ impl Case {
             fails,
             then: Ending::Ends,
             look: None,
+            look_raised: None,
         }
     }
 
@@ -228,10 +258,24 @@ impl Case {
         self
     }
 
+    /// The same guest without its one fault, for the second attempt: it comes to its end.
+    #[must_use]
+    pub fn mended(mut self, guest: impl Into<Guest>) -> Self {
+        self.mended = Some(guest.into());
+        self
+    }
+
     /// What must also be so after the first attempt.
     #[must_use]
-    pub fn and(mut self, look: impl Fn(&Terms, &Ended) -> Result<(), String> + Send + Sync + 'static) -> Self {
+    pub fn and(mut self, look: impl Fn(&Attempt) -> Result<(), String> + Send + Sync + 'static) -> Self {
         self.look = Some(Arc::new(look));
+        self
+    }
+
+    /// What must also be so after the second attempt: what was held back in the first one comes through.
+    #[must_use]
+    pub fn and_raised(mut self, look: impl Fn(&Attempt) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        self.look_raised = Some(Arc::new(look));
         self
     }
 
@@ -245,26 +289,27 @@ impl Case {
         terms
     }
 
-    /// Whether the first attempt ended as it must; else what was wrong.
+    /// Whether the first attempt ended as it must.
     ///
     /// # Errors
     /// What was wrong.
-    pub fn judge(&self, terms: &Terms, ended: &Ended) -> Result<(), String> {
-        if !self.fails.fits(ended) {
-            return Err(format!("was to end as {:?}, but: {ended}", self.fails));
+    pub fn judge(&self, attempt: &Attempt) -> Result<(), String> {
+        if !self.fails.fits(&attempt.ended) {
+            return Err(format!("was to end as {:?}, but: {}", self.fails, attempt.ended));
         }
-        self.look.as_ref().map_or(Ok(()), |look| look(terms, ended))
+        self.look.as_ref().map_or(Ok(()), |look| look(attempt))
     }
 
-    /// Whether the second attempt ended as it must; else what was wrong.
+    /// Whether the second attempt ended as it must, and not as the first one.
     ///
     /// # Errors
     /// What was wrong.
-    pub fn judge_raised(&self, ended: &Ended) -> Result<(), String> {
-        if self.then.fits(ended) && !self.fails.fits(ended) {
-            return Ok(());
+    pub fn judge_raised(&self, attempt: &Attempt) -> Result<(), String> {
+        let differs = self.look_raised.is_some() || !self.fails.fits(&attempt.ended);
+        if !self.then.fits(&attempt.ended) || !differs {
+            return Err(format!("raised, was to end as {:?}, but: {}", self.then, attempt.ended));
         }
-        Err(format!("raised, was to end as {:?}, but: {ended}", self.then))
+        self.look_raised.as_ref().map_or(Ok(()), |look| look(attempt))
     }
 }
 

@@ -136,7 +136,7 @@ impl Contract {
 
     /// Makes a component of a core module that has the canonical names.
     pub fn encode(&self, stage: Stage, module: &str) -> Vec<u8> {
-        let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
+        let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}"));
         embed_component_metadata(&mut module, &self.resolve, self.world(stage), StringEncoding::UTF8)
             .expect("the world can be described");
         let mut encoder = ComponentEncoder::default();
@@ -304,7 +304,7 @@ fn import(contract: &Contract, stage: Stage, interface: &str, function: &str) ->
 
 /// A name as it can stand in text after a `$`.
 fn plain(name: &str) -> String {
-    name.replace(['[', ']'], "_").trim_start_matches('_').to_owned()
+    name.replace(['[', ']'], "_").trim_matches('_').to_owned()
 }
 
 /// A component with further core modules, instantiated so many times each, after all that it has.
@@ -325,7 +325,7 @@ pub fn append(component: &[u8], modules: &[(&str, u32)]) -> Vec<u8> {
     let mut bytes = component.to_vec();
     let mut instances = InstanceSection::new();
     for (index, (text, times)) in (present..).zip(modules) {
-        let module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
         // Section 1: a core module.
         RawSection { id: 1, data: &module }.append_to_component(&mut bytes);
         for _ in 0..*times {

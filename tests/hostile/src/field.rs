@@ -2,16 +2,20 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use anyhow::{Context as _, Result, anyhow};
 use autodevops_policy::{EffectiveGrant, Limits, Manifest};
-use autodevops_sandbox::{CallContext, Plugin, PluginSource, Sandbox, SandboxOptions};
+use autodevops_sandbox::{CallContext, CallReport, Observer, Plugin, PluginSource, Sandbox, SandboxOptions};
 
 use crate::{
     call::{Function, check_input},
-    case::{Case, Ended, Guest, Terms},
+    case::{Attempt, Case, Ended, Guest, Terms},
+    log,
 };
 
 /// The folder that everything is built into: the running program lies below it.
@@ -85,22 +89,38 @@ impl Field {
         }
     }
 
-    /// One attempt of a guest.
+    /// One attempt of a guest, under a name of its own.
     ///
     /// # Errors
     /// When the guest is not built.
-    pub async fn attempt(&self, case: &Case, terms: &Terms) -> Result<Ended> {
-        let component = match &case.guest {
+    pub async fn attempt(&self, case: &Case, guest: &Guest, terms: Terms) -> Result<Attempt> {
+        static ATTEMPTS: AtomicU64 = AtomicU64::new(1);
+        let plugin = format!("hostile-{}", ATTEMPTS.fetch_add(1, Ordering::Relaxed));
+        let observed = Arc::new(Observed::default());
+        let ended = self.end(case, guest, &terms, &plugin, &observed).await?;
+        let reports = std::mem::take(&mut *observed.0.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(Attempt { terms, ended, plugin, reports, log: log::text() })
+    }
+
+    async fn end(
+        &self,
+        case: &Case,
+        guest: &Guest,
+        terms: &Terms,
+        name: &str,
+        observed: &Arc<Observed>,
+    ) -> Result<Ended> {
+        let component = match guest {
             Guest::Component(bytes) => Arc::clone(bytes),
             Guest::Built(name) => built(name)?,
         };
-        let (sandbox, function) = (self.sandbox.clone(), case.function);
+        let (sandbox, manifest) = (self.sandbox.clone(), manifest(name, case.function));
         let (grant, config) = (terms.grant.clone(), terms.config.clone());
         let keyvalue = terms.keyvalue.clone();
         // Compiling computes for long: apart from what serves calls.
         let loaded = tokio::task::spawn_blocking(move || {
             let source = PluginSource {
-                manifest: &manifest("hostile", function),
+                manifest: &manifest,
                 component: &component,
                 grant,
                 config: config.into_iter().collect(),
@@ -114,11 +134,22 @@ impl Field {
             Ok(plugin) => plugin,
             Err(error) => return Ok(Ended::NotLoaded(error)),
         };
-        let context = CallContext { run: "run-1".to_owned(), ..CallContext::default() };
+        let observer: Arc<dyn Observer> = Arc::clone(observed) as _;
+        let context = CallContext { run: name.to_owned(), observer: Some(observer), ..CallContext::default() };
         Ok(match case.function.call(&plugin, &context, terms.input.clone()).await {
             Ok(answer) => Ended::Answered(answer),
             Err(error) => Ended::Failed(error),
         })
+    }
+}
+
+/// What the host tells of an attempt's calls.
+#[derive(Default)]
+struct Observed(Mutex<Vec<CallReport>>);
+
+impl Observer for Observed {
+    fn finished(&self, report: CallReport) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(report);
     }
 }
 

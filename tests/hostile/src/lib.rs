@@ -12,5 +12,6 @@ pub mod case;
 pub mod cases;
 pub mod component;
 pub mod field;
+pub mod log;
 pub mod run;
 pub mod table;

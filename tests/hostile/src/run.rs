@@ -15,8 +15,9 @@ use serde::Serialize;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
-    case::{Case, Ended},
+    case::{Attempt, Case},
     field::{Field, target},
+    log,
 };
 
 /// How many cases run at once.
@@ -49,6 +50,7 @@ pub struct Outcome {
 /// # Errors
 /// When the engine cannot be set up or the guests are not built.
 pub async fn run(cases: Vec<Case>) -> Result<Vec<Outcome>> {
+    log::keep();
     let field = Field::open(&options()?)?;
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();
@@ -79,10 +81,11 @@ pub fn options() -> Result<SandboxOptions> {
 async fn run_case(field: &Field, case: &Case) -> Result<Outcome> {
     let start = Instant::now();
     let mut count = Honest::default();
-    let (terms, ended) = attempt(field, case, false, &mut count).await?;
-    let mut verdict = case.judge(&terms.terms, &ended);
+    let held = attempt(field, case, false, &mut count).await?;
+    let ended = held.ended.to_string();
+    let mut verdict = case.judge(&held);
     if verdict.is_ok() {
-        let (_, raised) = attempt(field, case, true, &mut count).await?;
+        let raised = attempt(field, case, true, &mut count).await?;
         verdict = case.judge_raised(&raised);
     }
     let verdict = verdict.and(count.wrong.map_or(Ok(()), Err));
@@ -90,7 +93,7 @@ async fn run_case(field: &Field, case: &Case) -> Result<Outcome> {
         case: case.name.clone(),
         promise: case.promise,
         held: verdict.is_ok(),
-        outcome: verdict.err().unwrap_or_else(|| ended.to_string()),
+        outcome: verdict.err().unwrap_or(ended),
         milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         honest: count.made,
         lost: count.lost,
@@ -115,19 +118,15 @@ impl Honest {
     }
 }
 
-/// What an attempt was made with; its folder is there as long as this.
-struct Attempt {
-    terms: crate::case::Terms,
-    _folder: tempfile::TempDir,
-}
-
-async fn attempt(common: &Field, case: &Case, raised: bool, count: &mut Honest) -> Result<(Attempt, Ended)> {
+/// One attempt, with honest calls beside it and one afterwards. Its folder is there as long as what was looked at there.
+async fn attempt(common: &Field, case: &Case, raised: bool, count: &mut Honest) -> Result<Made> {
     let folder = folder()?;
     let terms = case.terms(folder.path().to_owned(), raised);
     let field = match &terms.engine {
         Some(options) => Field::open(options)?,
         None => common.clone(),
     };
+    let guest = case.mended.as_ref().filter(|_| raised).unwrap_or(&case.guest);
     let over = AtomicBool::new(false);
     let honest = async {
         loop {
@@ -139,13 +138,27 @@ async fn attempt(common: &Field, case: &Case, raised: bool, count: &mut Honest) 
         }
     };
     let hostile = async {
-        let ended = field.attempt(case, &terms).await;
+        let attempt = field.attempt(case, guest, terms).await;
         over.store(true, Ordering::Relaxed);
-        ended
+        attempt
     };
-    let (ended, ()) = tokio::join!(hostile, honest);
+    let (attempt, ()) = tokio::join!(hostile, honest);
     count.add(field.honest().await);
-    Ok((Attempt { terms, _folder: folder }, ended?))
+    Ok(Made { attempt: attempt?, _folder: folder })
+}
+
+/// An attempt, and its folder, which goes with it.
+struct Made {
+    attempt: Attempt,
+    _folder: tempfile::TempDir,
+}
+
+impl std::ops::Deref for Made {
+    type Target = Attempt;
+
+    fn deref(&self) -> &Attempt {
+        &self.attempt
+    }
 }
 
 /// A folder with what attempts need on the host.

@@ -1,11 +1,18 @@
 //! The cases, by what they go against.
 
+mod ambient;
+mod handles;
+mod log;
 mod memory;
+mod output;
 mod time;
 
 use crate::case::Case;
 
 /// All of them.
 pub fn all() -> Vec<Case> {
-    [time::cases(), memory::cases()].into_iter().flatten().collect()
+    [time::cases(), memory::cases(), output::cases(), handles::cases(), ambient::cases(), log::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
