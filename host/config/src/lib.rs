@@ -11,6 +11,7 @@ mod place;
 mod plan;
 mod plugins;
 mod rollout;
+mod sandbox;
 mod schema;
 mod service;
 mod template;
@@ -23,7 +24,7 @@ use std::{
 };
 
 use autodevops_policy::{
-    Ceilings,
+    Ceilings, PermissionCeilings,
     strict_toml::{self, TomlError},
 };
 use schemars::JsonSchema;
@@ -35,6 +36,7 @@ pub use plugins::{PluginSettings, Stages};
 pub use rollout::{
     ApprovalRules, ChecksRules, HardTripRule, IssueRules, MetricTrigger, Retries, Rollout, Share, Staging, Threshold,
 };
+pub use sandbox::SandboxSettings;
 pub use schema::schema;
 pub use service::{Edge, EnvironmentSettings, Logs, Service, ServiceKind};
 pub use template::TEMPLATE;
@@ -116,6 +118,13 @@ pub struct Config {
     #[serde(default)]
     #[schemars(with = "crate::schema::LimitsTable")]
     pub limits: Ceilings,
+    /// What any plugin may at most be granted, whoever grants it. What is not named has no ceiling.
+    #[serde(default)]
+    #[schemars(with = "crate::schema::CeilingsTable")]
+    pub ceilings: PermissionCeilings,
+    /// The engine that plugins run in.
+    #[serde(default)]
+    pub sandbox: SandboxSettings,
     /// What is said about single plugins, by name.
     #[serde(default)]
     pub plugins: BTreeMap<String, PluginSettings>,
@@ -169,6 +178,8 @@ impl Config {
         for path in self.build.iter_mut().flat_map(|build| &mut build.read_only) {
             *path = folder.join(&*path);
         }
+        self.sandbox.resolve(folder);
+        sandbox::resolve_ceilings(&mut self.ceilings, folder);
         for plugin in self.plugins.values_mut() {
             plugin.resolve(folder);
         }

@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::sandbox::without_links;
+
 /// Which plugin serves which stage; where several are named, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -92,7 +94,7 @@ impl PluginSettings {
         }
         let files = self.grant.iter_mut().flat_map(|grant| grant.files.values_mut());
         for host in files.filter_map(|preopen| preopen.host.as_mut()) {
-            *host = folder.join(&*host);
+            *host = without_links(&folder.join(&*host));
         }
         let bindings = self.grant.iter_mut().flat_map(|grant| grant.credentials.values_mut());
         for path in bindings.flat_map(|binding| binding.file.iter_mut().chain(&mut binding.google_service_account)) {

@@ -72,6 +72,28 @@ pub struct GrantTable {
     limits: Option<LimitsTable>,
 }
 
+/// What any plugin may at most be granted, whoever grants it. What is not named has no ceiling.
+#[derive(JsonSchema, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct CeilingsTable {
+    /// Where requests may go, and with which methods; `https://*` is every host.
+    http: Option<Vec<DestinationEntry>>,
+    /// Folders of this machine, relative to the project: what plugins see is one of them or lies below.
+    files: Option<Vec<PathBuf>>,
+    /// The same, for folders that plugins may write to.
+    read_write: Option<Vec<PathBuf>>,
+    /// Whether the clocks may be granted. `true` when absent.
+    clocks: Option<bool>,
+    /// Whether randomness may be granted. `true` when absent.
+    random: Option<bool>,
+    /// Whether a durable store may be granted. `true` when absent.
+    keyvalue: Option<bool>,
+    /// Whether the local target may be granted. `true` when absent.
+    local_target: Option<bool>,
+    /// Whether credentials may be bound. `true` when absent.
+    credentials: Option<bool>,
+}
+
 /// Where requests may go.
 #[derive(JsonSchema)]
 #[serde(untagged)]

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use autodevops_model::Severity;
 use autodevops_pipeline::{Plan, Rule};
-use autodevops_policy::{Access, Bytes, Limits, Span};
+use autodevops_policy::{Access, Bytes, CredentialBinding, Limits, Manifest, Method, Span, check_grant, missing};
 use serde_json::Value;
 
 use super::*;
@@ -145,6 +145,44 @@ grant.files."/repo" = {}
 }
 
 #[test]
+fn folders_and_ceilings_are_compared_without_links_and_files_of_credentials_are_relative_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().canonicalize().unwrap();
+    fs::create_dir(folder.join("real")).unwrap();
+    std::os::unix::fs::symlink("real", folder.join("link")).unwrap();
+    std::os::unix::fs::symlink("/etc", folder.join("real/out")).unwrap();
+    let more = r#"
+[ceilings]
+files = ["link", "../other/new"]
+read-write = ["/srv"]
+
+[sandbox]
+certificate-authorities = ["ca.pem"]
+
+[plugins.a.grant]
+files."/a" = { host = "link/data" }
+files."/b" = { host = "real/out" }
+files."/c" = { host = "real/../real" }
+credentials.key = { file = "key" }
+credentials.firebase = { google-service-account = "firebase.json", scopes = ["s"] }
+credentials.other = { file = "/etc/key" }
+"#;
+    fs::write(folder.join(FILE), format!("{LEAST}{more}")).unwrap();
+    let config = Config::load(&folder.join(FILE)).unwrap();
+    let grant = config.plugins["a"].grant.as_ref().unwrap();
+    let host = |guest: &str| grant.files[guest].host.clone().unwrap();
+    assert_eq!(host("/a"), folder.join("real/data"));
+    assert_eq!(host("/b"), Path::new("/etc"));
+    assert_eq!(host("/c"), folder.join("real"));
+    assert_eq!(grant.credentials["key"].file, Some(folder.join("key")));
+    assert_eq!(grant.credentials["other"].file, Some("/etc/key".into()));
+    assert_eq!(grant.credentials["firebase"].google_service_account, Some(folder.join("firebase.json")));
+    assert_eq!(config.sandbox.certificate_authorities, [folder.join("ca.pem")]);
+    assert_eq!(config.ceilings.files.unwrap()[0], folder.join("real"));
+    assert_eq!(config.ceilings.read_write, Some(vec!["/srv".into()]));
+}
+
+#[test]
 fn a_file_that_is_not_there_is_told_with_the_remedy() {
     let error = Config::load(Path::new("/nonexistent/autodevops.toml")).unwrap_err().to_string();
     assert_eq!(
@@ -187,6 +225,7 @@ fn the_template_is_valid_and_says_the_defaults() {
     assert_eq!((config.issues, config.checks, config.retries), (defaults.issues, defaults.checks, defaults.retries));
     assert_eq!((config.edge.lease, config.edge.drain), (defaults.edge.lease, defaults.edge.drain));
     assert_eq!(config.issues.min_severity, Severity::Error);
+    assert_eq!((config.sandbox, config.ceilings), (defaults.sandbox, defaults.ceilings));
 }
 
 #[test]
@@ -274,6 +313,18 @@ fn the_schemas_grant_has_the_keys_of_the_grant() {
     };
     let fields = |value: Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(of("GrantTable"), fields(serde_json::to_value(autodevops_policy::Grant::default()).unwrap()));
+    assert_eq!(of("CeilingsTable"), fields(serde_json::to_value(PermissionCeilings::default()).unwrap()));
+    let binding = CredentialBinding {
+        env: Some("A".into()),
+        file: Some("a".into()),
+        command: Some(vec!["a".into()]),
+        google_service_account: Some("a".into()),
+        scopes: vec!["a".into()],
+        origins: vec!["https://a.example".parse().unwrap()],
+    };
+    assert_eq!(of("CredentialTable"), fields(serde_json::to_value(binding).unwrap()));
+    let methods: Vec<Value> = Method::ALL.into_iter().map(|method| method.name().into()).collect();
+    assert!(methods.iter().all(|name| schema["definitions"]["MethodName"].to_string().contains(&name.to_string())));
     assert_eq!(of("LimitsTable"), fields(serde_json::to_value(Limits::default()).unwrap()));
     for severity in [Severity::Info, Severity::Warning, Severity::Error, Severity::Critical] {
         let name = serde_json::to_value(severity).unwrap();
@@ -291,4 +342,16 @@ fn the_samples_configuration_is_valid() {
         text = text.replace(&format!("${{{name}}}"), value);
     }
     Config::parse(&text, "autodevops.toml").unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn the_templates_grants_fit_what_the_plugins_ask_for() {
+    let config = Config::parse(TEMPLATE, "template.toml").unwrap_or_else(|error| panic!("{error}"));
+    for (name, settings) in &config.plugins {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(name).join("plugin.toml");
+        let manifest = Manifest::parse(&fs::read_to_string(&path).unwrap(), name).unwrap();
+        let grant = settings.grant.clone().unwrap_or_default();
+        assert_eq!(check_grant(&manifest, &grant), Ok(()));
+        assert_eq!(missing(&manifest, &grant), Vec::<&autodevops_policy::Credential>::new());
+    }
 }

@@ -18,9 +18,7 @@ macro_rules! at {
 }
 
 mod rollout;
-
-/// Folders that a run gives to plugins.
-const RUN_FOLDERS: [&str; 3] = ["/repo", "/before", "/after"];
+mod sandbox;
 
 #[derive(Default)]
 struct Found(Vec<Problem>);
@@ -41,7 +39,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     environments(config, &mut found);
     stages(config, &mut found);
     rollout::problems(config, &mut found);
-    plugins(config, &mut found);
+    sandbox::problems(config, &mut found);
     found.0
 }
 
@@ -293,37 +291,5 @@ fn stages(config: &Config, found: &mut Found) {
     if config.stages.health_checks.is_empty() {
         let message = "nothing measures production, and no evidence never promotes; name one such as \"error-rate\"";
         found.add(at!["stages", "health-checks"], message);
-    }
-}
-
-fn plugins(config: &Config, found: &mut Found) {
-    for (name, settings) in &config.plugins {
-        let name = name.as_str();
-        if !is_name(name) {
-            found.add(at!["plugins", name], format!("no plugin is named {name:?}; {NAME}"));
-        }
-        if settings.path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
-            found.add(at!["plugins", name, "path"], "an empty path; name the plugin's folder, or remove it");
-        }
-        for (credential, binding) in settings.grant.iter().flat_map(|grant| &grant.credentials) {
-            if let Err(error) = binding.source(name, credential) {
-                found.add(at!["plugins", name, "grant", "credentials", credential.as_str()], error.to_string());
-            }
-        }
-        for (guest, preopen) in settings.grant.iter().flat_map(|grant| &grant.files) {
-            let at = at!["plugins", name, "grant", "files", guest.as_str()];
-            let parts = guest.strip_prefix('/').map(|rest| rest.split('/'));
-            if parts.is_none_or(|mut parts| parts.any(|part| matches!(part, "" | "." | ".."))) {
-                found.add(at, format!("{guest:?} is no path as a plugin sees it; write for example \"/repo\""));
-            } else if preopen.host.is_none() && !RUN_FOLDERS.contains(&guest.as_str()) {
-                let message = format!(
-                    "which folder of this machine is {guest:?}? Write `host`; only {} are given by the run",
-                    RUN_FOLDERS.join(", ")
-                );
-                found.add(at, message);
-            } else if preopen.host.is_some() && RUN_FOLDERS.contains(&guest.as_str()) {
-                found.add(at, format!("{guest:?} is given by the run; remove `host`, or choose another path for it"));
-            }
-        }
     }
 }

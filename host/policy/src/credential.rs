@@ -1,8 +1,11 @@
 //! Credentials: a manifest names them and the origins that they are for, the operator binds them, the host puts them on the wire.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::{Origin, manifest::is_name};
 
@@ -52,10 +55,10 @@ pub enum CredentialError {
     NoOrigins(String),
     /// It is for everywhere.
     #[error("the credential `{0}` is for {1}, any host; a credential is for origins that are named")]
-    AnyHost(String, Origin),
+    AnyHost(String, String),
     /// It would be sent for all to read.
     #[error("the credential `{0}` is for {1}, where all on the way could read it; use https")]
-    NotSecret(String, Origin),
+    NotSecret(String, String),
     /// The header cannot carry it.
     #[error("the credential `{0}` has the header {1:?}; {2}")]
     Header(String, String, &'static str),
@@ -75,7 +78,7 @@ pub enum CredentialError {
         /// The header.
         header: String,
         /// Where both would be sent.
-        origin: Origin,
+        origin: String,
     },
 }
 
@@ -124,10 +127,10 @@ impl Credential {
         }
         for origin in &self.origins {
             if origin.any_host().is_some() {
-                return Err(CredentialError::AnyHost(name(), origin.clone()));
+                return Err(CredentialError::AnyHost(name(), origin.to_string()));
             }
             if origin.scheme() != "https" && !origin.is_loopback() {
-                return Err(CredentialError::NotSecret(name(), origin.clone()));
+                return Err(CredentialError::NotSecret(name(), origin.to_string()));
             }
         }
         if let Some(fault) = header_fault(&self.header) {
@@ -168,7 +171,7 @@ pub(crate) fn check(credentials: &[Credential]) -> Result<(), CredentialError> {
             let pairs = one.origins.iter().flat_map(|origin| other.origins.iter().map(move |other| (origin, other)));
             let shared = pairs.filter_map(|(origin, other)| origin.intersection(other)).next();
             if let Some(origin) = shared.filter(|_| one.header == other.header) {
-                let header = one.header.clone();
+                let (header, origin) = (one.header.clone(), origin.to_string());
                 return Err(CredentialError::Overlap {
                     one: other.name.clone(),
                     other: one.name.clone(),
@@ -187,7 +190,7 @@ pub(crate) const SOURCES: [&str; 4] = ["env", "file", "command", "google-service
 /// How the operator binds a credential: `[plugins.PLUGIN.grant.credentials.NAME]`. Exactly one of the four sources is named;
 /// [`Self::source`] tells which.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, remote = "Self")]
 pub struct CredentialBinding {
     /// The environment variable of the host that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -207,6 +210,39 @@ pub struct CredentialBinding {
     /// Narrows the manifest's origins; empty: all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<Origin>,
+}
+
+impl Serialize for CredentialBinding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for CredentialBinding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// A text where the table is expected is most likely the credential itself, which no error shows.
+        struct Table;
+
+        impl<'de> Visitor<'de> for Table {
+            type Value = CredentialBinding;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table such as { env = \"API_TOKEN\" }")
+            }
+
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<CredentialBinding, E> {
+                Err(E::custom(
+                    "a credential is never written here; say where it comes from, such as { env = \"API_TOKEN\" }",
+                ))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CredentialBinding, A::Error> {
+                CredentialBinding::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_any(Table)
+    }
 }
 
 /// Where a credential comes from.
