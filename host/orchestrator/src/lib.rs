@@ -16,6 +16,7 @@ pub mod log;
 pub mod plugins;
 mod probe;
 pub mod project;
+pub mod sandbox;
 pub mod serve;
 mod stages;
 pub mod state;

@@ -12,7 +12,7 @@ use autodevops_edge::Client;
 use autodevops_journal::Journal;
 use autodevops_model::Stage;
 use autodevops_policy::{PermissionKind, ProjectPath};
-use autodevops_sandbox::{Compiler, Plugin, SandboxOptions};
+use autodevops_sandbox::{Compiler, Plugin};
 use autodevops_source::{Repository, Store};
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     local::EdgeTarget,
     log::RunLog,
     plugins::{PluginSet, Services},
+    sandbox,
     state::StateFolder,
 };
 
@@ -62,7 +63,7 @@ impl Project {
         let services = Services {
             keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))),
             local: Some(Arc::new(local)),
-            sandbox: SandboxOptions { compiler, ..SandboxOptions::default() },
+            sandbox: sandbox::options(&config.sandbox, compiler)?,
             credentials: None,
         };
         let plugins = PluginSet::new(config.plugins.clone(), config.limits, services)?;
