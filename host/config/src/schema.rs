@@ -234,6 +234,8 @@ pub struct LimitsTable {
     http_requests: Option<u32>,
     /// Requests under way at once.
     http_concurrent: Option<u32>,
+    /// Bytes of headers and bodies that the host is given for requests, whether they are sent or not.
+    http_built: Option<BytesText>,
     /// Bytes of all requests: headers and bodies.
     http_sent: Option<BytesText>,
     /// Bytes of all responses: headers and bodies.

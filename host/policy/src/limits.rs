@@ -176,6 +176,8 @@ limits! {
     http_requests, HttpRequests, "http-requests", "requests": u32 = 1000;
     /// Requests under way at once.
     http_concurrent, HttpConcurrent, "http-concurrent", "requests at once": u32 = 16;
+    /// Bytes of headers and bodies that the host is given for requests, whether they are sent or not.
+    http_built, HttpBuilt, "http-built", "built into requests": Bytes = Bytes(128 << 20);
     /// Bytes of all requests: headers and bodies.
     http_sent, HttpSent, "http-sent", "sent by requests": Bytes = Bytes(64 << 20);
     /// Bytes of all responses: headers and bodies.

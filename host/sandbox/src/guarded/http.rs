@@ -31,7 +31,7 @@ impl Guarded<'_> {
 }
 
 /// Functions that are counted and go on to `wasmtime-wasi-http`, with their names in the contract. What the host keeps of what it is
-/// given counts as sent, whether it is sent or not: else a guest could fill the host's memory with what it never sends.
+/// given is counted, whether it is sent or not: else a guest could fill the host's memory with what it never sends.
 macro_rules! forward {
     ($trait:path: $(fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $label:literal
         $(keeps $this:ident $bytes:expr)?;)*) => {
@@ -41,7 +41,7 @@ macro_rules! forward {
                 $(
                     let $this = &mut *self;
                     let bytes: usize = $bytes;
-                    refuse!(self.charge(Limit::HttpSent, bytes as u64));
+                    refuse!(self.charge(Limit::HttpBuilt, bytes as u64));
                 )?
                 <WasiHttpCtxView<'_> as $trait>::$name(&mut self.http(), $($argument),*)
             })*
@@ -172,7 +172,7 @@ impl types::HostOutgoingBody for Guarded<'_> {
     fn write(&mut self, body: Resource<HostOutgoingBody>) -> wasmtime::Result<Result<Resource<DynOutputStream>, ()>> {
         refuse!(self.using(TYPES, "[method]outgoing-body.write"));
         match types::HostOutgoingBody::write(&mut self.http(), body)? {
-            Ok(stream) => Ok(Ok(self.metered(stream, Limit::HttpSent)?)),
+            Ok(stream) => Ok(Ok(self.metered(stream, Limit::HttpBuilt)?)),
             Err(()) => Ok(Err(())),
         }
     }
