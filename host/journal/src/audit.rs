@@ -220,6 +220,14 @@ impl AuditLog {
         self.journal.events_not_sealed(run, through)
     }
 
+    /// Runs with events that no seal points to, in the order of these.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn behind(&self) -> Result<Vec<Unsealed>, JournalError> {
+        self.journal.read(verify::unsealed)
+    }
+
     fn damaged(&self, what: String) -> JournalError {
         JournalError::Damaged { path: self.journal.path().to_path_buf(), what }
     }

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 use autodevops_model::{Release, Split};
-use autodevops_sandbox::CallContext;
 
 use crate::{
+    audit::BY_HAND,
     build::build,
     clock::now,
     front_door,
@@ -95,17 +95,48 @@ fn known(project: &Project, environment: &str) -> Result<()> {
     bail!("there is no environment `{environment}`; there are {}", known.join(", "))
 }
 
-/// Brings a release up and gives it all of the traffic; gives the release that was live before.
+/// Brings a release up and gives it all of the traffic; gives the release that was live before. It is on record under a name of its
+/// own, as runs are.
 async fn make_live(project: &Project, environment: &str, release: &Release, by: Origin) -> Result<Option<Release>> {
-    let target = project.deploy_target()?;
     let fence = project.next_fence()?;
-    let context = CallContext { run: format!("by-hand-{fence}"), mounts: Vec::new(), ..CallContext::default() };
-    let key = |what: &str| format!("by-hand-{fence}/{what}/{environment}");
+    let name = format!("by-hand-{fence}");
+    let (who, what) = match &by {
+        Origin::Deploy(who) => (Some(who.as_str()), "deploys"),
+        Origin::Rollback(who) => (Some(who.as_str()), "goes back to"),
+        Origin::Run(run) => (None, run.as_str()),
+    };
+    let audit = &project.audit;
+    audit.begin(&name);
+    let intent = format!("{what} release {} ({}) in {environment}", release.id, release.artifact);
+    audit.note(&name, BY_HAND, who, &intent);
+    // Whoever ends this process now is not rid of who asked for it.
+    audit.seal(&name, BY_HAND, 0);
+    let made = serve(project, &name, fence, environment, release, &by).await;
+    let outcome = match &made {
+        Ok(_) => format!("{environment} serves release {}", release.id),
+        Err(error) => format!("failed: {error:#}"),
+    };
+    audit.note(&name, BY_HAND, who, &outcome);
+    audit.let_go(&name, BY_HAND, 0, true);
+    made
+}
+
+async fn serve(
+    project: &Project,
+    name: &str,
+    fence: u64,
+    environment: &str,
+    release: &Release,
+    by: &Origin,
+) -> Result<Option<Release>> {
+    let target = project.deploy_target()?;
+    let context = project.context(name, Vec::new());
+    let key = |what: &str| format!("{name}/{what}/{environment}");
     let live = Live::new(&project.journal);
     let before = live.current(environment)?;
     target.deploy(&context, environment, &key("deploy"), fence, release.clone()).await?;
     let splits = vec![Split { release: release.id.clone(), percent: 100 }];
     target.set_traffic(&context, environment, &key("traffic"), fence, splits).await?;
-    live.set(environment, release, &by, now())?;
+    live.set(environment, release, by, now())?;
     Ok(before)
 }

@@ -9,10 +9,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use autodevops_model::{Issue, Release};
 use autodevops_pipeline::{Input, Live as LiveReleases, Outcome, Run, Timestamp};
-use autodevops_sandbox::CallContext;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    audit,
     by_hand::{self, MadeLive},
     clock::now,
     driver::{Driver, End, Observer, Word},
@@ -57,9 +57,12 @@ impl Controller {
     /// When the journal cannot be read.
     pub fn new(project: Arc<Project>, observer: Arc<dyn Observer>) -> Result<Self> {
         let mut handled = BTreeMap::new();
-        for Logged { run, .. } in project.log.all()? {
-            handled.insert(run.issue().fingerprint.clone(), summary(&run));
+        let all = project.log.all()?;
+        for Logged { run, .. } in &all {
+            handled.insert(run.issue().fingerprint.clone(), summary(run));
         }
+        let finished = all.iter().filter(|logged| logged.run.outcome().is_some());
+        project.audit.seal_finished(finished.map(|logged| (logged.run.id(), logged.version)))?;
         let (speakers, beginning) = (Mutex::default(), tokio::sync::Mutex::default());
         Ok(Self { project, observer, handled: Mutex::new(handled), speakers, beginning })
     }
@@ -119,12 +122,25 @@ impl Controller {
         project.check_tools()?;
         front_door::ensure(project).await?;
         front_door::tidy(project, &[]).await?;
+        let id = self.name(&issue);
+        project.audit.begin(&id);
+        let started = self.begin(&id, issue).await;
+        if let Err(error) = &started {
+            project.audit.note(&id, audit::NOT_STARTED, None, &format!("{error:#}"));
+            project.audit.let_go(&id, "start", 0, true);
+        }
+        started
+    }
+
+    /// Starts a run under this name.
+    async fn begin(&self, id: &str, issue: Issue) -> Result<Logged> {
+        let project = &self.project;
         let plan = project.config.plan();
         let target = project.deploy_target()?;
-        let context = CallContext { run: "start".to_owned(), mounts: Vec::new(), ..CallContext::default() };
+        let context = project.context(id, Vec::new());
         let capabilities = target.describe(&context).await?;
-        let production = self.serving(&plan.production).await?;
-        let staging = self.serving(&plan.staging).await?;
+        let production = self.serving(id, &plan.production).await?;
+        let staging = self.serving(id, &plan.staging).await?;
         let Some(base) = production.clone() else {
             bail!(
                 "nothing was deployed to {} yet; deploy what is checked in with `autodevops deploy`",
@@ -137,13 +153,12 @@ impl Controller {
             repository.commit_of(&base.commit)?;
             anyhow::Ok(())
         })?;
-        let id = self.name(&issue);
         let fence = project.next_fence()?;
         let live = LiveReleases { staging, production };
-        let event = Run::started(&*id, issue, plan, base.commit, fence, live, capabilities, now());
+        let event = Run::started(id, issue, plan, base.commit, fence, live, capabilities, now());
         let run = Run::start(&event)?;
         let events = vec![event];
-        let version = project.log.append(&id, 0, &events)?;
+        let version = project.log.append(id, 0, &events)?;
         for event in &events {
             self.observer.event(&run, event);
         }
@@ -151,9 +166,9 @@ impl Controller {
     }
 
     /// What serves an environment, by its target's word, if this host put it there.
-    async fn serving(&self, environment: &str) -> Result<Option<Release>> {
+    async fn serving(&self, run: &str, environment: &str) -> Result<Option<Release>> {
         let target = self.project.deploy_target()?;
-        let context = CallContext { run: "start".to_owned(), mounts: Vec::new(), ..CallContext::default() };
+        let context = self.project.context(run, Vec::new());
         let state = target.live(&context, environment).await?;
         let known = Live::new(&self.project.journal).current(environment)?;
         let remedy = "deploy what is checked in with `autodevops deploy`, then it is known what serves";

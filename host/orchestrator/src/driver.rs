@@ -77,6 +77,9 @@ impl Driver {
         wait: bool,
     ) -> Self {
         let stages = Stages::new(Arc::clone(&project));
+        if logged.run.outcome().is_none() {
+            project.audit.take_over(logged.run.id(), logged.run.stage().name());
+        }
         Self { project, run: logged.run, version: logged.version, words, observer, stages, wait }
     }
 
@@ -263,6 +266,7 @@ impl Driver {
             return Ok(());
         }
         let mut told = false;
+        let stage = self.run.stage();
         loop {
             match self.project.log.append(self.run.id(), self.version, &events) {
                 Ok(version) => {
@@ -284,6 +288,12 @@ impl Driver {
             self.run.apply(event);
             self.note_live(&event.event)?;
             self.observer.event(&self.run, event);
+        }
+        let audit = &self.project.audit;
+        if self.run.stage() == stage {
+            audit.seal_much(self.run.id(), stage.name(), self.version);
+        } else {
+            audit.seal(self.run.id(), stage.name(), self.version);
         }
         Ok(())
     }
@@ -315,6 +325,14 @@ impl Driver {
             Environment::Production => &self.run.plan().production,
         };
         Live::new(&self.project.journal).set(name, &release, &Origin::Run(self.run.id().to_owned()), now())
+    }
+}
+
+/// However a run is left, by its end, by an error, by a host that is stopped: what was gathered is sealed.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let run = &self.run;
+        self.project.audit.let_go(run.id(), run.stage().name(), self.version, run.outcome().is_some());
     }
 }
 

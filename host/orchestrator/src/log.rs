@@ -58,16 +58,8 @@ impl RunLog {
         let version = records.len() as u64;
         let mut events = Vec::with_capacity(records.len());
         for record in records {
-            let value = match record.event.get(EVIDENCE).and_then(Value::as_str) {
-                Some(digest) => {
-                    let bytes = self.0.blob(digest)?.with_context(|| format!("run {run}: {digest} is missing"))?;
-                    serde_json::from_slice(&bytes)?
-                }
-                None => record.event,
-            };
-            let event: Event = serde_json::from_value(value).with_context(|| {
-                format!("run {run}: record {} is of another version of autodevops; use that one", record.version)
-            })?;
+            let version = record.version;
+            let event = event_of(&self.0, record.event).with_context(|| format!("run {run}: record {version}"))?;
             events.push(event);
         }
         if events.is_empty() {
@@ -97,4 +89,19 @@ impl RunLog {
     pub const fn journal(&self) -> &Journal {
         &self.0
     }
+}
+
+/// The event of a record, which may lie beside it as evidence.
+///
+/// # Errors
+/// When the evidence is missing, or it is no event that this version knows.
+pub fn event_of(journal: &Journal, record: Value) -> Result<Event> {
+    let value = match record.get(EVIDENCE).and_then(Value::as_str) {
+        Some(digest) => {
+            let bytes = journal.blob(digest)?.with_context(|| format!("{digest} is missing"))?;
+            serde_json::from_slice(&bytes)?
+        }
+        None => record,
+    };
+    serde_json::from_value(value).context("it is of another version of autodevops; use that one")
 }

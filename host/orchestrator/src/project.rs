@@ -12,10 +12,11 @@ use autodevops_edge::Client;
 use autodevops_journal::Journal;
 use autodevops_model::Stage;
 use autodevops_policy::{PermissionKind, ProjectPath};
-use autodevops_sandbox::{Compiler, Plugin};
+use autodevops_sandbox::{CallContext, Compiler, MountedFolder, Plugin};
 use autodevops_source::{Repository, Store};
 
 use crate::{
+    audit::Audit,
     keyvalue::JournalStore,
     local::EdgeTarget,
     log::RunLog,
@@ -39,6 +40,8 @@ pub struct Project {
     pub journal: Journal,
     /// The runs in it.
     pub log: RunLog,
+    /// The account of what plugins did and what was decided.
+    pub audit: Arc<Audit>,
     /// The plugins.
     pub plugins: PluginSet,
     /// What is deployed, by digest.
@@ -68,7 +71,14 @@ impl Project {
         };
         let plugins = PluginSet::new(config.plugins.clone(), config.limits, services)?;
         let log = RunLog::new(journal.clone());
-        Ok(Arc::new(Self { file, config, state, journal, log, plugins, artifacts, edge }))
+        let audit = Arc::new(Audit::new(journal.clone()));
+        Ok(Arc::new(Self { file, config, state, journal, log, audit, plugins, artifacts, edge }))
+    }
+
+    /// What a run gives to its calls, each of which is put on record.
+    pub fn context(&self, run: &str, mounts: Vec<MountedFolder>) -> CallContext {
+        let observer = Arc::clone(&self.audit);
+        CallContext { run: run.to_owned(), mounts, observer: Some(observer) }
     }
 
     /// Whether releases run behind the host's own front door.

@@ -47,7 +47,7 @@ impl Stages {
                 reports.map(|reports| Input::AutomatedTested { key: key.clone(), reports })
             }
             Command::Measure { environment, candidate, baseline, windows } => {
-                return self.measure(*environment, candidate, baseline.as_deref(), windows).await;
+                return self.measure(run.id(), *environment, candidate, baseline.as_deref(), windows).await;
             }
             other => Err(failed(format!("`{other:?}` is no command that is performed so; report this"))),
         };

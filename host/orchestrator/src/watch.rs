@@ -1,14 +1,15 @@
 //! Watching a service's logs: what is new is given to the analyzer, and how far it came survives the process.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
 use autodevops_journal::Journal;
 use autodevops_model::Issue;
-use autodevops_sandbox::{CallContext, Plugin};
+use autodevops_sandbox::{CallContext, Observer, Plugin};
 
 use crate::{
     analysis::Reader,
+    audit::{Audit, WATCH},
     follow::{Chunk, FollowState, Follower},
 };
 
@@ -24,6 +25,7 @@ const CHECKPOINT: &str = "watch/checkpoint";
 /// The watched logs of a project, and what was found in them so far.
 pub struct Watch {
     journal: Journal,
+    audit: Arc<Audit>,
     follower: Follower,
     analyzer: Plugin,
     context: CallContext,
@@ -38,8 +40,9 @@ impl Watch {
     ///
     /// # Errors
     /// When the analyzer does not start.
-    pub async fn open(journal: Journal, analyzer: Plugin, logs: &[PathBuf]) -> Result<Self> {
-        let context = CallContext { run: "watch".to_owned(), ..CallContext::default() };
+    pub async fn open(journal: Journal, audit: Arc<Audit>, analyzer: Plugin, logs: &[PathBuf]) -> Result<Self> {
+        let observer: Arc<dyn Observer> = Arc::<Audit>::clone(&audit);
+        let context = CallContext { run: WATCH.to_owned(), observer: Some(observer), ..CallContext::default() };
         let state = match journal.get_fact(OFFSETS)? {
             Some(bytes) => serde_json::from_slice::<FollowState>(&bytes).context("the followed logs' offsets")?,
             None => FollowState::default(),
@@ -61,7 +64,7 @@ impl Watch {
             None => (Reader::open(analyzer.clone(), context.clone(), None).await?, FollowState::default(), None),
         };
         let follower = Follower::resume(logs, state)?;
-        Ok(Self { journal, follower, analyzer, context, reader, checkpoint, unsaved: false })
+        Ok(Self { journal, audit, follower, analyzer, context, reader, checkpoint, unsaved: false })
     }
 
     /// Reads what is new in the logs; whether there was anything. A part at which the analyzer fails is left out, and so is what it
@@ -118,6 +121,7 @@ impl Watch {
         self.journal.put_many(&[(OFFSETS, &offsets), (CHECKPOINT, &checkpoint)])?;
         self.checkpoint = Some(checkpoint);
         self.unsaved = false;
+        self.audit.seal(WATCH, WATCH, 0);
         Ok(())
     }
 }

@@ -255,19 +255,20 @@ impl Walk<'_> {
                 return Err(Break { seal: None, run: Some(run.clone()), stage: None, what }.into());
             }
         }
-        let unsealed = self.unsealed().map_err(self.fault)?;
+        let unsealed = unsealed(self.connection).map_err(self.fault)?;
         let runs = self.versions.len() as u64;
         Ok(Verified { seals, records: self.records, runs, head: (seals > 0).then_some(self.head), unsealed })
     }
 
-    fn unsealed(&self) -> rusqlite::Result<Vec<Unsealed>> {
-        let sql = "SELECT run, count(*) FROM events WHERE version >
-                coalesce((SELECT max(seals.version) FROM seals WHERE seals.run = events.run), 0)
-            GROUP BY run ORDER BY min(sequence)";
-        let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map([], |row| Ok(Unsealed { run: row.get(0)?, events: number(row.get(1)?) }))?;
-        rows.collect()
-    }
+}
+
+pub fn unsealed(connection: &Connection) -> rusqlite::Result<Vec<Unsealed>> {
+    let sql = "SELECT run, count(*) FROM events WHERE version >
+            coalesce((SELECT max(seals.version) FROM seals WHERE seals.run = events.run), 0)
+        GROUP BY run ORDER BY min(sequence)";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok(Unsealed { run: row.get(0)?, events: number(row.get(1)?) }))?;
+    rows.collect()
 }
 
 /// What is wrong with an event, or why that cannot be said.

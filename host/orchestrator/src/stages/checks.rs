@@ -2,7 +2,7 @@
 
 use autodevops_model::{CheckInput, ErrorKind, Finding, Outcome, Report, Severity, Stage, StageError};
 use autodevops_pipeline::{NamedReport, Run};
-use autodevops_sandbox::{CallContext, CallError, CallFailure};
+use autodevops_sandbox::{CallError, CallFailure};
 
 use super::{Stages, of_call, of_host, source::mount};
 use crate::tests_of::tests_in;
@@ -36,11 +36,8 @@ impl Stages {
             issue: Some(run.issue().clone()),
             url: url.map(str::to_owned),
         };
-        let context = CallContext {
-            run: run.id().to_owned(),
-            mounts: vec![mount("/before", &before), mount("/after", &after)],
-            ..CallContext::default()
-        };
+        let mounts = vec![mount("/before", &before), mount("/after", &after)];
+        let context = self.project.context(run.id(), mounts);
         let mut reports = Vec::new();
         for name in plugins {
             let plugin = self.project.plugins.for_stage(name, Stage::Check).map_err(|error| of_host(&error))?;

@@ -2,7 +2,6 @@
 
 use autodevops_model::{Stage, StageError};
 use autodevops_pipeline::{Command, EffectOutcome, Environment, Input, Run};
-use autodevops_sandbox::CallContext;
 
 use super::{Stages, failed, of_call, of_host};
 
@@ -17,7 +16,7 @@ impl Stages {
     }
 
     async fn affect(&self, run: &Run, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
-        let context = CallContext { run: run.id().to_owned(), mounts: Vec::new(), ..CallContext::default() };
+        let context = self.project.context(run.id(), Vec::new());
         let name = |environment: &Environment| match environment {
             Environment::Staging => run.plan().staging.as_str(),
             Environment::Production => run.plan().production.as_str(),

@@ -2,7 +2,6 @@
 
 use autodevops_model::{Measurement, Observation, Rate, Stage, Window};
 use autodevops_pipeline::{Environment, Input, Sample};
-use autodevops_sandbox::CallContext;
 
 use super::Stages;
 
@@ -13,6 +12,7 @@ impl Stages {
     /// Everything that can be observed of the releases over each of the windows. What cannot be is said, and holds nothing up.
     pub(super) async fn measure(
         &self,
+        run: &str,
         environment: Environment,
         candidate: &str,
         baseline: Option<&str>,
@@ -34,7 +34,7 @@ impl Stages {
             }
         }
         for check in checks {
-            match self.ask(check, candidate, baseline, windows).await {
+            match self.ask(run, check, candidate, baseline, windows).await {
                 Ok(measured) => samples.extend(measured),
                 Err(error) => errors.push(error),
             }
@@ -46,6 +46,7 @@ impl Stages {
 
     async fn ask(
         &self,
+        run: &str,
         check: &str,
         candidate: &str,
         baseline: Option<&str>,
@@ -54,7 +55,7 @@ impl Stages {
         let plugin = self.project.plugins.for_stage(check, Stage::HealthCheck).map_err(|error| format!("{error:#}"))?;
         let mut samples = Vec::new();
         for window in windows {
-            let context = CallContext { run: "measure".to_owned(), mounts: Vec::new(), ..CallContext::default() };
+            let context = self.project.context(run, Vec::new());
             let measured = plugin.measure(&context, candidate, baseline, window.clone()).await;
             let measurements = measured.map_err(|error| error.to_string())?;
             samples.push(Sample {

@@ -2,7 +2,6 @@
 
 use autodevops_model::{ErrorKind, Fix, Proposal, Stage, StageError, TestFile};
 use autodevops_pipeline::{Input, Run};
-use autodevops_sandbox::CallContext;
 
 use super::{Stages, of_call, of_host, source::mount};
 
@@ -10,8 +9,7 @@ impl Stages {
     /// Asks the fix generators in their order; the first fix that fits the repository is taken.
     pub(super) async fn propose(&self, run: &Run) -> Result<Input, StageError> {
         let before = self.base_tree(run).await?;
-        let context =
-            CallContext { run: run.id().to_owned(), mounts: vec![mount("/repo", &before)], ..CallContext::default() };
+        let context = self.project.context(run.id(), vec![mount("/repo", &before)]);
         let mut reasons = Vec::new();
         let mut unavailable = None;
         for name in &self.project.config.stages.fix_generators {
@@ -53,8 +51,7 @@ impl Stages {
     pub(super) async fn generate_tests(&self, run: &Run) -> Result<Vec<TestFile>, StageError> {
         let Some(fix) = run.fix() else { return Ok(Vec::new()) };
         let before = self.base_tree(run).await?;
-        let context =
-            CallContext { run: run.id().to_owned(), mounts: vec![mount("/repo", &before)], ..CallContext::default() };
+        let context = self.project.context(run.id(), vec![mount("/repo", &before)]);
         let mut tests: Vec<TestFile> = Vec::new();
         for name in &self.project.config.stages.test_generators {
             let plugin = self.project.plugins.for_stage(name, Stage::TestGenerator).map_err(|error| of_host(&error))?;

@@ -1,0 +1,385 @@
+//! The account of what plugins did and what was decided: gathered while a stage lasts, sealed into the journal when it ends.
+//!
+//! A host that is killed loses at most what was gathered since: the run's next driver says so on record. What cannot be sealed, on
+//! a full disk say, is kept and tried again with what comes next; no run waits for it.
+
+mod decisions;
+#[cfg(test)]
+mod tests;
+mod together;
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use autodevops_journal::{
+    Journal,
+    audit::{AuditError, AuditLog, Call, Entry, EventRecord, Note, Operation, Seal},
+};
+use autodevops_pipeline::Event;
+use autodevops_policy::Limit;
+use autodevops_sandbox::{CallReport, Observer};
+
+use crate::{clock::now, log};
+
+/// What the host that drove a run before did not put on record.
+pub const HOST_ENDED: &str = "host-ended";
+
+/// A host lets go of a run that is not over: it waits for a person, or the host stops.
+pub const LET_GO: &str = "let-go";
+
+/// A run was to begin and did not.
+pub const NOT_STARTED: &str = "not-started";
+
+/// A person made a release live without a run.
+pub const BY_HAND: &str = "by-hand";
+
+/// The name under which the analyzer's calls are on record that read the watched logs, for no run yet.
+pub const WATCH: &str = "watch";
+
+/// Records that could not be kept until they were sealed.
+pub const LOST: &str = "records-lost";
+
+/// So many operations of one run are sealed before its stage ends.
+const MANY_OPERATIONS: usize = 10_000;
+
+/// So many records are kept in memory while they cannot be sealed; further ones are counted.
+const MOST_OPERATIONS: usize = 200_000;
+
+/// Longest words of a call's failure that are kept, in bytes.
+const MAX_FAILURE_BYTES: usize = 1000;
+
+/// Gathers and seals.
+pub struct Audit {
+    log: AuditLog,
+    journal: Journal,
+    state: Mutex<State>,
+    /// Held while it is sealed, so that calls that end meanwhile need not wait for the disk.
+    unsealed: Mutex<Unsealed>,
+}
+
+#[derive(Default)]
+struct State {
+    runs: BTreeMap<String, Gathered>,
+    /// Operations that are in memory, sealed or not.
+    operations: usize,
+}
+
+#[derive(Default)]
+struct Unsealed {
+    /// Oldest first.
+    batches: VecDeque<Batch>,
+    /// Whether it was said that sealing fails.
+    told: bool,
+}
+
+/// What was gathered of a run since its last seal.
+#[derive(Default)]
+struct Gathered {
+    /// Whether this process drives the run, so that nothing of another one can be missing.
+    held: bool,
+    entries: Vec<Entry>,
+    operations: usize,
+    /// Calls that there was no room for.
+    lost: u64,
+}
+
+/// What is to be sealed, but for the events, which are read when it is.
+struct Batch {
+    run: String,
+    stage: String,
+    version: u64,
+    at_ns: u64,
+    entries: Vec<Entry>,
+    operations: usize,
+    last: Option<Entry>,
+}
+
+impl Audit {
+    /// Seals into this journal. The caller holds the state's lock when it does.
+    pub fn new(journal: Journal) -> Self {
+        Self { log: AuditLog::new(journal.clone()), journal, state: Mutex::default(), unsealed: Mutex::default() }
+    }
+
+    /// The chain of seals.
+    pub const fn log(&self) -> &AuditLog {
+        &self.log
+    }
+
+    /// A run, or what else is done under a name, begins in this process.
+    pub fn begin(&self, run: &str) {
+        self.lock().runs.entry(run.to_owned()).or_default().held = true;
+    }
+
+    /// A run is taken over. Where the process before did not let go of it, that is put on record.
+    pub fn take_over(&self, run: &str, stage: &str) {
+        if self.lock().runs.get(run).is_some_and(|gathered| gathered.held) {
+            return;
+        }
+        let summary = match self.log.last_of(run) {
+            Ok(Some(last)) => match last.seal.entries.last() {
+                Some(Entry::Note(note)) if note.what == LET_GO => None,
+                _ => Some(format!(
+                    "the host ended during stage {stage}; calls that it made since the seal before this one are not on record"
+                )),
+            },
+            Ok(None) => Some(format!(
+                "nothing of the run was sealed before stage {stage}: the host ended in its first stage, or an older one began it"
+            )),
+            Err(error) => Some(format!("what was on record of the run cannot be read: {error}")),
+        };
+        if let Some(summary) = summary {
+            self.note(run, HOST_ENDED, None, &summary);
+        }
+        self.begin(run);
+    }
+
+    /// Puts something on record that is in no run's events.
+    pub fn note(&self, run: &str, what: &str, by: Option<&str>, summary: &str) {
+        let summary = decisions::short(summary);
+        self.add(run, note(what, by, &summary), 1);
+    }
+
+    /// Seals what was gathered of a run, and its events up to a version, as those of a stage that ended.
+    pub fn seal(&self, run: &str, stage: &str, version: u64) {
+        self.close(run, stage, version, None);
+    }
+
+    /// Seals where much was gathered.
+    pub fn seal_much(&self, run: &str, stage: &str, version: u64) {
+        let much = self.lock().runs.get(run).is_some_and(|gathered| gathered.operations >= MANY_OPERATIONS);
+        if much {
+            self.seal(run, stage, version);
+        }
+    }
+
+    /// Seals what is left of a run that this process drives no more. One that is not over is marked as let go.
+    pub fn let_go(&self, run: &str, stage: &str, version: u64, over: bool) {
+        let last = (!over).then(|| note(LET_GO, None, "the host let go of the run; it is driven on from here"));
+        self.close(run, stage, version, last);
+        self.lock().runs.remove(run);
+    }
+
+    /// Seals the events of runs that nobody drives any more: those that ended just before their host did, and those of hosts that
+    /// kept no account.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn seal_finished<'a>(&self, finished: impl Iterator<Item = (&'a str, u64)>) -> Result<(), AuditError> {
+        let behind: BTreeMap<String, u64> = self.log.behind()?.into_iter().map(|run| (run.run, run.events)).collect();
+        for (run, version) in finished.filter(|(run, _)| behind.contains_key(*run)) {
+            self.take_over(run, "finished");
+            self.let_go(run, "finished", version, true);
+        }
+        Ok(())
+    }
+
+    fn add(&self, run: &str, entry: Entry, operations: usize) {
+        let mut state = self.lock();
+        if state.operations + operations > MOST_OPERATIONS {
+            state.runs.entry(run.to_owned()).or_default().lost += 1;
+            return;
+        }
+        state.operations += operations;
+        let gathered = state.runs.entry(run.to_owned()).or_default();
+        gathered.operations += operations;
+        gathered.entries.push(entry);
+    }
+
+    /// Takes a call of the watch together with those before it that did the same.
+    fn add_up(&self, call: Call) {
+        let mut state = self.lock();
+        let gathered = state.runs.entry(WATCH.to_owned()).or_default();
+        let same = gathered.entries.iter_mut().find_map(|entry| match entry {
+            Entry::Call(before) => together::same(before, &call).then_some(before),
+            Entry::Event(_) | Entry::Note(_) => None,
+        });
+        if let Some(before) = same {
+            let more = together::add(before, call);
+            gathered.operations += more;
+            state.operations += more;
+            return;
+        }
+        drop(state);
+        let operations = call.operations.len() + 1;
+        self.add(WATCH, Entry::Call(call), operations);
+    }
+
+    fn close(&self, run: &str, stage: &str, version: u64, last: Option<Entry>) {
+        let mut unsealed = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
+        unsealed.batches.push_back(self.gathered(run, stage, version, last));
+        while let Some(mut batch) = unsealed.batches.pop_front() {
+            if let Err(error) = self.write(&mut batch) {
+                unsealed.batches.push_front(batch);
+                if !std::mem::replace(&mut unsealed.told, true) {
+                    tracing::warn!(
+                        "the audit cannot be sealed now; its records are kept, and it is tried again: {error}"
+                    );
+                }
+                return;
+            }
+            let mut state = self.lock();
+            state.operations = state.operations.saturating_sub(batch.operations);
+        }
+        if std::mem::take(&mut unsealed.told) {
+            tracing::warn!("the audit is sealed again");
+        }
+    }
+
+    /// What was gathered of a run, to be sealed; gathered anew from here.
+    fn gathered(&self, run: &str, stage: &str, version: u64, last: Option<Entry>) -> Batch {
+        let mut state = self.lock();
+        let gathered = state.runs.entry(run.to_owned()).or_default();
+        let mut entries = std::mem::take(&mut gathered.entries);
+        if gathered.lost > 0 {
+            let summary = format!("{} calls could not be kept: the journal had no room for too long", gathered.lost);
+            entries.push(note(LOST, None, &summary));
+            gathered.lost = 0;
+        }
+        let operations = std::mem::take(&mut gathered.operations);
+        let (run, stage, at_ns) = (run.to_owned(), stage.to_owned(), nanoseconds());
+        Batch { run, stage, version, at_ns, entries, operations, last }
+    }
+
+    fn write(&self, batch: &mut Batch) -> Result<(), AuditError> {
+        let events = self.log.unsealed(&batch.run, batch.version)?;
+        if events.is_empty() && batch.entries.is_empty() && batch.last.is_none() {
+            return Ok(());
+        }
+        let version = match events.last() {
+            Some((recorded, _)) => recorded.version,
+            None => self.log.last_of(&batch.run)?.map_or(0, |sealed| sealed.seal.version),
+        };
+        let events = events.into_iter().map(|(recorded, digest)| {
+            let event: Option<Event> = log::event_of(&self.journal, recorded.event).ok();
+            let told = event.as_ref().map(|event| decisions::tell(&event.event)).unwrap_or_default();
+            Entry::Event(EventRecord {
+                sequence: recorded.sequence,
+                version: recorded.version,
+                at_ns: recorded.at_ns,
+                event: event.map_or("unknown", |event| event.event.name()).to_owned(),
+                digest,
+                decision: told.decision.map(str::to_owned),
+                by: told.by,
+                summary: told.summary,
+            })
+        });
+        let mut entries = merge(std::mem::take(&mut batch.entries), events);
+        entries.extend(batch.last.clone());
+        let (run, stage) = (batch.run.clone(), batch.stage.clone());
+        let seal = Seal { run, stage, version, at_ns: batch.at_ns, entries };
+        match self.log.seal(&seal) {
+            Ok(made) => {
+                if let Some(error) = made.unnoted {
+                    tracing::warn!("the audit's last seal is not noted beside the journal: {error}");
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let again = |entry: &Entry| !matches!(entry, Entry::Event(_)) && Some(entry) != batch.last.as_ref();
+                batch.entries = seal.entries.into_iter().filter(again).collect();
+                Err(error)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        let left = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner).batches.len();
+        if left > 0 {
+            tracing::warn!(seals = left, "records of the audit could not be sealed, and are lost");
+        }
+    }
+}
+
+impl Observer for Audit {
+    fn finished(&self, report: CallReport) {
+        let operations = report.records.len() + 1;
+        let run = report.run.clone();
+        let call = call(report);
+        if run == WATCH && call.failure.is_none() {
+            self.add_up(call);
+        } else {
+            self.add(&run, Entry::Call(call), operations);
+        }
+    }
+}
+
+fn call(report: CallReport) -> Call {
+    let used = Limit::ALL.iter().map(|limit| (Cow::Borrowed(limit.key()), report.used.used(*limit)));
+    let operation = |record: autodevops_sandbox::Record| Operation {
+        operation: Cow::Borrowed(record.operation),
+        summary: record.summary,
+        allowed: record.allowed,
+        at_ns: whole(record.at),
+        duration_ns: whole(record.duration),
+        bytes: record.bytes,
+        count: record.count,
+    };
+    let mut failure = report.failure;
+    if let Some(text) = &mut failure {
+        text.truncate(text.floor_char_boundary(MAX_FAILURE_BYTES));
+    }
+    Call {
+        plugin: report.plugin,
+        digest: report.digest,
+        interface: report.stage.map(|stage| Cow::Borrowed(stage.name())),
+        function: Cow::Borrowed(report.function),
+        calls: 1,
+        at_ns: whole(report.started.duration_since(UNIX_EPOCH).unwrap_or_default()),
+        wall_ns: whole(report.wall),
+        guest_ns: whole(report.guest),
+        failure,
+        operations: report.records.into_iter().map(operation).collect(),
+        further: report.further,
+        used: used.filter(|(_, amount)| *amount > 0).collect(),
+    }
+}
+
+/// Calls and events as they happened; neither is put before another of its kind.
+fn merge(calls: Vec<Entry>, events: impl Iterator<Item = Entry>) -> Vec<Entry> {
+    let mut calls = calls.into_iter().peekable();
+    let mut merged = Vec::new();
+    for event in events {
+        while let Some(call) = calls.next_if(|call| at(call) <= at(&event)) {
+            merged.push(call);
+        }
+        merged.push(event);
+    }
+    merged.extend(calls);
+    merged
+}
+
+/// When it began.
+const fn at(entry: &Entry) -> u64 {
+    match entry {
+        Entry::Call(call) => call.at_ns,
+        Entry::Event(event) => event.at_ns,
+        Entry::Note(note) => note.at_ns,
+    }
+}
+
+fn note(what: &str, by: Option<&str>, summary: &str) -> Entry {
+    Entry::Note(Note {
+        at_ns: nanoseconds(),
+        what: what.to_owned(),
+        by: by.map(str::to_owned),
+        summary: summary.to_owned(),
+    })
+}
+
+fn nanoseconds() -> u64 {
+    u64::try_from(now().0).unwrap_or(0)
+}
+
+fn whole(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

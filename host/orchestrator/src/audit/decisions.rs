@@ -1,0 +1,148 @@
+//! What an event decided, by whom, in a line.
+
+use autodevops_model::{Outcome as CheckOutcome, Split};
+use autodevops_pipeline::{EventKind, Gate, NamedReport, Outcome, Verdict};
+
+/// Longest line, in bytes.
+const MAX_BYTES: usize = 300;
+
+/// An event as its record tells it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// What was decided; none where nothing was.
+    pub decision: Option<&'static str>,
+    /// By which person.
+    pub by: Option<String>,
+    /// In words.
+    pub summary: String,
+}
+
+fn plain(summary: impl AsRef<str>) -> Told {
+    Told { summary: short(summary.as_ref()), ..Told::default() }
+}
+
+fn decided(decision: &'static str, summary: impl AsRef<str>) -> Told {
+    Told { decision: Some(decision), ..plain(summary) }
+}
+
+fn person(decision: &'static str, by: &str, reason: &str) -> Told {
+    Told { by: Some(short(by)), ..decided(decision, reason) }
+}
+
+/// The event in a record's words.
+pub fn tell(event: &EventKind) -> Told {
+    match event {
+        EventKind::Started { issue, base, .. } => {
+            decided("started", format!("issue {} ({}), from commit {base}", issue.fingerprint, issue.title))
+        }
+        EventKind::Resumed { fence } => decided("taken-over", format!("effects have fence {fence} from here")),
+        EventKind::FixProposed { plugin, fix } => {
+            let paths: Vec<&str> = fix.edits.iter().map(|edit| edit.path.as_str()).collect();
+            decided("proposed", format!("{plugin}: {}; changes {}", fix.title, paths.join(", ")))
+        }
+        EventKind::NoFix { reason } => decided("no-fix", reason),
+        EventKind::Reviewed { reports, verdict }
+        | EventKind::Checked { reports, verdict }
+        | EventKind::AutomatedTested { reports, verdict } => reported(reports, verdict),
+        EventKind::SafetyChecked { check, verdict } => {
+            decided(outcome(verdict.outcome), format!("{}: {}", check.name(), words(verdict)))
+        }
+        EventKind::Judged { verdict } => decided(outcome(verdict.outcome), words(verdict)),
+        EventKind::TestsGenerated { tests } => plain(format!("{} tests", tests.len())),
+        EventKind::Committed { branch, commit } => decided("committed", format!("{commit} on {branch}")),
+        EventKind::Built { release } => decided("built", format!("release {} ({})", release.id, release.artifact)),
+        EventKind::EffectIntended { key, fence, splits, .. } if splits.is_empty() => {
+            decided("intended", format!("{key}, fence {fence}"))
+        }
+        EventKind::EffectIntended { key, fence, splits, .. } => {
+            decided("intended", format!("{key}, fence {fence}: {}", shares(splits)))
+        }
+        EventKind::EffectDone { key } => decided("done", key),
+        EventKind::EffectFailed { key, error, attempt, retry } => {
+            let then = if retry.is_some() { "tried again" } else { "given up" };
+            decided("failed", format!("{key}, try {attempt}, {then}: {error}"))
+        }
+        EventKind::Deployed { environment, deployment, .. } => {
+            decided("deployed", format!("release {} into {}", deployment.release.id, environment.role()))
+        }
+        EventKind::TrafficSet { environment, splits, .. } => {
+            decided("traffic-set", format!("{}: {}", environment.role(), shares(splits)))
+        }
+        EventKind::TrafficReturned { environment, to } => {
+            decided("traffic-returned", format!("{} to {to}: the candidate's share ran out", environment.role()))
+        }
+        EventKind::StepEntered { environment, percent, .. } => {
+            decided("entered", format!("{} at {percent} %", environment.role()))
+        }
+        EventKind::Measured { samples, error } => {
+            let sources: Vec<&str> = samples.iter().map(|sample| sample.source.as_str()).collect();
+            let failed = error.as_ref().map_or(String::new(), |error| format!("; failed in part: {error}"));
+            plain(format!("{} samples of {}{failed}", samples.len(), sources.join(", ")))
+        }
+        EventKind::StepPassed { environment, percent, reason } => {
+            decided("passed", format!("{} at {percent} %: {reason}", environment.role()))
+        }
+        EventKind::StepExtended { reason, extension, .. } => decided("extended", format!("({extension}) {reason}")),
+        EventKind::Held { reason } => decided("held", reason),
+        EventKind::ApprovalAsked { gate, reason, .. } => decided("asked", format!("{}: {reason}", name(*gate))),
+        EventKind::Approved { by, reason, bypass: false } => person("approved", by, reason),
+        EventKind::Approved { by, reason, bypass: true } => person("approved-in-emergency", by, reason),
+        EventKind::GatePassed { gate, reason } => decided("gate-passed", format!("{}: {reason}", name(*gate))),
+        EventKind::Rejected { by, reason } => person("rejected", by, reason),
+        EventKind::ApprovalExpired { gate } => decided("expired", format!("{}: nobody answered", name(*gate))),
+        EventKind::AbortRequested { by, reason } => person("abort-requested", by, reason),
+        EventKind::RollbackRequested { by, reason } => person("rollback-requested", by, reason),
+        EventKind::TurnedBack { outcome } => decided("turned-back", outcome.to_string()),
+        EventKind::RolledBack { environment, to, reason } => {
+            decided("rolled-back", format!("{} to {to}: {reason}", environment.role()))
+        }
+        EventKind::RollbackChecked { needed: true, reason } => decided("rollback-needed", reason),
+        EventKind::RollbackChecked { needed: false, reason } => decided("no-rollback-needed", reason),
+        EventKind::Finished { outcome } => finished(outcome),
+    }
+}
+
+fn finished(outcome: &Outcome) -> Told {
+    match outcome {
+        Outcome::Healed => decided("healed", ""),
+        Outcome::RolledBack { reason } => decided("rolled-back", reason),
+        Outcome::Aborted { reason } => decided("aborted", reason),
+        Outcome::HandedOver { reason } => decided("handed-over", reason),
+    }
+}
+
+fn reported(reports: &[NamedReport], verdict: &Verdict) -> Told {
+    let each: Vec<String> = reports.iter().map(|r| format!("{} {}", r.plugin, outcome(r.report.outcome))).collect();
+    decided(outcome(verdict.outcome), format!("{} ({})", words(verdict), each.join(", ")))
+}
+
+fn words(verdict: &Verdict) -> String {
+    if verdict.rule.is_empty() { verdict.words.clone() } else { format!("{}: {}", verdict.rule, verdict.words) }
+}
+
+const fn outcome(outcome: CheckOutcome) -> &'static str {
+    match outcome {
+        CheckOutcome::Passed => "passed",
+        CheckOutcome::Failed => "failed",
+        CheckOutcome::Inconclusive => "inconclusive",
+    }
+}
+
+const fn name(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Production => "production",
+        Gate::Held => "held",
+    }
+}
+
+fn shares(splits: &[Split]) -> String {
+    splits.iter().map(|split| format!("{} {} %", split.release, split.percent)).collect::<Vec<_>>().join(", ")
+}
+
+/// No more of a text than a record holds.
+pub fn short(text: &str) -> String {
+    if text.len() <= MAX_BYTES {
+        return text.to_owned();
+    }
+    format!("{}…", text.get(..text.floor_char_boundary(MAX_BYTES - '…'.len_utf8())).unwrap_or_default())
+}

@@ -1,0 +1,194 @@
+//! Calls and events end up in the chain, stage by stage, whatever becomes of the host and the disk.
+
+use std::{sync::Arc, time::SystemTime};
+
+use autodevops_model::Stage;
+use autodevops_pipeline::{Event, EventKind, Outcome, VERSION};
+use autodevops_policy::Meter;
+use autodevops_sandbox::Record;
+
+use super::*;
+use crate::log::RunLog;
+
+struct Place {
+    _folder: tempfile::TempDir,
+    journal: Journal,
+    audit: Audit,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path().join("journal.db")).unwrap();
+        Self { audit: Audit::new(journal.clone()), journal, _folder: folder }
+    }
+
+    fn event(&self, run: &str, kind: EventKind) -> u64 {
+        let version = self.journal.events(run).unwrap().len() as u64;
+        let event = Event { v: VERSION, at: now(), event: kind };
+        RunLog::new(self.journal.clone()).append(run, version, &[event]).unwrap()
+    }
+
+    /// What is on record, as `stage: entry, entry`.
+    fn told(&self, run: &str) -> Vec<String> {
+        let mut told = Vec::new();
+        let each = |entry: &Entry| match entry {
+            Entry::Call(call) => format!("{}×{} {}", call.calls, call.plugin, call.operations.len()),
+            Entry::Event(event) => {
+                let by = event.by.as_ref().map_or(String::new(), |by| format!(" by {by}"));
+                format!("{}={}{by}", event.event, event.decision.as_deref().unwrap_or("-"))
+            }
+            Entry::Note(note) => note.what.clone(),
+        };
+        self.audit
+            .log()
+            .each(Some(run), |sealed| {
+                let entries: Vec<String> = sealed.seal.entries.iter().map(each).collect();
+                told.push(format!("{}: {}", sealed.seal.stage, entries.join(", ")));
+            })
+            .unwrap();
+        assert!(self.audit.log().verify(None).unwrap().is_ok());
+        told
+    }
+}
+
+fn report(run: &str, plugin: &str, summaries: &[&str]) -> CallReport {
+    let record = |summary: &&str| Record {
+        operation: "open",
+        summary: (*summary).to_owned(),
+        allowed: true,
+        at: Duration::from_nanos(1),
+        duration: Duration::from_nanos(2),
+        bytes: 3,
+        count: 1,
+    };
+    CallReport {
+        run: run.to_owned(),
+        plugin: plugin.to_owned(),
+        digest: "blake3:00".to_owned(),
+        stage: Some(Stage::Check),
+        function: "check",
+        started: SystemTime::now(),
+        wall: Duration::from_micros(20),
+        guest: Duration::from_micros(10),
+        failure: None,
+        records: summaries.iter().map(record).collect(),
+        further: 0,
+        used: Arc::new(Meter::default()),
+    }
+}
+
+fn approved(by: &str) -> EventKind {
+    EventKind::Approved { by: by.to_owned(), reason: String::new(), bypass: false }
+}
+
+#[test]
+fn a_stage_is_sealed_with_its_calls_and_events_as_they_happened() {
+    let place = Place::new();
+    place.audit.begin("a-1");
+    place.audit.finished(report("a-1", "reviewer", &["/before/x", "/after/x"]));
+    let version = place.event("a-1", approved("ada"));
+    place.audit.finished(report("b-1", "other", &[]));
+    place.audit.seal("a-1", "code-review", version);
+    let version = place.event("a-1", EventKind::Finished { outcome: Outcome::Healed });
+    place.audit.let_go("a-1", "ending", version, true);
+    assert_eq!(place.told("a-1"), ["code-review: 1×reviewer 2, approved=approved by ada", "ending: finished=healed"]);
+    assert_eq!(place.told("b-1"), [""; 0]);
+}
+
+#[test]
+fn a_host_that_ended_in_a_stage_is_on_record_and_one_that_let_go_did_not() {
+    let place = Place::new();
+    place.audit.begin("a-1");
+    let version = place.event("a-1", approved("ada"));
+    place.audit.let_go("a-1", "approval", version, false);
+
+    let next = Audit::new(place.journal.clone());
+    next.take_over("a-1", "approval");
+    let version = place.event("a-1", approved("bob"));
+    next.seal("a-1", "approval", version);
+    // Killed: what it gathered is gone, the event is not.
+    next.finished(report("a-1", "target", &["/x"]));
+    let version = place.event("a-1", approved("eve"));
+
+    place.audit.take_over("a-1", "rollout");
+    place.audit.take_over("a-1", "rollout");
+    place.audit.let_go("a-1", "rollout", version, false);
+    assert_eq!(
+        place.told("a-1"),
+        [
+            "approval: approved=approved by ada, let-go",
+            "approval: approved=approved by bob",
+            "rollout: approved=approved by eve, host-ended, let-go",
+        ]
+    );
+}
+
+#[test]
+fn a_run_that_ended_just_before_its_host_did_is_sealed_by_the_next_one() {
+    let place = Place::new();
+    let version = place.event("a-1", EventKind::Finished { outcome: Outcome::Healed });
+    place.audit.seal_finished([("a-1", version), ("none", 3)].into_iter()).unwrap();
+    assert_eq!(place.told("a-1"), ["finished: finished=healed, host-ended"]);
+    place.audit.seal_finished([("a-1", version)].into_iter()).unwrap();
+    assert_eq!(place.told("a-1").len(), 1);
+}
+
+#[test]
+fn what_cannot_be_sealed_is_kept_and_sealed_when_it_can_be() {
+    let place = Place::new();
+    place.audit.begin("a-1");
+    place.audit.finished(report("a-1", "one", &["/x"]));
+    let version = place.event("a-1", approved("ada"));
+    // A key that is open to others is refused, as a full disk would be.
+    let folder = place.journal.path().parent().unwrap();
+    let key = folder.join(autodevops_journal::audit::KEY_FILE);
+    std::fs::write(&key, [1; 32]).unwrap();
+    let mode = |mode| std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    mode(0o644);
+    place.audit.seal("a-1", "fix", version);
+    place.audit.finished(report("a-1", "two", &["/y"]));
+    place.audit.let_go("a-1", "checks", version, false);
+    assert_eq!(place.audit.log().head().unwrap(), None);
+    mode(0o600);
+    place.audit.seal("b-1", "fix", 0);
+    assert_eq!(place.told("a-1"), ["fix: 1×one 1, approved=approved by ada", "checks: 1×two 1, let-go"]);
+}
+
+#[test]
+fn what_there_is_no_room_for_is_counted() {
+    let place = Place::new();
+    place.audit.begin("a-1");
+    let many: Vec<&str> = vec!["/x"; MOST_OPERATIONS - 1];
+    place.audit.finished(report("a-1", "one", &many));
+    place.audit.finished(report("a-1", "two", &[]));
+    place.audit.seal("a-1", "fix", 0);
+    assert_eq!(place.told("a-1"), [format!("fix: 1×one {}, records-lost", many.len())]);
+    place.audit.finished(report("a-1", "two", &[]));
+    place.audit.seal_much("a-1", "fix", 0);
+    assert_eq!(place.told("a-1").len(), 1);
+    place.audit.finished(report("a-1", "two", &many[..MANY_OPERATIONS]));
+    place.audit.seal_much("a-1", "fix", 0);
+    assert_eq!(place.told("a-1").len(), 2);
+}
+
+#[test]
+fn calls_of_the_watch_are_added_up() {
+    let place = Place::new();
+    for paths in [["/a", "/b"], ["/b", "/c"]] {
+        place.audit.finished(report(WATCH, "analyzer", &paths));
+    }
+    let mut failed = report(WATCH, "analyzer", &[]);
+    failed.failure = Some("it trapped".to_owned());
+    place.audit.finished(failed);
+    place.audit.seal(WATCH, WATCH, 0);
+    assert_eq!(place.told(WATCH), ["watch: 2×analyzer 3, 1×analyzer 0"]);
+}
+
+#[test]
+fn whoever_decided_is_named_and_no_text_is_without_end() {
+    let told = decisions::tell(&EventKind::Rejected { by: "ada".into(), reason: "ä".repeat(1000) });
+    assert_eq!((told.decision, told.by.as_deref()), (Some("rejected"), Some("ada")));
+    assert!(told.summary.len() <= 300 && told.summary.ends_with('…'), "{}", told.summary.len());
+    assert_eq!(decisions::tell(&EventKind::Resumed { fence: 7 }).summary, "effects have fence 7 from here");
+}
