@@ -54,6 +54,11 @@ pub enum Verb {
         /// The run's name, or the beginning of it.
         run: String,
     },
+    /// Show what plugins did and what was decided, and prove that nothing of it was changed.
+    ///
+    /// Every host call of a run's plugins and every decision is on record, sealed when a stage ends. Without RUN, a line for each run;
+    /// deploys by hand are `by-hand-N`, and what read the watched logs is `watch`.
+    Audit(Audit),
     /// Let a run go on that waits for approval.
     Approve(Approve),
     /// Refuse a run what it asks for: it ends, and production stays as it is.
@@ -121,6 +126,33 @@ pub struct Runs {
     /// Show at most so many; 0 shows all.
     #[arg(long, default_value_t = 20)]
     pub top: usize,
+}
+
+#[derive(Args)]
+pub struct Audit {
+    /// The run's name, or the beginning of it.
+    pub run: Option<String>,
+    /// Show every record, a line each.
+    #[arg(long)]
+    pub all: bool,
+    /// Show only what was denied.
+    #[arg(long)]
+    pub denied: bool,
+    /// Show only one stage: of the run, such as `rollout`, or that a plugin was called as, such as `health-check`.
+    #[arg(long)]
+    pub stage: Option<String>,
+    /// Show only one plugin.
+    #[arg(long)]
+    pub plugin: Option<String>,
+    /// Verify that no record, and no event that one points to, was changed or removed; says where the first one was.
+    #[arg(long, conflicts_with_all = ["run", "all", "denied", "stage", "plugin", "head"])]
+    pub verify: bool,
+    /// With --verify: the head that was noted elsewhere before; what is on record must go on from it.
+    #[arg(long, value_name = "HEAD", requires = "verify")]
+    pub expect: Option<String>,
+    /// Show the head of all that is on record, to be noted where nobody of this machine can change it.
+    #[arg(long, conflicts_with_all = ["run", "all", "denied", "stage", "plugin"])]
+    pub head: bool,
 }
 
 #[derive(Args)]

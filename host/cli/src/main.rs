@@ -6,6 +6,7 @@
 
 mod analyze;
 mod arguments;
+mod audit;
 mod compile;
 mod deploy;
 mod doctor;
@@ -64,6 +65,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Serve => run::watch(config, format).await,
             Verb::Runs(options) => runs::list(&options, config, format),
             Verb::Show { run } => runs::show(&run, config, format),
+            Verb::Audit(options) => audit::run(&options, config, format),
             Verb::Approve(Approve { run, reason, bypass }) => {
                 people::say(Request::Approve { run, reason, bypass }, config, format).await
             }

@@ -144,7 +144,7 @@ fn padded(style: Style, run: &Run) -> String {
 }
 
 /// Day and time, in UTC.
-fn day(at: Timestamp) -> String {
+pub fn day(at: Timestamp) -> String {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     format!("{} {}", time.date(), clock(at.0))
 }

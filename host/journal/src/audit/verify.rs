@@ -259,7 +259,6 @@ impl Walk<'_> {
         let runs = self.versions.len() as u64;
         Ok(Verified { seals, records: self.records, runs, head: (seals > 0).then_some(self.head), unsealed })
     }
-
 }
 
 pub fn unsealed(connection: &Connection) -> rusqlite::Result<Vec<Unsealed>> {
