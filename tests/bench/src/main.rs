@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod analyzer;
+mod audit;
 mod calls;
 mod javascript;
 mod log_text;
@@ -41,6 +42,7 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut report = Report::new(arguments.only);
     runtime.block_on(calls::measure(&place, &mut report))?;
+    runtime.block_on(audit::measure(&place, &mut report))?;
     runtime.block_on(analyzer::in_sandbox(&place, &mut report))?;
     analyzer::whole_process(&place, &mut report)?;
     runtime.block_on(javascript::measure(&place, &mut report))?;

@@ -73,6 +73,12 @@ impl Check for Probe {
                 }
                 String::new()
             }
+            "open-each" => {
+                for index in 0..1000 {
+                    drop(fs::metadata(format!("{argument}/{index}")));
+                }
+                String::new()
+            }
             "fetch" => {
                 let answer = autodevops_sdk::http::Request::get(argument).send()?;
                 format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body))
