@@ -26,6 +26,10 @@ use crate::{
 /// The contract's version that this host serves, without the patch.
 const CONTRACT: &str = "0.1";
 
+/// Unknown imports that an error names, and how much of each name: a component may have a hundred thousand.
+const NAMED_IMPORTS: usize = 10;
+const NAMED_CHARACTERS: usize = 100;
+
 /// Why a component is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
@@ -52,7 +56,7 @@ pub enum LoadError {
     UnknownImports {
         /// The plugin.
         plugin: String,
-        /// The imports.
+        /// The first of them, and how many more there are.
         imports: Vec<String>,
     },
     /// It implements no stage.
@@ -383,17 +387,24 @@ fn read_stages(sandbox: &Sandbox, plugin: &str, component: &Component) -> Result
 }
 
 fn check_imports(sandbox: &Sandbox, plugin: &str, component: &Component) -> Result<(), LoadError> {
-    let mut unknown = Vec::new();
+    let (mut unknown, mut further) = (Vec::new(), 0_usize);
     for (name, _) in component.component_type().imports(&sandbox.engine) {
         let (interface, version) = name.split_once('@').unwrap_or((name, ""));
         if !guarded::KNOWN.contains(&interface) {
-            unknown.push(name.to_owned());
+            if unknown.len() == NAMED_IMPORTS {
+                further += 1;
+            } else {
+                unknown.push(name.chars().take(NAMED_CHARACTERS).collect());
+            }
         } else if interface.starts_with("autodevops:") {
             check_version(plugin, name, version)?;
         }
     }
     if unknown.is_empty() {
         return Ok(());
+    }
+    if further > 0 {
+        unknown.push(format!("and {further} more"));
     }
     Err(LoadError::UnknownImports { plugin: plugin.to_owned(), imports: unknown })
 }

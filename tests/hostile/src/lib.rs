@@ -7,6 +7,7 @@
 //! `cargo xtask hostile` runs them and prints a table; `--wasm FILE` puts any component through the same limits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod bombs;
 pub mod call;
 pub mod case;
 pub mod cases;

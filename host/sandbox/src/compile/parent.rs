@@ -280,3 +280,6 @@ fn read_from<'a>(pipe: &mut Option<impl Read>, chunk: &'a mut [u8]) -> io::Resul
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests;
