@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use autodevops_hostile::{cases, run, table};
+use autodevops_sandbox::compile_child;
 use clap::{Parser, ValueEnum};
 
 /// Runs hostile guests and says how each ended.
@@ -27,9 +28,16 @@ enum Format {
     Json,
 }
 
-#[tokio::main]
-async fn main() -> Result<ExitCode> {
-    let arguments = Arguments::parse();
+
+fn main() -> Result<ExitCode> {
+    // The compiler's process: it is to have nothing but the component.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == run::COMPILER_VERB) {
+        return Ok(compile_child());
+    }
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run_cases(Arguments::parse()))
+}
+
+async fn run_cases(arguments: Arguments) -> Result<ExitCode> {
     let mut chosen = cases::all();
     if let Some(only) = &arguments.only {
         chosen.retain(|case| case.name.contains(only.as_str()) || case.promise.contains(only.as_str()));

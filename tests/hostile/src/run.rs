@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Result;
-use autodevops_sandbox::SandboxOptions;
+use autodevops_sandbox::{Compiler, SandboxOptions};
 use serde::Serialize;
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -74,7 +74,20 @@ pub async fn run(cases: Vec<Case>) -> Result<Vec<Outcome>> {
 /// # Errors
 /// When the folder of the compile cache cannot be told.
 pub fn options() -> Result<SandboxOptions> {
-    Ok(SandboxOptions { cache: Some(target()?.join("test-cache/hostile")), ..SandboxOptions::default() })
+    let cache = Some(target()?.join("test-cache/hostile"));
+    Ok(SandboxOptions { cache, compiler: compiler()?, ..SandboxOptions::default() })
+}
+
+/// The argument by which the program of this suite compiles one component, see [`compile_child`](autodevops_sandbox::compile_child).
+pub const COMPILER_VERB: &str = "compile-component";
+
+/// A process for each component: the program of this suite.
+///
+/// # Errors
+/// When its folder cannot be told.
+pub fn compiler() -> Result<Compiler> {
+    let program = target()?.join("debug/autodevops-hostile");
+    Ok(Compiler::Child { program, arguments: vec![COMPILER_VERB.into()] })
 }
 
 /// One case: held, raised, and the honest calls around both.
