@@ -1,6 +1,8 @@
 //! Where this program has components compiled: in a process of its own, which is this program with a hidden verb.
 
-use autodevops_orchestrator::plugins::Services;
+use anyhow::Result;
+use autodevops_config::SandboxSettings;
+use autodevops_orchestrator::{plugins::Services, sandbox};
 use autodevops_sandbox::{Compiler, SandboxOptions};
 
 /// The hidden verb.
@@ -17,4 +19,12 @@ pub fn compiler() -> Compiler {
 /// What plugins are given where there is no project.
 pub fn services() -> Services {
     Services { sandbox: SandboxOptions { compiler: compiler(), ..SandboxOptions::default() }, ..Services::default() }
+}
+
+/// What plugins are given that are looked at, or called, by hand.
+///
+/// # Errors
+/// When a file that `[sandbox]` names cannot be read.
+pub fn services_of(settings: &SandboxSettings) -> Result<Services> {
+    Ok(Services { sandbox: sandbox::options(settings, compiler())?, ..Services::default() })
 }

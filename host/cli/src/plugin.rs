@@ -32,8 +32,12 @@ pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Res
         (Err(error), Some(_)) => return Err(error),
         (Err(_), None) => None,
     };
+    let services = match &project {
+        Some(config) => compile::services_of(&config.sandbox)?,
+        None => compile::services(),
+    };
     let (settings, ceilings) = project.map_or_else(Default::default, |config| (config.plugins, config.limits));
-    let plugins = PluginSet::new(settings, ceilings, compile::services())?;
+    let plugins = PluginSet::new(settings, ceilings, services)?;
     match verb {
         PluginVerb::List => list(&plugins, format)?,
         PluginVerb::Inspect { plugin } => inspect(&plugins, &plugin, format)?,

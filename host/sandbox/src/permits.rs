@@ -24,7 +24,7 @@ pub struct CallPermit {
 pub enum Busy {
     /// The plugin's own calls take its share.
     #[error(
-        "one plugin may have {0} calls at once, and its other calls took them all; raise [sandbox] concurrent-calls"
+        "one plugin may have {0} calls at once, and its other calls took them all; raise [sandbox] calls-of-one-plugin"
     )]
     Share(u32),
     /// Calls of several plugins take all there is.

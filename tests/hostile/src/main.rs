@@ -28,7 +28,6 @@ enum Format {
     Json,
 }
 
-
 fn main() -> Result<ExitCode> {
     // The compiler's process: it is to have nothing but the component.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == run::COMPILER_VERB) {

@@ -1,6 +1,7 @@
 //! The cases, by what they go against.
 
 mod ambient;
+mod compile;
 mod handles;
 mod log;
 mod memory;
@@ -11,8 +12,16 @@ use crate::case::Case;
 
 /// All of them.
 pub fn all() -> Vec<Case> {
-    [time::cases(), memory::cases(), output::cases(), handles::cases(), ambient::cases(), log::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        time::cases(),
+        memory::cases(),
+        output::cases(),
+        handles::cases(),
+        ambient::cases(),
+        log::cases(),
+        compile::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
