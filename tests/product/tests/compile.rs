@@ -27,6 +27,7 @@ fn probe(sandbox: &Sandbox, name: &str, act: &str, wall_time: Duration) -> Resul
         grant: EffectiveGrant { clocks: true, random: true, limits, ..EffectiveGrant::default() },
         config: folder.manifest.configure(&config).unwrap(),
         keyvalue: None,
+        credentials: None,
         local: None,
     };
     Plugin::load(sandbox, source)

@@ -33,6 +33,9 @@ const DIAGNOSTIC_BYTES: usize = 4 << 10;
 /// In the diagnostics of a process that Rust's runtime ended since it could not allocate.
 const ALLOCATION_FAILED: &str = "memory allocation of";
 
+/// How a process of Rust ends that panicked.
+const PANICKED: i32 = 101;
+
 /// Compiles a component in a process of its own.
 pub fn compile(
     program: &Path,
@@ -175,7 +178,7 @@ fn died(status: ExitStatus, late: bool, diagnostics: &[u8]) -> CompileFailure {
         CompileFailure::Time
     } else if signal == Some(Signal::ABORT.as_raw()) && said.contains(ALLOCATION_FAILED) {
         CompileFailure::Memory
-    } else if signal.is_some() {
+    } else if signal.is_some() || status.code() == Some(PANICKED) {
         CompileFailure::Broke(format!("{status}{}{said}", if said.is_empty() { "" } else { "; it said: " }))
     } else {
         // It ended by itself, yet without an answer: it is no compiler.

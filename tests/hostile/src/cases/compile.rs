@@ -38,11 +38,10 @@ pub fn cases() -> Vec<Case> {
         .raised(|terms| set(terms, false, |_| {}), Ending::Says("done".into())),
     ];
     for (name, component) in [
-        ("blocks in blocks, a hundred thousand deep", carrying(bombs::deep_nesting(100_000))),
         ("one function of two hundred thousand steps", carrying(bombs::huge_function(200_000))),
         ("fifty thousand functions", carrying(bombs::many_functions(50_000))),
         ("fifty thousand types of functions", carrying(bombs::many_types(50_000, 16))),
-        ("a table of a million references", carrying(bombs::many_elements(1_000_000))),
+        ("a table of four million references", carrying(bombs::many_elements(4_000_000))),
     ] {
         cases.push(
             Case::new(name, "sandbox/compile-memory", component, Ending::NotLoaded("raise [sandbox] compile-memory"))

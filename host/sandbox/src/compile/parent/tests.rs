@@ -89,6 +89,7 @@ fn what_it_died_of_is_told_apart() {
         panic!("it broke")
     };
     assert!(how.contains("SIGSEGV") && how.ends_with("it said: overflowed its stack"), "{how}");
+    assert!(matches!(told("exit 101", &LIMITS), Err(CompileFailure::Broke(_))), "a panic");
     assert_eq!(told("kill -XCPU $$", &LIMITS), Err(CompileFailure::Time));
     let Err(CompileFailure::Host(how)) = told("echo who are you >&2; exit 3", &LIMITS) else { panic!("no compiler") };
     assert_eq!(how, "it gave no answer (exit status: 3): who are you");
