@@ -122,7 +122,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Permission;
+    use crate::{Permission, testing};
 
     fn manifest(permissions: Vec<Permission>) -> Manifest {
         let text = "name = \"a\"\nversion = \"0.1.0\"\ndescription = \"x\"\nstages = [\"check\"]";
@@ -173,6 +173,33 @@ mod tests {
             let held = [effective.clocks, effective.random, effective.keyvalue, effective.local_target];
             for index in 0..4 {
                 prop_assert_eq!(held[index], asked[index] && granted[index]);
+            }
+        }
+
+        #[test]
+        fn a_request_is_allowed_when_it_was_asked_for_and_granted_and_somebody_named_its_host(
+            manifest in testing::manifest(), grant in testing::grant(), method in testing::method(), url in testing::url()
+        ) {
+            let asked: Vec<Destination> = manifest.permissions.iter().flat_map(Permission::destinations).collect();
+            let both = asked.iter().flat_map(|asked| grant.http.iter().map(move |granted| (asked, granted)));
+            let expected = both.into_iter().any(|(asked, granted)| {
+                let is_meant = |one: &Destination| one.methods.contains(method) && testing::means(&one.origin, &url);
+                let named = asked.origin.any_host().is_none() || granted.origin.any_host().is_none();
+                named && is_meant(asked) && is_meant(granted)
+            });
+            let operation = crate::Operation::Http { method: method.name().into(), url: url.to_string() };
+            prop_assert_eq!(effective(&manifest, &grant).decide("a", &operation).is_ok(), expected);
+        }
+
+        #[test]
+        fn a_credential_goes_nowhere_that_was_not_both_asked_for_and_granted(
+            manifest in testing::manifest(), grant in testing::grant(), url in testing::url()
+        ) {
+            for credential in effective(&manifest, &grant).credentials.iter().filter(|one| one.is_for(&url)) {
+                let asked = manifest.credentials.iter().find(|asked| asked.name == credential.name).unwrap();
+                prop_assert!(asked.origins.iter().any(|origin| testing::means(origin, &url)));
+                let narrowed = &grant.credentials[&credential.name].origins;
+                prop_assert!(narrowed.is_empty() || narrowed.iter().any(|origin| testing::means(origin, &url)));
             }
         }
     }

@@ -6,6 +6,7 @@
 
 pub mod address;
 mod asked;
+mod binding;
 mod ceilings;
 mod check;
 mod credential;
@@ -22,15 +23,16 @@ mod path;
 mod permission;
 mod quantity;
 pub mod strict_toml;
+#[cfg(test)]
+mod testing;
 mod within;
 mod words;
 
 pub use asked::{Asked, AskedCredential};
+pub use binding::{BindingError, BindingSource, CredentialBinding};
 pub use ceilings::{CeilingError, PermissionCeilings};
 pub use check::{GrantError, check_grant};
-pub use credential::{
-    BindingError, BindingSource, Credential, CredentialBinding, CredentialError, EffectiveCredential,
-};
+pub use credential::{Credential, CredentialError, EffectiveCredential};
 pub use destination::Destination;
 pub use difference::{Difference, difference};
 pub use grant::{Access, EffectiveGrant, Grant, Preopen, effective, missing};

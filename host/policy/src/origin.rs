@@ -388,6 +388,21 @@ mod tests {
         }
 
         #[test]
+        fn an_intersection_allows_what_both_allow(
+            a in crate::testing::origin(), b in crate::testing::origin(), url in crate::testing::url()
+        ) {
+            let both = a.intersection(&b);
+            prop_assert_eq!(&both, &b.intersection(&a));
+            if a.any_host().is_none() && b.any_host().is_none() {
+                prop_assert_eq!(both.as_ref().is_some_and(|both| both.allows(&url)), a.allows(&url) && b.allows(&url));
+            }
+            if let Some(both) = both {
+                prop_assert!(a.covers(&both) && b.covers(&both));
+            }
+            prop_assert!(a.covers(&a));
+        }
+
+        #[test]
         fn no_text_makes_the_parser_panic(text in "\\PC{0,40}") {
             let _ = text.parse::<Origin>();
         }

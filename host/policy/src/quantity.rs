@@ -21,7 +21,7 @@ pub enum QuantityError {
     OutOfRange(String, &'static str),
 }
 
-/// A span of time, such as `250ms`, `10m` or `1h 30m`.
+/// A span of time, such as `250ms`, `10m` or `1h 30m`. What is read is a whole number of milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub Duration);
 
@@ -32,6 +32,9 @@ pub struct Percent(f64);
 /// A number of bytes, such as `64 MiB` or `2 MB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(pub u64);
+
+/// Longest span that is read.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
 
 const SPAN_EXAMPLE: &str = "`10m` or `1h 30m`";
 const SPAN_UNITS: &str = "ms, s, m, h and d";
@@ -72,7 +75,15 @@ impl FromStr for Span {
             total = total.checked_add(part).ok_or_else(|| QuantityError::OutOfRange(text.into(), "it is too long"))?;
             rest = after.trim_start();
         }
-        Ok(Self(total))
+        if total > LONGEST {
+            return Err(QuantityError::OutOfRange(text.into(), "it is longer than a hundred years"));
+        }
+        // Nothing is measured more finely, and what is shown is read back as the same.
+        let milliseconds = total.as_nanos().saturating_add(500_000) / 1_000_000;
+        if milliseconds == 0 && !total.is_zero() {
+            return Err(QuantityError::OutOfRange(text.into(), "it is shorter than a millisecond"));
+        }
+        Ok(Self(Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX))))
     }
 }
 
@@ -248,6 +259,20 @@ mod tests {
             "5 MIB".parse::<Bytes>().unwrap_err().to_string(),
             "`5 MIB` has the unknown unit `MIB`; known are B, kB, MB, GB, KiB, MiB and GiB"
         );
+    }
+
+    #[test]
+    fn spans_are_whole_milliseconds_of_a_hundred_years_at_most() {
+        for (text, milliseconds) in [("1.4ms", 1), ("0.0025s", 3), ("0.001 d", 86_400), ("0s", 0), ("0.5ms", 1)] {
+            assert_eq!(text.parse::<Span>().unwrap().0, Duration::from_millis(milliseconds), "{text}");
+        }
+        for (text, fault) in [
+            ("0.4ms", "shorter than a millisecond"),
+            ("37000d", "longer than a hundred years"),
+            ("99999999999999999999999d", "too long"),
+        ] {
+            assert!(text.parse::<Span>().unwrap_err().to_string().contains(fault), "{text}");
+        }
     }
 
     #[test]

@@ -82,38 +82,6 @@ fn binding(text: &str) -> CredentialBinding {
 }
 
 #[test]
-fn a_binding_names_exactly_one_source() {
-    for (text, source) in [
-        ("env = \"TOKEN\"", BindingSource::Env("TOKEN")),
-        ("file = \"/k\"", BindingSource::File(&"/k".into())),
-        ("command = [\"pass\", \"x\"]", BindingSource::Command(&["pass".into(), "x".into()])),
-        (
-            "google-service-account = \"/k\"\nscopes = [\"s\"]",
-            BindingSource::GoogleServiceAccount { key: &"/k".into(), scopes: &["s".into()] },
-        ),
-    ] {
-        assert_eq!(binding(text).source("p", "c").unwrap(), source);
-    }
-    for (text, fault) in [
-        ("", "plugin `p`: the credential `c` is bound to nothing; name exactly one of `env`, `file`, `command` and"),
-        ("env = \"A\"\nfile = \"b\"", "plugin `p`: the credential `c` is bound by `env` and `file`; name exactly one"),
-        ("origins = [\"https://a.example\"]", "is bound to nothing"),
-        ("env = \"\"", "`env` is no name"),
-        ("env = \"A=B\"", "`env` is no name"),
-        ("file = \"\"", "`file` is empty"),
-        ("command = []", "`command` is empty"),
-        ("command = [\" \"]", "`command` is empty"),
-        ("google-service-account = \"k\"", "needs `scopes`"),
-        ("google-service-account = \"k\"\nscopes = [\"\"]", "needs `scopes`"),
-        ("google-service-account = \"\"\nscopes = [\"s\"]", "name the account's JSON key file"),
-        ("env = \"A\"\nscopes = [\"s\"]", "`scopes` are a Google service account's"),
-    ] {
-        let error = binding(text).source("p", "c").unwrap_err().to_string();
-        assert!(error.contains(fault), "{error}\nlacks: {fault}");
-    }
-}
-
-#[test]
 fn the_operator_narrows_a_credential_and_never_widens_it() {
     let asked = credential("a", &["https://*.a.example", "https://b.example/v1"], "authorization");
     let origins = |text: &str| {
