@@ -27,6 +27,7 @@ pub struct Asked {
     /// Credentials, by their names.
     pub credentials: BTreeMap<String, AskedCredential>,
     /// Limits that lie above the usual ones.
+    #[serde(serialize_with = "Ceilings::named")]
     pub limits: Ceilings,
 }
 

@@ -78,7 +78,7 @@ pub struct EffectiveGrant {
 }
 
 fn unusual<S: Serializer>(limits: &Limits, serializer: S) -> Result<S::Ok, S::Error> {
-    limits.unusual().serialize(serializer)
+    limits.unusual().named(serializer)
 }
 
 /// The intersection of what the manifest asks for and what the operator grants.

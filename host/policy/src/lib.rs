@@ -13,6 +13,8 @@ mod credential;
 mod destination;
 mod difference;
 pub mod edits;
+#[doc(hidden)]
+pub mod fuzzing;
 mod grant;
 mod limits;
 mod manifest;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use crate::{Bytes, Span};
 
@@ -101,6 +101,15 @@ macro_rules! limits {
         }
 
         impl Ceilings {
+            /// Writes those that are named, for formats and readers that know no absent value.
+            pub(crate) fn named<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut map = serializer.serialize_map(None)?;
+                $(if let Some(value) = &self.$field {
+                    map.serialize_entry($key, value)?;
+                })+
+                map.end()
+            }
+
             /// The lower of both, limit by limit.
             #[must_use]
             pub fn and(self, other: &Self) -> Self {

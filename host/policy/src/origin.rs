@@ -6,7 +6,7 @@
 use std::{fmt, net::Ipv4Addr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
+use url::Url;
 
 /// A pattern that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -179,12 +179,9 @@ impl FromStr for Origin {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(OriginError::Extra(text.into(), "a query or a fragment"));
         }
-        let host = match url.host() {
-            Some(Host::Domain(name)) => name.to_owned(),
-            Some(Host::Ipv4(address)) => address.to_string(),
-            Some(Host::Ipv6(address)) => format!("[{address}]"),
-            None => return Err(OriginError::NotUrl(text.into(), "it names no host".into())),
-        };
+        // As URLs have it, which is not how the standard library writes every address.
+        let host =
+            url.host_str().ok_or_else(|| OriginError::NotUrl(text.into(), "it names no host".into()))?.to_owned();
         let host = match open {
             Open::Host => String::new(),
             // `%2a` is a `*` by now, and would be read back as one.
@@ -340,6 +337,7 @@ mod tests {
         }
         assert!(!"http://127.0.0.1.example.com".parse::<Origin>().unwrap().is_loopback());
         assert!("http://[0:0::1]".parse::<Origin>().unwrap().is_loopback());
+        assert!(allows("http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]/"));
         assert!("http://localhost:1".parse::<Origin>().unwrap().is_loopback());
     }
 

@@ -1,0 +1,5 @@
+#![no_main]
+
+use autodevops_policy::fuzzing;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzing::manifests(bytes));
