@@ -85,6 +85,11 @@ async fn of_project(file: &Path) -> Vec<Finding> {
         found("project", true, Ok(format!("{} is in order", file.display()))),
         found("stages", true, project.check_plugins().map(|()| "every plugin that is named can be loaded".to_owned())),
         found(
+            "credentials",
+            true,
+            project.check_credentials().await.map(|()| "every credential that is asked for can be used".to_owned()),
+        ),
+        found(
             "repository",
             true,
             project.repository().and_then(|repository| Ok(repository.head()?)).map(|head| {

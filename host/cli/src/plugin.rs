@@ -5,13 +5,15 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::{Context, Result, bail};
 use autodevops_model::{CheckInput, Fix, Issue, Notification, Stage, Window};
 use autodevops_orchestrator::{
     analysis::analyze_files,
-    plugins::{PluginSet, PluginSettings},
+    credentials::bound,
+    plugins::{PluginSet, PluginSettings, Services},
 };
 use autodevops_policy::{Access, Grant, Manifest, PermissionKind, Preopen};
 use autodevops_sandbox::{CallContext, Interfaces, Plugin};
@@ -37,6 +39,7 @@ pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Res
         None => compile::services(),
     };
     let (settings, ceilings) = project.map_or_else(Default::default, |config| (config.plugins, config.limits));
+    let services = Services { credentials: Some(Arc::new(bound(&settings))), ..services };
     let plugins = PluginSet::new(settings, ceilings, services)?;
     match verb {
         PluginVerb::List => list(&plugins, format)?,

@@ -145,6 +145,7 @@ pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     // Whoever holds the lock must be spoken with; compiling may take a while.
     let _control = open_control(&project, &controller)?;
     project.check_plugins()?;
+    project.check_credentials().await?;
     project.check_tools()?;
     let watch = open_watch(&project).await?;
     observer.notice(&format!("watching {}", watched(&project)));

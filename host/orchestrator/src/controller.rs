@@ -119,6 +119,7 @@ impl Controller {
         let _alone = self.beginning.lock().await;
         let project = &self.project;
         project.check_plugins()?;
+        project.check_credentials().await?;
         project.check_tools()?;
         front_door::ensure(project).await?;
         front_door::tidy(project, &[]).await?;

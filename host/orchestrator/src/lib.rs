@@ -7,6 +7,7 @@ mod build;
 pub mod by_hand;
 pub mod clock;
 pub mod controller;
+pub mod credentials;
 pub mod driver;
 pub mod follow;
 pub mod front_door;

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use autodevops_config::{Config, ServiceKind};
+use autodevops_credentials::Credentials;
 use autodevops_edge::Client;
 use autodevops_journal::Journal;
 use autodevops_model::Stage;
@@ -17,6 +18,7 @@ use autodevops_source::{Repository, Store};
 
 use crate::{
     audit::Audit,
+    credentials,
     keyvalue::JournalStore,
     local::EdgeTarget,
     log::RunLog,
@@ -48,6 +50,8 @@ pub struct Project {
     pub artifacts: Store,
     /// The front door of the local target.
     pub edge: Client,
+    /// The credentials of the plugins.
+    pub credentials: Arc<Credentials>,
 }
 
 impl Project {
@@ -63,16 +67,17 @@ impl Project {
         let artifacts = Store::open(&state.artifacts())?;
         let edge = Client::new(state.edge());
         let local = EdgeTarget::new(edge.clone(), artifacts.clone(), &config);
+        let credentials = Arc::new(credentials::bound(&config.plugins));
         let services = Services {
             keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))),
             local: Some(Arc::new(local)),
             sandbox: sandbox::options(&config.sandbox, compiler)?,
-            credentials: None,
+            credentials: Some(Arc::clone(&credentials) as _),
         };
         let plugins = PluginSet::new(config.plugins.clone(), config.limits, services)?;
         let log = RunLog::new(journal.clone());
         let audit = Arc::new(Audit::new(journal.clone()));
-        Ok(Arc::new(Self { file, config, state, journal, log, audit, plugins, artifacts, edge }))
+        Ok(Arc::new(Self { file, config, state, journal, log, audit, plugins, artifacts, edge, credentials }))
     }
 
     /// What a run gives to its calls, each of which is put on record.
@@ -115,12 +120,8 @@ impl Project {
         (self.config.edge.lease.0 / 4).max(Duration::from_millis(50))
     }
 
-    /// Loads every plugin that the stages name, so that one that is not there, asks for a configuration that it does not have
-    /// or does not fit the contract is known before anything starts.
-    ///
-    /// # Errors
-    /// The first that cannot be used.
-    pub fn check_plugins(&self) -> Result<()> {
+    /// The plugins that the stages name, and the stages.
+    pub(crate) fn stage_plugins(&self) -> impl Iterator<Item = (&String, Stage)> {
         let stages = &self.config.stages;
         let named: [(&[String], Stage); 6] = [
             (&stages.fix_generators, Stage::FixGenerator),
@@ -134,10 +135,17 @@ impl Project {
         let others = health
             .map(|name| (name, Stage::HealthCheck))
             .chain([(&stages.analyzer, Stage::Analyzer), (&stages.deploy_target, Stage::DeployTarget)]);
-        let all =
-            named.into_iter().flat_map(|(names, stage)| names.iter().map(move |name| (name, stage))).chain(others);
+        named.into_iter().flat_map(|(names, stage)| names.iter().map(move |name| (name, stage))).chain(others)
+    }
+
+    /// Loads every plugin that the stages name, so that one that is not there, asks for a configuration that it does not have
+    /// or does not fit the contract is known before anything starts.
+    ///
+    /// # Errors
+    /// The first that cannot be used.
+    pub fn check_plugins(&self) -> Result<()> {
         let mut used = Vec::new();
-        for (name, stage) in all {
+        for (name, stage) in self.stage_plugins() {
             self.plugins.for_stage(name, stage)?;
             if !used.contains(&name.as_str()) {
                 self.warn_of_folders(name)?;

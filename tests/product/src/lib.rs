@@ -9,8 +9,10 @@ use std::{collections::BTreeMap, path::PathBuf, process::Command, sync::Arc};
 
 use autodevops_bundle::PluginFolder;
 use autodevops_model::{CheckInput, Report};
-use autodevops_policy::{Grant, Limits, effective};
-use autodevops_sandbox::{CallContext, CallError, KeyValueStore, Plugin, PluginSource, Sandbox, SandboxOptions};
+use autodevops_policy::{Credential, CredentialBinding, Grant, Limits, effective};
+use autodevops_sandbox::{
+    CallContext, CallError, CredentialSource, KeyValueStore, Plugin, PluginSource, Sandbox, SandboxOptions,
+};
 
 /// The folder that everything is built into: this test's own executable lies below it.
 pub fn target() -> PathBuf {
@@ -53,12 +55,20 @@ pub struct Probe {
     pub grant: Grant,
     /// Where its keys and values are kept.
     pub keyvalue: Option<Arc<dyn KeyValueStore>>,
+    /// Where the secrets of its credentials come from.
+    pub credentials: Option<Arc<dyn CredentialSource>>,
 }
 
 impl Probe {
     /// One that is granted nothing.
     pub fn new() -> Self {
-        Self { sandbox: sandbox(), folder: plugin_folder("probe"), grant: Grant::default(), keyvalue: None }
+        Self {
+            sandbox: sandbox(),
+            folder: plugin_folder("probe"),
+            grant: Grant::default(),
+            keyvalue: None,
+            credentials: None,
+        }
     }
 
     /// The probe, told what to do.
@@ -72,7 +82,7 @@ impl Probe {
             config: self.folder.manifest.configure(&config).expect("the probe's configuration fits"),
             keyvalue: self.keyvalue.clone(),
             local: None,
-            credentials: None,
+            credentials: self.credentials.clone(),
         };
         Plugin::load(&self.sandbox, source).expect("the probe loads")
     }
@@ -90,6 +100,20 @@ impl Probe {
         let honest = self.call("answer", "").await.expect("an honest call succeeds after one that failed");
         assert_eq!(honest.summary, "2 files");
         error
+    }
+
+    /// The same, with a credential `token` that it asks for and is bound, for requests to this origin.
+    pub fn with_credential(mut self, origin: &str, source: Arc<dyn CredentialSource>) -> Self {
+        self.folder.manifest.credentials = vec![Credential {
+            name: "token".into(),
+            origins: vec![origin.parse().expect("an origin")],
+            header: "authorization".into(),
+            prefix: None,
+            reason: "The tests look for it.".into(),
+        }];
+        self.grant.credentials = [("token".to_owned(), CredentialBinding::default())].into();
+        self.credentials = Some(source);
+        self
     }
 
     /// The same, with other limits.

@@ -83,6 +83,12 @@ impl Check for Probe {
                 let answer = autodevops_sdk::http::Request::get(argument).send()?;
                 format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body))
             }
+            "fetch-with-header" => {
+                let (url, header) = argument.split_once(' ').unwrap_or_default();
+                let (name, value) = header.split_once(' ').unwrap_or_default();
+                let answer = autodevops_sdk::http::Request::get(url).header(name, value).send()?;
+                format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body))
+            }
             "keep" | "keep-and-refuse" => {
                 let kept = autodevops_sdk::keyvalue::Bucket::open("probe")?;
                 let before = kept.get("key")?.map(|value| String::from_utf8_lossy(&value).into_owned());

@@ -1,0 +1,47 @@
+//! The credentials of a project's plugins: bound by the operator, and known to be there before a run needs them.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use autodevops_config::PluginSettings;
+use autodevops_credentials::Credentials;
+use autodevops_policy::missing;
+
+use crate::project::Project;
+
+/// The credentials that the operator's `[plugins.X.grant.credentials.NAME]` bind.
+pub fn bound(settings: &BTreeMap<String, PluginSettings>) -> Credentials {
+    let bindings = settings.iter().flat_map(|(plugin, settings)| {
+        let bindings = settings.grant.iter().flat_map(|grant| &grant.credentials);
+        bindings.map(move |(credential, binding)| ((plugin.clone(), credential.clone()), binding.clone()))
+    });
+    Credentials::new(bindings.collect())
+}
+
+impl Project {
+    /// Refuses to start where a plugin that a stage names asks for a credential that is not bound, or is bound to what gives none:
+    /// better now than by an answer of 401 when the run is half done.
+    ///
+    /// # Errors
+    /// The first that is missing or cannot be used: its plugin, its binding, what is wrong with it, and the remedy.
+    pub async fn check_credentials(&self) -> Result<()> {
+        let names: std::collections::BTreeSet<&String> = self.stage_plugins().map(|(name, _)| name).collect();
+        for name in names {
+            let manifest = self.plugins.open(name)?.manifest;
+            let plugin = &manifest.name;
+            let grant = self.plugins.settings(plugin).grant.unwrap_or_default();
+            if let Some(credential) = missing(&manifest, &grant).first() {
+                bail!(
+                    "plugin `{plugin}` asks for the credential `{0}` ({1}), which is bound to nothing; bind it with \
+                     [plugins.{plugin}.grant.credentials.{0}], for example `env = \"NAME\"`",
+                    credential.name,
+                    credential.reason
+                );
+            }
+            for credential in &manifest.credentials {
+                self.credentials.check(plugin, &credential.name).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! Requests of a real guest: credentials that it never sees, limits that name themselves, connections that end with the call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{sync::Arc, time::Duration};
+
+use autodevops_policy::{Bytes, Limit, Span};
+use autodevops_product_tests::Probe;
+use autodevops_sandbox::{CallFailure, CredentialSource, Secret};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+
+const SECRET: &str = "s3cr3t-t0ken-0123456789";
+
+/// Hands out one secret, or says why there is none.
+struct Fixed(Result<&'static str, &'static str>);
+
+#[async_trait::async_trait]
+impl CredentialSource for Fixed {
+    async fn secret(&self, _: &str, _: &str) -> Result<Secret, String> {
+        self.0.map(|secret| Secret::new(secret.to_owned())).map_err(str::to_owned)
+    }
+}
+
+/// Serves each connection by the function, which is given the request's head.
+async fn server<F>(serve: impl Fn(TcpStream, String) -> F + Send + Sync + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            tokio::spawn(serve(stream, String::from_utf8(head).unwrap()));
+        }
+    });
+    address
+}
+
+/// Answers with what it was asked, cut in two.
+async fn echo(mut stream: TcpStream, head: String) {
+    let start = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", head.len());
+    stream.write_all(start.as_bytes()).await.unwrap();
+    let (one, other) = head.split_at(head.find(SECRET).map_or(10, |at| at + 5));
+    stream.write_all(one.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    stream.write_all(other.as_bytes()).await.unwrap();
+}
+
+fn probe(origin: &str) -> Probe {
+    let mut probe = Probe::new().with_limits(|limits| limits.wall_time = Span(Duration::from_secs(30)));
+    probe.grant.http = vec![origin.parse().unwrap()];
+    probe
+}
+
+#[tokio::test]
+async fn a_guest_uses_a_credential_that_it_never_sees() {
+    let address = server(echo).await;
+    let probe = probe(&address).with_credential(&address, Arc::new(Fixed(Ok(SECRET))));
+    let seen = probe.call("fetch", &address).await.unwrap().summary;
+    assert!(seen.contains(&format!("authorization: Bearer {}\r\n", "*".repeat(SECRET.len()))), "{seen}");
+    assert!(seen.contains("accept-encoding: identity"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_guest_that_sets_a_credentials_header_is_refused() {
+    let address = server(echo).await;
+    for name in ["authorization", "Cookie", "X-API-Key", "Host", "Transfer-Encoding", "Content-Length: 5\r\nX-Smuggled"]
+    {
+        let error = probe(&address).call("fetch-with-header", &format!("{address} {name} own")).await.unwrap_err();
+        assert!(matches!(error.failure, CallFailure::Refused(_)), "{name}: {error}");
+    }
+    let seen = probe(&address).call("fetch-with-header", &format!("{address} x-own kept")).await.unwrap().summary;
+    assert!(seen.contains("x-own: kept\r\n"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_credential_that_is_missing_is_the_calls_failure() {
+    let address = server(echo).await;
+    let probe = probe(&address).with_credential(&address, Arc::new(Fixed(Err("the variable TOKEN is not set"))));
+    let error = probe.call("fetch", &address).await.unwrap_err();
+    let CallFailure::Host(reason) = &error.failure else { panic!("{error}") };
+    assert_eq!(reason, "credential `token` of plugin `probe`: the variable TOKEN is not set");
+}
+
+#[tokio::test]
+async fn a_response_beyond_the_limit_fails_the_call_by_its_name() {
+    let endless = |mut stream: TcpStream, _| async move {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        while stream.write_all(&[b'x'; 1024]).await.is_ok() {}
+    };
+    let address = server(endless).await;
+    let probe = probe(&address).with_limits(|limits| limits.http_received = Bytes(100_000));
+    let error = probe.call("fetch", &address).await.unwrap_err();
+    let CallFailure::OverLimit(over) = &error.failure else { panic!("{error}") };
+    assert_eq!(over.limit, Limit::HttpReceived);
+    assert!(error.to_string().contains("limits.http-received"), "{error}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_closes_its_connections() {
+    let (told, mut tells) = mpsc::unbounded_channel();
+    let address = server(move |mut stream, _| {
+        let told = told.clone();
+        async move {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nx").await;
+            let _ = told.send("asked");
+            let _ = stream.read(&mut [0; 1]).await;
+            let _ = told.send("closed");
+        }
+    })
+    .await;
+    let probe = probe(&address);
+    tokio::select! {
+        ended = probe.call("fetch", &address) => panic!("{ended:?}"),
+        told = tells.recv() => assert_eq!(told, Some("asked")),
+    }
+    assert_eq!(tells.recv().await, Some("closed"));
+}
