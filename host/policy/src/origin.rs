@@ -160,7 +160,9 @@ impl FromStr for Origin {
             return Err(OriginError::Everything);
         }
         let (before, after) = text.split_once("://").unwrap_or((text, ""));
+        let follows_scheme = before.trim_start().chars().all(|c| c.is_ascii_alphanumeric());
         let (open, named) = match after.strip_prefix('*') {
+            _ if !follows_scheme => (Open::No, text.to_owned()),
             None => (Open::No, text.to_owned()),
             Some(rest) if rest.is_empty() || rest.starts_with('/') => (Open::Host, format!("{before}://{LABEL}{rest}")),
             Some(rest) if rest.starts_with('.') => (Open::Label, format!("{before}://{LABEL}{rest}")),
@@ -172,6 +174,9 @@ impl FromStr for Origin {
         let url = Url::parse(&named).map_err(|error| OriginError::NotUrl(text.into(), error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(OriginError::Scheme(text.into(), url.scheme().into()));
+        }
+        if !follows_scheme {
+            return Err(OriginError::NotUrl(text.into(), "its scheme is not followed by `://`".into()));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(OriginError::Extra(text.into(), "a user"));
@@ -291,6 +296,8 @@ mod tests {
             "https://*..com",
             "https://*.127.0.0.1",
             "https://a.b/://*",
+            "https:/a.b:8/://*",
+            "https:a.b",
             "https://a.b/*",
             "https://*.a.b/%2e%2e%2fc",
             "https:*.example.com",
