@@ -203,9 +203,8 @@ impl AuditLog {
     /// As [`Self::each`].
     pub fn last_of(&self, run: &str) -> Result<Option<Sealed>, AuditError> {
         let sql = format!("{} DESC LIMIT 1", chain::select("run = ?1"));
-        let row = self
-            .journal
-            .read(|connection| connection.prepare_cached(&sql)?.query_row([run], |row| Row::of(row)).optional())?;
+        let row =
+            self.journal.read(|connection| connection.prepare_cached(&sql)?.query_row([run], Row::of).optional())?;
         let Some(Row { sequence, run, stage, version, at_ns, entries, .. }) = row else { return Ok(None) };
         let entries = entries::unpack(&entries)
             .map_err(|reason| self.damaged(format!("seal {sequence} cannot be read: {reason}")))?;

@@ -178,23 +178,24 @@ impl Call {
         convert: impl FnOnce(T) -> M,
         size: impl FnOnce(&M) -> Size,
     ) -> Result<M, CallError> {
-        let started = SystemTime::now();
-        let begun = Instant::now();
-        let guest = self.store.data_mut();
+        let (started, begun) = (SystemTime::now(), Instant::now());
+        let mut account = Account { call: self, caller, site, started, begun, told: false };
+        let call = &mut *account.call;
+        let guest = call.store.data_mut();
         guest.clock.restart();
         let result = match guest.authority().quota().charge(Limit::Input, site.input.bytes) {
-            Ok(()) => self.bounded(caller, site, function).await.map(convert).and_then(|value| {
-                let quota = self.store.data_mut().authority().quota();
+            Ok(()) => call.bounded(caller, site, function).await.map(convert).and_then(|value| {
+                let quota = call.store.data_mut().authority().quota();
                 within(&quota, size(&value)).map(|()| value).map_err(CallFailure::OverLimit)
             }),
             Err(over) => Err(CallFailure::OverLimit(over)),
         };
         // Only what was taken is kept.
-        let result = result.and_then(|value| match self.store.data_mut().keyvalue.commit() {
+        let result = result.and_then(|value| match call.store.data_mut().keyvalue.commit() {
             Ok(()) => Ok(value),
             Err(reason) => Err(CallFailure::Host(format!("what it stored cannot be kept: {reason}"))),
         });
-        let guest = self.store.data_mut();
+        let guest = call.store.data_mut();
         let scrubber = guest.gate.scrubber().clone();
         let result = result.map_err(|failure| failure.scrubbed(&scrubber));
         guest.authority().quota().release(Limit::Input, site.input.bytes);
@@ -202,9 +203,10 @@ impl Call {
         if dropped > 0 {
             tracing::warn!(plugin = &*caller.name, dropped, "log lines beyond the plugin's limit were dropped");
         }
-        self.report(caller, site, started, begun.elapsed(), result.as_ref().err());
+        account.tell(result.as_ref().err().map(ToString::to_string));
+        let call = &*account.call;
         result.map_err(|failure| {
-            let stderr = scrubber.scrub(&self.store.data().output.text());
+            let stderr = scrubber.scrub(&call.store.data().output.text());
             CallError { plugin: caller.name.to_string(), stage: site.stage, failure, stderr }
         })
     }
@@ -231,14 +233,7 @@ impl Call {
     }
 
     /// Tells the observer, where there is one, what became of the call.
-    fn report(
-        &mut self,
-        caller: &Caller,
-        site: Site,
-        started: SystemTime,
-        wall: Duration,
-        failure: Option<&CallFailure>,
-    ) {
+    fn report(&mut self, caller: &Caller, site: Site, started: SystemTime, wall: Duration, failure: Option<String>) {
         let guest = self.store.data_mut();
         let Some(observer) = &self.observer else {
             guest.authority().forget();
@@ -260,7 +255,7 @@ impl Call {
             started,
             wall,
             guest: guest.clock.guest(),
-            failure: failure.map(ToString::to_string),
+            failure,
             records,
             further,
             used: guest.authority().quota().meter(),
@@ -294,6 +289,32 @@ impl Call {
             return CallFailure::OutOfTime(caller.grant.limits.wall_time);
         }
         failure::of_engine(error, &quota, caller.sandbox.stack())
+    }
+}
+
+/// A call under way, of which the observer is told however it ends.
+struct Account<'a> {
+    call: &'a mut Call,
+    caller: &'a Caller,
+    site: Site,
+    started: SystemTime,
+    begun: Instant,
+    told: bool,
+}
+
+impl Account<'_> {
+    fn tell(&mut self, failure: Option<String>) {
+        self.told = true;
+        self.call.report(self.caller, self.site, self.started, self.begun.elapsed(), failure);
+    }
+}
+
+/// Whoever waited for the call may go away in the middle of it; what it did until then was done.
+impl Drop for Account<'_> {
+    fn drop(&mut self) {
+        if !self.told {
+            self.tell(Some("the host gave the call up before it ended".to_owned()));
+        }
     }
 }
 

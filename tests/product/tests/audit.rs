@@ -1,9 +1,21 @@
 //! The audit of real runs: every call and every decision is on record, and whatever is changed afterwards is found and named.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    future::Future,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{Context, Waker},
+    time::Duration,
+};
 
-use autodevops_product_tests::shop::Shop;
+use autodevops_model::CheckInput;
+use autodevops_product_tests::{Probe, shop::Shop};
+use autodevops_sandbox::{CallContext, CallReport, Observer};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -175,4 +187,31 @@ fn a_run_under_way_can_be_verified_and_one_whose_host_was_killed_says_so() {
     assert!(all.iter().any(|record| record["operation"] == "finished" && record["decision"] == "aborted"));
     let verified = shop.expect(0, &["audit", "--verify"]).stdout;
     assert!(!verified.contains("not sealed"), "{verified}");
+}
+
+#[derive(Default)]
+struct Reports(Mutex<Vec<CallReport>>);
+
+impl Observer for Reports {
+    fn finished(&self, report: CallReport) {
+        self.0.lock().unwrap().push(report);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_the_host_gives_up_is_on_record_with_what_it_did_until_then() {
+    let reports = Arc::new(Reports::default());
+    let context = CallContext { run: "r".into(), observer: Some(reports.clone()), ..CallContext::default() };
+    let plugin = Probe::new().plugin("loop", "");
+    let input = CheckInput { changed: vec![], tests: vec![], fix: None, issue: None, url: None };
+    {
+        let mut call = pin!(plugin.check(&context, input));
+        // It loops, and lets others have their turn from time to time.
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(reports.0.lock().unwrap().is_empty());
+    }
+    let reports = reports.0.lock().unwrap();
+    let [report] = reports.as_slice() else { panic!("{reports:?}") };
+    assert_eq!(report.failure.as_deref(), Some("the host gave the call up before it ended"));
+    assert!(report.records.iter().any(|record| record.operation == "config"), "{report:?}");
 }
