@@ -124,18 +124,7 @@ impl Style {
     }
 }
 
-/// Text that somebody else wrote, as a terminal may have it: control characters but line ends and tabs are shown, not sent.
-pub fn clean(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() && !matches!(character, '\n' | '\t') {
-            clean.extend(character.escape_default());
-        } else {
-            clean.push(character);
-        }
-    }
-    clean
-}
+pub use autodevops_policy::text::escape as clean;
 
 /// Columns of the terminal that standard output is; enough for most lines where it is none.
 pub fn columns() -> usize {

@@ -27,6 +27,7 @@ mod quantity;
 pub mod strict_toml;
 #[cfg(test)]
 mod testing;
+pub mod text;
 mod within;
 mod words;
 

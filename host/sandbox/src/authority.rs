@@ -8,12 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autodevops_policy::{Denial, EffectiveGrant, Limit, Operation};
+use autodevops_policy::{Denial, EffectiveGrant, Limit, Operation, text::escape};
 
 use crate::{
     quota::Quota,
     report::{MAX_SUMMARY_BYTES, Record},
-    stderr::escape,
 };
 
 /// Most operations of one call that are kept one by one; further ones are counted only.

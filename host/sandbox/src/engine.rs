@@ -251,6 +251,8 @@ fn pooled(concurrent_calls: u32, stack: Bytes) -> Config {
         .max_core_instances_per_component(PARTS_PER_COMPONENT)
         .max_memories_per_component(PARTS_PER_COMPONENT)
         .max_tables_per_component(PARTS_PER_COMPONENT)
+        .max_memories_per_module(PARTS_PER_COMPONENT)
+        .max_tables_per_module(PARTS_PER_COMPONENT)
         .max_memory_size(4 << 30)
         .table_elements(TABLE_ELEMENTS)
         .linear_memory_keep_resident(MEMORY_KEPT_RESIDENT_BYTES)

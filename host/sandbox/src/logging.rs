@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use autodevops_model::Stage;
-use autodevops_policy::Limit;
+use autodevops_policy::{Limit, text::escape};
 
-use crate::{
-    bindings::base::autodevops::host::log::Level, guest::Labels, http::Scrubber, quota::Quota, stderr::escape,
-};
+use crate::{bindings::base::autodevops::host::log::Level, guest::Labels, http::Scrubber, quota::Quota};
 
 /// What is left of a call's lines and bytes.
 pub struct LogQuota {

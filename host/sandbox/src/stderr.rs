@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use autodevops_policy::{Denial, Limit};
+use autodevops_policy::{Denial, Limit, text::escape};
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
@@ -41,19 +41,6 @@ impl Tail {
         kept.drain(..excess);
         kept.extend_from_slice(new);
     }
-}
-
-/// Text that cannot move a terminal's cursor or forge a line of a log: control characters but `\n` and `\t` are shown.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() && !matches!(character, '\n' | '\t') {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
-        }
-    }
-    out
 }
 
 impl Tail {
@@ -149,6 +136,6 @@ mod tests {
     fn escape_sequences_are_shown_not_sent() {
         let tail = Tail::default();
         tail.add(b"a\x1b[2Jb\rc\nd");
-        assert_eq!(tail.text(), "a\\u{1b}[2Jb\\rc\nd");
+        assert_eq!(tail.text(), "a\\u{1b}[2Jb\\u{d}c\nd");
     }
 }

@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use autodevops_policy::text::escape;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit},
@@ -22,7 +23,6 @@ use super::{
     CompileFailure, CompileLimits,
     frame::{self, ANSWER_HEADER_BYTES, Kind, Request},
 };
-use crate::stderr::escape;
 
 /// Bytes that are read or written at once.
 const CHUNK_BYTES: usize = 64 << 10;
