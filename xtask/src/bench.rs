@@ -19,6 +19,7 @@ pub fn measure(format: Format, only: Option<&str>) -> Result<()> {
     build_programs()?;
     let parent = tempfile::tempdir()?;
     let shop = Shop::open(parent.path(), "fix-recipes")?;
+    shop.grant()?;
     let mut bench = Command::new(target().join("debug/autodevops-bench"));
     bench.arg("--project").arg(&shop.folder).arg("--format").arg(match format {
         Format::Text => "text",

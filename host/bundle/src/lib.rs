@@ -1,10 +1,16 @@
-//! What gets installed: a folder with a manifest, `plugin.toml`, and the component that it describes.
+//! What gets installed: a folder with a manifest, `plugin.toml`, and the component that it describes; and the lock file, which
+//! says what was granted to which component.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+pub mod ask;
+pub mod lock;
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+
+pub use lock::Digest;
 
 use autodevops_policy::{Manifest, ManifestError, ProjectPath, strict_toml::nearest};
 
@@ -96,9 +102,9 @@ impl PluginFolder {
         Ok(Self { path: path.to_owned(), manifest, component })
     }
 
-    /// Digest of the component: `blake3:` and 64 hex digits.
-    pub fn digest(&self) -> String {
-        format!("blake3:{}", blake3::hash(&self.component).to_hex())
+    /// Digest of the component.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.component)
     }
 }
 
@@ -169,7 +175,7 @@ mod tests {
         fs::write(folder.path().join("a/a.wasm"), b"bytes").unwrap();
         let plugin = PluginFolders(vec![folder.path().into()]).open("a").unwrap();
         assert_eq!(plugin.component, b"bytes");
-        assert_eq!(plugin.digest(), format!("blake3:{}", blake3::hash(b"bytes").to_hex()));
+        assert_eq!(plugin.digest().to_string(), format!("blake3:{}", blake3::hash(b"bytes").to_hex()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use anyhow::Result;
 use autodevops_model::{Issue, Severity, Stage};
 use autodevops_orchestrator::{
     analysis::{Analysis, STDIN, analyze_files},
+    catalog::Catalog,
     plugins::PluginSet,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,7 +23,7 @@ const EVIDENCE: usize = 2;
 
 pub async fn run(options: &Analyze, format: Format) -> Result<ExitCode> {
     let least = options.min_severity.as_deref().map(severity).transpose()?;
-    let plugins = PluginSet::new(Default::default(), Default::default(), compile::services())?;
+    let plugins = PluginSet::new(Catalog::by_hand(), Default::default(), compile::services())?;
     let plugin = plugins.for_stage(&options.plugin, Stage::Analyzer)?;
     let progress = bar(options);
     let analysis = analyze_files(plugin, &options.files, |bytes| progress.inc(bytes)).await;

@@ -251,11 +251,32 @@ pub enum PluginVerb {
         /// The plugin's name, or a path to its folder.
         plugin: String,
     },
+    /// Answer what plugins ask for: show it in words, with what is new, and store the answer in `autodevops.lock`.
+    ///
+    /// A plugin that asks for anything runs in a project only as the very component that was granted. Where `autodevops.toml` has
+    /// `[plugins.NAME.grant]`, that is the grant, and the answer pins the component to it; elsewhere the answer is the grant.
+    Grant(GrantOptions),
     /// Call one stage of a plugin once, in the sandbox, and show what it gives.
     ///
     /// The input is the stage's argument as JSON: an issue for fix-generator, an object with `changed` and `tests` for check;
     /// `autodevops analyze --format json` shows issues. What a call needs beyond that is granted for this call by options.
     Call(Call),
+}
+
+#[derive(Args)]
+pub struct GrantOptions {
+    /// The plugins, by their names or by paths to their folders.
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    pub plugins: Vec<String>,
+    /// All plugins that the stages name; those that hold what they were granted are not asked about again.
+    #[arg(long, conflicts_with = "plugins")]
+    pub all: bool,
+    /// Ask nothing: grant what the configuration says, or else all that is asked for.
+    #[arg(long)]
+    pub yes: bool,
+    /// Refuse where the plugin is another component than this one, which was looked at before.
+    #[arg(long, value_name = "DIGEST", requires = "yes", conflicts_with = "all")]
+    pub digest: Option<String>,
 }
 
 #[derive(Args)]

@@ -8,6 +8,7 @@ use std::{
 use anyhow::Result;
 use autodevops_config::ServiceKind;
 use autodevops_orchestrator::{
+    catalog::Catalog,
     follow::Follower,
     plugins::{PluginSet, cache_folder},
     project::Project,
@@ -83,6 +84,7 @@ async fn of_project(file: &Path) -> Vec<Finding> {
     };
     vec![
         found("project", true, Ok(format!("{} is in order", file.display()))),
+        found("grants", true, grants(&project)),
         found("stages", true, project.check_plugins().map(|()| "every plugin that is named can be loaded".to_owned())),
         found(
             "credentials",
@@ -100,6 +102,21 @@ async fn of_project(file: &Path) -> Vec<Finding> {
         found("front door", false, if project.is_local() { serves.await } else { Ok("not needed".to_owned()) }),
         bubblewrap(in_bubblewrap),
     ]
+}
+
+/// What of the plugins' requests was answered, plugin by plugin.
+fn grants(project: &Project) -> Result<String> {
+    project.check_answers()?;
+    let catalog = project.plugins.catalog();
+    let mut told = Vec::new();
+    for (_, name) in project.config.plugins_of_stages() {
+        let folder = catalog.open(name)?;
+        let line = format!("{} {}", folder.manifest.name, catalog.standing(&folder)?.state());
+        if !told.contains(&line) {
+            told.push(line);
+        }
+    }
+    Ok(told.join(", "))
 }
 
 /// The watched logs that are there.
@@ -120,7 +137,7 @@ fn logs(project: &Project) -> Result<String> {
 
 fn sandbox() -> Finding {
     let cache = cache_folder().map_or("no cache folder".to_owned(), |path| path.display().to_string());
-    let (ok, says) = match PluginSet::new(Default::default(), Default::default(), compile::services()) {
+    let (ok, says) = match PluginSet::new(Catalog::by_hand(), Default::default(), compile::services()) {
         Ok(_) => (true, format!("the engine starts; compiled components are kept in {cache}")),
         Err(error) => (false, format!("{error:#}")),
     };
@@ -128,7 +145,7 @@ fn sandbox() -> Finding {
 }
 
 fn plugins() -> Finding {
-    let names = PluginSet::new(Default::default(), Default::default(), compile::services())
+    let names = PluginSet::new(Catalog::by_hand(), Default::default(), compile::services())
         .map(|plugins| plugins.folders().names())
         .unwrap_or_default();
     let says = if names.is_empty() {

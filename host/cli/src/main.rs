@@ -11,6 +11,7 @@ mod compile;
 mod deploy;
 mod doctor;
 mod edge;
+mod grant;
 mod init;
 mod output;
 mod people;
@@ -26,6 +27,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use arguments::{Answer, Approve, Arguments, Rollback, Verb};
+use autodevops_bundle::lock::LockFileError;
+use autodevops_orchestrator::catalog::{Misgranted, Unanswered};
 use autodevops_server::Request;
 use clap::{CommandFactory, Parser};
 
@@ -43,7 +46,15 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             output::error(&error);
-            if error.is::<output::Usage>() { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
+            if error.is::<output::Usage>()
+                || error.is::<Unanswered>()
+                || error.is::<Misgranted>()
+                || error.is::<LockFileError>()
+            {
+                ExitCode::from(EXIT_USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -9,70 +9,89 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use autodevops_bundle::Digest;
 use autodevops_model::{CheckInput, Fix, Issue, Notification, Stage, Window};
 use autodevops_orchestrator::{
     analysis::analyze_files,
+    catalog::Catalog,
     credentials::bound,
     plugins::{PluginSet, PluginSettings, Services},
 };
-use autodevops_policy::{Access, Grant, Manifest, PermissionKind, Preopen};
+use autodevops_policy::{Access, AskedWords, Ceilings, Grant, Manifest, PermissionKind, Preopen, words};
 use autodevops_sandbox::{CallContext, Interfaces, Plugin};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
     arguments::{Call, PluginVerb},
-    compile,
+    compile, grant,
     output::{self, Format, Style, Usage, clean},
     project,
 };
 
 pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    if let PluginVerb::Grant(options) = verb {
+        return grant::run(&options, config, format);
+    }
     // A plugin that the project names by its path is found by its name too. What it may do there is not granted here.
     let project = match (project::file(config), config) {
-        (Ok(file), _) => Some(project::config(&file)?),
+        (Ok(file), _) => {
+            let config = project::config(&file)?;
+            Some((Catalog::of_project(&config, &file)?, config))
+        }
         (Err(error), Some(_)) => return Err(error),
         (Err(_), None) => None,
     };
     let services = match &project {
-        Some(config) => compile::services_of(&config.sandbox)?,
+        Some((_, config)) => compile::services_of(&config.sandbox)?,
         None => compile::services(),
     };
-    let (settings, ceilings) = project.map_or_else(Default::default, |config| (config.plugins, config.limits));
-    let services = Services { credentials: Some(Arc::new(bound(&settings))), ..services };
-    let plugins = PluginSet::new(settings, ceilings, services)?;
+    let (catalog, ceilings) =
+        project.map_or_else(|| (Catalog::by_hand(), Ceilings::default()), |(catalog, config)| (catalog, config.limits));
+    let services = Services { credentials: Some(Arc::new(bound(&catalog))), ..services };
+    let plugins = PluginSet::new(catalog, ceilings, services)?;
     match verb {
         PluginVerb::List => list(&plugins, format)?,
         PluginVerb::Inspect { plugin } => inspect(&plugins, &plugin, format)?,
         PluginVerb::Call(call) => return self::call(&plugins, &call).await,
+        PluginVerb::Grant(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn list(plugins: &PluginSet, format: Format) -> Result<()> {
     let mut found = Vec::new();
-    for name in plugins.folders().names() {
-        match plugins.open(&name) {
-            Ok(folder) => found.push(folder),
+    let catalog = plugins.catalog();
+    for name in catalog.names() {
+        match catalog.open(&name) {
+            // What each may do is a question of the project; outside of one it is whoever calls it that says so.
+            Ok(folder) if catalog.project_folder().is_some() => match catalog.standing(&folder) {
+                Ok(standing) => found.push((folder, Some(standing.state()))),
+                Err(error) => output::error(&error.into()),
+            },
+            Ok(folder) => found.push((folder, None)),
             Err(error) => output::error(&error),
         }
     }
     if format == Format::Json {
         let list: Vec<Value> = found
             .iter()
-            .map(|folder| {
+            .map(|(folder, state)| {
                 let manifest = &folder.manifest;
                 json!({"name": manifest.name, "version": manifest.version, "description": manifest.description,
-                       "stages": manifest.stages, "path": folder.path, "digest": folder.digest()})
+                       "stages": manifest.stages, "path": folder.path, "digest": folder.digest(), "grant": state})
             })
             .collect();
         return output::json(&list);
     }
     let style = Style::stdout();
-    for folder in &found {
+    for (folder, state) in &found {
         let manifest = &folder.manifest;
         let stages: Vec<&str> = manifest.stages.iter().map(|stage| stage.name()).collect();
-        let line = format!("{:<16} {:<8} {:<14}", manifest.name, manifest.version, stages.join(", "));
+        let mut line = format!("{:<16} {:<8} {:<14}", manifest.name, manifest.version, stages.join(", "));
+        if let Some(state) = state {
+            line.push_str(&format!(" {state:<12}"));
+        }
         output::text(&format!("{} {}\n", style.bold(&clean(&line)), clean(&manifest.description)))?;
     }
     Ok(())
@@ -88,27 +107,23 @@ fn inspect(plugins: &PluginSet, name: &str, format: Format) -> Result<()> {
     }
     let style = Style::stdout();
     // A third party wrote all of it.
-    let text = clean(&describe(manifest, &folder.path.display().to_string(), &folder.digest(), &interfaces));
+    let text = clean(&describe(manifest, &folder.path.display().to_string(), folder.digest(), &interfaces));
     output::text(&format!("{} {}\n{text}", style.bold(&clean(&manifest.name)), clean(&manifest.version)))
 }
 
-fn describe(manifest: &Manifest, path: &str, digest: &str, interfaces: &Interfaces) -> String {
+fn describe(manifest: &Manifest, path: &str, digest: Digest, interfaces: &Interfaces) -> String {
     let mut text = format!("{}\n\nfolder   {path}\ndigest   {digest}\n", manifest.description);
     let stages: Vec<&str> = manifest.stages.iter().map(|stage| stage.name()).collect();
-    text.push_str(&format!("stages   {}\n\nIt asks for\n", stages.join(", ")));
-    if manifest.permissions.is_empty() {
-        text.push_str("  nothing\n");
+    text.push_str(&format!("stages   {}\n\nIt asks to\n", stages.join(", ")));
+    let asked = words(manifest);
+    if asked.is_empty() {
+        text.push_str("  do nothing beyond its stages\n");
     }
-    for permission in &manifest.permissions {
-        let mut what = permission.ask.name().to_owned();
-        if let Some(guest) = &permission.guest {
-            let access = if permission.access == Some(Access::ReadWrite) { "read and write" } else { "read" };
-            what.push_str(&format!(" {guest} ({access})"));
+    for AskedWords { what, reason } in asked {
+        text.push_str(&format!("  {what}\n"));
+        if let Some(reason) = reason {
+            text.push_str(&format!("    {reason}\n"));
         }
-        for origin in &permission.origins {
-            what.push_str(&format!(" {origin}"));
-        }
-        text.push_str(&format!("  {what}\n    {}\n", permission.reason));
     }
     let limits = &manifest.limits;
     text.push_str(&format!(

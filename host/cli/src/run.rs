@@ -30,6 +30,7 @@ const EXIT_WAITING: u8 = 4;
 /// `autodevops run`.
 pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
+    project.check_answers()?;
     let _lock = project.state.lock()?;
     let progress = Arc::new(Progress::new(format));
     let observer: Arc<dyn Observer> = progress.clone();
@@ -139,6 +140,7 @@ fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
 /// `autodevops serve`.
 pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
+    project.check_answers()?;
     let _lock = project.state.lock()?;
     let observer: Arc<dyn Observer> = Arc::new(Progress::lines(format));
     let controller = Arc::new(Controller::new(Arc::clone(&project), Arc::clone(&observer))?);

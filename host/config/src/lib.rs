@@ -32,7 +32,7 @@ use serde::Deserialize;
 
 pub use delivery::{Build, Git, Message};
 pub use detect::template_for;
-pub use plugins::{PluginSettings, Stages};
+pub use plugins::{PluginSettings, Stages, resolve_grant};
 pub use rollout::{
     ApprovalRules, ChecksRules, HardTripRule, IssueRules, MetricTrigger, Retries, Rollout, Share, Staging, Threshold,
 };
@@ -164,6 +164,14 @@ impl Config {
             return Ok(config);
         }
         Err(ConfigError::Invalid(place::placed(problems, text, origin)))
+    }
+
+    /// Every plugin that a stage needs, with the stage's key.
+    pub fn plugins_of_stages(&self) -> Vec<(&'static str, &str)> {
+        let stages =
+            self.stages.named().into_iter().flat_map(|(key, names)| names.into_iter().map(move |name| (key, name)));
+        let staging = self.staging.health_checks.iter().map(|name| ("health-checks", name.as_str()));
+        stages.chain(staging).collect()
     }
 
     /// Makes every path of the host absolute, from the project's folder.

@@ -92,13 +92,19 @@ impl PluginSettings {
         if let Some(path) = &mut self.path {
             *path = folder.join(&*path);
         }
-        let files = self.grant.iter_mut().flat_map(|grant| grant.files.values_mut());
-        for host in files.filter_map(|preopen| preopen.host.as_mut()) {
-            *host = without_links(&folder.join(&*host));
+        if let Some(grant) = &mut self.grant {
+            resolve_grant(grant, folder);
         }
-        let bindings = self.grant.iter_mut().flat_map(|grant| grant.credentials.values_mut());
-        for path in bindings.flat_map(|binding| binding.file.iter_mut().chain(&mut binding.google_service_account)) {
-            *path = folder.join(&*path);
-        }
+    }
+}
+
+/// Makes the paths of a grant absolute, from the project's folder; folders without links, so that they can be compared.
+pub fn resolve_grant(grant: &mut Grant, folder: &Path) {
+    for host in grant.files.values_mut().filter_map(|preopen| preopen.host.as_mut()) {
+        *host = without_links(&folder.join(&*host));
+    }
+    let bindings = grant.credentials.values_mut();
+    for path in bindings.flat_map(|binding| binding.file.iter_mut().chain(&mut binding.google_service_account)) {
+        *path = folder.join(&*path);
     }
 }

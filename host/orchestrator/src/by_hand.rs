@@ -41,6 +41,7 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
             "run {run} is not over; wait for its end (`autodevops run` goes on with it where nobody drives it), or end it with `autodevops abort {run}`, then deploy"
         );
     }
+    project.check_answers()?;
     project.check_tools()?;
     front_door::ensure(project).await?;
     let release = tokio::task::block_in_place(|| {

@@ -1,19 +1,16 @@
 //! The credentials of a project's plugins: bound by the operator, and known to be there before a run needs them.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Result, bail};
-use autodevops_config::PluginSettings;
 use autodevops_credentials::Credentials;
 use autodevops_policy::missing;
 
-use crate::project::Project;
+use crate::{catalog::Catalog, project::Project};
 
-/// The credentials that the operator's `[plugins.X.grant.credentials.NAME]` bind.
-pub fn bound(settings: &BTreeMap<String, PluginSettings>) -> Credentials {
-    let bindings = settings.iter().flat_map(|(plugin, settings)| {
-        let bindings = settings.grant.iter().flat_map(|grant| &grant.credentials);
-        bindings.map(move |(credential, binding)| ((plugin.clone(), credential.clone()), binding.clone()))
+/// The credentials that the operator's `[plugins.X.grant.credentials.NAME]`, or answers to `autodevops plugin grant`, bind.
+pub fn bound(catalog: &Catalog) -> Credentials {
+    let bindings = catalog.grants().into_iter().flat_map(|(plugin, grant)| {
+        let bindings = grant.credentials.iter();
+        bindings.map(move |(credential, binding)| ((plugin.to_owned(), credential.clone()), binding.clone()))
     });
     Credentials::new(bindings.collect())
 }
@@ -29,7 +26,7 @@ impl Project {
         for name in names {
             let manifest = self.plugins.open(name)?.manifest;
             let plugin = &manifest.name;
-            let grant = self.plugins.settings(plugin).grant.unwrap_or_default();
+            let grant = self.plugins.catalog().grant(plugin);
             if let Some(credential) = missing(&manifest, &grant).first() {
                 bail!(
                     "plugin `{plugin}` asks for the credential `{0}` ({1}), which is bound to nothing; bind it with \

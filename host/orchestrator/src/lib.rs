@@ -5,6 +5,7 @@ pub mod analysis;
 pub mod audit;
 mod build;
 pub mod by_hand;
+pub mod catalog;
 pub mod clock;
 pub mod controller;
 pub mod credentials;

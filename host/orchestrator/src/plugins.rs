@@ -10,8 +10,11 @@ use anyhow::{Context, Result, bail};
 use autodevops_bundle::{PluginFolder, PluginFolders};
 pub use autodevops_config::PluginSettings;
 use autodevops_model::Stage;
-use autodevops_policy::{Ceilings, effective};
+use autodevops_policy::{Ceilings, EffectiveGrant, effective};
 use autodevops_sandbox::{CredentialSource, KeyValueStore, LocalTarget, Plugin, PluginSource, Sandbox, SandboxOptions};
+use serde_json::Value;
+
+use crate::catalog::Catalog;
 
 /// The environment variable that names further folders with plugins, separated by `:`.
 pub const FOLDERS_VARIABLE: &str = "AUTODEVOPS_PLUGINS";
@@ -32,8 +35,7 @@ pub struct Services {
 /// All plugins of a project.
 pub struct PluginSet {
     sandbox: Sandbox,
-    folders: PluginFolders,
-    settings: BTreeMap<String, PluginSettings>,
+    catalog: Catalog,
     ceilings: Ceilings,
     services: Services,
     loaded: Mutex<BTreeMap<String, Plugin>>,
@@ -44,10 +46,9 @@ impl PluginSet {
     ///
     /// # Errors
     /// When the engine or the cache cannot be used.
-    pub fn new(settings: BTreeMap<String, PluginSettings>, ceilings: Ceilings, services: Services) -> Result<Self> {
+    pub fn new(catalog: Catalog, ceilings: Ceilings, services: Services) -> Result<Self> {
         let sandbox = Sandbox::new(&SandboxOptions { cache: cache_folder(), ..services.sandbox.clone() })?;
-        let folders = PluginFolders(usual_folders());
-        Ok(Self { sandbox, folders, settings, ceilings, services, loaded: Mutex::default() })
+        Ok(Self { sandbox, catalog, ceilings, services, loaded: Mutex::default() })
     }
 
     /// The engine.
@@ -55,9 +56,14 @@ impl PluginSet {
         &self.sandbox
     }
 
+    /// The plugins as they lie on disk.
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// Where plugins are looked for.
     pub const fn folders(&self) -> &PluginFolders {
-        &self.folders
+        self.catalog.folders()
     }
 
     /// The plugin's folder, by its name, or by a path to it.
@@ -65,46 +71,55 @@ impl PluginSet {
     /// # Errors
     /// When there is none, or it cannot be read.
     pub fn open(&self, name: &str) -> Result<PluginFolder> {
-        if name.contains('/') {
-            return Ok(PluginFolder::open(Path::new(name))?);
-        }
-        match self.settings.get(name).and_then(|settings| settings.path.as_ref()) {
-            Some(path) => Ok(PluginFolder::open(path)?),
-            None => Ok(self.folders.open(name)?),
-        }
+        self.catalog.open(name)
     }
 
     /// What the operator says about a plugin; nothing is granted where nothing is said.
     pub fn settings(&self, name: &str) -> PluginSettings {
-        self.settings.get(name).cloned().unwrap_or_default()
+        self.catalog.settings(name)
     }
 
-    /// The plugin, loaded with what it was granted.
+    /// The plugin, loaded with what it was granted. In a project, what it asks for must have been answered for this component.
     ///
     /// # Errors
-    /// When it is not there, its configuration does not fit its manifest, or it is no component that this host runs.
+    /// When it is not there, [`Unanswered`](crate::catalog::Unanswered), when its configuration does not fit its manifest, or it
+    /// is no component that this host runs.
     pub fn load(&self, name: &str) -> Result<Plugin> {
         if let Some(plugin) = self.lock().get(name) {
             return Ok(plugin.clone());
         }
         let folder = self.open(name)?;
-        let plugin = self.load_folder(&folder, &self.settings(&folder.manifest.name))?;
+        let standing = self.catalog.standing(&folder)?;
+        let needs = standing.needs.map(|needs| (name.to_owned(), needs));
+        if let Some(unanswered) = self.catalog.unanswered(needs.into_iter().collect()) {
+            bail!(unanswered);
+        }
+        let plugin = self.load_with(&folder, standing.effective, &self.settings(&folder.manifest.name).config)?;
         self.lock().insert(name.to_owned(), plugin.clone());
         Ok(plugin)
     }
 
-    /// A plugin from its folder, with these settings.
+    /// A plugin from its folder, with these settings: who calls it by hand grants by that.
     ///
     /// # Errors
-    /// As [`Self::load`].
+    /// As [`Self::load`], but for answers.
     pub fn load_folder(&self, folder: &PluginFolder, settings: &PluginSettings) -> Result<Plugin> {
-        let mut grant = effective(&folder.manifest, &settings.grant.clone().unwrap_or_default());
+        let grant = effective(&folder.manifest, &settings.grant.clone().unwrap_or_default());
+        self.load_with(folder, grant, &settings.config)
+    }
+
+    fn load_with(
+        &self,
+        folder: &PluginFolder,
+        mut grant: EffectiveGrant,
+        config: &BTreeMap<String, Value>,
+    ) -> Result<Plugin> {
         grant.limits = grant.limits.at_most(&self.ceilings);
         let source = PluginSource {
             manifest: &folder.manifest,
             component: &folder.component,
             grant,
-            config: folder.manifest.configure(&settings.config)?,
+            config: folder.manifest.configure(config)?,
             keyvalue: self.services.keyvalue.clone(),
             local: self.services.local.clone(),
             credentials: self.services.credentials.clone(),
@@ -143,7 +158,7 @@ pub fn engine_component() -> Option<PathBuf> {
 }
 
 /// `$AUTODEVOPS_PLUGINS`, then the folders that belong to this program: as built, and as installed.
-fn usual_folders() -> Vec<PathBuf> {
+pub(crate) fn usual_folders() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = std::env::var_os(FOLDERS_VARIABLE)
         .map(|value| std::env::split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect())
         .unwrap_or_default();

@@ -1,12 +1,14 @@
 //! A project under care: its configuration, its state, its plugins, its repository.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
+use autodevops_bundle::lock::LOCK;
 use autodevops_config::{Config, ServiceKind};
 use autodevops_credentials::Credentials;
 use autodevops_edge::Client;
@@ -18,6 +20,7 @@ use autodevops_source::{Repository, Store};
 
 use crate::{
     audit::Audit,
+    catalog::Catalog,
     credentials,
     keyvalue::JournalStore,
     local::EdgeTarget,
@@ -67,14 +70,15 @@ impl Project {
         let artifacts = Store::open(&state.artifacts())?;
         let edge = Client::new(state.edge());
         let local = EdgeTarget::new(edge.clone(), artifacts.clone(), &config);
-        let credentials = Arc::new(credentials::bound(&config.plugins));
+        let catalog = Catalog::of_project(&config, &file)?;
+        let credentials = Arc::new(credentials::bound(&catalog));
         let services = Services {
             keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))),
             local: Some(Arc::new(local)),
             sandbox: sandbox::options(&config.sandbox, compiler)?,
             credentials: Some(Arc::clone(&credentials) as _),
         };
-        let plugins = PluginSet::new(config.plugins.clone(), config.limits, services)?;
+        let plugins = PluginSet::new(catalog, config.limits, services)?;
         let log = RunLog::new(journal.clone());
         let audit = Arc::new(Audit::new(journal.clone()));
         Ok(Arc::new(Self { file, config, state, journal, log, audit, plugins, artifacts, edge, credentials }))
@@ -120,6 +124,29 @@ impl Project {
         (self.config.edge.lease.0 / 4).max(Duration::from_millis(50))
     }
 
+    /// Refuses a project in which a plugin that a stage names asks for something that nobody answered: before anything starts,
+    /// and all of them in one error.
+    ///
+    /// # Errors
+    /// [`Unanswered`](crate::catalog::Unanswered); or when a plugin is not there, or is granted what it does not ask for.
+    pub fn check_answers(&self) -> Result<()> {
+        let catalog = self.plugins.catalog();
+        let (mut looked_at, mut needs) = (BTreeSet::new(), Vec::new());
+        for (stage, name) in self.config.plugins_of_stages() {
+            let folder = catalog.open(name).with_context(|| format!("[stages] {stage} is to be served by `{name}`"))?;
+            if looked_at.insert(folder.manifest.name.clone()) {
+                needs.extend(catalog.standing(&folder)?.needs.map(|needs| (name.to_owned(), needs)));
+            }
+        }
+        if let Some(unanswered) = catalog.unanswered(needs) {
+            bail!(unanswered);
+        }
+        for name in catalog.answered_for_nothing(&looked_at) {
+            tracing::warn!("{LOCK} has an answer for the plugin `{name}`, which no stage names");
+        }
+        Ok(())
+    }
+
     /// The plugins that the stages name, and the stages.
     pub(crate) fn stage_plugins(&self) -> impl Iterator<Item = (&String, Stage)> {
         let stages = &self.config.stages;
@@ -144,6 +171,7 @@ impl Project {
     /// # Errors
     /// The first that cannot be used.
     pub fn check_plugins(&self) -> Result<()> {
+        self.check_answers()?;
         let mut used = Vec::new();
         for (name, stage) in self.stage_plugins() {
             self.plugins.for_stage(name, stage)?;
@@ -173,9 +201,9 @@ impl Project {
     /// Says which folders a plugin asks for and does not see. All else that it lacks it is refused when it uses it; a folder that
     /// is not there looks to it like a project without files.
     fn warn_of_folders(&self, name: &str) -> Result<()> {
-        let manifest = self.plugins.open(name)?.manifest;
+        let folder = self.plugins.open(name)?;
+        let (manifest, granted) = (&folder.manifest, self.plugins.catalog().standing(&folder)?.effective.files);
         let plugin = &manifest.name;
-        let granted = self.plugins.settings(plugin).grant.unwrap_or_default().files;
         for permission in manifest.permissions.iter().filter(|permission| permission.ask == PermissionKind::Files) {
             let Some(guest) = permission.guest.as_ref().filter(|guest| !granted.contains_key(*guest)) else { continue };
             tracing::warn!(

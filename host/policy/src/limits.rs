@@ -89,6 +89,11 @@ macro_rules! limits {
                 Self { $($field: named.$field.unwrap_or(self.$field),)+ }
             }
 
+            /// A ceiling on this limit alone, as high as it is here.
+            pub fn only(&self, limit: Limit) -> Ceilings {
+                match limit { $(Limit::$name => Ceilings { $field: Some(self.$field), ..Ceilings::default() },)+ }
+            }
+
             /// A limit's value: a number, bytes, or nanoseconds.
             pub fn amount(&self, limit: Limit) -> u64 {
                 match limit { $(Limit::$name => self.$field.amount(),)+ }
@@ -108,6 +113,11 @@ macro_rules! limits {
                     map.serialize_entry($key, value)?;
                 })+
                 map.end()
+            }
+
+            /// Whether there is a ceiling on the limit.
+            pub const fn names(&self, limit: Limit) -> bool {
+                match limit { $(Limit::$name => self.$field.is_some(),)+ }
             }
 
             /// The lower of both, limit by limit.
@@ -274,6 +284,16 @@ mod tests {
         let held = asked.at_most(&ceilings);
         assert_eq!(held, Limits { memory: Bytes(1 << 20), ..asked });
         assert_eq!(asked.at_most(&Ceilings::default()), asked);
+    }
+
+    #[test]
+    fn a_ceiling_on_one_limit_alone_lowers_no_other() {
+        let ceiling = Limits::default().only(Limit::Memory);
+        for limit in Limit::ALL {
+            assert_eq!(ceiling.names(*limit), *limit == Limit::Memory, "{limit}");
+        }
+        let raised = Limits { memory: Bytes(1 << 40), files: 1 << 30, ..Limits::default() };
+        assert_eq!(raised.at_most(&ceiling), Limits { files: 1 << 30, ..Limits::default() });
     }
 
     #[test]

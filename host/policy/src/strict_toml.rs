@@ -23,14 +23,21 @@ pub struct TomlError {
 pub fn parse<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, TomlError> {
     toml::from_str(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
+        TomlError::at(text, origin, offset, explain(error.message()))
+    })
+}
+
+impl TomlError {
+    /// What is wrong at a byte of the text, which was named `origin`.
+    pub fn at(text: &str, origin: &str, offset: usize, message: String) -> Self {
         let before = text.get(..offset).unwrap_or(text);
-        TomlError {
+        Self {
             origin: origin.to_owned(),
             line: before.matches('\n').count() + 1,
             column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
-            message: explain(error.message()),
+            message,
         }
-    })
+    }
 }
 
 /// Serde's message about an unknown field or variant, with the nearest known one.

@@ -71,6 +71,7 @@ impl Shop {
         fs::write(folder.join(".gitignore"), ".autodevops\n").unwrap();
         let shop = Self { parent, folder, production, staging, clients: None };
         shop.git(&["init", "--quiet", "--initial-branch=main"]);
+        shop.grant();
         shop.check_in("Open the shop");
         shop
     }
@@ -131,6 +132,11 @@ impl Shop {
         let mut all = arguments.to_vec();
         all.extend(["--format", "json"]);
         Program::start(self.command(&all))
+    }
+
+    /// Answers what the plugins ask for, as an operator does who looked at it: with what the configuration says.
+    pub fn grant(&self) {
+        self.expect(0, &["plugin", "grant", "--all", "--yes"]);
     }
 
     /// Puts what is checked in live.

@@ -69,6 +69,7 @@ fn play_in(folder: &Path, script: &Script, interrupt: &Interrupt) -> Result<repo
         install(script.generator, &folder.join("plugins").join(script.generator))?;
         shop.allow_hasty_plugin()?;
     }
+    shop.grant()?;
     let cli = Cli::new(&shop.folder, interrupt);
     let result = play_shop(&shop, &cli, script, interrupt, started);
     if result.is_err() {

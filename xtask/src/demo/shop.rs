@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{HASTY_PLUGIN, processes::free_ports};
-use crate::command::root;
+use crate::command::{root, target};
 
 /// Where a scene's shop is and listens.
 pub struct Shop {
@@ -44,6 +44,20 @@ impl Shop {
         fs::write(&config, text)?;
         check_in(&folder)?;
         Ok(Self { folder, production, metrics })
+    }
+
+    /// Answers what the plugins ask for, with what the configuration says, and checks the answer in: `autodevops plugin grant`.
+    pub fn grant(&self) -> Result<()> {
+        let output = Command::new(target().join("debug/autodevops"))
+            .arg("--config")
+            .arg(self.folder.join("autodevops.toml"))
+            .args(["plugin", "grant", "--all", "--yes"])
+            .output()
+            .context("cannot start autodevops")?;
+        if !output.status.success() {
+            bail!("`autodevops plugin grant` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        commit(&self.folder, "Grant the plugins what they ask for")
     }
 
     /// Tells the operator's configuration of a plugin that lies in `parent/plugins`, and what it may do.

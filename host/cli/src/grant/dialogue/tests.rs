@@ -1,0 +1,154 @@
+use std::collections::VecDeque;
+
+use autodevops_bundle::ask::asks;
+use autodevops_policy::{Limit, Limits, Manifest, check_grant, effective};
+
+use super::*;
+
+/// A person whose answers are known beforehand.
+struct Script {
+    answers: VecDeque<&'static str>,
+    seen: String,
+}
+
+impl Person for Script {
+    fn say(&mut self, text: &str) -> Result<()> {
+        self.seen.push_str(text);
+        Ok(())
+    }
+
+    fn answer(&mut self, question: &str) -> Result<Option<String>> {
+        self.seen.push_str(question);
+        Ok(self.answers.pop_front().map(|answer| format!("{answer}\n")))
+    }
+}
+
+const MANIFEST: &str = r#"
+name = "a"
+version = "0.1.0"
+description = "x"
+stages = ["check"]
+
+[[permissions]]
+ask = "files"
+guest = "/repo"
+reason = "The files are read."
+
+[[permissions]]
+ask = "files"
+guest = "/data"
+access = "read-write"
+reason = "What is found is kept there."
+
+[[permissions]]
+ask = "http"
+origins = ["http://*"]
+methods = ["GET"]
+reason = "The counts are read there."
+
+[[permissions]]
+ask = "clocks"
+reason = "Times are told."
+
+[[credentials]]
+name = "token"
+origins = ["https://api.example.com"]
+reason = "The API knows us by it."
+
+[limits]
+memory = "1 GiB"
+"#;
+
+fn manifest() -> Manifest {
+    Manifest::parse(MANIFEST, "plugin.toml").unwrap()
+}
+
+/// Asks for everything in the manifest; what is granted, and what was seen.
+fn answered(before: Option<&Grant>, answers: &[&'static str]) -> (Result<Grant>, String) {
+    let mut person = Script { answers: answers.iter().copied().collect(), seen: String::new() };
+    let mut grant = Grant::default();
+    let result = asks(&manifest()).iter().try_for_each(|ask| one(ask, before, &mut grant, &mut person));
+    assert!(result.is_err() || person.answers.is_empty(), "not all was asked:\n{}", person.seen);
+    (result.map(|()| grant), person.seen)
+}
+
+#[test]
+fn silence_grants_nothing_and_caps_what_is_asked_beyond_the_usual() {
+    let (grant, seen) = answered(None, &["", "", "", "", "", ""]);
+    let effective = effective(&manifest(), &grant.unwrap());
+    assert_eq!((effective.files.len(), effective.http.len(), effective.clocks), (0, 0, false));
+    assert!(effective.credentials.is_empty());
+    assert_eq!(effective.limits.amount(Limit::Memory), Limits::default().amount(Limit::Memory));
+    for words in ["read the folder /repo\n  The files are read.", "use up to 1 GiB of memory (usual: 256 MiB)"] {
+        assert!(seen.contains(words), "`{words}` is missing:\n{seen}");
+    }
+}
+
+#[test]
+fn each_thing_is_granted_by_itself_and_what_cannot_be_meant_is_asked_again() {
+    let (grant, seen) = answered(
+        None,
+        &[
+            "yes",
+            "/nowhere/at/all",
+            "/proc/self/status",
+            "/tmp",
+            "maybe",
+            "y",
+            "https://other.example http://127.0.0.1:9100",
+            "http://*",
+            "http://127.0.0.1:9100 http://127.0.0.1:9200/metrics",
+            "n",
+            "from my head",
+            "google-service-account /key.json",
+            "env API_TOKEN",
+            "y",
+        ],
+    );
+    let grant = grant.unwrap();
+    assert_eq!(check_grant(&manifest(), &grant), Ok(()));
+    assert_eq!(grant.files["/repo"].host, None);
+    let data = &grant.files["/data"];
+    assert_eq!((data.host.as_deref(), data.access), (Some(Path::new("/tmp")), Access::ReadWrite));
+    let http: Vec<String> = grant.http.iter().map(ToString::to_string).collect();
+    assert_eq!(http.len(), 2, "{http:?}");
+    assert!(http[0].starts_with("GET requests to http://127.0.0.1:9100/"), "{http:?}");
+    assert!(!grant.clocks);
+    assert_eq!(grant.credentials["token"].env.as_deref(), Some("API_TOKEN"));
+    assert_eq!(grant.limits, autodevops_policy::Ceilings::default());
+    for words in [
+        "/nowhere/at/all: No such file",
+        "/proc/self/status is no folder",
+        "answer y or n",
+        "the plugin does not ask to send requests to https://other.example",
+        "http://* names no host",
+        "write for example `env API_TOKEN`",
+        "needs `scopes`",
+    ] {
+        assert!(seen.contains(words), "`{words}` is missing:\n{seen}");
+    }
+}
+
+#[test]
+fn what_was_granted_before_is_granted_again_by_an_empty_line() {
+    let before: Grant = toml_grant();
+    let (grant, _) = answered(Some(&before), &["", "", "", "", "", ""]);
+    let (again, then) = (effective(&manifest(), &grant.unwrap()), effective(&manifest(), &before));
+    assert_eq!(again, then);
+}
+
+fn toml_grant() -> Grant {
+    serde_json::from_value(serde_json::json!({
+        "clocks": true,
+        "files": { "/repo": {}, "/data": { "host": "/tmp", "access": "read-write" } },
+        "http": ["http://127.0.0.1:9100"],
+        "credentials": { "token": { "env": "API_TOKEN" } },
+    }))
+    .unwrap()
+}
+
+#[test]
+fn nobody_who_went_away_has_granted_anything() {
+    let (grant, _) = answered(None, &["y", "/tmp"]);
+    assert!(grant.unwrap_err().to_string().contains("nobody answers any more"));
+}
