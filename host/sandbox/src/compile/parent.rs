@@ -30,8 +30,8 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Bytes of the compiler's diagnostics that are kept; the rest is read and dropped.
 const DIAGNOSTIC_BYTES: usize = 4 << 10;
 
-/// In the diagnostics of a process that Rust's runtime ended since it could not allocate.
-const ALLOCATION_FAILED: &str = "memory allocation of";
+/// In the diagnostics of a process that could not allocate: by Rust's runtime, and by the engine's panics.
+const NO_MEMORY: [&str; 3] = ["memory allocation of", "out-of-memory", "out of memory"];
 
 /// How a process of Rust ends that panicked.
 const PANICKED: i32 = 101;
@@ -176,7 +176,7 @@ fn died(status: ExitStatus, late: bool, diagnostics: &[u8]) -> CompileFailure {
     let signal = status.signal();
     if late || signal == Some(Signal::XCPU.as_raw()) {
         CompileFailure::Time
-    } else if signal == Some(Signal::ABORT.as_raw()) && said.contains(ALLOCATION_FAILED) {
+    } else if NO_MEMORY.iter().any(|words| said.contains(words)) {
         CompileFailure::Memory
     } else if signal.is_some() || status.code() == Some(PANICKED) {
         CompileFailure::Broke(format!("{status}{}{said}", if said.is_empty() { "" } else { "; it said: " }))

@@ -38,6 +38,7 @@ pub fn cases() -> Vec<Case> {
         .raised(|terms| set(terms, false, |_| {}), Ending::Says("done".into())),
     ];
     for (name, component) in [
+        ("blocks in blocks, a hundred thousand deep", carrying(bombs::deep_nesting(100_000))),
         ("one function of two hundred thousand steps", carrying(bombs::huge_function(200_000))),
         ("fifty thousand functions", carrying(bombs::many_functions(50_000))),
         ("fifty thousand types of functions", carrying(bombs::many_types(50_000, 16))),
