@@ -90,7 +90,9 @@ async fn a_body_of_another_length_than_was_announced_is_no_second_request() {
         let body = full(body).with_trailers(broken_off).boxed_unsync();
         let request = http::Request::post(&address).header("content-length", announced).body(body).unwrap();
         let _ = call.fetch(request).await;
-        assert_eq!(seen.await.unwrap(), sent.as_bytes(), "{announced}");
+        let seen = String::from_utf8(seen.await.unwrap()).unwrap();
+        // What is broken off may not have gone out in full.
+        assert!(sent.starts_with(&seen) && (announced != "3" || seen == sent), "{announced}: {seen}");
     }
 }
 
