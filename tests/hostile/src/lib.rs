@@ -15,4 +15,5 @@ pub mod component;
 pub mod field;
 pub mod log;
 pub mod run;
+pub mod server;
 pub mod table;

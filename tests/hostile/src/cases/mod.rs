@@ -2,7 +2,10 @@
 
 mod ambient;
 mod compile;
+mod files;
 mod handles;
+mod http;
+mod keyvalue;
 mod log;
 mod memory;
 mod output;
@@ -20,6 +23,9 @@ pub fn all() -> Vec<Case> {
         ambient::cases(),
         log::cases(),
         compile::cases(),
+        files::cases(),
+        keyvalue::cases(),
+        http::cases(),
     ]
     .into_iter()
     .flatten()

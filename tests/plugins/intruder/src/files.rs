@@ -83,10 +83,10 @@ pub fn act(act: &str, parts: &Parts<'_>) -> Option<Answer> {
         "many-folders" => many(parts, |name| done(data.create_directory_at(name))),
         "many-symlinks" => many(parts, |name| done(data.symlink_at("a.txt", name))),
         "many-links" => many(parts, |name| done(data.link_at(PathFlags::empty(), "a.txt", &data, name))),
-        "many-renames" => rename_often(&data, parts.number(0)),
+        "many-renames" => rename_often(&data, parts.number(1)),
         "many-open" => open_often(&data, path, parts.number(1)),
         "many-stats" => many(parts, |_| data.stat().map(|_| String::new()).map_err(no)),
-        "long-path" => read(&data, &"a/".repeat(usize::try_from(parts.number(0)).unwrap_or_default())),
+        "long-path" => read(&data, &"a/".repeat(usize::try_from(parts.number(1)).unwrap_or_default())),
         _ => return None,
     })
 }
@@ -170,7 +170,7 @@ fn told(error: StreamError) -> String {
 
 /// Makes so many of something, until one fails.
 fn many(parts: &Parts<'_>, make: impl Fn(&str) -> Answer) -> Answer {
-    for index in 0..parts.number(0) {
+    for index in 0..parts.number(1) {
         make(&format!("n{index}"))?;
     }
     Ok("all made".to_owned())
