@@ -309,12 +309,33 @@ fn plain(name: &str) -> String {
 
 /// A component with further core modules, instantiated so many times each, after all that it has.
 pub fn append(component: &[u8], modules: &[(&str, u32)]) -> Vec<u8> {
-    let mut present = 0;
-    let mut depth = 0_u32;
+    let parse = |text: &str| wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
+    let modules: Vec<(Vec<u8>, u32)> = modules.iter().map(|(text, times)| (parse(text), *times)).collect();
+    append_modules(component, &modules)
+}
+
+/// The same, with modules that are no text.
+pub fn append_modules(component: &[u8], modules: &[(Vec<u8>, u32)]) -> Vec<u8> {
+    let mut bytes = component.to_vec();
+    let mut instances = InstanceSection::new();
+    for (index, (module, times)) in (core_modules(component)..).zip(modules) {
+        // Section 1: a core module.
+        RawSection { id: 1, data: module }.append_to_component(&mut bytes);
+        for _ in 0..*times {
+            instances.instantiate(index, std::iter::empty::<(&str, ModuleArg)>());
+        }
+    }
+    instances.append_to_component(&mut bytes);
+    bytes
+}
+
+/// How many core modules a component holds, those of components within it apart.
+fn core_modules(component: &[u8]) -> u32 {
+    let (mut count, mut depth) = (0, 0_u32);
     for payload in Parser::new(0).parse_all(component) {
         match payload.expect("the component is well-formed") {
             Payload::ModuleSection { .. } => {
-                present += u32::from(depth == 0);
+                count += u32::from(depth == 0);
                 depth += 1;
             }
             Payload::ComponentSection { .. } => depth += 1,
@@ -322,16 +343,5 @@ pub fn append(component: &[u8], modules: &[(&str, u32)]) -> Vec<u8> {
             _ => {}
         }
     }
-    let mut bytes = component.to_vec();
-    let mut instances = InstanceSection::new();
-    for (index, (text, times)) in (present..).zip(modules) {
-        let module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
-        // Section 1: a core module.
-        RawSection { id: 1, data: &module }.append_to_component(&mut bytes);
-        for _ in 0..*times {
-            instances.instantiate(index, std::iter::empty::<(&str, ModuleArg)>());
-        }
-    }
-    instances.append_to_component(&mut bytes);
-    bytes
+    count
 }

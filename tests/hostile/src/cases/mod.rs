@@ -6,6 +6,7 @@ mod files;
 mod handles;
 mod http;
 mod keyvalue;
+mod load;
 mod log;
 mod memory;
 mod output;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Case> {
         files::cases(),
         keyvalue::cases(),
         http::cases(),
+        load::cases(),
     ]
     .into_iter()
     .flatten()

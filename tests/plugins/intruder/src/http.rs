@@ -162,7 +162,8 @@ fn post(parts: &Parts<'_>, declared: Option<&str>) -> Answer {
         while left > 0 {
             let part = left.min(4096);
             if let Err(error) = stream.blocking_write_and_flush(&vec![b'x'; part]) {
-                return response(&future).map(|response| format!("{} early: {error:?}", response.status()));
+                let what = format!("no: {error:?}");
+                return Err(response(&future).map_or(what.clone(), |early| format!("{what}, then {}", early.status())));
             }
             left -= part;
         }
