@@ -220,7 +220,10 @@ impl Wat {
     /// Imports a function; it is called by `$` and its name.
     #[must_use]
     pub fn import(mut self, interface: &str, function: &str) -> Self {
-        self.imports.push((interface.to_owned(), function.to_owned()));
+        let import = (interface.to_owned(), function.to_owned());
+        if !self.imports.contains(&import) {
+            self.imports.push(import);
+        }
         self
     }
 

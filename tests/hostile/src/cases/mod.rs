@@ -5,6 +5,7 @@ mod compile;
 mod files;
 mod handles;
 mod http;
+mod imports;
 mod keyvalue;
 mod load;
 mod log;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Case> {
         keyvalue::cases(),
         http::cases(),
         load::cases(),
+        imports::cases(),
     ]
     .into_iter()
     .flatten()
