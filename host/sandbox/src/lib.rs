@@ -34,6 +34,7 @@ mod quota;
 mod report;
 mod script;
 mod session;
+mod shape;
 mod stderr;
 mod to_plugin;
 

@@ -245,6 +245,7 @@ impl Plugin {
         }
         let shape = |error: wasmtime::Error| LoadError::Shape { plugin: name.clone(), reason: format!("{error:#}") };
         let instance = sandbox.linker.instantiate_pre(&component).map_err(shape)?;
+        crate::shape::check(&stages, &instance).map_err(shape)?;
         let exports = Exports::look_up(&stages, &instance).map_err(shape)?;
         let caller = Caller {
             sandbox: sandbox.clone(),

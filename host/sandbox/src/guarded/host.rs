@@ -137,14 +137,17 @@ impl keyvalue::HostBucket for Guarded<'_> {
 type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 
 impl Guarded<'_> {
-    /// The local target, where it was granted and there is one. A refusal is an answer, not the end of the call.
+    /// The local target, where it was granted and there is one. A refusal is an answer; one call too
+    /// many is the end of all.
     fn local(
         &mut self,
         function: &'static str,
     ) -> wasmtime::Result<Result<std::sync::Arc<dyn LocalTarget>, types::Error>> {
         let denied = |message: String| types::Error::Denied(types::ErrorInfo { message, details: Vec::new() });
-        if let Err(denial) = self.authorize(Operation::LocalTarget(function)) {
-            return Ok(Err(denied(denial.to_string())));
+        match self.authorize(Operation::LocalTarget(function)) {
+            Ok(()) => {}
+            Err(denial @ Denial::NotGranted { .. }) => return Ok(Err(denied(denial.to_string()))),
+            Err(denial) => return Err(denial.into()),
         }
         Ok(self.0.local.clone().ok_or_else(|| denied("there is no local target here".to_owned())))
     }

@@ -55,7 +55,9 @@ impl outgoing_handler::Host for Guarded<'_> {
         request: Resource<HostOutgoingRequest>,
         options: Option<Resource<RequestOptions>>,
     ) -> HttpResult<Resource<HostFutureIncomingResponse>> {
-        // Each request asks the authority in `HttpGate::send_request`, where its URL is known.
+        // Each request asks the authority in `HttpGate::send_request`, where its URL is known; one that does not come so far is
+        // counted here.
+        refuse!(self.using("wasi:http/outgoing-handler", "handle"));
         outgoing_handler::Host::handle(&mut self.http(), request, options)
     }
 }

@@ -150,9 +150,36 @@ impl Call {
         if signature.retptr {
             arguments.push("(i32.const 4096)".to_owned());
         }
+        if interface == "wasi:http/outgoing-handler" {
+            return Self::of_request(name);
+        }
         let results = "(drop)".repeat(signature.results.len());
         let called = format!("(call ${} {})", plain(name), arguments.join(" "));
         guest.call(interface, name, &format!("{called} {results}"))
+    }
+
+    /// A request that names where it is to go: only such a one is decided about.
+    fn of_request(name: &str) -> Self {
+        let mut guest = Needs::default();
+        let request = guest.handle("outgoing-request");
+        for function in ["[method]outgoing-request.set-authority", "[method]outgoing-request.set-path-with-query"] {
+            guest.imports.push(("wasi:http/types", function));
+            guest.calls += 1;
+        }
+        let mut call = guest.call(
+            "wasi:http/outgoing-handler",
+            name,
+            &format!(
+                "(local $request i32) (local.set $request {request})
+                 (drop (call $method_outgoing-request.set-authority
+                    (local.get $request) (i32.const 1) (i32.const 1088) (i32.const 4)))
+                 (drop (call $method_outgoing-request.set-path-with-query
+                    (local.get $request) (i32.const 1) (i32.const 1200) (i32.const 1)))
+                 (call $handle (local.get $request) (i32.const 0) (i32.const 0) (i32.const 4096))"
+            ),
+        );
+        call.guest = call.guest.with("(data (i32.const 1200) \"/\")");
+        call
     }
 
     fn of_drop(interface: &str, resource: &str) -> Self {
