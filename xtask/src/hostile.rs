@@ -23,7 +23,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "stress"])]
     wasm: Option<PathBuf>,
     /// Keep hostile and honest calls going for so long instead, such as `10m`, and count what was lost.
-    #[arg(long, value_name = "TIME", conflicts_with = "only")]
+    #[arg(long, value_name = "TIME")]
     stress: Option<String>,
 }
 

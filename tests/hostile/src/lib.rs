@@ -7,6 +7,7 @@
 //! `cargo xtask hostile` runs them and prints a table; `--wasm FILE` puts any component through the same limits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod any;
 pub mod bombs;
 pub mod call;
 pub mod case;
@@ -16,4 +17,5 @@ pub mod field;
 pub mod log;
 pub mod run;
 pub mod server;
+pub mod stress;
 pub mod table;

@@ -174,8 +174,11 @@ impl std::ops::Deref for Made {
     }
 }
 
-/// A folder with what attempts need on the host.
-fn folder() -> Result<tempfile::TempDir> {
+/// A folder with what attempts need on the host: `data`, `other`, and `secret`, which is never granted.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn folder() -> Result<tempfile::TempDir> {
     let folder = tempfile::tempdir()?;
     let path = |name: &str| -> PathBuf { folder.path().join(name) };
     for name in ["data", "other", "secret"] {

@@ -3,13 +3,24 @@
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
 
 /// Heads of all requests that came.
 static HEADS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Whether they are kept.
+static REMEMBERS: AtomicBool = AtomicBool::new(true);
+
+/// Keeps no more heads: for runs that take long.
+pub fn remember_nothing() {
+    REMEMBERS.store(false, Ordering::Relaxed);
+}
 
 /// Between two bytes of a server that drips.
 const DRIP: Duration = Duration::from_millis(20);
@@ -55,7 +66,9 @@ fn serve(mut stream: &TcpStream) -> io::Result<()> {
             return Ok(());
         }
     }
-    HEADS.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
+    if REMEMBERS.load(Ordering::Relaxed) {
+        HEADS.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
+    }
     let path = head.split(' ').nth(1).unwrap_or_default();
     let (behaviour, argument) =
         path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));

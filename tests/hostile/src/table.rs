@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::run::Outcome;
+use crate::{any::Ended, run::Outcome, stress::Stress};
 
 /// Widest outcome that is shown.
 const OUTCOME_WIDTH: usize = 90;
@@ -43,4 +43,48 @@ pub fn json(outcomes: &[Outcome]) -> serde_json::Value {
     let held = outcomes.iter().filter(|outcome| outcome.held).count();
     let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
     serde_json::json!({ "cases": outcomes, "count": outcomes.len(), "held": held, "honest-calls-lost": lost })
+}
+
+/// How each call of a component ended.
+pub fn of_any(all: &[Ended]) -> String {
+    let width = all.iter().map(|ended| ended.function.len()).max().unwrap_or(0).max(8);
+    let mut text = format!("{:<width$}  {:<20}  {:>6}  {:<7}  outcome\n", "function", "limits", "ms", "honest");
+    for ended in all {
+        let honest = if ended.honest { "served" } else { "LOST" };
+        let said = ended.outcome.lines().next().unwrap_or_default();
+        let written = writeln!(
+            text,
+            "{:<width$}  {:<20}  {:>6}  {honest:<7}  {said}",
+            ended.function, ended.limits, ended.milliseconds
+        );
+        written.expect("text grows");
+    }
+    let lost = all.iter().filter(|ended| !ended.honest).count();
+    write!(text, "{} calls, {lost} honest calls lost", all.len()).expect("text grows");
+    text
+}
+
+/// What a stress came to, in words.
+pub fn of_stress(stress: &Stress) -> String {
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let milliseconds = |microseconds: u64| microseconds as f64 / 1000.0;
+    let mut text = format!(
+        "{} s: {} hostile calls ended, {} of them otherwise than alone\n\
+         {} honest calls ended; 99 of 100 took at most {:.1} ms, on an idle engine {:.1} ms\n\
+         resident memory: {:.0} MiB when settled, {:.0} MiB at the end ({:+.1} %)\n",
+        stress.seconds,
+        stress.hostile,
+        stress.otherwise,
+        stress.honest,
+        milliseconds(stress.honest_p99_microseconds),
+        milliseconds(stress.idle_p99_microseconds),
+        mebibytes(stress.resident_settled),
+        mebibytes(stress.resident_end),
+        stress.growth_percent(),
+    );
+    if let Some(wrong) = &stress.wrong {
+        writeln!(text, "the first that was lost: {wrong}").expect("text grows");
+    }
+    write!(text, "{} honest calls lost", stress.lost).expect("text grows");
+    text
 }

@@ -47,7 +47,10 @@ pub fn cases() -> Vec<Case> {
         cases.push(
             Case::new(name, "sandbox/compile-memory", component, Ending::NotLoaded("raise [sandbox] compile-memory"))
                 .held(|terms| set(terms, true, |options| options.compile_memory = Bytes(LITTLE)))
-                .raised(|terms| set(terms, false, |_| {}), Ending::Says("done".into())),
+                .raised(
+                    |terms| set(terms, false, |options| options.compile_memory = Bytes(8 << 30)),
+                    Ending::Says("done".into()),
+                ),
         );
     }
     // There is no machine for a trillion instances: with more memory it is the time that ends it.
