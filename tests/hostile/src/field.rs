@@ -2,10 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::{Context as _, Result, anyhow};
@@ -89,13 +86,11 @@ impl Field {
         }
     }
 
-    /// One attempt of a guest, under a name of its own.
+    /// One attempt of a guest, under this name.
     ///
     /// # Errors
     /// When the guest is not built.
-    pub async fn attempt(&self, case: &Case, guest: &Guest, terms: Terms) -> Result<Attempt> {
-        static ATTEMPTS: AtomicU64 = AtomicU64::new(1);
-        let plugin = format!("hostile-{}", ATTEMPTS.fetch_add(1, Ordering::Relaxed));
+    pub async fn attempt(&self, case: &Case, guest: &Guest, terms: Terms, plugin: String) -> Result<Attempt> {
         let observed = Arc::new(Observed::default());
         let ended = self.end(case, guest, &terms, &plugin, &observed).await?;
         let reports = std::mem::take(&mut *observed.0.lock().unwrap_or_else(PoisonError::into_inner));

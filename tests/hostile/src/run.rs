@@ -4,7 +4,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -140,6 +140,8 @@ async fn attempt(common: &Field, case: &Case, raised: bool, count: &mut Honest) 
         None => common.clone(),
     };
     let guest = case.mended.as_ref().filter(|_| raised).unwrap_or(&case.guest);
+    static ATTEMPTS: AtomicU64 = AtomicU64::new(1);
+    let plugin = format!("hostile-{}", ATTEMPTS.fetch_add(1, Ordering::Relaxed));
     let over = AtomicBool::new(false);
     let honest = async {
         loop {
@@ -151,7 +153,7 @@ async fn attempt(common: &Field, case: &Case, raised: bool, count: &mut Honest) 
         }
     };
     let hostile = async {
-        let attempt = field.attempt(case, guest, terms).await;
+        let attempt = field.attempt(case, guest, terms, plugin).await;
         over.store(true, Ordering::Relaxed);
         attempt
     };

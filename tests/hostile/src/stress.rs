@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use tokio::task::JoinSet;
+use tokio::{sync::RwLock, task::JoinSet};
 
 use crate::{
     case::{Case, Ending},
@@ -71,6 +71,8 @@ impl Stress {
 struct Shared {
     field: Field,
     over: AtomicBool,
+    /// Held by each call, and by who looks at memory while none is under way.
+    calls: RwLock<()>,
     counts: [AtomicU64; 4],
     wrong: std::sync::Mutex<Option<String>>,
 }
@@ -108,6 +110,7 @@ pub async fn run(cases: Vec<Case>, long: Duration) -> Result<Stress> {
     let shared = Arc::new(Shared {
         field: Field::open(&options)?,
         over: AtomicBool::new(false),
+        calls: RwLock::new(()),
         counts: Default::default(),
         wrong: std::sync::Mutex::default(),
     });
@@ -128,15 +131,16 @@ pub async fn run(cases: Vec<Case>, long: Duration) -> Result<Stress> {
     let next = Arc::new(AtomicU64::new(0));
     let mut hostile = JoinSet::new();
     let mut honest = JoinSet::new();
-    for _ in 0..AT_ONCE {
-        hostile.spawn(go_on(Arc::clone(&shared), Arc::clone(&cases), Arc::clone(&next)));
+    for index in 0..AT_ONCE {
+        let name = format!("hostile-{index}");
+        hostile.spawn(go_on(Arc::clone(&shared), Arc::clone(&cases), Arc::clone(&next), name));
         honest.spawn(be_honest(Arc::clone(&shared)));
     }
     let settled = SETTLED.min(long / 2);
     tokio::time::sleep(settled).await;
-    let resident_settled = resident()?;
+    let resident_settled = resident(&shared).await?;
     tokio::time::sleep(long.saturating_sub(settled)).await;
-    let resident_end = resident()?;
+    let resident_end = resident(&shared).await?;
     shared.over.store(true, Ordering::Relaxed);
     while let Some(ended) = hostile.join_next().await {
         ended??;
@@ -168,13 +172,14 @@ fn fits(case: &Case) -> Result<bool> {
 }
 
 /// One hostile call after the other.
-async fn go_on(shared: Arc<Shared>, cases: Arc<[Case]>, next: Arc<AtomicU64>) -> Result<()> {
+async fn go_on(shared: Arc<Shared>, cases: Arc<[Case]>, next: Arc<AtomicU64>, name: String) -> Result<()> {
     while !shared.over.load(Ordering::Relaxed) {
         let turn = usize::try_from(next.fetch_add(1, Ordering::Relaxed))?;
         let Some(case) = cases.get(turn % cases.len()) else { continue };
+        let _under_way = shared.calls.read().await;
         let folder = folder()?;
         let terms = case.terms(folder.path().to_owned(), false);
-        let attempt = shared.field.attempt(case, &case.guest, terms).await?;
+        let attempt = shared.field.attempt(case, &case.guest, terms, name.clone()).await?;
         shared.count(HOSTILE);
         if !case.fails.fits(&attempt.ended) {
             shared.count(OTHERWISE);
@@ -189,6 +194,7 @@ async fn be_honest(shared: Arc<Shared>) -> Vec<Duration> {
     let mut times = vec![Duration::ZERO; KEPT_TIMES];
     let mut made = 0;
     while !shared.over.load(Ordering::Relaxed) {
+        let _under_way = shared.calls.read().await;
         let start = Instant::now();
         // Its turn among all that goes on is part of what it takes.
         tokio::task::yield_now().await;
@@ -217,8 +223,9 @@ fn p99(mut times: Vec<Duration>) -> u64 {
     times.get(index).map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// Resident memory of this process, in bytes.
-fn resident() -> Result<u64> {
+/// Resident memory of this process, in bytes, while no call is under way: what calls hold comes and goes, what stays is the host's.
+async fn resident(shared: &Shared) -> Result<u64> {
+    let _nothing_under_way = shared.calls.write().await;
     let status = std::fs::read_to_string("/proc/self/status").context("the system tells of this process in /proc")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("it tells of resident memory")?;
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
