@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What is run, and how it is shown.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub struct Arguments {
     /// How the outcomes are printed.
     #[arg(long, value_enum, default_value_t)]
@@ -35,6 +35,18 @@ pub fn run_all(arguments: &Arguments) -> Result<()> {
     plugins::build()?;
     build_programs()?;
     run(&mut command(arguments))
+}
+
+/// How long the stress goes on in the tests.
+const STRESS: &str = "60s";
+
+/// Runs all cases, and the stress, by the program that was built; the table and the counts go to standard output.
+///
+/// # Errors
+/// When a promise is not held.
+pub fn run_built() -> Result<()> {
+    run(&mut command(&Arguments::default()))?;
+    run(&mut command(&Arguments { stress: Some(STRESS.to_owned()), ..Arguments::default() }))
 }
 
 /// The program with its arguments.

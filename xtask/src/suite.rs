@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::{
     command::{cargo, root, run, target},
-    plugins,
+    hostile, plugins,
 };
 
 /// Builds what the tests need and runs them all.
@@ -17,6 +17,8 @@ pub fn run_all() -> Result<()> {
     plugins::build()?;
     // With the tests, so that what both need is built once, with the same settings.
     run(&mut cargo(&["build", "--workspace", "--bins", "--tests"]))?;
+    // Before the other tests, and alone: its table is to be seen, and its times are not to be those of a busy machine.
+    hostile::run_built()?;
     run(&mut cargo(&["test", "--workspace"]))?;
     // Apart from what the host builds of the plugins with other settings: each would undo the other.
     let native = target().join("native");
