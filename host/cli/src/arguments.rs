@@ -49,6 +49,11 @@ pub enum Verb {
     Serve,
     /// List the runs, newest first.
     Runs(Runs),
+    /// Run a run's calls of plugins again, offline, from what was recorded, and say whether the same comes of them.
+    ///
+    /// With --with, its inputs go into a changed plugin: what comes of it now is shown beside what came of it then. Ends with 1 where
+    /// something else came of a call, or it asked the host for something else.
+    Replay(Replay),
     /// Show what happened in a run, step by step, with reasons and evidence.
     Show {
         /// The run's name, or the beginning of it.
@@ -156,6 +161,35 @@ pub struct Audit {
 }
 
 #[derive(Args)]
+pub struct Replay {
+    /// The run's name, or the beginning of it; `watch` for the analyzer's last sessions.
+    pub run: String,
+    /// Only the calls of this stage, such as `check`.
+    pub stage: Option<String>,
+    /// Only the calls of this plugin.
+    #[arg(long, value_name = "NAME")]
+    pub plugin: Option<String>,
+    /// Run this component instead of the recorded one: a file, or a plugin's folder.
+    #[arg(long, value_name = "WASM")]
+    pub with: Option<PathBuf>,
+    /// Write the recordings to this folder instead, each a file for `autodevops plugin test`.
+    #[arg(long, value_name = "DIR", conflicts_with = "with")]
+    pub export: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct PluginTest {
+    /// The plugin's name, or a path to its folder; this folder, when absent.
+    pub plugin: Option<String>,
+    /// Recorded calls that the plugin is run on; see `autodevops replay RUN --export DIR`.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub recording: Vec<PathBuf>,
+    /// Expect from now on what comes of it now; kept beside each recording.
+    #[arg(long)]
+    pub update: bool,
+}
+
+#[derive(Args)]
 pub struct Approve {
     /// The run's name, or the beginning of it.
     pub run: String,
@@ -256,6 +290,8 @@ pub enum PluginVerb {
     /// A plugin that asks for anything runs in a project only as the very component that was granted. Where `autodevops.toml` has
     /// `[plugins.NAME.grant]`, that is the grant, and the answer pins the component to it; elsewhere the answer is the grant.
     Grant(GrantOptions),
+    /// Run a plugin on recorded calls, and compare what comes of it with what was recorded.
+    Test(PluginTest),
     /// Call one stage of a plugin once, in the sandbox, and show what it gives.
     ///
     /// The input is the stage's argument as JSON: an issue for fix-generator, an object with `changed` and `tests` for check;

@@ -18,6 +18,7 @@ mod people;
 mod plugin;
 mod progress;
 mod project;
+mod replay;
 mod run;
 mod runs;
 mod story;
@@ -75,6 +76,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Run(options) => run::once(&options, config, format).await,
             Verb::Serve => run::watch(config, format).await,
             Verb::Runs(options) => runs::list(&options, config, format),
+            Verb::Replay(options) => replay::run(&options, config, format).await,
             Verb::Show { run } => runs::show(&run, config, format),
             Verb::Audit(options) => audit::run(&options, config, format),
             Verb::Approve(Approve { run, reason, bypass }) => {

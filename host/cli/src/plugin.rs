@@ -53,6 +53,7 @@ pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Res
     match verb {
         PluginVerb::List => list(&plugins, format)?,
         PluginVerb::Inspect { plugin } => inspect(&plugins, &plugin, format)?,
+        PluginVerb::Test(options) => return crate::replay::test(&plugins, &options, format).await,
         PluginVerb::Call(call) => return self::call(&plugins, &call).await,
         PluginVerb::Grant(_) => {}
     }

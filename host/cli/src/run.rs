@@ -105,7 +105,8 @@ async fn open_watch(project: &Project) -> Result<Watch> {
         bail!(Usage("no logs are watched; name them in [logs] `watch`".to_owned()));
     }
     let analyzer = project.plugins.for_stage(&project.config.stages.analyzer, Stage::Analyzer)?;
-    Watch::open(project.journal.clone(), Arc::clone(&project.audit), analyzer, &project.config.logs.watch).await
+    let (journal, audit) = (project.journal.clone(), Arc::clone(&project.audit));
+    Watch::open(journal, audit, project.recording(), analyzer, &project.config.logs.watch).await
 }
 
 fn open_control(project: &Project, controller: &Arc<Controller>) -> Result<Control> {

@@ -10,6 +10,7 @@ mod detect;
 mod place;
 mod plan;
 mod plugins;
+mod recording;
 mod rollout;
 mod sandbox;
 mod schema;
@@ -33,6 +34,7 @@ use serde::Deserialize;
 pub use delivery::{Build, Git, Message};
 pub use detect::template_for;
 pub use plugins::{PluginSettings, Stages, resolve_grant};
+pub use recording::RecordingSettings;
 pub use rollout::{
     ApprovalRules, ChecksRules, HardTripRule, IssueRules, MetricTrigger, Retries, Rollout, Share, Staging, Threshold,
 };
@@ -125,6 +127,9 @@ pub struct Config {
     /// The engine that plugins run in.
     #[serde(default)]
     pub sandbox: SandboxSettings,
+    /// What the host answers plugins in a run, kept to be replayed.
+    #[serde(default)]
+    pub recording: RecordingSettings,
     /// What is said about single plugins, by name.
     #[serde(default)]
     pub plugins: BTreeMap<String, PluginSettings>,

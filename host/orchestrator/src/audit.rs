@@ -338,6 +338,7 @@ fn call(report: CallReport) -> Call {
         wall_ns: whole(report.wall),
         guest_ns: whole(report.guest),
         failure,
+        recording: report.recording,
         operations: report.records.into_iter().map(operation).collect(),
         further: report.further,
         used: used.filter(|(_, amount)| *amount > 0).collect(),

@@ -19,6 +19,7 @@ pub mod log;
 pub mod plugins;
 mod probe;
 pub mod project;
+pub mod recordings;
 pub mod sandbox;
 pub mod serve;
 mod stages;

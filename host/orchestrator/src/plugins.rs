@@ -16,6 +16,8 @@ use serde_json::Value;
 
 use crate::catalog::Catalog;
 
+use crate::recordings::RecordingStore;
+
 /// The environment variable that names further folders with plugins, separated by `:`.
 pub const FOLDERS_VARIABLE: &str = "AUTODEVOPS_PLUGINS";
 
@@ -30,6 +32,8 @@ pub struct Services {
     pub sandbox: SandboxOptions,
     /// Where the secrets of their credentials come from.
     pub credentials: Option<Arc<dyn CredentialSource>>,
+    /// Where their calls are recorded.
+    pub recordings: Option<Arc<RecordingStore>>,
 }
 
 /// All plugins of a project.
@@ -124,7 +128,13 @@ impl PluginSet {
             local: self.services.local.clone(),
             credentials: self.services.credentials.clone(),
         };
-        Ok(Plugin::load(&self.sandbox, source)?)
+        let plugin = Plugin::load(&self.sandbox, source)?;
+        if let Some(recordings) = &self.services.recordings
+            && let Err(error) = recordings.keep_component(plugin.digest(), &folder.component)
+        {
+            tracing::warn!("plugin `{}` can be replayed only by --with: {error:#}", plugin.name());
+        }
+        Ok(plugin)
     }
 
     /// The plugin, which must implement the stage.

@@ -15,7 +15,7 @@ use autodevops_edge::Client;
 use autodevops_journal::Journal;
 use autodevops_model::Stage;
 use autodevops_policy::{PermissionKind, ProjectPath};
-use autodevops_sandbox::{CallContext, Compiler, MountedFolder, Plugin};
+use autodevops_sandbox::{CallContext, Compiler, MountedFolder, Plugin, replay::Recordings};
 use autodevops_source::{Repository, Store};
 
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
     local::EdgeTarget,
     log::RunLog,
     plugins::{PluginSet, Services},
+    recordings::RecordingStore,
     sandbox,
     state::StateFolder,
 };
@@ -47,6 +48,8 @@ pub struct Project {
     pub log: RunLog,
     /// The account of what plugins did and what was decided.
     pub audit: Arc<Audit>,
+    /// What was recorded of the runs' calls.
+    pub recordings: Arc<RecordingStore>,
     /// The plugins.
     pub plugins: PluginSet,
     /// What is deployed, by digest.
@@ -72,22 +75,43 @@ impl Project {
         let local = EdgeTarget::new(edge.clone(), artifacts.clone(), &config);
         let catalog = Catalog::of_project(&config, &file)?;
         let credentials = Arc::new(credentials::bound(&catalog));
+        let recordings =
+            Arc::new(RecordingStore::new(state.path(), config.recording.per_call, config.recording.per_run));
         let services = Services {
             keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))),
             local: Some(Arc::new(local)),
             sandbox: sandbox::options(&config.sandbox, compiler)?,
             credentials: Some(Arc::clone(&credentials) as _),
+            recordings: config.recording.enabled.then(|| Arc::clone(&recordings)),
         };
         let plugins = PluginSet::new(catalog, config.limits, services)?;
         let log = RunLog::new(journal.clone());
         let audit = Arc::new(Audit::new(journal.clone()));
-        Ok(Arc::new(Self { file, config, state, journal, log, audit, plugins, artifacts, edge, credentials }))
+        Ok(Arc::new(Self {
+            file,
+            config,
+            state,
+            journal,
+            log,
+            audit,
+            recordings,
+            plugins,
+            artifacts,
+            edge,
+            credentials,
+        }))
     }
 
     /// What a run gives to its calls, each of which is put on record.
     pub fn context(&self, run: &str, mounts: Vec<MountedFolder>) -> CallContext {
         let observer = Arc::clone(&self.audit);
-        CallContext { run: run.to_owned(), mounts, observer: Some(observer) }
+        let recordings = self.recording();
+        CallContext { run: run.to_owned(), mounts, observer: Some(observer), recordings, ..CallContext::default() }
+    }
+
+    /// Where calls are recorded, if they are to be.
+    pub fn recording(&self) -> Option<Arc<dyn Recordings>> {
+        self.config.recording.enabled.then(|| Arc::clone(&self.recordings) as Arc<dyn Recordings>)
     }
 
     /// Whether releases run behind the host's own front door.

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use anyhow::{Context, Result};
 use autodevops_journal::Journal;
 use autodevops_model::Issue;
-use autodevops_sandbox::{CallContext, Observer, Plugin};
+use autodevops_sandbox::{CallContext, Observer, Plugin, replay::Recordings};
 
 use crate::{
     analysis::Reader,
@@ -40,9 +40,16 @@ impl Watch {
     ///
     /// # Errors
     /// When the analyzer does not start.
-    pub async fn open(journal: Journal, audit: Arc<Audit>, analyzer: Plugin, logs: &[PathBuf]) -> Result<Self> {
+    pub async fn open(
+        journal: Journal,
+        audit: Arc<Audit>,
+        recordings: Option<Arc<dyn Recordings>>,
+        analyzer: Plugin,
+        logs: &[PathBuf],
+    ) -> Result<Self> {
         let observer: Arc<dyn Observer> = Arc::<Audit>::clone(&audit);
-        let context = CallContext { run: WATCH.to_owned(), observer: Some(observer), ..CallContext::default() };
+        let run = WATCH.to_owned();
+        let context = CallContext { run, observer: Some(observer), recordings, ..CallContext::default() };
         let state = match journal.get_fact(OFFSETS)? {
             Some(bytes) => serde_json::from_slice::<FollowState>(&bytes).context("the followed logs' offsets")?,
             None => FollowState::default(),

@@ -231,6 +231,11 @@ impl Authority {
         self.current = None;
     }
 
+    /// Notes what was refused when the call was recorded, which is replayed now.
+    pub fn note_denial(&mut self, denial: Denial) {
+        self.denied = Some(denial);
+    }
+
     /// What was refused last.
     pub const fn last_denial(&self) -> Option<&Denial> {
         self.denied.as_ref()

@@ -1,31 +1,59 @@
 //! One memory budget over all linear memories and tables of an instance, and how many of them there may be.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use autodevops_policy::{Limit, Limits};
 use wasmtime::ResourceLimiter;
 
-use crate::quota::Quota;
+use crate::{
+    quota::Quota,
+    replay::{Tape, lock},
+};
 
 /// Bytes that one element of a table is counted as: what the engine keeps for a function reference.
 const TABLE_ELEMENT_BYTES: usize = 8;
+
+/// Denied growths that are kept: a machine without memory denies them all.
+const MAX_DENIED: usize = 100_000;
 
 /// Counts what an instance's memories and tables grow to, together.
 pub struct MemoryBudget {
     quota: Arc<Quota>,
     /// Bytes and table elements of the growth that was allowed last, given back if the engine then fails to do it.
     pending: (u64, u64),
+    /// How often something was to grow.
+    growths: u64,
+    /// Growths that the operating system denied.
+    denied: Vec<u64>,
+    /// Growths that it denied when the call was recorded, which is replayed now.
+    deny: BTreeSet<u64>,
 }
 
 impl MemoryBudget {
     /// A budget within a call's limits.
     pub const fn new(quota: Arc<Quota>) -> Self {
-        Self { quota, pending: (0, 0) }
+        Self { quota, pending: (0, 0), growths: 0, denied: Vec::new(), deny: BTreeSet::new() }
+    }
+
+    /// Denies in a replay what was denied in the recorded call.
+    pub fn replays(&mut self, tape: &Tape) {
+        if let Some(player) = tape.player() {
+            self.deny.clone_from(lock(player).denied_growths());
+        }
+    }
+
+    /// Growths that the operating system denied since this was asked last, by their numbers.
+    pub fn take_denied(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.denied)
     }
 
     fn grow(&mut self, bytes: usize, elements: usize) -> bool {
         let (bytes, elements) = (bytes as u64, elements as u64);
         self.pending = (0, 0);
+        self.growths = self.growths.saturating_add(1);
+        if self.deny.contains(&self.growths) {
+            return false;
+        }
         // A guest may go on without what it asked for; only a call that fails afterwards names the limit.
         if self.quota.charge(Limit::Memory, bytes).is_err() {
             return false;
@@ -39,6 +67,9 @@ impl MemoryBudget {
     }
 
     fn refund(&mut self) {
+        if self.pending != (0, 0) && self.denied.len() < MAX_DENIED {
+            self.denied.push(self.growths);
+        }
         let (bytes, elements) = std::mem::take(&mut self.pending);
         self.quota.release(Limit::Memory, bytes);
         self.quota.release(Limit::TableElements, elements);

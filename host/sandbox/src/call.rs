@@ -22,7 +22,7 @@ use crate::{
     engine::Sandbox,
     failure::{self, CallError, CallFailure},
     guest::{Guest, Labels, MountedFolder, resource_table, wasi_context},
-    http::{HttpGate, Vault},
+    http::{HttpGate, Scrubber, Vault},
     keyvalue::{KeyValueStore, Overlay},
     local::LocalTarget,
     logging::LogQuota,
@@ -30,6 +30,7 @@ use crate::{
     permits::CallPermit,
     plugin::Plugin,
     quota::Quota,
+    replay::{FailureKind, Header, Outcome, RecordedToHere, Recorder, Recordings, Replayed, Tape, lock},
     report::{CallReport, Observer},
     stderr::Tail,
 };
@@ -43,12 +44,19 @@ pub struct CallContext {
     pub mounts: Vec<MountedFolder>,
     /// Who is told of each call when it has ended.
     pub observer: Option<Arc<dyn Observer>>,
+    /// Where the calls are recorded.
+    pub recordings: Option<Arc<dyn Recordings>>,
+    /// Where the host's answers come from, when a recording is replayed.
+    pub replay: Option<Replayed>,
 }
 
 /// The guest's deadline has passed.
 #[derive(Debug, thiserror::Error)]
 #[error("the call's deadline has passed")]
 struct DeadlinePassed;
+
+/// A replay's time is the machine's it runs on, not what was recorded: it may take so many times the call's, and so much at least.
+const REPLAY_TIME: (u32, Duration) = (4, Duration::from_secs(60));
 
 /// A limit beyond this is as good as none, and a time that far off can still be counted.
 const LONGEST_CALL: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -88,7 +96,12 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub async fn begin(caller: &Caller, stage: Option<Stage>, context: &CallContext) -> Result<Self, CallError> {
+    pub async fn begin(
+        caller: &Caller,
+        stage: Option<Stage>,
+        function: &'static str,
+        context: &CallContext,
+    ) -> Result<Self, CallError> {
         let shared = caller;
         // Waiting for its turn counts against nothing of the call's own; it is waited for as long as the call may take.
         let most = shared.grant.limits.wall_time.0.min(LONGEST_CALL);
@@ -113,7 +126,7 @@ impl Call {
         let authority = Authority::new(Arc::clone(&shared.name), Arc::clone(&grant), Arc::clone(&quota));
         let vault = Vault::new(Arc::clone(&shared.name), Arc::clone(&grant), shared.credentials.clone());
         let vault = Arc::new(vault);
-        let guest = Guest {
+        let mut guest = Guest {
             labels,
             wasi,
             table: resource_table(limits.resources),
@@ -127,7 +140,10 @@ impl Call {
             clock: GuestClock::new(),
             deadline: Instant::now() + limits.wall_time.0.min(LONGEST_CALL),
             output,
+            tape: Tape::Live,
         };
+        guest.tape = tape(caller, stage, function, context, guest.gate.scrubber());
+        guest.budget.replays(&guest.tape);
         let mut store = Store::new(&shared.sandbox.engine, guest);
         store.limiter(|guest| &mut guest.budget);
         store.set_hostcall_fuel(usize::try_from(limits.output.0).unwrap_or(usize::MAX));
@@ -159,6 +175,9 @@ impl Call {
             if Instant::now() >= guest.deadline {
                 return Err(DeadlinePassed.into());
             }
+            if let Some(player) = guest.tape.player() {
+                return if lock(player).is_over() { Err(RecordedToHere.into()) } else { Ok(UpdateDeadline::Yield(1)) };
+            }
             let quota = guest.authority().quota();
             if guest.clock.guest() > quota.limits().guest_time.0 {
                 return Err(Denial::from(quota.exceed(Limit::GuestTime)).into());
@@ -166,6 +185,15 @@ impl Call {
             Ok(UpdateDeadline::Yield(1))
         });
         Ok(Self { store, observer: context.observer.clone(), _permit: permit })
+    }
+
+    /// One of the plugin's functions is called next, with these arguments: JSON, and bytes.
+    pub fn called(&mut self, function: &'static str, input: impl FnOnce() -> String, bytes: &[u8]) {
+        match &mut self.store.data_mut().tape {
+            Tape::Live => {}
+            Tape::Record(recorder) => recorder.function(function, input(), bytes),
+            Tape::Replay(player) => lock(player).next_function(),
+        }
     }
 
     /// Runs one of the plugin's functions to its end, its deadline or its failure, within the limits' time from now. What it gives
@@ -177,6 +205,7 @@ impl Call {
         function: impl AsyncFnOnce(&mut Store<Guest>) -> StageResult<T>,
         convert: impl FnOnce(T) -> M,
         size: impl FnOnce(&M) -> Size,
+        shown: impl FnOnce(&M) -> String,
     ) -> Result<M, CallError> {
         let (started, begun) = (SystemTime::now(), Instant::now());
         let mut account = Account { call: self, caller, site, started, begun, told: false };
@@ -203,12 +232,50 @@ impl Call {
         if dropped > 0 {
             tracing::warn!(plugin = &*caller.name, dropped, "log lines beyond the plugin's limit were dropped");
         }
-        account.tell(result.as_ref().err().map(ToString::to_string));
+        let recording = call.record(site, result.as_ref(), shown);
+        account.tell(result.as_ref().err().map(ToString::to_string), recording);
         let call = &*account.call;
         result.map_err(|failure| {
             let stderr = scrubber.scrub(&call.store.data().output.text());
             CallError { plugin: caller.name.to_string(), stage: site.stage, failure, stderr }
         })
+    }
+
+    /// Records what came of a function; the recording's digest, where it ends with it.
+    fn record<M>(
+        &mut self,
+        site: Site,
+        result: Result<&M, &CallFailure>,
+        shown: impl FnOnce(&M) -> String,
+    ) -> Option<String> {
+        let Guest { tape, budget, .. } = self.store.data_mut();
+        match tape {
+            Tape::Live => None,
+            Tape::Replay(player) => {
+                lock(player).ended();
+                None
+            }
+            Tape::Record(recorder) => {
+                budget.take_denied().into_iter().for_each(|number| recorder.growth_denied(number));
+                recorder.outcome(match result {
+                    Ok(value) => Outcome::Output(shown(value)),
+                    Err(failure) => outcome_of(failure),
+                });
+                // A session's calls are one recording, which ends with the session.
+                let is_session = site.stage == Some(Stage::Analyzer);
+                if is_session { None } else { recorder.finish() }
+            }
+        }
+    }
+
+    /// Ends the recording of a session's calls, and tells the observer of it.
+    pub fn close(&mut self, caller: &Caller) {
+        let recording = self.store.data_mut().tape.recorder().and_then(Recorder::finish);
+        if recording.is_some() {
+            let site = Site { stage: self.store.data().labels.stage, function: "close", input: Size::default() };
+            self.store.data_mut().clock.restart();
+            self.report(caller, site, SystemTime::now(), Duration::ZERO, None, recording);
+        }
     }
 
     async fn bounded<T>(
@@ -218,7 +285,11 @@ impl Call {
         function: impl AsyncFnOnce(&mut Store<Guest>) -> StageResult<T>,
     ) -> Result<T, CallFailure> {
         let limits = &caller.grant.limits;
-        let deadline = Instant::now() + limits.wall_time.0.min(LONGEST_CALL);
+        let mut most = limits.wall_time.0;
+        if self.store.data().tape.player().is_some() {
+            most = most.saturating_mul(REPLAY_TIME.0).max(REPLAY_TIME.1);
+        }
+        let deadline = Instant::now() + most.min(LONGEST_CALL);
         self.store.data_mut().deadline = deadline;
         self.store.set_epoch_deadline(1);
         let stage = site.stage.map_or("", Stage::name);
@@ -233,7 +304,15 @@ impl Call {
     }
 
     /// Tells the observer, where there is one, what became of the call.
-    fn report(&mut self, caller: &Caller, site: Site, started: SystemTime, wall: Duration, failure: Option<String>) {
+    fn report(
+        &mut self,
+        caller: &Caller,
+        site: Site,
+        started: SystemTime,
+        wall: Duration,
+        failure: Option<String>,
+        recording: Option<String>,
+    ) {
         let guest = self.store.data_mut();
         let Some(observer) = &self.observer else {
             guest.authority().forget();
@@ -259,6 +338,7 @@ impl Call {
             records,
             further,
             used: guest.authority().quota().meter(),
+            recording,
         });
     }
 
@@ -303,9 +383,9 @@ struct Account<'a> {
 }
 
 impl Account<'_> {
-    fn tell(&mut self, failure: Option<String>) {
+    fn tell(&mut self, failure: Option<String>, recording: Option<String>) {
         self.told = true;
-        self.call.report(self.caller, self.site, self.started, self.begun.elapsed(), failure);
+        self.call.report(self.caller, self.site, self.started, self.begun.elapsed(), failure, recording);
     }
 }
 
@@ -313,9 +393,57 @@ impl Account<'_> {
 impl Drop for Account<'_> {
     fn drop(&mut self) {
         if !self.told {
-            self.tell(Some("the host gave the call up before it ended".to_owned()));
+            // Its recording ends here, too.
+            let recording = self.call.store.data_mut().tape.recorder().and_then(Recorder::finish);
+            self.tell(Some("the host gave the call up before it ended".to_owned()), recording);
         }
     }
+}
+
+/// A failure as it is recorded.
+pub(crate) fn outcome_of(failure: &CallFailure) -> Outcome {
+    let kind = match failure {
+        CallFailure::OutOfTime(_) | CallFailure::Host(_) => FailureKind::Circumstances,
+        CallFailure::OverLimit(over) if over.limit == Limit::GuestTime => FailureKind::Circumstances,
+        _ => FailureKind::Plugin,
+    };
+    Outcome::Failure { kind, text: failure.to_string() }
+}
+
+/// What becomes of the host calls of a call that begins.
+fn tape(
+    caller: &Caller,
+    stage: Option<Stage>,
+    function: &'static str,
+    context: &CallContext,
+    scrubber: &Scrubber,
+) -> Tape {
+    if let Some(player) = &context.replay {
+        return Tape::Replay(player.player());
+    }
+    let (Some(recordings), Some(stage)) = (&context.recordings, stage) else { return Tape::Live };
+    let mut grant = EffectiveGrant::clone(&caller.grant);
+    for folder in grant.files.values_mut() {
+        folder.host = None;
+    }
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let header = Header {
+        run: context.run.clone(),
+        plugin: caller.name.to_string(),
+        component: caller.digest.to_string(),
+        stage,
+        function: function.to_owned(),
+        started: u64::try_from(started.as_nanos()).unwrap_or(u64::MAX),
+        grant,
+        config: caller.config.to_vec(),
+    };
+    Recorder::begin(&**recordings, &header, scrubber.clone())
+        .map_or(Tape::Live, |recorder| Tape::Record(Box::new(recorder)))
+}
+
+/// A value as it is recorded: JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// Whether what was given back fits into the limits.
@@ -347,7 +475,9 @@ macro_rules! stage_call {
         /// [`CallError`]: the plugin's own refusal, or how it failed.
         pub async fn $name(&self, context: &CallContext $(, $argument: $type)*) -> Result<$result, CallError> {
             let Some(pre) = &self.shared.exports.$field else { return Err(not_implemented(self, Stage::$stage)) };
-            let mut call = Call::begin(&self.shared.caller, Some(Stage::$stage), context).await?;
+            let mut call =
+                Call::begin(&self.shared.caller, Some(Stage::$stage), stringify!($name), context).await?;
+            call.called(stringify!($name), || json(&($(&$argument,)*)), &[]);
             let input = together(&[$(measure(&$argument)),*]);
             let site = Site { stage: Some(Stage::$stage), function: stringify!($name), input };
             $($(let $argument = $convert;)?)*
@@ -355,7 +485,7 @@ macro_rules! stage_call {
                 let bindings = pre.instantiate_async(&mut *store).await?;
                 bindings.$interface().$call(&mut *store $(, $argument)*).await
             };
-            call.run(&self.shared.caller, site, function, |$value| $back, |value: &$result| measure(value)).await
+            call.run(&self.shared.caller, site, function, |$value| $back, |value: &$result| measure(value), json).await
         }
     };
 }
@@ -440,13 +570,13 @@ impl Plugin {
     /// # Errors
     /// How the instance failed to come up.
     pub async fn instantiate(&self, context: &CallContext) -> Result<(), CallError> {
-        let mut call = Call::begin(&self.shared.caller, None, context).await?;
+        let mut call = Call::begin(&self.shared.caller, None, "instantiate", context).await?;
         let instance = &self.shared.instance;
         let function = async |store: &mut Store<Guest>| {
             let _: Instance = instance.instantiate_async(store).await?;
             Ok(Ok(()))
         };
         let site = Site { stage: None, function: "instantiate", input: Size::default() };
-        call.run(&self.shared.caller, site, function, |()| (), |()| Size::default()).await
+        call.run(&self.shared.caller, site, function, |()| (), |()| Size::default(), json).await
     }
 }

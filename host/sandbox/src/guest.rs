@@ -17,6 +17,7 @@ use crate::{
     local::LocalTarget,
     logging::LogQuota,
     quota::Quota,
+    replay::Tape,
     stderr::Tail,
 };
 
@@ -52,6 +53,7 @@ pub struct Guest {
     pub clock: GuestClock,
     pub deadline: Instant,
     pub output: Tail,
+    pub tape: Tape,
 }
 
 impl Guest {

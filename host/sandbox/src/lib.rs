@@ -31,6 +31,7 @@ mod measure;
 mod permits;
 mod plugin;
 mod quota;
+pub mod replay;
 mod report;
 mod script;
 mod session;

@@ -21,6 +21,7 @@ use crate::{
     keyvalue::KeyValueStore,
     local::LocalTarget,
     permits::parts_of_call,
+    replay::Header,
 };
 
 /// The contract's version that this host serves, without the patch.
@@ -226,22 +227,44 @@ impl Exports {
     }
 }
 
+/// What a plugin may reach of the host: its store, the local target, the operator's credentials.
+type Services = (Option<Arc<dyn KeyValueStore>>, Option<Arc<dyn LocalTarget>>, Option<Arc<dyn CredentialSource>>);
+
 impl Plugin {
     /// Compiles (or takes from the cache), checks and links a component.
     ///
     /// # Errors
     /// [`LoadError`], which names the plugin and what is wrong with it. Nothing of it ran.
     pub fn load(sandbox: &Sandbox, source: PluginSource<'_>) -> Result<Self, LoadError> {
-        let name = source.manifest.name.clone();
-        let component = compile(sandbox, &name, source.component)?;
-        let parts = parts(&name, &component)?;
-        let stages = read_stages(sandbox, &name, &component)?;
-        check_imports(sandbox, &name, &component)?;
         let mut declared = source.manifest.stages.clone();
         declared.sort_unstable();
         declared.dedup();
-        if declared != stages {
-            return Err(LoadError::Stages { plugin: name, manifest: declared, exports: stages });
+        let name = source.manifest.name.clone();
+        let PluginSource { component, grant, config, keyvalue, local, credentials, .. } = source;
+        Self::build(sandbox, name, Some(declared), component, grant, config, (keyvalue, local, credentials))
+    }
+
+    /// For a recording: the plugin as it was, with nothing to reach.
+    pub(crate) fn load_recorded(sandbox: &Sandbox, header: &Header, component: &[u8]) -> Result<Self, LoadError> {
+        let (name, grant, config) = (header.plugin.clone(), header.grant.clone(), header.config.clone());
+        Self::build(sandbox, name, None, component, grant, config, (None, None, None))
+    }
+
+    fn build(
+        sandbox: &Sandbox,
+        name: String,
+        declared: Option<Vec<Stage>>,
+        bytes: &[u8],
+        grant: EffectiveGrant,
+        config: Vec<(String, String)>,
+        (keyvalue, local, credentials): Services,
+    ) -> Result<Self, LoadError> {
+        let component = compile(sandbox, &name, bytes)?;
+        let parts = parts(&name, &component)?;
+        let stages = read_stages(sandbox, &name, &component)?;
+        check_imports(sandbox, &name, &component)?;
+        if let Some(manifest) = declared.filter(|declared| *declared != stages) {
+            return Err(LoadError::Stages { plugin: name, manifest, exports: stages });
         }
         let shape = |error: wasmtime::Error| LoadError::Shape { plugin: name.clone(), reason: format!("{error:#}") };
         let instance = sandbox.linker.instantiate_pre(&component).map_err(shape)?;
@@ -250,13 +273,13 @@ impl Plugin {
         let caller = Caller {
             sandbox: sandbox.clone(),
             name: name.as_str().into(),
-            digest: digest_of(source.component),
-            grant: Arc::new(source.grant),
-            config: source.config.into(),
-            keyvalue: source.keyvalue,
-            local: source.local,
+            digest: digest_of(bytes),
+            grant: Arc::new(grant),
+            config: config.into(),
+            keyvalue,
+            local,
             parts,
-            credentials: source.credentials,
+            credentials,
         };
         let shared = Shared { caller, stages, instance, exports };
         Ok(Self { shared: Arc::new(shared) })

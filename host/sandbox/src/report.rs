@@ -57,6 +57,8 @@ pub struct CallReport {
     pub further: u64,
     /// What it used of its limits.
     pub used: Arc<Meter>,
+    /// Digest of its recording, `blake3:` and 64 hex digits; none where it was not recorded, or its session goes on.
+    pub recording: Option<String>,
 }
 
 /// Is told of every call when it has ended. Called on the call's own task: it must not block for long.

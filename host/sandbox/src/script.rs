@@ -9,7 +9,7 @@ use wasmtime::{
 };
 
 use crate::{
-    call::{Call, CallContext, Caller, Site},
+    call::{Call, CallContext, Caller, Site, json},
     engine::Sandbox,
     failure::CallError,
     guest::Guest,
@@ -63,7 +63,7 @@ impl ScriptEngine {
     /// # Errors
     /// [`CallError`] when the script did not come to an end: out of time, out of memory, a stack overflow.
     pub async fn run(&self, sources: &[&str], input: &str) -> Result<Result<String, String>, CallError> {
-        let mut call = Call::begin(&self.caller, None, &CallContext::default()).await?;
+        let mut call = Call::begin(&self.caller, None, "run", &CallContext::default()).await?;
         let evaluate = async |store: &mut Store<Guest>| {
             let instance = self.instance.instantiate_async(&mut *store).await?;
             let run = instance.get_typed_func::<(&[&str], &str), (Result<String, String>,)>(&mut *store, self.run)?;
@@ -71,6 +71,6 @@ impl ScriptEngine {
             Ok(Ok(answer))
         };
         let site = Site { stage: None, function: "run", input: together(&[measure(&sources), measure(&input)]) };
-        call.run(&self.caller, site, evaluate, |answer| answer, measure).await
+        call.run(&self.caller, site, evaluate, |answer| answer, measure, json).await
     }
 }

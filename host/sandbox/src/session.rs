@@ -5,7 +5,7 @@ use wasmtime::{Store, component::ResourceAny};
 
 use crate::{
     bindings::analyzer::AnalyzerPlugin,
-    call::{Call, CallContext, Site},
+    call::{Call, CallContext, Site, json},
     failure::{CallError, CallFailure},
     guest::Guest,
     measure::{Size, measure},
@@ -40,7 +40,8 @@ impl Plugin {
                 stderr: String::new(),
             });
         };
-        let mut call = Call::begin(&self.shared.caller, Some(Stage::Analyzer), context).await?;
+        let mut call = Call::begin(&self.shared.caller, Some(Stage::Analyzer), "session", context).await?;
+        call.called("session", || json(&(checkpoint.is_some(),)), checkpoint.unwrap_or_default());
         let open = async |store: &mut Store<Guest>| {
             let bindings = pre.instantiate_async(&mut *store).await?;
             let analyzer = bindings.autodevops_stages_analyzer().session();
@@ -48,7 +49,8 @@ impl Plugin {
             Ok(Ok((bindings, session)))
         };
         let site = site("session", checkpoint.map_or(0, <[u8]>::len));
-        let (bindings, session) = call.run(&self.shared.caller, site, open, |made| made, |_| Size::default()).await?;
+        let (bindings, session) =
+            call.run(&self.shared.caller, site, open, |made| made, |_| Size::default(), |_| json(&())).await?;
         Ok(AnalyzerSession { plugin: self.clone(), call, bindings, session })
     }
 }
@@ -64,8 +66,9 @@ impl AnalyzerSession {
             let analyzer = bindings.autodevops_stages_analyzer().session();
             analyzer.call_push(store, session, source, bytes).await
         };
+        self.call.called("push", || json(&(source,)), bytes);
         let site = site("push", source.len().saturating_add(bytes.len()));
-        self.call.run(&self.plugin.shared.caller, site, push, |()| (), |()| Size::default()).await
+        self.call.run(&self.plugin.shared.caller, site, push, |()| (), |()| Size::default(), json).await
     }
 
     /// The issues so far.
@@ -79,7 +82,8 @@ impl AnalyzerSession {
             analyzer.call_issues(store, session).await
         };
         let convert = |issues: Vec<_>| issues.into_iter().map(Into::into).collect::<Vec<Issue>>();
-        self.call.run(&self.plugin.shared.caller, site("issues", 0), issues, convert, measure).await
+        self.call.called("issues", || json(&()), &[]);
+        self.call.run(&self.plugin.shared.caller, site("issues", 0), issues, convert, measure, json).await
     }
 
     /// All that is needed to go on later.
@@ -94,8 +98,24 @@ impl AnalyzerSession {
         };
         // Bytes are one text, not a list of numbers.
         let size = |bytes: &Vec<u8>| Size { bytes: bytes.len() as u64, ..Size::default() };
-        self.call.run(&self.plugin.shared.caller, site("checkpoint", 0), checkpoint, |bytes| bytes, size).await
+        self.call.called("checkpoint", || json(&()), &[]);
+        let caller = &self.plugin.shared.caller;
+        self.call
+            .run(caller, site("checkpoint", 0), checkpoint, |bytes| bytes, size, |bytes| checkpoint_digest(bytes))
+            .await
     }
+}
+
+/// What it was recorded as is whole with its end.
+impl Drop for AnalyzerSession {
+    fn drop(&mut self) {
+        self.call.close(&self.plugin.shared.caller);
+    }
+}
+
+/// A checkpoint as it is recorded: what is in it is the analyzer's own.
+pub(crate) fn checkpoint_digest(checkpoint: &[u8]) -> String {
+    json(&blake3::hash(checkpoint).to_hex().as_str())
 }
 
 fn site(function: &'static str, bytes: usize) -> Site {

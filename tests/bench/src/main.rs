@@ -12,6 +12,7 @@ mod log_text;
 mod place;
 mod process;
 mod raw;
+mod replay;
 mod report;
 mod serve;
 
@@ -43,6 +44,7 @@ fn main() -> Result<()> {
     let mut report = Report::new(arguments.only);
     runtime.block_on(calls::measure(&place, &mut report))?;
     runtime.block_on(audit::measure(&place, &mut report))?;
+    runtime.block_on(replay::measure(&place, &mut report))?;
     runtime.block_on(analyzer::in_sandbox(&place, &mut report))?;
     analyzer::whole_process(&place, &mut report)?;
     runtime.block_on(javascript::measure(&place, &mut report))?;

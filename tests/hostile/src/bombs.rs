@@ -2,9 +2,10 @@
 
 use wasm_encoder::{
     BlockType, CodeSection, Component, ComponentExportKind, ComponentImportSection, ComponentInstanceSection,
-    ComponentSection as _, ComponentSectionId, ComponentTypeRef, ComponentTypeSection, ComponentValType, CustomSection,
-    Function, FunctionSection, InstanceType, Instruction, Module, ModuleSection, NestedComponentSection,
-    PrimitiveValType, RawSection, TypeSection, ValType,
+    ComponentSection as _, ComponentSectionId, ComponentTypeRef, ComponentTypeSection, ComponentValType, ConstExpr,
+    CustomSection, ElementSection, Elements, Function, FunctionSection, InstanceType, Instruction, Module,
+    ModuleSection, NestedComponentSection, PrimitiveValType, RawSection, RefType, TableSection, TableType, TypeSection,
+    ValType,
 };
 
 use wasmparser::{Parser, Payload};
@@ -110,6 +111,24 @@ pub fn many_types(count: u32, parameters: usize) -> Vec<u8> {
     }
     let mut module = Module::new();
     module.section(&types);
+    module.finish()
+}
+
+/// A table that is filled with so many references to one function.
+pub fn many_elements(count: u32) -> Vec<u8> {
+    let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
+    types.ty().function([], []);
+    functions.function(0);
+    let mut body = Function::new([]);
+    body.instruction(&Instruction::End);
+    code.function(&body);
+    let mut tables = TableSection::new();
+    let (element_type, minimum) = (RefType::FUNCREF, u64::from(count));
+    tables.table(TableType { element_type, minimum, maximum: None, table64: false, shared: false });
+    let mut elements = ElementSection::new();
+    elements.active(None, &ConstExpr::i32_const(0), Elements::Functions(vec![0; count as usize].into()));
+    let mut module = Module::new();
+    module.section(&types).section(&functions).section(&tables).section(&elements).section(&code);
     module.finish()
 }
 

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -73,6 +73,16 @@ impl<'a> Cli<'a> {
             4 => Ok(Ending::Waiting),
             _ => bail!("`autodevops run` ended with exit code {code}; its output is above"),
         }
+    }
+
+    /// `autodevops replay` of the newest run: how long it takes to run its plugins' calls again, and whether the same comes of them.
+    pub fn replay(&self) -> Result<(Duration, bool)> {
+        let (_, runs) = self.call(&["runs", "--top", "1", "--format", "json"], STEP_LIMIT)?;
+        let runs: serde_json::Value = serde_json::from_str(&runs).context("`autodevops runs`")?;
+        let Some(run) = runs.pointer("/0/run").and_then(serde_json::Value::as_str) else { bail!("there is no run") };
+        let began = Instant::now();
+        let (code, _) = self.call(&["replay", run], STEP_LIMIT)?;
+        Ok((began.elapsed(), code == 0))
     }
 
     /// `autodevops edge stop`: ends the front door and its releases.

@@ -133,6 +133,11 @@ fn play_shop(
         report.latency_ms.p50,
         report.latency_ms.p99
     ));
+    let (replay, same) = cli.replay()?;
+    scene.notes.push(format!("its plugins' calls were replayed, offline, in {:.2} s", replay.as_secs_f64()));
+    if !same {
+        scene.faults.push("something else came of a call when the run was replayed".to_owned());
+    }
     match ending {
         Ending::Healed => {
             let late = report.total.client_errors - at_end.client_errors.min(report.total.client_errors);

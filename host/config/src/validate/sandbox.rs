@@ -13,6 +13,7 @@ const RUN_FOLDERS: [&str; 3] = ["/repo", "/before", "/after"];
 pub fn problems(config: &Config, found: &mut Found) {
     sandbox(config, found);
     ceilings(config, found);
+    recording(config, found);
     plugins(config, found);
 }
 
@@ -37,6 +38,17 @@ fn sandbox(config: &Config, found: &mut Found) {
         if path.as_os_str().is_empty() {
             let message = "an empty path; name a file with certificates in PEM, or remove the entry";
             found.add(at!["sandbox", "certificate-authorities", index], message);
+        }
+    }
+}
+
+fn recording(config: &Config, found: &mut Found) {
+    let recording = &config.recording;
+    let bounds = [("per-call", recording.per_call, Bytes(512 << 20)), ("per-run", recording.per_run, Bytes(64 << 30))];
+    for (key, value, most) in bounds {
+        let least = Bytes(64 << 10);
+        if value < least || value > most {
+            found.add(at!["recording", key], format!("{value} is out of range; give from {least} to {most}"));
         }
     }
 }

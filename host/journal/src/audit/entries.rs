@@ -62,6 +62,9 @@ pub struct Call {
     pub further: u64,
     /// What it used of its limits at its end, by the limit's key; what is not used is left out.
     pub used: BTreeMap<Cow<'static, str>, u64>,
+    /// Digest of the recording of it, `blake3:` and 64 hex digits; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
 }
 
 /// One operation of a plugin. In JSON it is a list, in the order of the fields: there are many.

@@ -40,6 +40,7 @@ fn call(operations: usize) -> Entry {
         operations: (0..operations).map(|n| operation(&format!("/before/{n}"), n % 2 == 0)).collect(),
         further: 0,
         used: [(Cow::Borrowed("files"), 2)].into(),
+        recording: None,
     })
 }
 

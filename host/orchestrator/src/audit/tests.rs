@@ -75,6 +75,7 @@ fn report(run: &str, plugin: &str, summaries: &[&str]) -> CallReport {
         records: summaries.iter().map(record).collect(),
         further: 0,
         used: Arc::new(Meter::default()),
+        recording: None,
     }
 }
 

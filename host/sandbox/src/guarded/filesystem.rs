@@ -19,6 +19,7 @@ use wasmtime_wasi::{
 };
 
 use super::{Guarded, refuse::refuse};
+use crate::replay::{Shown, dropped, through};
 
 const TYPES: &str = "wasi:filesystem/types";
 
@@ -29,10 +30,13 @@ type File = Resource<Descriptor>;
 
 impl preopens::Host for Guarded<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(File, String)>> {
-        if !self.allows(Operation::Preopens)? {
-            return Ok(Vec::new());
-        }
-        preopens::Host::get_directories(&mut self.filesystem())
+        let granted = self.allows(Operation::Preopens)?;
+        through!(
+            self,
+            "wasi:filesystem/preopens get-directories",
+            (),
+            if granted { preopens::Host::get_directories(&mut self.filesystem()) } else { Ok(Vec::new()) }
+        )
     }
 }
 
@@ -43,7 +47,12 @@ impl Host for Guarded<'_> {
 
     fn filesystem_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
         refuse!(self.using(TYPES, "filesystem-error-code"));
-        self.filesystem().filesystem_error_code(error)
+        through!(
+            self,
+            "wasi:filesystem/types filesystem-error-code",
+            (error),
+            self.filesystem().filesystem_error_code(error)
+        )
     }
 }
 
@@ -53,14 +62,24 @@ impl HostDirectoryEntryStream for Guarded<'_> {
         stream: Resource<DirectoryEntryStream>,
     ) -> FsResult<Option<DirectoryEntry>> {
         refuse!(self.using(TYPES, "[method]directory-entry-stream.read-directory-entry"));
-        self.filesystem().read_directory_entry(stream).await
+        through!(
+            self,
+            "wasi:filesystem/types [method]directory-entry-stream.read-directory-entry",
+            (stream),
+            self.filesystem().read_directory_entry(stream).await
+        )
     }
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
         refuse!(self.using(TYPES, "[resource-drop]directory-entry-stream"));
-        HostDirectoryEntryStream::drop(&mut self.filesystem(), stream)?;
+        let dropped = dropped!(
+            self,
+            "wasi:filesystem/types [resource-drop]directory-entry-stream",
+            stream,
+            HostDirectoryEntryStream::drop(&mut self.filesystem(), stream)
+        );
         self.closed();
-        Ok(())
+        dropped
     }
 }
 
@@ -70,7 +89,8 @@ macro_rules! forward {
         $(
             async fn $name(&mut self, fd: File, $($argument: $type),*) -> $result {
                 refuse!(self.using(TYPES, $label));
-                self.filesystem().$name(fd, $($argument),*).await
+                through!(self, concat!("wasi:filesystem/types ", $label), (fd $(, Shown(&$argument))*),
+                    self.filesystem().$name(fd, $($argument),*).await)
             }
         )*
     };
@@ -78,12 +98,13 @@ macro_rules! forward {
 
 /// Methods that reach a path below what is open: they ask for it, and where they make something, that is counted.
 macro_rules! reach {
-    ($(async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $access:ident $path:ident;)*) => {
+    ($(async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $label:literal $access:ident $path:ident;)*) => {
         $(
             async fn $name(&mut self, fd: File, $($argument: $type),*) -> $result {
                 short(&$path)?;
                 refuse!(self.$access(&$path));
-                self.filesystem().$name(fd, $($argument),*).await
+                through!(self, concat!("wasi:filesystem/types ", $label), (fd, $path $(, Shown(&$argument))*),
+                    self.filesystem().$name(fd, $($argument),*).await)
             }
         )*
     };
@@ -98,33 +119,53 @@ impl HostDescriptor for Guarded<'_> {
         async fn set_times(atim: NewTimestamp, mtim: NewTimestamp) -> FsResult<()>, "[method]descriptor.set-times";
         async fn sync() -> FsResult<()>, "[method]descriptor.sync";
         async fn stat() -> FsResult<DescriptorStat>, "[method]descriptor.stat";
-        async fn is_same_object(other: File) -> wasmtime::Result<bool>, "[method]descriptor.is-same-object";
         async fn metadata_hash() -> FsResult<MetadataHashValue>, "[method]descriptor.metadata-hash";
     }
 
     reach! {
-        async fn stat_at(flags: PathFlags, path: String) -> FsResult<DescriptorStat>, look path;
-        async fn readlink_at(path: String) -> FsResult<String>, look path;
-        async fn metadata_hash_at(flags: PathFlags, path: String) -> FsResult<MetadataHashValue>, look path;
+        async fn stat_at(flags: PathFlags, path: String) -> FsResult<DescriptorStat>, "[method]descriptor.stat-at" look path;
+        async fn readlink_at(path: String) -> FsResult<String>, "[method]descriptor.readlink-at" look path;
+        async fn metadata_hash_at(flags: PathFlags, path: String) -> FsResult<MetadataHashValue>, "[method]descriptor.metadata-hash-at" look path;
         async fn set_times_at(flags: PathFlags, path: String, atim: NewTimestamp, mtim: NewTimestamp)
-            -> FsResult<()>, change path;
-        async fn remove_directory_at(path: String) -> FsResult<()>, change path;
-        async fn unlink_file_at(path: String) -> FsResult<()>, change path;
-        async fn create_directory_at(path: String) -> FsResult<()>, make path;
-        async fn symlink_at(path: String, new_path: String) -> FsResult<()>, make new_path;
+            -> FsResult<()>, "[method]descriptor.set-times-at" change path;
+        async fn remove_directory_at(path: String) -> FsResult<()>, "[method]descriptor.remove-directory-at" change path;
+        async fn unlink_file_at(path: String) -> FsResult<()>, "[method]descriptor.unlink-file-at" change path;
+        async fn create_directory_at(path: String) -> FsResult<()>, "[method]descriptor.create-directory-at" make path;
+        async fn symlink_at(path: String, new_path: String) -> FsResult<()>, "[method]descriptor.symlink-at" make new_path;
+    }
+
+    async fn is_same_object(&mut self, fd: File, other: File) -> wasmtime::Result<bool> {
+        refuse!(self.using(TYPES, "[method]descriptor.is-same-object"));
+        through!(
+            self,
+            "wasi:filesystem/types [method]descriptor.is-same-object",
+            (fd, other),
+            self.filesystem().is_same_object(fd, other).await
+        )
     }
 
     /// A listing is held by the host as a whole: it counts as a file that is open.
     async fn read_directory(&mut self, fd: File) -> FsResult<Resource<DirectoryEntryStream>> {
         refuse!(self.using(TYPES, "[method]descriptor.read-directory"));
         refuse!(self.charge(Limit::OpenFiles, 1));
-        let opened = self.filesystem().read_directory(fd).await;
+        let opened = through!(
+            self,
+            "wasi:filesystem/types [method]descriptor.read-directory",
+            (fd),
+            self.filesystem().read_directory(fd).await
+        );
         opened.inspect_err(|_| self.closed())
     }
 
     async fn read(&mut self, fd: File, len: Filesize, offset: Filesize) -> FsResult<(Vec<u8>, bool)> {
         refuse!(self.using(TYPES, "[method]descriptor.read"));
-        let (bytes, end) = self.filesystem().read(fd, len, offset).await?;
+        let read = through!(
+            self,
+            "wasi:filesystem/types [method]descriptor.read",
+            (fd, len, offset),
+            self.filesystem().read(fd, len, offset).await
+        );
+        let (bytes, end) = read?;
         self.passes(bytes.len());
         Ok((bytes, end))
     }
@@ -133,15 +174,18 @@ impl HostDescriptor for Guarded<'_> {
         refuse!(self.using(TYPES, "[method]descriptor.write"));
         refuse!(self.charge(Limit::FileBytes, bytes.len() as u64));
         self.passes(bytes.len());
-        self.filesystem().write(fd, bytes, offset).await
+        through!(
+            self,
+            "wasi:filesystem/types [method]descriptor.write",
+            (fd, bytes, offset),
+            self.filesystem().write(fd, bytes, offset).await
+        )
     }
 
     /// What a file grows by counts as written.
     async fn set_size(&mut self, fd: File, size: Filesize) -> FsResult<()> {
         refuse!(self.using(TYPES, "[method]descriptor.set-size"));
-        let before = self.filesystem().stat(Resource::new_borrow(fd.rep())).await?.size;
-        refuse!(self.charge(Limit::FileBytes, size.saturating_sub(before)));
-        self.filesystem().set_size(fd, size).await
+        through!(self, "wasi:filesystem/types [method]descriptor.set-size", (fd, size), self.grow(fd, size).await)
     }
 
     async fn link_at(&mut self, fd: File, flags: PathFlags, path: String, to: File, new_path: String) -> FsResult<()> {
@@ -149,7 +193,12 @@ impl HostDescriptor for Guarded<'_> {
         short(&new_path)?;
         refuse!(self.look(&path));
         refuse!(self.make(&new_path));
-        self.filesystem().link_at(fd, flags, path, to, new_path).await
+        through!(
+            self,
+            "wasi:filesystem/types [method]descriptor.link-at",
+            (fd, Shown(&flags), path, to, new_path),
+            self.filesystem().link_at(fd, flags, path, to, new_path).await
+        )
     }
 
     async fn rename_at(&mut self, fd: File, path: String, to: File, new_path: String) -> FsResult<()> {
@@ -157,7 +206,12 @@ impl HostDescriptor for Guarded<'_> {
         short(&new_path)?;
         refuse!(self.change(&path));
         refuse!(self.make(&new_path));
-        self.filesystem().rename_at(fd, path, to, new_path).await
+        through!(
+            self,
+            "wasi:filesystem/types [method]descriptor.rename-at",
+            (fd, path, to, new_path),
+            self.filesystem().rename_at(fd, path, to, new_path).await
+        )
     }
 
     async fn open_at(
@@ -178,40 +232,80 @@ impl HostDescriptor for Guarded<'_> {
         } else {
             refuse!(self.look(&path));
         }
-        self.refuse_devices(&fd, path_flags, &path).await?;
         refuse!(self.charge(Limit::OpenFiles, 1));
-        let opened = self.filesystem().open_at(fd, path_flags, path, open_flags, flags).await;
+        let opened = through!(
+            self,
+            "wasi:filesystem/types [method]descriptor.open-at",
+            (fd, Shown(&path_flags), path, Shown(&open_flags), Shown(&flags)),
+            self.open_file(fd, path_flags, path, open_flags, flags).await
+        );
         opened.inspect_err(|_| self.closed())
     }
 
     fn read_via_stream(&mut self, fd: File, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
         refuse!(self.using(TYPES, "[method]descriptor.read-via-stream"));
-        self.filesystem().read_via_stream(fd, offset)
+        through!(
+            self,
+            "wasi:filesystem/types [method]descriptor.read-via-stream",
+            (fd, offset),
+            self.filesystem().read_via_stream(fd, offset)
+        )
     }
 
     fn write_via_stream(&mut self, fd: File, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
         refuse!(self.using(TYPES, "[method]descriptor.write-via-stream"));
-        let stream = self.filesystem().write_via_stream(fd, offset)?;
-        Ok(self.metered(stream, Limit::FileBytes)?)
+        through!(self, "wasi:filesystem/types [method]descriptor.write-via-stream", (fd, offset), {
+            let stream = self.filesystem().write_via_stream(fd, offset);
+            self.metered_file(stream)
+        })
     }
 
     fn append_via_stream(&mut self, fd: File) -> FsResult<Resource<DynOutputStream>> {
         refuse!(self.using(TYPES, "[method]descriptor.append-via-stream"));
-        let stream = self.filesystem().append_via_stream(fd)?;
-        Ok(self.metered(stream, Limit::FileBytes)?)
+        through!(self, "wasi:filesystem/types [method]descriptor.append-via-stream", (fd), {
+            let stream = self.filesystem().append_via_stream(fd);
+            self.metered_file(stream)
+        })
     }
 
     fn drop(&mut self, fd: File) -> wasmtime::Result<()> {
         refuse!(self.using(TYPES, "[resource-drop]descriptor"));
-        HostDescriptor::drop(&mut self.filesystem(), fd)?;
+        let dropped = dropped!(
+            self,
+            "wasi:filesystem/types [resource-drop]descriptor",
+            fd,
+            HostDescriptor::drop(&mut self.filesystem(), fd)
+        );
         self.closed();
-        Ok(())
+        dropped
     }
 }
 
 impl Guarded<'_> {
     fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
         WasiFilesystemCtxView { ctx: self.0.wasi.filesystem(), table: &mut self.0.table }
+    }
+
+    async fn open_file(
+        &mut self,
+        fd: File,
+        path_flags: PathFlags,
+        path: String,
+        open_flags: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> FsResult<File> {
+        self.refuse_devices(&fd, path_flags, &path).await?;
+        self.filesystem().open_at(fd, path_flags, path, open_flags, flags).await
+    }
+
+    async fn grow(&mut self, fd: File, size: Filesize) -> FsResult<()> {
+        let before = self.filesystem().stat(Resource::new_borrow(fd.rep())).await?.size;
+        refuse!(self.charge(Limit::FileBytes, size.saturating_sub(before)));
+        self.filesystem().set_size(fd, size).await
+    }
+
+    fn metered_file(&mut self, stream: FsResult<Resource<DynOutputStream>>) -> FsResult<Resource<DynOutputStream>> {
+        Ok(self.metered(stream?, Limit::FileBytes)?)
     }
 
     /// Opening a pipe, a socket or a device may block, or do something: only regular files and folders are opened.

@@ -1,10 +1,13 @@
 //! Configuration, the key-value store, the log and the local target.
 
-use autodevops_model::{Release, Split, StageError};
+use std::sync::Arc;
+
+use autodevops_model::{ErrorInfo, ErrorKind, Release, Split, StageError};
 use autodevops_policy::{Denial, Limit, Operation};
 use wasmtime::component::Resource;
 
 use super::{Guarded, refuse::refuse};
+use crate::replay::{Shown, noted, through};
 use crate::{
     bindings::{
         base::{
@@ -19,7 +22,7 @@ use crate::{
         },
         keyvalue::wasi::keyvalue::store as keyvalue,
     },
-    local::LocalTarget,
+    local::{LocalTarget, TrafficState},
 };
 
 /// Keys that one call of `list-keys` gives at most.
@@ -33,12 +36,17 @@ impl types::Host for Guarded<'_> {}
 impl store::Host for Guarded<'_> {
     fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<String>, store::Error>> {
         self.authorize(Operation::Config)?;
-        Ok(Ok(self.0.config.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone())))
+        noted!(
+            self,
+            "wasi:config/store get",
+            (key),
+            Ok(Ok(self.0.config.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone())))
+        )
     }
 
     fn get_all(&mut self) -> wasmtime::Result<Result<Vec<(String, String)>, store::Error>> {
         self.authorize(Operation::Config)?;
-        Ok(Ok(self.0.config.to_vec()))
+        noted!(self, "wasi:config/store get-all", (), Ok(Ok(self.0.config.to_vec())))
     }
 }
 
@@ -52,8 +60,11 @@ impl log::Host for Guarded<'_> {
     ) -> wasmtime::Result<()> {
         self.authorize(Operation::Log)?;
         self.passes(message.len());
-        self.0.log.write(&self.0.labels, level, &target, &message, &fields);
-        Ok(())
+        // Another text is another host call, but not what people look for.
+        noted!(self, "autodevops:host/log write", (Shown(&(level, &target, &message, &fields))), {
+            self.0.log.write(&self.0.labels, level, &target, &message, &fields);
+            Ok(())
+        })
     }
 }
 
@@ -89,134 +100,208 @@ impl keyvalue::Host for Guarded<'_> {
         if !self.allows(Operation::KeyValue(identifier.clone()))? {
             return Ok(Err(keyvalue::Error::AccessDenied));
         }
-        Ok(Ok(self.table().push(Bucket(identifier))?))
+        noted!(
+            self,
+            "wasi:keyvalue/store open",
+            (identifier),
+            self.table().push(Bucket(identifier)).map(Ok).map_err(Into::into)
+        )
     }
 }
 
 impl keyvalue::HostBucket for Guarded<'_> {
     fn get(&mut self, bucket: Resource<Bucket>, key: String) -> KeyValueResult<Option<Vec<u8>>> {
         let bucket = self.bucket(&bucket)?;
-        Ok(other(self.0.keyvalue.get(&bucket, &key)))
+        through!(
+            self,
+            "wasi:keyvalue/store [method]bucket.get",
+            (bucket, key),
+            Ok(other(self.0.keyvalue.get(&bucket, &key)))
+        )
     }
 
     fn set(&mut self, bucket: Resource<Bucket>, key: String, value: Vec<u8>) -> KeyValueResult<()> {
         let bucket = self.bucket(&bucket)?;
         self.writes(key.len().saturating_add(value.len()))?;
-        Ok(other(self.0.keyvalue.set(&bucket, key, Some(value))))
+        through!(
+            self,
+            "wasi:keyvalue/store [method]bucket.set",
+            (bucket, key, value),
+            Ok(other(self.0.keyvalue.set(&bucket, key, Some(value)))),
+            otherwise | _asked | Ok(Ok(()))
+        )
     }
 
     fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> KeyValueResult<()> {
         let bucket = self.bucket(&bucket)?;
         self.writes(key.len())?;
-        Ok(other(self.0.keyvalue.set(&bucket, key, None)))
+        through!(
+            self,
+            "wasi:keyvalue/store [method]bucket.delete",
+            (bucket, key),
+            Ok(other(self.0.keyvalue.set(&bucket, key, None))),
+            otherwise | _asked | Ok(Ok(()))
+        )
     }
 
     fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> KeyValueResult<bool> {
         let bucket = self.bucket(&bucket)?;
-        Ok(other(self.0.keyvalue.get(&bucket, &key).map(|value| value.is_some())))
+        through!(
+            self,
+            "wasi:keyvalue/store [method]bucket.exists",
+            (bucket, key),
+            Ok(other(self.0.keyvalue.get(&bucket, &key).map(|value| value.is_some())))
+        )
     }
 
     fn list_keys(&mut self, bucket: Resource<Bucket>, cursor: Option<u64>) -> KeyValueResult<keyvalue::KeyResponse> {
         let bucket = self.bucket(&bucket)?;
         let start = usize::try_from(cursor.unwrap_or(0))?;
-        Ok(other(self.0.keyvalue.keys(&bucket).map(|all| {
-            let keys: Vec<String> = all.iter().skip(start).take(KEYS_PER_PAGE).cloned().collect();
-            let next = start.saturating_add(keys.len());
-            let cursor = (next < all.len()).then_some(next as u64);
-            keyvalue::KeyResponse { keys, cursor }
-        })))
+        through!(self, "wasi:keyvalue/store [method]bucket.list-keys", (bucket, cursor), Ok(self.page(&bucket, start)))
     }
 
     fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
         refuse!(self.using("wasi:keyvalue/store", "[resource-drop]bucket"));
-        self.table().delete(bucket)?;
-        Ok(())
+        noted!(self, "wasi:keyvalue/store [resource-drop]bucket", (bucket), {
+            self.forget(&bucket);
+            self.table().delete(bucket).map(|_| ()).map_err(Into::into)
+        })
+    }
+}
+
+impl Guarded<'_> {
+    fn page(&mut self, bucket: &str, start: usize) -> Result<keyvalue::KeyResponse, keyvalue::Error> {
+        other(self.0.keyvalue.keys(bucket).map(|all| {
+            let keys: Vec<String> = all.iter().skip(start).take(KEYS_PER_PAGE).cloned().collect();
+            let next = start.saturating_add(keys.len());
+            let cursor = (next < all.len()).then_some(next as u64);
+            keyvalue::KeyResponse { keys, cursor }
+        }))
     }
 }
 
 type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 
 impl Guarded<'_> {
-    /// The local target, where it was granted and there is one. A refusal is an answer; one call too
-    /// many is the end of all.
-    fn local(
-        &mut self,
-        function: &'static str,
-    ) -> wasmtime::Result<Result<std::sync::Arc<dyn LocalTarget>, types::Error>> {
-        let denied = |message: String| types::Error::Denied(types::ErrorInfo { message, details: Vec::new() });
+    /// Asks for the local target. A refusal is an answer; one call too many is the end of all.
+    fn asks_local(&mut self, function: &'static str) -> wasmtime::Result<Result<(), types::Error>> {
         match self.authorize(Operation::LocalTarget(function)) {
-            Ok(()) => {}
-            Err(denial @ Denial::NotGranted { .. }) => return Ok(Err(denied(denial.to_string()))),
-            Err(denial) => return Err(denial.into()),
+            Ok(()) => Ok(Ok(())),
+            Err(denial @ Denial::NotGranted { .. }) => Ok(Err(denied(denial.to_string()))),
+            Err(denial) => Err(denial.into()),
         }
-        Ok(self.0.local.clone().ok_or_else(|| denied("there is no local target here".to_owned())))
     }
+
+    /// The local target, where there is one.
+    fn local(&self) -> Result<Arc<dyn LocalTarget>, StageError> {
+        let message = "there is no local target here".to_owned();
+        let none = || StageError { kind: ErrorKind::Denied, info: ErrorInfo { message, details: Vec::new() } };
+        self.0.local.clone().ok_or_else(none)
+    }
+}
+
+const fn denied(message: String) -> types::Error {
+    types::Error::Denied(types::ErrorInfo { message, details: Vec::new() })
 }
 
 fn answer<T, W>(result: Result<T, StageError>, convert: impl FnOnce(T) -> W) -> Answer<W> {
     Ok(result.map(convert).map_err(Into::into))
 }
 
+/// A function of the local target: asked for, and then what came of it.
+macro_rules! local {
+    ($guarded:ident, $name:literal, $function:literal, ($($argument:expr),*), |$local:ident| $real:expr, $convert:expr) => {{
+        if let Err(refused) = $guarded.asks_local($name)? {
+            return noted!($guarded, $function, ($($argument),*), Ok(Err(refused)));
+        }
+        through!($guarded, $function, ($($argument),*), {
+            let result = match $guarded.local() {
+                Ok($local) => $real.await,
+                Err(none) => Err(none),
+            };
+            answer(result, $convert)
+        })
+    }};
+}
+
+fn traffic_state(state: TrafficState) -> State {
+    let splits = state.splits.into_iter();
+    State {
+        splits: splits.map(|split| traffic::Split { release: split.release, percent: split.percent }).collect(),
+        fence: state.fence,
+        stable: state.stable.map(Into::into),
+    }
+}
+
 impl traffic::Host for Guarded<'_> {
     async fn set(&mut self, environment: String, key: String, fence: u64, splits: Vec<traffic::Split>) -> Answer<()> {
-        let local = match self.local("traffic.set")? {
-            Ok(local) => local,
-            Err(error) => return Ok(Err(error)),
-        };
-        let splits = splits.into_iter().map(|split| Split { release: split.release, percent: split.percent }).collect();
-        answer(local.set_traffic(&environment, &key, fence, splits).await, |()| ())
+        let splits: Vec<Split> =
+            splits.into_iter().map(|split| Split { release: split.release, percent: split.percent }).collect();
+        local!(
+            self,
+            "traffic.set",
+            "autodevops:host/traffic set",
+            (environment, key, fence, Shown(&splits)),
+            |local| local.set_traffic(&environment, &key, fence, splits),
+            |()| ()
+        )
     }
 
     async fn get(&mut self, environment: String) -> Answer<Option<State>> {
-        let local = match self.local("traffic.get")? {
-            Ok(local) => local,
-            Err(error) => return Ok(Err(error)),
-        };
-        answer(local.traffic(&environment).await, |state| {
-            state.map(|state| State {
-                splits: state
-                    .splits
-                    .into_iter()
-                    .map(|split| traffic::Split { release: split.release, percent: split.percent })
-                    .collect(),
-                fence: state.fence,
-                stable: state.stable.map(Into::into),
-            })
-        })
+        local!(
+            self,
+            "traffic.get",
+            "autodevops:host/traffic get",
+            (environment),
+            |local| local.traffic(&environment),
+            |state| state.map(traffic_state)
+        )
     }
 }
 
 impl runtime::Host for Guarded<'_> {
     async fn start(&mut self, environment: String, key: String, fence: u64, release: types::Release) -> Answer<()> {
-        let local = match self.local("runtime.start")? {
-            Ok(local) => local,
-            Err(error) => return Ok(Err(error)),
-        };
         let release = Release::from(release);
-        answer(local.start(&environment, &key, fence, release).await, |()| ())
+        local!(
+            self,
+            "runtime.start",
+            "autodevops:host/runtime start",
+            (environment, key, fence, Shown(&release)),
+            |local| local.start(&environment, &key, fence, release),
+            |()| ()
+        )
     }
 
     async fn find(&mut self, environment: String, key: String) -> Answer<Option<types::Release>> {
-        let local = match self.local("runtime.find")? {
-            Ok(local) => local,
-            Err(error) => return Ok(Err(error)),
-        };
-        answer(local.find(&environment, &key).await, |release| release.map(Into::into))
+        local!(
+            self,
+            "runtime.find",
+            "autodevops:host/runtime find",
+            (environment, key),
+            |local| local.find(&environment, &key),
+            |release| release.map(Into::into)
+        )
     }
 
     async fn stop(&mut self, environment: String, key: String, fence: u64, release: String) -> Answer<()> {
-        let local = match self.local("runtime.stop")? {
-            Ok(local) => local,
-            Err(error) => return Ok(Err(error)),
-        };
-        answer(local.stop(&environment, &key, fence, &release).await, |()| ())
+        local!(
+            self,
+            "runtime.stop",
+            "autodevops:host/runtime stop",
+            (environment, key, fence, release),
+            |local| local.stop(&environment, &key, fence, &release),
+            |()| ()
+        )
     }
 
     async fn url(&mut self, environment: String, release: String) -> Answer<String> {
-        let local = match self.local("runtime.url")? {
-            Ok(local) => local,
-            Err(error) => return Ok(Err(error)),
-        };
-        answer(local.url(&environment, &release).await, |url| url)
+        local!(
+            self,
+            "runtime.url",
+            "autodevops:host/runtime url",
+            (environment, release),
+            |local| local.url(&environment, &release),
+            |url| url
+        )
     }
 }

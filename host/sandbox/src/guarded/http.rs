@@ -21,12 +21,44 @@ use wasmtime_wasi_http::{
 };
 
 use super::{Guarded, refuse::refuse};
+use crate::replay::{dropped, noted, through};
 
 const TYPES: &str = "wasi:http/types";
 
 impl Guarded<'_> {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpView::http(self.0)
+    }
+
+    /// What is asked for by a request: its URL, and the rest of it.
+    fn request(&mut self, request: &Resource<HostOutgoingRequest>) -> (String, Vec<(String, Vec<u8>)>) {
+        if self.is_live() {
+            return Default::default();
+        }
+        let Ok(request) = self.table().get(request) else { return Default::default() };
+        let scheme = match &request.scheme {
+            Some(Scheme::Http) => "http",
+            Some(Scheme::Https) | None => "https",
+            Some(Scheme::Other(scheme)) => scheme,
+        };
+        let (authority, path) = (request.authority.as_deref(), request.path_with_query.as_deref());
+        let method = match request.method.clone().try_into() {
+            Ok(method) => http::Method::to_string(&method),
+            Err(_) => "?".to_owned(),
+        };
+        let url = format!("{method} {scheme}://{}{}", authority.unwrap_or_default(), path.unwrap_or("/"));
+        let headers = request.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+        (url, headers.collect())
+    }
+
+    fn write_body(
+        &mut self,
+        body: Resource<HostOutgoingBody>,
+    ) -> wasmtime::Result<Result<Resource<DynOutputStream>, ()>> {
+        match types::HostOutgoingBody::write(&mut self.http(), body)? {
+            Ok(stream) => Ok(Ok(self.metered(stream, Limit::HttpBuilt)?)),
+            Err(()) => Ok(Err(())),
+        }
     }
 }
 
@@ -43,7 +75,8 @@ macro_rules! forward {
                     let bytes: usize = $bytes;
                     refuse!(self.charge(Limit::HttpBuilt, bytes as u64));
                 )?
-                <WasiHttpCtxView<'_> as $trait>::$name(&mut self.http(), $($argument),*)
+                noted!(self, concat!("wasi:http/types ", $label), ($($argument),*),
+                    <WasiHttpCtxView<'_> as $trait>::$name(&mut self.http(), $($argument),*))
             })*
         }
     };
@@ -58,7 +91,21 @@ impl outgoing_handler::Host for Guarded<'_> {
         // Each request asks the authority in `HttpGate::send_request`, where its URL is known; one that does not come so far is
         // counted here.
         refuse!(self.using("wasi:http/outgoing-handler", "handle"));
-        outgoing_handler::Host::handle(&mut self.http(), request, options)
+        let asked = self.request(&request);
+        if self.is_replay() {
+            // It is not sent; as one that is, it is gone, and counts as a host call.
+            refuse!(self.charge(Limit::HostCalls, 1));
+            self.table().delete(Resource::<HostOutgoingRequest>::new_own(request.rep()))?;
+            if let Some(options) = &options {
+                self.table().delete(Resource::<RequestOptions>::new_own(options.rep()))?;
+            }
+        }
+        through!(
+            self,
+            "wasi:http/outgoing-handler handle",
+            (asked),
+            outgoing_handler::Host::handle(&mut self.http(), request, options)
+        )
     }
 }
 
@@ -73,7 +120,7 @@ impl types::Host for Guarded<'_> {
 
     fn http_error_code(&mut self, error: Resource<types::IoError>) -> wasmtime::Result<Option<types::ErrorCode>> {
         refuse!(self.using(TYPES, "http-error-code"));
-        self.http().http_error_code(error)
+        through!(self, "wasi:http/types http-error-code", (error), self.http().http_error_code(error))
     }
 }
 
@@ -139,11 +186,40 @@ forward! {
     fn consume(response: Resource<HostIncomingResponse>) -> wasmtime::Result<Result<Resource<HostIncomingBody>, ()>>, "[method]incoming-response.consume";
 }
 
-forward! {
-    types::HostFutureTrailers:
-    fn drop(id: Resource<HostFutureTrailers>) -> wasmtime::Result<()>, "[resource-drop]future-trailers";
-    fn subscribe(index: Resource<HostFutureTrailers>) -> wasmtime::Result<Resource<DynPollable>>, "[method]future-trailers.subscribe";
-    fn get(id: Resource<HostFutureTrailers>) -> wasmtime::Result<Option<Result<Result<Option<Resource<Trailers>>, types::ErrorCode>, ()>>> , "[method]future-trailers.get";
+impl types::HostFutureTrailers for Guarded<'_> {
+    fn subscribe(&mut self, trailers: Resource<HostFutureTrailers>) -> wasmtime::Result<Resource<DynPollable>> {
+        refuse!(self.using(TYPES, "[method]future-trailers.subscribe"));
+        through!(
+            self,
+            "wasi:http/types [method]future-trailers.subscribe",
+            (trailers),
+            types::HostFutureTrailers::subscribe(&mut self.http(), trailers),
+            otherwise | asked | self.stand_in(&asked)
+        )
+    }
+
+    fn get(
+        &mut self,
+        trailers: Resource<HostFutureTrailers>,
+    ) -> wasmtime::Result<Option<Result<Result<Option<Resource<Trailers>>, types::ErrorCode>, ()>>> {
+        refuse!(self.using(TYPES, "[method]future-trailers.get"));
+        through!(
+            self,
+            "wasi:http/types [method]future-trailers.get",
+            (trailers),
+            types::HostFutureTrailers::get(&mut self.http(), trailers)
+        )
+    }
+
+    fn drop(&mut self, trailers: Resource<HostFutureTrailers>) -> wasmtime::Result<()> {
+        refuse!(self.using(TYPES, "[resource-drop]future-trailers"));
+        dropped!(
+            self,
+            "wasi:http/types [resource-drop]future-trailers",
+            trailers,
+            types::HostFutureTrailers::drop(&mut self.http(), trailers)
+        )
+    }
 }
 
 forward! {
@@ -163,30 +239,74 @@ forward! {
     fn drop(id: Resource<HostOutgoingResponse>) -> wasmtime::Result<()>, "[resource-drop]outgoing-response";
 }
 
-forward! {
-    types::HostFutureIncomingResponse:
-    fn drop(id: Resource<HostFutureIncomingResponse>) -> wasmtime::Result<()>, "[resource-drop]future-incoming-response";
-    fn get(id: Resource<HostFutureIncomingResponse>) -> wasmtime::Result<Option<Result<Result<Resource<HostIncomingResponse>, types::ErrorCode>, ()>>>, "[method]future-incoming-response.get";
-    fn subscribe(id: Resource<HostFutureIncomingResponse>) -> wasmtime::Result<Resource<DynPollable>>, "[method]future-incoming-response.subscribe";
+impl types::HostFutureIncomingResponse for Guarded<'_> {
+    fn get(
+        &mut self,
+        future: Resource<HostFutureIncomingResponse>,
+    ) -> wasmtime::Result<Option<Result<Result<Resource<HostIncomingResponse>, types::ErrorCode>, ()>>> {
+        refuse!(self.using(TYPES, "[method]future-incoming-response.get"));
+        through!(
+            self,
+            "wasi:http/types [method]future-incoming-response.get",
+            (future),
+            types::HostFutureIncomingResponse::get(&mut self.http(), future)
+        )
+    }
+
+    fn subscribe(&mut self, future: Resource<HostFutureIncomingResponse>) -> wasmtime::Result<Resource<DynPollable>> {
+        refuse!(self.using(TYPES, "[method]future-incoming-response.subscribe"));
+        through!(
+            self,
+            "wasi:http/types [method]future-incoming-response.subscribe",
+            (future),
+            types::HostFutureIncomingResponse::subscribe(&mut self.http(), future),
+            otherwise | asked | self.stand_in(&asked)
+        )
+    }
+
+    fn drop(&mut self, future: Resource<HostFutureIncomingResponse>) -> wasmtime::Result<()> {
+        refuse!(self.using(TYPES, "[resource-drop]future-incoming-response"));
+        dropped!(
+            self,
+            "wasi:http/types [resource-drop]future-incoming-response",
+            future,
+            types::HostFutureIncomingResponse::drop(&mut self.http(), future)
+        )
+    }
 }
 
 impl types::HostOutgoingBody for Guarded<'_> {
     fn write(&mut self, body: Resource<HostOutgoingBody>) -> wasmtime::Result<Result<Resource<DynOutputStream>, ()>> {
         refuse!(self.using(TYPES, "[method]outgoing-body.write"));
-        match types::HostOutgoingBody::write(&mut self.http(), body)? {
-            Ok(stream) => Ok(Ok(self.metered(stream, Limit::HttpBuilt)?)),
-            Err(()) => Ok(Err(())),
-        }
+        noted!(self, "wasi:http/types [method]outgoing-body.write", (body), self.write_body(body))
     }
 
     fn finish(&mut self, body: Resource<HostOutgoingBody>, trailers: Option<Resource<Trailers>>) -> HttpResult<()> {
         refuse!(self.using(TYPES, "[static]outgoing-body.finish"));
-        types::HostOutgoingBody::finish(&mut self.http(), body, trailers)
+        if self.is_replay() {
+            // Nobody reads it: it is only gone.
+            self.table().delete(Resource::<HostOutgoingBody>::new_own(body.rep()))?;
+            if let Some(trailers) = &trailers {
+                self.table().delete(Resource::<Trailers>::new_own(trailers.rep()))?;
+            }
+        }
+        through!(
+            self,
+            "wasi:http/types [static]outgoing-body.finish",
+            (body, trailers),
+            types::HostOutgoingBody::finish(&mut self.http(), body, trailers),
+            otherwise | _asked | Ok(())
+        )
     }
 
     fn drop(&mut self, body: Resource<HostOutgoingBody>) -> wasmtime::Result<()> {
         refuse!(self.using(TYPES, "[resource-drop]outgoing-body"));
-        types::HostOutgoingBody::drop(&mut self.http(), body)
+        dropped!(
+            self,
+            "wasi:http/types [resource-drop]outgoing-body",
+            body,
+            types::HostOutgoingBody::drop(&mut self.http(), body)
+        )
     }
 }
 

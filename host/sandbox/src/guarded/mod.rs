@@ -113,6 +113,11 @@ impl Guarded<'_> {
         self.0.authority().passes(bytes);
     }
 
+    /// The guest's state.
+    pub const fn guest(&mut self) -> &mut Guest {
+        self.0
+    }
+
     const fn table(&mut self) -> &mut ResourceTable {
         &mut self.0.table
     }

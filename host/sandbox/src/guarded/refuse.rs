@@ -6,27 +6,47 @@ use wasmtime_wasi_http::p2::{HeaderError, HttpError};
 
 /// Error types of host functions.
 pub trait EndsTheCall {
+    /// The error that ends the call.
+    fn ends(error: wasmtime::Error) -> Self;
+
     /// The error that ends the call with the denial.
-    fn of(denial: Denial) -> Self;
+    fn of(denial: Denial) -> Self
+    where
+        Self: Sized,
+    {
+        Self::ends(denial.into())
+    }
+}
+
+/// What host functions give.
+pub trait Answer {
+    /// The answer that ends the call.
+    fn ended(error: wasmtime::Error) -> Self;
+}
+
+impl<T, E: EndsTheCall> Answer for Result<T, E> {
+    fn ended(error: wasmtime::Error) -> Self {
+        Err(E::ends(error))
+    }
 }
 
 impl EndsTheCall for wasmtime::Error {
-    fn of(denial: Denial) -> Self {
-        denial.into()
+    fn ends(error: wasmtime::Error) -> Self {
+        error
     }
 }
 
 impl EndsTheCall for StreamError {
-    fn of(denial: Denial) -> Self {
-        Self::Trap(denial.into())
+    fn ends(error: wasmtime::Error) -> Self {
+        Self::Trap(error)
     }
 }
 
 macro_rules! trappable {
     ($($error:ident),+) => {
         $(impl EndsTheCall for $error {
-            fn of(denial: Denial) -> Self {
-                Self::trap(denial)
+            fn ends(error: wasmtime::Error) -> Self {
+                Self::trap(error)
             }
         })+
     };

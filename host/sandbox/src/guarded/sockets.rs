@@ -12,6 +12,7 @@ use wasmtime_wasi::p2::{
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
 
 use super::{Guarded, refuse::refuse};
+use crate::replay::noted;
 use autodevops_policy::{Denial, Operation};
 
 impl Guarded<'_> {
@@ -50,19 +51,24 @@ impl instance_network::Host for Guarded<'_> {
     /// A handle that opens nothing: whatever is asked for with it is refused.
     fn instance_network(&mut self) -> wasmtime::Result<Resource<Network>> {
         self.allows(Operation::Socket("network"))?;
-        instance_network::Host::instance_network(&mut self.sockets())
+        noted!(
+            self,
+            "wasi:sockets/instance-network instance-network",
+            (),
+            instance_network::Host::instance_network(&mut self.sockets())
+        )
     }
 }
 
 impl tcp_create_socket::Host for Guarded<'_> {
     fn create_tcp_socket(&mut self, _family: IpAddressFamily) -> SocketResult<Resource<TcpSocket>> {
-        Err(self.refuse_socket("TCP socket"))
+        noted!(self, "wasi:sockets/tcp-create-socket create-tcp-socket", (), Err(self.refuse_socket("TCP socket")))
     }
 }
 
 impl udp_create_socket::Host for Guarded<'_> {
     async fn create_udp_socket(&mut self, _family: IpAddressFamily) -> SocketResult<Resource<UdpSocket>> {
-        Err(self.refuse_socket("UDP socket"))
+        noted!(self, "wasi:sockets/udp-create-socket create-udp-socket", (), Err(self.refuse_socket("UDP socket")))
     }
 }
 
@@ -72,7 +78,7 @@ impl ip_name_lookup::Host for Guarded<'_> {
         _network: Resource<Network>,
         _name: String,
     ) -> SocketResult<Resource<ip_name_lookup::ResolveAddressStream>> {
-        Err(self.refuse_socket("look-up of a name"))
+        noted!(self, "wasi:sockets/ip-name-lookup resolve-addresses", (), Err(self.refuse_socket("look-up of a name")))
     }
 }
 

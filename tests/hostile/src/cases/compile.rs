@@ -42,6 +42,7 @@ pub fn cases() -> Vec<Case> {
         ("one function of two hundred thousand steps", carrying(bombs::huge_function(200_000))),
         ("fifty thousand functions", carrying(bombs::many_functions(50_000))),
         ("fifty thousand types of functions", carrying(bombs::many_types(50_000, 16))),
+        ("a table of four million references", carrying(bombs::many_elements(4_000_000))),
     ] {
         cases.push(
             Case::new(name, "sandbox/compile-memory", component, Ending::NotLoaded("raise [sandbox] compile-memory"))

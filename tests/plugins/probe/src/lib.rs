@@ -98,6 +98,10 @@ impl Check for Probe {
                 }
                 before.unwrap_or_default()
             }
+            "world" | "world-and-once-more" => world(&argument, act != "world")?,
+            "forever" => loop {
+                black_box(fs::read_to_string(&argument)?);
+            },
             "link" => {
                 let (from, to) = argument.split_once(' ').unwrap_or_default();
                 fs::hard_link(from, to)?;
@@ -116,6 +120,34 @@ impl Check for Probe {
         };
         Ok(Report::new(Outcome::Passed, summary))
     }
+}
+
+/// Asks for whatever there is: clocks, chance, files, keys and values, a request. The argument names a folder and a URL.
+fn world(argument: &str, once_more: bool) -> Result<String> {
+    use std::hash::{BuildHasher, RandomState};
+    let (folder, url) = argument.split_once(' ').unwrap_or_default();
+    let begun = std::time::Instant::now();
+    let now = std::time::SystemTime::now();
+    let chance = RandomState::new().hash_one(1);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let length = entry.metadata()?.len();
+        names.push(format!("{}:{length}", entry.file_name().to_string_lossy()));
+    }
+    let text = fs::read_to_string(format!("{folder}/a"))?;
+    let absent = fs::read(format!("{folder}/absent")).map_err(|error| error.to_string()).unwrap_err();
+    fs::write(format!("{folder}/written"), &text)?;
+    let kept = autodevops_sdk::keyvalue::Bucket::open("probe")?;
+    let before = kept.get("key")?;
+    kept.set("key", chance.to_string().as_bytes())?;
+    let answer = autodevops_sdk::http::Request::get(url).send()?;
+    if once_more {
+        black_box(std::time::SystemTime::now());
+    }
+    std::thread::sleep(std::time::Duration::from_millis(1));
+    let body = String::from_utf8_lossy(&answer.body);
+    Ok(format!("{now:?} {:?} {chance} {names:?} {text} {absent} {before:?} {} {body}", begun.elapsed(), answer.status))
 }
 
 #[inline(never)]
