@@ -16,10 +16,12 @@ pub struct RecordingSettings {
     /// What all calls of a run may fill together, from 64 KiB to 64 GiB.
     #[schemars(with = "crate::schema::BytesText")]
     pub per_run: Bytes,
+    /// Of how many runs recordings are kept, from 1 to 10,000; those of the oldest go when a further run begins.
+    pub runs: u32,
 }
 
 impl Default for RecordingSettings {
     fn default() -> Self {
-        Self { enabled: true, per_call: Bytes(64 << 20), per_run: Bytes(256 << 20) }
+        Self { enabled: true, per_call: Bytes(64 << 20), per_run: Bytes(256 << 20), runs: 100 }
     }
 }

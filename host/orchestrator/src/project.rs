@@ -75,8 +75,7 @@ impl Project {
         let local = EdgeTarget::new(edge.clone(), artifacts.clone(), &config);
         let catalog = Catalog::of_project(&config, &file)?;
         let credentials = Arc::new(credentials::bound(&catalog));
-        let recordings =
-            Arc::new(RecordingStore::new(state.path(), config.recording.per_call, config.recording.per_run));
+        let recordings = Arc::new(RecordingStore::new(state.path(), &config.recording));
         let services = Services {
             keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))),
             local: Some(Arc::new(local)),

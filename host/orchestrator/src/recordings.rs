@@ -18,6 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use autodevops_config::RecordingSettings;
 use autodevops_policy::Bytes;
 use autodevops_sandbox::replay::{Blank, Header, Recording, Recordings, unpacked_bytes};
 
@@ -44,6 +45,7 @@ pub struct RecordingStore {
     components: PathBuf,
     per_call: Bytes,
     per_run: Bytes,
+    kept_runs: usize,
     runs: Mutex<BTreeMap<String, Shelf>>,
 }
 
@@ -55,10 +57,11 @@ struct Shelf {
 }
 
 impl RecordingStore {
-    /// Below the state's folder, with these bounds.
-    pub fn new(state: &Path, per_call: Bytes, per_run: Bytes) -> Self {
+    /// Below the state's folder, within these bounds.
+    pub fn new(state: &Path, bounds: &RecordingSettings) -> Self {
         let (folder, components) = (state.join("recordings"), state.join("components"));
-        Self { folder, components, per_call, per_run, runs: Mutex::default() }
+        let RecordingSettings { per_call, per_run, runs, .. } = *bounds;
+        Self { folder, components, per_call, per_run, kept_runs: runs as usize, runs: Mutex::default() }
     }
 
     /// The recordings of a run, in the order in which its calls began. Those of calls under way are not among them.
@@ -137,7 +140,28 @@ impl RecordingStore {
                 next: Arc::new(AtomicU64::new(numbers.max().unwrap_or_default() + 1)),
             }
         };
+        if let Some(shelf) = runs.get(run) {
+            return shelf.clone();
+        }
+        self.forget_runs(|name| name == run || runs.contains_key(name));
         runs.entry(run.to_owned()).or_insert_with(new).clone()
+    }
+
+    /// The recordings of the oldest runs go, but for those that are under way here.
+    fn forget_runs(&self, under_way: impl Fn(&str) -> bool) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let all = entries.filter_map(|entry| {
+            let path = entry.ok()?.path();
+            Some((path.metadata().ok()?.modified().ok()?, path))
+        });
+        let mut all: Vec<_> = all.filter(|(_, path)| file_name(path) != WATCH).collect();
+        all.sort();
+        let many = all.len().saturating_sub(self.kept_runs);
+        for (_, path) in all.iter().take(many).filter(|(_, path)| !under_way(&file_name(path))) {
+            if let Err(error) = fs::remove_dir_all(path) {
+                tracing::warn!(%error, path = %path.display(), "an old run's recordings cannot be removed");
+            }
+        }
     }
 }
 
@@ -251,7 +275,9 @@ mod tests {
     }
 
     fn store(folder: &Path) -> RecordingStore {
-        RecordingStore::new(folder, Bytes(100), Bytes(1000))
+        let bounds =
+            RecordingSettings { per_call: Bytes(100), per_run: Bytes(1000), runs: 3, ..RecordingSettings::default() };
+        RecordingStore::new(folder, &bounds)
     }
 
     fn keep(blank: Blank) {
@@ -275,6 +301,21 @@ mod tests {
         assert_eq!(names(&found), ["001-check-p.recording", "002-check-p.recording"]);
         assert_eq!(fs::read_dir(folder.path().join("recordings/run-1")).unwrap().count(), 2);
         assert!(second.of_run("run-2").unwrap().is_empty());
+    }
+
+    #[test]
+    fn of_the_oldest_runs_nothing_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        for (run, age) in [("run-1", 500), ("run-2", 400), ("run-3", 300), (WATCH, 900)] {
+            keep(store(folder.path()).begin(&header(run)).unwrap().unwrap());
+            let then = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+            File::open(folder.path().join("recordings").join(run)).unwrap().set_modified(then).unwrap();
+        }
+        let store = store(folder.path());
+        keep(store.begin(&header("run-4")).unwrap().unwrap());
+        for (run, kept) in [("run-1", 0), ("run-2", 1), ("run-3", 1), ("run-4", 1), (WATCH, 1)] {
+            assert_eq!(store.of_run(run).unwrap().len(), kept, "{run}");
+        }
     }
 
     #[test]

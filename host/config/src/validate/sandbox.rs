@@ -51,6 +51,9 @@ fn recording(config: &Config, found: &mut Found) {
             found.add(at!["recording", key], format!("{value} is out of range; give from {least} to {most}"));
         }
     }
+    if !(1..=10_000).contains(&recording.runs) {
+        found.add(at!["recording", "runs"], format!("{} is out of range; give from 1 to 10000", recording.runs));
+    }
 }
 
 fn ceilings(config: &Config, found: &mut Found) {
