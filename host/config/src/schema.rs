@@ -220,7 +220,7 @@ pub struct LimitsTable {
     stderr: Option<BytesText>,
     /// Random bytes.
     random_bytes: Option<BytesText>,
-    /// Files and folders open at once: each is a descriptor of the host's.
+    /// Files, folders, their streams and their listings open at once; a listing is one more for every 1,000 entries.
     open_files: Option<u32>,
     /// Files, folders and links made or renamed in folders that may be written to.
     files: Option<u32>,

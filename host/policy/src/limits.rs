@@ -181,7 +181,7 @@ limits! {
     stderr, Stderr, "stderr", "of standard error": Bytes = Bytes(16 << 20);
     /// Random bytes.
     random_bytes, RandomBytes, "random-bytes", "of randomness": Bytes = Bytes(1 << 20);
-    /// Files and folders open at once: each is a descriptor of the host's.
+    /// Files, folders, their streams and their listings open at once; a listing is one more for every 1,000 entries.
     open_files, OpenFiles, "open-files", "files open at once": u32 = 128;
     /// Files, folders and links made or renamed in folders that may be written to.
     files, Files, "files", "files made": u32 = 10_000;

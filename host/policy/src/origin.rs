@@ -132,11 +132,15 @@ impl Origin {
     }
 }
 
+/// How often a path may be percent-encoded over: more is written by nobody, and each time is looked through.
+const ENCODINGS: usize = 8;
+
 /// Dot segments that a server may see and a prefix match does not. (`url` resolves `%2e%2e` between slashes itself, neither
-/// `..%2f`, nor what was encoded twice, nor the `..;` that some servers cut at its semicolon.)
+/// `..%2f`, nor what was encoded twice, nor the `..;` that some servers cut at its semicolon.) What is encoded so often that
+/// nobody would look through it counts as one.
 fn hidden_dots(path: &str) -> bool {
     let mut path = path.as_bytes().to_vec();
-    loop {
+    for _ in 0..=ENCODINGS {
         let dots = |segment: &[u8]| matches!(segment, b".." | [b'.', b'.', b';', ..]);
         if path.split(|byte| matches!(byte, b'/' | b'\\')).any(dots) {
             return true;
@@ -147,6 +151,7 @@ fn hidden_dots(path: &str) -> bool {
         }
         path = decoded;
     }
+    true
 }
 
 impl FromStr for Origin {
@@ -272,6 +277,14 @@ mod tests {
             "https://api.example.com/v1/..%5cv2",
         ] {
             assert!(!allows(origin, url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_encoded_over_and_over_is_refused_and_not_looked_through_to_its_end() {
+        let encoded = |times: usize| format!("https://api.example.com/v1/%{}41", "25".repeat(times));
+        for (times, allowed) in [(0, true), (1, true), (7, true), (8, false), (30_000, false)] {
+            assert_eq!(allows("https://api.example.com/v1", &encoded(times)), allowed, "{times}");
         }
     }
 

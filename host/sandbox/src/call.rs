@@ -1,6 +1,7 @@
 //! One call: a store and an instance for it, its deadline, its quota, and what became of it.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -130,6 +131,7 @@ impl Call {
             labels,
             wasi,
             table: resource_table(limits.resources),
+            listings: HashMap::new(),
             http: WasiHttpCtx::new(),
             gate: HttpGate::new(authority, Arc::clone(&shared.sandbox.network), Arc::clone(&vault)),
             budget: MemoryBudget::new(Arc::clone(&quota)),

@@ -1,6 +1,6 @@
 //! What belongs to one instance: its WASI context, its budget, its deadline and what it may do.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
 
 use autodevops_model::Stage;
 use autodevops_policy::{Access, EffectiveGrant, Limit};
@@ -16,7 +16,7 @@ use crate::{
     keyvalue::Overlay,
     local::LocalTarget,
     logging::LogQuota,
-    quota::Quota,
+    quota::{Held, Quota},
     replay::Tape,
     stderr::Tail,
 };
@@ -43,6 +43,8 @@ pub struct Guest {
     pub labels: Labels,
     pub wasi: WasiCtx,
     pub table: ResourceTable,
+    /// The listings of folders that are held, by their handles, with what they count as.
+    pub listings: HashMap<u32, Held>,
     pub http: WasiHttpCtx,
     pub gate: HttpGate,
     pub budget: MemoryBudget,

@@ -7,6 +7,9 @@ use autodevops_policy::{Limit, text::escape};
 
 use crate::{bindings::base::autodevops::host::log::Level, guest::Labels, http::Scrubber, quota::Quota};
 
+/// Bytes that each field of a record takes besides its name and value: `name="value" `.
+const FIELD_BYTES: usize = 4;
+
 /// What is left of a call's lines and bytes.
 pub struct LogQuota {
     quota: Arc<Quota>,
@@ -21,8 +24,9 @@ impl LogQuota {
 
     /// Writes a record, or counts it when it no longer fits. Nothing in it can forge another line.
     pub fn write(&mut self, labels: &Labels, level: Level, target: &str, message: &str, fields: &[(String, String)]) {
-        let size =
-            target.len() + message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let size = target.len()
+            + message.len()
+            + fields.iter().map(|(name, value)| name.len() + value.len() + FIELD_BYTES).sum::<usize>();
         let size = u64::try_from(size).unwrap_or(u64::MAX);
         let fits = self.quota.left(Limit::LogLines) > 0 && self.quota.charge_quietly(Limit::LogBytes, size);
         if !fits {
@@ -88,6 +92,17 @@ mod tests {
         for _ in 0..3 {
             quota.write(&labels(), Level::Info, "t", "short", &[]);
         }
+        assert_eq!(quota.take_dropped(), 1);
+    }
+
+    #[test]
+    fn fields_with_nothing_in_them_take_room_as_well() {
+        let limits = Limits { log_bytes: Bytes(1000), ..Limits::default() };
+        let grant = EffectiveGrant { limits, ..EffectiveGrant::default() };
+        let mut quota = LogQuota::new(Quota::new("a".into(), Arc::new(grant)), Scrubber::default());
+        let fields = vec![(String::new(), String::new()); 200];
+        quota.write(&labels(), Level::Info, "t", "message", &fields);
+        quota.write(&labels(), Level::Info, "t", "message", &fields);
         assert_eq!(quota.take_dropped(), 1);
     }
 

@@ -61,6 +61,26 @@ impl Quota {
     }
 }
 
+/// An amount that was charged, given back when it is dropped.
+pub struct Held {
+    quota: Arc<Quota>,
+    limit: Limit,
+    amount: u64,
+}
+
+impl Held {
+    /// For an amount that was charged.
+    pub const fn charged(quota: Arc<Quota>, limit: Limit, amount: u64) -> Self {
+        Self { quota, limit, amount }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.quota.release(self.limit, self.amount);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

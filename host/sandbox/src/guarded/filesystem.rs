@@ -19,12 +19,18 @@ use wasmtime_wasi::{
 };
 
 use super::{Guarded, refuse::refuse};
-use crate::replay::{Shown, dropped, through};
+use crate::{
+    quota::Held,
+    replay::{Shown, dropped, through},
+};
 
 const TYPES: &str = "wasi:filesystem/types";
 
 /// Longest path, in bytes: Linux's own.
 const MAX_PATH_BYTES: usize = 4096;
+
+/// A folder's listing counts as one more open file for each so many of its entries.
+const ENTRIES_PER_FILE: usize = 1000;
 
 type File = Resource<Descriptor>;
 
@@ -35,7 +41,7 @@ impl preopens::Host for Guarded<'_> {
             self,
             "wasi:filesystem/preopens get-directories",
             (),
-            if granted { preopens::Host::get_directories(&mut self.filesystem()) } else { Ok(Vec::new()) }
+            if granted { self.folders() } else { Ok(Vec::new()) }
         )
     }
 }
@@ -72,13 +78,14 @@ impl HostDirectoryEntryStream for Guarded<'_> {
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
         refuse!(self.using(TYPES, "[resource-drop]directory-entry-stream"));
+        let listing = stream.rep();
         let dropped = dropped!(
             self,
             "wasi:filesystem/types [resource-drop]directory-entry-stream",
             stream,
             HostDirectoryEntryStream::drop(&mut self.filesystem(), stream)
         );
-        self.closed();
+        self.0.listings.remove(&listing);
         dropped
     }
 }
@@ -144,17 +151,10 @@ impl HostDescriptor for Guarded<'_> {
         )
     }
 
-    /// A listing is held by the host as a whole: it counts as a file that is open.
+    /// A listing is read at once and held by the host as a whole: it counts as a file that is open, and a long one as several.
     async fn read_directory(&mut self, fd: File) -> FsResult<Resource<DirectoryEntryStream>> {
         refuse!(self.using(TYPES, "[method]descriptor.read-directory"));
-        refuse!(self.charge(Limit::OpenFiles, 1));
-        let opened = through!(
-            self,
-            "wasi:filesystem/types [method]descriptor.read-directory",
-            (fd),
-            self.filesystem().read_directory(fd).await
-        );
-        opened.inspect_err(|_| self.closed())
+        through!(self, "wasi:filesystem/types [method]descriptor.read-directory", (fd), self.list(fd).await)
     }
 
     async fn read(&mut self, fd: File, len: Filesize, offset: Filesize) -> FsResult<(Vec<u8>, bool)> {
@@ -248,23 +248,21 @@ impl HostDescriptor for Guarded<'_> {
             self,
             "wasi:filesystem/types [method]descriptor.read-via-stream",
             (fd, offset),
-            self.filesystem().read_via_stream(fd, offset)
+            self.file_input_of(fd, offset)
         )
     }
 
     fn write_via_stream(&mut self, fd: File, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
         refuse!(self.using(TYPES, "[method]descriptor.write-via-stream"));
         through!(self, "wasi:filesystem/types [method]descriptor.write-via-stream", (fd, offset), {
-            let stream = self.filesystem().write_via_stream(fd, offset);
-            self.metered_file(stream)
+            self.file_output_of(|files| files.write_via_stream(fd, offset))
         })
     }
 
     fn append_via_stream(&mut self, fd: File) -> FsResult<Resource<DynOutputStream>> {
         refuse!(self.using(TYPES, "[method]descriptor.append-via-stream"));
         through!(self, "wasi:filesystem/types [method]descriptor.append-via-stream", (fd), {
-            let stream = self.filesystem().append_via_stream(fd);
-            self.metered_file(stream)
+            self.file_output_of(|files| files.append_via_stream(fd))
         })
     }
 
@@ -304,8 +302,37 @@ impl Guarded<'_> {
         self.filesystem().set_size(fd, size).await
     }
 
-    fn metered_file(&mut self, stream: FsResult<Resource<DynOutputStream>>) -> FsResult<Resource<DynOutputStream>> {
-        Ok(self.metered(stream?, Limit::FileBytes)?)
+    /// The granted folders. Each is a descriptor that the guest may drop, which gives it back.
+    fn folders(&mut self) -> wasmtime::Result<Vec<(File, String)>> {
+        let folders = preopens::Host::get_directories(&mut self.filesystem())?;
+        self.charge(Limit::OpenFiles, folders.len() as u64)?;
+        Ok(folders)
+    }
+
+    /// A folder's listing: as many open files as it is long.
+    async fn list(&mut self, fd: File) -> FsResult<Resource<DirectoryEntryStream>> {
+        let files = self.files_of_listing(&fd)?;
+        let held = self.opens(files)?;
+        let listing = self.filesystem().read_directory(fd).await?;
+        self.0.listings.insert(listing.rep(), held);
+        Ok(listing)
+    }
+
+    /// A stream that reads a file.
+    fn file_input_of(&mut self, fd: File, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
+        let open = self.opens(1)?;
+        let stream = self.filesystem().read_via_stream(fd, offset)?;
+        Ok(self.file_input(stream, open)?)
+    }
+
+    /// A stream that writes a file.
+    fn file_output_of(
+        &mut self,
+        make: impl FnOnce(&mut WasiFilesystemCtxView<'_>) -> FsResult<Resource<DynOutputStream>>,
+    ) -> FsResult<Resource<DynOutputStream>> {
+        let open = self.opens(1)?;
+        let stream = make(&mut self.filesystem())?;
+        Ok(self.metered(stream, Limit::FileBytes, Some(open))?)
     }
 
     /// Opening a pipe, a socket or a device may block, or do something: only regular files and folders are opened.
@@ -319,7 +346,22 @@ impl Guarded<'_> {
         }
     }
 
-    /// A file or a listing is no longer open.
+    /// Counts so many more open files, until what is given is dropped: a stream keeps its file open when the descriptor is gone.
+    fn opens(&mut self, files: u64) -> FsResult<Held> {
+        refuse!(self.charge(Limit::OpenFiles, files));
+        Ok(Held::charged(self.0.authority().quota(), Limit::OpenFiles, files))
+    }
+
+    /// As how many open files the listing of a folder counts. No further than what is left is looked at.
+    fn files_of_listing(&mut self, fd: &File) -> FsResult<u64> {
+        let left = self.0.authority().quota().left(Limit::OpenFiles).saturating_add(1);
+        let most = usize::try_from(left).unwrap_or(usize::MAX).saturating_mul(ENTRIES_PER_FILE);
+        let Descriptor::Dir(folder) = self.table().get(fd)? else { return Ok(1) };
+        let entries = rustix::fs::Dir::read_from(&folder.dir).map_err(std::io::Error::from)?.take(most).count();
+        Ok(1 + (entries / ENTRIES_PER_FILE) as u64)
+    }
+
+    /// A file is no longer open.
     fn closed(&mut self) {
         self.0.authority().quota().release(Limit::OpenFiles, 1);
     }

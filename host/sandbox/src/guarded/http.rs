@@ -25,6 +25,9 @@ use crate::replay::{dropped, noted, through};
 
 const TYPES: &str = "wasi:http/types";
 
+/// Bytes that the host keeps for each header besides its name and value, roughly: one that is empty costs room, too.
+const HEADER_BYTES: usize = 64;
+
 impl Guarded<'_> {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpView::http(self.0)
@@ -56,7 +59,7 @@ impl Guarded<'_> {
         body: Resource<HostOutgoingBody>,
     ) -> wasmtime::Result<Result<Resource<DynOutputStream>, ()>> {
         match types::HostOutgoingBody::write(&mut self.http(), body)? {
-            Ok(stream) => Ok(Ok(self.metered(stream, Limit::HttpBuilt)?)),
+            Ok(stream) => Ok(Ok(self.metered(stream, Limit::HttpBuilt, None)?)),
             Err(()) => Ok(Err(())),
         }
     }
@@ -128,17 +131,17 @@ forward! {
     types::HostFields:
     fn new() -> wasmtime::Result<Resource<FieldMap>>, "[constructor]fields";
     fn from_list(entries: Vec<(String, Vec<u8>)>) -> HeaderResult<Resource<FieldMap>>, "[static]fields.from-list"
-        keeps _this entries.iter().map(|(name, value)| name.len() + value.len()).sum();
+        keeps _this entries.iter().map(|(name, value)| name.len() + value.len() + HEADER_BYTES).sum();
     fn drop(fields: Resource<FieldMap>) -> wasmtime::Result<()>, "[resource-drop]fields";
     fn get(fields: Resource<FieldMap>, name: String) -> wasmtime::Result<Vec<Vec<u8>>>, "[method]fields.get";
     fn has(fields: Resource<FieldMap>, name: String) -> wasmtime::Result<bool>, "[method]fields.has";
     fn set(fields: Resource<FieldMap>, name: String, values: Vec<Vec<u8>>) -> HeaderResult<()>, "[method]fields.set"
-        keeps _this name.len() + values.iter().map(Vec::len).sum::<usize>();
+        keeps _this name.len() + values.iter().map(|value| value.len() + HEADER_BYTES).sum::<usize>();
     fn delete(fields: Resource<FieldMap>, name: String) -> HeaderResult<()>, "[method]fields.delete";
-    fn append(fields: Resource<FieldMap>, name: String, value: Vec<u8>) -> HeaderResult<()>, "[method]fields.append" keeps _this name.len() + value.len();
+    fn append(fields: Resource<FieldMap>, name: String, value: Vec<u8>) -> HeaderResult<()>, "[method]fields.append" keeps _this name.len() + value.len() + HEADER_BYTES;
     fn entries(fields: Resource<FieldMap>) -> wasmtime::Result<Vec<(String, Vec<u8>)>>, "[method]fields.entries";
     fn clone(fields: Resource<FieldMap>) -> wasmtime::Result<Resource<FieldMap>>, "[method]fields.clone"
-        keeps this this.table().get(&fields)?.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        keeps this this.table().get(&fields)?.iter().map(|(name, value)| name.as_str().len() + value.len() + HEADER_BYTES).sum();
 }
 
 forward! {

@@ -1,5 +1,6 @@
 //! Streams, polls and errors: what is read and written through handles that were acquired before.
 
+use autodevops_policy::{Denial, Limit};
 use bytes::Bytes;
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
@@ -18,6 +19,11 @@ const ERROR: &str = "wasi:io/error";
 impl poll::Host for Guarded<'_> {
     async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
         refuse!(self.using(POLL, "poll"));
+        // Each of the list is kept until one is ready. More than there are handles is no list of what one waits for.
+        let quota = self.0.authority().quota();
+        if pollables.len() as u64 > quota.limits().amount(Limit::Resources) {
+            return Err(Denial::from(quota.exceed(Limit::Resources)).into());
+        }
         through!(
             self,
             "wasi:io/poll poll",

@@ -4,14 +4,34 @@ use http::{HeaderName, HeaderValue, Method, Version, header};
 use url::Url;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error};
 
-/// Headers that only the host sets, those of the connection apart: who is asked, how the message is framed, who asks.
-const HOSTS_OWN: &[&str] = &["te", "trailer", "expect", "forwarded", "authorization", "cookie", "x-api-key"];
+/// Headers that only the host sets, those of the connection apart: who is asked, how the message is framed, who asks. And those by
+/// which many servers take another method, path or host than the one that was judged.
+const HOSTS_OWN: &[&str] = &[
+    "authorization",
+    "cookie",
+    "expect",
+    "forwarded",
+    "te",
+    "trailer",
+    "x-api-key",
+    "x-host",
+    "x-http-host-override",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-rewrite-url",
+];
+
+/// What the names of such headers begin with.
+const HOSTS_OWN_FAMILIES: &[&str] = &["proxy-", "x-forwarded-", "x-original-"];
 
 /// Whether a guest may not set a header.
 pub fn is_hosts_own(name: &HeaderName) -> bool {
-    DEFAULT_FORBIDDEN_HEADERS.contains(name)
-        || HOSTS_OWN.contains(&name.as_str())
-        || name.as_str().starts_with("proxy-")
+    // Servers that hand headers on as variables do not tell `_` from `-`.
+    let name_as_read = name.as_str().replace('_', "-");
+    DEFAULT_FORBIDDEN_HEADERS.iter().any(|own| *own == name_as_read.as_str())
+        || HOSTS_OWN.contains(&name_as_read.as_str())
+        || HOSTS_OWN_FAMILIES.iter().any(|family| name_as_read.starts_with(family))
 }
 
 /// The URL of a request.
@@ -97,7 +117,9 @@ mod tests {
     #[test]
     fn headers_that_frame_a_message_or_carry_credentials_are_the_hosts_to_set() {
         let own = "authorization connection cookie expect forwarded host http2-settings keep-alive proxy-authenticate \
-                   proxy-authorization proxy-connection proxy-anything te trailer transfer-encoding upgrade x-api-key";
+                   proxy-authorization proxy-connection proxy-anything te trailer transfer-encoding upgrade x-api-key \
+                   x-forwarded-host x-forwarded-for x-original-url x-rewrite-url x-http-method-override \
+                   x-http-method x-method-override x-host transfer_encoding x_forwarded_host";
         for name in own.split_whitespace() {
             let name: HeaderName = name.parse().unwrap();
             assert!(is_hosts_own(&name), "{name}");
