@@ -14,6 +14,7 @@ use tokio::{sync::RwLock, task::JoinSet};
 
 use crate::{
     case::{Case, Ending},
+    component::Wat,
     field::Field,
     run::{folder, options},
     server,
@@ -128,6 +129,7 @@ pub async fn run(cases: Vec<Case>, long: Duration) -> Result<Stress> {
     }
     let cases: Arc<[Case]> = fitting.into();
     anyhow::ensure!(!cases.is_empty(), "no case can be part of the stress");
+    warm(&shared.field).await?;
     let next = Arc::new(AtomicU64::new(0));
     let mut hostile = JoinSet::new();
     let mut honest = JoinSet::new();
@@ -162,6 +164,34 @@ pub async fn run(cases: Vec<Case>, long: Duration) -> Result<Stress> {
         resident_end,
         wrong,
     })
+}
+
+/// Has every place of the pool used once, by more memory than the pool keeps of it: what it keeps is no growth.
+async fn warm(field: &Field) -> Result<()> {
+    let write = "(memory.fill (i32.const 131072) (i32.const 1) (i32.const 6000000))
+         (call $method_pollable.block (call $subscribe-duration (i64.const 1_000_000_000))) (call $passed)";
+    let guest = Wat::check(write)
+        .import("wasi:clocks/monotonic-clock", "subscribe-duration")
+        .import("wasi:io/poll", "[method]pollable.block")
+        .memory("(memory (export \"memory\") 120)");
+    let case = Arc::new(
+        Case::new("memory that is written to", "warm", guest, Ending::Ends).given(|terms| terms.grant.clocks = true),
+    );
+    let mut calls = JoinSet::new();
+    for index in 0..2 * AT_ONCE {
+        let (field, case) = (field.clone(), Arc::clone(&case));
+        calls.spawn(async move {
+            let folder = folder()?;
+            let terms = case.terms(folder.path().to_owned(), false);
+            let attempt = field.attempt(&case, &case.guest, terms, format!("warm-{}", index % 4)).await?;
+            anyhow::ensure!(case.fails.fits(&attempt.ended), "the pool is not warm: {}", attempt.ended);
+            Ok(())
+        });
+    }
+    while let Some(ended) = calls.join_next().await {
+        ended??;
+    }
+    Ok(())
 }
 
 /// Whether a case can run beside any other on one engine, over and over.
