@@ -1,0 +1,48 @@
+//! `SECURITY.md` names a test for each promise: the names are those of tests that there are.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use autodevops_hostile::cases;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// What stands between backquotes in the last column of each row of the table.
+fn named() -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| **"));
+    let names = rows.map(|row| row.trim_end_matches(" |").rsplit(" | ").next().unwrap());
+    names.map(|column| column.split('`').skip(1).step_by(2).map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn every_promise_of_the_security_page_names_what_shows_it_and_it_is_there() {
+    let promises: BTreeSet<&str> = cases::all().iter().map(|case| case.promise).collect();
+    let rows = named();
+    assert!(rows.len() >= 15, "{rows:?}");
+    for row in rows {
+        assert!(!row.is_empty(), "a promise without a test");
+        let mut file = String::new();
+        for name in &row {
+            if name.contains(".rs") || root().join(name).is_dir() {
+                assert!(root().join(name).exists(), "{name} is not there");
+                file = fs::read_to_string(root().join(name)).unwrap_or_default();
+            } else if name.contains('_') {
+                assert!(file.contains(&format!("fn {name}(")), "{name} is no test of the file before it");
+            } else {
+                assert!(promises.iter().any(|promise| promise.starts_with(name.as_str())), "no case proves {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_case_proves_a_promise_of_the_security_page() {
+    let named: BTreeSet<String> = named().into_iter().flatten().collect();
+    for case in cases::all() {
+        let found = named.iter().any(|name| case.promise.starts_with(name.as_str()));
+        assert!(found, "{} proves {}, which SECURITY.md does not name", case.name, case.promise);
+    }
+}
