@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -14,6 +14,9 @@ pub const KEY_FILE: &str = "audit.key";
 
 /// The head's file: the last seal's number and hash, and a code that shows that the host wrote them.
 pub const HEAD_FILE: &str = "audit.head";
+
+/// Bytes of one line of the head's file, its end included: room for the largest number.
+const LINE_BYTES: usize = 160;
 
 /// The key, made where there is none.
 pub fn host_key(folder: &Path) -> Result<[u8; 32], AuditError> {
@@ -65,19 +68,35 @@ pub fn head(folder: &Path, key: &[u8; 32]) -> Result<Option<Head>, AuditError> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => return Ok(None),
         Err(error) => return Err(AuditError::Head { path, reason: error.to_string() }),
     };
-    Ok(text.trim().split_once(' ').and_then(|(head, mac)| {
-        let head: Head = head.parse().ok()?;
-        // `blake3::Hash` compares in constant time.
-        (head.mac(key) == blake3::Hash::from_hex(mac).ok()?).then_some(head)
-    }))
+    Ok(text.lines().filter_map(|line| told(line, key)).max_by_key(|head| head.seals))
 }
 
-/// Notes the head, all of it or not at all.
+/// The head that a line tells, if it was written with the key.
+fn told(line: &str, key: &[u8; 32]) -> Option<Head> {
+    let (head, mac) = line.trim().split_once(' ')?;
+    let head: Head = head.parse().ok()?;
+    // `blake3::Hash` compares in constant time.
+    (head.mac(key) == blake3::Hash::from_hex(mac).ok()?).then_some(head)
+}
+
+/// Notes the head. Two lines take turns and are written over: at any moment one of them is whole, a full disk takes it too, and it is
+/// not waited for the disk. Where power is lost before it was written, the journal is ahead, which is no break.
 pub fn note(folder: &Path, key: &[u8; 32], head: Head) -> Result<(), AuditError> {
     let path = folder.join(HEAD_FILE);
     let failed = |error: io::Error| AuditError::Head { path: path.clone(), reason: error.to_string() };
+    let line = format!("{:<width$}\n", format!("{head} {}", head.mac(key).to_hex()), width = LINE_BYTES - 1);
+    let file = match OpenOptions::new().write(true).open(&path) {
+        Ok(file) => Some(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(error)),
+    };
+    let there = file.filter(|file| file.metadata().is_ok_and(|file| file.len() == 2 * LINE_BYTES as u64));
+    if let Some(file) = there {
+        let place = (head.seals % 2) * LINE_BYTES as u64;
+        return file.write_all_at(line.as_bytes(), place).map_err(failed);
+    }
     let mut file = private(folder).map_err(failed)?;
-    writeln!(file, "{head} {}", head.mac(key).to_hex()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.write_all(line.repeat(2).as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     file.persist(&path).map_err(|error| failed(error.error))?;
     Ok(())
 }

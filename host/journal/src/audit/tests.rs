@@ -268,6 +268,21 @@ fn a_host_that_ended_before_it_noted_the_head_broke_nothing() {
 }
 
 #[test]
+fn a_head_that_was_half_written_leaves_the_one_before() {
+    let place = Place::filled();
+    let whole = fs::read(place.path(HEAD_FILE)).unwrap();
+    // The fourth head is in the first of the two lines.
+    for length in [1, 10, 100] {
+        let mut torn = whole.clone();
+        torn[..length].fill(b'#');
+        fs::write(place.path(HEAD_FILE), &torn).unwrap();
+        assert_eq!(place.log.verify(None).unwrap().unwrap().seals, 4);
+    }
+    place.sql("DELETE FROM seals WHERE sequence > 2");
+    assert!(place.found().starts_with("seal 3: it is missing of 3 that this host made"), "{}", place.found());
+}
+
+#[test]
 fn the_key_and_the_head_are_their_owners_alone_and_a_key_that_is_not_is_refused() {
     let place = Place::filled();
     for name in [KEY_FILE, HEAD_FILE] {
