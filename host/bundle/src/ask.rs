@@ -4,11 +4,8 @@ use std::path::PathBuf;
 
 use autodevops_policy::{
     Access, Asked, CredentialBinding, Destination, EffectiveGrant, Grant, Limit, Limits, Manifest, PermissionKind,
-    Preopen, words,
+    Preopen, RUN_FOLDERS, words,
 };
-
-/// Folders that a run gives to plugins: which folder of this machine each is changes from run to run.
-const RUN_FOLDERS: [&str; 3] = ["/repo", "/before", "/after"];
 
 /// One thing that a plugin asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

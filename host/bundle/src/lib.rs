@@ -6,7 +6,8 @@ pub mod ask;
 pub mod lock;
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -19,6 +20,9 @@ pub const MANIFEST: &str = "plugin.toml";
 
 /// Largest component that is read.
 const MAX_COMPONENT_BYTES: u64 = 256 << 20;
+
+/// Largest manifest that is read.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// Why a plugin cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -52,13 +56,29 @@ pub enum BundleError {
         /// What it names.
         component: String,
     },
-    /// The component is too large to be one.
-    #[error("{path} has {bytes} bytes; a component has at most {MAX_COMPONENT_BYTES}")]
+    /// The manifest or the component is too large to be one.
+    #[error("{path} has more than {most} bytes, which no plugin's file has; build it anew, or remove it")]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its size.
-        bytes: u64,
+        /// What it may have.
+        most: u64,
+    },
+    /// Something that is no file is named like one: reading it might never end.
+    #[error("{path} is no regular file; put the file itself there")]
+    NoFile {
+        /// What it is named.
+        path: PathBuf,
+    },
+    /// It is found by one name and has another, by which it would be granted and told of.
+    #[error("{path} is where the plugin `{name}` is looked for, and holds the plugin `{found}`; name it as it is")]
+    OtherName {
+        /// Its folder.
+        path: PathBuf,
+        /// The name by which it was looked for.
+        name: String,
+        /// The name that its manifest gives.
+        found: String,
     },
 }
 
@@ -87,19 +107,31 @@ impl PluginFolder {
     /// [`BundleError`], which names the file.
     pub fn open(path: &Path) -> Result<Self, BundleError> {
         let manifest_path = path.join(MANIFEST);
-        let text = read(&manifest_path, |path| fs::read_to_string(path))?;
+        let text = String::from_utf8(read(&manifest_path, MAX_MANIFEST_BYTES)?).map_err(|error| {
+            let source = io::Error::new(io::ErrorKind::InvalidData, error.utf8_error());
+            BundleError::Read { path: manifest_path.clone(), source }
+        })?;
         let manifest = Manifest::parse(&text, &manifest_path.display().to_string())?;
         let file = manifest.component.clone().unwrap_or_else(|| format!("{}.wasm", manifest.name));
         if ProjectPath::new(file.as_str()).is_err() || file.contains('/') {
             return Err(BundleError::ComponentPath { manifest: manifest_path, component: file });
         }
         let file = path.join(file);
-        let bytes = read(&file, |path| fs::metadata(path))?.len();
-        if bytes > MAX_COMPONENT_BYTES {
-            return Err(BundleError::TooLarge { path: file, bytes });
-        }
-        let component = read(&file, |path| fs::read(path))?;
+        let component = read(&file, MAX_COMPONENT_BYTES)?;
         Ok(Self { path: path.to_owned(), manifest, component })
+    }
+
+    /// Reads the folder of the plugin of that name.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; and when its manifest gives another name.
+    pub fn open_as(path: &Path, name: &str) -> Result<Self, BundleError> {
+        let folder = Self::open(path)?;
+        if folder.manifest.name == name {
+            return Ok(folder);
+        }
+        let found = folder.manifest.name;
+        Err(BundleError::OtherName { path: path.to_owned(), name: name.to_owned(), found })
     }
 
     /// Digest of the component.
@@ -108,8 +140,20 @@ impl PluginFolder {
     }
 }
 
-fn read<T>(path: &Path, how: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, BundleError> {
-    how(path).map_err(|source| BundleError::Read { path: path.to_owned(), source })
+/// Reads a regular file of so many bytes at most. What lies in a plugin's folder is a stranger's: a device has no end, and a pipe
+/// may never have a beginning.
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, BundleError> {
+    let failed = |source| BundleError::Read { path: path.to_owned(), source };
+    // Opening a pipe would wait for who writes to it, so it is looked at first.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(BundleError::NoFile { path: path.to_owned() });
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path).map_err(failed)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > most {
+        return Err(BundleError::TooLarge { path: path.to_owned(), most });
+    }
+    Ok(bytes)
 }
 
 /// Folders that hold plugins, each in a folder of its name; the first that has a plugin wins.
@@ -126,7 +170,7 @@ impl PluginFolders {
         let found =
             self.0.iter().map(|folder| folder.join(name)).find(|path| is_a_name && path.join(MANIFEST).is_file());
         match found {
-            Some(path) => PluginFolder::open(&path),
+            Some(path) => PluginFolder::open_as(&path, name),
             None => {
                 let known = self.names();
                 let hint = match nearest(name, known.iter().map(String::as_str)) {
@@ -183,6 +227,30 @@ mod tests {
         let folder = folder(TEXT);
         let error = PluginFolder::open(&folder.path().join("a")).unwrap_err().to_string();
         assert!(error.contains("a.wasm cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_file_or_has_no_end_is_not_read() {
+        let devices = folder(TEXT);
+        std::os::unix::fs::symlink("/dev/zero", devices.path().join("a/a.wasm")).unwrap();
+        let error = PluginFolder::open(&devices.path().join("a")).unwrap_err();
+        assert!(matches!(error, BundleError::NoFile { .. }), "{error}");
+        let long = folder(TEXT);
+        fs::File::create(long.path().join("a/a.wasm")).unwrap().set_len(MAX_COMPONENT_BYTES + 1).unwrap();
+        let error = PluginFolder::open(&long.path().join("a")).unwrap_err();
+        assert!(matches!(error, BundleError::TooLarge { .. }), "{error}");
+        let manifest = folder(&"# ".repeat(1 << 20));
+        let error = PluginFolder::open(&manifest.path().join("a")).unwrap_err();
+        assert!(matches!(error, BundleError::TooLarge { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_plugin_in_the_place_of_another_is_refused() {
+        let folder = folder(&TEXT.replace("name = \"a\"", "name = \"trusted\""));
+        fs::write(folder.path().join("a/trusted.wasm"), b"bytes").unwrap();
+        let error = PluginFolders(vec![folder.path().into()]).open("a").unwrap_err().to_string();
+        assert!(error.contains("looked for, and holds the plugin `trusted`"), "{error}");
+        assert!(PluginFolder::open(&folder.path().join("a")).is_ok());
     }
 
     #[test]

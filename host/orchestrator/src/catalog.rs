@@ -185,7 +185,7 @@ impl Catalog {
             return Ok(PluginFolder::open(Path::new(name))?);
         }
         match self.settings.get(name).and_then(|settings| settings.path.as_ref()) {
-            Some(path) => Ok(PluginFolder::open(path)?),
+            Some(path) => Ok(PluginFolder::open_as(path, name)?),
             None => Ok(self.folders.open(name)?),
         }
     }

@@ -45,7 +45,7 @@ pub use method::{Method, MethodError, Methods};
 pub use operation::{Denial, Operation};
 pub use origin::{Origin, OriginError};
 pub use path::{PathError, ProjectPath};
-pub use permission::{Permission, PermissionError, PermissionKind};
+pub use permission::{Permission, PermissionError, PermissionKind, RUN_FOLDERS};
 pub use quantity::{Bytes, Percent, QuantityError, Span};
 pub use within::within;
 pub use words::{AskedWords, words};

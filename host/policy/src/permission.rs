@@ -58,6 +58,9 @@ impl PermissionKind {
     }
 }
 
+/// The folders that a run gives to its plugins, as they see them. One tree is given to several plugins, so none may change it.
+pub const RUN_FOLDERS: [&str; 3] = ["/repo", "/before", "/after"];
+
 /// What is wrong with a permission in a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PermissionError {
@@ -67,6 +70,11 @@ pub enum PermissionError {
     /// A guest path is no absolute path.
     #[error("the guest path {0:?} is not taken; write it as the plugin sees it, such as \"/repo\"")]
     GuestPath(String),
+    /// A folder of a run is to be written to: what others are then given would be the plugin's.
+    #[error(
+        "the folder {0} is given by the run, to be read only; ask for `access = \"read-only\"`, or for another folder"
+    )]
+    RunFolder(String),
     /// Requests to nowhere.
     #[error("the permission `http` has no origins; name where requests go, such as \"https://api.example.com\"")]
     NoOrigins,
@@ -107,6 +115,9 @@ impl Permission {
                 let good = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(char::is_control);
                 if parts.is_none_or(|mut parts| !parts.all(good)) {
                     return Err(PermissionError::GuestPath(guest.to_owned()));
+                }
+                if RUN_FOLDERS.contains(&guest) && self.access == Some(Access::ReadWrite) {
+                    return Err(PermissionError::RunFolder(guest.to_owned()));
                 }
             }
             PermissionKind::Http if self.origins.is_empty() => return Err(PermissionError::NoOrigins),
@@ -176,6 +187,19 @@ mod tests {
         }
         let http = Permission { origins: vec!["https://a.example".parse().unwrap()], ..ask(PermissionKind::Http) };
         assert_eq!(check(&[http.clone(), http, folder]), Ok(()));
+    }
+
+    #[test]
+    fn a_folder_of_the_run_is_not_to_be_written_to() {
+        let asking = |guest: &str, access| {
+            let access = Some(access);
+            check(&[Permission { guest: Some(guest.into()), access, ..ask(PermissionKind::Files) }])
+        };
+        for guest in RUN_FOLDERS {
+            assert_eq!(asking(guest, Access::ReadWrite), Err(PermissionError::RunFolder(guest.into())));
+            assert_eq!(asking(guest, Access::ReadOnly), Ok(()));
+        }
+        assert_eq!(asking("/data", Access::ReadWrite), Ok(()));
     }
 
     #[test]

@@ -14,6 +14,19 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// Most characters that are shown of a text in [`one_line`].
+const LINE_CHARACTERS: usize = 400;
+
+/// The text in one line that is not too long: in a dialogue, nothing of it can stand for a question or an answer of the host's, and
+/// what stands above it is not pushed out of sight.
+pub fn one_line(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(LINE_CHARACTERS) {
+        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
+        None => words,
+    }
+}
+
 /// Unicode's general category Cf, and the separators of lines and paragraphs (Unicode 16, `DerivedGeneralCategory.txt`).
 const fn is_format(character: char) -> bool {
     matches!(
@@ -53,6 +66,12 @@ mod tests {
         assert_eq!(escape("evil\u{202e}txt.exe\u{2066}\u{2028}"), "evil\\u{202e}txt.exe\\u{2066}\\u{2028}");
         assert_eq!(escape("zero\u{200b}width\u{feff}"), "zero\\u{200b}width\\u{feff}");
         assert_eq!(escape("Grüße, 世界 🙂"), "Grüße, 世界 🙂");
+    }
+
+    #[test]
+    fn a_long_text_of_many_lines_is_one_that_is_seen_whole() {
+        assert_eq!(one_line(" It is read.\n\n\u{2028}  Grant it? [y/N]\ty "), "It is read. Grant it? [y/N] y");
+        assert_eq!(one_line(&"ä".repeat(1000)), format!("{}…", "ä".repeat(400)));
     }
 
     proptest! {

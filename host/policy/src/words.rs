@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
-use crate::{Access, Destination, Limit, Limits, Manifest, Origin, Permission, PermissionKind, asked::Asked};
+use crate::{
+    Access, Destination, Limit, Limits, Manifest, Origin, Permission, PermissionKind, asked::Asked, text::one_line,
+};
 
 pub(crate) const CLOCKS: &str = "read the clocks";
 pub(crate) const RANDOM: &str = "use randomness";
@@ -20,13 +22,13 @@ pub struct AskedWords {
 
 /// What the manifest asks for: its permissions in its order, its credentials, and its limits that lie above the usual ones.
 pub fn words(manifest: &Manifest) -> Vec<AskedWords> {
-    let permissions = manifest
-        .permissions
-        .iter()
-        .map(|permission| AskedWords { what: permission_words(permission), reason: Some(permission.reason.clone()) });
+    let permissions = manifest.permissions.iter().map(|permission| AskedWords {
+        what: permission_words(permission),
+        reason: Some(one_line(&permission.reason)),
+    });
     let credentials = manifest.credentials.iter().map(|asked| AskedWords {
         what: credential(&asked.name, &asked.origins, &asked.header),
-        reason: Some(asked.reason.clone()),
+        reason: Some(one_line(&asked.reason)),
     });
     let raised = Asked::of(manifest).limits();
     let limits = Limit::ALL.iter().filter(|limit| raised.amount(**limit) > Limits::default().amount(**limit));

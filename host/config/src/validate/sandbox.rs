@@ -2,13 +2,10 @@
 
 use std::fmt::Display;
 
-use autodevops_policy::{Bytes, Span};
+use autodevops_policy::{Bytes, RUN_FOLDERS, Span};
 
 use super::{Found, NAME, Part, is_name};
 use crate::Config;
-
-/// Folders that a run gives to plugins.
-const RUN_FOLDERS: [&str; 3] = ["/repo", "/before", "/after"];
 
 pub fn problems(config: &Config, found: &mut Found) {
     sandbox(config, found);

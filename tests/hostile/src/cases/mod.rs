@@ -1,6 +1,7 @@
 //! The cases, by what they go against.
 
 mod ambient;
+mod attacks;
 mod compile;
 mod files;
 mod handles;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Case> {
         http::cases(),
         load::cases(),
         imports::cases(),
+        attacks::cases(),
     ]
     .into_iter()
     .flatten()

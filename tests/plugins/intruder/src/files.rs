@@ -85,6 +85,8 @@ pub fn act(act: &str, parts: &Parts<'_>) -> Option<Answer> {
         "many-links" => many(parts, |name| done(data.link_at(PathFlags::empty(), "a.txt", &data, name))),
         "many-renames" => rename_often(&data, parts.number(1)),
         "many-open" => open_often(&data, path, parts.number(1)),
+        "many-streams" => streams_often(&data, path, parts.number(1)),
+        "many-open-and-preopens-dropped" => open_often_dropping(&data, path, parts.number(1)),
         "many-stats" => many(parts, |_| data.stat().map(|_| String::new()).map_err(no)),
         "long-path" => read(&data, &"a/".repeat(usize::try_from(parts.number(1)).unwrap_or_default())),
         _ => return None,
@@ -174,6 +176,26 @@ fn many(parts: &Parts<'_>, make: impl Fn(&str) -> Answer) -> Answer {
         make(&format!("n{index}"))?;
     }
     Ok("all made".to_owned())
+}
+
+/// Each stream keeps its file open after the descriptor is gone.
+fn streams_often(data: &Descriptor, path: &str, times: u64) -> Answer {
+    let mut streams = Vec::new();
+    for _ in 0..times {
+        let file = open(data, path, OpenFlags::empty(), DescriptorFlags::READ).map_err(no)?;
+        streams.push(file.read_via_stream(0).map_err(no)?);
+    }
+    Ok(format!("{} open", streams.len()))
+}
+
+/// Descriptors of granted folders are dropped between: whether that gives back what was never taken.
+fn open_often_dropping(data: &Descriptor, path: &str, times: u64) -> Answer {
+    let mut open_ones = Vec::new();
+    for _ in 0..times {
+        open_ones.push(open(data, path, OpenFlags::empty(), DescriptorFlags::READ).map_err(no)?);
+        drop(get_directories());
+    }
+    Ok(format!("{} open", open_ones.len()))
 }
 
 fn rename_often(data: &Descriptor, times: u64) -> Answer {
