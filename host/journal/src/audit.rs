@@ -211,6 +211,15 @@ impl AuditLog {
         Ok(Some(Sealed { sequence, seal: Seal { run, stage, version, at_ns, entries } }))
     }
 
+    /// The version of a run up to which seals point to its events; 0 where none does.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn version_of(&self, run: &str) -> Result<u64, JournalError> {
+        let sql = "SELECT coalesce(max(version), 0) FROM seals WHERE run = ?1";
+        self.journal.read(|connection| connection.prepare_cached(sql)?.query_row([run], |row| row.get(0)).map(unsigned))
+    }
+
     /// Events of a run that no seal points to yet, up to a version, each with its digest.
     ///
     /// # Errors

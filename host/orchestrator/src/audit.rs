@@ -251,7 +251,7 @@ impl Audit {
         }
         let version = match events.last() {
             Some((recorded, _)) => recorded.version,
-            None => self.log.last_of(&batch.run)?.map_or(0, |sealed| sealed.seal.version),
+            None => self.log.version_of(&batch.run)?,
         };
         let events = events.into_iter().map(|(recorded, digest)| {
             let event: Option<Event> = log::event_of(&self.journal, recorded.event).ok();
