@@ -400,6 +400,7 @@ fn floods() -> Vec<Case> {
         let promise = match limit {
             Limit::HttpRequests => "limits/http-requests",
             Limit::HttpConcurrent => "limits/http-concurrent",
+            Limit::HttpBuilt => "limits/http-built",
             Limit::HttpSent => "limits/http-sent",
             _ => "limits/http-received",
         };
@@ -457,6 +458,22 @@ fn floods() -> Vec<Case> {
             "30|HERE|/ok",
             |terms| terms.limits().http_sent = Bytes(10_000),
             hello(),
+        ),
+        flood(
+            "headers that are built and go nowhere",
+            Limit::HttpBuilt,
+            "many-headers",
+            "30|HERE|/ok",
+            |terms| terms.limits().http_built = Bytes(10_000),
+            hello(),
+        ),
+        flood(
+            "a body that is built",
+            Limit::HttpBuilt,
+            "post",
+            "HERE|/take|1000000",
+            |terms| terms.limits().http_built = Bytes(100_000),
+            Ending::Says("200 taken".into()),
         ),
         flood(
             "a flood of small requests",
