@@ -247,7 +247,9 @@ pub fn export(recordings: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     for (index, path) in recordings.iter().enumerate() {
         let header = Recording::open(path)?.header;
-        let to = folder.join(format!("{}-{}-{}.{EXTENSION}", header.run, header.stage, index + 1));
+        // What a file says of itself is no path of ours.
+        let run = safe(&header.run).unwrap_or("run");
+        let to = folder.join(format!("{run}-{}-{}.{EXTENSION}", header.stage, index + 1));
         fs::copy(path, &to).with_context(|| to.display().to_string())?;
         written.push(to);
     }
@@ -286,6 +288,24 @@ mod tests {
 
     fn names(paths: &[PathBuf]) -> Vec<String> {
         paths.iter().map(|path| file_name(path)).collect()
+    }
+
+    #[test]
+    fn a_recording_that_names_another_place_is_written_where_it_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("made.recording");
+        let header = serde_json::to_vec(&header("../../elsewhere")).unwrap();
+        let length = u32::try_from(header.len()).unwrap().to_le_bytes();
+        let nothing = zstd::encode_all(&[][..], 1).unwrap();
+        let unpacked = 0_u64.to_le_bytes();
+        let mut bytes = [&b"adrecord"[..], &1_u32.to_le_bytes(), &length, &header, &nothing, &unpacked].concat();
+        let digest = blake3::hash(&bytes);
+        bytes.extend_from_slice(digest.as_bytes());
+        bytes.extend_from_slice(b"end\n");
+        fs::write(&made, bytes).unwrap();
+        let asked = folder.path().join("a/b/c");
+        assert_eq!(export(&[made], &asked).unwrap(), [asked.join("run-check-1.recording")]);
+        assert_eq!(recordings_in(&asked).unwrap().len(), 1);
     }
 
     #[test]
