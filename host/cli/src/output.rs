@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_others_wrote_moves_no_cursor() {
-        assert_eq!(clean("a\x1b[2Jb\rc\n\td"), "a\\u{1b}[2Jb\\rc\n\td");
+        assert_eq!(clean("a\x1b[2Jb\rc\n\td"), "a\\u{1b}[2Jb\\u{d}c\n\td");
         assert_eq!(cut("a\x1b[2Jb\nc", 80), "a [2Jb c");
         assert_eq!(cut("abcdef", 4), "abc…");
     }
