@@ -108,8 +108,8 @@ macro_rules! reach {
     ($(async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $label:literal $access:ident $path:ident;)*) => {
         $(
             async fn $name(&mut self, fd: File, $($argument: $type),*) -> $result {
-                short(&$path)?;
                 refuse!(self.$access(&$path));
+                short(&$path)?;
                 through!(self, concat!("wasi:filesystem/types ", $label), (fd, $path $(, Shown(&$argument))*),
                     self.filesystem().$name(fd, $($argument),*).await)
             }
@@ -189,10 +189,10 @@ impl HostDescriptor for Guarded<'_> {
     }
 
     async fn link_at(&mut self, fd: File, flags: PathFlags, path: String, to: File, new_path: String) -> FsResult<()> {
-        short(&path)?;
-        short(&new_path)?;
         refuse!(self.look(&path));
         refuse!(self.make(&new_path));
+        short(&path)?;
+        short(&new_path)?;
         through!(
             self,
             "wasi:filesystem/types [method]descriptor.link-at",
@@ -202,10 +202,10 @@ impl HostDescriptor for Guarded<'_> {
     }
 
     async fn rename_at(&mut self, fd: File, path: String, to: File, new_path: String) -> FsResult<()> {
-        short(&path)?;
-        short(&new_path)?;
         refuse!(self.change(&path));
         refuse!(self.make(&new_path));
+        short(&path)?;
+        short(&new_path)?;
         through!(
             self,
             "wasi:filesystem/types [method]descriptor.rename-at",
@@ -222,7 +222,6 @@ impl HostDescriptor for Guarded<'_> {
         open_flags: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<File> {
-        short(&path)?;
         if open_flags.contains(OpenFlags::CREATE) {
             refuse!(self.make(&path));
         } else if flags.intersects(DescriptorFlags::WRITE | DescriptorFlags::MUTATE_DIRECTORY)
@@ -232,6 +231,7 @@ impl HostDescriptor for Guarded<'_> {
         } else {
             refuse!(self.look(&path));
         }
+        short(&path)?;
         refuse!(self.charge(Limit::OpenFiles, 1));
         let opened = through!(
             self,
@@ -383,7 +383,7 @@ impl Guarded<'_> {
     }
 }
 
-/// Refuses what no file system takes, before it is kept on record.
+/// Refuses what no file system takes. (The record keeps its beginning.)
 fn short(path: &str) -> FsResult<()> {
     if path.len() > MAX_PATH_BYTES { Err(ErrorCode::NameTooLong.into()) } else { Ok(()) }
 }

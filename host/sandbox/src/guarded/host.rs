@@ -94,11 +94,11 @@ fn other<T>(result: Result<T, String>) -> Result<T, keyvalue::Error> {
 
 impl keyvalue::Host for Guarded<'_> {
     fn open(&mut self, identifier: String) -> KeyValueResult<Resource<Bucket>> {
-        if identifier.len() > MAX_BUCKET_BYTES {
-            return Ok(Err(keyvalue::Error::Other(format!("a bucket's name has at most {MAX_BUCKET_BYTES} bytes"))));
-        }
         if !self.allows(Operation::KeyValue(identifier.clone()))? {
             return Ok(Err(keyvalue::Error::AccessDenied));
+        }
+        if identifier.len() > MAX_BUCKET_BYTES {
+            return Ok(Err(keyvalue::Error::Other(format!("a bucket's name has at most {MAX_BUCKET_BYTES} bytes"))));
         }
         noted!(
             self,
