@@ -1,0 +1,328 @@
+//! Against what SciPy computes, and what must hold whatever is seen.
+
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use crate::*;
+
+#[derive(Deserialize)]
+struct Fixtures {
+    wilson: Vec<Wilson>,
+    tail: Vec<Tail>,
+    two_proportions: Vec<Two>,
+    mann_whitney: Vec<Ranks>,
+    histograms: Vec<Histograms>,
+    sprt: Vec<Ratio>,
+    holm: Vec<Family>,
+    normal: Vec<Quantile>,
+}
+
+#[derive(Deserialize)]
+struct Wilson {
+    events: u64,
+    total: u64,
+    confidence: f64,
+    lower: f64,
+    upper: f64,
+}
+
+#[derive(Deserialize)]
+struct Tail {
+    events: u64,
+    total: u64,
+    p: f64,
+    chance: f64,
+}
+
+#[derive(Deserialize)]
+struct Two {
+    first: (u64, u64),
+    second: (u64, u64),
+    z: f64,
+    chance: f64,
+    fisher: f64,
+}
+
+#[derive(Deserialize)]
+struct Ranks {
+    first: Vec<f64>,
+    second: Vec<f64>,
+    u: f64,
+    chance: f64,
+    shift: f64,
+    lower: Option<f64>,
+    upper: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Histograms {
+    bounds: Vec<f64>,
+    first: Vec<u64>,
+    second: Vec<u64>,
+    u: f64,
+    chance: f64,
+}
+
+#[derive(Deserialize)]
+struct Ratio {
+    low: f64,
+    high: f64,
+    events: u64,
+    total: u64,
+    evidence: f64,
+}
+
+#[derive(Deserialize)]
+struct Family {
+    chances: Vec<f64>,
+    small: Vec<bool>,
+}
+
+#[derive(Deserialize)]
+struct Quantile {
+    confidence: f64,
+    z: f64,
+    tail: f64,
+}
+
+fn fixtures() -> Fixtures {
+    serde_json::from_str(include_str!("../fixtures/scipy.json")).unwrap()
+}
+
+/// Equal to so many digits, or both as good as zero.
+fn close(ours: f64, theirs: f64, digits: i32) -> bool {
+    let scale = ours.abs().max(theirs.abs());
+    scale < 1e-250 || (ours - theirs).abs() <= scale * 10_f64.powi(-digits)
+}
+
+#[test]
+fn quantiles_are_scipys() {
+    for Quantile { confidence, z, tail } in fixtures().normal {
+        assert!((quantile(confidence) - z).abs() < 1e-9 * z.abs().max(1.0), "{confidence}: {}", quantile(confidence));
+        assert!(close(upper_tail(z), tail, 9), "{z}: {}", upper_tail(z));
+    }
+    assert_eq!((quantile(1.0), quantile(0.0)), (f64::INFINITY, f64::NEG_INFINITY));
+}
+
+#[test]
+fn wilsons_bounds_are_scipys() {
+    for Wilson { events, total, confidence, lower, upper } in fixtures().wilson {
+        let share = Share::new(events, total);
+        assert!((share.wilson_lower(confidence) - lower).abs() < 1e-10, "{share:?} {lower}");
+        assert!((share.wilson_upper(confidence) - upper).abs() < 1e-10, "{share:?} {upper}");
+    }
+    let nothing = Share::new(0, 0);
+    assert_eq!((nothing.wilson_lower(0.99), nothing.wilson_upper(0.99)), (0.0, 1.0));
+}
+
+#[test]
+fn tails_are_scipys_up_to_a_million() {
+    for Tail { events, total, p, chance } in fixtures().tail {
+        let ours = Share::new(events, total).tail(p);
+        assert!(close(ours, chance, 7) || (ours - chance).abs() < 1e-12, "{events} of {total} at {p}: {ours} {chance}");
+    }
+}
+
+#[test]
+fn the_tests_of_two_shares_are_scipys() {
+    for Two { first, second, z, chance, fisher: exact } in fixtures().two_proportions {
+        let (first, second) = (Share::new(first.0, first.1), Share::new(second.0, second.1));
+        let ours = two_proportions(first, second).unwrap();
+        assert!((ours.z - z).abs() < 1e-9, "{first:?} {second:?} {} {z}", ours.z);
+        assert!(close(ours.chance, chance, 7), "{} {chance}", ours.chance);
+        assert!(close(fisher(first, second), exact, 7), "{first:?} {second:?}: {} {exact}", fisher(first, second));
+    }
+    assert_eq!(two_proportions(Share::new(0, 9), Share::new(0, 9)), None);
+    assert_eq!(fisher(Share::new(0, 0), Share::new(3, 9)), 1.0);
+}
+
+#[test]
+fn one_error_of_few_is_no_difference_by_the_exact_test_though_it_is_by_the_other() {
+    let (first, second) = (Share::new(1, 20), Share::new(0, 1000));
+    assert!(two_proportions(first, second).unwrap().chance < 1e-9);
+    assert!(fisher(first, second) > 0.019);
+}
+
+#[test]
+fn ranks_and_shifts_of_values_are_scipys() {
+    for fixture in fixtures().mann_whitney {
+        let [first, second] = [&fixture.first, &fixture.second].map(|values| Distribution::of_values(values.clone()));
+        let test = mann_whitney(&first, &second).unwrap();
+        assert_eq!(test.u, fixture.u);
+        assert!(close(test.chance, fixture.chance, 9), "{} {}", test.chance, fixture.chance);
+        let shift = shift(&first, &second, 0.99).unwrap();
+        assert!((shift.estimate - fixture.shift).abs() < 1e-12, "{shift:?} {}", fixture.shift);
+        assert_eq!(shift.lower, fixture.lower.unwrap_or(f64::NEG_INFINITY));
+        assert_eq!(shift.upper, fixture.upper.unwrap_or(f64::INFINITY));
+    }
+}
+
+#[test]
+fn ranks_of_histograms_are_scipys() {
+    for fixture in fixtures().histograms {
+        let bounds = || fixture.bounds.iter().copied().chain([f64::INFINITY]);
+        let first = Distribution::of_cumulative(bounds().zip(fixture.first.iter().copied()));
+        let second = Distribution::of_cumulative(bounds().zip(fixture.second.iter().copied()));
+        let test = mann_whitney(&first, &second).unwrap();
+        assert!(close(test.u, fixture.u, 12) && close(test.chance, fixture.chance, 9), "{test:?}");
+    }
+}
+
+#[test]
+fn the_evidence_of_a_sequence_is_scipys() {
+    for Ratio { low, high, events, total, evidence } in fixtures().sprt {
+        let course = Sprt::new(low, high, 0.01, 0.05).unwrap().course(Share::new(events, total));
+        assert!((course.evidence - evidence).abs() < 1e-9, "{course:?} {evidence}");
+        // Wald's boundaries.
+        assert!((course.high_at - (0.95_f64 / 0.01).ln()).abs() < 1e-12);
+        assert!((course.low_at - (0.05_f64 / 0.99).ln()).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn the_sequential_test_of_a_threshold_of_five_per_cent_decides_near_four() {
+    let test = Sprt::new(0.02, 0.08, 0.002, 0.05).unwrap();
+    assert!((test.balance() - 0.0436).abs() < 0.0001, "{}", test.balance());
+    assert_eq!(test.clean_for_low(), 48);
+    assert_eq!(test.course(Share::new(0, 48)).decision, Decision::Low);
+    assert_eq!(test.course(Share::new(0, 47)).decision, Decision::Open);
+    assert_eq!(test.events_for_high(5), 5);
+    assert_eq!(test.course(Share::new(5, 5)).decision, Decision::High);
+    assert_eq!(test.events_for_high(4), 5, "no four of four are enough");
+}
+
+#[test]
+fn holms_rule_is_the_published_one() {
+    for Family { chances, small } in fixtures().holm {
+        assert_eq!(holm(&chances, 0.05), small, "{chances:?}");
+    }
+    assert_eq!(bonferroni(0.05, 0), 0.05);
+    assert_eq!(holm(&[f64::NAN, 0.001], 0.05), [false, true]);
+}
+
+#[test]
+fn a_test_that_cannot_be_is_refused() {
+    assert_eq!(Sprt::new(0.08, 0.02, 0.01, 0.05), Err(BadSprt::Rates(0.08, 0.02)));
+    assert_eq!(Sprt::new(0.3, 1.2, 0.01, 0.05), Err(BadSprt::Rates(0.3, 1.2)));
+    assert_eq!(Sprt::new(0.02, 0.08, 0.0, 0.05), Err(BadSprt::Chances(0.0, 0.05)));
+    assert!(matches!(Sprt::new(f64::NAN, 0.08, 0.1, 0.05), Err(BadSprt::Rates(..))));
+}
+
+#[test]
+fn what_is_counted_otherwise_is_not_compared() {
+    let of = |bounds: &[(f64, u64)]| Distribution::of_cumulative(bounds.iter().copied());
+    let (one, other) = (of(&[(1.0, 3), (f64::MAX, 5)]), of(&[(2.0, 3), (f64::INFINITY, 5)]));
+    assert_eq!(mann_whitney(&one, &other), Err(Incomparable::Buckets));
+    assert_eq!(mann_whitney(&one, &of(&[])), Err(Incomparable::Empty));
+    assert!(mann_whitney(&one, &Distribution::of_values([0.5, 7.0])).is_ok());
+}
+
+#[test]
+fn quantiles_of_buckets_lie_within_them() {
+    let buckets = Distribution::of_cumulative([(1.0, 10), (2.0, 30), (f64::INFINITY, 40)]);
+    assert_eq!(buckets.quantile(0.5), Some(1.5));
+    assert_eq!(buckets.quantile(0.95), Some(2.0));
+    assert_eq!(Distribution::of_values([3.0, 1.0, 2.0]).quantile(0.5), Some(2.0));
+    assert_eq!(Distribution::of_values([]).quantile(0.5), None);
+}
+
+fn values() -> impl Strategy<Value = Vec<f64>> {
+    prop::collection::vec((1_u32..4000).prop_map(|value| f64::from(value) / 1000.0), 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bounds_enclose_what_was_seen_and_grow_with_the_events(total in 1_u64..5000, share in 0.0..1.0_f64, confidence in 0.6..0.9999_f64) {
+        let events = (share * total as f64) as u64;
+        let seen = Share::new(events, total);
+        prop_assert!(seen.wilson_lower(confidence) <= seen.rate() + 1e-12 && seen.rate() <= seen.wilson_upper(confidence) + 1e-12);
+        let more = Share::new(events + 1, total);
+        prop_assert!(more.wilson_lower(confidence) >= seen.wilson_lower(confidence) - 1e-12);
+        prop_assert!(more.wilson_upper(confidence) >= seen.wilson_upper(confidence) - 1e-12);
+        prop_assert!((seen.rest().wilson_upper(confidence) - (1.0 - seen.wilson_lower(confidence))).abs() < 1e-9);
+    }
+
+    #[test]
+    fn more_events_are_rarer_and_a_higher_share_makes_them_less_rare(total in 1_u64..3000, events in 0_u64..3000, p in 0.001..0.9_f64) {
+        let seen = Share::new(events, total);
+        let chance = seen.tail(p);
+        prop_assert!((0.0..=1.0).contains(&chance));
+        prop_assert!(Share::new(seen.events() + 1, total + 1).tail(p) <= chance + 1e-9);
+        prop_assert!(seen.tail(p + 0.05) >= chance - 1e-9);
+    }
+
+    #[test]
+    fn the_exact_test_grows_with_the_events(first in (0_u64..200, 1_u64..200), second in (0_u64..400, 1_u64..400)) {
+        let (one, other) = (Share::new(first.0, first.1), Share::new(second.0, second.1));
+        let chance = fisher(one, other);
+        prop_assert!((0.0..=1.0).contains(&chance));
+        if one.events() < one.total() {
+            prop_assert!(fisher(Share::new(one.events() + 1, one.total()), other) <= chance + 1e-9);
+        }
+    }
+
+    #[test]
+    fn u_is_symmetric_and_the_shift_is_the_others_turned_round(first in values(), second in values()) {
+        let (one, other) = (Distribution::of_values(first), Distribution::of_values(second));
+        let (test, turned) = (mann_whitney(&one, &other).unwrap(), mann_whitney(&other, &one).unwrap());
+        prop_assert_eq!(test.u + turned.u, test.pairs);
+        prop_assert_eq!(test.deviation, turned.deviation);
+        let (there, back) = (shift(&one, &other, 0.99).unwrap(), shift(&other, &one, 0.99).unwrap());
+        prop_assert!((there.estimate + back.estimate).abs() < 1e-12);
+        prop_assert!(there.lower == -back.upper && there.lower <= there.estimate && there.estimate <= there.upper);
+    }
+
+    #[test]
+    fn a_shift_moves_with_the_values(first in values(), second in values(), by in 0_u32..4096) {
+        let by = f64::from(by) / 1024.0;
+        let other = Distribution::of_values(second);
+        let before = shift(&Distribution::of_values(first.clone()), &other, 0.99).unwrap();
+        let after = shift(&Distribution::of_values(first.iter().map(|value| value + by)), &other, 0.99).unwrap();
+        prop_assert!((after.estimate - before.estimate - by).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_histogram_says_what_its_values_say_up_to_the_width_of_its_buckets(first in values(), second in values()) {
+        let width = 0.05;
+        let counted = |values: &[f64]| {
+            let bounds = (1..=80).map(|n| f64::from(n) * width).chain([f64::INFINITY]);
+            let at_most = |bound: f64| values.iter().filter(|value| **value <= bound).count() as u64;
+            Distribution::of_cumulative(bounds.map(|bound| (bound, at_most(bound))))
+        };
+        let rounded = |values: &[f64]| Distribution::of_values(values.iter().map(|value| (value / width).ceil()));
+        let (h1, h2) = (counted(&first), counted(&second));
+        let test = mann_whitney(&h1, &h2).unwrap();
+        let by_hand = mann_whitney(&rounded(&first), &rounded(&second)).unwrap();
+        prop_assert!((test.u - by_hand.u).abs() <= 0.02 * by_hand.pairs + 1.0, "{} {}", test.u, by_hand.u);
+        let exact = shift(&Distribution::of_values(first.clone()), &Distribution::of_values(second.clone()), 0.99).unwrap();
+        let about = shift(&h1, &h2, 0.99).unwrap();
+        prop_assert!((about.estimate - exact.estimate).abs() <= 2.0 * width, "{about:?} {exact:?}");
+        let mixed = mann_whitney(&Distribution::of_values(first.clone()), &h2).unwrap();
+        prop_assert_eq!(mixed.u, test.u);
+        for quantile in [0.5, 0.95] {
+            let (about, exact) = (h1.quantile(quantile).unwrap(), Distribution::of_values(first.clone()).quantile(quantile).unwrap());
+            prop_assert!((about - exact).abs() <= width + 1e-9);
+        }
+    }
+
+    #[test]
+    fn evidence_for_the_high_rate_grows_with_each_event_and_falls_with_each_other(events in 0_u64..200, rest in 0_u64..2000) {
+        let test = Sprt::new(0.02, 0.08, 0.0005, 0.05).unwrap();
+        let at = |events, rest| test.course(Share::new(events, events + rest)).evidence;
+        prop_assert!(at(events + 1, rest) > at(events, rest) && at(events, rest + 1) < at(events, rest));
+        let total = events + rest;
+        let needed = test.events_for_high(total);
+        prop_assert_eq!(test.course(Share::new(events, total)).decision == Decision::High, events >= needed);
+    }
+
+    #[test]
+    fn holm_finds_whatever_bonferroni_finds(chances in prop::collection::vec(0.0..0.2_f64, 0..8)) {
+        let found = holm(&chances, 0.05);
+        for (chance, found) in chances.iter().zip(&found) {
+            prop_assert!(*found || *chance > bonferroni(0.05, chances.len() as u64));
+            prop_assert!(!*found || *chance <= 0.05);
+        }
+    }
+}
