@@ -35,7 +35,7 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
         known(project, environment)?;
     }
     // A run that goes on afterwards would take traffic back to what served when it started.
-    if let Some(logged) = project.log.all()?.iter().find(|logged| logged.run.outcome().is_none()) {
+    if let Some(logged) = project.log.unfinished()?.first() {
         let run = logged.run.id();
         bail!(
             "run {run} is not over; wait for its end (`autodevops run` goes on with it where nobody drives it), or end it with `autodevops abort {run}`, then deploy"

@@ -75,9 +75,9 @@ impl Controller {
     /// Runs that are not over, oldest first.
     ///
     /// # Errors
-    /// When the journal cannot be read.
+    /// As [`RunLog::unfinished`](crate::log::RunLog::unfinished).
     pub fn unfinished(&self) -> Result<Vec<Logged>> {
-        Ok(self.project.log.all()?.into_iter().filter(|logged| logged.run.outcome().is_none()).collect())
+        self.project.log.unfinished()
     }
 
     /// The first issue, as ranked, that the configuration wants a run for and that has had none; or, where `fingerprint` names one,

@@ -1,6 +1,8 @@
 //! Drives runs: takes the core's commands to plugins, git and timers, and writes what came back into the journal.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub use autodevops_driver::{live, log};
+
 pub mod analysis;
 pub mod audit;
 mod build;
@@ -13,9 +15,7 @@ pub mod driver;
 pub mod follow;
 pub mod front_door;
 mod keyvalue;
-pub mod live;
 mod local;
-pub mod log;
 pub mod plugins;
 mod probe;
 pub mod project;

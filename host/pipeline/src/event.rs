@@ -1,4 +1,20 @@
 //! What happens in a run. Events are the run: they are written once and never recomputed.
+//!
+//! # Versions
+//! A journal outlives the build that wrote it. Every event carries the version of the shape it was written in, and every build reads
+//! all versions before its own ([`Event::read`]). Whoever changes the shape of an event, or of anything that events hold:
+//! - writes with a [`VERSION`] that is one above the last release's. Between two releases it is raised once, not with each change. It
+//!   is raised for an added field too: a build that does not know the field must refuse it, not drop it;
+//! - adds a field only with a `#[serde(default)]` that means what runs did before there was the field;
+//! - adds a kind freely, and takes none away: one that is not written any more is still read;
+//! - renames, splits or retypes nothing without an upcast in `event/read.rs`, which makes the old shape the new one.
+//!
+//! The fold is bound in the same way: the events of an older version amount to the state they always amounted to. Journals of older
+//! versions are committed with what they amounted to, and tests hold today's build to them.
+//!
+//! A newer version is refused by name, and nothing of such a run is touched: no guess is made of what an unknown event may mean.
+
+mod read;
 
 use std::fmt;
 
@@ -10,8 +26,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Plan, Timestamp};
 
-/// The version of the events' shape that this build writes and reads.
-pub const VERSION: u32 = 1;
+pub use read::UnreadableEvent;
+
+/// The version of the events' shape that this build writes; it reads those before, too.
+pub const VERSION: u32 = 2;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

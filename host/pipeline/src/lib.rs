@@ -33,7 +33,8 @@ mod verdict;
 pub use command::Command;
 pub use decide::{EffectOutcome, Input, Refused};
 pub use event::{
-    Environment, Event, EventKind, Gate, Live, NamedReport, Outcome, SafetyCheck, Sample, VERSION, Verdict,
+    Environment, Event, EventKind, Gate, Live, NamedReport, Outcome, SafetyCheck, Sample, UnreadableEvent, VERSION,
+    Verdict,
 };
 pub use plan::{Approval, BadPlan, HardTrip, Plan, Rule, Step, Trigger};
 pub use run::{Approved, Effect, OpenGate, ReplayError, Run, RunStage, Watch};

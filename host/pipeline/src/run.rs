@@ -39,10 +39,8 @@ pub enum ReplayError {
         /// Its number, from 0.
         index: usize,
     },
-    /// Another build wrote it.
-    #[error(
-        "event {index} has version {found}, this build reads {VERSION}; use the build that wrote it, or a newer one"
-    )]
+    /// It was not brought to today's shape.
+    #[error("event {index} has version {found} where {VERSION} is folded; read it by `Event::read`")]
     Version {
         /// Its number, from 0.
         index: usize,

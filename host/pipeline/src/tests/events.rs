@@ -1,6 +1,7 @@
 //! The events' JSON is kept: a journal of today is read by a build of tomorrow.
 
 use autodevops_model::{Deployment, ErrorKind, Measurement, Observation, Outcome as CheckOutcome, Rate, Split, Window};
+use serde_json::Value;
 
 use super::scene::{error, fix, plan, release, report, started};
 use crate::{
@@ -9,6 +10,9 @@ use crate::{
 
 /// One event of each kind, as JSON, one a line.
 const SNAPSHOT: &str = include_str!("events.jsonl");
+
+/// The same of version 1, as builds of that version wrote them. Never updated.
+const VERSION_1: &str = include_str!("events-1.jsonl");
 
 fn every_kind() -> Vec<Event> {
     let (environment, gate) = (Environment::Production, Gate::Production);
@@ -105,6 +109,30 @@ fn every_kind_of_event_comes_back_from_its_json() {
     }
 }
 
+/// Whether everything in the old value is in the new one, which may have more fields.
+fn grew(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            old.iter().all(|(key, old)| new.get(key).is_some_and(|new| grew(old, new)))
+        }
+        (Value::Array(old), Value::Array(new)) => {
+            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| grew(old, new))
+        }
+        (old, new) => old == new,
+    }
+}
+
+#[test]
+fn every_kind_of_event_of_version_1_is_read_as_what_it_was() {
+    for line in VERSION_1.lines() {
+        let old: Value = serde_json::from_str(line).unwrap();
+        let new = serde_json::to_value(Event::read(old.clone()).unwrap()).unwrap();
+        assert_eq!(new["v"], VERSION);
+        assert!(old["at"] == new["at"] && grew(&old["event"], &new["event"]), "{old}\nis read as\n{new}");
+    }
+    assert_eq!(VERSION_1.lines().count(), 34);
+}
+
 #[test]
 fn an_unknown_field_is_an_error_in_the_event_and_in_what_it_holds() {
     for line in SNAPSHOT.lines() {
@@ -124,7 +152,7 @@ fn events_that_are_no_run_are_refused() {
     assert_eq!(Run::replay(&all[22..23]), Err(ReplayError::NotStarted { found: "held" }));
     assert_eq!(Run::replay(&[first.clone(), first.clone()]), Err(ReplayError::StartedTwice { index: 1 }));
     let newer = Event { v: VERSION + 1, ..held.clone() };
-    assert_eq!(Run::replay(&[first.clone(), newer]), Err(ReplayError::Version { index: 1, found: 2 }));
+    assert_eq!(Run::replay(&[first.clone(), newer]), Err(ReplayError::Version { index: 1, found: VERSION + 1 }));
     let after = [first.clone(), finished.clone(), held.clone()];
     assert_eq!(Run::replay(&after), Err(ReplayError::AfterEnd { index: 2 }));
 }

@@ -1,12 +1,15 @@
 //! Runs in the journal: written as events, read as runs; what is too large for a record lies beside it as evidence.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use autodevops_journal::{AppendError, Journal, MAX_RECORD_BYTES};
 use autodevops_pipeline::{Event, Run};
 use serde_json::{Value, json};
 
 /// The key of a record that only names the evidence that holds the event.
 const EVIDENCE: &str = "evidence";
+
+/// The kind of a run's last event. Every version writes it so.
+const LAST: &str = "finished";
 
 /// A run as the journal has it.
 #[derive(Clone, Debug)]
@@ -59,7 +62,7 @@ impl RunLog {
         let mut events = Vec::with_capacity(records.len());
         for record in records {
             let version = record.version;
-            let event = event_of(&self.0, record.event).with_context(|| format!("run {run}: record {version}"))?;
+            let event = event_of(&self.0, record.event).with_context(|| format!("run {run}: event {version}"))?;
             events.push(event);
         }
         if events.is_empty() {
@@ -69,8 +72,8 @@ impl RunLog {
         Ok(Some(Logged { run, events, version }))
     }
 
-    /// Every run, oldest first. One that cannot be read, such as one of another version, is left out with a warning: it must not
-    /// hold up the others.
+    /// Every run, oldest first. One that cannot be read, such as one of a newer version, is left out with a warning: it must not
+    /// hide the others.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -85,6 +88,30 @@ impl RunLog {
         Ok(all)
     }
 
+    /// The runs that are not over, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or a run that cannot be read is not over: it may hold traffic, so that nothing may be begun
+    /// beside it.
+    pub fn unfinished(&self) -> Result<Vec<Logged>> {
+        let mut unfinished = Vec::new();
+        for summary in self.0.runs()? {
+            match self.read(&summary.run) {
+                Ok(logged) => unfinished.extend(logged.filter(|logged| logged.run.outcome().is_none())),
+                Err(error) if self.is_over(&summary.run)? => tracing::warn!("a run is left out: {error:#}"),
+                Err(error) => bail!(error.context("a run that is not over cannot be read, so that none is driven")),
+            }
+        }
+        Ok(unfinished)
+    }
+
+    /// Whether a run is over, by the name of its last event alone.
+    fn is_over(&self, run: &str) -> Result<bool> {
+        let last = self.0.events(run)?.pop();
+        let kind = last.as_ref().and_then(|record| record.event.pointer("/event/type")?.as_str());
+        Ok(kind == Some(LAST))
+    }
+
     /// The journal.
     pub const fn journal(&self) -> &Journal {
         &self.0
@@ -94,7 +121,7 @@ impl RunLog {
 /// The event of a record, which may lie beside it as evidence.
 ///
 /// # Errors
-/// When the evidence is missing, or it is no event that this version knows.
+/// When the evidence is missing, or it is no event that this version reads.
 pub fn event_of(journal: &Journal, record: Value) -> Result<Event> {
     let value = match record.get(EVIDENCE).and_then(Value::as_str) {
         Some(digest) => {
@@ -103,5 +130,5 @@ pub fn event_of(journal: &Journal, record: Value) -> Result<Event> {
         }
         None => record,
     };
-    serde_json::from_value(value).context("it is of another version of autodevops; use that one")
+    Ok(Event::read(value)?)
 }

@@ -1,0 +1,142 @@
+//! Journals of older versions, as they were written then: today's build opens them, and makes of them what that version made.
+//!
+//! `journals/events-N.db` holds runs whose events have version N, `journals/events-N.json` what they amounted to for the build that
+//! wrote them. Neither is ever changed. A release adds a pair for each version of events or of the file's format that it brings.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{collections::BTreeSet, path::Path};
+
+use autodevops_driver::log::{Logged, RunLog};
+use autodevops_journal::Journal;
+use autodevops_pipeline::{Environment, Run, SafetyCheck, Timestamp, VERSION};
+use serde_json::{Value, json};
+
+/// A copy of a committed journal, which is opened as any other.
+fn journal(name: &str) -> (tempfile::TempDir, RunLog) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals").join(name), &path).unwrap();
+    let log = RunLog::new(Journal::open(path).unwrap());
+    (folder, log)
+}
+
+/// What a run's events amount to, as far as others can see it.
+fn state(run: &Run) -> Value {
+    let lane = |environment| json!({ "deployment": run.deployment(environment), "traffic": run.traffic(environment) });
+    let safety: Vec<Value> = SafetyCheck::ALL
+        .iter()
+        .filter_map(|check| Some(json!({ "check": check.name(), "outcome": run.safety(*check)?.outcome })))
+        .collect();
+    let watch = run.watch().map(|watch| {
+        json!({
+            "environment": watch.environment,
+            "percent": watch.percent,
+            "started": watch.started,
+            "until": watch.until,
+            "extensions": watch.extensions,
+            "measured": watch.measured,
+            "strikes": watch.strikes,
+            "errors": watch.errors,
+            "verdict": watch.verdict.as_ref().map(|verdict| &verdict.words),
+        })
+    });
+    let gate = run.gate().map(|gate| {
+        let approved: Vec<&str> = gate.approved.iter().map(|approved| approved.by.as_str()).collect();
+        json!({ "gate": gate.gate, "until": gate.until, "reason": gate.reason, "approved": approved })
+    });
+    let effect = |effect: &autodevops_pipeline::Effect| {
+        let (key, fence) = (&effect.key, effect.fence);
+        json!({ "key": key, "fence": fence, "environment": effect.environment, "splits": effect.splits })
+    };
+    let next: Vec<Option<String>> =
+        run.commands(run.last_event_at()).iter().map(|command| command.key().map(str::to_owned)).collect();
+    json!({
+        "run": run.id(),
+        "stage": run.stage().name(),
+        "fence": run.fence(),
+        "base": run.base(),
+        "started": run.started_at(),
+        "last-event": run.last_event_at(),
+        "fingerprint": run.issue().fingerprint,
+        "service": run.plan().service,
+        "plugin": run.plugin(),
+        "fix": run.fix(),
+        "changed": run.changed(),
+        "branch": run.branch(),
+        "commit": run.commit(),
+        "release": run.release(),
+        "reviews": run.reviews().len(),
+        "checks": run.checks().len(),
+        "safety": safety,
+        "staging": lane(Environment::Staging),
+        "production": lane(Environment::Production),
+        "steps-passed": run.steps_passed(),
+        "watch": watch,
+        "gate": gate,
+        "held": run.held(),
+        "pending": run.pending().map(effect).collect::<Vec<_>>(),
+        "ending": run.ending(),
+        "outcome": run.outcome(),
+        "next": next,
+    })
+}
+
+#[test]
+fn a_journal_of_version_1_opens_and_amounts_to_what_it_amounted_to() {
+    let (_folder, log) = journal("events-1.db");
+    let wanted: Vec<Value> = serde_json::from_str(include_str!("journals/events-1.json")).unwrap();
+    let all = log.all().unwrap();
+    assert_eq!(all.len(), wanted.len(), "no run is left out");
+    for (Logged { run, .. }, wanted) in all.iter().zip(&wanted) {
+        assert_eq!(state(run), *wanted, "{}", run.id());
+    }
+    let unfinished: Vec<String> = log.unfinished().unwrap().iter().map(|logged| logged.run.id().to_owned()).collect();
+    assert_eq!(unfinished, ["waiting-1", "rolling-out-1", "rolling-back-1"]);
+    assert_eq!(log.journal().next_fence("effects").unwrap(), 10, "fences go on from where they were");
+}
+
+#[test]
+fn the_journal_of_version_1_has_every_kind_of_event_that_there_was() {
+    let (_folder, log) = journal("events-1.db");
+    let kinds: BTreeSet<&str> =
+        log.all().unwrap().iter().flat_map(|logged| &logged.events).map(|event| event.event.name()).collect();
+    assert!(kinds.len() >= 34, "{kinds:?}");
+    let evidence =
+        log.journal().events("healed-1").unwrap().into_iter().find(|record| record.event.get("evidence").is_some());
+    assert!(evidence.is_some(), "one event lies beside its record");
+}
+
+#[test]
+fn a_run_of_an_older_version_goes_on_in_todays_and_is_read_with_both() {
+    let (_folder, log) = journal("events-1.db");
+    let Logged { mut run, version, .. } = log.read("waiting-1").unwrap().unwrap();
+    let at = run.last_event_at();
+    let approve = autodevops_pipeline::Input::Approve { by: "bob".into(), reason: "looks right".into(), bypass: false };
+    let events = run.decide(approve, Timestamp(at.0 + 1)).unwrap();
+    assert!(events.iter().all(|event| event.v == VERSION));
+    log.append("waiting-1", version, &events).unwrap();
+    for event in &events {
+        run.apply(event);
+    }
+    assert_eq!(run.stage().name(), "production-deploy");
+    assert_eq!(log.read("waiting-1").unwrap().unwrap().run, run);
+}
+
+#[test]
+fn a_run_of_a_newer_version_is_refused_with_both_versions_and_left_as_it_is() {
+    let (_folder, log) = journal("events-1.db");
+    let newer = json!({ "v": VERSION + 1, "at": 0, "event": { "type": "teleported" } });
+    let last = json!({ "v": VERSION + 1, "at": 0, "event": { "type": "finished", "because": "done" } });
+    log.journal().append("newer-1", 0, std::slice::from_ref(&newer), 0).unwrap();
+    let refused = format!("event 1: it has version {} of the events' shape, this autodevops knows", VERSION + 1);
+    let error = format!("{:#}", log.read("newer-1").unwrap_err());
+    assert!(error.contains(&refused) && error.contains("use the newer one that wrote it"), "{error}");
+    // Nobody may begin anything beside a run that may have traffic.
+    let error = format!("{:#}", log.unfinished().unwrap_err());
+    assert!(error.contains("none is driven: run newer-1: ") && error.contains(&refused), "{error}");
+    assert_eq!(log.all().unwrap().len(), 10, "the others are seen");
+    let records = log.journal().events("newer-1").unwrap();
+    assert_eq!(records.iter().map(|record| &record.event).collect::<Vec<_>>(), [&newer]);
+    log.journal().append("newer-1", 1, &[last], 0).unwrap();
+    assert_eq!(log.unfinished().unwrap().len(), 3, "one that is over holds up nobody");
+}
