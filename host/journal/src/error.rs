@@ -22,7 +22,10 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// A newer version wrote the file.
-    #[error("the journal {path} has format {found}, this version knows formats up to {known}; use a newer autodevops")]
+    #[error(
+        "the journal {path} has format {found}, this autodevops knows formats up to {known}; use the newer one that wrote it: nothing \
+         was changed"
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -30,6 +33,19 @@ pub enum JournalError {
         found: i64,
         /// The newest known one.
         known: i64,
+    },
+    /// An older journal cannot be copied before it is brought up to date; it was left as it is.
+    #[error(
+        "the journal {path} is of an older version and cannot be copied to {copy} before it is brought up to date: {reason}; make \
+         room there and let its folder be written: nothing was changed"
+    )]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// Where the copy was to be.
+        copy: PathBuf,
+        /// Why not.
+        reason: String,
     },
     /// No space is left; nothing of the call was written.
     #[error("no space is left for the journal {path}; free some on its disk, then go on: nothing was lost")]

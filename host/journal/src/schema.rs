@@ -1,6 +1,10 @@
 //! The file's format: how it is opened, recognized, and brought up to date.
+//!
+//! A format is changed by a further entry of [`MIGRATIONS`] alone; those before are never touched. A file of an older format is
+//! copied beside itself ([`backup`]), then brought up to date in one transaction: a process that ends meanwhile leaves the file as it
+//! was. One of a newer format is refused before anything is written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -8,11 +12,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use crate::JournalError;
 
 /// Marks the file as a journal of ours (`ADvO` in ASCII).
-const APPLICATION: i64 = 0x4144_764F;
+pub(crate) const APPLICATION: i64 = 0x4144_764F;
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
 /// What each format adds to the one before; the file's `user_version` counts those it has.
-const MIGRATIONS: &[&str] = &[
+pub(crate) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE events (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -113,15 +117,58 @@ fn recognize(connection: &Connection, path: &Path) -> Result<i64, JournalError> 
     Ok(version)
 }
 
+/// Brings the file up to date. No other process writes meanwhile, so that the copy is what the migration starts from.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
     let fault = |error| JournalError::of(path, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
     // Read again under the lock: another process may have migrated meanwhile.
     let version = recognize(&transaction, path)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if version > 0 && version < known {
+        back_up(path, version)?;
+    }
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(version).unwrap_or(0)) {
         transaction.execute_batch(migration).map_err(fault)?;
         transaction.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(i64::MAX)).map_err(fault)?;
         transaction.pragma_update(None, "application_id", APPLICATION).map_err(fault)?;
     }
     transaction.commit().map_err(fault)
+}
+
+/// Where the copy of a journal of an older format lies.
+pub(crate) fn backup(path: &Path, format: i64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".format-{format}"));
+    PathBuf::from(name)
+}
+
+/// Copies the file as it is. A copy that is whole takes the place of one before; a copy that was interrupted never does.
+fn back_up(path: &Path, format: i64) -> Result<(), JournalError> {
+    let copy = backup(path, format);
+    let mut part = copy.clone().into_os_string();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let failed = |reason: String| JournalError::Backup { path: path.to_path_buf(), copy: copy.clone(), reason };
+    match std::fs::remove_file(&part) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error.to_string())),
+        _ => {}
+    }
+    // SQLite fills an empty file and keeps its mode.
+    make_private(&part)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let whole = Connection::open_with_flags(path, flags)
+        .and_then(|reader| reader.execute("VACUUM INTO ?1", [part.to_string_lossy()]).map(drop))
+        .map_err(|error| error.to_string())
+        .and_then(|()| settle(&part, &copy).map_err(|error| error.to_string()));
+    if whole.is_err() {
+        // What is left of it only takes room.
+        drop(std::fs::remove_file(&part));
+    }
+    whole.map_err(failed)
+}
+
+/// Gives a copy its name once it is on the disk.
+fn settle(part: &Path, copy: &Path) -> std::io::Result<()> {
+    std::fs::File::open(part)?.sync_all()?;
+    std::fs::rename(part, copy)
 }

@@ -149,3 +149,59 @@ fn more_than_the_quota_is_refused_and_nothing_of_the_call_is_kept() {
     store.set("b", "1", &[0; 4]).unwrap();
     assert!(matches!(store.set(&"x".repeat(2000), "k", b""), Err(KeyValueError::KeyTooLong { bytes: 2000, .. })));
 }
+
+/// A journal of the first format, as the version that knew only that one left it.
+fn first_format(path: &std::path::Path) {
+    let old = rusqlite::Connection::open(path).unwrap();
+    old.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    old.execute_batch(&format!("PRAGMA application_id = {}; PRAGMA user_version = 1", schema::APPLICATION)).unwrap();
+    old.execute("INSERT INTO events (run, version, at_ns, event) VALUES ('run', 1, 7, '\"old\"')", []).unwrap();
+}
+
+#[test]
+fn an_older_journal_is_copied_and_brought_up_to_date_with_all_that_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    first_format(&path);
+    // One that was interrupted before is in nobody's way.
+    std::fs::write(folder.path().join("journal.db.format-1.part"), "half").unwrap();
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.append("run", 1, &[json!("new")], 8).unwrap(), 2);
+    let events: Vec<_> = journal.events("run").unwrap().into_iter().map(|event| (event.at_ns, event.event)).collect();
+    assert_eq!(events, [(7, json!("old")), (8, json!("new"))]);
+    assert!(journal.read(|connection| connection.prepare("SELECT mac FROM seals").map(drop)).is_ok());
+
+    let copy = schema::backup(&path, 1);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&copy).unwrap().permissions());
+    assert_eq!(mode & 0o077, 0);
+    let copied = rusqlite::Connection::open(&copy).unwrap();
+    let of = |pragma: &str| copied.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!((of("user_version"), of("application_id")), (1, schema::APPLICATION));
+    let events: i64 = copied.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
+    assert_eq!(events, 1);
+    assert!(!folder.path().join("journal.db.format-1.part").exists());
+}
+
+#[test]
+fn a_journal_that_cannot_be_copied_first_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    first_format(&path);
+    std::fs::create_dir(schema::backup(&path, 1)).unwrap();
+    let error = Journal::open(&path).unwrap_err().to_string();
+    assert!(error.contains("cannot be copied to") && error.contains("nothing was changed"), "{error}");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    let version: i64 = old.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, 1);
+}
+
+#[test]
+fn a_new_journal_and_one_that_is_up_to_date_are_not_copied() {
+    let (folder, journal) = journal();
+    drop(journal);
+    drop(Journal::open(folder.path().join("journal.db")).unwrap());
+    let copies = std::fs::read_dir(folder.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("format"));
+    assert_eq!(copies.count(), 0);
+}
