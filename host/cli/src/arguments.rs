@@ -64,6 +64,11 @@ pub enum Verb {
     /// Every host call of a run's plugins and every decision is on record, sealed when a stage ends. Without RUN, a line for each run;
     /// deploys by hand are `by-hand-N`, and what read the watched logs is `watch`.
     Audit(Audit),
+    /// Show what deploys came to: how often they succeeded, how long they took, what they did to the service.
+    ///
+    /// By service and environment: success and rollback rates, time to deploy with waiting for people apart, response times and errors
+    /// before and after, complaints, and the four measures of DORA.
+    Metrics(Metrics),
     /// Let a run go on that waits for approval.
     Approve(Approve),
     /// Refuse a run what it asks for: it ends, and production stays as it is.
@@ -131,6 +136,22 @@ pub struct Runs {
     /// Show at most so many; 0 shows all.
     #[arg(long, default_value_t = 20)]
     pub top: usize,
+}
+
+#[derive(Args)]
+pub struct Metrics {
+    /// Show only this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// Show only this environment, such as `production`.
+    #[arg(long, value_name = "NAME")]
+    pub environment: Option<String>,
+    /// From when on: `2026-11-20`, `2026-11-20T10:00:00Z`, or how long ago, such as `30d`. From the first deploy, when absent.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Up to when; now, when absent.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
 }
 
 #[derive(Args)]

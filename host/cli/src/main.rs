@@ -10,9 +10,12 @@ mod audit;
 mod compile;
 mod deploy;
 mod doctor;
+mod draw;
 mod edge;
 mod grant;
 mod init;
+mod metrics;
+mod moment;
 mod output;
 mod people;
 mod plugin;
@@ -78,6 +81,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Runs(options) => runs::list(&options, config, format),
             Verb::Replay(options) => replay::run(&options, config, format).await,
             Verb::Show { run } => runs::show(&run, config, format),
+            Verb::Metrics(options) => metrics::run(&options, config, format),
             Verb::Audit(options) => audit::run(&options, config, format),
             Verb::Approve(Approve { run, reason, bypass }) => {
                 people::say(Request::Approve { run, reason, bypass }, config, format).await

@@ -18,6 +18,18 @@ impl Journal {
         })
     }
 
+    /// The facts whose names begin so, by name.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn facts(&self, start: &str) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        self.read(|connection| {
+            let sql = "SELECT name, value FROM facts WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name";
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_map([start], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+    }
+
     /// Sets a fact.
     ///
     /// # Errors

@@ -66,6 +66,18 @@ fn facts_are_replaced_and_several_are_set_together() {
 }
 
 #[test]
+fn facts_are_found_by_how_their_names_begin_and_a_pattern_is_only_a_name() {
+    let (_folder, journal) = journal();
+    for name in ["record/b", "record/a", "records", "Record/c", "r%/x"] {
+        journal.put_fact(name, name.as_bytes()).unwrap();
+    }
+    let names = |start: &str| journal.facts(start).unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names("record/"), ["record/a", "record/b"]);
+    assert_eq!(names("r%"), ["r%/x"]);
+    assert_eq!(names("x"), Vec::<String>::new());
+}
+
+#[test]
 fn evidence_is_found_by_its_digest_and_damage_is_seen() {
     let (_folder, journal) = journal();
     let digest = journal.put_blob(b"abc").unwrap();

@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use autodevops_model::{Release, Split};
+use autodevops_pipeline::Timestamp;
+use autodevops_record::{Attempt, By, Ending, Entry, TakenBack};
 
 use crate::{
     audit::BY_HAND,
@@ -112,6 +114,7 @@ async fn make_live(project: &Project, environment: &str, release: &Release, by: 
     audit.note(&name, BY_HAND, who, &intent);
     // Whoever ends this process now is not rid of who asked for it.
     audit.seal(&name, BY_HAND, 0);
+    let began = now();
     let made = serve(project, &name, fence, environment, release, &by).await;
     let outcome = match &made {
         Ok(_) => format!("{environment} serves release {}", release.id),
@@ -119,7 +122,60 @@ async fn make_live(project: &Project, environment: &str, release: &Release, by: 
     };
     audit.note(&name, BY_HAND, who, &outcome);
     audit.let_go(&name, BY_HAND, 0, true);
+    if let Some(entry) = entry(project, environment, release, &by, began, made.as_ref().ok())
+        && let Err(error) = project.records.keep(&name, &[entry])
+    {
+        tracing::warn!("`autodevops metrics` will not know of {name}: {error:#}");
+    }
     made
+}
+
+/// What it is in the deployment record: a deploy is an attempt, and going back is what became of the attempt before.
+fn entry(
+    project: &Project,
+    environment: &str,
+    release: &Release,
+    by: &Origin,
+    began: Timestamp,
+    made: Option<&Option<Release>>,
+) -> Option<Entry> {
+    let (config, at) = (&project.config, now());
+    match by {
+        Origin::Deploy(who) => {
+            let served = made.map(|_| at);
+            let attempt = Attempt {
+                release: Some(release.id.clone()),
+                committed: committed(project, &release.commit),
+                exposed: served,
+                served,
+                ended: Some(at),
+                ending: Some(if served.is_some() { Ending::Kept } else { Ending::Stopped }),
+                ..Attempt::begun(
+                    &config.service.name,
+                    environment,
+                    environment == config.rollout.environment,
+                    By::Person(who.clone()),
+                    began,
+                )
+            };
+            Some(Entry::Attempt(Box::new(attempt)))
+        }
+        Origin::Rollback(who) => Some(Entry::TakenBack(TakenBack {
+            service: config.service.name.clone(),
+            environment: environment.to_owned(),
+            release: made?.as_ref()?.id.clone(),
+            by: who.clone(),
+            at,
+        })),
+        Origin::Run(_) => None,
+    }
+}
+
+/// When the commit was made, where the repository still knows.
+fn committed(project: &Project, commit: &str) -> Option<Timestamp> {
+    let repository = project.repository().ok()?;
+    let seconds = repository.committed_at(&repository.commit_of(commit).ok()?).ok()?;
+    Some(Timestamp(seconds.saturating_mul(1_000_000_000)))
 }
 
 async fn serve(

@@ -19,6 +19,7 @@ mod local;
 pub mod plugins;
 mod probe;
 pub mod project;
+pub mod record;
 pub mod recordings;
 pub mod sandbox;
 pub mod serve;

@@ -26,6 +26,7 @@ use crate::{
     local::EdgeTarget,
     log::RunLog,
     plugins::{PluginSet, Services},
+    record::Records,
     recordings::RecordingStore,
     sandbox,
     state::StateFolder,
@@ -48,6 +49,8 @@ pub struct Project {
     pub log: RunLog,
     /// The account of what plugins did and what was decided.
     pub audit: Arc<Audit>,
+    /// What runs and deploys by hand amount to.
+    pub records: Records,
     /// What was recorded of the runs' calls.
     pub recordings: Arc<RecordingStore>,
     /// The plugins.
@@ -85,6 +88,7 @@ impl Project {
         };
         let plugins = PluginSet::new(catalog, config.limits, services)?;
         let log = RunLog::new(journal.clone());
+        let records = Records::new(log.clone());
         let audit = Arc::new(Audit::new(journal.clone()));
         Ok(Arc::new(Self {
             file,
@@ -93,6 +97,7 @@ impl Project {
             journal,
             log,
             audit,
+            records,
             recordings,
             plugins,
             artifacts,

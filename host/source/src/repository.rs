@@ -190,6 +190,15 @@ impl Repository {
         if text(&kind.stdout) == "commit" { Ok(id) } else { Err(SourceError::NoCommit(name.to_owned())) }
     }
 
+    /// When the commit was made: seconds since 1970-01-01T00:00:00Z, by its own word.
+    ///
+    /// # Errors
+    /// When the repository does not have it.
+    pub fn committed_at(&self, commit: &ObjectId) -> Result<i64, SourceError> {
+        let time = self.objects.text(&["show", "-s", "--no-show-signature", "--format=%ct", commit.as_str()])?;
+        time.parse().map_err(|_| SourceError::NoCommit(commit.to_string()))
+    }
+
     /// What the reference names, if it is there.
     pub(crate) fn reference(&self, name: &str) -> Result<Option<ObjectId>, SourceError> {
         let found = self.real.ask(&["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])?;

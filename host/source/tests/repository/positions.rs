@@ -15,6 +15,15 @@ fn a_clean_project_is_at_its_branch_and_commit() {
 }
 
 #[test]
+fn a_commit_says_when_it_was_made() {
+    let fixture = Fixture::new();
+    let head = fixture.head().unwrap().commit;
+    let told: i64 = fixture.git(&["log", "-1", "--format=%ct"]).parse().unwrap();
+    assert_eq!(fixture.open().committed_at(&head).unwrap(), told);
+    assert!(fixture.open().committed_at(&"1".repeat(40).parse().unwrap()).is_err());
+}
+
+#[test]
 fn a_dirty_project_is_refused_with_its_first_paths() {
     let fixture = Fixture::new();
     fixture.write("src/index.js", "changed\n");

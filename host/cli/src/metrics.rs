@@ -1,0 +1,185 @@
+//! `autodevops metrics`: the deployment record.
+
+use std::{collections::BTreeSet, path::Path, process::ExitCode};
+
+use anyhow::{Result, bail};
+use autodevops_orchestrator::clock::now;
+use autodevops_pipeline::Timestamp;
+use autodevops_policy::strict_toml::nearest;
+use autodevops_record::{Attempt, Change, Group, Question, Report, Satisfaction, Share, Spread, report};
+
+use crate::{
+    arguments::Metrics,
+    draw::{greatest, percent, seconds, sparkline},
+    moment::moment,
+    output::{self, Format, Style, Usage},
+    project,
+    runs::day,
+};
+
+/// `autodevops metrics`.
+pub fn run(options: &Metrics, config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    let project = project::open(config)?;
+    let now = now();
+    let until = options.until.as_deref().map(|text| moment(text, now)).transpose()?.unwrap_or(now);
+    let since = options.since.as_deref().map(|text| moment(text, now)).transpose()?;
+    if since.is_some_and(|since| since >= until) {
+        bail!(Usage("--since is not before --until; nothing lies between them".to_owned()));
+    }
+    let attempts = project.records.attempts()?;
+    let environments = project.config.environments.keys().map(String::as_str);
+    one_of("environment", options.environment.as_deref(), environments, &attempts, |attempt| &attempt.environment)?;
+    let service = std::iter::once(project.config.service.name.as_str());
+    one_of("service", options.service.as_deref(), service, &attempts, |attempt| &attempt.service)?;
+    let question =
+        Question { service: options.service.clone(), environment: options.environment.clone(), since, until };
+    let report = report(&attempts, &project.records.complaints()?, &question);
+    match format {
+        Format::Json => output::json(&report)?,
+        Format::Text => output::text(&text(&report, Style::stdout()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a name that neither the configuration nor the record has: an empty answer would look like a quiet month.
+fn one_of<'a>(
+    what: &str,
+    wanted: Option<&str>,
+    configured: impl Iterator<Item = &'a str>,
+    attempts: &'a [Attempt],
+    of: fn(&Attempt) -> &String,
+) -> Result<()> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let known: BTreeSet<&str> = configured.chain(attempts.iter().map(|attempt| of(attempt).as_str())).collect();
+    if known.contains(wanted) {
+        return Ok(());
+    }
+    let hint = match nearest(wanted, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+    };
+    bail!(Usage(format!("there is no {what} `{wanted}`; {hint}")))
+}
+
+fn text(report: &Report, style: Style) -> String {
+    let span = format!("{} to {}", day(report.since), day(report.until));
+    if report.groups.is_empty() {
+        return format!("no deploys from {span}; name an earlier --since, or see `autodevops runs`\n");
+    }
+    let mut text = String::new();
+    for group in &report.groups {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&format!("{}\n{span}\n\n", style.bold(&format!("{} in {}", group.service, group.environment))));
+        for (name, value) in lines(group) {
+            text.push_str(&format!("  {name:<22}{value}\n"));
+        }
+        text.push_str(&drawn(group, report.since, style));
+    }
+    text
+}
+
+/// Each number by its name.
+fn lines(group: &Group) -> Vec<(&'static str, String)> {
+    let stopped = group.success.total.saturating_sub(group.success.of + group.rollback.of);
+    let under_way = if group.under_way > 0 { format!("; {} under way", group.under_way) } else { String::new() };
+    let mut lines = vec![
+        (
+            "attempts",
+            format!(
+                "{}: {} kept, {} rolled back, {stopped} stopped before they had traffic{under_way}",
+                group.success.total, group.success.of, group.rollback.of
+            ),
+        ),
+        ("success rate", share(group.success)),
+        ("rollback rate", share(group.rollback)),
+        ("time to deploy", spread(group.active, "active, from the fault to all of the traffic")),
+        ("  waiting for people", spread(group.waiting, "more")),
+    ];
+    match &group.performance {
+        None => lines.push(("performance", "no release was seen beside the one before it".to_owned())),
+        Some(impact) => {
+            let latency =
+                |change: Option<Change>| change.map_or("not measured".to_owned(), |change| changed(change, seconds));
+            lines.push(("response time, median", latency(impact.p50)));
+            lines.push(("               95 %", latency(impact.p95)));
+            let rate = impact.error_rate.map_or("not measured".to_owned(), |change| changed(change, percent));
+            lines.push(("failed requests", rate));
+        }
+    }
+    if group.production {
+        lines.push(("user satisfaction", satisfied(group.satisfaction.as_ref())));
+    }
+    if let Some(dora) = &group.dora {
+        let frequency = dora.deployments_per_day;
+        let frequency = if frequency == 0.0 || frequency >= 1.0 {
+            format!("{frequency:.1} a day")
+        } else {
+            format!("{:.1} a week", frequency * 7.0)
+        };
+        lines.extend([
+            ("deployment frequency", frequency),
+            ("lead time", spread(dora.lead_time, "from the commit to all of the traffic")),
+            ("change failure rate", share(dora.change_failure)),
+            ("time to restore", spread(dora.time_to_restore, "from the fault to its fix serving")),
+            ("  by a rollback", spread(dora.time_to_roll_back, "of a bad release's traffic")),
+        ]);
+    }
+    lines
+}
+
+fn share(share: Share) -> String {
+    match share.ratio() {
+        Some(ratio) => format!("{} ({} of {})", percent(ratio), share.of, share.total),
+        None => "nothing is over yet".to_owned(),
+    }
+}
+
+fn spread(spread: Option<Spread>, what: &str) -> String {
+    match spread {
+        None => "not known of any".to_owned(),
+        Some(Spread { count: 1, median, .. }) => format!("{} {what}", seconds(median)),
+        Some(Spread { count, median, p90, .. }) => {
+            format!("{} {what}; 90 % within {} (of {count})", seconds(median), seconds(p90))
+        }
+    }
+}
+
+fn changed(change: Change, shown: fn(f64) -> String) -> String {
+    format!("{} before, {} after", shown(change.before), shown(change.after))
+}
+
+fn satisfied(satisfaction: Option<&Satisfaction>) -> String {
+    let Some(Satisfaction { before, after }) = satisfaction else {
+        return "no complaints were taken in".to_owned();
+    };
+    let rate = |rate: Option<f64>| rate.map_or("none seen".to_owned(), |rate| format!("{rate:.2}"));
+    format!(
+        "{} complaints per 1,000 requests before, {} after ({} and {} complaints)",
+        rate(before.per_thousand),
+        rate(after.per_thousand),
+        before.complaints,
+        after.complaints
+    )
+}
+
+/// What happened over time.
+fn drawn(group: &Group, since: Timestamp, style: Style) -> String {
+    let series = &group.series;
+    let counts = |counts: &[u32]| counts.iter().map(|count| Some(f64::from(*count))).collect::<Vec<_>>();
+    let (kept, failed) = (counts(&series.kept), counts(&series.failed));
+    let most = greatest(&kept).max(greatest(&failed));
+    let longest = greatest(&series.time_to_deploy);
+    let rows = [
+        ("kept", sparkline(&kept, most), format!("at most {most:.0}")),
+        ("not kept", sparkline(&failed, most), format!("at most {:.0}", greatest(&failed))),
+        ("time to deploy", sparkline(&series.time_to_deploy, longest), format!("at most {}", seconds(longest))),
+    ];
+    let part = seconds(series.part_seconds);
+    let mut text = format!("\n  {}\n", style.dim(&format!("from {}, a column is {part}", day(since))));
+    for (name, line, scale) in rows {
+        text.push_str(&format!("  {name:<22}{line}  {}\n", style.dim(&scale)));
+    }
+    text
+}
