@@ -2,7 +2,8 @@
 //!
 //! [`of_run`] folds a run's events into its [`Attempt`]s: one for each environment that it brought its release to. An attempt is
 //! small and complete, so that it outlives the events: whoever clears old runs out of the journal keeps their attempts.
-//! [`report`] answers a [`Question`] about attempts, by service and environment; [`exposition`] gives them to Prometheus.
+//! [`report`] answers a [`Question`] about attempts, by service and environment; [`exposition`] gives them to Prometheus. [`rollout`]
+//! is what a run's rollout looks like over time.
 //!
 //! What the words mean:
 //! - An attempt begins with its run, or with a person's deploy, and *serves* from the moment at which all traffic is the release's.
@@ -19,6 +20,7 @@ mod exposition;
 mod fold;
 mod numbers;
 mod report;
+mod rollout;
 mod seen;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -28,6 +30,7 @@ pub use exposition::{CONTENT_TYPE, exposition};
 pub use fold::of_run;
 pub use numbers::{Share, Spread};
 pub use report::{Change, Complaint, Dora, Group, Impact, PerThousand, Question, Report, Satisfaction, Series, report};
+pub use rollout::{Point, Rollout, rollout};
 pub use seen::Seen;
 
 #[cfg(test)]
