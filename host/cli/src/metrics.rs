@@ -94,7 +94,7 @@ fn lines(group: &Group) -> Vec<(&'static str, String)> {
         ),
         ("success rate", share(group.success)),
         ("rollback rate", share(group.rollback)),
-        ("time to deploy", spread(group.active, "active, from the fault to all of the traffic")),
+        ("time to deploy", spread(group.active, "active, from the beginning to all of the traffic")),
         ("  waiting for people", spread(group.waiting, "more")),
     ];
     match &group.performance {
@@ -182,4 +182,59 @@ fn drawn(group: &Group, since: Timestamp, style: Style) -> String {
         text.push_str(&format!("  {name:<22}{line}  {}\n", style.dim(&scale)));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, time::Duration};
+
+    use autodevops_record::{
+        Complaint, Entry, of_run, settled,
+        testing::{BEGIN, Story},
+    };
+
+    use super::*;
+
+    fn shown(environment: &str, complaints: &[Complaint]) -> String {
+        let later = Story {
+            run: "b-1".into(),
+            at: BEGIN.after(Duration::from_secs(86_400)),
+            candidate_errors: 120,
+            ..Story::default()
+        };
+        let attempts = [Story::healed(), later.events()].into_iter().flat_map(|events| of_run(&events).unwrap());
+        let attempts = settled(attempts.map(|attempt| Entry::Attempt(Box::new(attempt))));
+        let until = BEGIN.after(Duration::from_secs(2 * 86_400));
+        let question = Question { service: None, environment: Some(environment.into()), since: Some(BEGIN), until };
+        text(&report(&attempts, complaints, &question), Style::plain())
+    }
+
+    #[test]
+    fn the_record_reads_as_a_page() {
+        let text = shown("production", &[]);
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/metrics/production.txt");
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            fs::write(&file, &text).unwrap();
+        }
+        let expected = fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn complaints_are_told_in_relation_to_requests_and_only_where_people_are_served() {
+        let complaint = Complaint { service: "shop".into(), at: BEGIN };
+        assert!(shown("production", &[complaint]).contains("complaints per 1,000 requests before"));
+        let staging = shown("staging", &[]);
+        assert!(!staging.contains("satisfaction") && !staging.contains("lead time"), "{staging}");
+    }
+
+    #[test]
+    fn a_name_that_nobody_knows_is_refused_with_the_nearest() {
+        let refused = |wanted| {
+            let known = ["production", "staging"].into_iter();
+            one_of("environment", Some(wanted), known, &[], |attempt| &attempt.environment).unwrap_err().to_string()
+        };
+        assert_eq!(refused("produktion"), "there is no environment `produktion`; did you mean `production`?");
+        assert_eq!(refused("x"), "there is no environment `x`; known are production, staging");
+    }
 }

@@ -83,6 +83,12 @@ impl Style {
         Self(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
     }
 
+    /// No colours.
+    #[cfg(test)]
+    pub const fn plain() -> Self {
+        Self(false)
+    }
+
     /// Whether there are colours.
     pub const fn is_coloured(self) -> bool {
         self.0

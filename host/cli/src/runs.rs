@@ -1,18 +1,18 @@
-//! `autodevops runs` and `autodevops show`: what happened.
+//! `autodevops runs`: which runs there are.
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context, Result};
-use autodevops_orchestrator::{controller::named, log::Logged};
+use anyhow::Result;
+use autodevops_orchestrator::log::Logged;
 use autodevops_pipeline::{Outcome, Run, Timestamp};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::{
     arguments::Runs,
-    output::{self, Format, Style, clean, cut},
+    output::{self, Format, Style, cut},
     progress::clock,
-    project, story,
+    project,
 };
 
 /// `autodevops runs`.
@@ -47,51 +47,8 @@ pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// `autodevops show`.
-pub fn show(run: &str, config: Option<&Path>, format: Format) -> Result<ExitCode> {
-    let project = project::open(config)?;
-    let name = named(&project, run)?;
-    let logged = project.log.read(&name)?.context("the run is not in the journal any more")?;
-    if format == Format::Json {
-        output::json(&json!({ "run": summary(&logged.run), "events": logged.events }))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let style = Style::stdout();
-    let run = &logged.run;
-    let mut text = format!("{} {}\n", style.bold(run.id()), clean(&state(run)));
-    if let Some(before) = before(&name).filter(|before| named(&project, before).is_ok()) {
-        text.push_str(&format!("the same fault as in run {before}\n"));
-    }
-    text.push_str(&format!("started {}\n\n", day(run.started_at())));
-    for event in &logged.events {
-        let Some(telling) = story::event(&event.event) else { continue };
-        text.push_str(&format!("{} {}\n", style.dim(&clock(event.at.0)), cut(&telling.line, 600)));
-        for under in telling.under {
-            text.push_str(&format!("          {}\n", style.dim(&cut(&under, 400))));
-        }
-    }
-    if let Some(gate) = run.gate() {
-        text.push_str(&format!(
-            "\nwaits for a person until {}: {}\n  autodevops approve {name}\n  autodevops reject {name}\n",
-            day(gate.until),
-            clean(&gate.reason)
-        ));
-    }
-    if let Some(branch) = run.branch() {
-        text.push_str(&format!("\nthe change: git show {branch}\n"));
-    }
-    output::text(&text)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The run for the same fault before this one: names end in a number that grows.
-fn before(name: &str) -> Option<String> {
-    let (start, number) = name.rsplit_once('-')?;
-    let number: u64 = number.parse().ok()?;
-    (number > 1).then(|| format!("{start}-{}", number - 1))
-}
-
-fn summary(run: &Run) -> Value {
+/// A run in JSON, without its events.
+pub fn summary(run: &Run) -> Value {
     let (outcome, reason) = match run.outcome() {
         None => (None, None),
         Some(outcome) => (Some(outcome_name(outcome)), Some(outcome.to_string())),
@@ -121,7 +78,8 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn state(run: &Run) -> String {
+/// Where a run is, or how it ended.
+pub fn state(run: &Run) -> String {
     match (run.outcome(), run.gate()) {
         (Some(outcome), _) => outcome.to_string(),
         (None, Some(_)) => "waits for a person".to_owned(),

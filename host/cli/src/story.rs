@@ -1,6 +1,6 @@
 //! A run's events in words.
 
-use autodevops_model::{Outcome as CheckOutcome, Severity, Split};
+use autodevops_model::{Fix, Outcome as CheckOutcome, Severity, Split};
 use autodevops_pipeline::{Command, Environment, EventKind, Gate, NamedReport, Run, Verdict};
 
 use crate::output::cut;
@@ -26,22 +26,7 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         EventKind::Started { issue, base, .. } => {
             Some(Telling { line: format!("issue found: {}", cut(&issue.title, 120)), under: issue_lines(issue, base) })
         }
-        EventKind::FixProposed { plugin, fix } => Some(Telling {
-            line: format!("{plugin} proposes: {}", fix.title),
-            under: vec![
-                cut(&fix.root_cause, 300),
-                format!(
-                    "{:.0} % sure, risk {}, changes {}",
-                    fix.confidence * 100.0,
-                    format!("{:?}", fix.risk).to_lowercase(),
-                    fix.edits.iter().map(|edit| edit.path.as_str()).collect::<Vec<_>>().join(", ")
-                ),
-                format!(
-                    "regression test {}",
-                    fix.tests.iter().map(|test| test.path.as_str()).collect::<Vec<_>>().join(", ")
-                ),
-            ],
-        }),
+        EventKind::FixProposed { plugin, fix } => Some(proposed(plugin, fix)),
         EventKind::NoFix { reason } => tell(format!("no fix: {reason}")),
         EventKind::Reviewed { reports, verdict } => judged("code review", reports, verdict),
         EventKind::TestsGenerated { tests } if tests.is_empty() => None,
@@ -112,6 +97,23 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         EventKind::Finished { outcome } => tell(format!("{outcome}")),
         other => tell(other.name()),
     }
+}
+
+fn proposed(plugin: &str, fix: &Fix) -> Telling {
+    let mut under = vec![
+        cut(&fix.root_cause, 300),
+        format!(
+            "{:.0} % sure, risk {}, changes {}",
+            fix.confidence * 100.0,
+            format!("{:?}", fix.risk).to_lowercase(),
+            fix.edits.iter().map(|edit| edit.path.as_str()).collect::<Vec<_>>().join(", ")
+        ),
+    ];
+    let tests: Vec<&str> = fix.tests.iter().map(|test| test.path.as_str()).collect();
+    if !tests.is_empty() {
+        under.push(format!("regression test {}", tests.join(", ")));
+    }
+    Telling { line: format!("{plugin} proposes: {}", fix.title), under }
 }
 
 fn because(reason: &str) -> String {

@@ -1,0 +1,110 @@
+//! Why a decision was taken: the rule and the numbers that it rests on.
+
+use autodevops_model::Outcome;
+use autodevops_pipeline::{EventKind, Verdict};
+
+use crate::progress::clock;
+
+/// Follows a run's events, and says under each decision what was judged before it.
+#[derive(Default)]
+pub struct Reasons {
+    /// What was judged in this decision.
+    judged: Option<Verdict>,
+    /// Judgements of the watch in a row that failed.
+    failed: u32,
+}
+
+impl Reasons {
+    /// What the event rests on; nothing for what is no decision.
+    pub fn of(&mut self, event: &EventKind) -> Vec<String> {
+        match event {
+            EventKind::StepEntered { .. } => {
+                (self.judged, self.failed) = (None, 0);
+                Vec::new()
+            }
+            EventKind::Judged { verdict } => {
+                self.failed = match verdict.outcome {
+                    Outcome::Failed => self.failed + 1,
+                    // Nothing was seen: that takes back nothing.
+                    Outcome::Inconclusive if verdict.window.is_none() => self.failed,
+                    Outcome::Passed | Outcome::Inconclusive => 0,
+                };
+                self.judged = Some(verdict.clone());
+                if verdict.outcome == Outcome::Failed { numbers(verdict) } else { Vec::new() }
+            }
+            EventKind::SafetyChecked { verdict, .. }
+            | EventKind::Reviewed { verdict, .. }
+            | EventKind::Checked { verdict, .. }
+            | EventKind::AutomatedTested { verdict, .. } => rule(verdict),
+            EventKind::StepPassed { .. } | EventKind::StepExtended { .. } | EventKind::Held { .. } => {
+                self.judged.take().as_ref().map(rule).unwrap_or_default()
+            }
+            EventKind::TurnedBack { .. } => {
+                // A person's word, or nobody's, ends a run as well: then nothing was judged just before.
+                let Some(verdict) = self.judged.take() else { return Vec::new() };
+                let mut lines = rule(&verdict);
+                lines.extend(match self.failed {
+                    0 => None,
+                    1 => Some("one measurement failed it: this rule decides at once".to_owned()),
+                    times => Some(format!("{times} measurements in a row failed it")),
+                });
+                lines
+            }
+            EventKind::RollbackChecked { .. } => Vec::new(),
+            _ => {
+                self.judged = None;
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn rule(verdict: &Verdict) -> Vec<String> {
+    let outcome = match verdict.outcome {
+        Outcome::Passed => "not crossed",
+        Outcome::Failed => "crossed",
+        Outcome::Inconclusive => "not decided",
+    };
+    // What was not measured needs no rule beside its words.
+    let rule = verdict.window.is_some().then(|| format!("rule: {}: {outcome}", verdict.rule));
+    rule.into_iter().chain(numbers(verdict)).collect()
+}
+
+fn numbers(verdict: &Verdict) -> Vec<String> {
+    let shown = |(name, value): &(String, f64)| format!("{name} {}", number(*value));
+    let mut parts: Vec<String> = verdict.numbers.iter().map(shown).collect();
+    if let Some(window) = &verdict.window {
+        parts.push(format!("from {} to {}", clock(window.start), clock(window.end)));
+    }
+    if parts.is_empty() { Vec::new() } else { vec![format!("numbers: {}", parts.join(", "))] }
+}
+
+/// Whole numbers as they are, others in four digits that matter.
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        return format!("{value:.0}");
+    }
+    let digits = 3 - value.abs().log10().floor().clamp(-9.0, 3.0) as i32;
+    let text = format!("{value:.*}", usize::try_from(digits).unwrap_or(0));
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_with_the_digits_that_matter() {
+        for (value, text) in [
+            (0.0, "0"),
+            (439.0, "439"),
+            (0.05, "0.05"),
+            (0.012_345_6, "0.01235"),
+            (-2.326_347, "-2.326"),
+            (1234.56, "1235"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Runs as people see them, each beside the exact text: `src/show/tests/NAME.txt`.
+//!
+//! After a change of the texts, `UPDATE_EXPECTED=1 cargo test -p autodevops show` writes them anew, to be read.
+
+use std::{fs, path::Path};
+
+use autodevops_pipeline::{Event, Run};
+use autodevops_record::testing::Story;
+
+use super::*;
+
+fn shown(name: &str, events: Vec<Event>) -> String {
+    let run = Run::replay(&events).unwrap();
+    let version = events.len() as u64;
+    let text = text(&Logged { run, events, version }, None, Style::plain());
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/show/tests/{name}.txt"));
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, &text).unwrap();
+    }
+    assert_eq!(text, fs::read_to_string(&file).unwrap_or_default(), "{name}");
+    text
+}
+
+#[test]
+fn a_healed_run_says_why_each_step_was_passed() {
+    let text = shown("healed", Story::healed());
+    let passed = text.lines().filter(|line| line.contains(" % passed: ")).count();
+    assert_eq!(passed, 5, "four steps and the monitoring");
+    assert!(text.matches("rule: ").count() >= passed);
+}
+
+#[test]
+fn a_rolled_back_run_says_which_rule_was_crossed_by_which_numbers() {
+    let text = shown("rolled-back", Story::rolled_back());
+    assert!(text.contains("rule: error-rate above 5.0 %: crossed"), "{text}");
+}
+
+#[test]
+fn an_escalated_run_says_what_was_missing() {
+    let text = shown("escalated", Story::escalated());
+    assert!(text.contains("held: ") && text.contains("nobody answered in time"), "{text}");
+}
+
+#[test]
+fn what_is_drawn_fits_in_eighty_columns() {
+    for events in [Story::healed(), Story::rolled_back(), Story::escalated()] {
+        let rollout = rollout(&events).unwrap().unwrap();
+        let run = Run::replay(&events).unwrap();
+        for line in chart::drawn(&rollout, run.plan(), Style::plain()).lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_is_drawn_as_far_as_it_is() {
+    let events = Story::healed();
+    for end in 1..events.len() {
+        let (events, run) = (events[..end].to_vec(), Run::replay(&events[..end]).unwrap());
+        text(&Logged { version: end as u64, events, run }, Some("x-1"), Style::plain());
+    }
+}
