@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Result;
+use autodevops_bubblewrap::Outside;
 use autodevops_config::ServiceKind;
 use autodevops_orchestrator::{
     catalog::Catalog,
@@ -162,8 +163,15 @@ fn git() -> Finding {
 }
 
 fn bubblewrap(required: bool) -> Finding {
-    let (ok, says) = match autodevops_source::probe() {
-        Ok(()) => (true, "builds and command releases can be confined".to_owned()),
+    let confined = "builds and command releases can be confined";
+    let (ok, says) = match autodevops_bubblewrap::probe() {
+        Ok(Outside::Same) if rustix::process::geteuid().is_root() => (
+            true,
+            format!(
+                "{confined}, but the system may not hold them to a number of processes; run autodevops as another user than root"
+            ),
+        ),
+        Ok(_) => (true, confined.to_owned()),
         Err(error) => (false, error.to_string()),
     };
     Finding { name: "bubblewrap", ok, required, says }

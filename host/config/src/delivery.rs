@@ -100,6 +100,9 @@ pub struct Build {
     #[serde(default = "default_memory")]
     #[schemars(with = "crate::schema::BytesText")]
     pub memory: Bytes,
+    /// Processes and threads that a command may have, together.
+    #[serde(default = "default_processes")]
+    pub processes: u32,
 }
 
 fn default_timeout() -> Span {
@@ -108,6 +111,10 @@ fn default_timeout() -> Span {
 
 fn default_memory() -> Bytes {
     Bytes(2 << 30)
+}
+
+const fn default_processes() -> u32 {
+    1024
 }
 
 fn default_lockfiles() -> Vec<String> {

@@ -33,10 +33,13 @@ pub struct Service {
     #[serde(default)]
     #[schemars(with = "Option<crate::schema::SpanText>")]
     pub wall_time: Option<Span>,
-    /// Memory that one request may take. For `functions`. `256 MiB` when absent.
+    /// Memory that one request (`functions`, `256 MiB` when absent) or each process (`command`, `2 GiB` when absent) may take.
     #[serde(default)]
     #[schemars(with = "Option<crate::schema::BytesText>")]
     pub memory: Option<Bytes>,
+    /// Processes and threads that a release may have, together. For `command`. 1024 when absent.
+    #[serde(default)]
+    pub processes: Option<u32>,
 }
 
 /// What a release is.

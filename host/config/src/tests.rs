@@ -235,8 +235,9 @@ fn the_templates_examples_can_be_uncommented() {
     let build = config.build.unwrap();
     let least: Build = strict_toml::parse("command = \"npm run build\"", "").unwrap();
     assert_eq!((build.lockfiles, build.outputs), (least.lockfiles, least.outputs));
-    assert_eq!((build.timeout, build.memory), (least.timeout, least.memory));
+    assert_eq!((build.timeout, build.memory, build.processes), (least.timeout, least.memory, least.processes));
     let text = text.replace("command = [\"node\", \"server.js\"]\nenv = { NODE_ENV = \"production\" }\n", "");
+    let text = text.replace("together. For command.\nprocesses = 1024\n", "together. For command.\n");
     Config::parse(&text, "template.toml").unwrap_or_else(|error| panic!("{error}"));
 }
 

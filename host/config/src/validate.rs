@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path},
 };
 
-use autodevops_policy::{ProjectPath, strict_toml::nearest};
+use autodevops_policy::{Bytes, ProjectPath, strict_toml::nearest};
 
 use crate::{
     Config, ServiceKind,
@@ -96,7 +96,8 @@ fn service(config: &Config, found: &mut Found) {
         ("public", service.public.is_some(), !command, "`files` or `functions`"),
         ("functions", service.functions.is_some(), functions, "`functions`"),
         ("wall-time", service.wall_time.is_some(), functions, "`functions`"),
-        ("memory", service.memory.is_some(), functions, "`functions`"),
+        ("memory", service.memory.is_some(), functions || command, "`functions` or `command`"),
+        ("processes", service.processes.is_some(), command, "`command`"),
         ("command", !service.command.is_empty(), command, "`command`"),
         ("env", !service.env.is_empty(), command, "`command`"),
     ] {
@@ -115,7 +116,25 @@ fn service(config: &Config, found: &mut Found) {
     if service.command.first().is_some_and(|program| program.trim().is_empty()) {
         found.add(at!["service", "command"], "the program is empty; write for example [\"node\", \"server.js\"]");
     }
+    if command {
+        let (memory, processes) = (service.memory, service.processes);
+        taken_by_command(memory.unwrap_or(LEAST_MEMORY), processes.unwrap_or(LEAST_PROCESSES), "service", found);
+    }
     env(&service.env, "service", found);
+}
+
+/// What a command cannot do without: a shell and the program, in bubblewrap.
+const LEAST_MEMORY: Bytes = Bytes(16 << 20);
+const LEAST_PROCESSES: u32 = 4;
+
+fn taken_by_command(memory: Bytes, processes: u32, table: &'static str, found: &mut Found) {
+    if memory < LEAST_MEMORY {
+        found.add(at![table, "memory"], format!("{memory} is too little for a command; give at least {LEAST_MEMORY}"));
+    }
+    if processes < LEAST_PROCESSES {
+        let message = format!("{processes} is too few for a command; give at least {LEAST_PROCESSES}");
+        found.add(at![table, "processes"], message);
+    }
 }
 
 fn logs(config: &Config, found: &mut Found) {
@@ -211,10 +230,7 @@ fn build(config: &Config, found: &mut Found) {
             found.add(at!["build", "read-only", index], message);
         }
     }
-    if build.memory.0 < 16 << 20 {
-        found
-            .add(at!["build", "memory"], format!("{} is too little for a command; give at least 16 MiB", build.memory));
-    }
+    taken_by_command(build.memory, build.processes, "build", found);
     env(&build.env, "build", found);
 }
 

@@ -41,8 +41,8 @@ mod upstream;
 pub use client::Client;
 pub use options::{EdgeError, EdgeOptions, EnvironmentOptions};
 pub use protocol::{
-    EnvironmentStatus, LATENCY_BOUNDS_SECONDS, Observed, Phase, ReleaseStatus, RunSpec, Sample, Start, Status,
-    TrafficState,
+    CommandLimits, EnvironmentStatus, LATENCY_BOUNDS_SECONDS, Observed, Phase, ReleaseStatus, RunSpec, Sample, Start,
+    Status, TrafficState,
 };
 pub use serve::serve;
 

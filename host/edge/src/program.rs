@@ -1,16 +1,18 @@
 //! How a release's process is started.
 
 use std::{
-    ffi::{OsStr, OsString},
+    collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
+use autodevops_bubblewrap::{Limits, Mount, Sandbox, give, outside};
 use autodevops_model::StageError;
 use autodevops_policy::ProjectPath;
-use tokio::process::Command;
+use tokio::{process::Command, task::spawn_blocking};
 
 use crate::{
-    RunSpec,
+    CommandLimits, RunSpec,
     record::Started,
     refusal::{failed, invalid},
 };
@@ -21,33 +23,13 @@ pub const SOCKET: &str = "s";
 const APP: &str = "/app";
 /// The socket's folder, as a command sees it.
 const RUN: &str = "/run/release";
-/// What a command may read of the machine, where it is there. `/usr` has its programs; these make them run.
-const READABLE: [&str; 7] = [
-    "/etc/alternatives",
-    "/etc/ca-certificates",
-    "/etc/ld.so.cache",
-    "/etc/localtime",
-    "/etc/mime.types",
-    "/etc/pki/tls/certs",
-    "/etc/ssl/certs",
-];
-/// Folders that are links into `/usr` on most machines.
-const OF_USR: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
-
 /// The command that serves a release on the socket in `folder`. It is refused when its paths leave the release, or when
 /// it needs bubblewrap and there is none.
-pub fn command(started: &Started, worker: &[OsString], folder: &Path) -> Result<Command, StageError> {
+pub async fn command(started: &Started, worker: &[OsString], folder: &Path) -> Result<Command, StageError> {
     match &started.run {
         RunSpec::Files { public } => served(started, worker, Some(public), None, folder),
         RunSpec::Functions { public, entry } => served(started, worker, public.as_ref(), Some(entry), folder),
-        RunSpec::Command { argv, env, read } => {
-            let bwrap = find("bwrap", std::env::var_os("PATH").as_deref()).ok_or_else(|| {
-                failed(
-                    "a command is served in bubblewrap, which is not installed here; install the package `bubblewrap`, \
-                     or serve files or functions"
-                        .to_owned(),
-                )
-            })?;
+        RunSpec::Command { argv, env, read, limits } => {
             if argv.is_empty() {
                 return Err(invalid("the command is empty; name a program".to_owned()));
             }
@@ -55,16 +37,31 @@ pub fn command(started: &Started, worker: &[OsString], folder: &Path) -> Result<
                 let path = path.display();
                 return Err(invalid(format!("`{path}` is to be readable but is not absolute; name it from the root")));
             }
-            let mut command = Command::new(bwrap);
-            command.args(sandbox(&started.root, folder, read, |path| Path::new(path).is_symlink()));
-            for (name, value) in env {
-                command.args(["--setenv", name, value]);
-            }
+            let outside = spawn_blocking(outside).await.map_err(|error| failed(error.to_string()))?;
+            let outside =
+                outside.map_err(|error| failed(format!("the release's command cannot be started: {error}")))?;
+            give(folder, outside).map_err(|(path, error)| failed(format!("{}: {error}", path.display())))?;
+            let mut env = env.clone();
             // The socket's path is not the operator's to choose.
-            command.args(["--setenv", "SOCKET", &format!("{RUN}/{SOCKET}"), "--"]).args(argv).env_clear();
-            Ok(command)
+            env.insert("SOCKET".to_owned(), format!("{RUN}/{SOCKET}"));
+            Ok(sandbox(&started.root, folder, read, &env, *limits).command(outside, argv).into())
         }
     }
+}
+
+/// What a release's command sees and may take.
+fn sandbox<'a>(
+    root: &'a Path,
+    folder: &'a Path,
+    read: &'a [PathBuf],
+    env: &'a BTreeMap<String, String>,
+    CommandLimits { memory, processes }: CommandLimits,
+) -> Sandbox<'a> {
+    let mut mounts: Vec<Mount<'_>> = read.iter().map(|path| Mount::read_only(path)).collect();
+    mounts.push(Mount { from: root, to: APP.into(), writable: false });
+    mounts.push(Mount { from: folder, to: RUN.into(), writable: true });
+    let limits = Limits { memory, processes };
+    Sandbox { hostname: "release", network: false, public: &[], mounts, folder: APP.as_ref(), env, limits }
 }
 
 /// A worker's command.
@@ -92,40 +89,6 @@ fn served(
     Ok(command)
 }
 
-/// Bubblewrap's arguments: nothing of the machine but its programs; no network, no capabilities, another user.
-fn sandbox(root: &Path, folder: &Path, read: &[PathBuf], is_link: impl Fn(&str) -> bool) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = Vec::new();
-    let mut add = |words: &[&OsStr]| arguments.extend(words.iter().map(|word| (*word).to_owned()));
-    for words in [
-        &["--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--hostname", "release"][..],
-        &["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"],
-        &["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
-        &["--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin", "--setenv", "HOME", "/tmp", "--setenv", "TMPDIR", "/tmp"],
-    ] {
-        words.iter().for_each(|word| add(&[OsStr::new(word)]));
-    }
-    for name in OF_USR {
-        let (there, target) = (format!("/{name}"), format!("usr/{name}"));
-        if is_link(&there) {
-            add(&["--symlink".as_ref(), target.as_ref(), there.as_ref()]);
-        } else {
-            add(&["--ro-bind-try".as_ref(), there.as_ref(), there.as_ref()]);
-        }
-    }
-    let readable = READABLE.iter().map(Path::new).map(|path| ("--ro-bind-try", path));
-    for (option, path) in readable.chain(read.iter().map(|path| ("--ro-bind", path.as_path()))) {
-        add(&[option.as_ref(), path.as_ref(), path.as_ref()]);
-    }
-    add(&["--ro-bind".as_ref(), root.as_ref(), APP.as_ref()]);
-    add(&["--bind".as_ref(), folder.as_ref(), RUN.as_ref()]);
-    add(&["--chdir".as_ref(), APP.as_ref()]);
-    arguments
-}
-
-fn find(program: &str, path: Option<&OsStr>) -> Option<PathBuf> {
-    std::env::split_paths(path?).map(|folder| folder.join(program)).find(|path| path.is_file())
-}
-
 #[cfg(test)]
 mod tests {
     use autodevops_model::{ErrorKind, Release};
@@ -143,54 +106,52 @@ mod tests {
         program.chain(command.get_args()).map(|word| word.to_string_lossy().into_owned()).collect()
     }
 
-    #[test]
-    fn files_and_functions_are_served_by_the_worker() {
+    #[tokio::test]
+    async fn files_and_functions_are_served_by_the_worker() {
         let run = RunSpec::Functions { public: Some("public".into()), entry: "functions/index.js".into() };
         let worker = ["autodevops".into(), "worker".into()];
-        let command = command(&started(run), &worker, Path::new("/s/1")).unwrap();
+        let command = command(&started(run), &worker, Path::new("/s/1")).await.unwrap();
         assert_eq!(
             words(&command).join(" "),
             "autodevops worker --root /srv/r --public=public --functions=functions/index.js --socket /s/1/s"
         );
     }
 
-    #[test]
-    fn paths_that_leave_the_release_are_refused() {
+    #[tokio::test]
+    async fn paths_that_leave_the_release_are_refused() {
         for public in ["../other", "/etc", ""] {
             let run = RunSpec::Files { public: public.into() };
-            let error = command(&started(run), &["autodevops".into()], Path::new("/s/1")).unwrap_err();
+            let error = command(&started(run), &["autodevops".into()], Path::new("/s/1")).await.unwrap_err();
             assert_eq!(error.kind, ErrorKind::InvalidInput, "{public}");
         }
         let run = RunSpec::Files { public: ".".into() };
-        assert!(command(&started(run), &["autodevops".into()], Path::new("/s/1")).is_ok());
+        assert!(command(&started(run), &["autodevops".into()], Path::new("/s/1")).await.is_ok());
     }
 
     #[test]
-    fn a_command_sees_its_release_and_its_socket_only() {
-        let words: Vec<String> = sandbox("/srv/r".as_ref(), "/s/1".as_ref(), &["/opt/node".into()], |_| true)
-            .into_iter()
-            .map(|word| word.into_string().unwrap())
-            .collect();
-        let line = words.join(" ");
-        for part in [
-            "--unshare-all --unshare-user --uid 65534",
-            "--ro-bind /srv/r /app",
-            "--bind /s/1 /run/release",
-            "--ro-bind /opt/node /opt/node",
-            "--symlink usr/lib /lib",
-            "--clearenv",
+    fn a_command_is_given_its_release_its_socket_and_what_the_operator_names() {
+        let env = BTreeMap::new();
+        let sandbox = sandbox("/srv/r".as_ref(), "/s/1".as_ref(), &[], &env, CommandLimits::default());
+        let given: Vec<_> =
+            sandbox.mounts.iter().map(|mount| (mount.from, mount.to.to_str().unwrap(), mount.writable)).collect();
+        assert_eq!(given, [("/srv/r".as_ref(), "/app", false), ("/s/1".as_ref(), "/run/release", true)]);
+        assert!(!sandbox.network);
+    }
+
+    #[tokio::test]
+    async fn a_command_that_cannot_be_one_is_refused() {
+        for (argv, read, told) in [
+            (vec![], vec![], "the command is empty; name a program"),
+            (vec!["node"], vec!["opt/node"], "`opt/node` is to be readable but is not absolute; name it from the root"),
         ] {
-            assert!(line.contains(part), "{line}");
+            let run = RunSpec::Command {
+                argv: argv.into_iter().map(str::to_owned).collect(),
+                env: BTreeMap::new(),
+                read: read.into_iter().map(PathBuf::from).collect(),
+                limits: CommandLimits::default(),
+            };
+            let error = command(&started(run), &[], Path::new("/s/1")).await.unwrap_err();
+            assert_eq!((error.kind, error.info.message.as_str()), (ErrorKind::InvalidInput, told));
         }
-        let writable = words.windows(2).filter(|pair| pair[0] == "--bind").map(|pair| pair[1].clone());
-        assert_eq!(writable.collect::<Vec<_>>(), ["/s/1"]);
-        assert!(!line.contains("/home") && !line.contains("--share-net"), "{line}");
-    }
-
-    #[test]
-    fn a_program_is_found_on_the_path_only() {
-        assert!(find("sh", Some("/usr/bin:/bin".as_ref())).is_some());
-        assert_eq!(find("sh", Some("/nowhere".as_ref())), None);
-        assert_eq!(find("sh", None), None);
     }
 }

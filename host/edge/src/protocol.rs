@@ -39,7 +39,27 @@ pub enum RunSpec {
         /// Further files and folders that it may read, such as `/opt/node`; `/usr` and what of `/etc` is public are
         /// there.
         read: Vec<PathBuf>,
+        /// What it may take.
+        #[serde(default)]
+        limits: CommandLimits,
     },
+}
+
+/// What a release's command may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CommandLimits {
+    /// Memory that each of its processes may allocate, in bytes.
+    pub memory: u64,
+    /// Its processes and threads, together.
+    pub processes: u64,
+}
+
+impl Default for CommandLimits {
+    /// 2 GiB, and 1024: room for any server, and an end for one that runs away.
+    fn default() -> Self {
+        Self { memory: 2 << 30, processes: 1024 }
+    }
 }
 
 /// What is started.

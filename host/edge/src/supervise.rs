@@ -150,7 +150,7 @@ async fn start(running: &Running, setup: &Setup, folder: &Path) -> Result<(Child
     };
     let mut builder = std::fs::DirBuilder::new();
     builder.mode(0o700).create(folder).map_err(|error| cannot(&folder.display().to_string(), error))?;
-    let command = program::command(&running.started, &setup.worker, folder)?;
+    let command = program::command(&running.started, &setup.worker, folder).await?;
     let name = command.as_std().get_program().to_string_lossy().into_owned();
     let mut child = setup.spawner.spawn(command).await.map_err(|error| cannot(&name, error))?;
     let (out, err) = (child.stdout.take(), child.stderr.take());

@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use autodevops_edge::{EdgeOptions, EnvironmentOptions, Phase, ReleaseStatus, RunSpec, serve};
+use autodevops_bubblewrap::Refused;
+use autodevops_edge::{CommandLimits, EdgeOptions, EnvironmentOptions, Phase, ReleaseStatus, RunSpec, Start, serve};
 use autodevops_model::{ErrorKind, StageError};
 use http::Request;
 use http_body_util::Full;
@@ -259,22 +260,32 @@ async fn a_state_folder_may_have_a_long_name() {
     assert!(!edge.options.state.join("sockets").exists() && !edge.options.state.join("edge.sock").exists());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_runs_in_bubblewrap_and_sees_nothing_of_the_machine() {
-    let confined = ["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"];
-    if !std::process::Command::new("bwrap").args(confined).output().is_ok_and(|output| output.status.success()) {
-        println!("skipped: bubblewrap is not installed, or not permitted to confine anything");
-        return;
+/// A release that is a command: this test program. None where there is no bubblewrap, which is told.
+fn command_of(edge: &TestEdge, id: &str, limits: CommandLimits) -> Option<Start> {
+    match autodevops_bubblewrap::outside() {
+        Ok(_) => {}
+        Err(Refused::Absent) => {
+            println!("skipped: bubblewrap is not installed");
+            return None;
+        }
+        Err(error) => panic!("{error}"),
     }
-    let mut edge = TestEdge::new().serve().await;
     let program = std::env::current_exe().unwrap();
     let folder: PathBuf = program.parent().unwrap().into();
-    let mut start = edge.start_of("r-1", "k", 1);
+    let mut start = edge.start_of(id, &format!("start {id}"), 1);
     start.run = RunSpec::Command {
         argv: vec![program.to_str().unwrap().into(), "release_process".into(), "--exact".into(), "--nocapture".into()],
         env: [("RELEASE_ARGUMENTS".to_owned(), "serve --root /app --socket /run/release/s".to_owned())].into(),
         read: vec![folder],
+        limits,
     };
+    Some(start)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_runs_in_bubblewrap_and_sees_nothing_of_the_machine() {
+    let mut edge = TestEdge::new().serve().await;
+    let Some(start) = command_of(&edge, "r-1", CommandLimits::default()) else { return edge.end().await };
     edge.client.start(start).await.unwrap();
     edge.split(&[("r-1", 100)]).await;
     let seen = edge.get("/sandbox").await.text();
@@ -284,4 +295,22 @@ async fn a_command_runs_in_bubblewrap_and_sees_nothing_of_the_machine() {
     let pid = status_of(&edge, "r-1").await.pid.unwrap();
     edge.end().await;
     assert!(!is_alive(pid));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_takes_no_more_memory_and_processes_than_it_may() {
+    let mut edge = TestEdge::new().serve().await;
+    let enough = CommandLimits::default();
+    let little = |memory, processes| CommandLimits { memory, processes };
+    for (id, limits, had) in [
+        ("r-1", enough, "memory=true threads=true"),
+        ("r-2", little(128 << 20, enough.processes), "memory=false threads=true"),
+        ("r-3", little(enough.memory, 50), "memory=true threads=false"),
+    ] {
+        let Some(start) = command_of(&edge, id, limits) else { break };
+        edge.client.start(start).await.unwrap();
+        edge.split(&[(id, 100)]).await;
+        assert_eq!(edge.get("/greedy").await.text(), had, "{id}");
+    }
+    edge.end().await;
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use autodevops_bubblewrap::Limits;
 use autodevops_model::Release;
 use autodevops_source::{BuildOptions, Builder, Prepare};
 
@@ -40,7 +41,7 @@ pub fn build(project: &Project, base: &str, commit: &str, work: &Path) -> Result
                 read_only: settings.read_only.clone(),
                 env: settings.env.clone(),
                 timeout: settings.timeout.0,
-                memory: settings.memory.0,
+                limits: Limits { memory: settings.memory.0, processes: settings.processes.into() },
             };
             let builder = Builder::new(&project.state.prepared())?;
             builder.build(&options, &before, &tree, &project.artifacts)?.artifact

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use autodevops_config::{Config, ServiceKind};
-use autodevops_edge::{Client, RunSpec, Start};
+use autodevops_edge::{Client, CommandLimits, RunSpec, Start};
 use autodevops_model::{ErrorInfo, ErrorKind, Release, Split, StageError};
 use autodevops_sandbox::{LocalTarget, TrafficState};
 use autodevops_source::Store;
@@ -21,7 +21,16 @@ pub fn run_spec(config: &Config) -> RunSpec {
             argv: service.command.clone(),
             env: service.env.clone(),
             read: config.build.as_ref().map(|build| build.read_only.clone()).unwrap_or_default(),
+            limits: command_limits(config),
         },
+    }
+}
+
+fn command_limits(config: &Config) -> CommandLimits {
+    let (service, usual) = (&config.service, CommandLimits::default());
+    CommandLimits {
+        memory: service.memory.map_or(usual.memory, |memory| memory.0),
+        processes: service.processes.map_or(usual.processes, u64::from),
     }
 }
 

@@ -221,7 +221,7 @@ impl Project {
     pub fn check_tools(&self) -> Result<()> {
         let config = &self.config;
         if config.build.is_some() || config.service.kind == ServiceKind::Command {
-            autodevops_source::probe()?;
+            autodevops_bubblewrap::outside()?;
         }
         Ok(())
     }

@@ -4,63 +4,29 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fs,
     io::{self, ErrorKind, PipeReader, Read},
-    os::unix::{
-        fs::{MetadataExt, PermissionsExt, lchown},
-        process::{CommandExt, ExitStatusExt},
-    },
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ExitStatus},
     thread,
     time::{Duration, Instant},
 };
 
+use autodevops_bubblewrap::{Limits, Mount, Sandbox, give, outside};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, PidfdFlags, geteuid, pidfd_open},
+    process::{Pid, PidfdFlags, pidfd_open},
 };
 
 use crate::BuildError;
 
+/// The tree, as the command sees it.
+const WORK: &str = "/work";
+
 /// How much of a command's output is kept: its end.
 const LOG_BYTES: usize = 64 << 10;
 
-/// Most bytes in the command's `/tmp`, which is memory.
-const TMP_BYTES: &str = "1073741824";
-
-/// The user inside, and outside too where we may choose: nobody.
-const NOBODY: u32 = 65534;
-
-/// What a system's programs need. What is not there is left out.
-const SYSTEM: [&str; 20] = [
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/etc/alternatives",
-    "/etc/ca-certificates",
-    "/etc/crypto-policies",
-    "/etc/group",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-    "/etc/localtime",
-    "/etc/nsswitch.conf",
-    "/etc/passwd",
-    "/etc/pki",
-    "/etc/ssl",
-    "/etc/java",
-];
-
-/// What finding hosts needs beside.
-const NETWORK: [&str; 3] = ["/etc/resolv.conf", "/etc/hosts", "/etc/gai.conf"];
-
-/// Limits what each process may take, then becomes the command: no core files, memory in KiB, processes of the user.
-const WRAPPER: &str = "ulimit -c 0; ulimit -d \"$1\" || exit 126; \
-    if (ulimit -p 1024) 2>/dev/null; then ulimit -p 1024; elif (ulimit -u 1024) 2>/dev/null; then ulimit -u 1024; fi; \
-    exec /bin/sh -c \"$2\"";
+/// What builds read of this machine beside the system's programs: package managers ask who they are.
+const PUBLIC: [&str; 4] = ["/etc/group", "/etc/java", "/etc/nsswitch.conf", "/etc/passwd"];
 
 /// A command and what it may do.
 #[derive(Clone, Copy, Debug)]
@@ -72,23 +38,30 @@ pub struct Sandboxed<'a> {
     pub read_only: &'a [PathBuf],
     pub env: &'a BTreeMap<String, String>,
     pub timeout: Duration,
-    /// Bytes.
-    pub memory: u64,
+    pub limits: Limits,
 }
 
 impl Sandboxed<'_> {
     /// Runs it to its end; gives the end of its output.
     pub fn run(&self) -> Result<String, BuildError> {
         let tree = fs::canonicalize(self.tree).map_err(file(self.tree))?;
-        let root = geteuid().is_root();
-        let other_user = root && others_may_enter(&tree) && probe_as(true).is_ok();
-        if root {
-            give(&tree, if other_user { NOBODY } else { 0 })?;
-        }
+        let outside = outside()?;
+        give(&tree, outside).map_err(|(path, source)| BuildError::File { path, source })?;
         let (output, input) = io::pipe().map_err(file(&tree))?;
-        let mut command = self.bwrap(&tree, other_user);
+        let mut mounts: Vec<Mount<'_>> = self.read_only.iter().map(|path| Mount::read_only(path)).collect();
+        mounts.push(Mount { from: &tree, to: WORK.into(), writable: true });
+        let sandbox = Sandbox {
+            hostname: "build",
+            network: self.network,
+            public: &PUBLIC,
+            mounts,
+            folder: WORK.as_ref(),
+            env: self.env,
+            limits: self.limits,
+        };
+        let mut command = sandbox.command(outside, &["/bin/sh", "-c", self.command]);
         command.stdout(input.try_clone().map_err(file(&tree))?).stderr(input);
-        let mut child = command.spawn().map_err(absent)?;
+        let mut child = command.spawn().map_err(file(&tree))?;
         // It holds the pipe's other end, which would never close.
         drop(command);
         let log = thread::spawn(move || last_of(output));
@@ -101,99 +74,11 @@ impl Sandboxed<'_> {
             Some(status) => Err(BuildError::Failed { command, status: in_words(status), log }),
         }
     }
-
-    fn bwrap(&self, tree: &Path, other_user: bool) -> Command {
-        let mut command = bwrap(other_user, self.network);
-        for path in self.read_only {
-            command.arg("--ro-bind").args([path, path]);
-        }
-        command.arg("--bind").arg(tree).args(["/work", "--chdir", "/work"]);
-        for (name, value) in self.env {
-            command.args(["--setenv", name, value]);
-        }
-        let kibibytes = (self.memory / 1024).max(1).to_string();
-        command.args(["--", "/bin/sh", "-c", WRAPPER, "sh", &kibibytes, self.command]);
-        command
-    }
-}
-
-/// Bubblewrap with the system and nothing else, as another user where asked.
-fn bwrap(other_user: bool, network: bool) -> Command {
-    let mut command = Command::new("bwrap");
-    command.env_clear().stdin(Stdio::null());
-    if let Some(path) = std::env::var_os("PATH") {
-        command.env("PATH", path);
-    }
-    if other_user {
-        // The standard library drops the supplementary groups, too, when root becomes another user.
-        command.uid(NOBODY).gid(NOBODY);
-    }
-    for name in ["user", "ipc", "pid", "uts", "cgroup-try"] {
-        command.arg(format!("--unshare-{name}"));
-    }
-    if !network {
-        command.arg("--unshare-net");
-    }
-    command.args(["--die-with-parent", "--new-session", "--disable-userns", "--hostname", "build", "--clearenv"]);
-    command.args(["--uid", &NOBODY.to_string(), "--gid", &NOBODY.to_string(), "--cap-drop", "ALL"]);
-    let network = network.then_some(NETWORK);
-    for path in SYSTEM.iter().chain(network.iter().flatten()) {
-        match fs::read_link(path) {
-            // `/bin` is a link into `/usr` on most systems.
-            Ok(target) if path.matches('/').count() == 1 => command.arg("--symlink").arg(target).arg(path),
-            _ => command.args(["--ro-bind-try", path, path]),
-        };
-    }
-    command.args(["--proc", "/proc", "--dev", "/dev", "--size", TMP_BYTES, "--tmpfs", "/tmp"]);
-    command.args(["--setenv", "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]);
-    command.args(["--setenv", "HOME", "/tmp", "--setenv", "TMPDIR", "/tmp", "--setenv", "LC_ALL", "C.UTF-8"]);
-    command
-}
-
-/// Tries whether bubblewrap makes the sandbox.
-pub fn probe_as(other_user: bool) -> Result<(), BuildError> {
-    let mut command = bwrap(other_user, false);
-    let output = command.args(["--", "/bin/sh", "-c", "exit 0"]).output().map_err(absent)?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(BuildError::NotPermitted(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
-}
-
-fn absent(error: io::Error) -> BuildError {
-    match error.kind() {
-        ErrorKind::NotFound => BuildError::Absent,
-        _ => BuildError::NotPermitted(error.to_string()),
-    }
 }
 
 fn file(path: &Path) -> impl FnOnce(io::Error) -> BuildError {
     let path = path.to_owned();
     move |source| BuildError::File { path, source }
-}
-
-/// Whether any user may get to the folder.
-fn others_may_enter(tree: &Path) -> bool {
-    let mut above = tree.ancestors().skip(1);
-    above.all(|folder| fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0))
-}
-
-/// Makes the user the owner of everything in the tree, as whom alone the command may write: root has no right of root's in the
-/// sandbox. A file with a second name elsewhere stays as it is.
-fn give(tree: &Path, user: u32) -> Result<(), BuildError> {
-    let mut todo = vec![tree.to_owned()];
-    while let Some(path) = todo.pop() {
-        let metadata = fs::symlink_metadata(&path).map_err(file(&path))?;
-        if metadata.is_dir() {
-            for entry in fs::read_dir(&path).map_err(file(&path))? {
-                todo.push(entry.map_err(file(&path))?.path());
-            }
-        } else if metadata.nlink() > 1 {
-            continue;
-        }
-        lchown(&path, Some(user), Some(user)).map_err(file(&path))?;
-    }
-    Ok(())
 }
 
 /// Waits for its end, or ends it and all that it started: they live in a process namespace of its own.

@@ -2,34 +2,27 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, Permissions},
+    fs,
     io::Read,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use autodevops_bubblewrap::{Limits, Refused, outside};
 use sha2::{Digest, Sha256};
 
 use crate::{
     ArtifactError, Store,
-    bubblewrap::{Sandboxed, probe_as},
+    bubblewrap::Sandboxed,
     files::{copy, inside, open},
 };
 
 /// Why there is no build.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// bubblewrap is not there.
-    #[error("bubblewrap is not installed, and builds run in nothing less; install the package `bubblewrap`")]
-    Absent,
-    /// bubblewrap may not do what it must.
-    #[error(
-        "bubblewrap is not permitted to make a sandbox here: {0}; allow unprivileged user namespaces (sysctl \
-         kernel.unprivileged_userns_clone=1, or kernel.apparmor_restrict_unprivileged_userns=0), or run outside of a container \
-         that forbids them"
-    )]
-    NotPermitted(String),
+    /// There is no sandbox to build in.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// The command failed.
     #[error("`{command}` ended with {status}; its last output:\n{log}")]
     Failed {
@@ -92,8 +85,8 @@ pub struct BuildOptions {
     pub env: BTreeMap<String, String>,
     /// Time that each command may take.
     pub timeout: Duration,
-    /// Memory that each process of a command may take, in bytes.
-    pub memory: u64,
+    /// What each command may take.
+    pub limits: Limits,
 }
 
 /// An artifact that was built.
@@ -111,21 +104,13 @@ pub struct Builder {
     prepared: PathBuf,
 }
 
-/// Tries whether bubblewrap makes the sandbox that builds need.
-///
-/// # Errors
-/// [`BuildError::Absent`] or [`BuildError::NotPermitted`], with the remedy.
-pub fn probe() -> Result<(), BuildError> {
-    probe_as(false)
-}
-
 impl Builder {
     /// With a folder in which the results of `prepare` are kept.
     ///
     /// # Errors
-    /// As [`probe`]; and when the folder cannot be made.
+    /// When there is no sandbox to build in; and when the folder cannot be made.
     pub fn new(prepared: &Path) -> Result<Self, BuildError> {
-        probe()?;
+        outside()?;
         fs::create_dir_all(prepared).map_err(failed(prepared))?;
         Ok(Self { prepared: prepared.to_owned() })
     }
@@ -161,8 +146,6 @@ impl Builder {
             return Ok(kept);
         }
         let work = tempfile::tempdir_in(&self.prepared).map_err(failed(&self.prepared))?;
-        // Another user must get through it to the tree.
-        fs::set_permissions(work.path(), Permissions::from_mode(0o711)).map_err(failed(work.path()))?;
         let (tree, made) = (work.path().join("tree"), work.path().join("made"));
         copy(base, &tree).map_err(|(path, source)| BuildError::File { path, source })?;
         options.sandboxed(&prepare.command, &tree, true).run()?;
@@ -186,7 +169,7 @@ impl BuildOptions {
             read_only: &self.read_only,
             env: &self.env,
             timeout: self.timeout,
-            memory: self.memory,
+            limits: self.limits,
         }
     }
 }

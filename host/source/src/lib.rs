@@ -18,7 +18,7 @@ mod repository;
 mod tree;
 
 pub use artifacts::{ArtifactError, Store};
-pub use build::{BuildError, BuildOptions, Builder, Built, Prepare, probe};
+pub use build::{BuildError, BuildOptions, Builder, Built, Prepare};
 pub use commit::{CommitRequest, Committed};
 pub use error::{Refusal, SourceError};
 pub use propose::{ChangeKind, ChangedPath, Proposed};

@@ -63,6 +63,7 @@ async fn answer(root: PathBuf, request: Request<Incoming>) -> Result<Response<Bo
         "/echo" if request.method() == Method::POST => Response::new(request.into_body().boxed()),
         "/headers" => text(format!("{:?}", request.headers())),
         "/sandbox" => text(sandbox(&root)),
+        "/greedy" => text(greedy()),
         path => text(format!("{} {path}", root.file_name().unwrap().to_string_lossy())),
     })
 }
@@ -82,6 +83,25 @@ fn sandbox(root: &std::path::Path) -> String {
         fs::write(root.join("written"), "").is_ok(),
         std::env::vars().any(|(name, _)| name.starts_with("CARGO")),
     )
+}
+
+/// Whether there are 300 MiB, and 200 threads.
+fn greedy() -> String {
+    let memory = Vec::<u8>::new().try_reserve_exact(300 << 20).is_ok();
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    let thread = |_| {
+        let wait = std::sync::Arc::clone(&wait);
+        let waits = move || {
+            let _ended = wait.lock().unwrap().recv();
+        };
+        std::thread::Builder::new().stack_size(64 << 10).spawn(waits).ok()
+    };
+    let threads: Vec<_> = (0..200).map_while(thread).collect();
+    let count = threads.len();
+    drop(done);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    format!("memory={memory} threads={}", count == 200)
 }
 
 fn full(text: String) -> Body {
