@@ -4,6 +4,7 @@
 //! a full disk say, is kept and tried again with what comes next; no run waits for it.
 
 mod decisions;
+mod parts;
 #[cfg(test)]
 mod tests;
 mod together;
@@ -249,10 +250,7 @@ impl Audit {
         if events.is_empty() && batch.entries.is_empty() && batch.last.is_none() {
             return Ok(());
         }
-        let version = match events.last() {
-            Some((recorded, _)) => recorded.version,
-            None => self.log.version_of(&batch.run)?,
-        };
+        let mut sealed = self.log.version_of(&batch.run)?;
         let events = events.into_iter().map(|(recorded, digest)| {
             let event: Option<Event> = log::event_of(&self.journal, recorded.event).ok();
             let told = event.as_ref().map(|event| decisions::tell(&event.event)).unwrap_or_default();
@@ -269,21 +267,32 @@ impl Audit {
         });
         let mut entries = merge(std::mem::take(&mut batch.entries), events);
         entries.extend(batch.last.clone());
-        let (run, stage) = (batch.run.clone(), batch.stage.clone());
-        let seal = Seal { run, stage, version, at_ns: batch.at_ns, entries };
-        match self.log.seal(&seal) {
-            Ok(made) => {
-                if let Some(error) = made.unnoted {
-                    tracing::warn!("the audit's last seal is not noted beside the journal: {error}");
+        let mut left = vec![entries];
+        while let Some(entries) = left.pop() {
+            let (run, stage) = (batch.run.clone(), batch.stage.clone());
+            let seal =
+                Seal { run, stage, version: last_version(&entries).unwrap_or(sealed), at_ns: batch.at_ns, entries };
+            match self.log.seal(&seal) {
+                Ok(made) => {
+                    sealed = seal.version;
+                    if let Some(error) = made.unnoted {
+                        tracing::warn!("the audit's last seal is not noted beside the journal: {error}");
+                    }
                 }
-                Ok(())
-            }
-            Err(error) => {
-                let again = |entry: &Entry| !matches!(entry, Entry::Event(_)) && Some(entry) != batch.last.as_ref();
-                batch.entries = seal.entries.into_iter().filter(again).collect();
-                Err(error)
+                // Tried again as it is it would fail for ever, and all runs' seals wait behind it.
+                Err(AuditError::TooLarge { bytes }) => match parts::halves(seal.entries) {
+                    Ok((first, rest)) => left.extend([rest, first]),
+                    Err(record) => left.extend(record.map(|record| vec![too_large(&record, bytes)])),
+                },
+                Err(error) => {
+                    left.push(seal.entries);
+                    let again = |entry: &Entry| !matches!(entry, Entry::Event(_)) && Some(entry) != batch.last.as_ref();
+                    batch.entries = left.into_iter().rev().flatten().filter(again).collect();
+                    return Err(error);
+                }
             }
         }
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -366,6 +375,25 @@ const fn at(entry: &Entry) -> u64 {
         Entry::Event(event) => event.at_ns,
         Entry::Note(note) => note.at_ns,
     }
+}
+
+/// Up to which of the run's events these point.
+fn last_version(entries: &[Entry]) -> Option<u64> {
+    entries.iter().rev().find_map(|entry| match entry {
+        Entry::Event(event) => Some(event.version),
+        Entry::Call(_) | Entry::Note(_) => None,
+    })
+}
+
+/// What stands for a record that no seal takes. An event that it was about is pointed to by no seal then, and `audit --verify` says
+/// so: better than to say that there was none.
+fn too_large(record: &Entry, bytes: usize) -> Entry {
+    let what = match record {
+        Entry::Call(call) => format!("a call of {} {}", call.plugin, call.function),
+        Entry::Event(event) => format!("event {} ({})", event.sequence, event.event),
+        Entry::Note(note) => format!("a note ({})", note.what),
+    };
+    note(LOST, None, &decisions::short(&format!("a record of {bytes} bytes is too large to be kept: {what}")))
 }
 
 fn note(what: &str, by: Option<&str>, summary: &str) -> Entry {

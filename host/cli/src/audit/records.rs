@@ -105,7 +105,8 @@ fn call_records(base: &Record, call: &Call, records: &mut Vec<Record>) {
         ..base.clone()
     };
     let decision = if call.failure.is_some() { "failed" } else { "succeeded" };
-    records.push(Record {
+    // What goes on with the call before it is no call of its own.
+    let own = (call.calls > 0).then(|| Record {
         kind: "call",
         at_ns: call.at_ns,
         operation: "call".to_owned(),
@@ -119,6 +120,7 @@ fn call_records(base: &Record, call: &Call, records: &mut Vec<Record>) {
         used: Some(call.used.clone()),
         ..base.clone()
     });
+    records.extend(own);
     records.extend(call.operations.iter().map(|done| Record {
         kind: "operation",
         at_ns: call.at_ns.saturating_add(done.at_ns),

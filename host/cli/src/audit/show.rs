@@ -73,15 +73,12 @@ impl Doing<'_> {
         let number: u64 = calls().map(|record| record.count).sum();
         let (took, guest) = (sum(|record| record.duration_ns), sum(|record| record.guest_ns));
         let digest: String = first.digest.as_deref().unwrap_or_default().chars().take("blake3:".len() + 12).collect();
-        let mut text = format!(
-            "  {} {} {} in {} ({} its own), {}\n",
-            cut(&called(first), 100),
-            style.dim(&cut(&digest, 40)),
-            times(number, "call"),
-            time(took),
-            time(guest),
-            Bytes(sum(|record| record.bytes)),
-        );
+        let bytes = Bytes(sum(|record| record.bytes));
+        let called_so = match number {
+            0 => "goes on with the call before".to_owned(),
+            _ => format!("{} in {} ({} its own), {bytes}", times(number, "call"), time(took), time(guest)),
+        };
+        let mut text = format!("  {} {} {called_so}\n", cut(&called(first), 100), style.dim(&cut(&digest, 40)));
         let touched = self.touched();
         if !touched.is_empty() {
             text.push_str(&format!("    {}\n", cut(&touched, COLUMNS)));

@@ -46,7 +46,7 @@ pub struct Call {
     pub interface: Option<Cow<'static, str>>,
     /// The function.
     pub function: Cow<'static, str>,
-    /// How many calls these are.
+    /// How many calls these are; 0 where it goes on with the call before it, which was too large for one seal.
     pub calls: u64,
     /// When the first began, in nanoseconds since 1970.
     pub at_ns: u64,

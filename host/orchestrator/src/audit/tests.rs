@@ -157,6 +157,34 @@ fn what_cannot_be_sealed_is_kept_and_sealed_when_it_can_be() {
 }
 
 #[test]
+fn what_is_too_large_for_one_seal_is_sealed_in_parts_and_holds_nobody_up() {
+    let place = Place::new();
+    place.audit.begin("a-1");
+    let long = "x".repeat(4 << 20);
+    let many = vec![long.as_str(); 17];
+    place.audit.finished(report("a-1", "one", &many[..9]));
+    place.audit.finished(report("a-1", "two", &many[..9]));
+    let version = place.event("a-1", approved("ada"));
+    place.audit.seal("a-1", "fix", version);
+    // A single call that is too large.
+    place.audit.finished(report("a-1", "three", &many));
+    place.audit.let_go("a-1", "checks", version, false);
+    let version = place.event("b-1", approved("bob"));
+    place.audit.seal("b-1", "fix", version);
+    assert_eq!(
+        place.told("a-1"),
+        [
+            "fix: 1×one 9",
+            "fix: 1×two 9, approved=approved by ada",
+            "checks: 1×three 8",
+            "checks: 0×three 9",
+            "checks: let-go",
+        ]
+    );
+    assert_eq!(place.told("b-1"), ["fix: approved=approved by bob"]);
+}
+
+#[test]
 fn what_there_is_no_room_for_is_counted() {
     let place = Place::new();
     place.audit.begin("a-1");
