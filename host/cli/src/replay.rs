@@ -76,7 +76,7 @@ async fn replayed(
 ) -> Result<(Recording, Replay), String> {
     let kept = match with {
         Some(_) => Vec::new(),
-        None => store.component(&recording.header.component).map_err(|error| format!("{error:#}"))?,
+        None => store.components().read(&recording.header.component).map_err(|error| format!("{error:#}"))?,
     };
     let replay = recording.replay(sandbox, with.unwrap_or(&kept)).await.map_err(|error| error.to_string())?;
     Ok((recording, replay))
@@ -87,11 +87,11 @@ fn chosen(project: &Project, options: &arguments::Replay) -> Result<Vec<PathBuf>
     // The watch is no run, and has recordings of its own.
     let run = match project.recordings.of_run(&options.run) {
         Ok(found) if !found.is_empty() => options.run.clone(),
-        _ => named(project, &options.run).map_err(|error| Usage(format!("{error:#}")))?,
+        _ => named(project, &options.run)?,
     };
     let all = project.recordings.of_run(&run)?;
     if all.is_empty() {
-        bail!("run {run} has no recordings; runs are recorded when `enabled` in [recording] is true");
+        bail!(Usage(format!("run {run} has no recordings; runs are recorded when `enabled` in [recording] is true")));
     }
     let stage: Option<Stage> = match &options.stage {
         None => None,

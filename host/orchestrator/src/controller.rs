@@ -20,6 +20,7 @@ use crate::{
     live::Live,
     log::Logged,
     project::Project,
+    usage::Usage,
 };
 
 /// A fault seen so soon after its fix was live everywhere may still be the release before, draining.
@@ -63,6 +64,7 @@ impl Controller {
         }
         let finished = all.iter().filter(|logged| logged.run.outcome().is_some());
         project.audit.seal_finished(finished.map(|logged| (logged.run.id(), logged.version)))?;
+        project.recordings.tidy();
         let (speakers, beginning) = (Mutex::default(), tokio::sync::Mutex::default());
         Ok(Self { project, observer, handled: Mutex::new(handled), speakers, beginning })
     }
@@ -90,9 +92,11 @@ impl Controller {
         if let Some(wanted) = fingerprint {
             let mut found: Vec<Issue> =
                 issues.into_iter().filter(|issue| issue.fingerprint.starts_with(wanted)).collect();
-            let issue = found.pop().with_context(|| format!("no issue `{wanted}` was found in the watched logs"))?;
+            let none = || Usage(format!("no issue `{wanted}` was found in the watched logs"));
+            let issue = found.pop().ok_or_else(none)?;
             if !found.is_empty() {
-                bail!("`{wanted}` is the beginning of {} fingerprints; give more of it", found.len() + 1);
+                let number = found.len() + 1;
+                bail!(Usage(format!("`{wanted}` is the beginning of {number} fingerprints; give more of it")));
             }
             if let Some(Handled { run, outcome: None, .. }) = handled.get(&issue.fingerprint) {
                 bail!("run {run} handles this issue now; see `autodevops show {run}`");
@@ -316,8 +320,8 @@ pub fn named(project: &Project, start: &str) -> Result<String> {
     let mut matching: Vec<&String> = runs.iter().filter(|run| run.starts_with(start)).collect();
     match (matching.pop(), matching.len()) {
         (Some(run), 0) => Ok(run.clone()),
-        (Some(_), more) => bail!("{} runs start with `{start}`; give more of the name", more + 1),
-        (None, _) => bail!("there is no run `{start}`; see `autodevops runs`"),
+        (Some(_), more) => bail!(Usage(format!("{} runs start with `{start}`; give more of the name", more + 1))),
+        (None, _) => bail!(Usage(format!("there is no run `{start}`; see `autodevops runs`"))),
     }
 }
 

@@ -14,9 +14,7 @@ use autodevops_policy::{Ceilings, EffectiveGrant, effective};
 use autodevops_sandbox::{CredentialSource, KeyValueStore, LocalTarget, Plugin, PluginSource, Sandbox, SandboxOptions};
 use serde_json::Value;
 
-use crate::catalog::Catalog;
-
-use crate::recordings::RecordingStore;
+use crate::{catalog::Catalog, recordings::RecordingStore, usage::Usage};
 
 /// The environment variable that names further folders with plugins, separated by `:`.
 pub const FOLDERS_VARIABLE: &str = "AUTODEVOPS_PLUGINS";
@@ -130,7 +128,7 @@ impl PluginSet {
         };
         let plugin = Plugin::load(&self.sandbox, source)?;
         if let Some(recordings) = &self.services.recordings
-            && let Err(error) = recordings.keep_component(plugin.digest(), &folder.component)
+            && let Err(error) = recordings.components().keep(plugin.digest(), &folder.component)
         {
             tracing::warn!("plugin `{}` can be replayed only by --with: {error:#}", plugin.name());
         }
@@ -145,7 +143,8 @@ impl PluginSet {
         let plugin = self.load(name).with_context(|| format!("the stage `{stage}` is to be served by `{name}`"))?;
         if !plugin.stages().contains(&stage) {
             let stages: Vec<&str> = plugin.stages().iter().map(|stage| stage.name()).collect();
-            bail!("plugin `{name}` does not implement `{stage}`; it implements {}", stages.join(", "));
+            let stages = stages.join(", ");
+            bail!(Usage(format!("plugin `{name}` does not implement `{stage}`; it implements {stages}")));
         }
         Ok(plugin)
     }

@@ -9,6 +9,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Read, Seek, SeekFrom, Write},
+    path::Path,
 };
 
 use autodevops_model::Stage;
@@ -21,6 +22,9 @@ pub const FORMAT: u32 = 1;
 const MAGIC: &[u8; 8] = b"adrecord";
 const END: &[u8; 4] = b"end\n";
 const TRAILER_BYTES: usize = size_of::<u64>() + blake3::OUT_LEN + END.len();
+
+/// Where the header begins: after the magic, the version and its own length.
+const HEADER_AT: usize = MAGIC.len() + 2 * size_of::<u32>();
 
 /// Longest header.
 const MAX_HEADER_BYTES: u32 = 4 << 20;
@@ -51,6 +55,25 @@ pub struct Header {
     pub grant: EffectiveGrant,
     /// The plugin's configuration.
     pub config: Vec<(String, String)>,
+}
+
+impl Header {
+    /// Reads a file's header alone.
+    ///
+    /// # Errors
+    /// [`RecordingError`].
+    pub fn of(path: &Path) -> Result<Self, RecordingError> {
+        let name = path.display().to_string();
+        let start = || -> io::Result<Vec<u8>> {
+            let (mut file, mut bytes) = (File::open(path)?, Vec::new());
+            Read::by_ref(&mut file).take(HEADER_AT as u64).read_to_end(&mut bytes)?;
+            let length = bytes.last_chunk().map_or(0, |length| u32::from_le_bytes(*length).min(MAX_HEADER_BYTES));
+            file.take(length.into()).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = start().map_err(|source| RecordingError::Read { path: name.clone(), source })?;
+        read_header(&name, &bytes).map(|(header, _)| header)
+    }
 }
 
 /// What came of one function that was called.
