@@ -209,6 +209,11 @@ impl Catalog {
         self.grants().get(name).copied().cloned().unwrap_or_default()
     }
 
+    /// Whether the operator's configuration says what it is granted, so that no answer does.
+    pub fn is_configured(&self, name: &str) -> bool {
+        self.settings.get(name).is_some_and(|settings| settings.grant.is_some())
+    }
+
     /// How the plugin stands: what it asks for, what it is granted, and whether that was answered for this very component.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use autodevops_credentials::Credentials;
 use autodevops_policy::missing;
 
-use crate::{catalog::Catalog, project::Project};
+use crate::{catalog::Catalog, project::Project, usage::Usage};
 
 /// The credentials that the operator's `[plugins.X.grant.credentials.NAME]`, or answers to `autodevops plugin grant`, bind.
 pub fn bound(catalog: &Catalog) -> Credentials {
@@ -28,12 +28,16 @@ impl Project {
             let plugin = &manifest.name;
             let grant = self.plugins.catalog().grant(plugin);
             if let Some(credential) = missing(&manifest, &grant).first() {
-                bail!(
-                    "plugin `{plugin}` asks for the credential `{0}` ({1}), which is bound to nothing; bind it with \
-                     [plugins.{plugin}.grant.credentials.{0}], for example `env = \"NAME\"`",
-                    credential.name,
-                    credential.reason
-                );
+                let (name, reason) = (&credential.name, &credential.reason);
+                // A table in the configuration would stand for all that was answered.
+                let how = if self.plugins.catalog().is_configured(plugin) {
+                    format!("bind it with [plugins.{plugin}.grant.credentials.{name}], for example `env = \"NAME\"`")
+                } else {
+                    format!("say where it comes from with `autodevops plugin grant {plugin}`")
+                };
+                bail!(Usage(format!(
+                    "plugin `{plugin}` asks for the credential `{name}` ({reason}), which is bound to nothing; {how}"
+                )));
             }
             for credential in &manifest.credentials {
                 self.credentials.check(plugin, &credential.name).await?;

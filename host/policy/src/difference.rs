@@ -106,7 +106,8 @@ fn overlapping<'a>(destination: &Destination, others: &'a [Destination]) -> Vec<
 }
 
 fn credentials(before: &Asked, now: &Asked, found: &mut Difference) {
-    let phrase = |name: &str, asked: &AskedCredential| words::credential(name, &asked.origins, &asked.header);
+    let phrase =
+        |name: &str, asked: &AskedCredential| words::credential(name, &asked.origins, &asked.header, &asked.prefix);
     for (name, asked) in &now.credentials {
         let Some(known) = before.credentials.get(name) else {
             found.new.push(phrase(name, asked));

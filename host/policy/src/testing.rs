@@ -8,6 +8,11 @@ use crate::{
     Methods, Origin, Permission, PermissionKind, Preopen, effective,
 };
 
+/// The plugin that asks for one of each.
+pub fn asks() -> Manifest {
+    Manifest::parse(include_str!("testing/asks.toml"), "plugin.toml").unwrap()
+}
+
 pub fn origin() -> impl Strategy<Value = Origin> {
     let hosts = ["a.example", "b.a.example", "*.a.example", "*.b.a.example", "127.0.0.1", "*"];
     let (ports, paths) = (["", ":8443"], ["", "/v1", "/v1/x", "/v2"]);

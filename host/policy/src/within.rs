@@ -24,7 +24,12 @@ pub fn within(now: &EffectiveGrant, answered: &EffectiveGrant) -> Result<(), Vec
     }
     for credential in &now.credentials {
         match answered.credentials.iter().find(|known| known.name == credential.name) {
-            None => found.push(words::credential(&credential.name, &credential.origins, &credential.header)),
+            None => found.push(words::credential(
+                &credential.name,
+                &credential.origins,
+                &credential.header,
+                &credential.prefix,
+            )),
             Some(known) => found.extend(credential_excess(credential, known)),
         }
     }

@@ -27,7 +27,7 @@ pub fn words(manifest: &Manifest) -> Vec<AskedWords> {
         reason: Some(one_line(&permission.reason)),
     });
     let credentials = manifest.credentials.iter().map(|asked| AskedWords {
-        what: credential(&asked.name, &asked.origins, &asked.header),
+        what: credential(&asked.name, &asked.origins, &asked.header, asked.prefix()),
         reason: Some(one_line(&asked.reason)),
     });
     let raised = Asked::of(manifest).limits();
@@ -63,10 +63,10 @@ pub(crate) fn send(destination: &Destination) -> String {
     format!("send {destination}")
 }
 
-/// ``use the credential `token` for https://api.example.com:443/ (never seen by the plugin)``.
-pub(crate) fn credential(name: &str, origins: &[Origin], header: &str) -> String {
-    let header = if header == "authorization" { String::new() } else { format!("sent as the header `{header}`, ") };
-    format!("use the credential `{name}` for {} ({header}never seen by the plugin)", list(origins))
+/// ``use the credential `token` for https://api.example.com:443/ (sent as `authorization: Bearer …`, never seen by the plugin)``.
+pub(crate) fn credential(name: &str, origins: &[Origin], header: &str, prefix: &str) -> String {
+    let to = list(origins);
+    format!("use the credential `{name}` for {to} (sent as `{header}: {prefix}…`, never seen by the plugin)")
 }
 
 /// `use up to 2 GiB of memory (usual: 256 MiB)`.
@@ -151,10 +151,9 @@ http-requests = 5000
                 "read and write the folder /data: Cache.",
                 "read the folder /repo: Sources.",
                 "start and stop releases on this machine, and set their shares of its traffic: Local.",
-                "use the credential `firebase` for https://a.example:443/ and https://b.example:443/v1/ (never seen by the \
-                 plugin): Deploying needs one.",
-                "use the credential `key` for https://c.example:443/ (sent as the header `x-api-key`, never seen by the \
-                 plugin): Key.",
+                "use the credential `firebase` for https://a.example:443/ and https://b.example:443/v1/ (sent as \
+                 `authorization: Bearer …`, never seen by the plugin): Deploying needs one.",
+                "use the credential `key` for https://c.example:443/ (sent as `x-api-key: …`, never seen by the plugin): Key.",
                 "use up to 5m on the clock (usual: 30s): -",
                 "use up to 2 GiB of memory (usual: 256 MiB): -",
                 "use up to 5000 requests (usual: 1000): -",

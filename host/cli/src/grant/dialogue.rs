@@ -55,7 +55,7 @@ pub fn ask(question: &Question, person: &mut dyn Person) -> Result<Option<Given>
     } else {
         let mut grant = Grant::default();
         for ask in &question.asks {
-            one(ask, question.granted_before(), &mut grant, person)?;
+            one(question.name(), ask, question.granted_before(), &mut grant, person)?;
         }
         let given = Given { grant, word: Word::Person };
         person.say(&question.granted_text(&given))?;
@@ -64,10 +64,13 @@ pub fn ask(question: &Question, person: &mut dyn Person) -> Result<Option<Given>
     Ok(if yes(person, last, false)? { Some(given) } else { None })
 }
 
-fn one(ask: &Ask, before: Option<&Grant>, grant: &mut Grant, person: &mut dyn Person) -> Result<()> {
+fn one(plugin: &str, ask: &Ask, before: Option<&Grant>, grant: &mut Grant, person: &mut dyn Person) -> Result<()> {
     person.say(&format!("\n{}\n", ask.words))?;
     if let Some(reason) = &ask.reason {
         person.say(&format!("  {reason}\n"))?;
+    }
+    if let Wanted::Limit(_) = &ask.what {
+        person.say(LIMIT)?;
     }
     // What was granted before and is still asked for is granted again by an empty line.
     let mut again = grant.clone();
@@ -79,7 +82,7 @@ fn one(ask: &Ask, before: Option<&Grant>, grant: &mut Grant, person: &mut dyn Pe
     match &ask.what {
         Wanted::Folder { access, .. } => folder(ask, *access, grant, person),
         Wanted::Requests(destinations) if ask.what.needs_more() => hosts(destinations, grant, person),
-        Wanted::Credential(_) => credential(ask, grant, person),
+        Wanted::Credential(_) => credential(plugin, ask, grant, person),
         _ => {
             if yes(person, "  Grant it?", known)? {
                 ask.what.grant(grant);
@@ -144,14 +147,21 @@ fn within(text: &str, asked: &[Destination]) -> Result<Destination, String> {
     named.ok_or_else(|| format!("the plugin does not ask to send requests to {text}"))
 }
 
+/// What a limit is: there is no reason for it in a manifest, and without it nothing more can be reached.
+const LIMIT: &str =
+    "  This opens nothing. Without it the usual limit holds, and a call of the plugin that goes beyond it fails.\n";
+
 const SOURCES: &str = "  Where does it come from?\n    env VARIABLE, file PATH, command PROGRAM ARGUMENT…, or google-service-account PATH SCOPE…\n";
 
-fn credential(ask: &Ask, grant: &mut Grant, person: &mut dyn Person) -> Result<()> {
+fn credential(plugin: &str, ask: &Ask, grant: &mut Grant, person: &mut dyn Person) -> Result<()> {
     person.say(SOURCES)?;
     loop {
-        let line = line(person, "  From (empty: nowhere)")?;
-        if line.is_empty() {
-            return Ok(());
+        let line = line(person, "  From (empty: from nowhere yet)")?;
+        if matches!(line.as_str(), "" | "none" | "nowhere") {
+            return person.say(&format!(
+                "  Until it comes from somewhere, `autodevops run` and `serve` do not start with this plugin. Say where with\n    \
+                 autodevops plugin grant {plugin}\n"
+            ));
         }
         match binding(&line) {
             Ok(binding) => {

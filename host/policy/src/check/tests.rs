@@ -3,40 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{effective, missing, testing};
 
-const MANIFEST: &str = r#"
-name = "a"
-version = "0.1.0"
-description = "x"
-stages = ["check"]
-
-[[permissions]]
-ask = "http"
-origins = ["https://api.example.com/v1"]
-methods = ["GET"]
-reason = "x"
-
-[[permissions]]
-ask = "http"
-origins = ["http://*"]
-reason = "x"
-
-[[permissions]]
-ask = "files"
-guest = "/data"
-reason = "x"
-
-[[permissions]]
-ask = "clocks"
-reason = "x"
-
-[[credentials]]
-name = "api-token"
-origins = ["https://api.example.com"]
-reason = "x"
-"#;
-
 fn check(grant: &str) -> Result<(), String> {
-    let manifest = Manifest::parse(MANIFEST, "plugin.toml").unwrap();
+    let manifest = testing::asks();
     check_grant(&manifest, &toml::from_str(grant).unwrap()).map_err(|error| error.to_string())
 }
 
@@ -50,10 +18,13 @@ fn a_grant_of_what_was_not_asked_for_is_refused_by_name() {
         ),
         ("keyvalue = true", "[plugins.a.grant] keyvalue = true"),
         ("local-target = true", "[plugins.a.grant] local-target = true"),
-        ("files.\"/repo\" = {}", "[plugins.a.grant] files.\"/repo\" grants; it asks for /data to read; remove it"),
         (
-            "files.\"/data\" = { host = \"/d\", access = \"read-write\" }",
-            "files.\"/data\" = { access = \"read-write\" } grants; it asks for /data to read",
+            "files.\"/other\" = {}",
+            "[plugins.a.grant] files.\"/other\" grants; it asks for /data to read and write and /repo to read; remove it",
+        ),
+        (
+            "files.\"/repo\" = { host = \"/d\", access = \"read-write\" }",
+            "files.\"/repo\" = { access = \"read-write\" } grants; it asks for /data to read and write and /repo to read",
         ),
         (
             "http = [\"https://evil.example\"]",
@@ -68,15 +39,12 @@ fn a_grant_of_what_was_not_asked_for_is_refused_by_name() {
             "http = [\"http://*\"]",
             "leaves the host to the operator, and [plugins.a.grant] http = [\"http://*/\"] names none",
         ),
+        ("credentials.tokn = { env = \"A\" }", "credentials.tokn grants; it asks for the credential `token`"),
+        ("credentials.key = { env = \"A\" }", "credentials.key grants; it asks for the credentials `token`"),
+        ("credentials.token = {}", "the credential `token` is bound to nothing"),
         (
-            "credentials.api-tokn = { env = \"A\" }",
-            "credentials.api-tokn grants; it asks for the credential `api-token`",
-        ),
-        ("credentials.other = { env = \"A\" }", "credentials.other grants; it asks for the credentials `api-token`"),
-        ("credentials.api-token = {}", "the credential `api-token` is bound to nothing"),
-        (
-            "credentials.api-token = { env = \"A\", origins = [\"https://evil.example\"] }",
-            "credentials.api-token.origins = [\"https://evil.example:443/\"] grants; it asks for it to be sent to \
+            "credentials.token = { env = \"A\", origins = [\"https://evil.example\"] }",
+            "credentials.token.origins = [\"https://evil.example:443/\"] grants; it asks for it to be sent to \
              https://api.example.com:443/",
         ),
     ] {
@@ -98,7 +66,7 @@ fn what_was_asked_for_may_be_granted_in_whole_and_in_part() {
         "http = [{ origin = \"https://*.example.com\", methods = [\"GET\"] }]",
         "http = [{ origin = \"http://a.example\", methods = [\"DELETE\"] }]",
         "files.\"/data\" = { host = \"/d\" }\nclocks = true\nlimits.memory = \"1 TiB\"",
-        "credentials.api-token = { env = \"A\", origins = [\"https://api.example.com/v1\", \"https://*.example.com\"] }",
+        "credentials.token = { env = \"A\", origins = [\"https://api.example.com/v1\", \"https://*.example.com\"] }",
     ] {
         assert_eq!(check(&grant.replace("1 TiB", "1024 GiB")), Ok(()), "{grant}");
     }
@@ -106,12 +74,12 @@ fn what_was_asked_for_may_be_granted_in_whole_and_in_part() {
 
 #[test]
 fn credentials_that_are_not_bound_are_told() {
-    let manifest = Manifest::parse(MANIFEST, "plugin.toml").unwrap();
+    let manifest = testing::asks();
     let names = |grant: &str| {
         missing(&manifest, &toml::from_str(grant).unwrap()).iter().map(|one| one.name.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(names(""), ["api-token"]);
-    assert_eq!(names("credentials.api-token = { env = \"A\" }"), Vec::<String>::new());
+    assert_eq!(names(""), ["token"]);
+    assert_eq!(names("credentials.token = { env = \"A\" }"), Vec::<String>::new());
 }
 
 proptest! {

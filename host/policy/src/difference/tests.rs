@@ -47,7 +47,7 @@ prefix = "Bearer "
             "use randomness",
             "send requests to https://d.example:443/",
             "read the folder /new",
-            "use the credential `more` for https://d.example:443/ (never seen by the plugin)",
+            "use the credential `more` for https://d.example:443/ (sent as `authorization: Bearer …`, never seen by the plugin)",
         ]
     );
     assert_eq!(
@@ -56,7 +56,7 @@ prefix = "Bearer "
             "send requests to https://a.example:443/ (before: GET requests to https://a.example:443/)",
             "send GET requests to https://b.example:443/ (before: requests to https://b.example:443/v1/)",
             "read and write the folder /repo (before: only read)",
-            "use the credential `key` for https://a.example:443/ and https://d.example:443/ (sent as the header `x-key`, never \
+            "use the credential `key` for https://a.example:443/ and https://d.example:443/ (sent as `x-key: …`, never \
              seen by the plugin) (before: for https://a.example:443/)",
             "send the credential `key` as `x-key: …` (before: `authorization: Bearer …`)",
             "use up to 2 GiB of memory (before: 1 GiB)",

@@ -23,41 +23,8 @@ impl Person for Script {
     }
 }
 
-const MANIFEST: &str = r#"
-name = "a"
-version = "0.1.0"
-description = "x"
-stages = ["check"]
-
-[[permissions]]
-ask = "files"
-guest = "/repo"
-reason = "The files are read."
-
-[[permissions]]
-ask = "files"
-guest = "/data"
-access = "read-write"
-reason = "What is found is kept there."
-
-[[permissions]]
-ask = "http"
-origins = ["http://*"]
-methods = ["GET"]
-reason = "The counts are read there."
-
-[[permissions]]
-ask = "clocks"
-reason = "Times are told."
-
-[[credentials]]
-name = "token"
-origins = ["https://api.example.com"]
-reason = "The API knows us by it."
-
-[limits]
-memory = "1 GiB"
-"#;
+/// The plugin of the tests of grants, which asks for one of each.
+const MANIFEST: &str = include_str!("../../../../policy/src/testing/asks.toml");
 
 fn manifest() -> Manifest {
     Manifest::parse(MANIFEST, "plugin.toml").unwrap()
@@ -67,19 +34,24 @@ fn manifest() -> Manifest {
 fn answered(before: Option<&Grant>, answers: &[&'static str]) -> (Result<Grant>, String) {
     let mut person = Script { answers: answers.iter().copied().collect(), seen: String::new() };
     let mut grant = Grant::default();
-    let result = asks(&manifest()).iter().try_for_each(|ask| one(ask, before, &mut grant, &mut person));
+    let result = asks(&manifest()).iter().try_for_each(|ask| one("a", ask, before, &mut grant, &mut person));
     assert!(result.is_err() || person.answers.is_empty(), "not all was asked:\n{}", person.seen);
     (result.map(|()| grant), person.seen)
 }
 
 #[test]
 fn silence_grants_nothing_and_caps_what_is_asked_beyond_the_usual() {
-    let (grant, seen) = answered(None, &["", "", "", "", "", ""]);
+    let (grant, seen) = answered(None, &[""; 7]);
     let effective = effective(&manifest(), &grant.unwrap());
     assert_eq!((effective.files.len(), effective.http.len(), effective.clocks), (0, 0, false));
     assert!(effective.credentials.is_empty());
     assert_eq!(effective.limits.amount(Limit::Memory), Limits::default().amount(Limit::Memory));
-    for words in ["read the folder /repo\n  The files are read.", "use up to 1 GiB of memory (usual: 256 MiB)"] {
+    for words in [
+        "read the folder /repo\n  The files are read.",
+        "use the credential `token` for https://api.example.com:443/ (sent as `authorization: Bearer …`, never seen by the plugin)",
+        "do not start with this plugin. Say where with\n    autodevops plugin grant a\n",
+        "use up to 1 GiB of memory (usual: 256 MiB)\n  This opens nothing. Without it the usual limit holds",
+    ] {
         assert!(seen.contains(words), "`{words}` is missing:\n{seen}");
     }
 }
@@ -95,6 +67,7 @@ fn each_thing_is_granted_by_itself_and_what_cannot_be_meant_is_asked_again() {
             "/tmp",
             "maybe",
             "y",
+            "n",
             "https://other.example http://127.0.0.1:9100",
             "http://*",
             "http://127.0.0.1:9100 http://127.0.0.1:9200/metrics",
@@ -112,7 +85,7 @@ fn each_thing_is_granted_by_itself_and_what_cannot_be_meant_is_asked_again() {
     assert_eq!((data.host.as_deref(), data.access), (Some(Path::new("/tmp")), Access::ReadWrite));
     let http: Vec<String> = grant.http.iter().map(ToString::to_string).collect();
     assert_eq!(http.len(), 2, "{http:?}");
-    assert!(http[0].starts_with("GET requests to http://127.0.0.1:9100/"), "{http:?}");
+    assert!(http[0].starts_with("requests to http://127.0.0.1:9100/"), "{http:?}");
     assert!(!grant.clocks);
     assert_eq!(grant.credentials["token"].env.as_deref(), Some("API_TOKEN"));
     assert_eq!(grant.limits, autodevops_policy::Ceilings::default());
@@ -132,7 +105,7 @@ fn each_thing_is_granted_by_itself_and_what_cannot_be_meant_is_asked_again() {
 #[test]
 fn what_was_granted_before_is_granted_again_by_an_empty_line() {
     let before: Grant = toml_grant();
-    let (grant, _) = answered(Some(&before), &["", "", "", "", "", ""]);
+    let (grant, _) = answered(Some(&before), &[""; 7]);
     let (again, then) = (effective(&manifest(), &grant.unwrap()), effective(&manifest(), &before));
     assert_eq!(again, then);
 }
