@@ -92,9 +92,9 @@ fn one(project: &Project, run: &str, options: &Audit, format: Format) -> Result<
     let mut seals = Vec::new();
     project.audit.log().each(Some(run), |sealed| seals.push(sealed))?;
     if seals.is_empty() {
-        bail!(
+        bail!(Usage(format!(
             "run {run} has no records: its first stage has not ended, or it ran before there was an audit; see `autodevops show {run}`"
-        );
+        )));
     }
     let records = |sealed: &Sealed| Record::of(sealed).into_iter().filter(|record| filter.wants(record)).collect();
     if format == Format::Json {
@@ -205,12 +205,12 @@ fn choose(names: Vec<String>, start: &str) -> Result<String> {
     match matching.as_slice() {
         [name] => return Ok((*name).clone()),
         [] => {}
-        more => bail!("{} runs start with `{start}`; give more of the name", more.len()),
+        more => bail!(Usage(format!("{} runs start with `{start}`; give more of the name", more.len()))),
     }
     let distance = |name: &String| strsim::damerau_levenshtein(name, start);
     let nearest = names.iter().min_by_key(|name| distance(name)).filter(|name| distance(name) <= NEAR);
     let hint = nearest.map_or(".".to_owned(), |name| format!("; did you mean `{name}`?"));
-    bail!("there is no run `{start}` on record{hint} See `autodevops audit`")
+    bail!(Usage(format!("there is no run `{start}` on record{hint} See `autodevops audit`")))
 }
 
 #[cfg(test)]

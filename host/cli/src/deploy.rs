@@ -8,7 +8,7 @@ use autodevops_server::{Reply, Request, Unreachable, ask, this_user};
 
 use crate::{
     arguments::Deploy,
-    output::{self, Format},
+    output::{self, Format, Usage},
     project,
 };
 
@@ -23,6 +23,7 @@ pub async fn run(options: &Deploy, config: Option<&Path>, format: Format) -> Res
     let made = match ask(&project.state.control_socket(), &request).await {
         Ok(Reply::Deployed(made)) => made,
         Ok(Reply::Refused(reason)) => bail!(reason),
+        Ok(Reply::Misused(reason)) => bail!(Usage(reason)),
         Ok(Reply::Done(_)) => bail!("the process that drives the runs answers something else; report this"),
         Err(Unreachable::Nobody) => {
             let _lock = project.state.lock()?;

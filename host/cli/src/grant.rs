@@ -23,7 +23,7 @@ use crate::{
 
 pub fn run(options: &GrantOptions, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let file = project::file(config)?;
-    let config = project::config(&file)?;
+    let config = Config::load(&file)?;
     let catalog = Catalog::of_project(&config, &file)?;
     let questions = questions(&catalog, &names(options, &config))?;
     if let (Some(digest), [question]) = (&options.digest, questions.as_slice()) {

@@ -4,14 +4,13 @@ use std::{collections::BTreeSet, io::Write, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use autodevops_bundle::lock::LOCK;
-use autodevops_config::{FILE, template_for};
+use autodevops_config::{Config, FILE, template_for};
 use autodevops_orchestrator::{catalog::Catalog, state::StateFolder};
 
 use crate::{
     arguments::Init,
     grant::{Given, Question, grant_at_once},
     output::{self, Format, Usage, clean},
-    project,
 };
 
 /// A plugin, and what it was given.
@@ -30,7 +29,7 @@ impl Pinned {
 /// Grants the plugins that the stages name what the new configuration says: whoever writes it by `init` is its operator. A plugin
 /// that is not there, or asks for what the configuration does not answer, is told of and left.
 fn pin(file: &Path) -> Result<Vec<Result<Pinned, String>>> {
-    let config = project::config(file)?;
+    let config = Config::load(file)?;
     let catalog = Catalog::of_project(&config, file)?;
     let mut pinned = Vec::new();
     let mut seen = BTreeSet::new();

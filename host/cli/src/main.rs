@@ -1,6 +1,4 @@
 //! The `autodevops` command: arguments in, text or JSON out.
-//!
-//! Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting for a person.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -12,6 +10,7 @@ mod deploy;
 mod doctor;
 mod draw;
 mod edge;
+mod exit;
 mod grant;
 mod init;
 mod metrics;
@@ -32,13 +31,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use arguments::{Answer, Approve, Arguments, Rollback, Verb};
-use autodevops_bundle::lock::LockFileError;
-use autodevops_orchestrator::catalog::{Misgranted, Unanswered};
 use autodevops_server::Request;
 use clap::{CommandFactory, Parser};
-
-/// Wrong usage or configuration.
-const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -51,15 +45,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             output::error(&error);
-            if error.is::<output::Usage>()
-                || error.is::<Unanswered>()
-                || error.is::<Misgranted>()
-                || error.is::<LockFileError>()
-            {
-                ExitCode::from(EXIT_USAGE)
-            } else {
-                ExitCode::FAILURE
-            }
+            exit::code(&error)
         }
     }
 }

@@ -1,9 +1,6 @@
 //! How results and errors are shown: plain text, colours on a terminal, JSON where it is asked for.
 
-use std::{
-    fmt,
-    io::{self, IsTerminal, Write},
-};
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::Result;
 use autodevops_model::Severity;
@@ -18,18 +15,6 @@ pub enum Format {
     /// One JSON value on standard output.
     Json,
 }
-
-/// Wrong usage or configuration: told apart from failures by the exit code.
-#[derive(Debug)]
-pub struct Usage(pub String);
-
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}
 
 /// Writes an error and its causes to standard error, each cause once.
 pub fn error(error: &anyhow::Error) {
@@ -130,6 +115,7 @@ impl Style {
     }
 }
 
+pub use autodevops_orchestrator::usage::Usage;
 pub use autodevops_policy::text::escape as clean;
 
 /// Columns of the terminal that standard output is; enough for most lines where it is none.

@@ -10,7 +10,7 @@ use autodevops_orchestrator::{
 use autodevops_server::{Reply, Request, Unreachable, answer, ask, this_user};
 
 use crate::{
-    output::{self, Format},
+    output::{self, Format, Usage},
     progress::Progress,
     project,
 };
@@ -22,6 +22,7 @@ pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Res
         Ok(Reply::Done(text)) => text,
         Ok(Reply::Deployed(_)) => bail!("the process that drives the runs answers something else; report this"),
         Ok(Reply::Refused(reason)) => bail!(reason),
+        Ok(Reply::Misused(reason)) => bail!(Usage(reason)),
         Err(Unreachable::Nobody) => {
             let _lock = project.state.lock()?;
             // Without it traffic could not be brought back, which is tried for ever once it is begun.

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use autodevops_bundle::Digest;
+use autodevops_config::Config;
 use autodevops_model::{CheckInput, Fix, Issue, Notification, Stage, Window};
 use autodevops_orchestrator::{
     analysis::analyze_files,
@@ -36,7 +37,7 @@ pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Res
     // A plugin that the project names by its path is found by its name too. What it may do there is not granted here.
     let project = match (project::file(config), config) {
         (Ok(file), _) => {
-            let config = project::config(&file)?;
+            let config = Config::load(&file)?;
             Some((Catalog::of_project(&config, &file)?, config))
         }
         (Err(error), Some(_)) => return Err(error),
@@ -269,7 +270,7 @@ fn read<T: DeserializeOwned>(call: &Call) -> Result<T> {
         std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
         text
     } else {
-        std::fs::read_to_string(&call.input).with_context(|| format!("{name} cannot be read"))?
+        std::fs::read_to_string(&call.input).map_err(|error| Usage(format!("{name} cannot be read: {error}")))?
     };
     serde_json::from_str(&text).map_err(|error| Usage(format!("{name}: this is not the stage's input: {error}")).into())
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use autodevops_config::{Config, ConfigError, FILE};
+use autodevops_config::FILE;
 use autodevops_orchestrator::project::Project;
 
 use crate::{compile, output::Usage};
@@ -27,15 +27,7 @@ pub fn file(named: Option<&Path>) -> Result<PathBuf> {
     })
 }
 
-/// Opens the project. What is wrong with its configuration is wrong usage.
+/// Opens the project.
 pub fn open(named: Option<&Path>) -> Result<Arc<Project>> {
-    Project::open(&file(named)?, compile::compiler()).map_err(|error| match error.downcast_ref::<ConfigError>() {
-        Some(wrong) => Usage(wrong.to_string()).into(),
-        None => error,
-    })
-}
-
-/// Reads the configuration alone.
-pub fn config(file: &Path) -> Result<Config> {
-    Config::load(file).map_err(|error| Usage(error.to_string()).into())
+    Project::open(&file(named)?, compile::compiler())
 }

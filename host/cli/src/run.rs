@@ -17,15 +17,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     arguments::RunOptions,
+    exit,
     output::{self, Format, Usage},
     progress::Progress,
     project,
 };
-
-/// The fix was taken back.
-const EXIT_ROLLED_BACK: u8 = 3;
-/// A person is needed.
-const EXIT_WAITING: u8 = 4;
 
 /// `autodevops run`.
 pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -> Result<ExitCode> {
@@ -118,14 +114,14 @@ fn open_control(project: &Project, controller: &Arc<Controller>) -> Result<Contr
 fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
     let (code, name, text) = match end {
         End::Finished(outcome @ Outcome::Healed) => (0, "healed", outcome.to_string()),
-        End::Finished(outcome @ Outcome::RolledBack { .. }) => (EXIT_ROLLED_BACK, "rolled-back", outcome.to_string()),
+        End::Finished(outcome @ Outcome::RolledBack { .. }) => (exit::ROLLED_BACK, "rolled-back", outcome.to_string()),
         End::Finished(outcome @ Outcome::Aborted { .. }) => (1, "aborted", outcome.to_string()),
         End::Finished(outcome @ Outcome::HandedOver { .. }) => (1, "handed-over", outcome.to_string()),
         End::Waiting { reason, .. } => {
             let text = format!(
                 "waits for a person: {reason}\nlet it go on with `autodevops approve {run}` and then `autodevops run`, or `autodevops reject {run}`"
             );
-            (EXIT_WAITING, "waiting", text)
+            (exit::WAITING, "waiting", text)
         }
     };
     match format {

@@ -7,10 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use autodevops_model::Issue;
 use autodevops_sandbox::{AnalyzerSession, CallContext, Plugin};
 use serde::Serialize;
+
+use crate::usage::Usage;
 
 /// Bytes that are given to the analyzer at once.
 const PART_BYTES: usize = 256 << 10;
@@ -137,9 +139,9 @@ fn open(path: &Path) -> Result<Box<dyn Read>> {
     if path == Path::new(STDIN) {
         return Ok(Box::new(io::stdin().lock()));
     }
-    let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
+    let file = File::open(path).map_err(|error| Usage(format!("{} cannot be opened: {error}", path.display())))?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        anyhow::bail!("{} is a folder; name the log files in it", path.display());
+        bail!(Usage(format!("{} is a folder; name the log files in it", path.display())));
     }
     Ok(Box::new(file))
 }

@@ -12,6 +12,7 @@ use crate::{
     front_door,
     live::{Live, Origin},
     project::Project,
+    usage::Usage,
 };
 
 /// A release that was made live.
@@ -76,8 +77,8 @@ pub async fn roll_back(project: &Project, environment: &str, to: Option<&str>, b
             let found = history.iter().find(|was| was.release.id == wanted).map(|was| was.release.clone());
             let known: Vec<&str> = history.iter().map(|was| was.release.id.as_str()).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            found.with_context(|| {
-                format!("release {wanted} was never live in {environment}; those that were: {known}")
+            found.ok_or_else(|| {
+                Usage(format!("release {wanted} was never live in {environment}; those that were: {known}"))
             })?
         }
     };
@@ -95,7 +96,7 @@ fn known(project: &Project, environment: &str) -> Result<()> {
         return Ok(());
     }
     let known: Vec<&str> = project.config.environments.keys().map(String::as_str).collect();
-    bail!("there is no environment `{environment}`; there are {}", known.join(", "))
+    bail!(Usage(format!("there is no environment `{environment}`; there are {}", known.join(", "))))
 }
 
 /// Brings a release up and gives it all of the traffic; gives the release that was live before. It is on record under a name of its

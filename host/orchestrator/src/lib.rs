@@ -26,4 +26,5 @@ pub mod serve;
 mod stages;
 pub mod state;
 mod tests_of;
+pub mod usage;
 pub mod watch;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use autodevops_orchestrator::controller::{Controller, RolledBack};
+use autodevops_orchestrator::{
+    controller::{Controller, RolledBack},
+    usage::Usage,
+};
 use autodevops_pipeline::Input;
 
 use crate::{
@@ -27,7 +30,10 @@ impl Desk for RunDesk {
             Request::Deploy { environments } => self.0.deploy(&environments, &peer.name).await.map(Reply::Deployed),
             request => answer(&self.0, &peer.name, request).await.map(Reply::Done),
         };
-        reply.unwrap_or_else(|error| Reply::Refused(format!("{error:#}")))
+        reply.unwrap_or_else(|error| {
+            let why = format!("{error:#}");
+            if error.chain().any(|cause| cause.is::<Usage>()) { Reply::Misused(why) } else { Reply::Refused(why) }
+        })
     }
 }
 

@@ -61,6 +61,8 @@ pub enum Reply {
     Deployed(Vec<MadeLive>),
     /// It is not taken: why, and what to do.
     Refused(String),
+    /// What was asked for cannot be meant: a run that is not there, say.
+    Misused(String),
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ fn a_healed_run_is_on_record_and_whatever_is_changed_is_found_and_named() {
     let deployed = records(&shop, &["by-hand-1"]);
     assert!(deployed.iter().any(|record| record["by"].is_string() && record["kind"] == "note"), "{deployed:#?}");
     assert!(deployed.iter().any(|record| record["function"] == "set_traffic"), "{deployed:#?}");
-    let called = shop.expect(1, &["audit", "wacht"]);
+    let called = shop.expect(2, &["audit", "wacht"]);
     assert!(called.stderr.contains("there is no run `wacht` on record; did you mean `watch`?"), "{called}");
 
     // Proven, by a key and a head that are their owner's alone.

@@ -39,10 +39,10 @@ fn an_empty_log_has_no_issues_and_a_missing_one_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("none.log");
     let called = run(&["analyze", log.to_str().unwrap()]);
-    assert_eq!(called.code, Some(1), "{called}");
+    assert_eq!(called.code, Some(2), "{called}");
     assert!(called.stderr.contains("none.log") && called.stderr.contains("No such file"), "{called}");
     let called = run(&["analyze", folder.path().to_str().unwrap()]);
-    assert_eq!(called.code, Some(1), "{called}");
+    assert_eq!(called.code, Some(2), "{called}");
     assert!(called.stderr.contains("is a folder; name the log files in it"), "{called}");
 }
 

@@ -133,9 +133,9 @@ fn a_plugin_that_is_missing_or_is_not_granted_what_it_needs_is_named_before_a_ru
         shop.git(&["commit", "--quiet", "--all", "--message", "Change the configuration"]);
     };
     with("fix-generators = [\"fix-recipes\"]", "fix-generators = [\"fix-recipies\"]");
-    says(&shop.expect(1, &["run"]), &["fix-recipies"]);
+    says(&shop.expect(2, &["run"]), &["fix-recipies"]);
     with("checks = [\"js-checks\"]", "checks = [\"fix-recipes\"]");
-    says(&shop.expect(1, &["run"]), &["fix-recipes", "check"]);
+    says(&shop.expect(2, &["run"]), &["fix-recipes", "check"]);
     assert!(shop.json(&["runs"]).as_array().unwrap().is_empty(), "no run was begun");
     // A folder that is asked for and not granted is told of: the plugin cannot say more than that it sees no files.
     with("[plugins.fix-recipes.grant]\nfiles.\"/repo\" = {}\n", "[plugins.fix-recipes.grant]\n");

@@ -86,7 +86,7 @@ fn someone_who_is_no_approver_is_refused_and_silence_never_approves() {
     }
     let called = shop.expect(1, &["approve", &run, "--bypass", "--reason", "now"]);
     assert!(called.stderr.contains("may not answer"), "{called}");
-    let called = shop.expect(1, &["approve", "nonsense"]);
+    let called = shop.expect(2, &["approve", "nonsense"]);
     assert!(called.stderr.contains("there is no run `nonsense`; see `autodevops runs`"), "{called}");
     // Nobody else answers, and the time runs out.
     let called = shop.expect(1, &["run"]);
@@ -135,10 +135,10 @@ fn a_release_is_taken_back_in_seconds_and_named_ones_can_be_chosen() {
 
     let called = shop.expect(1, &["rollback", "production", "--to", &old]);
     assert!(called.stderr.contains("is live in production already"), "{called}");
-    let called = shop.expect(1, &["rollback", "production", "--to", "r-17"]);
+    let called = shop.expect(2, &["rollback", "production", "--to", "r-17"]);
     assert!(called.stderr.contains("release r-17 was never live in production; those that were: "), "{called}");
     assert!(called.stderr.contains(&fixed) && called.stderr.contains(&old), "{called}");
-    let called = shop.expect(1, &["rollback", "productoin"]);
+    let called = shop.expect(2, &["rollback", "productoin"]);
     assert!(called.stderr.contains("productoin"), "{called}");
 
     shop.expect(0, &["rollback", "production", "--to", &fixed]);

@@ -1,0 +1,56 @@
+//! Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting for a person. Which of the first three an
+//! error is, is decided here and nowhere else.
+
+use std::process::ExitCode;
+
+use autodevops_bundle::{BundleError, lock::LockFileError};
+use autodevops_config::ConfigError;
+use autodevops_orchestrator::catalog::{Misgranted, Unanswered};
+
+use crate::output::Usage;
+
+/// Wrong usage or configuration: the arguments' parser ends with it, too.
+pub const USAGE: u8 = 2;
+/// The fix was taken back.
+pub const ROLLED_BACK: u8 = 3;
+/// A person is needed.
+pub const WAITING: u8 = 4;
+
+/// The code of an error: of wrong usage where that is among its causes.
+pub fn code(error: &anyhow::Error) -> ExitCode {
+    if is_usage(error) { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+}
+
+/// Whether what was asked for or configured cannot be meant, so that the same again would end the same.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<Usage>()
+            || cause.is::<ConfigError>()
+            || cause.is::<BundleError>()
+            || cause.is::<LockFileError>()
+            || cause.is::<Unanswered>()
+            || cause.is::<Misgranted>()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn wrong_usage_is_told_apart_however_much_is_said_around_it() {
+        let usage = || anyhow!(Usage("there is no run `x`".into()));
+        let bundle = BundleError::NotFound { name: "x".into(), searched: Vec::new(), hint: String::new() };
+        for (error, wrong) in [
+            (usage(), true),
+            (usage().context("the stage `check` is to be served by it"), true),
+            (anyhow!(bundle), true),
+            (Err::<(), _>(std::io::Error::other("no space")).context("the journal").unwrap_err(), false),
+            (anyhow!("the release does not come up"), false),
+        ] {
+            assert_eq!(is_usage(&error), wrong, "{error:#}");
+        }
+    }
+}

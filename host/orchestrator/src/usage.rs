@@ -1,0 +1,7 @@
+//! What was asked for, or configured, in a way that cannot be meant.
+
+/// Something was named that is not there, or said that does not fit; nothing was done. A command line tells it apart from what
+/// failed by its exit code, and whoever asked over a socket is told so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
