@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod command;
 mod demo;
+mod fuzz;
 mod hostile;
 mod js_engine;
 mod plugins;

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::{
     command::{cargo, root, run, target},
-    hostile, plugins,
+    fuzz, hostile, plugins,
 };
 
 /// Builds what the tests need and runs them all.
@@ -15,6 +15,7 @@ pub fn run_all() -> Result<()> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(cargo(&["fmt", "--all", "--check"]).current_dir(root().join("plugins")))?;
     plugins::build()?;
+    fuzz::check()?;
     // With the tests, so that what both need is built once, with the same settings.
     run(&mut cargo(&["build", "--workspace", "--bins", "--tests"]))?;
     // Before the other tests, and alone: its table is to be seen, and its times are not to be those of a busy machine.
