@@ -13,7 +13,7 @@ use log_analyzer::Engine;
 use crate::{
     log_text,
     place::Place,
-    report::{Report, median, milliseconds, timed},
+    report::{Report, Target, median, milliseconds, timed},
 };
 
 const LOG_BYTES: usize = 10 << 20;
@@ -86,6 +86,6 @@ pub fn whole_process(place: &Place, report: &mut Report) -> Result<()> {
             times.push(milliseconds(duration));
         }
     }
-    report.add(NAME, median(&mut times), "ms", Some("under 300"));
+    report.add(NAME, median(&mut times), "ms", Some(Target::Under(300.0)));
     Ok(())
 }

@@ -11,7 +11,7 @@ use autodevops_sandbox::{CallContext, MountedFolder, Observer, Plugin, PluginSou
 
 use crate::{
     place::Place,
-    report::{Report, median, microseconds, milliseconds},
+    report::{Report, Target, median, microseconds, milliseconds},
 };
 
 /// Rounds, in each of which every side has its turn.
@@ -59,7 +59,12 @@ pub async fn measure(place: &Place, report: &mut Report) -> Result<()> {
     let sealed = median(&mut seals.iter().map(|took| milliseconds(*took)).collect::<Vec<_>>());
     let gathering = (median(&mut with) - median(&mut without)) * 1000.0 / ACQUISITIONS as f64;
     let sealing = sealed * 1e6 / (CALLS * ACQUISITIONS) as f64;
-    report.add("audit: cost per acquisition, sealing included", gathering + sealing, "ns", Some("at most 1000"));
+    report.add(
+        "audit: cost per acquisition, sealing included",
+        gathering + sealing,
+        "ns",
+        Some(Target::AtMost(1000.0)),
+    );
     report.add("audit: sealing 10 calls with 10,000 records", sealed, "ms", None);
     Ok(())
 }

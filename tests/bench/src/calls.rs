@@ -16,7 +16,7 @@ use autodevops_sandbox::{CallContext, CallReport, Observer, Plugin};
 use crate::{
     place::Place,
     raw::{self, RawCheck},
-    report::{Report, median, microseconds, percentile},
+    report::{Report, Target, median, microseconds, percentile},
 };
 
 /// Rounds, in each of which every side has its turn.
@@ -89,11 +89,11 @@ pub async fn measure(place: &Place, report: &mut Report) -> Result<()> {
         }
     }
     let (call, raw, process) = (median(&mut calls), median(&mut raw_calls), median(&mut processes));
-    report.add("sandboxed call, fresh, audited", call, "µs", Some("at most 20"));
+    report.add("sandboxed call, fresh, audited", call, "µs", Some(Target::AtMost(20.0)));
     report.add("bare engine, same component", raw, "µs", None);
-    report.add("sandboxed call / bare engine", call / raw, "times", Some("at most 1.5"));
+    report.add("sandboxed call / bare engine", call / raw, "times", Some(Target::AtMost(1.5)));
     report.add("process /bin/true", process, "µs", None);
-    report.add("process / sandboxed call", process / call, "times", Some("at least 30"));
+    report.add("process / sandboxed call", process / call, "times", Some(Target::AtLeast(30.0)));
     at_once(&check, &context, report).await?;
     host_calls(&check, &bare, &context, report).await
 }
@@ -119,7 +119,7 @@ async fn at_once(check: &Plugin, context: &CallContext, report: &mut Report) -> 
     for task in tasks {
         took.extend(task.await??);
     }
-    report.add("sandboxed call, 64 at once, p99", percentile(&mut took, 0.99), "µs", Some("at most 100"));
+    report.add("sandboxed call, 64 at once, p99", percentile(&mut took, 0.99), "µs", Some(Target::AtMost(100.0)));
     Ok(())
 }
 
@@ -139,6 +139,6 @@ async fn host_calls(check: &Plugin, bare: &RawCheck, context: &CallContext, repo
     }
     let (guarded, plain) = (median(&mut guarded), median(&mut plain));
     let each = (guarded - plain) * 1000.0 / HOST_CALLS as f64;
-    report.add("chokepoint, each host call", each, "ns", Some("at most 200"));
+    report.add("chokepoint, each host call", each, "ns", Some(Target::AtMost(200.0)));
     Ok(())
 }

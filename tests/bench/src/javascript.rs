@@ -8,11 +8,11 @@ use autodevops_sandbox::{CallContext, MountedFolder};
 
 use crate::{
     place::Place,
-    report::{Report, median, milliseconds},
+    report::{Report, Target, median, milliseconds},
 };
 
 const SMALL: &str = "JavaScript check, one test";
-const TARGET: Option<&str> = Some("under 1");
+const TARGET: Option<Target> = Some(Target::Under(1.0));
 
 /// With a second file to load, and its changed lines to measure.
 const MODULE: &str = "JavaScript check, one test of a changed module";

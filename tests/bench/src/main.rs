@@ -45,6 +45,7 @@ fn main() -> Result<()> {
     runtime.block_on(calls::measure(&place, &mut report))?;
     runtime.block_on(audit::measure(&place, &mut report))?;
     runtime.block_on(replay::measure(&place, &mut report))?;
+    replay::whole_run(&mut report);
     runtime.block_on(analyzer::in_sandbox(&place, &mut report))?;
     analyzer::whole_process(&place, &mut report)?;
     runtime.block_on(javascript::measure(&place, &mut report))?;

@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use autodevops_model::CheckInput;
+use autodevops_product_tests::shop::Shop;
 use autodevops_sandbox::{
     CallContext,
     replay::{Blank, Header, Recording, Recordings},
@@ -16,7 +17,7 @@ use autodevops_sandbox::{
 
 use crate::{
     place::Place,
-    report::{Report, median, microseconds},
+    report::{Report, Target, median, microseconds, timed},
 };
 
 /// Rounds, in each of which every side has its turn.
@@ -56,6 +57,39 @@ impl Recordings for Last {
             }),
         }))
     }
+}
+
+/// A whole run.
+const RUN: &str = "replay of a healed run";
+
+/// What it may take, as a person who waits for it would have it.
+const RUN_TARGET: Option<Target> = Some(Target::Under(1.0));
+
+/// How often the run is replayed.
+const REPLAYS: usize = 5;
+
+/// The demo's run: the sample shop is healed under traffic, and then all of its plugins' calls are run again, offline.
+pub fn whole_run(report: &mut Report) {
+    if !report.wants(RUN) {
+        return;
+    }
+    // The set-up is the tests', and says what went wrong as tests do; the other figures are not lost by it.
+    match std::panic::catch_unwind(replay_a_healed_run) {
+        Ok(mut took) => report.add(RUN, median(&mut took), "s", RUN_TARGET),
+        Err(_) => report.skip(RUN, "s", RUN_TARGET, "the shop could not be healed; why is told above".to_owned()),
+    }
+}
+
+fn replay_a_healed_run() -> Vec<f64> {
+    let mut shop = Shop::open_as_shown();
+    shop.deploy();
+    shop.let_clients_in();
+    shop.wait_for_errors();
+    shop.expect(0, &["run"]);
+    shop.stop_clients();
+    shop.expect(0, &["edge", "stop"]);
+    let run = shop.last_run()["run"].as_str().unwrap_or_default().to_owned();
+    (0..REPLAYS).map(|_| timed(|| shop.expect(0, &["replay", &run])).0.as_secs_f64()).collect()
 }
 
 /// A check, recorded and not; its host calls; and its replay.

@@ -1,9 +1,12 @@
 //! The figures, and how they are printed.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// How the figures are printed.
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -15,6 +18,34 @@ pub enum Format {
     Json,
 }
 
+/// What the project wants a figure to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    AtMost(f64),
+    AtLeast(f64),
+    Under(f64),
+}
+
+impl Target {
+    fn is_met(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(most) => value <= most,
+            Self::AtLeast(least) => value >= least,
+            Self::Under(limit) => value < limit,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(most) => write!(f, "at most {most}"),
+            Self::AtLeast(least) => write!(f, "at least {least}"),
+            Self::Under(limit) => write!(f, "under {limit}"),
+        }
+    }
+}
+
 /// One figure.
 #[derive(Serialize)]
 struct Figure {
@@ -22,9 +53,11 @@ struct Figure {
     /// None where it could not be measured; the note says why.
     value: Option<f64>,
     unit: &'static str,
-    /// What the project wants it to be, in words.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_words")]
+    target: Option<Target>,
+    /// Whether it is; none where there is no target, or nothing was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<&'static str>,
+    met: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
 }
@@ -47,13 +80,14 @@ impl Report {
         group.contains(&self.only)
     }
 
-    pub fn add(&mut self, name: &'static str, value: f64, unit: &'static str, target: Option<&'static str>) {
-        self.figures.push(Figure { name, value: Some(value), unit, target, note: None });
+    pub fn add(&mut self, name: &'static str, value: f64, unit: &'static str, target: Option<Target>) {
+        let met = target.map(|target| target.is_met(value));
+        self.figures.push(Figure { name, value: Some(value), unit, target, met, note: None });
     }
 
     /// A figure that could not be measured.
-    pub fn skip(&mut self, name: &'static str, unit: &'static str, target: Option<&'static str>, why: String) {
-        self.figures.push(Figure { name, value: None, unit, target, note: Some(why) });
+    pub fn skip(&mut self, name: &'static str, unit: &'static str, target: Option<Target>, why: String) {
+        self.figures.push(Figure { name, value: None, unit, target, met: None, note: Some(why) });
     }
 
     pub fn print(&self, format: Format) -> Result<()> {
@@ -62,14 +96,19 @@ impl Report {
             return Ok(());
         }
         let width = self.figures.iter().map(|figure| figure.name.len()).max().unwrap_or(0);
-        for Figure { name, value, unit, target, note } in &self.figures {
+        for Figure { name, value, unit, target, met, note } in &self.figures {
             let value = value.map_or_else(|| "–".to_owned(), shown);
-            let target = target.map_or_else(String::new, |target| format!("  (target: {target})"));
+            let met = met.map_or("", |met| if met { ", met" } else { ", MISSED" });
+            let target = target.map_or_else(String::new, |target| format!("  (target: {target}{met})"));
             let note = note.as_ref().map_or_else(String::new, |note| format!("  not measured: {note}"));
             println!("{name:width$}  {value:>9} {unit}{target}{note}");
         }
         Ok(())
     }
+}
+
+fn in_words<S: Serializer>(target: &Option<Target>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    target.map(|target| target.to_string()).serialize(serializer)
 }
 
 /// Three digits that count.
@@ -104,4 +143,28 @@ pub fn timed<T>(action: impl FnOnce() -> T) -> (Duration, T) {
     let begun = Instant::now();
     let value = action();
     (begun.elapsed(), value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_is_judged_by_its_target() {
+        let mut report = Report::new(String::new());
+        report.add("fast", 0.9, "s", Some(Target::Under(1.0)));
+        report.add("slow", 1.0, "s", Some(Target::Under(1.0)));
+        report.add("often", 30.0, "times", Some(Target::AtLeast(30.0)));
+        report.add("untold", 3.0, "times", None);
+        report.skip("absent", "s", Some(Target::AtMost(1.5)), "it is not there".to_owned());
+        let told = serde_json::to_value(&report).unwrap();
+        let of = |key: &str| -> Vec<&serde_json::Value> {
+            told["figures"].as_array().unwrap().iter().map(|figure| &figure[key]).collect()
+        };
+        assert_eq!(serde_json::json!(of("met")), serde_json::json!([true, false, true, null, null]));
+        assert_eq!(
+            serde_json::json!(of("target")),
+            serde_json::json!(["under 1", "under 1", "at least 30", null, "at most 1.5"])
+        );
+    }
 }

@@ -12,11 +12,11 @@ use anyhow::Result;
 use crate::{
     place::Place,
     process::Server,
-    report::{Report, median},
+    report::{Report, Target, median},
 };
 
 const NAME: &str = "autodevops serve, idle, resident";
-const TARGET: Option<&str> = Some("under 80");
+const TARGET: Option<Target> = Some(Target::Under(80.0));
 
 /// The longest that it may take to answer.
 const READY: Duration = Duration::from_secs(60);

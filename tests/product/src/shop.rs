@@ -35,6 +35,15 @@ pub struct Shop {
 impl Shop {
     /// One whose durations are short, with further changes of its configuration, as pairs of what is written and what replaces it.
     pub fn open(changes: &[(&str, &str)]) -> Self {
+        Self::set_up(|text| shortened(text, changes))
+    }
+
+    /// One as it is shown: with the sample's own durations.
+    pub fn open_as_shown() -> Self {
+        Self::set_up(|text| text)
+    }
+
+    fn set_up(change: impl FnOnce(String) -> String) -> Self {
         // Sockets have short paths, and the build folder may be deep.
         let parent = tempfile::Builder::new().prefix("shop-").tempdir_in("/tmp").unwrap();
         let folder = parent.path().join("shop");
@@ -50,24 +59,7 @@ impl Shop {
         ] {
             text = text.replace(&format!("${{{name}}}"), value);
         }
-        let (from, rest) = text.split_once("steps = [").unwrap();
-        let steps = "{ traffic = \"5 %\", for = \"600ms\" }, { traffic = \"100 %\", for = \"500ms\" }";
-        let rest = rest.split_once("\n]\n").unwrap().1;
-        // Milliseconds say nothing on a machine that builds and tests at the same time.
-        let triggers = "triggers = [{ metric = \"error-rate\", above = \"5 %\" }]";
-        text = format!("{from}max-extensions = 20\n{triggers}\nsteps = [{steps}]\n{rest}");
-        let short = [
-            ("soak = \"2s\"", "soak = \"300ms\""),
-            ("interval = \"500ms\"", "interval = \"100ms\""),
-            ("min-samples = 20", "min-samples = 5"),
-            ("monitoring = \"3s\"", "monitoring = \"500ms\""),
-            ("[edge]\n", "[edge]\ndrain = \"1s\"\n"),
-        ];
-        for (from, to) in short.iter().chain(changes) {
-            assert!(text.contains(from), "{from} is not in the configuration:\n{text}");
-            text = text.replace(from, to);
-        }
-        fs::write(&config, text).unwrap();
+        fs::write(&config, change(text)).unwrap();
         fs::write(folder.join(".gitignore"), ".autodevops\n").unwrap();
         let shop = Self { parent, folder, production, staging, clients: None };
         shop.git(&["init", "--quiet", "--initial-branch=main"]);
@@ -234,6 +226,28 @@ impl Drop for Shop {
             eprintln!("{left} processes were left of the shop");
         }
     }
+}
+
+/// The configuration with durations of a test, and further changes.
+fn shortened(text: String, changes: &[(&str, &str)]) -> String {
+    let (from, rest) = text.split_once("steps = [").unwrap();
+    let steps = "{ traffic = \"5 %\", for = \"600ms\" }, { traffic = \"100 %\", for = \"500ms\" }";
+    let rest = rest.split_once("\n]\n").unwrap().1;
+    // Milliseconds say nothing on a machine that builds and tests at the same time.
+    let triggers = "triggers = [{ metric = \"error-rate\", above = \"5 %\" }]";
+    let mut text = format!("{from}max-extensions = 20\n{triggers}\nsteps = [{steps}]\n{rest}");
+    let short = [
+        ("soak = \"2s\"", "soak = \"300ms\""),
+        ("interval = \"500ms\"", "interval = \"100ms\""),
+        ("min-samples = 20", "min-samples = 5"),
+        ("monitoring = \"3s\"", "monitoring = \"500ms\""),
+        ("[edge]\n", "[edge]\ndrain = \"1s\"\n"),
+    ];
+    for (from, to) in short.iter().chain(changes) {
+        assert!(text.contains(from), "{from} is not in the configuration:\n{text}");
+        text = text.replace(from, to);
+    }
+    text
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> String {
