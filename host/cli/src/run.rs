@@ -117,9 +117,9 @@ fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
         End::Finished(outcome @ Outcome::RolledBack { .. }) => (exit::ROLLED_BACK, "rolled-back", outcome.to_string()),
         End::Finished(outcome @ Outcome::Aborted { .. }) => (1, "aborted", outcome.to_string()),
         End::Finished(outcome @ Outcome::HandedOver { .. }) => (1, "handed-over", outcome.to_string()),
-        End::Waiting { reason, .. } => {
+        End::Waiting { reason, remedy } => {
             let text = format!(
-                "waits for a person: {reason}\nlet it go on with `autodevops approve {run}` and then `autodevops run`, or `autodevops reject {run}`"
+                "waits for a person: {reason}\n{remedy} and then `autodevops run`, or end it with `autodevops abort {run}`"
             );
             (exit::WAITING, "waiting", text)
         }

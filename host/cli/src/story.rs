@@ -3,7 +3,7 @@
 use autodevops_model::{Fix, Outcome as CheckOutcome, Severity, Split};
 use autodevops_pipeline::{Command, Environment, EventKind, Gate, NamedReport, Run, Verdict};
 
-use crate::output::cut;
+use crate::{output::cut, runs::day};
 
 /// Findings that are told of a report.
 const FINDINGS: usize = 5;
@@ -78,15 +78,26 @@ pub fn event(event: &EventKind) -> Option<Telling> {
             Gate::Production => format!("approval needed: {reason}"),
             Gate::Held => format!("a person is asked: {reason}"),
         }),
-        EventKind::Approved { by, reason, bypass } => {
+        EventKind::Approved { by, reason, bypass, .. } => {
             let how = if *bypass { "approved in an emergency" } else { "approved" };
             tell(format!("{how} by {by}{}", because(reason)))
         }
         EventKind::GatePassed { reason, .. } => tell(format!("goes on: {reason}")),
-        EventKind::Rejected { by, reason } => tell(format!("rejected by {by}{}", because(reason))),
+        EventKind::Rejected { by, reason, .. } => tell(format!("rejected by {by}{}", because(reason))),
         EventKind::ApprovalExpired { .. } => tell("nobody answered in time"),
         EventKind::AbortRequested { by, reason } => tell(format!("{by} ends the run{}", because(reason))),
         EventKind::RollbackRequested { by, reason } => tell(format!("{by} takes the release back{}", because(reason))),
+        EventKind::HoldRequested { by, reason } => tell(format!("{by} holds the run{}", because(reason))),
+        EventKind::ResumeRequested { by, reason } => tell(format!("{by} lets the run go on{}", because(reason))),
+        EventKind::SkipRequested { by, reason } => tell(format!("{by} skips the step{}", because(reason))),
+        EventKind::ExtendRequested { by, reason, until } => {
+            tell(format!("{by} has the step watched until {}{}", day(*until), because(reason)))
+        }
+        EventKind::Acknowledged { by, reason, .. } => tell(format!("{by} has it in hand{}", because(reason))),
+        EventKind::Escalated { level, reason } => tell(format!("further people are told (level {level}): {reason}")),
+        EventKind::WatchKept { environment, percent } => {
+            tell(format!("{} is watched on at {percent} % meanwhile", environment.role()))
+        }
         EventKind::TurnedBack { outcome } => tell(format!("turning back: {outcome}")),
         EventKind::RolledBack { environment, to, reason } => {
             tell(format!("{} serves {to} again: {reason}", environment.role()))

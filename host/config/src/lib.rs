@@ -7,6 +7,7 @@
 
 mod delivery;
 mod detect;
+mod people;
 mod place;
 mod plan;
 mod plugins;
@@ -33,11 +34,10 @@ use serde::Deserialize;
 
 pub use delivery::{Build, Git, Message};
 pub use detect::template_for;
+pub use people::{ApprovalRules, EscalationLevel};
 pub use plugins::{PluginSettings, Stages, resolve_grant};
 pub use recording::RecordingSettings;
-pub use rollout::{
-    ApprovalRules, ChecksRules, HardTripRule, IssueRules, MetricTrigger, Retries, Rollout, Share, Staging, Threshold,
-};
+pub use rollout::{ChecksRules, HardTripRule, IssueRules, MetricTrigger, Retries, Rollout, Share, Staging, Threshold};
 pub use sandbox::SandboxSettings;
 pub use schema::schema;
 pub use service::{Edge, EnvironmentSettings, Logs, Service, ServiceKind};
@@ -113,6 +113,9 @@ pub struct Config {
     /// Whose word is needed before production.
     #[serde(default)]
     pub approval: ApprovalRules,
+    /// Who is told when nobody answers, level by level, until someone answers or acknowledges.
+    #[serde(default)]
+    pub escalation: Vec<EscalationLevel>,
     /// What is done when something is unavailable.
     #[serde(default)]
     pub retries: Retries,
@@ -176,7 +179,8 @@ impl Config {
         let stages =
             self.stages.named().into_iter().flat_map(|(key, names)| names.into_iter().map(move |name| (key, name)));
         let staging = self.staging.health_checks.iter().map(|name| ("health-checks", name.as_str()));
-        stages.chain(staging).collect()
+        let levels = self.escalation.iter().flat_map(|level| &level.notifiers);
+        stages.chain(staging).chain(levels.map(|name| ("notifiers", name.as_str()))).collect()
     }
 
     /// Makes every path of the host absolute, from the project's folder.
@@ -213,6 +217,8 @@ fn with_remedy(message: &str) -> String {
         "command" => "`command = \"npm run build\"`",
         "traffic" => "`traffic = \"5 %\"`",
         "for" => "`for = \"10m\"`",
+        "after" => "`after = \"10m\"`",
+        "notifiers" => "`notifiers = [\"notify-email\"]`",
         "metric" => "`metric = \"error-rate\"`",
         other => return format!("the key `{other}` is missing"),
     };

@@ -1,8 +1,8 @@
 //! From the configuration to what a run is decided by.
 
-use autodevops_pipeline::{Approval, HardTrip, Plan, Rule, Step, Trigger};
+use autodevops_pipeline::{HardTrip, Plan, Rule, Step, Trigger};
 
-use crate::{Config, MetricTrigger, Threshold, rollout::QUANTILE};
+use crate::{Config, EscalationLevel, MetricTrigger, Threshold, rollout::QUANTILE};
 
 impl Config {
     /// What a run that starts now will do and is judged by.
@@ -22,17 +22,12 @@ impl Config {
             interval: rollout.interval.0,
             triggers: rollout.triggers.iter().filter_map(|trigger| trigger.rule(rollout.min_samples)).collect(),
             hard_trip: HardTrip { rate: rollout.hard_trip.rate.ratio(), min_samples: rollout.hard_trip.min_samples },
-            approval: Approval {
-                required: self.approval.required,
-                approvers: self.approval.approvers.clone(),
-                count: self.approval.count,
-                timeout: self.approval.timeout.0,
-                emergency_bypass: self.approval.emergency_bypass,
-            },
+            approval: self.approval.rules(&self.git.author),
             review: self.stages.review.clone(),
             checks: self.stages.checks.clone(),
             automated: self.stages.automated_tests.clone(),
             notifiers: self.stages.notifiers.clone(),
+            escalation: self.escalation.iter().map(EscalationLevel::level).collect(),
             min_coverage: self.checks.min_coverage.map(|share| share.ratio()),
             test_generators: !self.stages.test_generators.is_empty(),
             build: self.build.is_some(),

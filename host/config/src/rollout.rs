@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use autodevops_model::Severity;
-use autodevops_pipeline::{Approval, Plan, Rule, Trigger};
+use autodevops_pipeline::{Plan, Rule, Trigger};
 use autodevops_policy::{Percent, QuantityError, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
@@ -235,30 +235,6 @@ impl Default for HardTripRule {
     fn default() -> Self {
         let trip = autodevops_pipeline::HardTrip::default();
         Self { rate: percent(trip.rate * 100.0), min_samples: trip.min_samples }
-    }
-}
-
-/// Whose word is needed before production.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct ApprovalRules {
-    /// Whether production waits for it.
-    pub required: bool,
-    /// Who may approve: names of users. Empty: whoever may reach the control socket.
-    pub approvers: Vec<String>,
-    /// How many different approvers are needed.
-    pub count: u32,
-    /// How long it is waited for; then the run is aborted.
-    #[schemars(with = "crate::schema::SpanText")]
-    pub timeout: Span,
-    /// Whether one approver with a reason may stand for all.
-    pub emergency_bypass: bool,
-}
-
-impl Default for ApprovalRules {
-    fn default() -> Self {
-        let Approval { required, approvers, count, timeout, emergency_bypass } = Approval::default();
-        Self { required, approvers, count, timeout: Span(timeout), emergency_bypass }
     }
 }
 

@@ -17,6 +17,7 @@ macro_rules! at {
     ($($part:expr),+ $(,)?) => { [$(Part::from($part)),+] };
 }
 
+mod people;
 mod rollout;
 mod sandbox;
 
@@ -39,6 +40,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     environments(config, &mut found);
     stages(config, &mut found);
     rollout::problems(config, &mut found);
+    people::problems(config, &mut found);
     sandbox::problems(config, &mut found);
     found.0
 }

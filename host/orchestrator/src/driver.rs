@@ -50,8 +50,8 @@ pub enum End {
     Waiting {
         /// What it waits for.
         reason: String,
-        /// Until when.
-        until: Timestamp,
+        /// What a person can do about it.
+        remedy: String,
     },
 }
 
@@ -130,10 +130,6 @@ impl Driver {
         loop {
             self.hear().await?;
             let commands = self.run.commands(now());
-            let gate = commands.iter().find_map(|command| match command {
-                Command::AskApproval { until, reason, .. } => Some((*until, reason.clone())),
-                _ => None,
-            });
             let Some(command) = commands.into_iter().find(|command| !matches!(command, Command::AskApproval { .. }))
             else {
                 // The core gives something to do or to wait for, always.
@@ -146,14 +142,27 @@ impl Driver {
                     return Ok(End::Finished(outcome));
                 }
                 Command::WaitUntil(until) => {
-                    if let Some((until, reason)) = gate.filter(|_| !self.wait && self.holds_no_lease()) {
-                        return Ok(End::Waiting { reason, until });
+                    if let Some(waiting) = self.waits_for_a_person().filter(|_| !self.wait && self.holds_no_lease()) {
+                        return Ok(waiting);
                     }
                     self.rest(until).await?;
                 }
                 command => self.perform(command).await?,
             }
         }
+    }
+
+    /// What only a person can change.
+    fn waits_for_a_person(&self) -> Option<End> {
+        let id = self.run.id();
+        if let Some(hold) = self.run.on_hold() {
+            let why = if hold.reason.is_empty() { String::new() } else { format!(": {}", hold.reason) };
+            let reason = format!("on hold by {}{why}", hold.by);
+            return Some(End::Waiting { reason, remedy: format!("let it go on with `autodevops resume {id}`") });
+        }
+        let gate = self.run.gate()?;
+        let remedy = format!("let it go on with `autodevops approve {id}`");
+        Some(End::Waiting { reason: gate.reason.clone(), remedy })
     }
 
     /// A candidate with a part of production's traffic loses it when its host goes away; the host stays for it.
@@ -210,8 +219,8 @@ impl Driver {
         Ok(returned)
     }
 
-    /// Does one command to its end and takes what came of it. Someone who ends the run meanwhile need not wait for anything but
-    /// an effect.
+    /// Does one command to its end and takes what came of it. People are heard all the while. Where what they say makes the command
+    /// unwanted it is dropped; but an effect is seen to its end, since what it did is to be known before it is taken back.
     async fn perform(&mut self, command: Command) -> Result<()> {
         // What is measured must be what the run holds it for.
         if matches!(command, Command::Measure { .. }) && self.renew().await? {
@@ -229,26 +238,27 @@ impl Driver {
             }
             _ => false,
         };
-        let input = if command.needs_intent() {
-            self.stages.effect(&self.run, &command, again).await
-        } else {
-            let run = self.run.clone();
-            let stages = self.stages.clone();
-            let work = stages.perform(&run, &command);
-            tokio::pin!(work);
-            loop {
-                let renewal = self.project.renewal();
-                tokio::select! {
-                    input = &mut work => break input,
-                    () = tokio::time::sleep(renewal) => if self.renew().await? {
+        let run = self.run.clone();
+        let stages = self.stages.clone();
+        let effect = command.needs_intent();
+        let work = async {
+            if effect { stages.effect(&run, &command, again).await } else { stages.perform(&run, &command).await }
+        };
+        tokio::pin!(work);
+        let input = loop {
+            let renewal = self.project.renewal();
+            tokio::select! {
+                input = &mut work => break input,
+                // Whether traffic returned while it is being moved is for the next look at it to say.
+                () = tokio::time::sleep(renewal), if effect => drop(self.stages.renew(&run).await),
+                () = tokio::time::sleep(renewal), if !effect => if self.renew().await? {
+                    return Ok(());
+                },
+                word = self.words.recv() => {
+                    let Some(word) = word else { break work.await };
+                    self.answer(word).await?;
+                    if !effect && !self.run.commands(now()).iter().any(|wanted| same(wanted, &command)) {
                         return Ok(());
-                    },
-                    word = self.words.recv() => {
-                        let Some(word) = word else { break work.await };
-                        self.answer(word).await?;
-                        if !self.run.commands(now()).iter().any(|wanted| same(wanted, &command)) {
-                            return Ok(());
-                        }
                     }
                 }
             }

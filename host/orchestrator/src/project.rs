@@ -186,9 +186,11 @@ impl Project {
             (&stages.automated_tests, Stage::Check),
             (&stages.notifiers, Stage::Notifier),
         ];
+        let levels = self.config.escalation.iter().flat_map(|level| &level.notifiers);
         let health = stages.health_checks.iter().chain(&self.config.staging.health_checks);
         let others = health
             .map(|name| (name, Stage::HealthCheck))
+            .chain(levels.map(|name| (name, Stage::Notifier)))
             .chain([(&stages.analyzer, Stage::Analyzer), (&stages.deploy_target, Stage::DeployTarget)]);
         named.into_iter().flat_map(|(names, stage)| names.iter().map(move |name| (name, stage))).chain(others)
     }

@@ -31,11 +31,22 @@ pub enum Command {
     /// A person must answer; ask by whatever interface there is, and wait.
     AskApproval { gate: Gate, until: Timestamp, reason: String },
     /// Tell people through the plugin. Record the intent first.
-    Notify { key: String, plugin: String, notification: Notification },
+    Notify { key: String, plugin: String, notification: Notification, asked: Option<Asked> },
     /// Nothing before this moment, unless someone speaks; then give a tick.
     WaitUntil(Timestamp),
     /// The run is over.
     Finish(Outcome),
+}
+
+/// What a notification asks people for, so that whoever carries it can offer an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Which of the run's questions it is, from 1: what a [`Link`](crate::Link) must name.
+    pub number: u32,
+    /// Until when an answer is taken.
+    pub until: Timestamp,
+    /// Whether it can be approved or rejected; otherwise it can be acknowledged only.
+    pub gate: bool,
 }
 
 impl Command {

@@ -1,8 +1,13 @@
 //! What is to be done now. It depends on the state and the time alone.
 
+use std::time::Duration;
+
 use autodevops_model::{Split, Window};
 
 use crate::{Command, Environment, Outcome, Run, RunStage, Step, Timestamp, Watch};
+
+/// How long a run that a person holds may sleep, unless something else is due.
+const WHILE_ON_HOLD: Duration = Duration::from_secs(3600);
 
 impl Run {
     /// What is to be done now, the most urgent first; never empty. After each of them give what came of it to
@@ -32,12 +37,24 @@ impl Run {
             let (key, plugin) = (note.key.clone(), note.plugin.clone());
             match waits(&key) {
                 Some(retry) => later(retry),
-                None => commands.push(Command::Notify { key, plugin, notification: note.notification.clone() }),
+                None => {
+                    let (notification, asked) = (note.notification.clone(), note.asked);
+                    commands.push(Command::Notify { key, plugin, notification, asked });
+                }
             }
         }
         let idle = commands.is_empty();
+        if let Some((_, due)) = self.next_level() {
+            later(due);
+        }
+        if self.on_hold().is_some() {
+            // Time changes nothing; the caller hears a person's word meanwhile.
+            later(now.after(WHILE_ON_HOLD));
+        }
         if let Some(gate) = self.gate() {
-            later(gate.until);
+            if self.on_hold().is_none() {
+                later(gate.until);
+            }
             commands.push(Command::AskApproval { gate: gate.gate, until: gate.until, reason: gate.reason.clone() });
         }
         if idle {
@@ -48,7 +65,8 @@ impl Run {
 
     /// The one command that carries the run on, whether or not it must wait for a retry.
     pub(crate) fn work(&self) -> Option<Command> {
-        if self.blocked().is_some() {
+        let held = self.on_hold().is_some() && self.stage() != RunStage::Ending;
+        if self.blocked().is_some() || held {
             return None;
         }
         let plan = self.plan();

@@ -1,7 +1,11 @@
 //! What follows from what came in.
 
+mod alarm;
 mod effects;
 mod people;
+mod steer;
+
+use std::time::Duration;
 
 use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, StageError, TestFile};
 
@@ -40,10 +44,20 @@ pub enum Input {
     Measured { samples: Vec<Sample>, error: Option<String> },
     /// The candidate lost its part of production's traffic without the run's doing: the target gave it back to stable.
     TrafficReturned,
-    /// A person agrees. The host has made sure of who speaks.
-    Approve { by: String, reason: String, bypass: bool },
+    /// A person agrees. The host has made sure of who speaks, here and below, and of the link where they came by one.
+    Approve { by: String, reason: String, bypass: bool, link: Option<Link> },
     /// A person refuses.
-    Reject { by: String, reason: String },
+    Reject { by: String, reason: String, link: Option<Link> },
+    /// A person holds the run where it is.
+    Hold { by: String, reason: String },
+    /// A person lets the run go on that someone held.
+    EndHold { by: String, reason: String },
+    /// A person passes the watch under way, without waiting for its end.
+    Skip { by: String, reason: String },
+    /// A person makes the watch under way longer: by so much, or by as long as it was meant to be.
+    Extend { by: String, reason: String, span: Option<Duration> },
+    /// A person has it in hand: nobody further need be told.
+    Acknowledge { by: String, reason: String, link: Option<Link> },
     /// A person ends the run.
     Abort { by: String, reason: String },
     /// A person takes the release back.
@@ -52,6 +66,15 @@ pub enum Input {
     Resume { fence: u64 },
     /// Time passed.
     Tick,
+}
+
+/// The one-time link that a person answered by. That it was signed by this host and is in time, the host has made sure of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Which of the run's questions it answers: the [`Asked`](crate::Asked)'s number.
+    pub asked: u32,
+    /// What makes it unlike every other link; on record once it was used.
+    pub nonce: String,
 }
 
 /// What came of an effect.
@@ -83,6 +106,32 @@ pub enum Refused {
     NothingToApprove { run: String, stage: &'static str },
     #[error("`{by}` may not answer for `{service}`; ask one of: {approvers}")]
     NotApprover { by: String, service: String, approvers: String },
+    #[error("`{by}` may not approve for `{service}`: {why}; ask someone else")]
+    MayNotApprove { by: String, service: String, why: &'static str },
+    #[error("this link was used already; nothing was changed: see `autodevops show {run}`")]
+    LinkUsed { run: String },
+    #[error(
+        "this link answers another question of run `{run}` than the one that is open; nothing was changed: see `autodevops show {run}`"
+    )]
+    LinkOfAnother { run: String },
+    #[error("run `{run}` is on hold by {by} already; resume it with `autodevops resume {run}`")]
+    OnHold { run: String, by: String },
+    #[error("run `{run}` is not on hold; nothing is to be resumed")]
+    NotOnHold { run: String },
+    #[error("run `{run}` watches no step now, it is in stage `{stage}`; see `autodevops show {run}`")]
+    NoStep { run: String, stage: &'static str },
+    #[error("run `{run}` waits for a person: {reason}; approve or reject that, it cannot be skipped")]
+    GateOpen { run: String, reason: String },
+    #[error("the last measurement speaks against the release ({words}); wait for the next, or abort")]
+    NotNow { words: String },
+    #[error("to skip a step needs a reason; give one")]
+    SkipWithoutReason,
+    #[error("a step cannot be made longer by nothing; say by how much, such as 10m")]
+    NoSpan,
+    #[error("run `{run}` asks for nobody now; there is nothing to acknowledge")]
+    NothingToAcknowledge { run: String },
+    #[error("`{by}` has it in hand already")]
+    AlreadyAcknowledged { by: String },
     #[error("`{by}` has agreed already; {missing} more must")]
     AlreadyApproved { by: String, missing: u32 },
     #[error("the time to answer ran out; the run is aborted: start a new one")]
@@ -194,8 +243,13 @@ impl Draft {
             Input::Effect { key, outcome } => self.effect(key, outcome)?,
             Input::Failed { key, error } => self.failed(key, error)?,
             Input::Measured { samples, error } => self.measured(finite::samples(samples), error)?,
-            Input::Approve { by, reason, bypass } => self.approve(by, reason, bypass)?,
-            Input::Reject { by, reason } => self.reject(by, reason)?,
+            Input::Approve { by, reason, bypass, link } => self.approve(by, reason, bypass, link)?,
+            Input::Reject { by, reason, link } => self.reject(by, reason, link)?,
+            Input::Hold { by, reason } => self.put_on_hold(by, reason)?,
+            Input::EndHold { by, reason } => self.end_hold(by, reason)?,
+            Input::Skip { by, reason } => self.skip(by, reason)?,
+            Input::Extend { by, reason, span } => self.extend(by, reason, span)?,
+            Input::Acknowledge { by, reason, link } => self.acknowledge(by, reason, link)?,
             Input::Abort { by, reason } => self.abort(by, reason)?,
             Input::Rollback { by, reason } => self.take_back(by, reason)?,
             Input::Resume { fence } => {
@@ -272,14 +326,21 @@ impl Draft {
         if self.run.stage() == RunStage::Finished {
             return false;
         }
+        if self.escalate() {
+            return true;
+        }
         if let Some(outcome) = self.run.ending().cloned() {
             return self.finish(outcome);
         }
-        if let Some(gate) = self.run.gate() {
-            return gate.until <= self.at && {
-                self.expire(gate.gate);
-                true
-            };
+        if self.run.on_hold().is_some() {
+            return self.watch_on_hold();
+        }
+        if let Some((gate, until)) = self.run.gate().map(|open| (open.gate, open.until)) {
+            if until <= self.at {
+                self.expire(gate);
+                return true;
+            }
+            return gate == Gate::Production && self.run.watch().is_none() && self.keep_watch();
         }
         if let Some(verdict) = self.run.blocked().cloned() {
             let reason = format!("{}: {}", verdict.rule, verdict.words);

@@ -256,18 +256,49 @@ pub enum EventKind {
     Held { reason: String },
     /// A person is asked.
     ApprovalAsked { gate: Gate, until: Timestamp, reason: String },
-    /// A person agreed.
-    Approved { by: String, reason: String, bypass: bool },
+    /// A person agreed; `link` is the one-time link that they did it by.
+    Approved {
+        by: String,
+        reason: String,
+        bypass: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
+    },
     /// Enough people agreed.
     GatePassed { gate: Gate, reason: String },
-    /// A person refused.
-    Rejected { by: String, reason: String },
+    /// A person refused; `link` is the one-time link that they did it by.
+    Rejected {
+        by: String,
+        reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
+    },
     /// Nobody answered in time.
     ApprovalExpired { gate: Gate },
     /// A person asked to end the run.
     AbortRequested { by: String, reason: String },
     /// A person asked to take the release back.
     RollbackRequested { by: String, reason: String },
+    /// A person holds the run: nothing new is begun and nothing is passed until someone resumes it. What speaks against the
+    /// release still turns it back.
+    HoldRequested { by: String, reason: String },
+    /// A person lets the run go on that someone held.
+    ResumeRequested { by: String, reason: String },
+    /// A person passes the watch under way without waiting for its end.
+    SkipRequested { by: String, reason: String },
+    /// A person makes the watch under way longer.
+    ExtendRequested { by: String, reason: String, until: Timestamp },
+    /// A person has it in hand: nobody further is told.
+    Acknowledged {
+        by: String,
+        reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
+    },
+    /// Nobody answered or acknowledged for as long as the escalation's level says, from 1: its people are told.
+    Escalated { level: u32, reason: String },
+    /// The candidate is watched on while people are waited for: what speaks against it turns it back, nothing passes it.
+    WatchKept { environment: Environment, percent: u8 },
     /// The run turns back: traffic returns to stable where it was moved, then the run ends so.
     TurnedBack { outcome: Outcome },
     /// The environment serves its stable release again.
@@ -312,6 +343,13 @@ impl EventKind {
             Self::ApprovalExpired { .. } => "approval-expired",
             Self::AbortRequested { .. } => "abort-requested",
             Self::RollbackRequested { .. } => "rollback-requested",
+            Self::HoldRequested { .. } => "hold-requested",
+            Self::ResumeRequested { .. } => "resume-requested",
+            Self::SkipRequested { .. } => "skip-requested",
+            Self::ExtendRequested { .. } => "extend-requested",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::Escalated { .. } => "escalated",
+            Self::WatchKept { .. } => "watch-kept",
             Self::TurnedBack { .. } => "turned-back",
             Self::RolledBack { .. } => "rolled-back",
             Self::RollbackChecked { .. } => "rollback-checked",

@@ -15,6 +15,9 @@
 //!   trigger that is not critical holds the step instead. A held step is watched on: it passes or turns back by itself.
 //! - Turning back sets traffic to what was stable when the run started. Production's rollback is tried for ever; people are
 //!   told when it does not succeed.
+//! - Whoever may speak to a run can hold it, make a step longer, abort it, or say that they have it in hand; to resume it, to
+//!   skip a step and to approve takes an approver who is not excluded, such as the author of the change. While people are waited
+//!   for, what was released is watched on, and can be turned back. The longer nobody answers, the more people are told.
 //! - A run has one fix and one rollback. What comes after is for a person, or for a new run.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -30,14 +33,14 @@ mod safety;
 mod time;
 mod verdict;
 
-pub use command::Command;
-pub use decide::{EffectOutcome, Input, Refused};
+pub use command::{Asked, Command};
+pub use decide::{EffectOutcome, Input, Link, Refused};
 pub use event::{
     Environment, Event, EventKind, Gate, Live, NamedReport, Outcome, SafetyCheck, Sample, UnreadableEvent, VERSION,
     Verdict,
 };
-pub use plan::{Approval, BadPlan, HardTrip, Plan, Rule, Step, Trigger};
-pub use run::{Approved, Effect, OpenGate, ReplayError, Run, RunStage, Watch};
+pub use plan::{AUTHOR, Approval, BadPlan, HardTrip, Level, Plan, Rule, Step, Trigger};
+pub use run::{Alarm, Approved, Effect, OnHold, OpenGate, ReplayError, Run, RunStage, Watch};
 pub use safety::{SCANNED, needs_person};
 pub use time::Timestamp;
 pub use verdict::{Judgement, Round, judge, wilson_lower};

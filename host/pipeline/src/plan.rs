@@ -36,6 +36,9 @@ pub struct Plan {
     pub automated: Vec<String>,
     /// Plugins that tell people.
     pub notifiers: Vec<String>,
+    /// Who is told, and when, while nobody answers or acknowledges; the delays grow.
+    #[serde(default)]
+    pub escalation: Vec<Level>,
     /// Least share of the changed lines that tests must reach, from 0 to 1; absent, it is not asked.
     pub min_coverage: Option<f64>,
     /// Whether there are plugins that write tests.
@@ -116,6 +119,12 @@ pub struct Approval {
     pub required: bool,
     /// Who may approve; where nobody is named, anyone whom the host lets speak to the run.
     pub approvers: Vec<String>,
+    /// Who may not approve, whoever else names them; [`AUTHOR`] stands for the author of the change.
+    #[serde(default)]
+    pub excluded: Vec<String>,
+    /// In whose name changes are committed, as git writes it: `Name <address>`.
+    #[serde(default)]
+    pub author: String,
     /// How many different approvers are needed.
     pub count: u32,
     /// How long it is waited for; then the run is aborted.
@@ -123,6 +132,19 @@ pub struct Approval {
     /// Whether one approver with a reason may stand for all.
     pub emergency_bypass: bool,
 }
+
+/// A rung of the escalation: plugins that tell further people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Level {
+    /// How long after people were asked.
+    pub after: Duration,
+    /// The plugins.
+    pub notifiers: Vec<String>,
+}
+
+/// The word that stands for the author of the change among those who may not approve.
+pub const AUTHOR: &str = "author";
 
 /// Why a plan cannot be followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -147,7 +169,15 @@ impl Default for HardTrip {
 
 impl Default for Approval {
     fn default() -> Self {
-        Self { required: true, approvers: Vec::new(), count: 1, timeout: 2 * HOUR, emergency_bypass: false }
+        Self {
+            required: true,
+            approvers: Vec::new(),
+            excluded: vec![AUTHOR.to_owned()],
+            author: String::new(),
+            count: 1,
+            timeout: 2 * HOUR,
+            emergency_bypass: false,
+        }
     }
 }
 
@@ -170,6 +200,7 @@ impl Plan {
             checks: Vec::new(),
             automated: Vec::new(),
             notifiers: Vec::new(),
+            escalation: Vec::new(),
             min_coverage: None,
             test_generators: false,
             build: false,
@@ -203,14 +234,46 @@ impl Plan {
                 "name at least one metric that turns a release back",
             );
         }
-        let named = self.approval.approvers.len();
-        if self.approval.count == 0 || (named > 0 && self.approval.count as usize > named) {
+        let approval = &self.approval;
+        let may = approval.approvers.iter().filter(|name| approval.why_not(name, None).is_none()).count();
+        if approval.count == 0 || (!approval.approvers.is_empty() && approval.count as usize > may) {
             return bad(
-                "more approvals are needed than there are approvers, or none",
-                "let the count be from 1 to the number of approvers",
+                "more approvals are needed than there are approvers who may approve, or none",
+                "let the count be from 1 to the number of approvers who are not excluded",
+            );
+        }
+        let mut levels = self.escalation.iter().zip(self.escalation.iter().skip(1));
+        if levels.any(|(one, next)| one.after >= next.after)
+            || self.escalation.iter().any(|level| level.notifiers.is_empty())
+        {
+            return bad(
+                "its escalation has a level that tells nobody, or that is no later than the one before",
+                "name a notifier in each level, and let the delays grow",
             );
         }
         Ok(())
+    }
+}
+
+impl Approval {
+    /// Why this person may not approve a change of the `plugin`, approver or not; none where nothing speaks against it.
+    pub fn why_not(&self, by: &str, plugin: Option<&str>) -> Option<&'static str> {
+        let excluded = |name: &String| name != AUTHOR && name == by;
+        if self.excluded.iter().any(excluded) {
+            return Some("the configuration excludes them");
+        }
+        let author = self.excluded.iter().any(|name| name == AUTHOR) && self.is_author(by, plugin);
+        author.then_some("they are the author of the change")
+    }
+
+    /// Whether the change is this one's: by the plugin that made it, or by the name or the address that it is committed under.
+    fn is_author(&self, by: &str, plugin: Option<&str>) -> bool {
+        let (name, address) = self.author.split_once('<').unwrap_or((&self.author, ""));
+        let address = address.trim_end().trim_end_matches('>');
+        let mailbox = address.split('@').next().unwrap_or_default();
+        [name.trim(), address, mailbox, plugin.unwrap_or_default()]
+            .into_iter()
+            .any(|author| !author.is_empty() && author.eq_ignore_ascii_case(by))
     }
 }
 

@@ -69,15 +69,19 @@ impl Draft {
         let failed = judgement.outcome == CheckOutcome::Failed;
         let strikes = self.run.watch().map_or(0, |watch| watch.strikes);
         let reason = format!("{} at {} %: {}", watch.environment.role(), watch.percent, verdict.words);
+        // Nothing is passed, nobody is asked anew: people are waited for already.
+        let waits = watch.kept || self.run.on_hold().is_some();
         if failed && (judgement.tripped || strikes >= STRIKES) {
             if judgement.critical {
                 self.fall_back(watch, judgement, reason);
+            } else if waits {
+                self.seen_in_passing(reason);
             } else if self.run.held().is_none() {
                 self.hold(reason);
             }
             return;
         }
-        if failed || end < watch.until {
+        if failed || waits || end < watch.until {
             return;
         }
         if judgement.outcome == CheckOutcome::Passed {
@@ -102,7 +106,7 @@ impl Draft {
     }
 
     /// How long the watch was meant to be.
-    fn length(&self, watch: &Watch) -> Duration {
+    pub(crate) fn length(&self, watch: &Watch) -> Duration {
         let plan = self.run.plan();
         match (watch.environment, self.run.stage()) {
             (Environment::Staging, _) => plan.soak,

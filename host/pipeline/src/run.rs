@@ -4,7 +4,7 @@ mod fold;
 mod notes;
 mod parts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use autodevops_model::{
     Capabilities, Deployment, Fix, Issue, Measurement, Outcome as CheckOutcome, Release, Split, TestFile,
@@ -14,7 +14,7 @@ use crate::{
     BadPlan, Environment, Event, EventKind, Live, NamedReport, Outcome, Plan, SafetyCheck, Timestamp, VERSION, Verdict,
 };
 
-pub use parts::{Approved, Effect, OpenGate, RunStage, Watch};
+pub use parts::{Alarm, Approved, Effect, OnHold, OpenGate, RunStage, Watch};
 
 pub(crate) use notes::Note;
 pub(crate) use parts::{Attempt, Decided, Lane};
@@ -88,12 +88,20 @@ pub struct Run {
     passed: usize,
     watch: Option<Watch>,
     held: Option<String>,
+    on_hold: Option<OnHold>,
     gate: Option<OpenGate>,
+    alarm: Option<Alarm>,
+    /// How many questions people were asked.
+    asked: u32,
+    /// Nonces of the links that were used.
+    links: BTreeSet<String>,
     /// What stable was last seen to do, while it had production's traffic.
     before: Vec<Measurement>,
     effects: BTreeMap<String, Effect>,
     attempts: BTreeMap<String, Attempt>,
     notes: Vec<Note>,
+    /// How often people were told something.
+    told: u32,
     ending: Option<Outcome>,
     finished: bool,
 }
@@ -241,6 +249,27 @@ impl Run {
     /// Why it is held.
     pub fn held(&self) -> Option<&str> {
         self.held.as_deref()
+    }
+
+    /// Who holds it, and why.
+    pub const fn on_hold(&self) -> Option<&OnHold> {
+        self.on_hold.as_ref()
+    }
+
+    /// What people are needed for, and who was told.
+    pub const fn alarm(&self) -> Option<&Alarm> {
+        self.alarm.as_ref()
+    }
+
+    /// The level of the escalation that comes next, from 1, and when; none while someone has it in hand.
+    pub(crate) fn next_level(&self) -> Option<(u32, Timestamp)> {
+        let alarm = self.alarm.as_ref().filter(|alarm| alarm.acknowledged.is_none() && self.on_hold.is_none())?;
+        let level = self.plan.escalation.get(usize::try_from(alarm.told).unwrap_or(usize::MAX))?;
+        Some((alarm.told + 1, alarm.since.after(level.after)))
+    }
+
+    pub(crate) fn link_used(&self, nonce: &str) -> bool {
+        self.links.contains(nonce)
     }
 
     /// Effects that were intended and whose outcome is not known.

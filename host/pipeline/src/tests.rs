@@ -1,9 +1,11 @@
 //! Whole runs: what people can say, what goes wrong, and, by simulation, what may never be.
 
+mod escalation;
 mod events;
 mod failures;
 mod people;
 mod safety;
 mod scene;
 mod simulation;
+mod steer;
 mod way;

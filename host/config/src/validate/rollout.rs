@@ -1,6 +1,6 @@
-//! Whether a rollout can be carried out as it is written: times, steps, triggers, approval.
+//! Whether a rollout can be carried out as it is written: times, steps, triggers.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use autodevops_policy::{Span, strict_toml::nearest};
 
@@ -14,7 +14,6 @@ pub fn problems(config: &Config, found: &mut Found) {
     times(config, found);
     steps(config, found);
     triggers(config, found);
-    approval(config, found);
 }
 
 /// Spans that must not be zero.
@@ -27,7 +26,6 @@ fn times(config: &Config, found: &mut Found) {
     check("staging", "soak", config.staging.soak);
     check("rollout", "interval", config.rollout.interval);
     check("rollout", "monitoring", config.rollout.monitoring);
-    check("approval", "timeout", config.approval.timeout);
     check("edge", "lease", config.edge.lease);
     check("retries", "after", config.retries.after);
     if let Some(build) = &config.build {
@@ -161,29 +159,5 @@ fn one_trigger(config: &Config, index: usize, trigger: &MetricTrigger, found: &m
         } else if metric == "error-rate" || matches!(trigger.above, Some(Threshold::Share(_))) {
             found.add(at("quantile"), "a rate has no quantiles; remove it");
         }
-    }
-}
-
-fn approval(config: &Config, found: &mut Found) {
-    let approval = &config.approval;
-    let approvers: BTreeSet<&str> = approval.approvers.iter().map(String::as_str).collect();
-    if approvers.len() < approval.approvers.len() {
-        found.add(at!["approval", "approvers"], "someone is named twice; approvers are counted once");
-    }
-    for (index, name) in approval.approvers.iter().enumerate() {
-        if name.trim().is_empty() {
-            found.add(at!["approval", "approvers", index], "an empty name; name a user, or remove the entry");
-        }
-    }
-    if approval.count == 0 {
-        let message = "`count` is zero; write at least 1, or `required = false`";
-        found.add(at!["approval", "count"], message);
-    }
-    let count = usize::try_from(approval.count).unwrap_or(usize::MAX);
-    if approval.required && count > approvers.len().max(1) {
-        let named = approvers.len();
-        let message =
-            format!("{count} approvals are needed, and only {named} approvers are named; name more, or lower `count`");
-        found.add(at!["approval", "count"], message);
     }
 }

@@ -85,13 +85,22 @@ pub fn tell(event: &EventKind) -> Told {
         EventKind::StepExtended { reason, extension, .. } => decided("extended", format!("({extension}) {reason}")),
         EventKind::Held { reason } => decided("held", reason),
         EventKind::ApprovalAsked { gate, reason, .. } => decided("asked", format!("{}: {reason}", name(*gate))),
-        EventKind::Approved { by, reason, bypass: false } => person("approved", by, reason),
-        EventKind::Approved { by, reason, bypass: true } => person("approved-in-emergency", by, reason),
+        EventKind::Approved { by, reason, bypass: false, .. } => person("approved", by, reason),
+        EventKind::Approved { by, reason, bypass: true, .. } => person("approved-in-emergency", by, reason),
         EventKind::GatePassed { gate, reason } => decided("gate-passed", format!("{}: {reason}", name(*gate))),
-        EventKind::Rejected { by, reason } => person("rejected", by, reason),
+        EventKind::Rejected { by, reason, .. } => person("rejected", by, reason),
         EventKind::ApprovalExpired { gate } => decided("expired", format!("{}: nobody answered", name(*gate))),
         EventKind::AbortRequested { by, reason } => person("abort-requested", by, reason),
         EventKind::RollbackRequested { by, reason } => person("rollback-requested", by, reason),
+        EventKind::HoldRequested { by, reason } => person("hold-requested", by, reason),
+        EventKind::ResumeRequested { by, reason } => person("resume-requested", by, reason),
+        EventKind::SkipRequested { by, reason } => person("skip-requested", by, reason),
+        EventKind::ExtendRequested { by, reason, .. } => person("extend-requested", by, reason),
+        EventKind::Acknowledged { by, reason, .. } => person("acknowledged", by, reason),
+        EventKind::Escalated { level, reason } => decided("escalated", format!("level {level}: {reason}")),
+        EventKind::WatchKept { environment, percent } => {
+            decided("watched-on", format!("{} at {percent} %", environment.role()))
+        }
         EventKind::TurnedBack { outcome } => decided("turned-back", outcome.to_string()),
         EventKind::RolledBack { environment, to, reason } => {
             decided("rolled-back", format!("{} to {to}: {reason}", environment.role()))

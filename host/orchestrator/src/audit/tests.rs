@@ -80,7 +80,7 @@ fn report(run: &str, plugin: &str, summaries: &[&str]) -> CallReport {
 }
 
 fn approved(by: &str) -> EventKind {
-    EventKind::Approved { by: by.to_owned(), reason: String::new(), bypass: false }
+    EventKind::Approved { by: by.to_owned(), reason: String::new(), bypass: false, link: None }
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn calls_of_the_watch_are_added_up() {
 
 #[test]
 fn whoever_decided_is_named_and_no_text_is_without_end() {
-    let told = decisions::tell(&EventKind::Rejected { by: "ada".into(), reason: "ä".repeat(1000) });
+    let told = decisions::tell(&EventKind::Rejected { by: "ada".into(), reason: "ä".repeat(1000), link: None });
     assert_eq!((told.decision, told.by.as_deref()), (Some("rejected"), Some("ada")));
     assert!(told.summary.len() <= 300 && told.summary.ends_with('…'), "{}", told.summary.len());
     assert_eq!(decisions::tell(&EventKind::Resumed { fence: 7 }).summary, "effects have fence 7 from here");

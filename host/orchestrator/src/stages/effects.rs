@@ -39,7 +39,7 @@ impl Stages {
                 let set = target.set_traffic(&context, name(environment), key, *fence, splits.clone()).await;
                 set.map(|()| EffectOutcome::Done).map_err(|error| of_call(&error))
             }
-            Command::Notify { key, plugin, notification } => {
+            Command::Notify { key, plugin, notification, .. } => {
                 let notifier =
                     self.project.plugins.for_stage(plugin, Stage::Notifier).map_err(|error| of_host(&error))?;
                 let told = notifier.notify(&context, key, notification.clone()).await;

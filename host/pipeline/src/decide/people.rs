@@ -2,7 +2,7 @@
 
 use autodevops_model::Outcome as CheckOutcome;
 
-use super::{Draft, Refused};
+use super::{Draft, Link, Refused};
 use crate::{Environment, EventKind, Gate, Outcome, SafetyCheck, needs_person, safety};
 
 impl Draft {
@@ -39,8 +39,18 @@ impl Draft {
         reasons
     }
 
+    /// Whether their word may let a release go on: an approver's whom nothing excludes.
+    pub(super) fn may_approve(&self, by: &str) -> Result<(), Refused> {
+        self.may_answer(by)?;
+        let plan = self.run.plan();
+        match plan.approval.why_not(by, self.run.plugin()) {
+            Some(why) => Err(Refused::MayNotApprove { by: by.to_owned(), service: plan.service.clone(), why }),
+            None => Ok(()),
+        }
+    }
+
     /// An approver is one who is named in the plan; where none is named, anyone whom the host lets speak.
-    fn may_answer(&self, by: &str) -> Result<(), Refused> {
+    pub(super) fn may_answer(&self, by: &str) -> Result<(), Refused> {
         let plan = self.run.plan();
         let approvers = &plan.approval.approvers;
         if approvers.is_empty() || approvers.iter().any(|approver| approver == by) {
@@ -50,29 +60,41 @@ impl Draft {
         Err(Refused::NotApprover { by, service, approvers })
     }
 
-    fn not_ending(&self) -> Result<(), Refused> {
+    pub(super) fn not_ending(&self) -> Result<(), Refused> {
         match self.run.ending() {
             Some(outcome) => Err(Refused::Ending { run: self.run.id().to_owned(), outcome: outcome.to_string() }),
             None => Ok(()),
         }
     }
 
-    /// The gate that is open to answers.
-    fn open_gate(&self) -> Result<(Gate, Vec<String>), Refused> {
+    /// The gate that is open to answers, who agreed so far, and the nonce of the link that this answer came by.
+    fn open_gate(&self, link: Option<Link>) -> Result<(Gate, Vec<String>, Option<String>), Refused> {
+        if let Some(link) = link.as_ref().filter(|link| self.run.link_used(&link.nonce)) {
+            // Said before anything else: what the link asked for is done.
+            self.by_link(Some(link.clone()), link.asked)?;
+        }
         self.not_ending()?;
         let Some(gate) = self.run.gate() else {
             let (run, stage) = (self.run.id().to_owned(), self.run.stage().name());
             return Err(Refused::NothingToApprove { run, stage });
         };
-        if gate.until <= self.at {
+        let nonce = self.by_link(link, gate.number)?;
+        // A person's hold stops the gate's clock.
+        if gate.until <= self.at && self.run.on_hold().is_none() {
             return Err(Refused::Expired);
         }
-        Ok((gate.gate, gate.approved.iter().map(|approved| approved.by.clone()).collect()))
+        Ok((gate.gate, gate.approved.iter().map(|approved| approved.by.clone()).collect(), nonce))
     }
 
-    pub(super) fn approve(&mut self, by: String, reason: String, bypass: bool) -> Result<(), Refused> {
-        let (gate, mut agreed) = self.open_gate()?;
-        self.may_answer(&by)?;
+    pub(super) fn approve(
+        &mut self,
+        by: String,
+        reason: String,
+        bypass: bool,
+        link: Option<Link>,
+    ) -> Result<(), Refused> {
+        let (gate, mut agreed, link) = self.open_gate(link)?;
+        self.may_approve(&by)?;
         let approval = self.run.plan().approval.clone();
         if bypass && !approval.emergency_bypass {
             return Err(Refused::BypassOff { service: self.run.plan().service.clone(), count: approval.count });
@@ -85,7 +107,7 @@ impl Draft {
             return Err(Refused::AlreadyApproved { by, missing });
         }
         agreed.push(by.clone());
-        self.push(EventKind::Approved { by: by.clone(), reason: reason.clone(), bypass });
+        self.push(EventKind::Approved { by: by.clone(), reason: reason.clone(), bypass, link });
         if !bypass && missing > 1 {
             return Ok(());
         }
@@ -95,25 +117,27 @@ impl Draft {
             false => format!("{} agreed{why}", agreed.join(", ")),
         };
         self.push(EventKind::GatePassed { gate, reason: reason.clone() });
-        if let Some(watch) = self.run.watch().filter(|_| gate == Gate::Held) {
+        if let Some(watch) = self.run.watch().filter(|watch| gate == Gate::Held && !watch.kept) {
             let (environment, percent) = (watch.environment, watch.percent);
             self.push(EventKind::StepPassed { environment, percent, reason });
         }
         Ok(())
     }
 
-    pub(super) fn reject(&mut self, by: String, reason: String) -> Result<(), Refused> {
-        self.open_gate()?;
+    pub(super) fn reject(&mut self, by: String, reason: String, link: Option<Link>) -> Result<(), Refused> {
+        let (_, _, link) = self.open_gate(link)?;
         self.may_answer(&by)?;
-        self.push(EventKind::Rejected { by: by.clone(), reason: reason.clone() });
+        self.push(EventKind::Rejected { by: by.clone(), reason: reason.clone(), link });
         self.turn_back(Outcome::Aborted { reason: format!("rejected by {by}: {reason}") });
         Ok(())
     }
 
-    /// Ends a run whose people did not answer: silence never approves.
+    /// Ends a run whose people did not answer, and tells everyone who could have: silence never approves.
     pub(super) fn expire(&mut self, gate: Gate) {
+        let reason = "nobody approved in time";
+        self.escalate_all(reason);
         self.push(EventKind::ApprovalExpired { gate });
-        self.turn_back(Outcome::Aborted { reason: "nobody approved in time".to_owned() });
+        self.turn_back(Outcome::Aborted { reason: reason.to_owned() });
     }
 
     /// Ends the run, in any stage; where traffic was moved it goes back first.

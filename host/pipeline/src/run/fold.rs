@@ -1,8 +1,10 @@
 //! What each event makes of a run. Nothing is decided here: what was decided is in the event.
 
+use std::time::Duration;
+
 use autodevops_model::{Measurement, Outcome as CheckOutcome, Severity, Split};
 
-use super::{Approved, Attempt, Decided, Effect, Lane, OpenGate, ReplayError, Run, RunStage, Watch};
+use super::{Approved, Attempt, Decided, Effect, Lane, OnHold, OpenGate, ReplayError, Run, RunStage, Watch};
 use crate::{Environment, Event, EventKind, Gate, Outcome, Sample, Timestamp, VERSION, Verdict};
 
 impl Run {
@@ -48,11 +50,16 @@ impl Run {
             passed: 0,
             watch: None,
             held: None,
+            on_hold: None,
             gate: None,
+            alarm: None,
+            asked: 0,
+            links: Default::default(),
             before: Vec::new(),
             effects: Default::default(),
             attempts: Default::default(),
             notes: Vec::new(),
+            told: 0,
             ending: None,
             finished: false,
         })
@@ -88,7 +95,8 @@ impl Run {
             EventKind::Started { .. }
             | EventKind::NoFix { .. }
             | EventKind::AbortRequested { .. }
-            | EventKind::RollbackRequested { .. } => {}
+            | EventKind::RollbackRequested { .. }
+            | EventKind::SkipRequested { .. } => {}
             EventKind::Resumed { fence } => self.fence = *fence,
             EventKind::FixProposed { plugin, fix } => {
                 self.plugin = Some(plugin.clone());
@@ -133,28 +141,27 @@ impl Run {
             | EventKind::Measured { .. }
             | EventKind::Judged { .. }
             | EventKind::StepPassed { .. }
-            | EventKind::StepExtended { .. } => self.watched(at, &event.event),
-            EventKind::Held { reason } => {
-                self.held = Some(reason.clone());
-                let answer = if self.stage == RunStage::Ending { String::new() } else { self.how_to_answer() };
-                self.tell(at, Severity::Warning, "held", &format!("{reason}{answer}"));
-            }
-            EventKind::ApprovalAsked { gate, until, reason } => {
-                let (gate, until, reason) = (*gate, *until, reason.clone());
-                // Of a hold people are told by `held`.
-                if gate == Gate::Production {
-                    let body = format!("{reason}{}", self.how_to_answer());
-                    self.tell(at, Severity::Warning, "approval asked", &body);
-                }
-                self.gate = Some(OpenGate { gate, until, reason, approved: Vec::new() });
-            }
-            EventKind::Approved { by, reason, bypass } => {
+            | EventKind::StepExtended { .. }
+            | EventKind::ExtendRequested { .. }
+            | EventKind::WatchKept { .. } => self.watched(at, &event.event),
+            EventKind::Held { .. }
+            | EventKind::ApprovalAsked { .. }
+            | EventKind::Acknowledged { .. }
+            | EventKind::Escalated { .. }
+            | EventKind::HoldRequested { .. }
+            | EventKind::ResumeRequested { .. } => self.people(at, &event.event),
+            EventKind::Approved { by, reason, bypass, link } => {
+                self.links.extend(link.clone());
                 if let Some(gate) = &mut self.gate {
                     gate.approved.push(Approved { by: by.clone(), reason: reason.clone(), bypass: *bypass });
                 }
             }
             EventKind::GatePassed { gate, .. } => self.gate_passed(*gate),
-            EventKind::Rejected { .. } | EventKind::ApprovalExpired { .. } => self.gate = None,
+            EventKind::Rejected { link, .. } => {
+                self.links.extend(link.clone());
+                (self.gate, self.alarm) = (None, None);
+            }
+            EventKind::ApprovalExpired { .. } => (self.gate, self.alarm) = (None, None),
             EventKind::TurnedBack { outcome } => {
                 self.end(outcome);
                 match outcome {
@@ -182,6 +189,7 @@ impl Run {
     fn end(&mut self, outcome: &Outcome) {
         self.ending = Some(outcome.clone());
         (self.gate, self.watch, self.held, self.blocked) = (None, None, None, None);
+        (self.alarm, self.on_hold) = (None, None);
     }
 
     /// Goes on after the reviews, the checks or the automated tests, or stays. Where no plugin is set for the stage it goes
@@ -205,9 +213,63 @@ impl Run {
         };
     }
 
+    /// What people are asked and told, and what they say beside their answers.
+    fn people(&mut self, at: Timestamp, event: &EventKind) {
+        match event {
+            EventKind::Held { reason } => {
+                self.held = Some(reason.clone());
+                if self.stage == RunStage::Ending {
+                    self.alarm_raised(at, reason);
+                } else if self.watch.as_ref().is_none_or(|watch| !watch.kept) && self.on_hold.is_none() {
+                    // People are asked in the same breath, and told by that.
+                    return;
+                }
+                let body = format!("{reason}{}", self.how_to_answer());
+                self.tell(at, Severity::Warning, "held", &body);
+            }
+            EventKind::ApprovalAsked { gate, until, reason } => {
+                let (gate, until, reason) = (*gate, *until, reason.clone());
+                self.alarm_raised(at, &reason);
+                let body = reason.clone();
+                self.gate = Some(OpenGate { gate, until, reason, approved: Vec::new(), number: self.asked });
+                let what = if gate == Gate::Production { "approval asked" } else { "held" };
+                self.tell(at, Severity::Warning, what, &format!("{body}{}", self.how_to_answer()));
+            }
+            EventKind::Acknowledged { by, link, .. } => {
+                self.links.extend(link.clone());
+                if let Some(alarm) = &mut self.alarm {
+                    alarm.acknowledged = Some(by.clone());
+                }
+            }
+            EventKind::Escalated { level, reason } => self.escalated(at, *level, reason),
+            EventKind::HoldRequested { by, reason } => {
+                self.on_hold = Some(OnHold { by: by.clone(), reason: reason.clone(), since: at });
+            }
+            EventKind::ResumeRequested { .. } => {
+                let held = self.on_hold.take().map_or(0, |hold| at.0.saturating_sub(hold.since.0));
+                let held = Duration::from_nanos(u64::try_from(held).unwrap_or(0));
+                // Whoever is waited for has the time that they had.
+                if let Some(gate) = &mut self.gate {
+                    gate.until = gate.until.after(held);
+                }
+                if let Some(alarm) = &mut self.alarm {
+                    alarm.since = alarm.since.after(held);
+                }
+                self.watch.take_if(|watch| watch.kept);
+                // What was seen meanwhile is seen again, and asked about now.
+                if self.gate.as_ref().is_none_or(|gate| gate.gate != Gate::Held) {
+                    self.held = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn gate_passed(&mut self, gate: Gate) {
-        (self.gate, self.held) = (None, None);
+        (self.gate, self.held, self.alarm) = (None, None, None);
         if gate == Gate::Production {
+            // Staging was watched on while people were asked.
+            self.watch = None;
             self.stage = RunStage::ProductionDeploy;
         } else if self.blocked.is_some() {
             for decided in self.safety.values_mut() {
@@ -264,14 +326,14 @@ impl Run {
                 let lane = self.lane_mut(*environment);
                 lane.traffic = vec![Split { release: to.clone(), percent: 100 }];
                 lane.returns += 1;
-                (self.watch, self.gate, self.held) = (None, None, None);
+                (self.watch, self.gate, self.held, self.alarm) = (None, None, None, None);
             }
             EventKind::RolledBack { environment, reason, to } => {
                 let lane = self.lane_mut(*environment);
                 lane.moved = false;
                 lane.rollbacks += 1;
                 if *environment == Environment::Production {
-                    self.held = None;
+                    (self.held, self.alarm) = (None, None);
                     let words = format!("production serves `{to}` again: {reason}");
                     self.tell(at, Severity::Error, "rolled back", &words);
                 }
@@ -298,7 +360,27 @@ impl Run {
                     strikes: 0,
                     errors: 0,
                     verdict: None,
+                    kept: false,
                 });
+            }
+            (&EventKind::WatchKept { environment, percent }, watch) => {
+                *watch = Some(Watch {
+                    environment,
+                    percent,
+                    started: at,
+                    until: Timestamp(i64::MAX),
+                    extensions: 0,
+                    measured: at,
+                    strikes: 0,
+                    errors: 0,
+                    verdict: None,
+                    kept: true,
+                });
+            }
+            (&EventKind::ExtendRequested { until, .. }, Some(watch)) => {
+                watch.until = until;
+                // More time is what people answered.
+                (self.gate, self.held, self.alarm) = (None, None, None);
             }
             (EventKind::Measured { samples, .. }, Some(watch)) => {
                 if watch.environment == Environment::Production && watch.percent < 100 {
@@ -322,7 +404,7 @@ impl Run {
                 (watch.until, watch.extensions) = (until, extension);
             }
             (EventKind::StepPassed { .. }, watch) => {
-                (*watch, self.gate, self.held) = (None, None, None);
+                (*watch, self.gate, self.held, self.alarm) = (None, None, None, None);
                 self.stage = match self.stage {
                     RunStage::Soak => RunStage::Approval,
                     RunStage::Rollout => {
@@ -336,6 +418,11 @@ impl Run {
             }
             _ => {}
         }
+    }
+
+    /// The candidate's share of the environment's traffic, in per cent.
+    pub(crate) fn share(&self, environment: Environment) -> u8 {
+        self.candidate_share(self.traffic(environment))
     }
 
     fn candidate_share(&self, splits: &[Split]) -> u8 {

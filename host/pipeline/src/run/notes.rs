@@ -1,9 +1,14 @@
 //! What people are told, and whether they were.
 
+use std::time::Duration;
+
 use autodevops_model::{Notification, Severity};
 
-use super::Run;
-use crate::Timestamp;
+use super::{Alarm, Run};
+use crate::{Asked, Timestamp};
+
+/// How long one can say that one has in hand what is no gate, and so has no end of its own.
+const IN_HAND: Duration = Duration::from_secs(24 * 3600);
 
 /// Something that a plugin is to tell people.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +16,8 @@ pub(crate) struct Note {
     pub(crate) key: String,
     pub(crate) plugin: String,
     pub(crate) notification: Notification,
+    /// What people are asked for.
+    pub(crate) asked: Option<Asked>,
     /// Told, or given up: a notifier that fails never stops a run.
     pub(crate) done: bool,
 }
@@ -18,7 +25,15 @@ pub(crate) struct Note {
 impl Run {
     /// Has every notifier tell people of what happened.
     pub(super) fn tell(&mut self, at: Timestamp, severity: Severity, what: &str, body: &str) {
-        let number = self.notes.len() / self.plan.notifiers.len().max(1) + 1;
+        let notifiers = self.plan.notifiers.clone();
+        self.tell_by(&notifiers, at, severity, what, body);
+    }
+
+    /// Has these notifiers tell people of what happened.
+    fn tell_by(&mut self, notifiers: &[String], at: Timestamp, severity: Severity, what: &str, body: &str) {
+        self.told += 1;
+        let number = self.told;
+        let asked = self.asked();
         let mut links: Vec<(String, String)> = Vec::new();
         links.extend(self.staging.deployed.iter().filter_map(|d| Some(("staging".to_owned(), d.url.clone()?))));
         let notification = Notification {
@@ -30,15 +45,46 @@ impl Run {
             links,
             at: at.0,
         };
-        for plugin in &self.plan.notifiers {
-            let key = format!("{}/notify/{number}/{plugin}", self.id);
-            self.notes.push(Note { key, plugin: plugin.clone(), notification: notification.clone(), done: false });
+        for plugin in notifiers {
+            let (key, plugin) = (format!("{}/notify/{number}/{plugin}", self.id), plugin.clone());
+            self.notes.push(Note { key, plugin, notification: notification.clone(), asked, done: false });
         }
+    }
+
+    /// What people can answer now.
+    fn asked(&self) -> Option<Asked> {
+        let alarm = self.alarm.as_ref()?;
+        let gate = self.gate.as_ref().filter(|gate| gate.number == alarm.number);
+        let until = gate.map_or(alarm.since.after(IN_HAND), |gate| gate.until);
+        Some(Asked { number: alarm.number, until, gate: gate.is_some() })
+    }
+
+    /// People are needed from now on.
+    pub(super) fn alarm_raised(&mut self, at: Timestamp, reason: &str) {
+        self.asked += 1;
+        let (number, reason) = (self.asked, reason.to_owned());
+        self.alarm = Some(Alarm { number, since: at, reason, told: 0, acknowledged: None });
+    }
+
+    /// A level of the escalation is told.
+    pub(super) fn escalated(&mut self, at: Timestamp, level: u32, reason: &str) {
+        if let Some(alarm) = &mut self.alarm {
+            alarm.told = level;
+        }
+        let index = usize::try_from(level).unwrap_or(usize::MAX).saturating_sub(1);
+        let Some(told) = self.plan.escalation.get(index).cloned() else { return };
+        let body = format!("{reason}{}", self.how_to_answer());
+        self.tell_by(&told.notifiers, at, Severity::Error, &format!("escalation {level}"), &body);
     }
 
     /// What a person who is asked can do.
     pub(super) fn how_to_answer(&self) -> String {
-        format!("\n\nAnswer with `autodevops approve {0}` or `autodevops reject {0}`.", self.id)
+        let id = &self.id;
+        let answer = match &self.gate {
+            Some(_) => format!("Answer with `autodevops approve {id}` or `autodevops reject {id}`. "),
+            None => String::new(),
+        };
+        format!("\n\n{answer}Say that you have it in hand with `autodevops ack {id}`.")
     }
 
     /// Marks a notification as told or given up.

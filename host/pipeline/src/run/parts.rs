@@ -94,6 +94,8 @@ pub struct Watch {
     pub errors: u32,
     /// The last verdict.
     pub verdict: Option<Verdict>,
+    /// Whether it is kept while people are waited for: it can turn the release back, and is never passed.
+    pub kept: bool,
 }
 
 impl Watch {
@@ -115,6 +117,34 @@ pub struct OpenGate {
     pub reason: String,
     /// Who agreed so far.
     pub approved: Vec<Approved>,
+    /// Which of the run's questions it is, from 1.
+    pub number: u32,
+}
+
+/// People are needed, and more of them are told the longer nobody answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// Which of the run's questions it is, from 1.
+    pub number: u32,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// How many levels of the escalation were told.
+    pub told: u32,
+    /// Who has it in hand.
+    pub acknowledged: Option<String>,
+}
+
+/// A run that a person holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnHold {
+    /// Who.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A person's agreement.

@@ -75,16 +75,25 @@ fn every_kind() -> Vec<Event> {
         EventKind::StepExtended { until, extension: 1, reason: reason.clone() },
         EventKind::Held { reason: reason.clone() },
         EventKind::ApprovalAsked { gate, until, reason: reason.clone() },
-        EventKind::Approved { by: by.clone(), reason: reason.clone(), bypass: false },
+        EventKind::Approved { by: by.clone(), reason: reason.clone(), bypass: false, link: None },
         EventKind::GatePassed { gate, reason: reason.clone() },
-        EventKind::Rejected { by: by.clone(), reason: reason.clone() },
+        EventKind::Rejected { by: by.clone(), reason: reason.clone(), link: None },
         EventKind::ApprovalExpired { gate: Gate::Held },
         EventKind::AbortRequested { by: by.clone(), reason: reason.clone() },
-        EventKind::RollbackRequested { by, reason: reason.clone() },
+        EventKind::RollbackRequested { by: by.clone(), reason: reason.clone() },
         EventKind::TurnedBack { outcome: Outcome::HandedOver { reason: reason.clone() } },
         EventKind::RolledBack { environment, to: text("old"), reason: reason.clone() },
-        EventKind::RollbackChecked { needed: false, reason },
+        EventKind::RollbackChecked { needed: false, reason: reason.clone() },
         EventKind::Finished { outcome: Outcome::Healed },
+        EventKind::HoldRequested { by: by.clone(), reason: reason.clone() },
+        EventKind::ResumeRequested { by: by.clone(), reason: reason.clone() },
+        EventKind::SkipRequested { by: by.clone(), reason: reason.clone() },
+        EventKind::ExtendRequested { by: by.clone(), reason: reason.clone(), until },
+        EventKind::Approved { by: by.clone(), reason: reason.clone(), bypass: false, link: Some(text("1/chat")) },
+        EventKind::Rejected { by: by.clone(), reason: reason.clone(), link: Some(text("1/chat")) },
+        EventKind::Acknowledged { by, reason: reason.clone(), link: Some(text("1/chat")) },
+        EventKind::Escalated { level: 1, reason },
+        EventKind::WatchKept { environment, percent: 100 },
     ];
     let event = |event| Event { v: VERSION, at: Timestamp(1), event };
     std::iter::once(started(plan())).chain(kinds.into_iter().map(event)).collect()
@@ -160,13 +169,21 @@ fn events_that_are_no_run_are_refused() {
 #[test]
 fn a_plan_that_cannot_be_followed_starts_no_run() {
     type Spoil = fn(&mut crate::Plan);
-    let wrong: [(&str, Spoil); 6] = [
+    let wrong: [(&str, Spoil); 8] = [
         ("do not grow", |plan| plan.steps.swap(0, 1)),
         ("do not grow", |plan| plan.steps[0].percent = 0),
         ("last step is not 100 %", |plan| plan.steps.truncate(3)),
         ("interval between measurements is zero", |plan| plan.interval = std::time::Duration::ZERO),
         ("no trigger", |plan| plan.triggers.clear()),
         ("more approvals", |plan| (plan.approval.count, plan.approval.approvers) = (2, vec!["ada".into()])),
+        ("approvers who may approve", |plan| {
+            plan.approval.approvers = vec!["AutoDevOps".into()];
+            plan.approval.author = "autodevops <bot@example.com>".into();
+        }),
+        ("no later than the one before", |plan| {
+            let level = crate::Level { after: plan.interval, notifiers: vec!["chat".into()] };
+            plan.escalation = vec![level.clone(), level];
+        }),
     ];
     for (words, spoil) in wrong {
         let mut plan = plan();

@@ -167,7 +167,7 @@ fn people_are_told_of_what_matters_and_a_notifier_that_fails_stops_nothing() {
         .commands()
         .into_iter()
         .filter_map(|command| match command {
-            Command::Notify { key, plugin, notification } => Some((key, plugin, notification.title)),
+            Command::Notify { key, plugin, notification, .. } => Some((key, plugin, notification.title)),
             _ => None,
         })
         .collect();
@@ -178,7 +178,7 @@ fn people_are_told_of_what_matters_and_a_notifier_that_fails_stops_nothing() {
     );
     fail(&mut scene, ErrorKind::Denied);
     scene.go();
-    scene.say(Input::Approve { by: "ada".into(), reason: String::new(), bypass: false }).unwrap();
+    scene.say(Input::Approve { by: "ada".into(), reason: String::new(), bypass: false, link: None }).unwrap();
     let (outcome, scene) = scene.outcome();
     assert_eq!(outcome, Outcome::Healed);
     let told = |key: &str| scene.has(|event| matches!(event, EventKind::EffectDone { key: done } if done == key));

@@ -6,11 +6,11 @@ use super::scene::{Scene, fix, plan, report};
 use crate::{Command, Environment, EventKind, Gate, Input, Outcome, Plan, Refused, RunStage};
 
 fn approve(by: &str) -> Input {
-    Input::Approve { by: by.into(), reason: String::new(), bypass: false }
+    Input::Approve { by: by.into(), reason: String::new(), bypass: false, link: None }
 }
 
 fn bypass(by: &str, reason: &str) -> Input {
-    Input::Approve { by: by.into(), reason: reason.into(), bypass: true }
+    Input::Approve { by: by.into(), reason: reason.into(), bypass: true, link: None }
 }
 
 fn guarded() -> Plan {
@@ -81,7 +81,7 @@ fn the_emergency_bypass_is_off_until_it_is_set_and_needs_an_approver_and_a_reaso
 #[test]
 fn a_refusal_ends_the_run() {
     let mut scene = at_gate(guarded());
-    let reject = |by: &str| Input::Reject { by: by.into(), reason: "not on a Friday".into() };
+    let reject = |by: &str| Input::Reject { by: by.into(), reason: "not on a Friday".into(), link: None };
     assert!(matches!(scene.say(reject("mallory")), Err(Refused::NotApprover { .. })));
     scene.say(reject("bob")).unwrap();
     assert_eq!(scene.outcome().0, Outcome::Aborted { reason: "rejected by bob: not on a Friday".into() });

@@ -41,7 +41,7 @@ fn an_inconclusive_review_check_or_test_is_held_until_a_person_speaks() {
         assert_eq!((scene.run.stage(), scene.run.gate().map(|gate| gate.gate)), (stage, Some(Gate::Held)));
         let silent = Scene { run: scene.run.clone(), events: scene.events.clone(), ..scene };
         assert!(matches!(silent.outcome().0, Outcome::Aborted { .. }));
-        scene.say(Input::Approve { by: "ada".into(), reason: "I looked".into(), bypass: false }).unwrap();
+        scene.say(Input::Approve { by: "ada".into(), reason: "I looked".into(), bypass: false, link: None }).unwrap();
         assert!(scene.run.stage() > stage);
         assert_eq!(scene.outcome().0, Outcome::Healed, "what was agreed to is not asked again");
     }

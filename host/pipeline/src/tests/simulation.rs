@@ -6,7 +6,7 @@ use autodevops_model::{Deployment, ErrorKind, Outcome as CheckOutcome, Split};
 use proptest::prelude::*;
 
 use super::scene::{SECOND, Scene, error, plan, report, shares};
-use crate::{Command, EffectOutcome, Environment, EventKind, Gate, Input, Outcome, Plan, Run, RunStage};
+use crate::{Command, EffectOutcome, Environment, EventKind, Gate, Input, Level, Outcome, Plan, Run, RunStage};
 
 /// What the targets hold: outside of the run, and not to be lost with a host.
 #[derive(Default)]
@@ -63,6 +63,12 @@ impl World {
                 EventKind::StepPassed { environment: Environment::Production, .. } => evidence(past),
                 _ => {}
             }
+            if held(past) {
+                // No step is passed and nothing is begun, but the way back.
+                let begins = matches!(event, EventKind::EffectIntended { environment: Some(_), .. });
+                let passes = matches!(event, EventKind::StepPassed { .. } | EventKind::StepExtended { .. });
+                assert!(!begins && !passes, "on hold: {}", event.name());
+            }
             if let EventKind::EffectDone { key } | EventKind::Deployed { key, .. } | EventKind::TrafficSet { key, .. } =
                 event
             {
@@ -73,6 +79,16 @@ impl World {
         }
         self.checked = new;
     }
+}
+
+/// Whether a person holds the run, and it is not on its way back.
+fn held(past: &[crate::Event]) -> bool {
+    let last = past.iter().rev().find_map(|event| match event.event {
+        EventKind::HoldRequested { .. } => Some(true),
+        EventKind::ResumeRequested { .. } | EventKind::TurnedBack { .. } => Some(false),
+        _ => None,
+    });
+    last == Some(true)
 }
 
 /// Every check passed before production's traffic moves, or a person agreed to go on without.
@@ -96,7 +112,7 @@ fn evidence(past: &[crate::Event]) {
     let mut last = past.iter().rev().map(|event| &event.event);
     let last = last.find(|event| !matches!(event, EventKind::SafetyChecked { .. })).unwrap();
     match last {
-        EventKind::GatePassed { gate: Gate::Held, .. } => {}
+        EventKind::GatePassed { gate: Gate::Held, .. } | EventKind::SkipRequested { .. } => {}
         EventKind::Judged { verdict } => {
             assert_eq!(verdict.outcome, CheckOutcome::Passed);
             let measured = past.iter().rev().find_map(|event| match &event.event {
@@ -201,8 +217,13 @@ fn speak(scene: &mut Scene, how: u8) {
     let (by, reason) = (["ada", "bob", "mallory"][usize::from(how % 3)].to_owned(), "because".to_owned());
     // What is refused changes nothing, which `say` has seen to.
     let _ = scene.say(match how {
-        0..=150 => Input::Approve { by, reason, bypass: how.is_multiple_of(7) },
-        151..=170 => Input::Reject { by, reason },
+        0..=80 => Input::Approve { by, reason, bypass: how.is_multiple_of(7), link: None },
+        81..=90 => Input::Skip { by, reason },
+        91..=105 => Input::Hold { by, reason },
+        106..=125 => Input::EndHold { by, reason },
+        126..=140 => Input::Extend { by, reason, span: how.is_multiple_of(2).then_some(SECOND) },
+        141..=150 => Input::Acknowledge { by, reason, link: None },
+        151..=170 => Input::Reject { by, reason, link: None },
         171..=200 => Input::Rollback { by, reason },
         201..=220 => Input::Abort { by, reason },
         221..=235 => Input::Effect { key: "r1/traffic/production/100".into(), outcome: EffectOutcome::Done },
@@ -229,6 +250,11 @@ fn simulate(plan: Plan, chances: &[(u8, u8, u8)]) -> (Outcome, Scene) {
             assert_eq!(shares(scene.run.traffic(Environment::Production)), share, "what is on record is what serves");
             assert!(world.deployed.len() <= 2);
             return (outcome.clone(), scene);
+        }
+        // Nobody leaves a run on hold for ever, here.
+        if step >= chances.len() && scene.run.on_hold().is_some() {
+            scene.say(Input::EndHold { by: "ada".into(), reason: String::new() }).unwrap();
+            continue;
         }
         assert!(step < chances.len() + 600, "stuck in {}: {commands:?}", scene.run.stage().name());
         match choice {
@@ -260,6 +286,8 @@ fn plans() -> impl Strategy<Value = Plan> {
         plan.triggers[0].critical = critical;
         if notifies {
             plan.notifiers = vec!["chat".into()];
+            let level = |after| Level { after: after * SECOND, notifiers: vec!["pager".into()] };
+            plan.escalation = vec![level(5), level(30)];
         }
         if empty {
             plan.automated.clear();

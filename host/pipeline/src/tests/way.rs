@@ -229,7 +229,7 @@ fn a_trigger_that_is_not_critical_holds_the_step_and_asks() {
         scene.go();
     }
     assert_eq!(scene.production(), [("old", 75), ("new", 25)]);
-    scene.say(Input::Approve { by: "eve".into(), reason: "a known outage".into(), bypass: false }).unwrap();
+    scene.say(Input::Approve { by: "eve".into(), reason: "a known outage".into(), bypass: false, link: None }).unwrap();
     assert_eq!(scene.run.steps_passed(), 2);
     scene.seen = (0, 200);
     assert_eq!(scene.outcome().0, Outcome::Healed);
@@ -278,7 +278,7 @@ fn a_target_that_cannot_split_moves_all_at_once_after_a_persons_word() {
     }
     let mut scene = Scene::of(first).until(RunStage::Approval);
     assert!(scene.run.gate().unwrap().reason.contains("cannot split traffic"));
-    scene.say(Input::Approve { by: "eve".into(), reason: String::new(), bypass: false }).unwrap();
+    scene.say(Input::Approve { by: "eve".into(), reason: String::new(), bypass: false, link: None }).unwrap();
     let (outcome, scene) = scene.outcome();
     assert_eq!(outcome, Outcome::Healed);
     assert_eq!(scene.traffic_was(), [100]);

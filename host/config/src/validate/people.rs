@@ -1,0 +1,93 @@
+//! Whether the people that are asked can answer, and those that are told can be.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use autodevops_pipeline::AUTHOR;
+
+use super::{Found, NAME, is_name};
+use crate::{Config, place::Part};
+
+pub fn problems(config: &Config, found: &mut Found) {
+    approval(config, found);
+    escalation(config, found);
+}
+
+fn approval(config: &Config, found: &mut Found) {
+    let approval = &config.approval;
+    if approval.timeout.0 == Duration::ZERO {
+        found.add(at!["approval", "timeout"], "`timeout` is zero; write how long, for example `10m`");
+    }
+    for (key, names) in [("approvers", &approval.approvers), ("excluded", &approval.excluded)] {
+        if names.iter().collect::<BTreeSet<_>>().len() < names.len() {
+            found.add(at!["approval", key], format!("someone is named twice in `{key}`; people are counted once"));
+        }
+        for (index, name) in names.iter().enumerate() {
+            if name.trim().is_empty() {
+                found.add(at!["approval", key, index], "an empty name; name a user, or remove the entry");
+            }
+        }
+    }
+    let rules = approval.rules(&config.git.author);
+    let mut may = BTreeSet::new();
+    for (index, name) in approval.approvers.iter().enumerate() {
+        let at = at!["approval", "approvers", index];
+        match rules.why_not(name, None) {
+            _ if name == AUTHOR => found.add(
+                at,
+                "`author` stands for the author of the change and may not approve it; name a person, or let whoever is \
+                 called so be named otherwise",
+            ),
+            Some(why) => {
+                found.add(
+                    at,
+                    format!("`{name}` may not approve: {why}; take them out of `approvers`, or of `excluded`"),
+                );
+            }
+            None => drop(may.insert(name)),
+        }
+    }
+    if approval.count == 0 {
+        let message = "`count` is zero; write at least 1, or `required = false`";
+        found.add(at!["approval", "count"], message);
+    }
+    let count = usize::try_from(approval.count).unwrap_or(usize::MAX);
+    if approval.required && count > may.len().max(1) {
+        let named = may.len();
+        let message = format!(
+            "{count} approvals are needed, and only {named} approvers are named who may approve; name more, or lower `count`"
+        );
+        found.add(at!["approval", "count"], message);
+    }
+}
+
+fn escalation(config: &Config, found: &mut Found) {
+    let mut before = None;
+    for (index, level) in config.escalation.iter().enumerate() {
+        let after = level.after;
+        if before.is_some_and(|before| after.0 <= before) {
+            let message = format!("{after} is no later than the level before it; let the times grow");
+            found.add(at!["escalation", index, "after"], message);
+        }
+        if after.0 >= config.approval.timeout.0 {
+            let timeout = config.approval.timeout;
+            let message = format!(
+                "after {after} nobody is asked any more: the time to approve ends after {timeout}; write less, or raise \
+                 [approval] `timeout`"
+            );
+            found.add(at!["escalation", index, "after"], message);
+        }
+        if level.notifiers.is_empty() {
+            let message = "the level tells nobody; name a notifier, or remove the level";
+            found.add(at!["escalation", index, "notifiers"], message);
+        }
+        for (place, name) in level.notifiers.iter().enumerate() {
+            let at = at!["escalation", index, "notifiers", place];
+            if !name.contains('/') && !is_name(name) {
+                found.add(at, format!("no plugin is named {name:?}; {NAME}, or a path with a `/`"));
+            } else if level.notifiers.iter().take(place).any(|other| other == name) {
+                found.add(at, format!("`{name}` is named twice in one level; remove one"));
+            }
+        }
+        before = Some(after.0);
+    }
+}
