@@ -42,8 +42,8 @@ pub enum Verb {
     Deploy(Deploy),
     /// Heal one issue: the worst in the watched logs, or the one named; up to its end.
     ///
-    /// A run that was interrupted, by a crash or by hand, is finished first. While it runs, `autodevops approve`, `reject`, `abort`
-    /// and `rollback` speak with it from other terminals.
+    /// A run that was interrupted, by a crash or by hand, is finished first. While it runs, `autodevops approve`, `reject`, `hold`,
+    /// `skip`, `extend`, `abort` and `rollback` speak with it from other terminals.
     Run(RunOptions),
     /// Watch the logs and start a run for every new issue, until it is stopped.
     Serve,
@@ -73,6 +73,18 @@ pub enum Verb {
     Approve(Approve),
     /// Refuse a run what it asks for: it ends, and production stays as it is.
     Reject(Answer),
+    /// Hold a run where it is: nothing new is begun and no step is passed, until someone resumes it.
+    ///
+    /// What has traffic is watched on, and what speaks against it still turns it back. The time to approve stands still.
+    Hold(Answer),
+    /// Let a run go on that someone held. Takes an approver.
+    Resume(Answer),
+    /// Pass the step that is watched without waiting for its end. Takes an approver, and a reason.
+    Skip(Answer),
+    /// Watch the step under way for longer, such as `--by 30m`. Where a step is held for want of evidence, this is an answer.
+    Extend(Extend),
+    /// Say that you have it in hand: nobody further is told. It approves nothing.
+    Ack(Answer),
     /// End a run. Traffic that it moved returns to the release before, at once.
     Abort(Answer),
     /// Go back to the release before, or to a named one, in seconds.
@@ -226,6 +238,18 @@ pub struct Approve {
 pub struct Answer {
     /// The run's name, or the beginning of it.
     pub run: String,
+    /// Why; it is recorded.
+    #[arg(long, default_value = "")]
+    pub reason: String,
+}
+
+#[derive(Args)]
+pub struct Extend {
+    /// The run's name, or the beginning of it.
+    pub run: String,
+    /// By how long, such as `30m`; without it, by as long as the step was meant to be.
+    #[arg(long, value_name = "SPAN")]
+    pub by: Option<Span>,
     /// Why; it is recorded.
     #[arg(long, default_value = "")]
     pub reason: String,

@@ -30,8 +30,8 @@ mod worker;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use arguments::{Answer, Approve, Arguments, Rollback, Verb};
-use autodevops_server::Request;
+use arguments::{Answer, Approve, Arguments, Extend, Rollback, Verb};
+use autodevops_server::{Request, Word};
 use clap::{CommandFactory, Parser};
 
 fn main() -> ExitCode {
@@ -71,10 +71,18 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Metrics(options) => metrics::run(&options, config, format),
             Verb::Audit(options) => audit::run(&options, config, format),
             Verb::Approve(Approve { run, reason, bypass }) => {
-                people::say(Request::Approve { run, reason, bypass }, config, format).await
+                people::tell(run, Word::Approve { bypass }, reason, config, format).await
             }
-            Verb::Reject(Answer { run, reason }) => people::say(Request::Reject { run, reason }, config, format).await,
-            Verb::Abort(Answer { run, reason }) => people::say(Request::Abort { run, reason }, config, format).await,
+            Verb::Reject(Answer { run, reason }) => people::tell(run, Word::Reject, reason, config, format).await,
+            Verb::Hold(Answer { run, reason }) => people::tell(run, Word::Hold, reason, config, format).await,
+            Verb::Resume(Answer { run, reason }) => people::tell(run, Word::Resume, reason, config, format).await,
+            Verb::Skip(Answer { run, reason }) => people::tell(run, Word::Skip, reason, config, format).await,
+            Verb::Extend(Extend { run, by, reason }) => {
+                let seconds = by.map(|by| by.0.as_secs_f64().ceil() as u64);
+                people::tell(run, Word::Extend { seconds }, reason, config, format).await
+            }
+            Verb::Abort(Answer { run, reason }) => people::tell(run, Word::Abort, reason, config, format).await,
+            Verb::Ack(Answer { run, reason }) => people::tell(run, Word::Ack, reason, config, format).await,
             Verb::Rollback(Rollback { environment, to, reason }) => {
                 people::say(Request::Rollback { environment, to, reason }, config, format).await
             }

@@ -34,6 +34,11 @@ pub fn error(error: &anyhow::Error) {
     drop(writeln!(io::stderr(), "{label}: {}", clean(&text)));
 }
 
+/// Writes something that a person should know meanwhile to standard error.
+pub fn note(text: &str) {
+    drop(writeln!(io::stderr(), "{}", clean(text)));
+}
+
 /// Writes one JSON value and a line end to standard output.
 ///
 /// # Errors

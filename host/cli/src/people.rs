@@ -1,13 +1,13 @@
-//! `autodevops approve`, `reject`, `abort` and `rollback`: what people say to runs.
+//! `autodevops approve`, `reject`, `hold`, `resume`, `skip`, `extend`, `abort`, `ack` and `rollback`: what people say to runs.
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Result, bail};
 use autodevops_orchestrator::{
     controller::Controller,
     driver::{End, Observer},
 };
-use autodevops_server::{Reply, Request, Unreachable, answer, ask, this_user};
+use autodevops_server::{Reply, Request, Unreachable, Word, answer, ask, this_user};
 
 use crate::{
     output::{self, Format, Usage},
@@ -15,10 +15,21 @@ use crate::{
     project,
 };
 
+/// A process that drives runs answers within this; if not, it is said that it is waited for.
+const PROMPT: Duration = Duration::from_secs(1);
+
+/// The longest that an answer is waited for. (What is asked for is done or not, whoever waits.)
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Says something to a run.
+pub async fn tell(run: String, word: Word, reason: String, config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    say(Request::Say { run, word, reason }, config, format).await
+}
+
 /// Says it to the process that drives the runs, or, where there is none, to the journal; then brings to its end what must not wait.
 pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
-    let text = match ask(&project.state.control_socket(), &request).await {
+    let text = match ask_patiently(&project.state.control_socket(), &request).await? {
         Ok(Reply::Done(text)) => text,
         Ok(Reply::Deployed(_)) => bail!("the process that drives the runs answers something else; report this"),
         Ok(Reply::Refused(reason)) => bail!(reason),
@@ -44,11 +55,32 @@ pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
+/// Asks, and says so where the answer takes its time.
+async fn ask_patiently(socket: &Path, request: &Request) -> Result<Result<Reply, Unreachable>> {
+    let asked = ask(socket, request);
+    tokio::pin!(asked);
+    tokio::select! {
+        reply = &mut asked => return Ok(reply),
+        () = tokio::time::sleep(PROMPT) => {}
+    }
+    if matches!(request, Request::Say { .. }) {
+        output::note("the process that drives the runs has not answered for a second; it is waited for");
+        let Ok(reply) = tokio::time::timeout(PATIENCE, asked).await else {
+            bail!(
+                "the process that drives the runs does not answer; what was asked is done once it does, see `autodevops runs`"
+            );
+        };
+        return Ok(reply);
+    }
+    Ok(asked.await)
+}
+
 /// A run that goes on waits for `autodevops run`; one that ends has traffic to bring back, which nobody else does now.
 async fn finish(controller: &Controller, request: &Request) -> Result<String> {
     let run = match request {
-        Request::Approve { .. } => return Ok("; it goes on with `autodevops run`".to_owned()),
-        Request::Reject { run, .. } | Request::Abort { run, .. } => Some(controller.named(run)?),
+        Request::Say { run, word: Word::Reject | Word::Abort, .. } => Some(controller.named(run)?),
+        Request::Say { word: Word::Hold | Word::Ack, .. } => return Ok(String::new()),
+        Request::Say { .. } => return Ok("; it goes on with `autodevops run`".to_owned()),
         Request::Rollback { .. } | Request::Deploy { .. } | Request::Ping => None,
     };
     let mut text = String::new();

@@ -66,6 +66,8 @@ pub fn summary(run: &Run) -> Value {
         "commit": run.commit(),
         "release": run.release(),
         "waits-for": run.gate().map(|gate| &gate.reason),
+        "on-hold-by": run.on_hold().map(|hold| &hold.by),
+        "in-hand-of": run.alarm().and_then(|alarm| alarm.acknowledged.as_ref()),
     })
 }
 
@@ -80,18 +82,20 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
 
 /// Where a run is, or how it ended.
 pub fn state(run: &Run) -> String {
-    match (run.outcome(), run.gate()) {
-        (Some(outcome), _) => outcome.to_string(),
-        (None, Some(_)) => "waits for a person".to_owned(),
-        (None, None) => run.stage().name().to_owned(),
+    match (run.outcome(), run.on_hold(), run.gate()) {
+        (Some(outcome), ..) => outcome.to_string(),
+        (None, Some(hold), _) => format!("{}, on hold by {}", run.stage().name(), hold.by),
+        (None, None, Some(_)) => "waits for a person".to_owned(),
+        (None, None, None) => run.stage().name().to_owned(),
     }
 }
 
 fn padded(style: Style, run: &Run) -> String {
-    let short = match (run.outcome(), run.gate()) {
-        (Some(outcome), _) => outcome_name(outcome),
-        (None, Some(_)) => "waiting",
-        (None, None) => run.stage().name(),
+    let short = match (run.outcome(), run.on_hold(), run.gate()) {
+        (Some(outcome), ..) => outcome_name(outcome),
+        (None, Some(_), _) => "on-hold",
+        (None, None, Some(_)) => "waiting",
+        (None, None, None) => run.stage().name(),
     };
     let text = format!("{short:<18}");
     match run.outcome() {

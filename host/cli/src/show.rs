@@ -60,6 +60,16 @@ fn text(logged: &Logged, before: Option<&str>, style: Style) -> String {
             id = run.id()
         ));
     }
+    if let Some(hold) = run.on_hold() {
+        let why = if hold.reason.is_empty() { String::new() } else { format!(": {}", hold.reason) };
+        text.push_str(&format!(
+            "\non hold by {} since {}{}\n  autodevops resume {}\n",
+            clean(&hold.by),
+            day(hold.since),
+            clean(&why),
+            run.id()
+        ));
+    }
     if let Some(branch) = run.branch() {
         text.push_str(&format!("\nthe change: git show {branch}\n"));
     }

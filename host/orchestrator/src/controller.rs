@@ -242,22 +242,24 @@ impl Controller {
         handled.insert(run.issue().fingerprint.clone(), summary(run));
     }
 
-    /// Says something to a run, and waits until it is taken or refused. A run that nobody drives now is spoken to in the journal.
+    /// Says something to a run, and waits until it is taken or refused; the run as it is then. A run that nobody drives now is
+    /// spoken to in the journal.
     ///
     /// # Errors
     /// The refusal; or there is no such run.
-    pub async fn say(&self, run: &str, input: Input) -> Result<()> {
+    pub async fn say(&self, run: &str, input: Input) -> Result<Run> {
         let run = self.named(run)?;
         let speaker = self.speakers.lock().unwrap_or_else(PoisonError::into_inner).get(&run).cloned();
         if let Some(speaker) = speaker {
             let (answer, heard) = oneshot::channel();
             speaker.send(Word { input, answer }).await.ok().context("the run ended just now")?;
-            return Ok(heard.await.context("the run ended just now")??);
+            return Ok(*heard.await.context("the run ended just now")??);
         }
         let logged = self.project.log.read(&run)?.context("the run is not in the journal any more")?;
         let (_keep, words) = mpsc::channel(1);
         let mut driver = Driver::new(Arc::clone(&self.project), logged, words, Arc::clone(&self.observer), false);
-        Ok(driver.take(input).await??)
+        driver.take(input).await??;
+        Ok(driver.run().clone())
     }
 
     /// The whole name of a run of which the beginning is given.

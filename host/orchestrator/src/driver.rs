@@ -27,8 +27,8 @@ const NAP: Duration = Duration::from_secs(10);
 pub struct Word {
     /// What is said.
     pub input: Input,
-    /// Where it is said whether it is taken.
-    pub answer: oneshot::Sender<Result<(), Refused>>,
+    /// Where it is said whether it is taken, with the run as it is then.
+    pub answer: oneshot::Sender<Result<Box<Run>, Refused>>,
 }
 
 /// Sees what happens in runs, as it happens.
@@ -179,7 +179,7 @@ impl Driver {
     }
 
     async fn answer(&mut self, word: Word) -> Result<()> {
-        let taken = self.take(word.input).await?;
+        let taken = self.take(word.input).await?.map(|()| Box::new(self.run.clone()));
         // Whoever asked may have gone away.
         drop(word.answer.send(taken));
         Ok(())

@@ -11,5 +11,5 @@ mod peer;
 pub use client::{Unreachable, ask};
 pub use control::{Control, Desk};
 pub use desk::{RunDesk, answer};
-pub use message::{Reply, Request};
+pub use message::{Reply, Request, Word};
 pub use peer::{Peer, this_user};

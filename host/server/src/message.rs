@@ -12,27 +12,13 @@ pub const MAX_LINE_BYTES: u64 = 64 << 10;
 pub enum Request {
     /// Whether it is there.
     Ping,
-    /// Let the run go on.
-    Approve {
-        /// The run.
+    /// Say something to a run.
+    Say {
+        /// The run, or the beginning of its name.
         run: String,
-        /// Why.
-        reason: String,
-        /// Whether one approver stands for all, in an emergency.
-        bypass: bool,
-    },
-    /// Refuse what the run asks for.
-    Reject {
-        /// The run.
-        run: String,
-        /// Why.
-        reason: String,
-    },
-    /// End the run; traffic that it moved returns first.
-    Abort {
-        /// The run.
-        run: String,
-        /// Why.
+        /// What.
+        word: Word,
+        /// Why; it is recorded.
         reason: String,
     },
     /// Deploy what is checked in, by hand.
@@ -49,6 +35,34 @@ pub enum Request {
         /// Why.
         reason: String,
     },
+}
+
+/// What people can say to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum Word {
+    /// Let it go on, where it asks for that.
+    Approve {
+        /// Whether one approver stands for all, in an emergency.
+        bypass: bool,
+    },
+    /// Refuse what it asks for.
+    Reject,
+    /// Hold it where it is.
+    Hold,
+    /// Let it go on, where someone held it.
+    Resume,
+    /// Pass the step that is watched.
+    Skip,
+    /// Watch the step for longer.
+    Extend {
+        /// By how many seconds; absent, by as long as the step was meant to be.
+        seconds: Option<u64>,
+    },
+    /// End it; traffic that it moved returns first.
+    Abort,
+    /// Have it in hand: nobody further is told.
+    Ack,
 }
 
 /// What came of a request.
@@ -71,10 +85,17 @@ mod tests {
 
     #[test]
     fn requests_have_one_form_and_no_unknown_keys() {
-        let request = Request::Abort { run: "r".into(), reason: "no".into() };
-        let text = serde_json::to_string(&request).unwrap();
-        assert_eq!(text, r#"{"verb":"abort","run":"r","reason":"no"}"#);
-        assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
-        assert!(serde_json::from_str::<Request>(r#"{"verb":"abort","run":"r","reason":"","x":1}"#).is_err());
+        for (word, json) in [
+            (Word::Abort, r#""abort""#),
+            (Word::Approve { bypass: true }, r#"{"approve":{"bypass":true}}"#),
+            (Word::Extend { seconds: None }, r#"{"extend":{"seconds":null}}"#),
+        ] {
+            let request = Request::Say { run: "r".into(), word, reason: "no".into() };
+            let text = serde_json::to_string(&request).unwrap();
+            assert_eq!(text, format!(r#"{{"verb":"say","run":"r","word":{json},"reason":"no"}}"#));
+            assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
+        }
+        let strange = r#"{"verb":"say","run":"r","word":"abort","reason":"","x":1}"#;
+        assert!(serde_json::from_str::<Request>(strange).is_err());
     }
 }
