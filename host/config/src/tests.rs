@@ -35,6 +35,7 @@ fn what_is_not_said_is_as_the_founding_document_has_it() {
     let mut expected = Plan::defaults("shop");
     expected.review = vec!["code-review".into(), "security-scan".into()];
     expected.checks = vec!["js-checks".into()];
+    expected.approval.author = "AutoDevOps <autodevops@localhost>".into();
     assert_eq!(parse("").plan(), expected);
 }
 
@@ -66,8 +67,17 @@ hard-trip = { rate = "40 %", min-samples = 4 }
 required = false
 approvers = ["ann", "bob"]
 count = 2
+excluded = ["eve", "author"]
 timeout = "1h"
 emergency-bypass = true
+
+[[escalation]]
+after = "5m"
+notifiers = ["c"]
+
+[[escalation]]
+after = "30m"
+notifiers = ["e", "f"]
 
 [checks]
 min-coverage = "80 %"
@@ -109,6 +119,11 @@ command = "make"
     assert_eq!((plan.hard_trip.rate, plan.hard_trip.min_samples), (0.4, 4));
     assert!(!plan.approval.required && plan.approval.emergency_bypass);
     assert_eq!((plan.approval.approvers.len(), plan.approval.count, plan.approval.timeout.as_secs()), (2, 2, 3600));
+    assert_eq!((plan.approval.excluded.len(), plan.approval.author.as_str()), (2, "AutoDevOps <autodevops@localhost>"));
+    let levels: Vec<_> = plan.escalation.iter().map(|level| (level.after.as_secs(), level.notifiers.len())).collect();
+    assert_eq!(levels, [(300, 1), (1800, 2)]);
+    let notifiers = |(stage, name)| (stage == "notifiers").then_some(name);
+    assert_eq!(config.plugins_of_stages().into_iter().filter_map(notifiers).collect::<Vec<_>>(), ["c", "c", "e", "f"]);
     assert_eq!(plan.min_coverage, Some(0.8));
     assert!(plan.review.is_empty() && plan.test_generators && plan.build);
     assert_eq!((plan.checks, plan.automated, plan.notifiers), (vec!["a".into()], vec!["b".into()], vec!["c".into()]));

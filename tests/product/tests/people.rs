@@ -165,3 +165,39 @@ fn a_release_under_way_is_taken_back_by_its_run() {
     assert_eq!(shop.shares(), [(old, 100)]);
     shop.count_clients();
 }
+
+#[test]
+fn a_run_is_held_resumed_watched_for_longer_and_let_on_before_its_time() {
+    let mut shop = Shop::open_with_errors(&[("for = \"600ms\"", "for = \"5m\"")]);
+    let old = shop.serving().unwrap();
+    let mut program = shop.start(&["run"]);
+    program.wait_for("5 %", LIMIT, |event| event["type"] == "step-entered" && event["percent"] == 5);
+    let run = run_name(&shop);
+    let called = shop.expect(0, &["hold", &run, "--reason", "let me look"]);
+    assert!(called.stdout.contains(&format!("run {run} is on hold")), "{called}");
+    for verb in ["hold", "skip"] {
+        let called = shop.expect(1, &[verb, &run, "--reason", "again"]);
+        assert!(called.stderr.contains(&format!("run `{run}` is on hold by {} already", me())), "{called}");
+    }
+    let called = shop.expect(0, &["show", &run]);
+    assert!(called.stdout.contains(&format!("on hold by {} since", me())), "{called}");
+    assert_eq!(shop.last_run()["on-hold-by"].as_str(), Some(&*me()));
+    program.wait_for("it is watched on", LIMIT, |event| event["type"] == "measured");
+    shop.expect(0, &["resume", &run]);
+    let called = shop.expect(0, &["extend", &run, "--by", "10m"]);
+    assert!(called.stdout.contains("watches the step for 14m"), "{called}");
+    let called = shop.expect(1, &["ack", &run]);
+    assert!(called.stderr.contains("asks for nobody now"), "{called}");
+    let called = shop.expect(1, &["skip", &run]);
+    assert!(called.stderr.contains("to skip a step needs a reason"), "{called}");
+    shop.expect(0, &["skip", &run, "--reason", "it is known to be good"]);
+    let called = program.wait(LIMIT);
+    assert_eq!(called.code, Some(0), "{called}");
+    assert_ne!(shop.serving(), Some(old));
+    let events = shop.events();
+    for kind in ["hold-requested", "resume-requested", "extend-requested", "skip-requested"] {
+        let event = events.iter().find(|event| event["type"] == kind).unwrap_or_else(|| panic!("{kind}: {events:?}"));
+        assert_eq!(event["by"].as_str(), Some(&*me()));
+    }
+    shop.count_clients();
+}
