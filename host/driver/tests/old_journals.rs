@@ -111,7 +111,12 @@ fn a_run_of_an_older_version_goes_on_in_todays_and_is_read_with_both() {
     let (_folder, log) = journal("events-1.db");
     let Logged { mut run, version, .. } = log.read("waiting-1").unwrap().unwrap();
     let at = run.last_event_at();
-    let approve = autodevops_pipeline::Input::Approve { by: "bob".into(), reason: "looks right".into(), bypass: false };
+    let approve = autodevops_pipeline::Input::Approve {
+        by: "bob".into(),
+        reason: "looks right".into(),
+        bypass: false,
+        link: None,
+    };
     let events = run.decide(approve, Timestamp(at.0 + 1)).unwrap();
     assert!(events.iter().all(|event| event.v == VERSION));
     log.append("waiting-1", version, &events).unwrap();

@@ -164,7 +164,7 @@ impl Story {
                 Input::Measured { samples: self.samples(environment, &windows, baseline.as_deref()), error: None }
             }
             Command::AskApproval { .. } if self.approved_after.is_some() => {
-                Input::Approve { by: "ada".into(), reason: "looks right".into(), bypass: false }
+                Input::Approve { by: "ada".into(), reason: "looks right".into(), bypass: false, link: None }
             }
             Command::AskApproval { .. } | Command::WaitUntil(_) | Command::Finish(_) => Input::Tick,
         }
