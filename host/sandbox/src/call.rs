@@ -16,6 +16,7 @@ use wasmtime::{CallHook, Store, UpdateDeadline, component::Instance};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::{
+    activations::Activations,
     authority::{Authority, GuestClock},
     bindings::base::autodevops::types::types,
     budget::MemoryBudget,
@@ -140,6 +141,7 @@ impl Call {
             keyvalue: Overlay::new(shared.keyvalue.clone(), Arc::clone(&shared.name)),
             local: shared.local.clone(),
             clock: GuestClock::new(),
+            activations: Activations::default(),
             deadline: Instant::now() + limits.wall_time.0.min(LONGEST_CALL),
             output,
             tape: Tape::Live,
@@ -155,6 +157,7 @@ impl Call {
             let now = Instant::now();
             match hook {
                 CallHook::CallingWasm => {
+                    guest.activations.enter()?;
                     guest.clock.resume(now);
                 }
                 CallHook::ReturningFromHost => {
@@ -166,6 +169,7 @@ impl Call {
                     guest.authority().entered(at);
                 }
                 CallHook::ReturningFromWasm => {
+                    guest.activations.leave();
                     guest.clock.pause(now);
                 }
             }

@@ -17,6 +17,7 @@ use wasmtime::{
 };
 
 use crate::{
+    activations::MAX_ACTIVATIONS,
     cache::CompileCache,
     compile::{CompileFailure, CompileLimits, Compiler},
     guarded,
@@ -44,6 +45,9 @@ const TABLE_KEPT_RESIDENT_BYTES: usize = 64 << 10;
 
 /// Core instances, memories and tables that one component may have. Adapters and composed halves need several.
 pub const PARTS_PER_COMPONENT: u32 = 100;
+
+/// Stacks that one call may hold: its own, one for each of its functions that is under way, and one that waits for work.
+const STACKS_PER_CALL: u32 = MAX_ACTIVATIONS + 2;
 
 /// Elements that any one table may have: the most that `limits.table-elements` can give.
 const TABLE_ELEMENTS: usize = 10_000_000;
@@ -244,7 +248,7 @@ fn pooled(concurrent_calls: u32, stack: Bytes) -> Config {
     // `permits`; where few calls run at once, two of them may have all the parts that a component can.
     let parts = concurrent_calls.saturating_mul(PARTS_PER_CALL).max(PARTS_PER_COMPONENT * 2);
     pool.total_component_instances(concurrent_calls.max(1))
-        .total_stacks(concurrent_calls.saturating_mul(2).max(2))
+        .total_stacks(concurrent_calls.max(1).saturating_mul(STACKS_PER_CALL))
         .total_core_instances(concurrent_calls.max(1).saturating_mul(PARTS_PER_COMPONENT))
         .total_memories(parts)
         .total_tables(parts.saturating_mul(2))

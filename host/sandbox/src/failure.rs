@@ -4,7 +4,7 @@ use autodevops_model::{Stage, StageError};
 use autodevops_policy::{Bytes, Denial, Limit, OverLimit};
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace, component::ResourceTableError};
 
-use crate::{http::Scrubber, quota::Quota};
+use crate::{activations::TooManyActivations, http::Scrubber, quota::Quota};
 
 /// In errors of the engine that have no type of their own, what tells which limit was gone over.
 const TEXTS: [(&str, Limit); 5] = [
@@ -111,6 +111,9 @@ pub(crate) fn of_engine(error: &wasmtime::Error, quota: &Quota, stack: Bytes) ->
         Some(Denial::OverLimit(over)) => return CallFailure::OverLimit(over.clone()),
         Some(denial) => return CallFailure::Denied(denial.clone()),
         None => {}
+    }
+    if let Some(too_many) = error.downcast_ref::<TooManyActivations>() {
+        return CallFailure::Trap(too_many.to_string());
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
         return CallFailure::OutOfStack(stack);

@@ -10,6 +10,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
 use crate::{
+    activations::Activations,
     authority::{Authority, GuestClock},
     budget::MemoryBudget,
     http::HttpGate,
@@ -53,6 +54,7 @@ pub struct Guest {
     pub keyvalue: Overlay,
     pub local: Option<Arc<dyn LocalTarget>>,
     pub clock: GuestClock,
+    pub activations: Activations,
     pub deadline: Instant,
     pub output: Tail,
     pub tape: Tape,

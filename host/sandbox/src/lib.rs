@@ -11,6 +11,7 @@
 //! and traces. What works on what was acquired before is counted there too.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod activations;
 mod authority;
 mod bindings;
 mod budget;

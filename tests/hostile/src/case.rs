@@ -62,8 +62,6 @@ impl Terms {
 pub enum Ending {
     /// By this limit, which the error names.
     Over(Limit),
-    /// By anything but this limit.
-    NotOver(Limit),
     /// By the stack, which the error says how to raise.
     OverStack,
     /// With a trap whose text holds this.
@@ -80,8 +78,6 @@ pub enum Ending {
     Says(String),
     /// It comes to its end, whatever it says.
     Ends,
-    /// In any way: what counts is what is looked at afterwards.
-    Whatever,
 }
 
 /// How an attempt ended.
@@ -107,18 +103,29 @@ impl std::fmt::Display for Ended {
 }
 
 impl Ending {
+    /// Whether it is one of any reason: a text that stands in every error.
+    pub fn is_vague(&self) -> bool {
+        match self {
+            Self::Traps(part)
+            | Self::BadOutput(part)
+            | Self::Denied(part)
+            | Self::NotLoaded(part)
+            | Self::Refuses(part) => part.is_empty(),
+            Self::Over(_) | Self::OverStack | Self::Says(_) | Self::Ends => false,
+        }
+    }
+
     /// Whether it ended so.
     pub fn fits(&self, ended: &Ended) -> bool {
         match (self, ended) {
             (Self::NotLoaded(part), Ended::NotLoaded(error)) => error.to_string().contains(part),
-            (Self::Whatever, _) | (Self::Ends, Ended::Answered(_)) => true,
+            (Self::Ends, Ended::Answered(_)) => true,
             (Self::Says(text), Ended::Answered(said)) => text == said,
             (Self::Over(limit), Ended::Failed(error)) => {
                 // The failure's own text alone: what the guest wrote last cannot be taken for it.
                 !matches!(error.failure, CallFailure::Refused(_))
                     && error.failure.to_string().contains(&format!("raise `limits.{limit}` if it needs more"))
             }
-            (Self::NotOver(limit), ended) => !Self::Over(*limit).fits(ended),
             (Self::OverStack, Ended::Failed(error)) => error.failure.to_string().contains("`stack`"),
             (Self::Traps(part), Ended::Failed(CallError { failure: CallFailure::Trap(text), .. }))
             | (Self::BadOutput(part), Ended::Failed(CallError { failure: CallFailure::BadOutput(text), .. })) => {
@@ -302,20 +309,135 @@ impl Case {
         self.look.as_ref().map_or(Ok(()), |look| look(attempt))
     }
 
-    /// Whether the second attempt ended as it must, and not as the first one.
+    /// Whether the second attempt ended as it must, and not as the first one: what holds of both is none of the limit's doing.
     ///
     /// # Errors
     /// What was wrong.
     pub fn judge_raised(&self, attempt: &Attempt) -> Result<(), String> {
-        let differs = self.look_raised.is_some() || !self.fails.fits(&attempt.ended);
-        if !self.then.fits(&attempt.ended) || !differs {
+        if !self.then.fits(&attempt.ended) {
             return Err(format!("raised, was to end as {:?}, but: {}", self.then, attempt.ended));
         }
-        self.look_raised.as_ref().map_or(Ok(()), |look| look(attempt))
+        if let Some(look) = &self.look_raised {
+            look(attempt).map_err(|wrong| format!("raised: {wrong}"))?;
+        }
+        if self.judge(attempt).is_ok() {
+            return Err(format!("raised, all is as it was before, so that it proves nothing: {}", attempt.ended));
+        }
+        Ok(())
     }
 }
 
 /// So many milliseconds.
 pub const fn ms(milliseconds: u64) -> Span {
     Span(Duration::from_millis(milliseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use autodevops_model::{ErrorInfo, ErrorKind, Stage, StageError};
+    use autodevops_policy::OverLimit;
+
+    use super::*;
+    use crate::component::Wat;
+
+    fn attempt(ended: Ended) -> Attempt {
+        Attempt {
+            terms: Terms::new(PathBuf::new()),
+            ended,
+            plugin: "hostile-1".into(),
+            reports: Vec::new(),
+            log: String::new(),
+        }
+    }
+
+    fn failed(failure: CallFailure) -> Ended {
+        Ended::Failed(CallError {
+            plugin: "hostile-1".into(),
+            stage: Some(Stage::Check),
+            failure,
+            stderr: String::new(),
+        })
+    }
+
+    fn over_limit(limit: Limit) -> OverLimit {
+        OverLimit { plugin: "hostile-1".into(), limit, allowed: "1".into() }
+    }
+
+    fn over(limit: Limit) -> Ended {
+        failed(CallFailure::OverLimit(over_limit(limit)))
+    }
+
+    fn trap() -> Ended {
+        failed(CallFailure::Trap("wasm `unreachable` instruction executed".into()))
+    }
+
+    fn said() -> Ended {
+        Ended::Answered("done".into())
+    }
+
+    fn case(fails: Ending) -> Case {
+        Case::new("a case", "limits/files", Wat::check("(call $passed)"), fails)
+    }
+
+    #[test]
+    fn an_honest_case_fails_by_its_limit_and_not_when_that_is_raised() {
+        let case = case(Ending::Over(Limit::Files)).raised(|_| {}, Ending::Says("done".into()));
+        assert_eq!(case.judge(&attempt(over(Limit::Files))), Ok(()));
+        assert_eq!(case.judge_raised(&attempt(said())), Ok(()));
+    }
+
+    #[test]
+    fn a_case_that_fails_for_another_reason_is_found() {
+        let case = case(Ending::Over(Limit::Files)).raised(|_| {}, Ending::Says("done".into()));
+        for other in [trap(), over(Limit::FileBytes), said()] {
+            assert!(case.judge(&attempt(other.clone())).is_err(), "{other}");
+        }
+        // And what still fails when the limit is raised, by it or by anything else.
+        for other in [trap(), over(Limit::Files), over(Limit::FileBytes), Ended::Answered("another".into())] {
+            assert!(case.judge_raised(&attempt(other.clone())).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_guests_own_words_are_not_taken_for_a_limit() {
+        let message = over_limit(Limit::Files).to_string();
+        let info = ErrorInfo { message, details: Vec::new() };
+        let words = failed(CallFailure::Refused(StageError { kind: ErrorKind::Failed, info }));
+        assert!(case(Ending::Over(Limit::Files)).judge(&attempt(words)).is_err());
+    }
+
+    #[test]
+    fn a_case_of_which_the_same_holds_with_its_limit_raised_is_found() {
+        // By its ending, whatever it looks at in the second attempt.
+        let same =
+            case(Ending::Traps("unreachable")).raised(|_| {}, Ending::Traps("unreachable")).and_raised(|_| Ok(()));
+        assert_eq!(same.judge(&attempt(trap())), Ok(()));
+        assert!(same.judge_raised(&attempt(trap())).unwrap_err().contains("proves nothing"));
+        // By what it looks at: nothing that would differ.
+        let blind = case(Ending::Says("done".into())).and(|_| Ok(())).raised(|_| {}, Ending::Says("done".into()));
+        assert_eq!(blind.judge(&attempt(said())), Ok(()));
+        assert!(blind.judge_raised(&attempt(said())).is_err());
+        let vague = case(Ending::Ends).and_raised(|_| Ok(()));
+        assert!(vague.judge_raised(&attempt(said())).is_err());
+    }
+
+    #[test]
+    fn a_case_that_ends_alike_and_leaves_something_else_behind_is_honest() {
+        let written = |attempt: &Attempt| if attempt.log.is_empty() { Err("nothing".to_owned()) } else { Ok(()) };
+        let dropped =
+            move |attempt: &Attempt| if written(attempt).is_ok() { Err("something".to_owned()) } else { Ok(()) };
+        let case = case(Ending::Says("done".into()))
+            .and(dropped)
+            .raised(|_| {}, Ending::Says("done".into()))
+            .and_raised(written);
+        assert_eq!(case.judge(&attempt(said())), Ok(()));
+        assert_eq!(case.judge_raised(&Attempt { log: "a line".into(), ..attempt(said()) }), Ok(()));
+        assert!(case.judge_raised(&attempt(said())).is_err());
+    }
+
+    #[test]
+    fn an_ending_that_fits_any_text_is_vague() {
+        assert!(Ending::Traps("").is_vague() && Ending::Refuses("").is_vague() && Ending::NotLoaded("").is_vague());
+        assert!(!Ending::Traps("unreachable").is_vague() && !Ending::Over(Limit::Files).is_vague());
+    }
 }

@@ -11,6 +11,8 @@ use wit_parser::{
     abi::{AbiVariant, WasmType},
 };
 
+use crate::around::Around;
+
 /// What a guest may import besides its stage's own imports.
 const OFFERED: &[&str] = &[
     "wasi:cli/environment@0.2.12",
@@ -167,6 +169,7 @@ pub struct Wat {
     fields: String,
     memory: String,
     realloc: String,
+    around: Around,
 }
 
 /// Allocates upwards and never gives back.
@@ -214,7 +217,7 @@ impl Wat {
     /// A guest of another stage: exports that the fields do not hold trap when they are called.
     pub fn stage(stage: Stage, fields: &str) -> Self {
         let (memory, realloc) = ("(memory (export \"memory\") 2)".to_owned(), BUMP.to_owned());
-        Self { stage, imports: Vec::new(), fields: fields.to_owned(), memory, realloc }
+        Self { stage, imports: Vec::new(), fields: fields.to_owned(), memory, realloc, around: Around::default() }
     }
 
     /// Imports a function; it is called by `$` and its name.
@@ -248,6 +251,14 @@ impl Wat {
         self
     }
 
+    /// Has core functions that the canonical names do not reach, by the text of the component around the module: `text` is put
+    /// before them, each is `NAME SIGNATURE` and what it is there. They are called by `$` and their names.
+    #[must_use]
+    pub fn around(mut self, text: &str, functions: &[(&str, &str)]) -> Self {
+        self.around.add(text, functions);
+        self
+    }
+
     /// The component.
     pub fn build(&self) -> Vec<u8> {
         self.build_for(Contract::get())
@@ -255,7 +266,7 @@ impl Wat {
 
     /// The component for another contract.
     pub fn build_for(&self, contract: &Contract) -> Vec<u8> {
-        contract.encode(self.stage, &self.module(contract))
+        self.around.surround(contract.encode(self.stage, &self.module(contract)))
     }
 
     fn module(&self, contract: &Contract) -> String {
@@ -271,6 +282,7 @@ impl Wat {
             self.realloc
         )
         .expect("text grows");
+        text.push_str(&self.around.module_fields());
         text.push_str(&self.fields);
         let (name, interface) = contract.exported(self.stage);
         for (function, ty) in &contract.resolve.interfaces[interface].functions {
@@ -306,7 +318,7 @@ fn import(contract: &Contract, stage: Stage, interface: &str, function: &str) ->
 }
 
 /// A name as it can stand in text after a `$`.
-fn plain(name: &str) -> String {
+pub fn plain(name: &str) -> String {
     name.replace(['[', ']'], "_").trim_matches('_').to_owned()
 }
 

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod any;
+mod around;
 pub mod bombs;
 pub mod call;
 pub mod case;

@@ -50,7 +50,7 @@ async fn run_them(arguments: Arguments) -> Result<ExitCode> {
         (table::of_any(&all), serde_json::to_value(&all)?, all.iter().all(|ended| ended.honest))
     } else if let Some(long) = arguments.stress {
         let stress = stress::run(chosen(arguments.only.as_deref())?, long.0).await?;
-        (table::of_stress(&stress), serde_json::to_value(&stress)?, stress.held())
+        (table::of_stress(&stress), serde_json::to_value(&stress)?, stress.faults().is_empty())
     } else {
         let outcomes = run::run(chosen(arguments.only.as_deref())?).await?;
         let held = outcomes.iter().all(|outcome| outcome.held && outcome.lost == 0);

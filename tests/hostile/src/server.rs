@@ -129,6 +129,7 @@ fn serve(mut stream: &TcpStream) -> io::Result<()> {
             let place = argument.replacen(':', "://", 1);
             write!(stream, "HTTP/1.1 302 Found\r\nconnection: close\r\nlocation: {place}\r\ncontent-length: 0\r\n\r\n")
         }
+        "cut-early" => write!(stream, "{ok}content-length: 1000\r\n\r\n"),
         "cut" => write!(stream, "{ok}content-length: 1000\r\n\r\nhello"),
         "garbage" => write!(stream, "220 mail.example ESMTP\r\n"),
         "nothing" => Ok(()),

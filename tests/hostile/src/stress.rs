@@ -29,8 +29,22 @@ const IDLE_CALLS: usize = 1000;
 /// Until memory is first looked at: a minute, or half of a shorter time.
 const SETTLED: Duration = Duration::from_secs(60);
 
+/// How often memory is looked at, when it has settled and again at the end. The one in the middle counts: a single look may come
+/// at a bad moment.
+const LOOKS: u32 = 5;
+
+/// Memory may grow by so much of what was resident when the run had settled, in per cent.
+const GROWTH_PERCENT: u64 = 5;
+
+/// And by so many bytes, if that is more: what the allocator keeps for later comes in pieces of megabytes, whatever the host holds.
+const GROWTH_BYTES: u64 = 12 << 20;
+
+/// Fewest honest calls in a second, all callers together. A machine of two cores that does nothing else serves more than ten times
+/// as many.
+const HONEST_PER_SECOND: u64 = 50;
+
 /// What a run of the stress came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Stress {
     /// How long it went on.
@@ -39,6 +53,10 @@ pub struct Stress {
     pub hostile: u64,
     /// Of them, those that came to another end than alone: on a busy machine a limit of time can come before another one.
     pub otherwise: u64,
+    /// Kinds of hostile calls that took part.
+    pub kinds: usize,
+    /// Of them, those of which no call came to its own end.
+    pub missing: Vec<String>,
     /// Honest calls that ended.
     pub honest: u64,
     /// Of them, those that did not give their answer.
@@ -47,9 +65,9 @@ pub struct Stress {
     pub honest_p99_microseconds: u64,
     /// The same on an engine that does nothing else.
     pub idle_p99_microseconds: u64,
-    /// Resident memory when the run had settled, in bytes.
+    /// Resident memory when the run had settled, in bytes: the middle of several looks.
     pub resident_settled: u64,
-    /// Resident memory at the end, in bytes.
+    /// Resident memory at the end, in bytes: the middle of several looks.
     pub resident_end: u64,
     /// What became of the first honest call that was lost.
     pub wrong: Option<String>,
@@ -62,9 +80,35 @@ impl Stress {
         if settled > 0.0 { (end / settled - 1.0) * 100.0 } else { 0.0 }
     }
 
-    /// Whether no honest call was lost, and memory grew by at most a twentieth.
-    pub fn held(&self) -> bool {
-        self.lost == 0 && self.growth_percent() <= 5.0
+    /// What was not as it must be, each in words; nothing when all held.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.lost > 0 {
+            faults.push(format!("{} honest calls were lost", self.lost));
+        }
+        let least = HONEST_PER_SECOND.saturating_mul(self.seconds);
+        if self.honest < least {
+            faults.push(format!("only {} honest calls were served, not {least}: others starved them", self.honest));
+        }
+        if !self.missing.is_empty() {
+            let first = self.missing.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let (missing, kinds) = (self.missing.len(), self.kinds);
+            faults.push(format!("{missing} of {kinds} kinds of hostile calls never came to their own end: {first}"));
+        }
+        if self.kinds == 0 || self.hostile == 0 {
+            faults.push("no hostile call was made".to_owned());
+        }
+        let allowed = (self.resident_settled / 100).saturating_mul(GROWTH_PERCENT).max(GROWTH_BYTES);
+        let grown = self.resident_end.saturating_sub(self.resident_settled);
+        if grown > allowed || self.resident_settled == 0 {
+            let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+            faults.push(format!(
+                "memory grew by {:.1} MiB, and may by {:.1} MiB",
+                mebibytes(grown),
+                mebibytes(allowed)
+            ));
+        }
+        faults
     }
 }
 
@@ -75,6 +119,8 @@ struct Shared {
     /// Held by each call, and by who looks at memory while none is under way.
     calls: RwLock<()>,
     counts: [AtomicU64; 4],
+    /// Of each case, whether a call came to its own end.
+    ended: Vec<AtomicBool>,
     wrong: std::sync::Mutex<Option<String>>,
 }
 
@@ -94,6 +140,18 @@ impl Shared {
         self.wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(wrong);
     }
 
+    fn came_to_its_end(&self, case: usize) {
+        if let Some(ended) = self.ended.get(case) {
+            ended.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The cases of which no call came to its own end.
+    fn missing(&self, cases: &[Case]) -> Vec<String> {
+        let missing = cases.iter().zip(&self.ended).filter(|(_, ended)| !ended.load(Ordering::Relaxed));
+        missing.map(|(case, _)| case.name.clone()).collect()
+    }
+
     fn get(&self, which: usize) -> u64 {
         self.counts.get(which).map_or(0, |count| count.load(Ordering::Relaxed))
     }
@@ -108,19 +166,6 @@ pub async fn run(cases: Vec<Case>, long: Duration) -> Result<Stress> {
     // As many calls as go on here, all at once, and no more.
     let mut options = options()?;
     options.concurrent_calls = u32::try_from(2 * AT_ONCE)?;
-    let shared = Arc::new(Shared {
-        field: Field::open(&options)?,
-        over: AtomicBool::new(false),
-        calls: RwLock::new(()),
-        counts: Default::default(),
-        wrong: std::sync::Mutex::default(),
-    });
-    let mut idle = Vec::with_capacity(IDLE_CALLS);
-    for _ in 0..IDLE_CALLS {
-        let start = Instant::now();
-        shared.field.honest().await.map_err(anyhow::Error::msg)?;
-        idle.push(start.elapsed());
-    }
     let mut fitting = Vec::new();
     for case in cases {
         if fits(&case)? {
@@ -129,6 +174,20 @@ pub async fn run(cases: Vec<Case>, long: Duration) -> Result<Stress> {
     }
     let cases: Arc<[Case]> = fitting.into();
     anyhow::ensure!(!cases.is_empty(), "no case can be part of the stress");
+    let shared = Arc::new(Shared {
+        field: Field::open(&options)?,
+        over: AtomicBool::new(false),
+        calls: RwLock::new(()),
+        counts: Default::default(),
+        ended: cases.iter().map(|_| AtomicBool::new(false)).collect(),
+        wrong: std::sync::Mutex::default(),
+    });
+    let mut idle = Vec::with_capacity(IDLE_CALLS);
+    for _ in 0..IDLE_CALLS {
+        let start = Instant::now();
+        shared.field.honest().await.map_err(anyhow::Error::msg)?;
+        idle.push(start.elapsed());
+    }
     warm(&shared.field).await?;
     let next = Arc::new(AtomicU64::new(0));
     let mut hostile = JoinSet::new();
@@ -139,10 +198,8 @@ pub async fn run(cases: Vec<Case>, long: Duration) -> Result<Stress> {
         honest.spawn(be_honest(Arc::clone(&shared)));
     }
     let settled = SETTLED.min(long / 2);
-    tokio::time::sleep(settled).await;
-    let resident_settled = resident(&shared).await?;
-    tokio::time::sleep(long.saturating_sub(settled)).await;
-    let resident_end = resident(&shared).await?;
+    let resident_settled = resident_after(&shared, settled).await?;
+    let resident_end = resident_after(&shared, long.saturating_sub(settled)).await?;
     shared.over.store(true, Ordering::Relaxed);
     while let Some(ended) = hostile.join_next().await {
         ended??;
@@ -156,6 +213,8 @@ pub async fn run(cases: Vec<Case>, long: Duration) -> Result<Stress> {
         seconds: long.as_secs(),
         hostile: shared.get(HOSTILE),
         otherwise: shared.get(OTHERWISE),
+        kinds: cases.len(),
+        missing: shared.missing(&cases),
         honest: shared.get(HONEST),
         lost: shared.get(LOST),
         honest_p99_microseconds: p99(times),
@@ -211,7 +270,9 @@ async fn go_on(shared: Arc<Shared>, cases: Arc<[Case]>, next: Arc<AtomicU64>, na
         let terms = case.terms(folder.path().to_owned(), false);
         let attempt = shared.field.attempt(case, &case.guest, terms, name.clone()).await?;
         shared.count(HOSTILE);
-        if !case.fails.fits(&attempt.ended) {
+        if case.fails.fits(&attempt.ended) {
+            shared.came_to_its_end(turn % cases.len());
+        } else {
             shared.count(OTHERWISE);
         }
     }
@@ -253,6 +314,24 @@ fn p99(mut times: Vec<Duration>) -> u64 {
     times.get(index).map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }
 
+/// Goes on for so long, and looks at memory several times at the end of it: the look in the middle.
+async fn resident_after(shared: &Shared, long: Duration) -> Result<u64> {
+    let between = (long / 30).min(Duration::from_secs(2));
+    tokio::time::sleep(long.saturating_sub(between * LOOKS)).await;
+    let mut looks = Vec::new();
+    for _ in 0..LOOKS {
+        tokio::time::sleep(between).await;
+        looks.push(resident(shared).await?);
+    }
+    Ok(middle(looks))
+}
+
+/// The one in the middle, by size.
+fn middle(mut looks: Vec<u64>) -> u64 {
+    looks.sort_unstable();
+    looks.get(looks.len() / 2).copied().unwrap_or_default()
+}
+
 /// Resident memory of this process, in bytes, while no call is under way: what calls hold comes and goes, what stays is the host's.
 async fn resident(shared: &Shared) -> Result<u64> {
     let _nothing_under_way = shared.calls.write().await;
@@ -260,4 +339,82 @@ async fn resident(shared: &Shared) -> Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("it tells of resident memory")?;
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    /// A minute in which all was well.
+    fn well() -> Stress {
+        Stress {
+            seconds: 60,
+            hostile: 5000,
+            otherwise: 100,
+            kinds: 500,
+            honest: 40_000,
+            resident_settled: 300 * MIB,
+            resident_end: 301 * MIB,
+            ..Stress::default()
+        }
+    }
+
+    #[track_caller]
+    fn is_found(stress: &Stress, part: &str) {
+        let faults = stress.faults();
+        assert!(matches!(faults.as_slice(), [fault] if fault.contains(part)), "{faults:?}");
+    }
+
+    /// What is seen of a host that leaks so many bytes in a second, in looks at these seconds; one look is far off.
+    fn leaking(per_second: u64, at: [u64; 5]) -> u64 {
+        let mut looks = at.map(|second| 300 * MIB + per_second * second).to_vec();
+        looks[2] += 80 * MIB;
+        middle(looks)
+    }
+
+    #[test]
+    fn a_minute_in_which_all_was_well_has_no_faults() {
+        assert_eq!(well().faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn one_honest_call_that_is_lost_is_found() {
+        is_found(&Stress { lost: 1, ..well() }, "1 honest calls were lost");
+    }
+
+    #[test]
+    fn honest_calls_that_starve_are_found() {
+        is_found(&Stress { honest: 2999, ..well() }, "only 2999 honest calls were served, not 3000");
+        is_found(&Stress { honest: 0, ..well() }, "starved");
+    }
+
+    #[test]
+    fn a_kind_of_hostile_call_that_never_ended_as_it_must_is_found() {
+        is_found(&Stress { missing: vec!["a flood".into()], ..well() }, "1 of 500 kinds of hostile calls");
+        is_found(&Stress { hostile: 0, ..well() }, "no hostile call was made");
+    }
+
+    #[test]
+    fn a_host_that_leaks_is_found_and_one_look_that_is_far_off_decides_nothing() {
+        let looks = |per_second| {
+            let (settled, end) = ([26, 27, 28, 29, 30], [56, 57, 58, 59, 60]);
+            (leaking(per_second, settled), leaking(per_second, end))
+        };
+        let run = |(resident_settled, resident_end)| Stress { resident_settled, resident_end, ..well() };
+        assert_eq!(run(looks(0)).faults(), Vec::<String>::new());
+        // In thirty seconds; a twentieth of what is resident is 15 to 16 MiB.
+        assert_eq!(run(looks(MIB / 4)).faults(), Vec::<String>::new());
+        is_found(&run(looks(MIB * 3 / 4)), "memory grew by 22.");
+        is_found(&run(looks(10 * MIB)), "memory grew by 300.");
+    }
+
+    #[test]
+    fn a_small_host_may_keep_a_few_mebibytes_and_no_look_at_memory_is_no_proof() {
+        let small = |end| Stress { resident_settled: 60 * MIB, resident_end: end, ..well() };
+        assert_eq!(small(71 * MIB).faults(), Vec::<String>::new());
+        is_found(&small(73 * MIB), "memory grew by 13.0 MiB, and may by 12.0 MiB");
+        is_found(&Stress { resident_settled: 0, resident_end: 0, ..well() }, "memory");
+    }
 }

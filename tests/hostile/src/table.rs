@@ -70,11 +70,14 @@ pub fn of_stress(stress: &Stress) -> String {
     let milliseconds = |microseconds: u64| microseconds as f64 / 1000.0;
     let mut text = format!(
         "{} s: {} hostile calls ended, {} of them otherwise than alone\n\
+         {} kinds of them, {} of which never came to their own end\n\
          {} honest calls ended; 99 of 100 took at most {:.1} ms, on an idle engine {:.1} ms\n\
          resident memory: {:.0} MiB when settled, {:.0} MiB at the end ({:+.1} %)\n",
         stress.seconds,
         stress.hostile,
         stress.otherwise,
+        stress.kinds,
+        stress.missing.len(),
         stress.honest,
         milliseconds(stress.honest_p99_microseconds),
         milliseconds(stress.idle_p99_microseconds),
@@ -84,6 +87,9 @@ pub fn of_stress(stress: &Stress) -> String {
     );
     if let Some(wrong) = &stress.wrong {
         writeln!(text, "the first that was lost: {wrong}").expect("text grows");
+    }
+    for fault in stress.faults() {
+        writeln!(text, "FAIL  {fault}").expect("text grows");
     }
     write!(text, "{} honest calls lost", stress.lost).expect("text grows");
     text

@@ -2,6 +2,7 @@
 
 mod ambient;
 mod attacks;
+mod beside;
 mod compile;
 mod files;
 mod handles;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Case> {
         memory::cases(),
         output::cases(),
         handles::cases(),
+        beside::cases(),
         ambient::cases(),
         log::cases(),
         compile::cases(),

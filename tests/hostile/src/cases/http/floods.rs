@@ -35,7 +35,7 @@ pub fn cases() -> Vec<Case> {
                 terms.limits().http_received = Bytes(u64::MAX);
                 terms.limits().http_total = ms(300);
             },
-            Ending::NotOver(Limit::HttpReceived),
+            Ending::Over(Limit::HttpTotal),
         )
     };
     vec![

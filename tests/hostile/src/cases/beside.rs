@@ -1,0 +1,373 @@
+//! The engine's built-in functions for what runs beside each other: sets to wait for, streams, futures, subtasks, yielding. The
+//! JavaScript engine of the plugins needs some of them, so any component can have them. No host function is asked there, so
+//! what bounds them is the engine: handles, time, stacks.
+
+use autodevops_policy::Limit;
+use autodevops_sandbox::SandboxOptions;
+
+use crate::{
+    case::{Case, Ending, ms},
+    component::Wat,
+    run::options,
+};
+
+/// The types that the built-ins are of, and a lifted function for those that need one.
+const TYPES: &str = "(type $stream (stream u8)) (type $future (future u8))";
+
+/// Each built-in that the engine offers: its name and signature, and what it is.
+const BUILT_INS: &[(&str, &str)] = &[
+    ("set-new (result i32)", "(canon waitable-set.new)"),
+    ("set-wait (param i32 i32) (result i32)", "(canon waitable-set.wait (memory $memory))"),
+    ("set-poll (param i32 i32) (result i32)", "(canon waitable-set.poll (memory $memory))"),
+    ("set-drop (param i32)", "(canon waitable-set.drop)"),
+    ("join (param i32 i32)", "(canon waitable.join)"),
+    ("stream-new (result i64)", "(canon stream.new $stream)"),
+    ("stream-read (param i32 i32 i32) (result i32)", "(canon stream.read $stream async (memory $memory))"),
+    ("stream-write (param i32 i32 i32) (result i32)", "(canon stream.write $stream async (memory $memory))"),
+    ("stream-cancel-read (param i32) (result i32)", "(canon stream.cancel-read $stream)"),
+    ("stream-cancel-write (param i32) (result i32)", "(canon stream.cancel-write $stream)"),
+    ("stream-drop-readable (param i32)", "(canon stream.drop-readable $stream)"),
+    ("stream-drop-writable (param i32)", "(canon stream.drop-writable $stream)"),
+    ("future-new (result i64)", "(canon future.new $future)"),
+    ("future-read (param i32 i32) (result i32)", "(canon future.read $future async (memory $memory))"),
+    ("future-write (param i32 i32) (result i32)", "(canon future.write $future async (memory $memory))"),
+    ("future-cancel-read (param i32) (result i32)", "(canon future.cancel-read $future)"),
+    ("future-cancel-write (param i32) (result i32)", "(canon future.cancel-write $future)"),
+    ("future-drop-readable (param i32)", "(canon future.drop-readable $future)"),
+    ("future-drop-writable (param i32)", "(canon future.drop-writable $future)"),
+    ("subtask-drop (param i32)", "(canon subtask.drop)"),
+    ("subtask-cancel (param i32) (result i32)", "(canon subtask.cancel)"),
+    ("task-return", "(canon task.return)"),
+    ("task-cancel", "(canon task.cancel)"),
+    ("context-get (result i32)", "(canon context.get i32 0)"),
+    ("context-set (param i32)", "(canon context.set i32 0)"),
+    ("yield (result i32)", "(canon thread.yield)"),
+    ("backpressure-inc", "(canon backpressure.inc)"),
+    ("backpressure-dec", "(canon backpressure.dec)"),
+];
+
+/// The reading end of a stream or a future that was just made, and the writing end.
+const ENDS: &str = "(local $ends i64) (local $reads i32) (local $writes i32)";
+
+/// Takes the ends apart.
+fn ends(new: &str) -> String {
+    format!(
+        "(local.set $ends (call ${new}))
+         (local.set $reads (i32.wrap_i64 (local.get $ends)))
+         (local.set $writes (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))))"
+    )
+}
+
+/// All of them.
+pub fn cases() -> Vec<Case> {
+    [floods(), loops(), misuse(), stacks(), refused()].into_iter().flatten().collect()
+}
+
+/// A check with the built-ins.
+fn guest(run: &str) -> Wat {
+    Wat::check(run).around(TYPES, BUILT_INS)
+}
+
+/// More of them at once than there may be handles.
+fn floods() -> Vec<Case> {
+    let flood = |name: &str, act: &str| {
+        let run = format!(
+            "(local $n i32) (local $set i32) {ENDS}
+             (loop $next
+                {act}
+                (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                (br_if $next (i32.lt_u (local.get $n) (i32.const 500))))
+             (call $passed)"
+        );
+        Case::new(name, "limits/resources", guest(&run), Ending::Over(Limit::Resources))
+            .held(|terms| terms.limits().resources = 100)
+            .raised(|_| {}, Ending::Says("done".into()))
+    };
+    vec![
+        flood("a flood of its own streams", "(drop (call $stream-new))"),
+        flood("a flood of its own futures", "(drop (call $future-new))"),
+        flood(
+            "a flood of streams that are written to and nobody reads",
+            &format!(
+                "{} (drop (call $stream-write (local.get $writes) (i32.const 0) (i32.const 65536)))",
+                ends("stream-new")
+            ),
+        ),
+        flood(
+            "a flood of futures that wait in one set",
+            &format!(
+                "(if (i32.eqz (local.get $n)) (then (local.set $set (call $set-new))))
+                 {}
+                 (drop (call $future-read (local.get $reads) (i32.const 0)))
+                 (call $join (local.get $reads) (local.get $set))",
+                ends("future-new")
+            ),
+        ),
+    ]
+}
+
+/// The same again and again, for ever: what a built-in takes is no more than time.
+fn loops() -> Vec<Case> {
+    let looping = |name: &str, before: &str, act: &str| {
+        let run = format!("{ENDS} (local $set i32) {before} (loop $on {act} (br $on)) (unreachable)");
+        Case::new(name, "limits/guest-time", guest(&run), Ending::Over(Limit::GuestTime))
+            .held(|terms| terms.limits().guest_time = ms(50))
+            .raised(|terms| terms.limits().wall_time = ms(100), Ending::Over(Limit::WallTime))
+    };
+    vec![
+        looping(
+            "a poll of an empty set, for ever",
+            "(local.set $set (call $set-new))",
+            "(drop (call $set-poll (local.get $set) (i32.const 0)))",
+        ),
+        looping("sets to wait for, made and dropped for ever", "", "(call $set-drop (call $set-new))"),
+        looping("a yield to nobody, for ever", "", "(drop (call $yield))"),
+        looping(
+            "streams that are made and dropped for ever",
+            "",
+            &format!(
+                "{} (call $stream-drop-readable (local.get $reads)) (call $stream-drop-writable (local.get $writes))",
+                ends("stream-new")
+            ),
+        ),
+        looping(
+            "a stream that is read from and written to for ever",
+            &ends("stream-new"),
+            "(drop (call $stream-read (local.get $reads) (i32.const 65536) (i32.const 65536)))
+             (drop (call $stream-write (local.get $writes) (i32.const 0) (i32.const 65536)))
+             (drop (call $stream-cancel-read (local.get $reads)))",
+        ),
+        looping(
+            "writes that are cancelled for ever",
+            &ends("stream-new"),
+            "(drop (call $stream-write (local.get $writes) (i32.const 0) (i32.const 65536)))
+             (drop (call $stream-cancel-write (local.get $writes)))",
+        ),
+        looping(
+            "futures that are made, cancelled and dropped for ever",
+            "",
+            &format!(
+                "{} (drop (call $future-read (local.get $reads) (i32.const 0)))
+                 (drop (call $future-cancel-read (local.get $reads)))
+                 (drop (call $future-write (local.get $writes) (i32.const 0)))
+                 (drop (call $future-cancel-write (local.get $writes)))
+                 (call $future-drop-readable (local.get $reads))
+                 (drop (call $future-write (local.get $writes) (i32.const 0)))
+                 (call $future-drop-writable (local.get $writes))",
+                ends("future-new")
+            ),
+        ),
+        looping("backpressure, up and down for ever", "", "(call $backpressure-inc) (call $backpressure-dec)"),
+        looping("its context, set and looked at for ever", "", "(call $context-set (call $context-get))"),
+    ]
+}
+
+/// Built-ins called where they must not be, or with what is no handle of theirs.
+fn misuse() -> Vec<Case> {
+    let mended = || guest("(call $set-drop (call $set-new)) (call $passed)");
+    let case = |name: &str, act: &str, part: &'static str| {
+        let run = format!("{ENDS} (local $n i32) {act} (call $passed)");
+        Case::new(name, "handles/unforgeable", guest(&run), Ending::Traps(part)).mended(mended())
+    };
+    vec![
+        case(
+            "a wait for nothing that never ends, in a call that may not wait",
+            "(drop (call $set-wait (call $set-new) (i32.const 0)))",
+            "cannot block a synchronous task",
+        ),
+        case("a result that is given by another way", "(call $task-return)", "task.return"),
+        case("a task that is cancelled by itself", "(call $task-cancel)", "task.cancel"),
+        case("the end of a subtask that was never begun", "(call $subtask-drop (i32.const 1))", "unknown handle index"),
+        case(
+            "the cancelling of a subtask that was never begun",
+            "(drop (call $subtask-cancel (i32.const 1)))",
+            "unknown handle index",
+        ),
+        case(
+            "more backpressure than can be counted",
+            "(loop $more
+                (call $backpressure-inc)
+                (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                (br_if $more (i32.lt_u (local.get $n) (i32.const 70000))))",
+            "backpressure",
+        ),
+        case("less backpressure than none", "(call $backpressure-dec)", "backpressure"),
+        case(
+            "a stream that is read from by its writing end",
+            &format!(
+                "{} (drop (call $stream-read (local.get $writes) (i32.const 0) (i32.const 1)))",
+                ends("stream-new")
+            ),
+            "",
+        ),
+        case(
+            "a stream's bytes, put beyond the memory",
+            &format!(
+                "{} (drop (call $stream-read (local.get $reads) (i32.const -8) (i32.const 16)))",
+                ends("stream-new")
+            ),
+            "",
+        ),
+        case(
+            "more of a stream's bytes than there is memory",
+            &format!(
+                "{} (drop (call $stream-write (local.get $writes) (i32.const 0) (i32.const 0xfffffff)))",
+                ends("stream-new")
+            ),
+            "",
+        ),
+        case(
+            "a future that is dropped before it is written",
+            &format!("{} (call $future-drop-writable (local.get $writes))", ends("future-new")),
+            "",
+        ),
+        case(
+            "a set that is dropped twice",
+            "(local.set $n (call $set-new)) (call $set-drop (local.get $n)) (call $set-drop (local.get $n))",
+            "unknown handle index",
+        ),
+    ]
+}
+
+/// A part that waits for ever for nothing when its function is called.
+const WAITS: &str = r#"
+    (component $waits
+        (core module $memory-module (memory (export "m") 1))
+        (core instance $memories (instantiate $memory-module))
+        (alias core export $memories "m" (core memory $m))
+        (core func $new (canon waitable-set.new))
+        (core func $wait (canon waitable-set.wait (memory $m)))
+        (core module $module
+            (import "" "new" (func $new (result i32)))
+            (import "" "wait" (func $wait (param i32 i32) (result i32)))
+            (func (export "f") (result i32) (call $wait (call $new) (i32.const 0))))
+        (core instance $instance (instantiate $module
+            (with "" (instance (export "new" (func $new)) (export "wait" (func $wait))))))
+        (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
+
+/// A part that computes for ever when its function is called.
+const COMPUTES: &str = r#"
+    (component $computes
+        (core module $module (func (export "f") (result i32) (loop $on (br $on)) (unreachable)))
+        (core instance $instance (instantiate $module))
+        (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
+
+/// A part whose function calls the next one's.
+const CALLS_ON: &str = r#"
+    (component $calls-on
+        (import "next" (func $next async (result u32)))
+        (core func $next (canon lower (func $next)))
+        (core module $module
+            (import "" "next" (func $next (result i32)))
+            (func (export "f") (result i32) (call $next)))
+        (core instance $instance (instantiate $module (with "" (instance (export "next" (func $next))))))
+        (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
+
+/// Functions of a component's parts that are begun beside each other and wait: each keeps a stack, of which all calls together have
+/// so many.
+fn stacks() -> Vec<Case> {
+    // An engine that is small, so that what one call takes is missed by the others.
+    let small = || SandboxOptions { concurrent_calls: 4, ..options().expect("there is a cache") };
+    let beside = |parts: usize| {
+        let mut text = WAITS.to_owned();
+        let (mut functions, mut run) = (Vec::new(), String::new());
+        for part in 0..parts {
+            text.push_str(&format!(
+                "(instance $part-{part} (instantiate $waits)) (alias export $part-{part} \"f\" (func $wait-{part}))"
+            ));
+            functions.push((
+                format!("begin-{part} (param i32) (result i32)"),
+                format!("(canon lower (func $wait-{part}) async (memory $memory))"),
+            ));
+            run.push_str(&format!("(drop (call $begin-{part} (i32.const 4096)))"));
+        }
+        let functions: Vec<(&str, &str)> = functions.iter().map(|(name, is)| (name.as_str(), is.as_str())).collect();
+        Wat::check(&format!("{run} (call $passed)")).around(&text, &functions)
+    };
+    // The first is called by the guest and may wait, as it is begun by a call that does not.
+    let chain = |parts: usize| {
+        let mut text = format!("{COMPUTES} {CALLS_ON} (instance $part-0 (instantiate $computes))");
+        for part in 1..parts {
+            text.push_str(&format!(
+                "(alias export $part-{before} \"f\" (func $next-{part}))
+                 (instance $part-{part} (instantiate $calls-on (with \"next\" (func $next-{part}))))",
+                before = part - 1
+            ));
+        }
+        text.push_str(&format!("(alias export $part-{} \"f\" (func $first))", parts - 1));
+        let begin = ("begin (param i32) (result i32)", "(canon lower (func $first) async (memory $memory))");
+        Wat::check("(drop (call $begin (i32.const 4096))) (call $passed)").around(&text, &[begin])
+    };
+    let case = |name: &str, guest: Wat| {
+        Case::new(name, "sandbox/stacks", guest, Ending::Traps("of its functions were under way at once"))
+            .given(move |terms| terms.engine = Some(small()))
+    };
+    vec![
+        case("thirty functions of its parts, begun beside each other, that wait for ever", beside(30))
+            .mended(beside(3))
+            .raised(|_| {}, Ending::Says("done".into())),
+        case("forty functions of its parts that call each other in turn", chain(40))
+            .raised(|terms| terms.limits().guest_time = ms(50), Ending::Over(Limit::GuestTime))
+            .mended(chain(3)),
+    ]
+}
+
+/// What the engine does not do: it is refused before anything of it runs.
+fn refused() -> Vec<Case> {
+    let case = |name: &str, text: &str, is: &str, part: &'static str| {
+        let guest = Wat::check("(call $passed)").around(&format!("{TYPES} {text} (core func $refused {is})"), &[]);
+        Case::new(name, "load/known-features", guest, Ending::NotLoaded(part)).mended(Wat::check("(call $passed)"))
+    };
+    let threading = "requires the component model threading feature";
+    let table = "(core type $start (func (param i32)))
+        (core module $with-table (table (export \"t\") 1 funcref)) (core instance $with-table (instantiate $with-table))
+        (alias core export $with-table \"t\" (core table $t))";
+    let errors = "requires the component model error-context feature";
+    let shared = "requires the shared-everything-threads proposal";
+    vec![
+        case("a thread's number", "", "(canon thread.index)", threading),
+        case("a thread of its own", table, "(canon thread.new-indirect $start (core table $t))", threading),
+        case("a thread that goes on later", "", "(canon thread.resume-later)", threading),
+        case("a thread that waits", "", "(canon thread.suspend)", threading),
+        case("a thread that waits for another", "", "(canon thread.suspend-then-resume)", threading),
+        case("a thread that makes way for another", "", "(canon thread.yield-then-resume)", threading),
+        case("a thread that waits after another's turn", "", "(canon thread.suspend-then-promote)", threading),
+        case("a thread that makes way after another's turn", "", "(canon thread.yield-then-promote)", threading),
+        case(
+            "a thread with shared memory",
+            "(core type $start (func (param i32)))",
+            "(canon thread.spawn-ref $start)",
+            shared,
+        ),
+        case(
+            "a thread with shared memory, by a table",
+            table,
+            "(canon thread.spawn-indirect $start (core table $t))",
+            shared,
+        ),
+        case("the number of the machine's processors", "", "(canon thread.available_parallelism)", shared),
+        case("an error with a context", "", "(canon error-context.new (memory $memory))", errors),
+        case(
+            "the text of an error's context",
+            "(core module $with-realloc (func (export \"r\") (param i32 i32 i32 i32) (result i32) (unreachable)))
+             (core instance $with-realloc (instantiate $with-realloc))
+             (alias core export $with-realloc \"r\" (core func $r))",
+            "(canon error-context.debug-message (memory $memory) (realloc $r))",
+            errors,
+        ),
+        case("the end of an error's context", "", "(canon error-context.drop)", errors),
+        case(
+            "a read that waits",
+            "",
+            "(canon stream.read $stream (memory $memory))",
+            "requires the component model more async builtins feature",
+        ),
+        case(
+            "a function that keeps its stack while it waits",
+            "(core module $stackful (func (export \"f\"))) (core instance $stackful (instantiate $stackful))
+             (func $lifted async (canon lift (core func $stackful \"f\") async))",
+            "(canon thread.yield)",
+            "requires the component model async stackful feature",
+        ),
+    ]
+}
