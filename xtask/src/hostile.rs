@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Command};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     command::{build_programs, run, target},
@@ -32,6 +32,11 @@ pub struct Arguments {
 /// # Errors
 /// When something does not build, or a promise is not held.
 pub fn run_all(arguments: &Arguments) -> Result<()> {
+    // Told before all is built for it; what is wrong with the file itself, the program tells.
+    if let Some(wasm) = &arguments.wasm {
+        let metadata = wasm.metadata().with_context(|| format!("cannot read {}", wasm.display()))?;
+        ensure!(metadata.is_file(), "{} is no file; name a component's", wasm.display());
+    }
     plugins::build()?;
     build_programs()?;
     run(&mut command(arguments))

@@ -1,6 +1,6 @@
 //! Any component under the same limits: what each of its functions comes to.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{io::Read as _, path::Path, sync::Arc, time::Instant};
 
 use anyhow::{Context as _, Result};
 use autodevops_model::Stage;
@@ -52,9 +52,10 @@ fn terms() -> Vec<(&'static str, Limits)> {
 /// # Errors
 /// When the file cannot be read, holds no component, or one that is not loaded.
 pub async fn put_through(path: &Path) -> Result<Vec<Ended>> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let field = Field::open(&options()?)?;
-    let stages = stages(&field, &bytes)?;
+    let options = options()?;
+    let bytes = read(path, options.component_size.0)?;
+    let field = Field::open(&options)?;
+    let stages = stages(&field, path, &bytes)?;
     let manifest = manifest(&stages)?;
     let mut all = Vec::new();
     for (name, limits) in terms() {
@@ -90,16 +91,30 @@ async fn one(field: &Field, plugin: &Plugin, function: Function, limits: &'stati
     Ended { function: format!("{}.{}", function.stage(), function.name()), limits, outcome, milliseconds, honest }
 }
 
+/// The component's bytes: of a file, and no more of it than a component may have and one, by which the sandbox finds it too large.
+fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let shown = path.display();
+    // Looked at before it is opened: opening a pipe would wait for who writes to it.
+    let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {shown}"))?;
+    anyhow::ensure!(!metadata.is_dir(), "{shown} is a folder; name the component's file in it");
+    anyhow::ensure!(metadata.is_file(), "{shown} is no regular file; name a component's file");
+    let mut bytes = Vec::new();
+    let mut file =
+        std::fs::File::open(path).with_context(|| format!("cannot read {shown}"))?.take(most.saturating_add(1));
+    file.read_to_end(&mut bytes).with_context(|| format!("cannot read {shown}"))?;
+    Ok(bytes)
+}
+
 /// The stages that the component exports.
-fn stages(field: &Field, bytes: &[u8]) -> Result<Vec<Stage>> {
-    let exports = Interfaces::of(field.sandbox(), "FILE", bytes)?.exports;
+fn stages(field: &Field, path: &Path, bytes: &[u8]) -> Result<Vec<Stage>> {
+    let exports = Interfaces::of(field.sandbox(), &path.display().to_string(), bytes)?.exports;
     let named = exports.iter().filter_map(|name| name.strip_prefix("autodevops:stages/")?.split('@').next());
     let mut stages: Vec<Stage> = named.filter_map(|name| name.parse().ok()).collect();
     stages.sort_unstable();
     anyhow::ensure!(
         !stages.is_empty(),
-        "the component exports no stage that could be called, but {}; it is to export one, such as \
-         autodevops:stages/check@0.1.0",
+        "{} exports no stage that could be called, but {}; it is to export one, such as autodevops:stages/check@0.1.0",
+        path.display(),
         if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") }
     );
     Ok(stages)

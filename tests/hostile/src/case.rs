@@ -76,6 +76,8 @@ pub enum Ending {
     Refuses(&'static str),
     /// It comes to its end and says exactly this.
     Says(String),
+    /// It comes to its end and says how often it did something: at least once.
+    Counts,
     /// It comes to its end, whatever it says.
     Ends,
 }
@@ -111,7 +113,7 @@ impl Ending {
             | Self::Denied(part)
             | Self::NotLoaded(part)
             | Self::Refuses(part) => part.is_empty(),
-            Self::Over(_) | Self::OverStack | Self::Says(_) | Self::Ends => false,
+            Self::Over(_) | Self::OverStack | Self::Says(_) | Self::Counts | Self::Ends => false,
         }
     }
 
@@ -121,6 +123,7 @@ impl Ending {
             (Self::NotLoaded(part), Ended::NotLoaded(error)) => error.to_string().contains(part),
             (Self::Ends, Ended::Answered(_)) => true,
             (Self::Says(text), Ended::Answered(said)) => text == said,
+            (Self::Counts, Ended::Answered(said)) => said.parse().is_ok_and(|times: u64| times > 0),
             (Self::Over(limit), Ended::Failed(error)) => {
                 // The failure's own text alone: what the guest wrote last cannot be taken for it.
                 !matches!(error.failure, CallFailure::Refused(_))
@@ -208,6 +211,8 @@ pub struct Case {
     pub mended: Option<Guest>,
     /// What of it is called.
     pub function: Function,
+    /// How many such guests there are at once, each a plugin of its own.
+    pub crowd: usize,
     given: Vec<Set>,
     held: Option<Set>,
     raised: Option<Set>,
@@ -228,6 +233,7 @@ impl Case {
             guest: guest.into(),
             mended: None,
             function: Function::Check,
+            crowd: 1,
             given: Vec::new(),
             held: None,
             raised: None,
@@ -242,6 +248,13 @@ impl Case {
     #[must_use]
     pub const fn calling(mut self, function: Function) -> Self {
         self.function = function;
+        self
+    }
+
+    /// So many such guests at once, each of which must end so.
+    #[must_use]
+    pub const fn crowd(mut self, guests: usize) -> Self {
+        self.crowd = guests;
         self
     }
 

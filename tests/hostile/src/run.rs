@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
-    case::{Attempt, Case},
+    case::{Attempt, Case, Terms},
     field::{Field, target},
     log,
 };
@@ -94,12 +94,13 @@ pub fn compiler() -> Result<Compiler> {
 async fn run_case(field: &Field, case: &Case) -> Result<Outcome> {
     let start = Instant::now();
     let mut count = Honest::default();
-    let held = attempt(field, case, false, &mut count).await?;
-    let ended = held.ended.to_string();
-    let mut verdict = case.judge(&held);
+    let held = attempts(field, case, false, &mut count).await?;
+    let ended = held.first().map(|made| made.ended.to_string()).unwrap_or_default();
+    let mut verdict = held.iter().try_for_each(|made| case.judge(made));
+    drop(held);
     if verdict.is_ok() {
-        let raised = attempt(field, case, true, &mut count).await?;
-        verdict = case.judge_raised(&raised);
+        let raised = attempts(field, case, true, &mut count).await?;
+        verdict = raised.iter().try_for_each(|made| case.judge_raised(made));
     }
     let verdict = verdict.and(count.wrong.map_or(Ok(()), Err));
     Ok(Outcome {
@@ -131,17 +132,16 @@ impl Honest {
     }
 }
 
-/// One attempt, with honest calls beside it and one afterwards. Its folder is there as long as what was looked at there.
-async fn attempt(common: &Field, case: &Case, raised: bool, count: &mut Honest) -> Result<Made> {
-    let folder = folder()?;
-    let terms = case.terms(folder.path().to_owned(), raised);
-    let field = match &terms.engine {
-        Some(options) => Field::open(options)?,
+/// The attempts of a case's guests, at once, with honest calls beside them and one afterwards.
+async fn attempts(common: &Field, case: &Case, raised: bool, count: &mut Honest) -> Result<Vec<Made>> {
+    let mut folders = (0..case.crowd).map(|_| folder()).collect::<Result<Vec<_>>>()?;
+    let mut terms: Vec<Terms> = folders.iter().map(|folder| case.terms(folder.path().to_owned(), raised)).collect();
+    let field = match terms.first_mut().and_then(|terms| terms.engine.take()) {
+        Some(options) => Field::open(&options)?,
         None => common.clone(),
     };
     let guest = case.mended.as_ref().filter(|_| raised).unwrap_or(&case.guest);
     static ATTEMPTS: AtomicU64 = AtomicU64::new(1);
-    let plugin = format!("hostile-{}", ATTEMPTS.fetch_add(1, Ordering::Relaxed));
     let over = AtomicBool::new(false);
     let honest = async {
         loop {
@@ -153,13 +153,24 @@ async fn attempt(common: &Field, case: &Case, raised: bool, count: &mut Honest) 
         }
     };
     let hostile = async {
-        let attempt = field.attempt(case, guest, terms, plugin).await;
+        let mut crowd = JoinSet::new();
+        for (index, terms) in terms.into_iter().enumerate() {
+            let (field, case, guest) = (field.clone(), case.clone(), guest.clone());
+            let plugin = format!("hostile-{}", ATTEMPTS.fetch_add(1, Ordering::Relaxed));
+            crowd.spawn(async move { (index, field.attempt(&case, &guest, terms, plugin).await) });
+        }
+        let mut ended = crowd.join_all().await;
         over.store(true, Ordering::Relaxed);
-        attempt
+        ended.sort_by_key(|(index, _)| *index);
+        ended
     };
-    let (attempt, ()) = tokio::join!(hostile, honest);
+    let (ended, ()) = tokio::join!(hostile, honest);
     count.add(field.honest().await);
-    Ok(Made { attempt: attempt?, _folder: folder })
+    ended
+        .into_iter()
+        .zip(folders.drain(..))
+        .map(|((_, attempt), folder)| Ok(Made { attempt: attempt?, _folder: folder }))
+        .collect()
 }
 
 /// An attempt, and its folder, which goes with it.

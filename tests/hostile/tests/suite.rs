@@ -60,21 +60,52 @@ fn any_component_is_put_through_the_limits() {
     assert!(said.trim_end().ends_with("7 calls, 0 honest calls lost"), "{said}");
 }
 
+/// What the program says of a file that it cannot put through anything.
+fn refusal(path: &std::path::Path) -> String {
+    let output = hostile(&["--wasm", path.to_str().unwrap()]);
+    assert!(!output.status.success() && output.stdout.is_empty(), "{}", text(&output.stdout));
+    text(&output.stderr)
+}
+
 #[test]
-fn a_file_that_is_no_component_is_an_error_that_says_so() {
+fn a_file_that_is_no_component_is_an_error_that_names_it_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("odd.wasm");
+    let whole = Wat::check("(call $passed)").build();
     let wrong = [
-        (b"#!/bin/sh\n".to_vec(), "does not start as WebAssembly does"),
-        (wat::parse_str("(module)").unwrap(), "it is a core module"),
-        (wat::parse_str("(component)").unwrap(), "exports no stage that could be called"),
+        ("empty", Vec::new(), "the file is empty"),
+        ("script", b"#!/bin/sh\n".to_vec(), "does not start as WebAssembly does"),
+        ("text", b"(component)".to_vec(), "it is WebAssembly text; make a binary of it"),
+        ("module", wat::parse_str("(module)").unwrap(), "it is a core module"),
+        ("cut", whole[..whole.len() / 2].to_vec(), "cannot be compiled"),
+        ("cut-in-its-head", whole[..6].to_vec(), "version of the binary format that is not known"),
+        ("no-stage", wat::parse_str("(component)").unwrap(), "exports no stage that could be called, but nothing"),
     ];
-    for (bytes, part) in wrong {
+    for (name, bytes, part) in wrong {
+        let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let output = hostile(&["--wasm", path.to_str().unwrap()]);
-        assert!(!output.status.success());
-        assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
+        let said = refusal(&path);
+        assert!(said.contains(part) && said.contains(path.to_str().unwrap()), "{name}: {said}");
     }
-    let output = hostile(&["--wasm", "/no/such/file.wasm"]);
-    assert!(text(&output.stderr).contains("cannot read /no/such/file.wasm"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn what_is_no_file_is_an_error_that_names_it_and_nobody_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = refusal(folder.path());
+    assert!(said.contains("is a folder; name the component's file in it"), "{said}");
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let said = refusal(&pipe);
+    assert!(said.contains("is no regular file"), "{said}");
+    let said = refusal(std::path::Path::new("/dev/zero"));
+    assert!(said.contains("/dev/zero is no regular file"), "{said}");
+    let said = refusal(std::path::Path::new("/no/such/file.wasm"));
+    assert!(said.contains("cannot read /no/such/file.wasm"), "{said}");
+    // Larger than a component may be, with nothing in it: it takes no room.
+    let huge = folder.path().join("huge");
+    std::fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
+    let head = std::fs::OpenOptions::new().write(true).open(&huge).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&head, b"\0asm\x0d\0\x01\0", 0).unwrap();
+    let said = refusal(&huge);
+    assert!(said.contains("raise [sandbox] component-size"), "{said}");
 }

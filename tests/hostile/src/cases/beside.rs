@@ -63,9 +63,14 @@ pub fn cases() -> Vec<Case> {
     [floods(), loops(), misuse(), stacks(), refused()].into_iter().flatten().collect()
 }
 
-/// A check with the built-ins.
+/// A check with the built-ins that it calls.
 fn guest(run: &str) -> Wat {
-    Wat::check(run).around(TYPES, BUILT_INS)
+    let calls = |named: &str| {
+        let name = named.split(' ').next().unwrap_or(named);
+        [" ", ")"].iter().any(|end| run.contains(&format!("(call ${name}{end}")))
+    };
+    let called: Vec<(&str, &str)> = BUILT_INS.iter().copied().filter(|(named, _)| calls(named)).collect();
+    Wat::check(run).around(TYPES, &called)
 }
 
 /// More of them at once than there may be handles.
@@ -370,4 +375,65 @@ fn refused() -> Vec<Case> {
             "requires the component model async stackful feature",
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use wasmparser::{CanonicalFunction, Parser, Payload};
+
+    use super::*;
+    use crate::case::Guest;
+
+    /// The built-ins by their names in the binary format's reader: a list, and which of them a function is. One that the reader
+    /// learns of later does not compile until it stands here.
+    macro_rules! kinds {
+        ($($kind:ident)*) => {
+            const KINDS: &[&str] = &[$(stringify!($kind)),*];
+
+            fn kind(function: &CanonicalFunction) -> Option<&'static str> {
+                match function {
+                    $(CanonicalFunction::$kind { .. } => Some(stringify!($kind)),)*
+                    // Every component has these.
+                    CanonicalFunction::Lift { .. }
+                    | CanonicalFunction::Lower { .. }
+                    | CanonicalFunction::ResourceNew { .. }
+                    | CanonicalFunction::ResourceDrop { .. }
+                    | CanonicalFunction::ResourceRep { .. } => None,
+                }
+            }
+        };
+    }
+
+    kinds! {
+        ThreadSpawnRef ThreadSpawnIndirect ThreadAvailableParallelism BackpressureInc BackpressureDec
+        TaskReturn TaskCancel ContextGet ContextSet ThreadYield
+        SubtaskDrop SubtaskCancel StreamNew StreamRead StreamWrite
+        StreamCancelRead StreamCancelWrite StreamDropReadable StreamDropWritable FutureNew
+        FutureRead FutureWrite FutureCancelRead FutureCancelWrite FutureDropReadable
+        FutureDropWritable ErrorContextNew ErrorContextDebugMessage ErrorContextDrop WaitableSetNew
+        WaitableSetWait WaitableSetPoll WaitableSetDrop WaitableJoin ThreadIndex
+        ThreadNewIndirect ThreadResumeLater ThreadSuspend ThreadSuspendThenResume ThreadYieldThenResume
+        ThreadSuspendThenPromote ThreadYieldThenPromote
+    }
+
+    fn kinds_of(case: &Case) -> Vec<&'static str> {
+        let Guest::Component(bytes) = &case.guest else { return Vec::new() };
+        let payloads = Parser::new(0).parse_all(bytes).map(|payload| payload.expect("the component is well-formed"));
+        payloads
+            .filter_map(|payload| match payload {
+                Payload::ComponentCanonicalSection(section) => Some(section),
+                _ => None,
+            })
+            .flatten()
+            .filter_map(|function| kind(&function.expect("the section is well-formed")))
+            .collect()
+    }
+
+    #[test]
+    fn every_built_in_has_a_guest_that_is_refused_it_or_calls_it() {
+        let found: BTreeSet<&str> = cases().iter().flat_map(kinds_of).collect();
+        assert_eq!(found, KINDS.iter().copied().collect());
+    }
 }

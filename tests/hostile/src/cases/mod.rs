@@ -13,6 +13,7 @@ mod load;
 mod log;
 mod memory;
 mod output;
+mod races;
 mod time;
 
 use crate::case::Case;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Case> {
         log::cases(),
         compile::cases(),
         files::cases(),
+        races::cases(),
         keyvalue::cases(),
         http::cases(),
         load::cases(),
