@@ -49,6 +49,9 @@ const BUILT_INS: &[(&str, &str)] = &[
 /// The reading end of a stream or a future that was just made, and the writing end.
 const ENDS: &str = "(local $ends i64) (local $reads i32) (local $writes i32)";
 
+/// What the engine says to a call that is not asynchronous and would wait.
+const WAITS_NOT: &str = "cannot block a synchronous task";
+
 /// Takes the ends apart.
 fn ends(new: &str) -> String {
     format!(
@@ -136,27 +139,21 @@ fn loops() -> Vec<Case> {
             ),
         ),
         looping(
-            "a stream that is read from and written to for ever",
-            &ends("stream-new"),
-            "(drop (call $stream-read (local.get $reads) (i32.const 65536) (i32.const 65536)))
-             (drop (call $stream-write (local.get $writes) (i32.const 0) (i32.const 65536)))
-             (drop (call $stream-cancel-read (local.get $reads)))",
-        ),
-        looping(
-            "writes that are cancelled for ever",
-            &ends("stream-new"),
+            "a stream that is written to and read from for ever",
+            &format!(
+                "{} (local.set $set (call $set-new)) (call $join (local.get $writes) (local.get $set))",
+                ends("stream-new")
+            ),
+            // That it was written is an event, which is to be fetched before more is written.
             "(drop (call $stream-write (local.get $writes) (i32.const 0) (i32.const 65536)))
-             (drop (call $stream-cancel-write (local.get $writes)))",
+             (drop (call $stream-read (local.get $reads) (i32.const 65536) (i32.const 65536)))
+             (drop (call $set-poll (local.get $set) (i32.const 0)))",
         ),
         looping(
-            "futures that are made, cancelled and dropped for ever",
+            "futures that are made and dropped for ever",
             "",
             &format!(
-                "{} (drop (call $future-read (local.get $reads) (i32.const 0)))
-                 (drop (call $future-cancel-read (local.get $reads)))
-                 (drop (call $future-write (local.get $writes) (i32.const 0)))
-                 (drop (call $future-cancel-write (local.get $writes)))
-                 (call $future-drop-readable (local.get $reads))
+                "{} (call $future-drop-readable (local.get $reads))
                  (drop (call $future-write (local.get $writes) (i32.const 0)))
                  (call $future-drop-writable (local.get $writes))",
                 ends("future-new")
@@ -178,15 +175,51 @@ fn misuse() -> Vec<Case> {
         case(
             "a wait for nothing that never ends, in a call that may not wait",
             "(drop (call $set-wait (call $set-new) (i32.const 0)))",
-            "cannot block a synchronous task",
+            WAITS_NOT,
         ),
         case("a result that is given by another way", "(call $task-return)", "task.return"),
         case("a task that is cancelled by itself", "(call $task-cancel)", "task.cancel"),
         case("the end of a subtask that was never begun", "(call $subtask-drop (i32.const 1))", "unknown handle index"),
         case(
-            "the cancelling of a subtask that was never begun",
+            "the cancelling of a subtask, in a call that may not wait for it",
             "(drop (call $subtask-cancel (i32.const 1)))",
-            "unknown handle index",
+            WAITS_NOT,
+        ),
+        case(
+            "the cancelling of a read of a stream, in a call that may not wait for it",
+            &format!(
+                "{} (drop (call $stream-read (local.get $reads) (i32.const 0) (i32.const 1)))
+                 (drop (call $stream-cancel-read (local.get $reads)))",
+                ends("stream-new")
+            ),
+            WAITS_NOT,
+        ),
+        case(
+            "the cancelling of a write of a stream, in a call that may not wait for it",
+            &format!(
+                "{} (drop (call $stream-write (local.get $writes) (i32.const 0) (i32.const 1)))
+                 (drop (call $stream-cancel-write (local.get $writes)))",
+                ends("stream-new")
+            ),
+            WAITS_NOT,
+        ),
+        case(
+            "the cancelling of a read of a future, in a call that may not wait for it",
+            &format!(
+                "{} (drop (call $future-read (local.get $reads) (i32.const 0)))
+                 (drop (call $future-cancel-read (local.get $reads)))",
+                ends("future-new")
+            ),
+            WAITS_NOT,
+        ),
+        case(
+            "the cancelling of a write of a future, in a call that may not wait for it",
+            &format!(
+                "{} (drop (call $future-write (local.get $writes) (i32.const 0)))
+                 (drop (call $future-cancel-write (local.get $writes)))",
+                ends("future-new")
+            ),
+            WAITS_NOT,
         ),
         case(
             "more backpressure than can be counted",
@@ -203,7 +236,7 @@ fn misuse() -> Vec<Case> {
                 "{} (drop (call $stream-read (local.get $writes) (i32.const 0) (i32.const 1)))",
                 ends("stream-new")
             ),
-            "",
+            "cannot have concurrent operations",
         ),
         case(
             "a stream's bytes, put beyond the memory",
@@ -211,7 +244,7 @@ fn misuse() -> Vec<Case> {
                 "{} (drop (call $stream-read (local.get $reads) (i32.const -8) (i32.const 16)))",
                 ends("stream-new")
             ),
-            "",
+            "pointer out of bounds of memory",
         ),
         case(
             "more of a stream's bytes than there is memory",
@@ -219,12 +252,12 @@ fn misuse() -> Vec<Case> {
                 "{} (drop (call $stream-write (local.get $writes) (i32.const 0) (i32.const 0xfffffff)))",
                 ends("stream-new")
             ),
-            "",
+            "pointer out of bounds of memory",
         ),
         case(
             "a future that is dropped before it is written",
             &format!("{} (call $future-drop-writable (local.get $writes))", ends("future-new")),
-            "",
+            "cannot drop future write end",
         ),
         case(
             "a set that is dropped twice",
@@ -308,10 +341,10 @@ fn stacks() -> Vec<Case> {
             .given(move |terms| terms.engine = Some(small()))
     };
     vec![
-        case("thirty functions of its parts, begun beside each other, that wait for ever", beside(30))
+        case("fifteen functions of its parts, begun beside each other, that wait for ever", beside(15))
             .mended(beside(3))
             .raised(|_| {}, Ending::Says("done".into())),
-        case("forty functions of its parts that call each other in turn", chain(40))
+        case("twenty functions of its parts that call each other in turn", chain(20))
             .raised(|terms| terms.limits().guest_time = ms(50), Ending::Over(Limit::GuestTime))
             .mended(chain(3)),
     ]
