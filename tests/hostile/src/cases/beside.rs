@@ -3,12 +3,10 @@
 //! what bounds them is the engine: handles, time, stacks.
 
 use autodevops_policy::Limit;
-use autodevops_sandbox::SandboxOptions;
 
 use crate::{
     case::{Case, Ending, ms},
     component::Wat,
-    run::options,
 };
 
 /// The types that the built-ins are of, and a lifted function for those that need one.
@@ -63,7 +61,7 @@ fn ends(new: &str) -> String {
 
 /// All of them.
 pub fn cases() -> Vec<Case> {
-    [floods(), loops(), misuse(), stacks(), refused()].into_iter().flatten().collect()
+    [floods(), loops(), misuse(), refused()].into_iter().flatten().collect()
 }
 
 /// A check with the built-ins that it calls.
@@ -264,89 +262,6 @@ fn misuse() -> Vec<Case> {
             "(local.set $n (call $set-new)) (call $set-drop (local.get $n)) (call $set-drop (local.get $n))",
             "unknown handle index",
         ),
-    ]
-}
-
-/// A part that waits for ever for nothing when its function is called.
-const WAITS: &str = r#"
-    (component $waits
-        (core module $memory-module (memory (export "m") 1))
-        (core instance $memories (instantiate $memory-module))
-        (alias core export $memories "m" (core memory $m))
-        (core func $new (canon waitable-set.new))
-        (core func $wait (canon waitable-set.wait (memory $m)))
-        (core module $module
-            (import "" "new" (func $new (result i32)))
-            (import "" "wait" (func $wait (param i32 i32) (result i32)))
-            (func (export "f") (result i32) (call $wait (call $new) (i32.const 0))))
-        (core instance $instance (instantiate $module
-            (with "" (instance (export "new" (func $new)) (export "wait" (func $wait))))))
-        (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
-
-/// A part that computes for ever when its function is called.
-const COMPUTES: &str = r#"
-    (component $computes
-        (core module $module (func (export "f") (result i32) (loop $on (br $on)) (unreachable)))
-        (core instance $instance (instantiate $module))
-        (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
-
-/// A part whose function calls the next one's.
-const CALLS_ON: &str = r#"
-    (component $calls-on
-        (import "next" (func $next async (result u32)))
-        (core func $next (canon lower (func $next)))
-        (core module $module
-            (import "" "next" (func $next (result i32)))
-            (func (export "f") (result i32) (call $next)))
-        (core instance $instance (instantiate $module (with "" (instance (export "next" (func $next))))))
-        (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
-
-/// Functions of a component's parts that are begun beside each other and wait: each keeps a stack, of which all calls together have
-/// so many.
-fn stacks() -> Vec<Case> {
-    // An engine that is small, so that what one call takes is missed by the others.
-    let small = || SandboxOptions { concurrent_calls: 4, ..options().expect("there is a cache") };
-    let beside = |parts: usize| {
-        let mut text = WAITS.to_owned();
-        let (mut functions, mut run) = (Vec::new(), String::new());
-        for part in 0..parts {
-            text.push_str(&format!(
-                "(instance $part-{part} (instantiate $waits)) (alias export $part-{part} \"f\" (func $wait-{part}))"
-            ));
-            functions.push((
-                format!("begin-{part} (param i32) (result i32)"),
-                format!("(canon lower (func $wait-{part}) async (memory $memory))"),
-            ));
-            run.push_str(&format!("(drop (call $begin-{part} (i32.const 4096)))"));
-        }
-        let functions: Vec<(&str, &str)> = functions.iter().map(|(name, is)| (name.as_str(), is.as_str())).collect();
-        Wat::check(&format!("{run} (call $passed)")).around(&text, &functions)
-    };
-    // The first is called by the guest and may wait, as it is begun by a call that does not.
-    let chain = |parts: usize| {
-        let mut text = format!("{COMPUTES} {CALLS_ON} (instance $part-0 (instantiate $computes))");
-        for part in 1..parts {
-            text.push_str(&format!(
-                "(alias export $part-{before} \"f\" (func $next-{part}))
-                 (instance $part-{part} (instantiate $calls-on (with \"next\" (func $next-{part}))))",
-                before = part - 1
-            ));
-        }
-        text.push_str(&format!("(alias export $part-{} \"f\" (func $first))", parts - 1));
-        let begin = ("begin (param i32) (result i32)", "(canon lower (func $first) async (memory $memory))");
-        Wat::check("(drop (call $begin (i32.const 4096))) (call $passed)").around(&text, &[begin])
-    };
-    let case = |name: &str, guest: Wat| {
-        Case::new(name, "sandbox/stacks", guest, Ending::Traps("of its functions were under way at once"))
-            .given(move |terms| terms.engine = Some(small()))
-    };
-    vec![
-        case("fifteen functions of its parts, begun beside each other, that wait for ever", beside(15))
-            .mended(beside(3))
-            .raised(|_| {}, Ending::Says("done".into())),
-        case("twenty functions of its parts that call each other in turn", chain(20))
-            .raised(|terms| terms.limits().guest_time = ms(50), Ending::Over(Limit::GuestTime))
-            .mended(chain(3)),
     ]
 }
 
