@@ -85,6 +85,29 @@ impl Around {
     }
 }
 
+/// A component in which a guest stands beside other parts, whose functions it imports: `(IMPORT, FUNCTION)`, the function as
+/// the parts' text names it. What the guest imports of the host it is handed on, and what it exports is the whole's. (A component
+/// that has parts inside may not call them: only siblings call each other.)
+pub fn beside(guest: &[u8], exports: &str, parts: &str, functions: &[(String, String)]) -> Vec<u8> {
+    let printed = wasmprinter::print_bytes(guest).expect("the guest can be written as text");
+    let inner = printed.trim_end().strip_prefix("(component").expect("a component begins so");
+    // What stands before the first module: the types of what it imports, and the imports.
+    let (head, _) = inner.split_once("\n  (core module").expect("a guest has a module");
+    let names = head.lines().filter_map(|line| line.strip_prefix("  (import \"")?.split('"').next());
+    let mut with: String =
+        names.enumerate().map(|(index, name)| format!("(with \"{name}\" (instance {index}))")).collect();
+    for (import, function) in functions {
+        write!(with, "(with \"{import}\" (func ${function}))").expect("text grows");
+    }
+    let text = format!(
+        "(component {head} {parts} (component $guest {inner}
+            (instance $beside (instantiate $guest {with}))
+            (alias export $beside \"{exports}\" (instance $exported))
+            (export \"{exports}\" (instance $exported)))"
+    );
+    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// How many parameters a signature has.
 fn parameters(signature: &str) -> usize {
     let list = signature.split("(param ").nth(1).and_then(|rest| rest.split(')').next());

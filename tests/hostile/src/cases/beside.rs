@@ -3,10 +3,13 @@
 //! what bounds them is the engine: handles, time, stacks.
 
 use autodevops_policy::Limit;
+use autodevops_sandbox::SandboxOptions;
 
 use crate::{
+    around,
     case::{Case, Ending, ms},
     component::Wat,
+    run::options,
 };
 
 /// The types that the built-ins are of, and a lifted function for those that need one.
@@ -61,7 +64,7 @@ fn ends(new: &str) -> String {
 
 /// All of them.
 pub fn cases() -> Vec<Case> {
-    [floods(), loops(), misuse(), refused()].into_iter().flatten().collect()
+    [floods(), loops(), misuse(), stacks(), refused()].into_iter().flatten().collect()
 }
 
 /// A check with the built-ins that it calls.
@@ -263,6 +266,105 @@ fn misuse() -> Vec<Case> {
             "unknown handle index",
         ),
     ]
+}
+
+/// A part that waits for ever for nothing when its function is called.
+const WAITS: &str = r#"
+    (component $waits
+        (core module $memory-module (memory (export "m") 1))
+        (core instance $memories (instantiate $memory-module))
+        (alias core export $memories "m" (core memory $m))
+        (core func $new (canon waitable-set.new))
+        (core func $wait (canon waitable-set.wait (memory $m)))
+        (core module $module
+            (import "" "new" (func $new (result i32)))
+            (import "" "wait" (func $wait (param i32 i32) (result i32)))
+            (func (export "f") (result i32) (call $wait (call $new) (i32.const 0))))
+        (core instance $instance (instantiate $module
+            (with "" (instance (export "new" (func $new)) (export "wait" (func $wait))))))
+        (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
+
+/// A part that computes for ever when its function is called.
+const COMPUTES: &str = r#"
+    (component $computes
+        (core module $module (func (export "f") (result i32) (loop $on (br $on)) (unreachable)))
+        (core instance $instance (instantiate $module))
+        (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
+
+/// A part whose function begins the next one's, and is held up for as long as that computes.
+const CALLS_ON: &str = r#"
+    (component $calls-on
+        (import "next" (func $next async (result u32)))
+        (core module $memory-module (memory (export "m") 1))
+        (core instance $memories (instantiate $memory-module))
+        (alias core export $memories "m" (core memory $m))
+        (core func $next (canon lower (func $next) async (memory $m)))
+        (core module $module
+            (import "" "next" (func $next (param i32) (result i32)))
+            (func (export "f") (result i32) (call $next (i32.const 0))))
+        (core instance $instance (instantiate $module (with "" (instance (export "next" (func $next))))))
+        (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
+
+/// Functions of a component's parts that are begun beside each other and wait: each keeps a stack, of which all calls together have
+/// so many. On an engine that is small, so that what one call takes is missed by the others.
+fn stacks() -> Vec<Case> {
+    let case = |name: &str, guest: Vec<u8>| {
+        Case::new(name, "sandbox/stacks", guest, Ending::Traps("of its functions were under way at once")).given(
+            |terms| {
+                terms.engine = Some(SandboxOptions { concurrent_calls: 4, ..options().expect("there is a cache") });
+            },
+        )
+    };
+    vec![
+        case("fifteen functions of its parts, begun beside each other, that wait for ever", waiting(15))
+            .mended(waiting(3))
+            .raised(|_| {}, Ending::Says("done".into())),
+        case("fifteen functions of its parts that call each other in turn", calling_on(15))
+            .mended(calling_on(3))
+            .raised(|terms| terms.limits().guest_time = ms(50), Ending::Over(Limit::GuestTime)),
+    ]
+}
+
+/// A guest that begins the functions of so many parts, each of which waits for ever.
+fn waiting(parts: usize) -> Vec<u8> {
+    let mut text = WAITS.to_owned();
+    for part in 0..parts {
+        text.push_str(&format!(
+            "(instance $part-{part} (instantiate $waits)) (alias export $part-{part} \"f\" (func $wait-{part}))"
+        ));
+    }
+    beginning((0..parts).map(|part| format!("wait-{part}")).collect(), &text)
+}
+
+/// A guest that begins one function, which calls the next one, and so on; the last one computes for ever.
+fn calling_on(parts: usize) -> Vec<u8> {
+    let mut text = format!("{COMPUTES} {CALLS_ON} (instance $part-0 (instantiate $computes))");
+    for part in 1..parts {
+        text.push_str(&format!(
+            "(alias export $part-{before} \"f\" (func $next-{part}))
+             (instance $part-{part} (instantiate $calls-on (with \"next\" (func $next-{part}))))",
+            before = part - 1
+        ));
+    }
+    text.push_str(&format!("(alias export $part-{} \"f\" (func $first))", parts - 1));
+    beginning(vec!["first".to_owned()], &text)
+}
+
+/// A guest that begins these functions of the parts, and says `done` when they are under way.
+fn beginning(functions: Vec<String>, parts: &str) -> Vec<u8> {
+    let (mut text, mut run, mut lowered) = (String::new(), String::new(), Vec::new());
+    for function in &functions {
+        text.push_str(&format!("(import \"{function}\" (func ${function} async (result u32)))"));
+        run.push_str(&format!("(drop (call $begin-{function} (i32.const 4096)))"));
+        lowered.push((
+            format!("begin-{function} (param i32) (result i32)"),
+            format!("(canon lower (func ${function}) async (memory $memory))"),
+        ));
+    }
+    let lowered: Vec<(&str, &str)> = lowered.iter().map(|(name, is)| (name.as_str(), is.as_str())).collect();
+    let guest = Wat::check(&format!("{run} (call $passed)")).around(&text, &lowered).build();
+    let functions: Vec<(String, String)> = functions.into_iter().map(|name| (name.clone(), name)).collect();
+    around::beside(&guest, "autodevops:stages/check@0.1.0", parts, &functions)
 }
 
 /// What the engine does not do: it is refused before anything of it runs.
