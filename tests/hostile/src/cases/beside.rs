@@ -319,7 +319,7 @@ fn stacks() -> Vec<Case> {
         case("fifteen functions of its parts, begun beside each other, that wait for ever", waiting(15))
             .mended(waiting(3))
             .raised(|_| {}, Ending::Says("done".into())),
-        case("fifteen functions of its parts that call each other in turn", calling_on(15))
+        case("twelve functions of its parts that call each other in turn", calling_on(12))
             .mended(calling_on(3))
             .raised(|terms| terms.limits().guest_time = ms(50), Ending::Over(Limit::GuestTime)),
     ]
