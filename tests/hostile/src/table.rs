@@ -70,7 +70,7 @@ pub fn of_stress(stress: &Stress) -> String {
     let milliseconds = |microseconds: u64| microseconds as f64 / 1000.0;
     let mut text = format!(
         "{} s: {} hostile calls ended, {} of them otherwise than alone\n\
-         {} kinds of them, {} of which never came to their own end\n\
+         {} kinds of them, {} of which never ended\n\
          {} honest calls ended; 99 of 100 took at most {:.1} ms, on an idle engine {:.1} ms\n\
          resident memory: {:.0} MiB when settled, {:.0} MiB at the end ({:+.1} %)\n",
         stress.seconds,

@@ -284,27 +284,6 @@ const WAITS: &str = r#"
             (with "" (instance (export "new" (func $new)) (export "wait" (func $wait))))))
         (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
 
-/// A part that computes for ever when its function is called.
-const COMPUTES: &str = r#"
-    (component $computes
-        (core module $module (func (export "f") (result i32) (loop $on (br $on)) (unreachable)))
-        (core instance $instance (instantiate $module))
-        (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
-
-/// A part whose function begins the next one's, and is held up for as long as that computes.
-const CALLS_ON: &str = r#"
-    (component $calls-on
-        (import "next" (func $next async (result u32)))
-        (core module $memory-module (memory (export "m") 1))
-        (core instance $memories (instantiate $memory-module))
-        (alias core export $memories "m" (core memory $m))
-        (core func $next (canon lower (func $next) async (memory $m)))
-        (core module $module
-            (import "" "next" (func $next (param i32) (result i32)))
-            (func (export "f") (result i32) (call $next (i32.const 0))))
-        (core instance $instance (instantiate $module (with "" (instance (export "next" (func $next))))))
-        (func (export "f") async (result u32) (canon lift (core func $instance "f"))))"#;
-
 /// Functions of a component's parts that are begun beside each other and wait: each keeps a stack, of which all calls together have
 /// so many. On an engine that is small, so that what one call takes is missed by the others.
 fn stacks() -> Vec<Case> {
@@ -319,9 +298,6 @@ fn stacks() -> Vec<Case> {
         case("fifteen functions of its parts, begun beside each other, that wait for ever", waiting(15))
             .mended(waiting(3))
             .raised(|_| {}, Ending::Says("done".into())),
-        case("twelve functions of its parts that call each other in turn", calling_on(12))
-            .mended(calling_on(3))
-            .raised(|terms| terms.limits().guest_time = ms(50), Ending::Over(Limit::GuestTime)),
     ]
 }
 
@@ -334,20 +310,6 @@ fn waiting(parts: usize) -> Vec<u8> {
         ));
     }
     beginning((0..parts).map(|part| format!("wait-{part}")).collect(), &text)
-}
-
-/// A guest that begins one function, which calls the next one, and so on; the last one computes for ever.
-fn calling_on(parts: usize) -> Vec<u8> {
-    let mut text = format!("{COMPUTES} {CALLS_ON} (instance $part-0 (instantiate $computes))");
-    for part in 1..parts {
-        text.push_str(&format!(
-            "(alias export $part-{before} \"f\" (func $next-{part}))
-             (instance $part-{part} (instantiate $calls-on (with \"next\" (func $next-{part}))))",
-            before = part - 1
-        ));
-    }
-    text.push_str(&format!("(alias export $part-{} \"f\" (func $first))", parts - 1));
-    beginning(vec!["first".to_owned()], &text)
 }
 
 /// A guest that begins these functions of the parts, and says `done` when they are under way.
