@@ -236,7 +236,7 @@ fn pointers() -> Vec<Case> {
         bad(
             "a list whose size is beyond all addresses",
             report(&[(FINDINGS, FREE), (FINDINGS_LENGTH, u32_max)]),
-            "",
+            "out of bounds",
             report(&[(FINDINGS, FREE), (FINDINGS_LENGTH, 2)]),
         ),
         bad(
