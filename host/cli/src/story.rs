@@ -74,6 +74,9 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         }),
         EventKind::StepExtended { reason, extension, .. } => tell(format!("watched longer ({extension}): {reason}")),
         EventKind::Held { reason } => tell(format!("held: {reason}")),
+        EventKind::Frozen { until, reason } => {
+            tell(format!("waits before production until {}: {}", day(*until), because_of(reason)))
+        }
         EventKind::ApprovalAsked { gate, reason, .. } => tell(match gate {
             Gate::Production => format!("approval needed: {reason}"),
             Gate::Held => format!("a person is asked: {reason}"),
@@ -125,6 +128,10 @@ fn proposed(plugin: &str, fix: &Fix) -> Telling {
         under.push(format!("regression test {}", tests.join(", ")));
     }
     Telling { line: format!("{plugin} proposes: {}", fix.title), under }
+}
+
+fn because_of(reason: &str) -> String {
+    if reason.is_empty() { "a freeze".to_owned() } else { format!("a freeze: {reason}") }
 }
 
 fn because(reason: &str) -> String {

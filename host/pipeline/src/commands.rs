@@ -21,7 +21,9 @@ impl Run {
         let mut wake: Option<Timestamp> = None;
         let mut later = |at: Timestamp| wake = Some(wake.map_or(at, |before| before.min(at)));
         let waits = |key: &str| self.attempt(key).and_then(|attempt| attempt.retry).filter(|retry| *retry > now);
-        if let Some(work) = self.work() {
+        if let Some((until, _)) = self.freeze(now) {
+            later(until);
+        } else if let Some(work) = self.work() {
             match work.key().and_then(waits) {
                 Some(retry) => later(retry),
                 None => commands.push(work),

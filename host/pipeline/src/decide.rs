@@ -359,6 +359,7 @@ impl Draft {
             }
             RunStage::Checks if plan.checks.is_empty() => self.checked(Vec::new()),
             RunStage::Approval => self.open_production(),
+            RunStage::ProductionDeploy => return self.freeze(),
             RunStage::Soak | RunStage::Rollout | RunStage::Monitoring if self.run.watch().is_none() => {
                 return self.enter();
             }
@@ -368,6 +369,17 @@ impl Draft {
             }
             _ => return false,
         }
+        true
+    }
+
+    /// Says that a freeze keeps the run from production, once for each end that it waits for.
+    fn freeze(&mut self) -> bool {
+        let Some((until, freeze)) = self.run.freeze(self.at) else { return false };
+        let (until, reason) = (until, freeze.reason.clone());
+        if self.run.frozen().is_some_and(|(before, _)| *before == until) {
+            return false;
+        }
+        self.push(EventKind::Frozen { until, reason });
         true
     }
 

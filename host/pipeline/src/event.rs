@@ -254,6 +254,8 @@ pub enum EventKind {
     StepExtended { until: Timestamp, extension: u32, reason: String },
     /// The step is held: it is neither good enough nor bad enough.
     Held { reason: String },
+    /// The run waits before production for the end of a freeze.
+    Frozen { until: Timestamp, reason: String },
     /// A person is asked.
     ApprovalAsked { gate: Gate, until: Timestamp, reason: String },
     /// A person agreed; `link` is the one-time link that they did it by.
@@ -336,6 +338,7 @@ impl EventKind {
             Self::StepPassed { .. } => "step-passed",
             Self::StepExtended { .. } => "step-extended",
             Self::Held { .. } => "held",
+            Self::Frozen { .. } => "frozen",
             Self::ApprovalAsked { .. } => "approval-asked",
             Self::Approved { .. } => "approved",
             Self::GatePassed { .. } => "gate-passed",

@@ -18,6 +18,7 @@
 //! - Whoever may speak to a run can hold it, make a step longer, abort it, or say that they have it in hand; to resume it, to
 //!   skip a step and to approve takes an approver who is not excluded, such as the author of the change. While people are waited
 //!   for, what was released is watched on, and can be turned back. The longer nobody answers, the more people are told.
+//! - In a [`Freeze`] a run does not begin with production, and waits for its end. What has begun goes on, and back.
 //! - A run has one fix and one rollback. What comes after is for a person, or for a new run.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -26,6 +27,7 @@ mod commands;
 mod decide;
 mod event;
 mod finite;
+mod freeze;
 mod plan;
 mod rollout;
 mod run;
@@ -39,6 +41,7 @@ pub use event::{
     Environment, Event, EventKind, Gate, Live, NamedReport, Outcome, SafetyCheck, Sample, UnreadableEvent, VERSION,
     Verdict,
 };
+pub use freeze::Freeze;
 pub use plan::{AUTHOR, Approval, BadPlan, HardTrip, Level, Plan, Rule, Step, Trigger};
 pub use run::{Alarm, Approved, Effect, OnHold, OpenGate, ReplayError, Run, RunStage, Watch};
 pub use safety::{SCANNED, needs_person};

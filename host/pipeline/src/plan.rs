@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Freeze;
+
 /// What a run will do and what it is judged by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -22,6 +24,9 @@ pub struct Plan {
     pub monitoring: Duration,
     /// Time between measurements.
     pub interval: Duration,
+    /// When no run begins with production.
+    #[serde(default)]
+    pub freeze: Vec<Freeze>,
     /// What turns a release back.
     pub triggers: Vec<Trigger>,
     /// What turns a release back with no statistics.
@@ -193,6 +198,7 @@ impl Plan {
             steps: vec![step(5, 10 * MINUTE), step(25, 30 * MINUTE), step(50, HOUR), step(100, 2 * HOUR)],
             monitoring: HOUR,
             interval: MINUTE,
+            freeze: Vec::new(),
             triggers: Trigger::defaults(),
             hard_trip: HardTrip::default(),
             approval: Approval::default(),

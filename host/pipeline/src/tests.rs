@@ -3,6 +3,7 @@
 mod escalation;
 mod events;
 mod failures;
+mod freeze;
 mod people;
 mod safety;
 mod scene;

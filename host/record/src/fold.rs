@@ -24,7 +24,7 @@ pub fn of_run(events: &[Event]) -> Result<Vec<Attempt>, ReplayError> {
     Ok(fold.attempts())
 }
 
-/// A span of time in which a person was waited for; no end while it lasts.
+/// A span of time in which a person, or a freeze's end, was waited for; no end while it lasts.
 #[derive(Clone, Copy)]
 struct Wait {
     from: Timestamp,
@@ -75,7 +75,8 @@ impl Fold {
         let at = event.at;
         self.look(&event.event, at);
         self.run.apply(event);
-        let waiting = self.run.outcome().is_none() && (self.run.gate().is_some() || self.run.held().is_some());
+        let waiting = self.run.outcome().is_none()
+            && (self.run.gate().is_some() || self.run.held().is_some() || self.run.frozen().is_some());
         match (waiting, self.waits.last_mut().filter(|wait| wait.to.is_none())) {
             (true, None) => self.waits.push(Wait { from: at, to: None }),
             (false, Some(wait)) => wait.to = Some(at),
