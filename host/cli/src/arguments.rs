@@ -77,14 +77,26 @@ pub enum Verb {
     ///
     /// What has traffic is watched on, and what speaks against it still turns it back. The time to approve stands still.
     Hold(Answer),
-    /// Let a run go on that someone held. Takes an approver.
-    Resume(Answer),
+    /// Let a run go on that someone held, which takes an approver; without a run, let runs start again after `autodevops pause`.
+    Resume {
+        /// The run's name, or the beginning of it.
+        run: Option<String>,
+        /// Why; it is recorded of a run.
+        #[arg(long, default_value = "", requires = "run")]
+        reason: String,
+    },
     /// Pass the step that is watched without waiting for its end. Takes an approver, and a reason.
     Skip(Answer),
     /// Watch the step under way for longer, such as `--by 30m`. Where a step is held for want of evidence, this is an answer.
     Extend(Extend),
     /// Say that you have it in hand: nobody further is told. It approves nothing.
     Ack(Answer),
+    /// Start no more runs, until `autodevops resume`. Runs under way go on.
+    Pause {
+        /// Why; it is recorded, and shown.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// End a run. Traffic that it moved returns to the release before, at once.
     Abort(Answer),
     /// Go back to the release before, or to a named one, in seconds.

@@ -10,7 +10,9 @@ use autodevops_bubblewrap::Outside;
 use autodevops_config::ServiceKind;
 use autodevops_orchestrator::{
     catalog::Catalog,
+    clock::now,
     follow::Follower,
+    limits::{self, LoopState},
     plugins::{PluginSet, cache_folder},
     project::Project,
 };
@@ -20,6 +22,7 @@ use crate::{
     compile,
     output::{self, Format},
     project,
+    runs::day,
 };
 
 /// One thing that was looked at.
@@ -99,6 +102,7 @@ async fn of_project(file: &Path) -> Vec<Finding> {
                 format!("on branch {} at {}", head.branch, head.commit.as_str().chars().take(10).collect::<String>())
             }),
         ),
+        found("loop", false, looping(&project)),
         found("logs", false, logs(&project)),
         found("front door", false, if project.is_local() { serves.await } else { Ok("not needed".to_owned()) }),
         bubblewrap(in_bubblewrap),
@@ -118,6 +122,15 @@ fn grants(project: &Project) -> Result<String> {
         }
     }
     Ok(told.join(", "))
+}
+
+/// Whether runs start now.
+fn looping(project: &Project) -> Result<String> {
+    limits::may_start(project, now())?;
+    let waiting = LoopState::new(&project.journal).queue()?.len();
+    let frozen = project.config.plan().freeze.iter().filter_map(|freeze| freeze.until(now())).max();
+    let frozen = frozen.map_or(String::new(), |until| format!("; none begins with production until {}", day(until)));
+    Ok(format!("runs start; {waiting} issues wait for theirs{frozen}"))
 }
 
 /// The watched logs that are there.

@@ -16,6 +16,7 @@ mod init;
 mod metrics;
 mod moment;
 mod output;
+mod pause;
 mod people;
 mod plugin;
 mod progress;
@@ -75,7 +76,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             }
             Verb::Reject(Answer { run, reason }) => people::tell(run, Word::Reject, reason, config, format).await,
             Verb::Hold(Answer { run, reason }) => people::tell(run, Word::Hold, reason, config, format).await,
-            Verb::Resume(Answer { run, reason }) => people::tell(run, Word::Resume, reason, config, format).await,
+            Verb::Resume { run: Some(run), reason } => people::tell(run, Word::Resume, reason, config, format).await,
+            Verb::Resume { run: None, .. } => pause::resume(config, format),
             Verb::Skip(Answer { run, reason }) => people::tell(run, Word::Skip, reason, config, format).await,
             Verb::Extend(Extend { run, by, reason }) => {
                 let seconds = by.map(|by| by.0.as_secs_f64().ceil() as u64);
@@ -86,6 +88,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Rollback(Rollback { environment, to, reason }) => {
                 people::say(Request::Rollback { environment, to, reason }, config, format).await
             }
+            Verb::Pause { reason } => pause::pause(&reason, config, format),
             Verb::Edge { verb } => edge::run(verb, config, format).await,
             Verb::Schema => output::json(&autodevops_config::schema()).map(|()| ExitCode::SUCCESS),
             Verb::Analyze(options) => analyze::run(&options, format).await,

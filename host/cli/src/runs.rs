@@ -3,7 +3,10 @@
 use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
-use autodevops_orchestrator::log::Logged;
+use autodevops_orchestrator::{
+    limits::{LoopState, Queued},
+    log::Logged,
+};
 use autodevops_pipeline::{Outcome, Run, Timestamp};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -11,6 +14,7 @@ use time::OffsetDateTime;
 use crate::{
     arguments::Runs,
     output::{self, Format, Style, cut},
+    pause::said,
     progress::clock,
     project,
 };
@@ -24,16 +28,31 @@ pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<Exi
     if options.top > 0 {
         all.truncate(options.top);
     }
+    let state = LoopState::new(&project.journal);
+    let (paused, queue) = (state.paused()?, state.queue()?);
     if format == Format::Json {
-        let list: Vec<Value> = all.iter().map(|logged| summary(&logged.run)).collect();
+        let runs = all.iter().map(|logged| summary(&logged.run));
+        let list: Vec<Value> = runs.chain(queue.iter().map(waiting)).collect();
         output::json(&list)?;
         return Ok(ExitCode::SUCCESS);
     }
     let style = Style::stdout();
-    for Logged { run, .. } in &all {
-        let state = padded(style, run);
+    if let Some(paused) = paused {
+        output::text(&format!("{}\n", style.bad(&format!("no run starts: {}", said(&paused)))))?;
+    }
+    for Queued { fingerprint, title } in &queue {
+        let start = cut(&fingerprint.chars().take(8).collect::<String>(), 8);
         output::text(&format!(
-            "{:<14} {} {state} {}\n",
+            "{start:<14} {:<20} {} {}\n",
+            "",
+            style.bold(&format!("{:<18}", "queued")),
+            cut(title, 70)
+        ))?;
+    }
+    for Logged { run, .. } in &all {
+        let shown = padded(style, run);
+        output::text(&format!(
+            "{:<14} {} {shown} {}\n",
             run.id(),
             style.dim(&day(run.started_at())),
             cut(&run.issue().title, 70)
@@ -45,6 +64,11 @@ pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<Exi
         (_, more) => output::text(&format!("{more} older ones; see them with --top 0\n"))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// An issue that waits for its run, among runs.
+fn waiting(queued: &Queued) -> Value {
+    json!({ "run": null, "stage": "queued", "fingerprint": queued.fingerprint, "title": queued.title })
 }
 
 /// A run in JSON, without its events.
@@ -68,6 +92,7 @@ pub fn summary(run: &Run) -> Value {
         "waits-for": run.gate().map(|gate| &gate.reason),
         "on-hold-by": run.on_hold().map(|hold| &hold.by),
         "in-hand-of": run.alarm().and_then(|alarm| alarm.acknowledged.as_ref()),
+        "frozen-until": run.frozen().map(|(until, _)| until),
     })
 }
 
@@ -86,6 +111,7 @@ pub fn state(run: &Run) -> String {
         (Some(outcome), ..) => outcome.to_string(),
         (None, Some(hold), _) => format!("{}, on hold by {}", run.stage().name(), hold.by),
         (None, None, Some(_)) => "waits for a person".to_owned(),
+        (None, None, None) if run.frozen().is_some() => "waits for the end of a freeze".to_owned(),
         (None, None, None) => run.stage().name().to_owned(),
     }
 }
@@ -95,6 +121,7 @@ fn padded(style: Style, run: &Run) -> String {
         (Some(outcome), ..) => outcome_name(outcome),
         (None, Some(_), _) => "on-hold",
         (None, None, Some(_)) => "waiting",
+        (None, None, None) if run.frozen().is_some() => "frozen",
         (None, None, None) => run.stage().name(),
     };
     let text = format!("{short:<18}");

@@ -7,11 +7,13 @@
 
 mod delivery;
 mod detect;
+mod loop_rules;
 mod people;
 mod place;
 mod plan;
 mod plugins;
 mod recording;
+mod redaction;
 mod rollout;
 mod sandbox;
 mod schema;
@@ -34,9 +36,11 @@ use serde::Deserialize;
 
 pub use delivery::{Build, Git, Message};
 pub use detect::template_for;
+pub use loop_rules::{Clock, Days, FreezeWindow, LoopRules};
 pub use people::{ApprovalRules, EscalationLevel};
 pub use plugins::{PluginSettings, Stages, resolve_grant};
 pub use recording::RecordingSettings;
+pub use redaction::RedactionSettings;
 pub use rollout::{ChecksRules, HardTripRule, IssueRules, MetricTrigger, Retries, Rollout, Share, Staging, Threshold};
 pub use sandbox::SandboxSettings;
 pub use schema::schema;
@@ -133,6 +137,12 @@ pub struct Config {
     /// What the host answers plugins in a run, kept to be replayed.
     #[serde(default)]
     pub recording: RecordingSettings,
+    /// How much the loop does by itself, and when.
+    #[serde(default)]
+    pub r#loop: LoopRules,
+    /// What is taken out of evidence before it leaves this machine.
+    #[serde(default)]
+    pub redaction: RedactionSettings,
     /// What is said about single plugins, by name.
     #[serde(default)]
     pub plugins: BTreeMap<String, PluginSettings>,
@@ -219,6 +229,7 @@ fn with_remedy(message: &str) -> String {
         "for" => "`for = \"10m\"`",
         "after" => "`after = \"10m\"`",
         "notifiers" => "`notifiers = [\"notify-email\"]`",
+        "days" => "`days = \"fri-sun\"`",
         "metric" => "`metric = \"error-rate\"`",
         other => return format!("the key `{other}` is missing"),
     };

@@ -2,7 +2,7 @@
 
 use autodevops_pipeline::{HardTrip, Plan, Rule, Step, Trigger};
 
-use crate::{Config, EscalationLevel, MetricTrigger, Threshold, rollout::QUANTILE};
+use crate::{Config, EscalationLevel, FreezeWindow, MetricTrigger, Threshold, rollout::QUANTILE};
 
 impl Config {
     /// What a run that starts now will do and is judged by.
@@ -20,6 +20,7 @@ impl Config {
                 .collect(),
             monitoring: rollout.monitoring.0,
             interval: rollout.interval.0,
+            freeze: self.r#loop.freeze.iter().flat_map(FreezeWindow::freezes).collect(),
             triggers: rollout.triggers.iter().filter_map(|trigger| trigger.rule(rollout.min_samples)).collect(),
             hard_trip: HardTrip { rate: rollout.hard_trip.rate.ratio(), min_samples: rollout.hard_trip.min_samples },
             approval: self.approval.rules(&self.git.author),

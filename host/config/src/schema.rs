@@ -27,6 +27,16 @@ pub struct PercentText(#[schemars(regex(pattern = r"^\s*[0-9.]+\s*%\s*$"))] Stri
 #[expect(dead_code, reason = "describes a text")]
 pub struct BytesText(#[schemars(regex(pattern = r"^\s*[0-9.]+\s*(B|kB|MB|GB|KiB|MiB|GiB)\s*$"))] String);
 
+/// Days of the week, such as `fri-sun` or `tue, thu`.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "describes a text")]
+pub struct DaysText(#[schemars(regex(pattern = r"^[A-Za-z]{3}(\s*[-,]\s*[A-Za-z]{3})*$"))] String);
+
+/// A time of the day, from `00:00` to `24:00`.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "describes a text")]
+pub struct ClockText(#[schemars(regex(pattern = r"^\s*[0-9]{1,2}:[0-9]{2}\s*$"))] String);
+
 /// A share such as `5 %`, or a time such as `2s`.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "describes a text")]

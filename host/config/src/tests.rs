@@ -371,3 +371,27 @@ fn the_templates_grants_fit_what_the_plugins_ask_for() {
         assert_eq!(missing(&manifest, &grant), Vec::<&autodevops_policy::Credential>::new());
     }
 }
+
+#[test]
+fn a_freeze_is_one_for_each_range_of_days_and_ends_on_the_day_after_where_it_must() {
+    let config = parse(
+        r#"
+[loop]
+freeze = [
+  { days = "Fri-sun", from = "16:00", to = "08:00", time-zone = "Europe/Berlin", reason = "weekend" },
+  { days = "tue, thu" },
+]
+"#,
+    );
+    let freezes: Vec<_> = config.plan().freeze.iter().map(|one| (one.first, one.last, one.from, one.to)).collect();
+    assert_eq!(freezes, [(4, 6, 960, 480), (1, 1, 0, 1440), (3, 3, 0, 1440)]);
+    assert_eq!(config.plan().freeze[0].time_zone, "Europe/Berlin");
+    assert_eq!(config.plan().freeze[1].time_zone, "UTC");
+}
+
+#[test]
+fn what_is_redacted_is_what_is_standard_and_what_is_added() {
+    let config = parse("[redaction]\nkeep = [\"email\"]\npatterns = { customer = \"C-[0-9]+\" }\n");
+    let redaction = config.redaction.redaction().unwrap();
+    assert_eq!(redaction.text("C-17 a@b.example 203.0.113.7"), "[redacted:customer] a@b.example [redacted:ip-address]");
+}

@@ -17,6 +17,7 @@ macro_rules! at {
     ($($part:expr),+ $(,)?) => { [$(Part::from($part)),+] };
 }
 
+mod loop_rules;
 mod people;
 mod rollout;
 mod sandbox;
@@ -42,6 +43,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     rollout::problems(config, &mut found);
     people::problems(config, &mut found);
     sandbox::problems(config, &mut found);
+    loop_rules::problems(config, &mut found);
     found.0
 }
 

@@ -17,6 +17,7 @@ use crate::{
     clock::now,
     driver::{Driver, End, Observer, Word},
     front_door,
+    limits::may_start,
     live::Live,
     log::Logged,
     project::Project,
@@ -103,6 +104,13 @@ impl Controller {
             }
             return Ok(Some(issue));
         }
+        drop(handled);
+        Ok(self.wanted(issues).into_iter().next())
+    }
+
+    /// The issues that the configuration wants a run for and that have had none, in their order.
+    pub fn wanted(&self, issues: Vec<Issue>) -> Vec<Issue> {
+        let handled = self.handled.lock().unwrap_or_else(PoisonError::into_inner);
         let rules = &self.project.config.issues;
         let wanted = |issue: &Issue| {
             issue.severity >= rules.min_severity
@@ -111,17 +119,18 @@ impl Controller {
                 && handled.get(&issue.fingerprint).is_none_or(|before| came_back(before, issue))
                 && !handled.values().any(|before| of_taken_back(before, issue))
         };
-        Ok(issues.into_iter().find(|issue| wanted(issue)))
+        issues.into_iter().filter(wanted).collect()
     }
 
     /// Starts a run for an issue.
     ///
     /// # Errors
-    /// When it is not known what serves, or it was not put there by this host; when the repository is not in order; when a plugin
+    /// When the loop is paused or has done enough for a day ([`Waits`](crate::limits::Waits)); when it is not known what serves, or it was not put there by this host; when the repository is not in order; when a plugin
     /// cannot be used. Nothing was begun then.
     pub async fn start(&self, issue: Issue) -> Result<Logged> {
         let _alone = self.beginning.lock().await;
         let project = &self.project;
+        may_start(project, now())?;
         project.check_plugins()?;
         project.check_credentials().await?;
         project.check_tools()?;

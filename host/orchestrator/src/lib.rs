@@ -15,6 +15,7 @@ pub mod driver;
 pub mod follow;
 pub mod front_door;
 mod keyvalue;
+pub mod limits;
 mod local;
 pub mod plugins;
 mod probe;

@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use autodevops_bundle::lock::LOCK;
 use autodevops_config::{Config, ServiceKind};
 use autodevops_credentials::Credentials;
 use autodevops_edge::Client;
 use autodevops_journal::Journal;
 use autodevops_model::Stage;
-use autodevops_policy::{PermissionKind, ProjectPath};
+use autodevops_policy::{PermissionKind, ProjectPath, redact::Redaction};
 use autodevops_sandbox::{CallContext, Compiler, MountedFolder, Plugin, replay::Recordings};
 use autodevops_source::{Repository, Store};
 
@@ -51,6 +51,8 @@ pub struct Project {
     pub audit: Arc<Audit>,
     /// What runs and deploys by hand amount to.
     pub records: Records,
+    /// What takes secrets and personal data out of what leaves this machine.
+    pub redaction: Redaction,
     /// What was recorded of the runs' calls.
     pub recordings: Arc<RecordingStore>,
     /// The plugins.
@@ -89,6 +91,7 @@ impl Project {
         let plugins = PluginSet::new(catalog, config.limits, services)?;
         let log = RunLog::new(journal.clone());
         let records = Records::new(log.clone());
+        let redaction = config.redaction.redaction().map_err(|(name, error)| anyhow!("[redaction] {name}: {error}"))?;
         let audit = Arc::new(Audit::new(journal.clone()));
         Ok(Arc::new(Self {
             file,
@@ -98,6 +101,7 @@ impl Project {
             log,
             audit,
             records,
+            redaction,
             recordings,
             plugins,
             artifacts,

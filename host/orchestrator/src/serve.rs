@@ -12,6 +12,7 @@ use crate::{
     controller::Controller,
     driver::{End, Observer},
     front_door,
+    limits::LoopState,
     watch::Watch,
 };
 
@@ -20,6 +21,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// How often what was read is made durable.
 const SAVE: Duration = Duration::from_secs(60);
+
+/// How often it is looked which issues wait, while a run is under way.
+const QUEUE: Duration = Duration::from_secs(10);
 
 /// How long it is waited before something that could not be begun is tried again.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -41,6 +45,10 @@ pub async fn serve(
     let mut look_again = true;
     let mut not_before = Instant::now();
     let mut told = String::new();
+    let queue = LoopState::new(&controller.project().journal);
+    let mut queued = Instant::now();
+    // What a process before saw is looked at anew.
+    queue.set_queue(&[])?;
     let mut no_door_before = Instant::now();
     if let Err(error) = front_door::ensure(controller.project()).await {
         observer.notice(&format!("{error:#}"));
@@ -70,6 +78,11 @@ pub async fn serve(
             left = controller.unfinished()?;
             left.reverse();
         }
+        // What comes up meanwhile waits; people see it.
+        if under_way.is_some() && look_again && queued.elapsed() >= QUEUE {
+            queue.set_queue(&controller.wanted(watch.issues().await?))?;
+            queued = Instant::now();
+        }
         // A run under way sees to the front door itself.
         if under_way.is_none() && Instant::now() >= no_door_before && front_door::crashed(controller.project()) {
             observer.notice("the front door ended by itself; it is started again");
@@ -83,9 +96,16 @@ pub async fn serve(
                 Some(logged) => Some(Ok(logged)),
                 None if look_again => {
                     look_again = false;
-                    match controller.choose(watch.issues().await?, None)? {
-                        Some(issue) => Some(controller.start(issue).await),
-                        None => None,
+                    let mut waiting = controller.wanted(watch.issues().await?);
+                    queue.set_queue(&waiting)?;
+                    if waiting.is_empty() {
+                        None
+                    } else {
+                        let started = controller.start(waiting.remove(0)).await;
+                        if started.is_ok() {
+                            queue.set_queue(&waiting)?;
+                        }
+                        Some(started)
                     }
                 }
                 None => None,
@@ -119,6 +139,7 @@ pub async fn serve(
         run.abort();
         drop(run.await);
     }
+    queue.set_queue(&[])?;
     watch.save().await
 }
 

@@ -37,7 +37,7 @@ impl Freeze {
     /// ask a person than to deploy in it.
     pub fn until(&self, at: Timestamp) -> Option<Timestamp> {
         let Ok(zone) = TimeZone::get(&self.time_zone) else { return Some(Timestamp(i64::MAX)) };
-        let now = Instant::from_nanosecond(i128::from(at.0)).ok()?.to_zoned(zone.clone());
+        let now = zone.to_datetime(Instant::from_nanosecond(i128::from(at.0)).ok()?);
         let first = Weekday::from_monday_zero_offset(i8::try_from(self.first).ok()?).ok()?;
         let days_back = first.until(now.weekday()).rem_euclid(7);
         // The one that began on the last such day, or, where that goes on for more than a week's end, on the one before.
@@ -48,7 +48,7 @@ impl Freeze {
                 let (hour, minute) = (i8::try_from(minutes / 60).ok()?, i8::try_from(minutes % 60).ok()?);
                 let (day, hour) = if hour >= 24 { (day.tomorrow().ok()?, 0) } else { (day, hour) };
                 let time = Time::new(hour, minute, 0, 0).ok()?;
-                let moment = day.to_datetime(time).to_zoned(zone.clone()).ok()?.timestamp().as_nanosecond();
+                let moment = zone.to_timestamp(day.to_datetime(time)).ok()?.as_nanosecond();
                 Some(Timestamp(i64::try_from(moment).unwrap_or(i64::MAX)))
             };
             let (begin, end) = (instant(day, self.from)?, instant(last, self.to)?);

@@ -88,12 +88,9 @@ pub struct Run {
     passed: usize,
     watch: Option<Watch>,
     held: Option<String>,
-<<<<<<< HEAD
     on_hold: Option<OnHold>,
-=======
     /// Until when a freeze keeps it from production, and why.
     frozen: Option<(Timestamp, String)>,
->>>>>>> 807dfeb (Let a run wait before production for the end of a freeze; what has begun goes on, and back)
     gate: Option<OpenGate>,
     alarm: Option<Alarm>,
     /// How many questions people were asked.
@@ -256,7 +253,6 @@ impl Run {
         self.held.as_deref()
     }
 
-<<<<<<< HEAD
     /// Who holds it, and why.
     pub const fn on_hold(&self) -> Option<&OnHold> {
         self.on_hold.as_ref()
@@ -276,11 +272,11 @@ impl Run {
 
     pub(crate) fn link_used(&self, nonce: &str) -> bool {
         self.links.contains(nonce)
-=======
+    }
+
     /// Until when a freeze keeps it from beginning with production, and why.
     pub const fn frozen(&self) -> Option<&(Timestamp, String)> {
         self.frozen.as_ref()
->>>>>>> 807dfeb (Let a run wait before production for the end of a freeze; what has begun goes on, and back)
     }
 
     /// Effects that were intended and whose outcome is not known.

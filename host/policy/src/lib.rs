@@ -24,6 +24,7 @@ mod origin;
 mod path;
 mod permission;
 mod quantity;
+pub mod redact;
 pub mod strict_toml;
 #[cfg(test)]
 mod testing;

@@ -75,8 +75,9 @@ impl Fold {
         let at = event.at;
         self.look(&event.event, at);
         self.run.apply(event);
-        let waiting = self.run.outcome().is_none()
-            && (self.run.gate().is_some() || self.run.held().is_some() || self.run.frozen().is_some());
+        let run = &self.run;
+        let kept = run.gate().is_some() || run.held().is_some() || run.on_hold().is_some() || run.frozen().is_some();
+        let waiting = run.outcome().is_none() && kept;
         match (waiting, self.waits.last_mut().filter(|wait| wait.to.is_none())) {
             (true, None) => self.waits.push(Wait { from: at, to: None }),
             (false, Some(wait)) => wait.to = Some(at),

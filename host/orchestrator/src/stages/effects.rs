@@ -42,7 +42,7 @@ impl Stages {
             Command::Notify { key, plugin, notification, .. } => {
                 let notifier =
                     self.project.plugins.for_stage(plugin, Stage::Notifier).map_err(|error| of_host(&error))?;
-                let told = notifier.notify(&context, key, notification.clone()).await;
+                let told = notifier.notify(&context, key, self.project.redaction.notification(notification)).await;
                 told.map(|()| EffectOutcome::Done).map_err(|error| of_call(&error))
             }
             other => Err(failed(format!("`{other:?}` is no effect; report this"))),

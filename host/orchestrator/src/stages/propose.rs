@@ -1,7 +1,10 @@
 //! Asking for a fix, and for tests.
 
-use autodevops_model::{ErrorKind, Fix, Proposal, Stage, StageError, TestFile};
+use autodevops_model::{ErrorKind, Fix, Issue, Proposal, Stage, StageError, TestFile};
 use autodevops_pipeline::{Input, Run};
+use autodevops_sandbox::Plugin;
+
+use crate::{clock::now, limits::LoopState};
 
 use super::{Stages, of_call, of_host, source::mount};
 
@@ -14,7 +17,12 @@ impl Stages {
         let mut unavailable = None;
         for name in &self.project.config.stages.fix_generators {
             let plugin = self.project.plugins.for_stage(name, Stage::FixGenerator).map_err(|error| of_host(&error))?;
-            match plugin.propose(&context, run.issue().clone()).await {
+            let limits = LoopState::new(&self.project.journal);
+            if let Err(refused) = limits.note_call(&self.project.config.r#loop, now()) {
+                reasons.push(format!("{name} was not asked: {refused:#}"));
+                continue;
+            }
+            match plugin.propose(&context, self.evidence_for(&plugin, run)).await {
                 Ok(Proposal::Fix(fix)) => match self.fits(run, &fix).await {
                     Ok(()) => return Ok(Input::Proposed { plugin: name.clone(), fix: Box::new(fix) }),
                     Err(refused) => reasons.push(format!("{name}: its fix is refused: {refused}")),
@@ -39,6 +47,11 @@ impl Stages {
         }
     }
 
+    /// The run's issue, as this plugin may see it: one that can send it on sees it without secrets and personal data.
+    fn evidence_for(&self, plugin: &Plugin, run: &Run) -> Issue {
+        if plugin.grant().http.is_empty() { run.issue().clone() } else { self.project.redaction.issue(run.issue()) }
+    }
+
     /// Whether the fix can be applied to what it was made for.
     async fn fits(&self, run: &Run, fix: &Fix) -> Result<(), String> {
         if fix.edits.is_empty() {
@@ -55,7 +68,7 @@ impl Stages {
         let mut tests: Vec<TestFile> = Vec::new();
         for name in &self.project.config.stages.test_generators {
             let plugin = self.project.plugins.for_stage(name, Stage::TestGenerator).map_err(|error| of_host(&error))?;
-            let made = plugin.generate_tests(&context, run.issue().clone(), fix.clone()).await;
+            let made = plugin.generate_tests(&context, self.evidence_for(&plugin, run), fix.clone()).await;
             for test in made.map_err(|error| of_call(&error))? {
                 if tests.iter().all(|other| other.path != test.path) {
                     tests.push(test);

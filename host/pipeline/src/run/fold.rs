@@ -50,11 +50,8 @@ impl Run {
             passed: 0,
             watch: None,
             held: None,
-<<<<<<< HEAD
             on_hold: None,
-=======
             frozen: None,
->>>>>>> 807dfeb (Let a run wait before production for the end of a freeze; what has begun goes on, and back)
             gate: None,
             alarm: None,
             asked: 0,
@@ -145,7 +142,6 @@ impl Run {
             | EventKind::Measured { .. }
             | EventKind::Judged { .. }
             | EventKind::StepPassed { .. }
-<<<<<<< HEAD
             | EventKind::StepExtended { .. }
             | EventKind::ExtendRequested { .. }
             | EventKind::WatchKept { .. } => self.watched(at, &event.event),
@@ -155,27 +151,9 @@ impl Run {
             | EventKind::Escalated { .. }
             | EventKind::HoldRequested { .. }
             | EventKind::ResumeRequested { .. } => self.people(at, &event.event),
+            EventKind::Frozen { until, reason } => self.frozen = Some((*until, reason.clone())),
             EventKind::Approved { by, reason, bypass, link } => {
                 self.links.extend(link.clone());
-=======
-            | EventKind::StepExtended { .. } => self.watched(at, &event.event),
-            EventKind::Held { reason } => {
-                self.held = Some(reason.clone());
-                let answer = if self.stage == RunStage::Ending { String::new() } else { self.how_to_answer() };
-                self.tell(at, Severity::Warning, "held", &format!("{reason}{answer}"));
-            }
-            EventKind::Frozen { until, reason } => self.frozen = Some((*until, reason.clone())),
-            EventKind::ApprovalAsked { gate, until, reason } => {
-                let (gate, until, reason) = (*gate, *until, reason.clone());
-                // Of a hold people are told by `held`.
-                if gate == Gate::Production {
-                    let body = format!("{reason}{}", self.how_to_answer());
-                    self.tell(at, Severity::Warning, "approval asked", &body);
-                }
-                self.gate = Some(OpenGate { gate, until, reason, approved: Vec::new() });
-            }
-            EventKind::Approved { by, reason, bypass } => {
->>>>>>> 807dfeb (Let a run wait before production for the end of a freeze; what has begun goes on, and back)
                 if let Some(gate) = &mut self.gate {
                     gate.approved.push(Approved { by: by.clone(), reason: reason.clone(), bypass: *bypass });
                 }
@@ -213,11 +191,8 @@ impl Run {
     fn end(&mut self, outcome: &Outcome) {
         self.ending = Some(outcome.clone());
         (self.gate, self.watch, self.held, self.blocked) = (None, None, None, None);
-<<<<<<< HEAD
         (self.alarm, self.on_hold) = (None, None);
-=======
         self.frozen = None;
->>>>>>> 807dfeb (Let a run wait before production for the end of a freeze; what has begun goes on, and back)
     }
 
     /// Goes on after the reviews, the checks or the automated tests, or stays. Where no plugin is set for the stage it goes

@@ -85,7 +85,6 @@ fn every_kind() -> Vec<Event> {
         EventKind::RolledBack { environment, to: text("old"), reason: reason.clone() },
         EventKind::RollbackChecked { needed: false, reason: reason.clone() },
         EventKind::Finished { outcome: Outcome::Healed },
-<<<<<<< HEAD
         EventKind::HoldRequested { by: by.clone(), reason: reason.clone() },
         EventKind::ResumeRequested { by: by.clone(), reason: reason.clone() },
         EventKind::SkipRequested { by: by.clone(), reason: reason.clone() },
@@ -93,11 +92,9 @@ fn every_kind() -> Vec<Event> {
         EventKind::Approved { by: by.clone(), reason: reason.clone(), bypass: false, link: Some(text("1/chat")) },
         EventKind::Rejected { by: by.clone(), reason: reason.clone(), link: Some(text("1/chat")) },
         EventKind::Acknowledged { by, reason: reason.clone(), link: Some(text("1/chat")) },
-        EventKind::Escalated { level: 1, reason },
+        EventKind::Escalated { level: 1, reason: reason.clone() },
         EventKind::WatchKept { environment, percent: 100 },
-=======
         EventKind::Frozen { until, reason },
->>>>>>> 807dfeb (Let a run wait before production for the end of a freeze; what has begun goes on, and back)
     ];
     let event = |event| Event { v: VERSION, at: Timestamp(1), event };
     std::iter::once(started(plan())).chain(kinds.into_iter().map(event)).collect()

@@ -1,0 +1,58 @@
+//! The limits on the loop, and what is redacted.
+
+use autodevops_pipeline::Freeze;
+use autodevops_policy::{redact::STANDARD, strict_toml::nearest};
+
+use super::{Found, NAME, Part, is_name};
+use crate::Config;
+
+pub fn problems(config: &Config, found: &mut Found) {
+    let rules = &config.r#loop;
+    let caps = [
+        ("runs-a-day", rules.runs_a_day),
+        ("deploys-a-day", rules.deploys_a_day),
+        ("fix-generator-calls-a-day", rules.fix_generator_calls_a_day),
+    ];
+    for (key, cap) in caps {
+        if cap == Some(0) {
+            let message =
+                format!("`{key}` is zero, and nothing would ever be done; write at least 1, or use `autodevops pause`");
+            found.add(at!["loop", key], message);
+        }
+    }
+    for (index, freeze) in rules.freeze.iter().enumerate() {
+        if !Freeze::knows(&freeze.time_zone) {
+            let message = format!(
+                "there is no time zone `{}`; write its IANA name, such as \"Europe/Berlin\" or \"UTC\"",
+                freeze.time_zone
+            );
+            found.add(at!["loop", "freeze", index, "time-zone"], message);
+        }
+        if freeze.from.0 == 1440 {
+            found.add(
+                at!["loop", "freeze", index, "from"],
+                "a day does not begin at 24:00; write `00:00` of the next day",
+            );
+        }
+    }
+    redaction(config, found);
+}
+
+fn redaction(config: &Config, found: &mut Found) {
+    let redaction = &config.redaction;
+    for (index, name) in redaction.keep.iter().enumerate() {
+        if !STANDARD.contains(&name.as_str()) {
+            let hint = match nearest(name, STANDARD.into_iter()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known are {}", STANDARD.join(", ")),
+            };
+            found.add(at!["redaction", "keep", index], format!("no standard pattern is named `{name}`; {hint}"));
+        }
+    }
+    for name in redaction.patterns.keys().filter(|name| !is_name(name)) {
+        found.add(at!["redaction", "patterns", name.as_str()], format!("the name {name:?} is not taken; {NAME}"));
+    }
+    if let Err((name, error)) = redaction.redaction() {
+        found.add(at!["redaction", "patterns", name.as_str()], error.to_string());
+    }
+}

@@ -1,0 +1,272 @@
+//! Limits on the loop itself: whether a run may start now, and which issues wait for one.
+//!
+//! All of it is facts in the journal, so that whoever has the state folder reads and changes them, whether or not a process drives the
+//! runs; that process asks before each run.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use autodevops_config::LoopRules;
+use autodevops_journal::Journal;
+use autodevops_model::Issue;
+use autodevops_pipeline::Timestamp;
+use autodevops_policy::Span;
+use autodevops_record::{Attempt, By};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::project::Project;
+
+const PAUSED: &str = "loop/paused";
+const QUEUE: &str = "loop/queue";
+const CALLS: &str = "loop/fix-generator-calls";
+
+/// What "a day" is: the time before now, so that no midnight lets twice as much happen.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Issues that are remembered to wait; there may be any number of them.
+const REMEMBERED: usize = 50;
+
+/// That no runs are to start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Paused {
+    /// Who said so.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// An issue that waits for its run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Queued {
+    /// What identifies it.
+    pub fingerprint: String,
+    /// One line for a person.
+    pub title: String,
+}
+
+/// Why no run may start now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Waits {
+    /// A person said so.
+    #[error("the loop is paused by {}{}; let it go on with `autodevops resume`", .0.by, because(&.0.reason))]
+    Paused(Paused),
+    /// There were so many within a day.
+    #[error("{there_were} {what} were there within 24 hours, which is the most that [loop] {key} allows; the next may come in {}", span(*.next))]
+    Cap {
+        /// How many there were.
+        there_were: usize,
+        /// Of what.
+        what: &'static str,
+        /// The configuration's key.
+        key: &'static str,
+        /// How long it is until the next.
+        next: Duration,
+    },
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
+fn span(span: Duration) -> Span {
+    Span(Duration::from_secs(span.as_secs().max(1)))
+}
+
+/// The loop's own state in a journal.
+pub struct LoopState<'a>(&'a Journal);
+
+impl<'a> LoopState<'a> {
+    /// In this journal.
+    pub const fn new(journal: &'a Journal) -> Self {
+        Self(journal)
+    }
+
+    /// Whether the loop is paused.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn paused(&self) -> Result<Option<Paused>> {
+        self.get(PAUSED)
+    }
+
+    /// Has no runs start from now on. Those under way go on.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn pause(&self, paused: &Paused) -> Result<()> {
+        self.put(PAUSED, &Some(paused))
+    }
+
+    /// Has runs start again; gives what held them up.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn resume(&self) -> Result<Option<Paused>> {
+        let before = self.paused()?;
+        if before.is_some() {
+            self.put(PAUSED, &None::<Paused>)?;
+        }
+        Ok(before)
+    }
+
+    /// The issues that wait for their runs, the next first, as the process that drives the runs saw them last.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn queue(&self) -> Result<Vec<Queued>> {
+        Ok(self.get(QUEUE)?.unwrap_or_default())
+    }
+
+    /// Notes which issues wait.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn set_queue(&self, issues: &[Issue]) -> Result<()> {
+        let queued = |issue: &Issue| Queued { fingerprint: issue.fingerprint.clone(), title: issue.title.clone() };
+        let queue: Vec<Queued> = issues.iter().take(REMEMBERED).map(queued).collect();
+        if self.queue()? == queue { Ok(()) } else { self.put(QUEUE, &Some(queue)) }
+    }
+
+    /// Notes a call of a fix generator, if there may be one more within a day.
+    ///
+    /// # Errors
+    /// [`Waits`] when there may not; or when the journal cannot be used.
+    pub fn note_call(&self, rules: &LoopRules, now: Timestamp) -> Result<()> {
+        let mut calls = self.calls(now)?;
+        check(rules.fix_generator_calls_a_day, CALLS_ARE, &calls, now)?;
+        calls.push(now);
+        self.put(CALLS, &Some(calls))
+    }
+
+    /// The calls of fix generators within the last day.
+    fn calls(&self, now: Timestamp) -> Result<Vec<Timestamp>> {
+        let calls: Vec<Timestamp> = self.get(CALLS)?.unwrap_or_default();
+        Ok(calls.into_iter().filter(|at| *at > now.before(DAY)).collect())
+    }
+
+    fn get<T: DeserializeOwned>(&self, fact: &str) -> Result<Option<T>> {
+        let Some(bytes) = self.0.get_fact(fact)? else { return Ok(None) };
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    fn put<T: Serialize>(&self, fact: &str, value: &Option<T>) -> Result<()> {
+        Ok(self.0.put_fact(fact, &serde_json::to_vec(value)?)?)
+    }
+}
+
+/// What is counted, and the key that caps it.
+type Counted = (&'static str, &'static str);
+
+const RUNS_ARE: Counted = ("runs", "runs-a-day");
+const DEPLOYS_ARE: Counted = ("deploys of runs", "deploys-a-day");
+const CALLS_ARE: Counted = ("calls of fix generators", "fix-generator-calls-a-day");
+
+/// Whether there may be one more.
+fn check(cap: Option<u32>, (what, key): Counted, times: &[Timestamp], now: Timestamp) -> Result<(), Waits> {
+    let mut within: Vec<Timestamp> = times.iter().copied().filter(|at| *at > now.before(DAY)).collect();
+    let Some(cap) = cap.and_then(|cap| usize::try_from(cap).ok()).filter(|cap| within.len() >= *cap) else {
+        return Ok(());
+    };
+    within.sort_unstable();
+    // Once that one is a day old, there is room.
+    let leaving = within.get(within.len().saturating_sub(cap.max(1))).copied().unwrap_or(now);
+    let next = u64::try_from(leaving.after(DAY).0.saturating_sub(now.0)).unwrap_or(0);
+    Err(Waits::Cap { there_were: within.len(), what, key, next: Duration::from_nanos(next) })
+}
+
+/// Whether a run may start now.
+///
+/// # Errors
+/// [`Waits`] when it may not; or when the journal cannot be read.
+pub fn may_start(project: &Project, now: Timestamp) -> Result<()> {
+    let (rules, state) = (&project.config.r#loop, LoopState::new(&project.journal));
+    if let Some(paused) = state.paused()? {
+        return Err(Waits::Paused(paused).into());
+    }
+    if rules.runs_a_day.is_some() {
+        let started: Vec<Timestamp> = project.log.all()?.iter().map(|logged| logged.run.started_at()).collect();
+        check(rules.runs_a_day, RUNS_ARE, &started, now)?;
+    }
+    if rules.deploys_a_day.is_some() {
+        check(rules.deploys_a_day, DEPLOYS_ARE, &deploys(&project.records.attempts()?), now)?;
+    }
+    if rules.fix_generator_calls_a_day.is_some() {
+        check(rules.fix_generator_calls_a_day, CALLS_ARE, &state.calls(now)?, now)?;
+    }
+    Ok(())
+}
+
+/// When runs brought a release to people. A run has one at most, and runs follow each other: one that may start may deploy.
+fn deploys(attempts: &[Attempt]) -> Vec<Timestamp> {
+    let by_run = attempts.iter().filter(|attempt| attempt.production && matches!(attempt.by, By::Run(_)));
+    by_run.filter_map(|attempt| attempt.exposed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use autodevops_record::{Entry, of_run, settled, testing::Story};
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn journal() -> (tempfile::TempDir, Journal) {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path().join("journal.db")).unwrap();
+        (folder, journal)
+    }
+
+    #[test]
+    fn a_pause_holds_for_every_process_until_it_is_lifted() {
+        let (folder, journal) = journal();
+        let other = Journal::open(folder.path().join("journal.db")).unwrap();
+        let (state, seen) = (LoopState::new(&journal), LoopState::new(&other));
+        assert_eq!((seen.paused().unwrap(), seen.resume().unwrap()), (None, None));
+        let paused = Paused { by: "ada".into(), reason: "an audit".into(), since: Timestamp(5) };
+        state.pause(&paused).unwrap();
+        assert_eq!(seen.paused().unwrap(), Some(paused.clone()));
+        let words = Waits::Paused(paused.clone()).to_string();
+        assert_eq!(words, "the loop is paused by ada: an audit; let it go on with `autodevops resume`");
+        assert_eq!(seen.resume().unwrap(), Some(paused));
+        assert_eq!(state.paused().unwrap(), None);
+    }
+
+    #[test]
+    fn a_cap_counts_the_last_day_and_says_when_there_is_room() {
+        let now = Timestamp(0).after(100 * HOUR);
+        let times = [1, 20, 23, 30].map(|hours| now.before(hours * HOUR));
+        assert_eq!(check(None, RUNS_ARE, &times, now), Ok(()));
+        assert_eq!(check(Some(4), RUNS_ARE, &times, now), Ok(()), "one of them is older than a day");
+        let Err(Waits::Cap { there_were, next, .. }) = check(Some(3), RUNS_ARE, &times, now) else { panic!() };
+        assert_eq!((there_were, next), (3, HOUR));
+        let Err(Waits::Cap { next, .. }) = check(Some(1), RUNS_ARE, &times, now) else { panic!() };
+        assert_eq!(next, 23 * HOUR, "all but none must be older");
+        let words = check(Some(3), RUNS_ARE, &times, now).unwrap_err().to_string();
+        assert!(words.contains("3 runs") && words.contains("[loop] runs-a-day") && words.ends_with("in 1h"), "{words}");
+    }
+
+    #[test]
+    fn calls_of_fix_generators_are_counted_until_there_are_enough() {
+        let (_folder, journal) = journal();
+        let state = LoopState::new(&journal);
+        let rules = LoopRules { fix_generator_calls_a_day: Some(2), ..LoopRules::default() };
+        let now = Timestamp(0).after(50 * HOUR);
+        state.note_call(&rules, now).unwrap();
+        state.note_call(&rules, now.after(HOUR)).unwrap();
+        let refused = state.note_call(&rules, now.after(2 * HOUR)).unwrap_err();
+        assert!(refused.is::<Waits>() && refused.to_string().contains("fix-generator-calls-a-day"), "{refused}");
+        state.note_call(&rules, now.after(25 * HOUR)).unwrap();
+    }
+
+    #[test]
+    fn what_runs_brought_to_people_is_what_counts_as_a_deploy() {
+        let stories = [Story::healed(), Story::rolled_back(), Story { builds: false, ..Story::default() }.events()];
+        let attempts = stories.iter().flat_map(|events| of_run(events).unwrap());
+        let attempts = settled(attempts.map(|attempt| Entry::Attempt(Box::new(attempt))));
+        assert_eq!(deploys(&attempts).len(), 2);
+    }
+}
