@@ -176,6 +176,9 @@ pub struct Metrics {
     /// Up to when; now, when absent.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// Write all of it as OpenMetrics text, which Prometheus reads, for example through a file of its node exporter.
+    #[arg(long, conflicts_with_all = ["service", "environment", "since", "until"])]
+    pub prometheus: bool,
 }
 
 #[derive(Args)]

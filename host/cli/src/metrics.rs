@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use autodevops_orchestrator::clock::now;
 use autodevops_pipeline::Timestamp;
 use autodevops_policy::strict_toml::nearest;
-use autodevops_record::{Attempt, Change, Group, Question, Report, Satisfaction, Share, Spread, report};
+use autodevops_record::{Attempt, Change, Group, Question, Report, Satisfaction, Share, Spread, exposition, report};
 
 use crate::{
     arguments::Metrics,
@@ -26,14 +26,18 @@ pub fn run(options: &Metrics, config: Option<&Path>, format: Format) -> Result<E
     if since.is_some_and(|since| since >= until) {
         bail!(Usage("--since is not before --until; nothing lies between them".to_owned()));
     }
-    let attempts = project.records.attempts()?;
+    let (attempts, complaints) = (project.records.attempts()?, project.records.complaints()?);
+    if options.prometheus {
+        output::text(&exposition(&attempts, &complaints))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let environments = project.config.environments.keys().map(String::as_str);
     one_of("environment", options.environment.as_deref(), environments, &attempts, |attempt| &attempt.environment)?;
     let service = std::iter::once(project.config.service.name.as_str());
     one_of("service", options.service.as_deref(), service, &attempts, |attempt| &attempt.service)?;
     let question =
         Question { service: options.service.clone(), environment: options.environment.clone(), since, until };
-    let report = report(&attempts, &project.records.complaints()?, &question);
+    let report = report(&attempts, &complaints, &question);
     match format {
         Format::Json => output::json(&report)?,
         Format::Text => output::text(&text(&report, Style::stdout()))?,

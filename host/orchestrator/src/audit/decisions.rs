@@ -84,6 +84,7 @@ pub fn tell(event: &EventKind) -> Told {
         }
         EventKind::StepExtended { reason, extension, .. } => decided("extended", format!("({extension}) {reason}")),
         EventKind::Held { reason } => decided("held", reason),
+        EventKind::Frozen { reason, .. } => decided("frozen", reason),
         EventKind::ApprovalAsked { gate, reason, .. } => decided("asked", format!("{}: {reason}", name(*gate))),
         EventKind::Approved { by, reason, bypass: false, .. } => person("approved", by, reason),
         EventKind::Approved { by, reason, bypass: true, .. } => person("approved-in-emergency", by, reason),
