@@ -7,6 +7,7 @@
 
 mod delivery;
 mod detect;
+mod edge;
 mod loop_rules;
 mod people;
 mod place;
@@ -36,6 +37,7 @@ use serde::Deserialize;
 
 pub use delivery::{Build, Git, Message};
 pub use detect::template_for;
+pub use edge::{Edge, Testers};
 pub use loop_rules::{Clock, Days, FreezeWindow, LoopRules};
 pub use people::{ApprovalRules, EscalationLevel};
 pub use plugins::{PluginSettings, Stages, resolve_grant};
@@ -44,7 +46,7 @@ pub use redaction::RedactionSettings;
 pub use rollout::{ChecksRules, HardTripRule, IssueRules, MetricTrigger, Retries, Rollout, Share, Staging, Threshold};
 pub use sandbox::SandboxSettings;
 pub use schema::schema;
-pub use service::{Edge, EnvironmentSettings, Logs, Service, ServiceKind};
+pub use service::{EnvironmentSettings, Logs, Service, ServiceKind};
 pub use template::TEMPLATE;
 
 /// The file's usual name.

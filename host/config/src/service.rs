@@ -1,6 +1,6 @@
-//! The service, its logs, its front door and its environments.
+//! The service, its logs and its environments.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use autodevops_policy::{Bytes, Span};
 use schemars::JsonSchema;
@@ -63,28 +63,6 @@ pub struct Logs {
     pub watch: Vec<PathBuf>,
 }
 
-/// The local target's front door.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Edge {
-    /// Address at which its counters are read, such as `127.0.0.1:9100`; absent, they are not served.
-    #[serde(deserialize_with = "some_address")]
-    #[schemars(with = "Option<String>")]
-    pub metrics: Option<SocketAddr>,
-    /// For how long a candidate keeps its share when nobody renews it.
-    #[schemars(with = "crate::schema::SpanText")]
-    pub lease: Span,
-    /// For how long a release without traffic may finish its requests.
-    #[schemars(with = "crate::schema::SpanText")]
-    pub drain: Span,
-}
-
-impl Default for Edge {
-    fn default() -> Self {
-        Self { metrics: None, lease: Span(Duration::from_secs(60)), drain: Span(Duration::from_secs(30)) }
-    }
-}
-
 /// One environment.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -95,15 +73,11 @@ pub struct EnvironmentSettings {
     pub listen: SocketAddr,
 }
 
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+pub(crate) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|_| {
         de::Error::custom(format!(
             "{text:?} is no address with a port; write for example \"127.0.0.1:8080\" or \"[::1]:8080\""
         ))
     })
-}
-
-fn some_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
-    address(deserializer).map(Some)
 }

@@ -238,7 +238,7 @@ fn the_template_is_valid_and_says_the_defaults() {
     assert_eq!((config.git, config.stages, config.staging), (defaults.git, defaults.stages, defaults.staging));
     assert_eq!((config.rollout, config.approval), (defaults.rollout, defaults.approval));
     assert_eq!((config.issues, config.checks, config.retries), (defaults.issues, defaults.checks, defaults.retries));
-    assert_eq!((config.edge.lease, config.edge.drain), (defaults.edge.lease, defaults.edge.drain));
+    assert_eq!(Edge { metrics: None, ..config.edge }, defaults.edge);
     assert_eq!(config.issues.min_severity, Severity::Error);
     assert_eq!((config.sandbox, config.ceilings), (defaults.sandbox, defaults.ceilings));
 }

@@ -17,6 +17,7 @@ macro_rules! at {
     ($($part:expr),+ $(,)?) => { [$(Part::from($part)),+] };
 }
 
+mod edge;
 mod loop_rules;
 mod people;
 mod rollout;
@@ -39,6 +40,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     git(config, &mut found);
     build(config, &mut found);
     environments(config, &mut found);
+    edge::problems(config, &mut found);
     stages(config, &mut found);
     rollout::problems(config, &mut found);
     people::problems(config, &mut found);

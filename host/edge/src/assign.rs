@@ -40,9 +40,11 @@ impl ClientId {
     }
 }
 
-/// Takes the front door's own cookie out of a request's cookies.
-pub fn strip_cookie(headers: &mut HeaderMap) {
-    if !headers.contains_key(header::COOKIE) {
+/// Takes a cookie that is the front door's own out of a request's cookies.
+pub fn strip_cookie(headers: &mut HeaderMap, own: &str) {
+    let is_own = |pair: &str| pair.trim().split_once('=').is_some_and(|(name, _)| name == own);
+    let mut cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    if !cookies.any(|value| value.split(';').any(is_own)) {
         return;
     }
     let mut kept: Vec<HeaderValue> = Vec::new();
@@ -51,7 +53,6 @@ pub fn strip_cookie(headers: &mut HeaderMap) {
             kept.push(value.clone());
             continue;
         };
-        let is_own = |pair: &str| pair.trim().split_once('=').is_some_and(|(name, _)| name == CLIENT_COOKIE);
         if !text.split(';').any(is_own) {
             kept.push(value.clone());
             continue;
@@ -161,7 +162,7 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, before.parse().unwrap());
-            strip_cookie(&mut headers);
+            strip_cookie(&mut headers, CLIENT_COOKIE);
             assert_eq!(headers.get(header::COOKIE).map(|value| value.to_str().unwrap()), after);
         }
     }

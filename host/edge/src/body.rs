@@ -1,10 +1,10 @@
-//! Bodies on their way through: never held whole.
+//! Bodies on their way through: never held whole, never waited for without end.
 
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
     time::{Duration, Instant},
@@ -13,120 +13,183 @@ use std::{
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::Sleep;
 
-use crate::release::Exchange;
+use crate::{pool::Connection, release::Exchange};
 
-/// A request's body, as it comes from the client. Until it is first read it can be given to another release.
+/// Why a body broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The connection failed.
+    #[error(transparent)]
+    Connection(#[from] hyper::Error),
+    /// Nothing of it came for too long.
+    #[error("nothing came for {0:?}")]
+    Idle(Duration),
+}
+
+/// Bounds the time in which nothing of a body comes. It costs nothing while something does.
+#[derive(Debug)]
+struct Patience {
+    limit: Duration,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    const fn new(limit: Duration) -> Self {
+        Self { limit, waiting: None }
+    }
+
+    fn poll(&mut self, body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) {
+            self.waiting = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)));
+        }
+        let limit = self.limit;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        ready!(waiting.as_mut().poll(cx));
+        Poll::Ready(Some(Err(BodyError::Idle(limit))))
+    }
+}
+
+/// How far a request's body has come; shared with who waits for the answer.
 #[derive(Debug)]
 pub struct Upload {
     began: Instant,
-    body: Mutex<Option<Incoming>>,
-    is_empty: bool,
-    hint: SizeHint,
-    /// When it last moved, in milliseconds since it began; 0 until then.
+    /// When it last moved, in milliseconds since it began.
     moved_ms: AtomicU64,
+    is_stalled: AtomicBool,
+    is_through: AtomicBool,
 }
 
 impl Upload {
-    /// Takes a body.
-    pub fn new(body: Incoming) -> Arc<Self> {
-        let (is_empty, hint) = (body.is_end_stream(), body.size_hint());
-        let body = Mutex::new(Some(body));
-        Arc::new(Self { began: Instant::now(), body, is_empty, hint, moved_ms: AtomicU64::new(0) })
-    }
-
-    /// Whether there is no body.
-    pub const fn is_empty(&self) -> bool {
-        self.is_empty
-    }
-
-    /// Whether nothing of it was read yet.
-    pub fn is_untouched(&self) -> bool {
-        self.is_empty || self.body.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
     /// When it last moved, or began.
     pub fn last_moved(&self) -> Instant {
         self.began + Duration::from_millis(self.moved_ms.load(Ordering::Relaxed))
     }
 
-    /// The body of one attempt.
-    pub fn attempt(self: &Arc<Self>) -> RequestBody {
-        RequestBody { upload: Some(Arc::clone(self)), taken: None }
+    /// Whether the client stopped sending it.
+    pub fn is_stalled(&self) -> bool {
+        self.is_stalled.load(Ordering::Relaxed)
     }
 
-    fn moved(&self) {
-        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.moved_ms.store(ms, Ordering::Relaxed);
+    /// Whether all of it was sent on.
+    pub fn is_through(&self) -> bool {
+        self.is_through.load(Ordering::Relaxed)
     }
 }
 
-/// The body of one attempt to forward a request.
+/// A request's body, as it comes from the client.
+#[derive(Debug, Default)]
+pub struct RequestBody(Option<Coming>);
+
 #[derive(Debug)]
-pub struct RequestBody {
-    upload: Option<Arc<Upload>>,
-    taken: Option<Incoming>,
+struct Coming {
+    body: Incoming,
+    patience: Patience,
+    upload: Arc<Upload>,
 }
 
 impl RequestBody {
-    /// No body.
-    pub const fn empty() -> Self {
-        Self { upload: None, taken: None }
+    /// Takes a body; `idle` is the longest that nothing of it may come. An empty one costs nothing.
+    pub fn new(body: Incoming, idle: Duration) -> (Self, Option<Arc<Upload>>) {
+        if body.is_end_stream() {
+            return (Self::default(), None);
+        }
+        let upload = Arc::new(Upload {
+            began: Instant::now(),
+            moved_ms: AtomicU64::new(0),
+            is_stalled: AtomicBool::new(false),
+            is_through: AtomicBool::new(false),
+        });
+        let coming = Coming { body, patience: Patience::new(idle), upload: Arc::clone(&upload) };
+        (Self(Some(coming)), Some(upload))
     }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let this = &mut *self;
-        let Some(upload) = &this.upload else { return Poll::Ready(None) };
-        if this.taken.is_none() {
-            this.taken = upload.body.lock().unwrap_or_else(PoisonError::into_inner).take();
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(Coming { body, patience, upload }) = &mut self.0 else { return Poll::Ready(None) };
+        let frame = ready!(patience.poll(body, cx));
+        let ms = u64::try_from(upload.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        upload.moved_ms.store(ms, Ordering::Relaxed);
+        match &frame {
+            Some(Err(BodyError::Idle(_))) => upload.is_stalled.store(true, Ordering::Relaxed),
+            Some(Err(BodyError::Connection(_))) => {}
+            Some(Ok(_)) if !body.is_end_stream() => {}
+            Some(Ok(_)) | None => upload.is_through.store(true, Ordering::Relaxed),
         }
-        let Some(body) = &mut this.taken else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(body).poll_frame(cx));
-        upload.moved();
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        match (&self.taken, &self.upload) {
-            (Some(body), _) => body.is_end_stream(),
-            (None, Some(upload)) => upload.is_empty,
-            (None, None) => true,
-        }
+        self.0.as_ref().is_none_or(|coming| coming.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (&self.taken, &self.upload) {
-            (Some(body), _) => body.size_hint(),
-            (None, Some(upload)) => upload.hint,
-            (None, None) => SizeHint::with_exact(0),
-        }
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |coming| coming.body.size_hint())
     }
 }
 
 /// An answer's body.
 #[derive(Debug)]
 pub enum AnswerBody {
-    /// A release's, with what is to be counted when it ends.
-    Release(Incoming, Exchange),
+    /// A release's.
+    Release(Going),
     /// The front door's own.
     Own(Full<Bytes>),
 }
 
+/// A release's answer on its way to the client.
+#[derive(Debug)]
+pub struct Going {
+    body: Incoming,
+    patience: Patience,
+    is_through: bool,
+    /// Counted when this is dropped.
+    exchange: Exchange,
+    /// Kept for the next request when all went through.
+    connection: Option<Connection>,
+}
+
+impl AnswerBody {
+    /// A release's; `idle` is the longest that nothing of it may come. The connection is kept afterwards where there is
+    /// one.
+    pub const fn release(body: Incoming, idle: Duration, exchange: Exchange, connection: Option<Connection>) -> Self {
+        Self::Release(Going { body, patience: Patience::new(idle), is_through: false, exchange, connection })
+    }
+
+    /// The front door's own.
+    pub fn own(text: impl Into<Bytes>) -> Self {
+        Self::Own(Full::new(text.into()))
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        if (self.is_through || self.body.is_end_stream())
+            && let Some(connection) = self.connection.take()
+        {
+            connection.keep();
+        }
+    }
+}
+
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut *self {
-            Self::Release(body, exchange) => {
-                let frame = ready!(Pin::new(body).poll_frame(cx));
-                if let Some(Err(_)) = &frame {
-                    exchange.cut_off();
+            Self::Release(Going { body, patience, is_through, exchange, .. }) => {
+                let frame = ready!(patience.poll(body, cx));
+                match &frame {
+                    None => *is_through = true,
+                    Some(Err(_)) => exchange.cut_off(),
+                    Some(Ok(_)) => {}
                 }
                 Poll::Ready(frame)
             }
@@ -136,14 +199,14 @@ impl Body for AnswerBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Release(body, _) => body.is_end_stream(),
+            Self::Release(going) => going.body.is_end_stream(),
             Self::Own(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Release(body, _) => body.size_hint(),
+            Self::Release(going) => going.body.size_hint(),
             Self::Own(body) => body.size_hint(),
         }
     }

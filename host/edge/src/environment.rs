@@ -2,25 +2,27 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    net::TcpListener,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicU64},
     time::Duration,
 };
 
 use autodevops_model::{Split, StageError};
 use tokio::{
-    net::TcpListener,
     sync::{Mutex as AsyncMutex, Notify, oneshot},
-    task::{AbortHandle, JoinHandle},
+    task::JoinHandle,
 };
 
 use crate::{
-    EnvironmentOptions,
+    EdgeOptions, EnvironmentOptions, Sorting,
     assign::{ClientId, assign},
+    listener::{Closing, Service},
     metrics::{Live, Row},
     proxy,
     record::{Record, Started},
     refusal::failed,
     release::{Exchange, Running},
+    sorting::Asker,
     stats::{Source, Stats, now},
     store::Store,
     supervise::{Setup, supervise},
@@ -40,6 +42,10 @@ pub struct Environment {
     pub lease: Duration,
     /// What releases are started with.
     pub setup: Arc<Setup>,
+    /// What connections are served with.
+    pub service: Service,
+    /// How it is told who asks.
+    pub sorting: Sorting,
     /// Requests for which there was no release.
     pub unrouted: AtomicU64,
     /// What is remembered. A call changes a copy, saves it, and puts it here.
@@ -58,7 +64,8 @@ pub struct Environment {
 struct Entry {
     running: Arc<Running>,
     supervisor: JoinHandle<()>,
-    preview: AbortHandle,
+    /// Its end closes the release's own address.
+    preview: oneshot::Sender<()>,
 }
 
 /// Where requests go.
@@ -70,21 +77,32 @@ struct Routes {
     stable: Option<Arc<Running>>,
 }
 
+impl Routes {
+    /// The release with the highest share of those that are not stable.
+    fn candidate(&self) -> Option<&Arc<Running>> {
+        let is_stable = |running: &Running| self.stable.as_ref().is_some_and(|stable| stable.id() == running.id());
+        self.targets.iter().find(|running| !is_stable(running))
+    }
+}
+
 impl Environment {
     /// An environment that remembers `record`; nothing runs yet.
     pub fn new(
         name: String,
         options: EnvironmentOptions,
-        lease: Duration,
+        edge: &EdgeOptions,
         setup: Arc<Setup>,
+        service: Service,
         store: Store,
         record: Record,
     ) -> Arc<Self> {
         Arc::new(Self {
             name,
             options,
-            lease,
+            lease: edge.lease,
             setup,
+            service,
+            sorting: edge.sorting.clone(),
             unrouted: AtomicU64::new(0),
             record: AsyncMutex::new(record),
             lifecycle: AsyncMutex::new(()),
@@ -101,7 +119,7 @@ impl Environment {
         let mut record = self.record.lock().await;
         let mut next = record.clone();
         for started in next.releases.values_mut() {
-            let listener = match bind(started.port).await {
+            let listener = match bind(started.port) {
                 Ok(listener) => listener,
                 Err(error) => {
                     tracing::error!(release = started.release.id, %error, "a release has no address of its own");
@@ -130,7 +148,7 @@ impl Environment {
     pub async fn begin(self: &Arc<Self>, mut started: Started) -> Result<Started, StageError> {
         let id = started.release.id.clone();
         let no_address = |error| failed(format!("the release `{id}` gets no address of its own: {error}"));
-        let listener = bind(0).await.map_err(no_address)?;
+        let listener = bind(0).map_err(no_address)?;
         started.port = listener.local_addr().map_err(no_address)?.port();
         let (told, first) = oneshot::channel();
         self.launch(started.clone(), listener, Some(told));
@@ -149,7 +167,12 @@ impl Environment {
         first: Option<oneshot::Sender<Result<(), StageError>>>,
     ) {
         let running = Running::new(started);
-        let preview = tokio::spawn(proxy::preview(Arc::clone(self), Arc::clone(&running), listener)).abort_handle();
+        let (preview, ended) = oneshot::channel();
+        let ended = async {
+            drop(ended.await);
+            Closing::default()
+        };
+        tokio::spawn(proxy::preview(Arc::clone(self), Arc::clone(&running), listener, ended));
         let supervisor = tokio::spawn(supervise(Arc::clone(&running), Arc::clone(&self.setup), first));
         self.entries().insert(running.id().to_owned(), Entry { running, supervisor, preview });
     }
@@ -161,7 +184,7 @@ impl Environment {
         if let Err(error) = entry.supervisor.await {
             tracing::error!(release = id, %error, "a supervisor failed");
         }
-        entry.preview.abort();
+        drop(entry.preview);
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         past.retain(|(name, _)| name != id);
         past.push_back((id.to_owned(), Arc::clone(&entry.running.stats)));
@@ -237,18 +260,24 @@ impl Environment {
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Routes { splits, targets, stable };
     }
 
-    /// The release that answers a client, with the request begun, so that it is not stopped meanwhile.
-    pub fn pick(&self, client: ClientId) -> Option<Exchange> {
+    /// The release that answers, with the request begun, so that it is not stopped meanwhile. A tester's request goes to
+    /// the candidate, where there is one with a share; it is counted apart, since it is no part of the split.
+    pub fn pick(&self, asker: &Asker) -> Option<Exchange> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-        let target = routes.targets.get(assign(client, &routes.splits)?)?;
-        Some(target.begin(Source::Traffic, client))
+        if asker.is_tester
+            && let Some(candidate) = routes.candidate()
+        {
+            return Some(candidate.begin(Source::Preview, asker.client));
+        }
+        let target = routes.targets.get(assign(asker.client, &routes.splits)?)?;
+        Some(target.begin(Source::Traffic, asker.client))
     }
 
     /// The stable release, for a request that another one did not answer.
     pub fn instead_of(&self, other: &Running, client: ClientId) -> Option<Exchange> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let stable = routes.stable.as_ref().filter(|stable| stable.id() != other.id())?;
-        stable.upstream()?;
+        stable.pool()?;
         Some(stable.begin(Source::Traffic, client))
     }
 
@@ -278,7 +307,7 @@ impl Environment {
         let live = self.releases().into_iter().map(|running| {
             let percent = percent(running.id());
             let status = running.status(percent);
-            let up = running.upstream().is_some();
+            let up = running.pool().is_some();
             Row {
                 environment: self.name.clone(),
                 release: running.id().to_owned(),
@@ -302,9 +331,9 @@ impl Environment {
 }
 
 /// A port on this machine: the one that is asked for, or, where it is taken meanwhile, another.
-async fn bind(port: u16) -> std::io::Result<TcpListener> {
-    match TcpListener::bind(("127.0.0.1", port)).await {
-        Err(_) if port != 0 => TcpListener::bind(("127.0.0.1", 0)).await,
+fn bind(port: u16) -> std::io::Result<TcpListener> {
+    match TcpListener::bind(("127.0.0.1", port)) {
+        Err(_) if port != 0 => TcpListener::bind(("127.0.0.1", 0)),
         bound => bound,
     }
 }

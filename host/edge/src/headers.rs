@@ -1,6 +1,6 @@
 //! Headers on their way through.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -21,37 +21,51 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 
 /// Takes out what belongs to one connection only.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
+    let mut named: Vec<HeaderName> = Vec::new();
+    for value in headers.get_all(header::CONNECTION) {
+        let names = value.to_str().unwrap_or_default().split(',').map(str::trim);
+        // What most of them say names no other header.
+        let names =
+            names.filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close"));
+        named.extend(names.filter_map(|name| name.parse().ok()));
+    }
     for name in HOP_BY_HOP.iter().chain(&named) {
         headers.remove(name);
     }
 }
 
-/// Whether a request asks for another protocol that cannot be given. HTTP/2 is a mere offer, which may be passed over.
-pub fn wants_upgrade(headers: &HeaderMap) -> bool {
-    headers.get_all(header::UPGRADE).into_iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"h2c"))
+/// The protocol that a request asks for in place of HTTP, or that an answer agrees to. HTTP/2 is a mere offer, which may
+/// be passed over.
+pub fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    let is_meant = headers.get_all(header::CONNECTION).into_iter().any(|value| {
+        value.to_str().unwrap_or_default().split(',').any(|name| name.trim().eq_ignore_ascii_case("upgrade"))
+    });
+    let protocol = headers.get(header::UPGRADE)?;
+    (is_meant && !protocol.as_bytes().eq_ignore_ascii_case(b"h2c")).then(|| protocol.clone())
 }
 
-/// Says who asked for what. What the request says of that itself is believed from this machine only, where a proxy that
-/// ends TLS may stand in front.
-pub fn forwarded(headers: &mut HeaderMap, peer: SocketAddr) {
-    let trusted = peer.ip().to_canonical().is_loopback();
-    if !trusted {
+/// Says that the protocol changes.
+pub fn set_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, protocol);
+}
+
+/// Says who asked for what; `address` is the peer's. What the request says of that itself is believed from this machine
+/// only, where a proxy that ends TLS may stand in front.
+pub fn forwarded(headers: &mut HeaderMap, peer: SocketAddr, address: &HeaderValue) {
+    if !peer.ip().to_canonical().is_loopback() {
         for name in [FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO] {
             headers.remove(name);
         }
     }
-    let address: IpAddr = peer.ip().to_canonical();
-    let before: Vec<&str> =
-        headers.get_all(FORWARDED_FOR).into_iter().filter_map(|value| value.to_str().ok()).collect();
-    let all = before.into_iter().map(str::to_owned).chain([address.to_string()]).collect::<Vec<_>>().join(", ");
-    if let Ok(value) = HeaderValue::from_str(&all) {
+    let mut all: Vec<&str> = headers.get_all(FORWARDED_FOR).into_iter().filter_map(|v| v.to_str().ok()).collect();
+    let value = if all.is_empty() {
+        Some(address.clone())
+    } else {
+        all.extend(address.to_str());
+        HeaderValue::from_str(&all.join(", ")).ok()
+    };
+    if let Some(value) = value {
         headers.insert(FORWARDED_FOR, value);
     }
     if let (false, Some(host)) = (headers.contains_key(FORWARDED_HOST), headers.get(header::HOST).cloned()) {
@@ -85,19 +99,26 @@ mod tests {
     #[test]
     fn only_this_machine_is_believed_about_who_asked() {
         let sent = [("host", "shop.example"), ("x-forwarded-for", "10.0.0.1"), ("x-forwarded-proto", "https")];
-        for (peer, by, proto) in
-            [("127.0.0.1:9", "10.0.0.1, 127.0.0.1", "https"), ("[::ffff:192.0.2.7]:9", "192.0.2.7", "http")]
-        {
+        for (peer, address, by, proto) in [
+            ("127.0.0.1:9", "127.0.0.1", "10.0.0.1, 127.0.0.1", "https"),
+            ("[::ffff:192.0.2.7]:9", "192.0.2.7", "192.0.2.7", "http"),
+        ] {
             let mut map = headers(&sent);
-            forwarded(&mut map, peer.parse().unwrap());
+            forwarded(&mut map, peer.parse().unwrap(), &HeaderValue::from_static(address));
             let values = [FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST].map(|name| map[name].to_str().unwrap());
             assert_eq!(values, [by, proto, "shop.example"]);
         }
     }
 
     #[test]
-    fn an_offer_of_http_2_is_passed_over_and_a_websocket_is_not() {
-        assert!(!wants_upgrade(&headers(&[("upgrade", "h2c")])));
-        assert!(wants_upgrade(&headers(&[("upgrade", "websocket")])));
+    fn a_websocket_is_asked_for_by_both_headers_and_an_offer_of_http_2_is_passed_over() {
+        for (sent, asked) in [
+            (&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")][..], Some("websocket")),
+            (&[("upgrade", "websocket")], None),
+            (&[("connection", "upgrade"), ("upgrade", "h2c")], None),
+            (&[("connection", "upgrade")], None),
+        ] {
+            assert_eq!(upgrade(&headers(sent)), asked.map(HeaderValue::from_static), "{sent:?}");
+        }
     }
 }

@@ -18,12 +18,15 @@ mod calls;
 mod client;
 mod control;
 mod environment;
+mod forward;
 mod headers;
+mod lanes;
 mod listener;
 mod lock;
 mod metrics;
 mod options;
 mod output;
+mod pool;
 mod program;
 mod protocol;
 mod proxy;
@@ -32,14 +35,15 @@ mod refusal;
 mod release;
 mod serve;
 pub mod socket;
+mod sorting;
 mod spawn;
 mod stats;
 mod store;
 mod supervise;
-mod upstream;
+mod tunnel;
 
 pub use client::Client;
-pub use options::{EdgeError, EdgeOptions, EnvironmentOptions};
+pub use options::{EdgeError, EdgeOptions, EnvironmentOptions, Limits, Sorting, Testers};
 pub use protocol::{
     CommandLimits, EnvironmentStatus, LATENCY_BOUNDS_SECONDS, Observed, Phase, ReleaseStatus, RunSpec, Sample, Start,
     Status, TrafficState,

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use http::{HeaderName, HeaderValue};
+
 /// How a front door is set up.
 #[derive(Clone, Debug)]
 pub struct EdgeOptions {
@@ -25,6 +27,10 @@ pub struct EdgeOptions {
     pub drain: Duration,
     /// How long a release may take to answer its readiness probe.
     pub ready_timeout: Duration,
+    /// What bounds every connection.
+    pub limits: Limits,
+    /// How it is told who asks.
+    pub sorting: Sorting,
 }
 
 impl EdgeOptions {
@@ -38,8 +44,61 @@ impl EdgeOptions {
             lease: Duration::from_secs(60),
             drain: Duration::from_secs(30),
             ready_timeout: Duration::from_secs(30),
+            limits: Limits::default(),
+            sorting: Sorting::default(),
         }
     }
+}
+
+/// What bounds every connection, so that a client that is slow or greedy holds little and not for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a client may take to send a request's line and headers, and how long a connection may lie idle between
+    /// requests. It is closed then.
+    pub head_time: Duration,
+    /// How much a request's line and headers may take, in bytes; what is read at once may go beyond. More is answered
+    /// with 431.
+    pub head_bytes: usize,
+    /// How long a body may stand still: a request's that the client does not send (answered with 408), an answer's that
+    /// the release does not go on with or the client does not read, and a connection that was upgraded, such as a
+    /// WebSocket. It is cut off then.
+    pub idle: Duration,
+    /// How long a release may take to begin its answer, after the request's body last moved; answered with 504.
+    pub answer_time: Duration,
+}
+
+impl Default for Limits {
+    /// 60 s and 64 KiB for a head, 5 minutes for what stands still, 60 s for an answer.
+    fn default() -> Self {
+        Self {
+            head_time: Duration::from_secs(60),
+            head_bytes: 64 << 10,
+            idle: Duration::from_secs(300),
+            answer_time: Duration::from_secs(60),
+        }
+    }
+}
+
+/// How it is told who asks.
+#[derive(Clone, Debug, Default)]
+pub struct Sorting {
+    /// A header whose value names the client, such as a user's id that a proxy in front sets: the same value stays with
+    /// the same release. Requests without it are told apart by the front door's cookie, as all are when this is not set.
+    pub client_header: Option<HeaderName>,
+    /// What takes a request to the candidate, whatever its share; without it, no request can ask for that.
+    pub testers: Option<Testers>,
+}
+
+/// What a tester's request says to be answered by the candidate. It is counted apart, as it is no part of the split, and
+/// the release does not see it.
+#[derive(Clone, Debug)]
+pub struct Testers {
+    /// The header that may say it.
+    pub header: Option<HeaderName>,
+    /// The cookie that may say it.
+    pub cookie: Option<String>,
+    /// What it says: who knows it is a tester.
+    pub value: HeaderValue,
 }
 
 /// How an environment is set up.
@@ -51,14 +110,12 @@ pub struct EnvironmentOptions {
     pub log: PathBuf,
     /// The path that a release answers with a status below 500 when it is ready.
     pub probe: String,
-    /// How long a release may take to begin its answer, after the request's body last moved.
-    pub answer_timeout: Duration,
 }
 
 impl EnvironmentOptions {
-    /// An environment whose releases are ready when they answer `/`, and may take 60 s to answer.
+    /// An environment whose releases are ready when they answer `/`.
     pub fn new(listen: SocketAddr, log: impl Into<PathBuf>) -> Self {
-        Self { listen, log: log.into(), probe: "/".into(), answer_timeout: Duration::from_secs(60) }
+        Self { listen, log: log.into(), probe: "/".into() }
     }
 }
 

@@ -3,21 +3,21 @@
 use std::{
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use tokio::sync::watch;
+use http::HeaderValue;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     Phase, ReleaseStatus,
     assign::ClientId,
-    body::RequestBody,
     output::Tail,
+    pool::Pool,
     record::Started,
     stats::{Class, Source, Stats, now},
-    upstream::Upstream,
 };
 
 /// A client that gives up earlier is not counted; one that waited so long was not answered.
@@ -32,9 +32,13 @@ pub struct Running {
     pub stats: Arc<Stats>,
     /// The end of its output.
     pub tail: Arc<Tail>,
-    upstream: RwLock<Option<Upstream<RequestBody>>>,
+    header: Option<HeaderValue>,
+    pool: RwLock<Option<Arc<Pool>>>,
     phase: watch::Sender<Phase>,
-    in_flight: watch::Sender<usize>,
+    /// Requests that it is answering.
+    in_flight: AtomicUsize,
+    /// Told when there is none.
+    all_answered: Notify,
     stop: watch::Sender<bool>,
     pid: AtomicU32,
     restarts: AtomicU64,
@@ -45,12 +49,14 @@ impl Running {
     /// A release whose process is still to be started.
     pub fn new(started: Started) -> Arc<Self> {
         Arc::new(Self {
+            header: HeaderValue::from_str(&started.release.id).ok(),
             started,
             stats: Arc::new(Stats::new(now())),
             tail: Arc::default(),
-            upstream: RwLock::new(None),
+            pool: RwLock::new(None),
             phase: watch::Sender::new(Phase::Starting),
-            in_flight: watch::Sender::new(0),
+            in_flight: AtomicUsize::new(0),
+            all_answered: Notify::new(),
             stop: watch::Sender::new(false),
             pid: AtomicU32::new(0),
             restarts: AtomicU64::new(0),
@@ -63,36 +69,41 @@ impl Running {
         &self.started.release.id
     }
 
+    /// Its name as a header's value.
+    pub fn header(&self) -> Option<HeaderValue> {
+        self.header.clone()
+    }
+
     /// What its process does.
     pub fn phase(&self) -> Phase {
         *self.phase.borrow()
     }
 
     /// Its connections, while it answers.
-    pub fn upstream(&self) -> Option<Upstream<RequestBody>> {
-        self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn pool(&self) -> Option<Arc<Pool>> {
+        self.pool.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until it answers, at most for `limit`; its connections then.
-    pub async fn when_up(&self, limit: Duration) -> Option<Upstream<RequestBody>> {
-        if let Some(upstream) = self.upstream() {
-            return Some(upstream);
+    pub async fn when_up(&self, limit: Duration) -> Option<Arc<Pool>> {
+        if let Some(pool) = self.pool() {
+            return Some(pool);
         }
         let mut phase = self.phase.subscribe();
         let is_settled = |phase: &Phase| matches!(phase, Phase::Up | Phase::Stopped);
         drop(tokio::time::timeout(limit, phase.wait_for(is_settled)).await);
-        self.upstream()
+        self.pool()
     }
 
     /// It answers from here on.
-    pub fn up(&self, upstream: Upstream<RequestBody>) {
-        *self.upstream.write().unwrap_or_else(PoisonError::into_inner) = Some(upstream);
+    pub fn up(&self, pool: Arc<Pool>) {
+        *self.pool.write().unwrap_or_else(PoisonError::into_inner) = Some(pool);
         self.phase.send_replace(Phase::Up);
     }
 
     /// It does not answer any more, or not yet.
     pub fn not_up(&self, phase: Phase) {
-        *self.upstream.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.pool.write().unwrap_or_else(PoisonError::into_inner) = None;
         self.phase.send_replace(phase);
     }
 
@@ -125,17 +136,25 @@ impl Running {
 
     /// Waits until every request was answered, at most for `limit`.
     pub async fn drained(&self, limit: Duration) {
-        let mut in_flight = self.in_flight.subscribe();
-        if tokio::time::timeout(limit, in_flight.wait_for(|count| *count == 0)).await.is_err() {
-            let count = *in_flight.borrow();
+        let answered = async {
+            loop {
+                let all_answered = self.all_answered.notified();
+                if self.in_flight.load(Ordering::SeqCst) == 0 {
+                    return;
+                }
+                all_answered.await;
+            }
+        };
+        if tokio::time::timeout(limit, answered).await.is_err() {
+            let count = self.in_flight.load(Ordering::SeqCst);
             tracing::warn!(release = self.id(), count, "requests are cut off: they did not end in time");
         }
     }
 
     /// A request goes to it.
     pub fn begin(self: &Arc<Self>, source: Source, client: ClientId) -> Exchange {
-        self.in_flight.send_modify(|count| *count += 1);
-        Exchange { running: Arc::clone(self), source, client, began: Instant::now(), outcome: None }
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
+        Exchange { running: Arc::clone(self), source, client, began: Instant::now(), outcome: None, is_counted: false }
     }
 
     /// What is told of it.
@@ -168,6 +187,7 @@ pub struct Exchange {
     client: ClientId,
     began: Instant,
     outcome: Option<(Class, Duration)>,
+    is_counted: bool,
 }
 
 impl Exchange {
@@ -187,14 +207,25 @@ impl Exchange {
             *class = Class::None;
         }
     }
-}
 
-impl Drop for Exchange {
-    fn drop(&mut self) {
+    /// Counts it now, where what follows its answer may go on for long.
+    pub fn count(&mut self) {
+        if self.is_counted {
+            return;
+        }
+        self.is_counted = true;
         let waited = self.began.elapsed();
         if let Some((class, latency)) = self.outcome.or_else(|| (waited > PATIENCE).then_some((Class::None, waited))) {
             self.running.stats.count(self.source, class, latency, self.client, now());
         }
-        self.running.in_flight.send_modify(|count| *count -= 1);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.count();
+        if self.running.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.running.all_answered.notify_waiters();
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     os::unix::{
         ffi::OsStrExt,
         fs::{DirBuilderExt, MetadataExt, PermissionsExt},
@@ -13,10 +13,10 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
-    net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinSet,
@@ -27,7 +27,8 @@ use crate::{
     calls::check_name,
     control::{self, Edge},
     environment::Environment,
-    listener::Connections,
+    lanes::Lanes,
+    listener::{Closing, Service},
     lock::Lock,
     metrics,
     output::Log,
@@ -58,16 +59,18 @@ pub async fn serve(options: EdgeOptions) -> Result<(), EdgeError> {
     let lock = Lock::take(&state)?;
     let mut listeners = BTreeMap::new();
     for (name, environment) in &options.environments {
-        listeners.insert(name.clone(), listen(&format!("the environment `{name}`"), environment.listen).await?);
+        listeners.insert(name.clone(), listen(&format!("the environment `{name}`"), environment.listen)?);
     }
     let metrics = match options.metrics {
-        Some(address) => Some(listen("the metrics", address).await?),
+        Some(address) => Some(listen("the metrics", address)?),
         None => None,
     };
     let mut terminate = signal(SignalKind::terminate()).map_err(EdgeError::file(&state))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(EdgeError::file(&state))?;
     let sockets = sockets(&state)?;
-    let environments = environments(&options, &state, &sockets)?;
+    let lanes = Arc::new(Lanes::start().map_err(EdgeError::file(&state))?);
+    let service = Service::for_many(Arc::clone(&lanes), options.limits);
+    let environments = environments(&options, &state, &sockets, &service)?;
     let path = socket::control(&state);
     let control = socket::listen(&path).map_err(EdgeError::file(&path))?;
 
@@ -76,18 +79,19 @@ pub async fn serve(options: EdgeOptions) -> Result<(), EdgeError> {
     for environment in edge.environments.values() {
         environment.restore().await;
     }
-    let connections = Arc::new(Connections::most());
+    let closing = Closing { linger: Duration::ZERO, limit: options.drain };
     let mut serving = JoinSet::new();
     let mut leases = JoinSet::new();
     for (name, listener) in listeners {
         let Some(environment) = edge.environments.get(&name) else { continue };
-        let (environment, connections) = (Arc::clone(environment), Arc::clone(&connections));
-        leases.spawn(Arc::clone(&environment).keep_lease());
-        serving.spawn(proxy::traffic(environment, listener, connections, told(ended.clone())));
+        leases.spawn(Arc::clone(environment).keep_lease());
+        let ended = told(ended.clone(), closing);
+        serving.spawn(proxy::traffic(Arc::clone(environment), listener, service.clone(), ended));
     }
     if let Some(listener) = metrics {
         let edge = Arc::clone(&edge);
-        serving.spawn(proxy::metrics(listener, move || text(&edge), told(ended.clone())));
+        let ended = told(ended.clone(), Closing::default());
+        serving.spawn(proxy::metrics(listener, service.clone(), move || text(&edge), ended));
     }
     let mut controlling = JoinSet::new();
     controlling.spawn(control::serve(Arc::clone(&edge), control));
@@ -105,6 +109,7 @@ pub async fn serve(options: EdgeOptions) -> Result<(), EdgeError> {
     for environment in edge.environments.values() {
         environment.end_all().await;
     }
+    drop(tokio::task::spawn_blocking(move || lanes.end()).await);
     drop(std::fs::remove_file(&path));
     drop(std::fs::remove_dir_all(&sockets));
     // Who waits for the connection's end may start another front door at once.
@@ -113,13 +118,14 @@ pub async fn serve(options: EdgeOptions) -> Result<(), EdgeError> {
     Ok(())
 }
 
-async fn told(mut ended: watch::Receiver<bool>) {
+async fn told(mut ended: watch::Receiver<bool>, closing: Closing) -> Closing {
     // A sender that is gone ends it too.
     drop(ended.wait_for(|ended| *ended).await);
+    closing
 }
 
-async fn listen(what: &str, address: SocketAddr) -> Result<TcpListener, EdgeError> {
-    TcpListener::bind(address).await.map_err(|source| {
+fn listen(what: &str, address: SocketAddr) -> Result<TcpListener, EdgeError> {
+    TcpListener::bind(address).map_err(|source| {
         let remedy = match source.kind() {
             io::ErrorKind::AddrInUse => "end what listens there, or configure another port",
             io::ErrorKind::PermissionDenied => "configure a port above 1023, or permit this one",
@@ -133,6 +139,7 @@ fn environments(
     options: &EdgeOptions,
     state: &Path,
     sockets: &Path,
+    service: &Service,
 ) -> Result<BTreeMap<String, Arc<Environment>>, EdgeError> {
     let next = Arc::new(AtomicU64::new(1));
     let spawner = Spawner::new().map_err(EdgeError::file(state))?;
@@ -149,9 +156,10 @@ fn environments(
             ready_timeout: options.ready_timeout,
             drain: options.drain,
             spawner: spawner.clone(),
+            lanes: Arc::clone(&service.lanes),
         };
-        let (setup, lease) = (Arc::new(setup), options.lease);
-        let made = Environment::new(name.clone(), environment.clone(), lease, setup, store, record);
+        let (setup, service) = (Arc::new(setup), service.clone());
+        let made = Environment::new(name.clone(), environment.clone(), options, setup, service, store, record);
         environments.insert(name.clone(), made);
     }
     Ok(environments)

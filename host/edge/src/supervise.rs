@@ -20,12 +20,13 @@ use tokio::{process::Child, sync::oneshot, task::JoinHandle};
 use crate::{
     Phase,
     body::RequestBody,
+    lanes::Lanes,
     output::{Log, copy},
+    pool::{Pool, Probe, probe},
     program::{self, SOCKET},
     refusal::failed,
     release::Running,
     spawn::{Spawner, signal},
-    upstream::{Upstream, upstream},
 };
 
 /// First pause before a release is started again; it doubles with every failure in a row.
@@ -60,6 +61,8 @@ pub struct Setup {
     pub drain: Duration,
     /// What starts processes.
     pub spawner: Spawner,
+    /// What carries requests to them.
+    pub lanes: Arc<Lanes>,
 }
 
 /// How a process's life went.
@@ -178,10 +181,10 @@ async fn watch(
     first: &mut Option<oneshot::Sender<Result<(), StageError>>>,
 ) -> Life {
     let id = running.id();
-    let connections = upstream(folder.join(SOCKET));
+    let socket = folder.join(SOCKET);
     let mut seen = "it does not listen on its socket".to_owned();
     tokio::select! {
-        () = ready(&connections, &setup.probe, &mut seen) => {}
+        () = ready(&socket, &setup.probe, &mut seen) => {}
         status = child.wait() => {
             let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
             return Life::Unready(failed(format!("the release `{id}` ended before it was ready ({status})")));
@@ -193,7 +196,7 @@ async fn watch(
         () = running.when_stopped() => return Life::Stopped,
     }
     let since = Instant::now();
-    running.up(connections);
+    running.up(Pool::new(socket, setup.lanes.count()));
     if let Some(first) = first.take() {
         drop(first.send(Ok(())));
     }
@@ -207,6 +210,8 @@ async fn watch(
             },
             () = running.when_stopped() => {
                 running.drained(setup.drain).await;
+                // Its idle connections are closed before it is told to end: some wait for that.
+                running.not_up(Phase::Stopped);
                 return Life::Stopped;
             }
             () = &mut calm, if !is_calm => {
@@ -218,20 +223,19 @@ async fn watch(
 }
 
 /// Returns when the release answers its probe; `seen` is what it did instead up to then.
-async fn ready(connections: &Upstream<RequestBody>, probe: &str, seen: &mut String) {
+async fn ready(socket: &PathBuf, path: &str, seen: &mut String) {
     let mut pause = Duration::from_millis(10);
     loop {
-        let request = Request::get(format!("http://release{probe}")).header(header::HOST, "localhost");
-        let Ok(request) = request.body(RequestBody::empty()) else {
-            *seen = format!("the probe's path `{probe}` is not one");
+        let Ok(request) = Request::get(path).header(header::HOST, "localhost").body(RequestBody::default()) else {
+            *seen = format!("the probe's path `{path}` is not one");
             return std::future::pending().await;
         };
-        match tokio::time::timeout(PROBE, connections.request(request)).await {
-            Ok(Ok(answer)) if answer.status().as_u16() < 500 => return,
-            Ok(Ok(answer)) => *seen = format!("it answers {probe} with {}", answer.status()),
-            Ok(Err(error)) if error.is_connect() => {}
-            Ok(Err(error)) => *seen = format!("it does not answer {probe} with HTTP ({error})"),
-            Err(_) => *seen = format!("it does not answer {probe} in {} s", PROBE.as_secs()),
+        match tokio::time::timeout(PROBE, probe(socket, request)).await {
+            Ok(Probe::Status(status)) if status.as_u16() < 500 => return,
+            Ok(Probe::Status(status)) => *seen = format!("it answers {path} with {status}"),
+            Ok(Probe::Unconnected) => {}
+            Ok(Probe::Broken(error)) => *seen = format!("it does not answer {path} with HTTP ({error})"),
+            Err(_) => *seen = format!("it does not answer {path} in {} s", PROBE.as_secs()),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(250));

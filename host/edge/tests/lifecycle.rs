@@ -3,14 +3,10 @@
 
 mod support;
 
-use std::{
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use autodevops_bubblewrap::Refused;
-use autodevops_edge::{CommandLimits, EdgeOptions, EnvironmentOptions, Phase, ReleaseStatus, RunSpec, Start, serve};
+use autodevops_edge::{CommandLimits, Phase, ReleaseStatus, RunSpec, Start, serve};
 use autodevops_model::{ErrorKind, StageError};
 use http::Request;
 use http_body_util::Full;
@@ -21,33 +17,9 @@ fn release_process() {
     support::release::serve_if_asked();
 }
 
-/// A front door in a process of its own, so that it can be killed.
 #[tokio::test]
 async fn edge_process() {
-    let Ok(state) = std::env::var("EDGE_STATE") else { return };
-    let value = |name: &str| std::env::var(name).unwrap();
-    let mut options = EdgeOptions::new(state, value("EDGE_WORKER").split('\n').map(Into::into).collect());
-    options.lease = Duration::from_millis(value("EDGE_LEASE_MS").parse().unwrap());
-    let environment = EnvironmentOptions::new(value("EDGE_LISTEN").parse().unwrap(), value("EDGE_LOG"));
-    options.environments.insert(PRODUCTION.into(), environment);
-    serve(options).await.unwrap();
-}
-
-async fn spawn_edge(edge: &TestEdge) -> Child {
-    let options = &edge.options;
-    let worker: Vec<&str> = options.worker.iter().map(|word| word.to_str().unwrap()).collect();
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["edge_process", "--exact", "--nocapture"])
-        .env("EDGE_STATE", &options.state)
-        .env("EDGE_WORKER", worker.join("\n"))
-        .env("EDGE_LEASE_MS", options.lease.as_millis().to_string())
-        .env("EDGE_LISTEN", edge.address.to_string())
-        .env("EDGE_LOG", &options.environments[PRODUCTION].log)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    edge.until_open().await;
-    child
+    support::process::serve_if_asked().await;
 }
 
 async fn status_of(edge: &TestEdge, id: &str) -> ReleaseStatus {
@@ -73,7 +45,7 @@ fn kind<T>(result: Result<T, StageError>) -> Option<ErrorKind> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_being_killed_the_front_door_serves_what_it_served_and_knows_what_was_done() {
     let edge = TestEdge::new();
-    let mut process = spawn_edge(&edge).await;
+    let mut process = support::process::spawn(&edge).await;
     edge.start("r-1").await;
     edge.start("r-2").await;
     edge.split(&[("r-1", 100)]).await;
@@ -87,7 +59,7 @@ async fn after_being_killed_the_front_door_serves_what_it_served_and_knows_what_
     assert_eq!(edge.client.running().unwrap(), None);
     assert_eq!(kind(edge.client.status().await), Some(ErrorKind::Unavailable));
 
-    let mut process = spawn_edge(&edge).await;
+    let mut process = support::process::spawn(&edge).await;
     let traffic = edge.client.traffic(PRODUCTION).await.unwrap().unwrap();
     assert_eq!(traffic.splits, splits(&[("r-1", 60), ("r-2", 40)]));
     assert_eq!((traffic.fence, traffic.stable, traffic.returned_at), (5, Some(release("r-1")), None));

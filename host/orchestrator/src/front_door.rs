@@ -8,7 +8,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use autodevops_edge::{EdgeOptions, EnvironmentOptions};
+use autodevops_config::Edge;
+use autodevops_edge::{EdgeOptions, EnvironmentOptions, Limits, Sorting, Testers};
+use http::{HeaderName, HeaderValue};
 
 use crate::{live::Live, project::Project};
 
@@ -21,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How the front door of this project is set up.
 ///
 /// # Errors
-/// When it is not known which program this is.
+/// When it is not known which program this is, or a name in the configuration is not taken.
 pub fn options(project: &Project) -> Result<EdgeOptions> {
     let config = &project.config;
     let program = std::env::current_exe().context("this program's own file")?;
@@ -36,6 +38,14 @@ pub fn options(project: &Project) -> Result<EdgeOptions> {
     options.metrics = config.edge.metrics;
     options.lease = config.edge.lease.0;
     options.drain = config.edge.drain.0;
+    options.ready_timeout = config.edge.ready_timeout.0;
+    options.limits = Limits {
+        head_time: config.edge.header_timeout.0,
+        head_bytes: usize::try_from(config.edge.max_header.0).context("[edge] max-header")?,
+        idle: config.edge.idle_timeout.0,
+        answer_time: config.edge.answer_timeout.0,
+    };
+    options.sorting = sorting(&config.edge)?;
     for (name, environment) in &config.environments {
         let mut settings = EnvironmentOptions::new(environment.listen, project.state.log(name));
         if let Some(path) = &config.service.ready {
@@ -44,6 +54,22 @@ pub fn options(project: &Project) -> Result<EdgeOptions> {
         options.environments.insert(name.clone(), settings);
     }
     Ok(options)
+}
+
+/// How the front door tells who asks.
+fn sorting(edge: &Edge) -> Result<Sorting> {
+    let header =
+        |name: &String| HeaderName::from_bytes(name.as_bytes()).with_context(|| format!("the header `{name}`"));
+    let client_header = edge.client_header.as_ref().map(header).transpose()?;
+    let testers = match &edge.testers {
+        Some(testers) => Some(Testers {
+            header: testers.header.as_ref().map(header).transpose()?,
+            cookie: testers.cookie.clone(),
+            value: HeaderValue::from_str(&testers.value).context("[edge.testers] value")?,
+        }),
+        None => None,
+    };
+    Ok(Sorting { client_header, testers })
 }
 
 /// Makes sure that the front door runs, as a process of its own that outlives this one. Whether it was started now.

@@ -27,6 +27,10 @@ fn times(config: &Config, found: &mut Found) {
     check("rollout", "interval", config.rollout.interval);
     check("rollout", "monitoring", config.rollout.monitoring);
     check("edge", "lease", config.edge.lease);
+    check("edge", "ready-timeout", config.edge.ready_timeout);
+    check("edge", "answer-timeout", config.edge.answer_timeout);
+    check("edge", "header-timeout", config.edge.header_timeout);
+    check("edge", "idle-timeout", config.edge.idle_timeout);
     check("retries", "after", config.retries.after);
     if let Some(build) = &config.build {
         check("build", "timeout", build.timeout);

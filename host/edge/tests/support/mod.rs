@@ -1,7 +1,9 @@
 //! A front door for a test, with releases that are this test program, run again.
 #![allow(dead_code)]
 
+pub mod process;
 pub mod release;
+pub mod wire;
 
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, time::Duration};
 

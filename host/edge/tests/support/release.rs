@@ -1,13 +1,24 @@
 //! A small release: what the tests' front door starts in place of `autodevops worker`. It is this test program, run
 //! again.
 
-use std::{convert::Infallible, fs, path::PathBuf, time::Duration};
+use std::{
+    convert::Infallible,
+    fs,
+    path::PathBuf,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{
+    body::{Body as HttpBody, Frame, Incoming},
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
+use tokio::{io::AsyncWriteExt, sync::mpsc};
 
 type Body = BoxBody<Bytes, hyper::Error>;
 
@@ -33,7 +44,9 @@ pub fn serve_if_asked() {
             let root = root.clone();
             let service = service_fn(move |request| answer(root.clone(), request));
             tokio::spawn(async move {
-                drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+                let connection =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                drop(connection.with_upgrades().await);
             });
         }
     });
@@ -61,11 +74,77 @@ async fn answer(root: PathBuf, request: Request<Incoming>) -> Result<Response<Bo
             response
         }
         "/echo" if request.method() == Method::POST => Response::new(request.into_body().boxed()),
+        "/stream" => streamed(root),
+        "/endless" => endless(),
+        "/count" => count(root, request.into_body()).await,
+        "/socket" => socket(request),
         "/headers" => text(format!("{:?}", request.headers())),
         "/sandbox" => text(sandbox(&root)),
         "/greedy" => text(greedy()),
         path => text(format!("{} {path}", root.file_name().unwrap().to_string_lossy())),
     })
+}
+
+/// A body whose parts come one by one.
+struct Parts(mpsc::Receiver<Bytes>);
+
+impl HttpBody for Parts {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.0.poll_recv(cx).map(|part| part.map(|part| Ok(Frame::data(part))))
+    }
+}
+
+/// A first part at once, the second when the file `go` is there.
+fn streamed(root: PathBuf) -> Response<Body> {
+    let (send, parts) = mpsc::channel(1);
+    tokio::spawn(async move {
+        drop(send.send("first".into()).await);
+        until(|| root.join("go").exists()).await;
+        drop(send.send("second".into()).await);
+    });
+    Response::new(Parts(parts).boxed())
+}
+
+/// As much as is read.
+fn endless() -> Response<Body> {
+    let (send, parts) = mpsc::channel(1);
+    tokio::spawn(async move { while send.send(Bytes::from_static(&[b'x'; 64 << 10])).await.is_ok() {} });
+    Response::new(Parts(parts).boxed())
+}
+
+/// How many bytes the request had; the file `came` is there once the first have come.
+async fn count(root: PathBuf, mut body: Incoming) -> Response<Body> {
+    let mut count = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        if count == 0 {
+            fs::write(root.join("came"), "").unwrap();
+        }
+        count += frame.data_ref().map_or(0, Bytes::len);
+    }
+    Response::new(full(count.to_string()))
+}
+
+/// Says back whatever is said, in another protocol than HTTP.
+fn socket(mut request: Request<Incoming>) -> Response<Body> {
+    let mut response = Response::new(full(String::new()));
+    if request.headers().get(header::UPGRADE).is_none() {
+        *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
+        return response;
+    }
+    let upgraded = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let (mut read, mut write) = tokio::io::split(TokioIo::new(upgraded.await.unwrap()));
+        drop(write.write_all(b"hello ").await);
+        drop(tokio::io::copy(&mut read, &mut write).await);
+        drop(write.shutdown().await);
+    });
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.headers_mut().insert(header::CONNECTION, "upgrade".parse().unwrap());
+    response.headers_mut().insert(header::UPGRADE, "websocket".parse().unwrap());
+    response
 }
 
 /// What a release can do to the machine.

@@ -1,0 +1,220 @@
+//! Everything that a client does, while releases come and go.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use support::{
+    PRODUCTION, TestEdge,
+    process::{self, Memory},
+    release::until,
+    wire::Wire,
+};
+
+#[test]
+fn release_process() {
+    support::release::serve_if_asked();
+}
+
+#[tokio::test]
+async fn edge_process() {
+    process::serve_if_asked().await;
+}
+
+/// What a client does again and again.
+#[derive(Clone, Copy, Debug)]
+enum Habit {
+    /// Asks on a connection that it keeps.
+    Keep,
+    /// Sends a body in parts on a connection that it keeps, and reads it back.
+    Upload,
+    /// Connects anew for each request.
+    Anew,
+    /// Opens a connection that is upgraded, and says something there.
+    Socket,
+}
+
+impl Habit {
+    const ALL: [Self; 4] = [Self::Keep, Self::Upload, Self::Anew, Self::Socket];
+
+    /// Does it once; what went wrong.
+    async fn once(self, edge: &TestEdge, kept: &mut Option<Wire>, client: u64) -> Result<(), String> {
+        let cookie = format!("cookie: autodevops-client={:016x}", client.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut wire = match kept.take() {
+            Some(wire) => wire,
+            None => Wire::to(edge.address).await,
+        };
+        match self {
+            Self::Keep | Self::Anew => {
+                let close = if matches!(self, Self::Anew) { "connection: close\r\n" } else { "" };
+                let reply = wire.ask(&format!("GET / HTTP/1.1\r\nhost: shop\r\n{cookie}\r\n{close}\r\n")).await?;
+                if reply.status != 200 || !reply.body.starts_with("r-") {
+                    return Err(format!("{reply:?}"));
+                }
+            }
+            Self::Upload => {
+                let head =
+                    format!("POST /count HTTP/1.1\r\nhost: shop\r\n{cookie}\r\ntransfer-encoding: chunked\r\n\r\n");
+                wire.try_say(head.as_bytes()).await.map_err(|error| error.to_string())?;
+                let part = format!("2000\r\n{}\r\n", "x".repeat(0x2000));
+                for _ in 0..4 {
+                    wire.try_say(part.as_bytes()).await.map_err(|error| error.to_string())?;
+                }
+                let reply = wire.ask("0\r\n\r\n").await?;
+                if (reply.status, reply.body.as_str()) != (200, "32768") {
+                    return Err(format!("{reply:?}"));
+                }
+            }
+            Self::Socket => {
+                let mut wire = Wire::upgraded(edge.address).await;
+                for text in ["one.", "two."] {
+                    wire.try_say(text.as_bytes()).await.map_err(|error| error.to_string())?;
+                    if wire.until(text).await? != text {
+                        return Err("it said something else".to_owned());
+                    }
+                }
+            }
+        }
+        if matches!(self, Self::Keep | Self::Upload) {
+            *kept = Some(wire);
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_fails_over_200_weight_changes_20_deploys_and_20_rollbacks() {
+    let edge = Arc::new(TestEdge::new().serve().await);
+    edge.start("r-0").await;
+    edge.split(&[("r-0", 100)]).await;
+    let (ended, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let clients: Vec<_> = Habit::ALL
+        .into_iter()
+        .map(|habit| {
+            let (edge, ended, sent) = (Arc::clone(&edge), Arc::clone(&ended), Arc::clone(&sent));
+            tokio::spawn(async move {
+                let (mut kept, mut failed, mut own) = (None, Vec::new(), 0u64);
+                while !ended.load(Ordering::Relaxed) {
+                    let client = sent.fetch_add(1, Ordering::Relaxed);
+                    if let Err(error) = habit.once(&edge, &mut kept, client).await {
+                        failed.push(format!("{habit:?}: {error}"));
+                    }
+                    own += 1;
+                }
+                (own, failed)
+            })
+        })
+        .collect();
+    let mut changes = 0;
+    for n in 1..=20 {
+        let (old, new) = (format!("r-{}", n - 1), format!("r-{n}"));
+        edge.start(&new).await;
+        // A deploy by steps, a rollback, and the deploy again.
+        for share in [5, 25, 50, 100, 0, 5, 25, 50, 75, 100] {
+            edge.split(&[(&old, 100 - share), (&new, share)]).await;
+            changes += 1;
+            let seen = sent.load(Ordering::Relaxed);
+            until(|| sent.load(Ordering::Relaxed) >= seen + 4).await;
+        }
+        edge.client.stop(PRODUCTION, &format!("stop {old}"), 1, &old).await.unwrap();
+    }
+    assert_eq!(changes, 200);
+    ended.store(true, Ordering::Relaxed);
+    for client in clients {
+        let (own, failed) = client.await.unwrap();
+        assert_eq!(failed, Vec::<String>::new());
+        assert!(own >= 50, "only {own}");
+    }
+    let mut edge = Arc::into_inner(edge).unwrap();
+    let text = edge.metrics().await;
+    assert!(!text.lines().any(|line| line.contains("code=\"000\"} ") && !line.ends_with(" 0")), "{text}");
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgraded_connection_goes_both_ways_and_a_drain_gives_it_a_bounded_time() {
+    let mut edge = TestEdge::with(|options| options.drain = Duration::from_millis(600)).serve().await;
+    edge.start("r-1").await;
+    edge.start("r-2").await;
+    edge.split(&[("r-1", 100)]).await;
+    let mut socket = Wire::upgraded(edge.address).await;
+    edge.split(&[("r-2", 100)]).await;
+    // It stays with its release, also when that has no share any more.
+    socket.say("still here").await;
+    assert_eq!(socket.until("here").await.unwrap(), "still here");
+    let began = Instant::now();
+    let stop = edge.client.stop(PRODUCTION, "stop", 1, "r-1");
+    let (stopped, ()) = tokio::join!(stop, async {
+        // The release is draining: what was begun goes on.
+        socket.say("and now").await;
+        assert_eq!(socket.until("now").await.unwrap(), "and now");
+        assert_eq!(socket.rest().await, "");
+    });
+    stopped.unwrap();
+    let took = began.elapsed();
+    assert!((Duration::from_millis(500)..Duration::from_secs(8)).contains(&took), "{took:?}");
+
+    // One that ends in time is not waited for any longer.
+    let mut socket = Wire::upgraded(edge.address).await;
+    edge.start("r-3").await;
+    edge.split(&[("r-3", 100)]).await;
+    socket.say("bye").await;
+    assert_eq!(socket.until("bye").await.unwrap(), "bye");
+    drop(socket);
+    edge.client.stop(PRODUCTION, "stop r-2", 1, "r-2").await.unwrap();
+    // A release that does not agree answers in HTTP.
+    let mut plain = Wire::to(edge.address).await;
+    let ask = "GET / HTTP/1.1\r\nhost: shop\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    assert_eq!(plain.ask(ask).await.unwrap().status, 200);
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_are_passed_on_as_they_come_in_both_directions() {
+    let mut edge = TestEdge::new().serve().await;
+    edge.start("r-1").await;
+    edge.split(&[("r-1", 100)]).await;
+    let root = edge.root("r-1");
+    let mut wire = Wire::to(edge.address).await;
+    wire.say("GET /stream HTTP/1.1\r\nhost: shop\r\n\r\n").await;
+    wire.until("first").await.unwrap();
+    std::fs::write(root.join("go"), "").unwrap();
+    wire.until("second\r\n0\r\n\r\n").await.unwrap();
+
+    wire.say("POST /count HTTP/1.1\r\nhost: shop\r\ncontent-length: 10\r\n\r\nfirst").await;
+    until(|| root.join("came").exists()).await;
+    assert_eq!(wire.ask("other").await.unwrap().body, "10");
+    // One that waits to be asked for its body is asked.
+    wire.say("POST /count HTTP/1.1\r\nhost: shop\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n").await;
+    assert_eq!(wire.until("\r\n\r\n").await.unwrap(), "HTTP/1.1 100 Continue\r\n\r\n");
+    assert_eq!(wire.ask("body").await.unwrap().body, "4");
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_of_100_megabytes_takes_no_memory() {
+    let edge = TestEdge::new();
+    let mut process = process::spawn(&edge).await;
+    edge.start("r-1").await;
+    edge.split(&[("r-1", 100)]).await;
+    let mut wire = Wire::to(edge.address).await;
+    wire.ask("POST /count HTTP/1.1\r\nhost: shop\r\ncontent-length: 1\r\n\r\nx").await.unwrap();
+    let before = Memory::of(process.id());
+    wire.say("POST /count HTTP/1.1\r\nhost: shop\r\ncontent-length: 100000000\r\n\r\n").await;
+    let part = vec![b'x'; 1_000_000];
+    for _ in 0..100 {
+        wire.try_say(&part).await.unwrap();
+    }
+    assert_eq!(wire.reply().await.unwrap().body, "100000000");
+    let grown = Memory::of(process.id()).peak.saturating_sub(before.peak);
+    assert!(grown < 8 << 20, "it took {grown} bytes");
+    edge.client.shutdown().await.unwrap();
+    assert!(process.wait().unwrap().success());
+}
