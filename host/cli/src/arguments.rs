@@ -289,9 +289,15 @@ pub enum EdgeVerb {
         /// Let go of the terminal.
         #[arg(long, hide = true)]
         detach: bool,
+        /// Take over from the one that serves.
+        #[arg(long, hide = true)]
+        take_over: bool,
     },
     /// Start the front door as a process of its own.
     Start,
+    /// Replace the front door by one of this program, with the configuration as it is now. No request fails for it: the new
+    /// one has its releases ready and takes the sockets over, and the old one ends what it is answering.
+    Upgrade,
     /// End the front door and its releases: nothing serves any more, until it is started again or something is deployed.
     Stop,
     /// Say what serves.

@@ -15,18 +15,26 @@ use crate::{
 pub async fn run(verb: EdgeVerb, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
     match verb {
-        EdgeVerb::Serve { detach } => {
+        EdgeVerb::Serve { detach, take_over } => {
             if detach {
                 // A session of its own: what ends the terminal's programs does not end what serves.
                 rustix::process::setsid().context("the terminal cannot be let go of")?;
             }
-            let options = front_door::options(&project)?;
+            let options = front_door::options(&project, detach)?;
             drop(project);
-            autodevops_edge::serve(options).await?;
+            if take_over {
+                autodevops_edge::take_over(options).await?;
+            } else {
+                autodevops_edge::serve(options).await?;
+            }
         }
         EdgeVerb::Start => {
             let started = front_door::ensure(&project).await?;
             say(format, if started { "the front door serves" } else { "the front door serves already" })?;
+        }
+        EdgeVerb::Upgrade => {
+            front_door::upgrade(&project).await?;
+            say(format, "another front door serves; the one before ends when it has answered what it is answering")?;
         }
         EdgeVerb::Stop => {
             if project.edge.running().context("the front door's lock")?.is_none() {

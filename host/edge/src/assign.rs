@@ -9,11 +9,12 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use autodevops_model::Split;
 use http::{HeaderMap, HeaderValue, header};
+use serde::{Deserialize, Serialize};
 
 use crate::CLIENT_COOKIE;
 
 /// A client's random id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClientId(pub u64);
 
 impl ClientId {

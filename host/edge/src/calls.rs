@@ -2,20 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use autodevops_model::{Release, Split, StageError, Window};
+use autodevops_model::{ErrorKind, Release, Split, StageError, Window};
 
 use crate::{
-    EnvironmentStatus, Observed, Phase, Start, TrafficState,
+    EnvironmentStatus, Observed, Start, TrafficState,
     environment::Environment,
+    pool::probe,
     record::{Effect, Record, Started},
-    refusal::{failed, invalid},
+    refusal::{error, failed, invalid},
+    release::Running,
     stats::now,
+    supervise::PROBE,
 };
 
 /// Longest key, in bytes.
 const MAX_KEY_BYTES: usize = 256;
 /// How long a release that gains traffic may take to be up again, when it is being started again just then.
 const GAIN: Duration = Duration::from_secs(5);
+/// Pause between two probes meanwhile.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Environment {
     /// Starts a release and waits until it is ready.
@@ -38,7 +43,7 @@ impl Environment {
         };
         let id = start.release.id.clone();
         let started = if is_started {
-            self.until_up(&id).await?;
+            self.until_answers(&id).await?;
             None
         } else {
             let Start { release, root, run, .. } = start;
@@ -60,7 +65,7 @@ impl Environment {
     }
 
     /// Waits for a release that was started before and may be down just now.
-    async fn until_up(&self, id: &str) -> Result<(), StageError> {
+    async fn until_answers(&self, id: &str) -> Result<(), StageError> {
         let running = self.release(id).ok_or_else(|| self.unknown(id))?;
         if running.when_up(self.setup.ready_timeout).await.is_some() {
             return Ok(());
@@ -102,9 +107,13 @@ impl Environment {
     pub async fn set_traffic(&self, key: &str, fence: u64, splits: Vec<Split>) -> Result<TrafficState, StageError> {
         check_key(key)?;
         let splits = Record::ordered(splits);
-        for split in &splits {
-            if let Some(running) = self.release(&split.release) {
-                running.when_up(GAIN).await;
+        let gaining = Self::gaining(&*self.record.lock().await, &splits);
+        let mut refused = None;
+        for id in &gaining {
+            if let Some(running) = self.release(id)
+                && !self.answers(&running).await
+            {
+                refused = Some(self.does_not_answer(&running));
             }
         }
         let mut record = self.record.lock().await;
@@ -112,8 +121,12 @@ impl Environment {
         let effect = Effect::Traffic(splits.clone());
         if !record.is_done(key, &effect)? {
             record.check(&splits)?;
-            for split in &splits {
-                self.may_gain(&record, split)?;
+            if let Some(refused) = refused {
+                return Err(refused);
+            }
+            if Self::gaining(&record, &splits) != gaining {
+                let text = "the shares were changed by another call just now; read them again";
+                return Err(error(ErrorKind::Unavailable, text.to_owned()));
             }
             let mut next = record.clone();
             next.set(splits, self.lease, now());
@@ -123,25 +136,36 @@ impl Environment {
         Ok(record.state())
     }
 
-    /// A release that gains traffic must answer; the stable one may always have it back.
-    fn may_gain(&self, record: &Record, split: &Split) -> Result<(), StageError> {
-        let is_stable = record.stable.as_ref().is_some_and(|stable| stable.id == split.release);
-        if is_stable || split.percent <= record.percent(&split.release) {
-            return Ok(());
-        }
-        let running = self.release(&split.release).ok_or_else(|| self.unknown(&split.release))?;
-        if running.phase() == Phase::Up {
-            return Ok(());
-        }
-        let restarts = running.status(0).restarts;
-        let id = &split.release;
+    /// The releases that gain by the shares, which must answer; the stable one may always have its traffic back.
+    fn gaining(record: &Record, splits: &[Split]) -> Vec<String> {
+        let is_stable = |id: &str| record.stable.as_ref().is_some_and(|stable| stable.id == id);
+        let gaining = splits.iter().filter(|split| split.percent > record.percent(&split.release));
+        gaining.map(|split| split.release.clone()).filter(|id| !is_stable(id)).collect()
+    }
+
+    /// Whether a release answers its probe now, or soon: it may be started again just then.
+    async fn answers(&self, running: &Running) -> bool {
+        let answered = async {
+            loop {
+                let Some(pool) = running.when_up(GAIN).await else { return false };
+                if probe(pool.socket(), &self.setup.probe, PROBE).await.is_ready() {
+                    return true;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        tokio::time::timeout(GAIN, answered).await.unwrap_or(false)
+    }
+
+    fn does_not_answer(&self, running: &Running) -> StageError {
+        let (id, restarts) = (running.id(), running.status(0).restarts);
         let mut error = failed(format!(
             "the release `{id}` of {} does not answer now (it was started again {restarts} times), so it gets no more \
              traffic",
             self.name
         ));
         error.info.details.push(("output".into(), running.tail.text()));
-        Err(error)
+        error
     }
 
     /// Begins the lease anew.

@@ -1,19 +1,21 @@
 //! The control socket: takes calls from processes of the same user.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::TcpListener, sync::Arc};
 
 use autodevops_model::{ErrorKind, StageError};
 use serde::Serialize;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
-    sync::{Semaphore, watch},
+    sync::{Mutex, Semaphore, watch},
     task::JoinSet,
 };
 
 use crate::{
     Status,
     environment::Environment,
+    handover,
+    lock::Lock,
     protocol::{Answer, Call, MAX_LINE_BYTES},
     refusal::{denied, error, failed, invalid},
 };
@@ -28,8 +30,29 @@ pub struct Edge {
     pub environments: BTreeMap<String, Arc<Environment>>,
     /// Where the metrics are.
     pub metrics: Option<std::net::SocketAddr>,
-    /// Set when the process is to end.
-    pub ending: watch::Sender<bool>,
+    /// Whether the process is to end.
+    pub ending: watch::Sender<Ending>,
+    /// Set when all has ended that was begun.
+    pub has_ended: watch::Sender<bool>,
+    /// The state folder's lock.
+    pub lock: Lock,
+    /// The sockets that are listened on, to be handed over: the control socket, and those of environments and counters.
+    pub control: std::os::unix::net::UnixListener,
+    /// See `control`.
+    pub listeners: Vec<TcpListener>,
+    /// Held while another front door takes over, and while the one before has not ended.
+    pub handing_over: Arc<Mutex<()>>,
+}
+
+/// Whether the process is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It serves.
+    No,
+    /// Nothing is to serve any more.
+    Stop,
+    /// Another process serves.
+    HandedOver,
 }
 
 /// Takes calls; runs until it is dropped, which breaks the connections.
@@ -58,7 +81,7 @@ pub async fn serve(edge: Arc<Edge>, listener: UnixListener) {
 }
 
 /// Answers one call. It is carried out to its end also when the caller is gone meanwhile.
-async fn answer(edge: &Edge, stream: UnixStream) -> std::io::Result<()> {
+async fn answer(edge: &Arc<Edge>, stream: UnixStream) -> std::io::Result<()> {
     let (peer, own) = (stream.peer_cred()?.uid(), rustix::process::geteuid().as_raw());
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
@@ -71,6 +94,16 @@ async fn answer(edge: &Edge, stream: UnixStream) -> std::io::Result<()> {
         (Err(invalid(format!("a call is a line of JSON of at most {MAX_LINE_BYTES} bytes"))), false)
     } else {
         match serde_json::from_slice::<Call>(&line) {
+            Ok(Call::TakeOver) if *edge.ending.borrow() == Ending::No => {
+                // On its own: it goes on when calls are not taken here any more.
+                let edge = Arc::clone(edge);
+                tokio::spawn(async move {
+                    if let Err(error) = handover::give(&edge, stream).await {
+                        tracing::warn!(%error, "nothing was handed over");
+                    }
+                });
+                return Ok(());
+            }
             Ok(call) => {
                 let is_end = matches!(call, Call::Shutdown);
                 (edge.call(call).await, is_end)
@@ -84,7 +117,7 @@ async fn answer(edge: &Edge, stream: UnixStream) -> std::io::Result<()> {
     stream.flush().await?;
     if is_end {
         // The connection ends when everything has ended; that tells the caller.
-        edge.ending.send_replace(true);
+        edge.ending.send_replace(Ending::Stop);
         std::future::pending::<()>().await;
     }
     Ok(())
@@ -92,7 +125,7 @@ async fn answer(edge: &Edge, stream: UnixStream) -> std::io::Result<()> {
 
 impl Edge {
     async fn call(&self, call: Call) -> Answer {
-        if *self.ending.borrow() {
+        if *self.ending.borrow() != Ending::No {
             return Err(error(ErrorKind::Unavailable, "the front door is ending".to_owned()));
         }
         match call {
@@ -117,7 +150,7 @@ impl Edge {
             Call::Observe { environment, release, window } => {
                 value(&self.environment(&environment)?.observe(&release, &window)?)
             }
-            Call::Shutdown => value(&()),
+            Call::Shutdown | Call::TakeOver => value(&()),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::TcpListener,
+    os::fd::OwnedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicU64},
     time::Duration,
 };
@@ -14,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    EdgeOptions, EnvironmentOptions, Sorting,
+    EdgeError, EdgeOptions, EnvironmentOptions, Sorting,
     assign::{ClientId, assign},
     listener::{Closing, Service},
     metrics::{Live, Row},
@@ -24,7 +25,7 @@ use crate::{
     release::{Exchange, Running},
     sorting::Asker,
     stats::{Source, Stats, now},
-    store::Store,
+    store::{Counters, Store},
     supervise::{Setup, supervise},
 };
 
@@ -64,8 +65,9 @@ pub struct Environment {
 struct Entry {
     running: Arc<Running>,
     supervisor: JoinHandle<()>,
-    /// Its end closes the release's own address.
-    preview: oneshot::Sender<()>,
+    /// What closes the release's own address, and its socket.
+    preview: oneshot::Sender<Closing>,
+    listener: Option<TcpListener>,
 }
 
 /// Where requests go.
@@ -114,12 +116,18 @@ impl Environment {
         })
     }
 
-    /// Starts again what ran when this was saved; does not wait until it is ready.
-    pub async fn restore(self: &Arc<Self>) {
+    /// Starts again what ran when this was saved, on sockets that were taken over where there are some; does not wait
+    /// until it is ready.
+    pub async fn restore(self: &Arc<Self>, inherited: &mut Vec<TcpListener>) {
+        let mut counters = self.store.counters();
         let mut record = self.record.lock().await;
-        let mut next = record.clone();
-        for started in next.releases.values_mut() {
-            let listener = match bind(started.port) {
+        for started in record.releases.values_mut() {
+            let is_own = |listener: &TcpListener| listener.local_addr().is_ok_and(|at| at.port() == started.port);
+            let listener = match inherited.iter().position(is_own) {
+                Some(index) => Ok(inherited.swap_remove(index)),
+                None => bind(started.port),
+            };
+            let listener = match listener {
                 Ok(listener) => listener,
                 Err(error) => {
                     tracing::error!(release = started.release.id, %error, "a release has no address of its own");
@@ -127,21 +135,65 @@ impl Environment {
                 }
             };
             started.port = listener.local_addr().map_or(started.port, |address| address.port());
-            self.launch(started.clone(), listener, None);
+            let stats = Arc::new(Stats::new(now()));
+            counters.remove(&started.release.id).into_iter().for_each(|counted| stats.absorb(counted));
+            self.launch(started.clone(), stats, listener, None);
         }
+        drop(record);
+        self.absorb(counters);
+    }
+
+    /// Reads the record again, which a front door that stands still now may have changed since.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn read_again(&self) -> Result<(), EdgeError> {
+        let mut record = self.record.lock().await;
+        let mut next = self.store.load()?;
+        for (id, started) in &mut next.releases {
+            if let Some(running) = record.releases.get(id) {
+                started.port = running.port;
+            }
+        }
+        *record = next;
+        Ok(())
+    }
+
+    /// Lets requests go where the record says, and keeps what changed since it was written.
+    pub async fn open(&self) {
+        let mut record = self.record.lock().await;
+        let mut next = record.clone();
         if next.expire(now()) {
             tracing::warn!(
                 environment = self.name,
                 "nobody renewed the shares: traffic returned to the stable release"
             );
         }
-        if next != *record
+        if self.store.load().is_ok_and(|saved| saved != next)
             && let Err(error) = self.store.save(&next).await
         {
             tracing::error!(environment = self.name, %error, "the state cannot be saved");
         }
         self.route(&next);
         *record = next;
+    }
+
+    /// Waits until the releases are up that must be.
+    ///
+    /// # Errors
+    /// Which is not, with the end of its output.
+    pub async fn until_up(&self, releases: &[String]) -> Result<(), EdgeError> {
+        for id in releases {
+            let Some(running) = self.release(id) else { continue };
+            if running.when_up(self.setup.ready_timeout).await.is_none() {
+                let (seconds, tail) = (self.setup.ready_timeout.as_secs_f64(), running.tail.text());
+                return Err(EdgeError::Handover(format!(
+                    "the release `{id}` of {} is up in the front door that serves, and does not get ready in this one                      within {seconds} s: {tail}",
+                    self.name
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Starts a release and waits until it is ready; it is running then, but not remembered.
@@ -151,7 +203,7 @@ impl Environment {
         let listener = bind(0).map_err(no_address)?;
         started.port = listener.local_addr().map_err(no_address)?.port();
         let (told, first) = oneshot::channel();
-        self.launch(started.clone(), listener, Some(told));
+        self.launch(started.clone(), Arc::new(Stats::new(now())), listener, Some(told));
         let outcome = first.await.unwrap_or_else(|_| Err(failed(format!("the release `{id}` was stopped meanwhile"))));
         if let Err(error) = outcome {
             self.end(&id).await;
@@ -163,18 +215,17 @@ impl Environment {
     fn launch(
         self: &Arc<Self>,
         started: Started,
+        stats: Arc<Stats>,
         listener: TcpListener,
         first: Option<oneshot::Sender<Result<(), StageError>>>,
     ) {
-        let running = Running::new(started);
+        let running = Running::new(started, stats);
         let (preview, ended) = oneshot::channel();
-        let ended = async {
-            drop(ended.await);
-            Closing::default()
-        };
+        let ended = async { ended.await.unwrap_or_default() };
+        let handed_over = listener.try_clone().ok();
         tokio::spawn(proxy::preview(Arc::clone(self), Arc::clone(&running), listener, ended));
         let supervisor = tokio::spawn(supervise(Arc::clone(&running), Arc::clone(&self.setup), first));
-        self.entries().insert(running.id().to_owned(), Entry { running, supervisor, preview });
+        self.entries().insert(running.id().to_owned(), Entry { running, supervisor, preview, listener: handed_over });
     }
 
     /// Stops a release, after it answered what it is answering.
@@ -184,13 +235,72 @@ impl Environment {
         if let Err(error) = entry.supervisor.await {
             tracing::error!(release = id, %error, "a supervisor failed");
         }
-        drop(entry.preview);
+        // It may have been closed already.
+        let _ = entry.preview.send(Closing::default());
+        self.remember(id.to_owned(), Arc::clone(&entry.running.stats));
+    }
+
+    /// Keeps what was observed of a release that does not run any more.
+    fn remember(&self, id: String, stats: Arc<Stats>) {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-        past.retain(|(name, _)| name != id);
-        past.push_back((id.to_owned(), Arc::clone(&entry.running.stats)));
+        past.retain(|(name, _)| *name != id);
+        past.push_back((id, stats));
         if past.len() > MAX_PAST {
             past.pop_front();
         }
+    }
+
+    /// The sockets of the releases' own addresses.
+    pub fn previews(&self) -> Vec<std::io::Result<OwnedFd>> {
+        let entries = self.entries();
+        let listeners = entries.values().filter_map(|entry| entry.listener.as_ref());
+        listeners.map(|listener| Ok(listener.try_clone()?.into())).collect()
+    }
+
+    /// Closes the releases' own addresses here, for another process answers there.
+    pub fn close_previews(&self, closing: Closing) {
+        for entry in self.entries().values_mut() {
+            let (unused, _) = oneshot::channel();
+            let _ = std::mem::replace(&mut entry.preview, unused).send(closing);
+        }
+    }
+
+    /// Takes out what was counted.
+    pub fn take_counters(&self) -> Counters {
+        self.all_stats().into_iter().map(|(id, stats)| (id, stats.take())).collect()
+    }
+
+    /// Adds what was counted elsewhere.
+    pub fn absorb(&self, counters: Counters) {
+        for (id, counted) in counters {
+            let stats = self.stats(&id).unwrap_or_else(|| {
+                let stats = Arc::new(Stats::new(now()));
+                self.remember(id, Arc::clone(&stats));
+                stats
+            });
+            stats.absorb(counted);
+        }
+    }
+
+    /// Keeps what was counted where it outlives this process; `changes` tells whether there is anything new.
+    pub async fn save_counters(&self, changes: &mut u64) {
+        let stats = self.all_stats();
+        let now = stats.iter().map(|(_, stats)| stats.changes()).fold(0, u64::wrapping_add);
+        if now == *changes {
+            return;
+        }
+        let counters = stats.into_iter().map(|(id, stats)| (id, stats.counted())).collect();
+        match self.store.save_counters(counters).await {
+            Ok(()) => *changes = now,
+            Err(error) => tracing::warn!(environment = self.name, %error, "what was counted cannot be kept"),
+        }
+    }
+
+    fn all_stats(&self) -> BTreeMap<String, Arc<Stats>> {
+        let mut all: BTreeMap<String, Arc<Stats>> =
+            self.past.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        all.extend(self.releases().iter().map(|running| (running.id().to_owned(), Arc::clone(&running.stats))));
+        all
     }
 
     /// Stops everything.

@@ -8,6 +8,7 @@
 //!   it. When shares change, only the clients move that have to.
 //! - A candidate's share is a lease. When nobody renews it, traffic returns to the release that last had all of it.
 //! - What was told is on disk before it is done, so that a restart serves what was served.
+//! - Another front door can take over, as for an upgrade: see [`take_over`]. No request fails for it.
 //! - An answer that the front door made itself has the header `x-autodevops-error: edge`; every other answer names its
 //!   release in `x-autodevops-release`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
@@ -19,6 +20,7 @@ mod client;
 mod control;
 mod environment;
 mod forward;
+mod handover;
 mod headers;
 mod lanes;
 mod listener;
@@ -33,6 +35,7 @@ mod proxy;
 mod record;
 mod refusal;
 mod release;
+mod runtime_folder;
 mod serve;
 pub mod socket;
 mod sorting;
@@ -48,7 +51,7 @@ pub use protocol::{
     CommandLimits, EnvironmentStatus, LATENCY_BOUNDS_SECONDS, Observed, Phase, ReleaseStatus, RunSpec, Sample, Start,
     Status, TrafficState,
 };
-pub use serve::serve;
+pub use serve::{serve, take_over};
 
 /// The header in which an answer names the release that gave it.
 pub const RELEASE_HEADER: &str = "x-autodevops-release";

@@ -3,6 +3,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,9 +14,10 @@ use crate::EdgeError;
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Held while a front door runs; the system lets go of it when the process ends, however it ends.
+/// Held while a front door runs; the system lets go of it when the process ends, however it ends, or the last that it was
+/// handed to.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
+pub struct Lock(File);
 
 impl Lock {
     /// Takes the lock and writes this process's id into it.
@@ -43,9 +45,38 @@ impl Lock {
             }
             Err(TryLockError::Error(error)) => return Err(EdgeError::file(&path)(error)),
         }
-        let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        written.map_err(EdgeError::file(&path))?;
-        Ok(Self(file))
+        let lock = Self(file);
+        lock.sign(state)?;
+        Ok(lock)
+    }
+
+    /// The lock of a front door that hands over, which stays locked.
+    pub fn adopt(file: OwnedFd) -> Self {
+        Self(file.into())
+    }
+
+    /// Lets go of it, for every process that has it.
+    pub fn release(&self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock is let go of by the process's end only");
+        }
+    }
+
+    /// Writes this process's id into it.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn sign(&self, state: &Path) -> Result<(), EdgeError> {
+        let mut file = &self.0;
+        let written =
+            file.rewind().and_then(|()| file.set_len(0)).and_then(|()| writeln!(file, "{}", std::process::id()));
+        written.map_err(EdgeError::file(&path(state)))
+    }
+}
+
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -87,7 +118,12 @@ mod tests {
         assert_eq!(holder(state.path()).unwrap(), Some(me));
         let error = Lock::take(state.path()).unwrap_err().to_string();
         assert!(error.contains(&format!("(process {me})")) && error.contains("autodevops edge stop"), "{error}");
+        // One that was handed over stays locked when the first is gone.
+        let second = Lock::adopt(lock.as_fd().try_clone_to_owned().unwrap());
         drop(lock);
+        assert_eq!(holder(state.path()).unwrap(), Some(me));
+        second.sign(state.path()).unwrap();
+        second.release();
         assert_eq!(holder(state.path()).unwrap(), None);
         Lock::take(state.path()).unwrap();
     }

@@ -31,6 +31,9 @@ pub struct EdgeOptions {
     pub limits: Limits,
     /// How it is told who asks.
     pub sorting: Sorting,
+    /// The file that this process's standard output and error go to, where they go to one: at 64 MiB it becomes
+    /// `<log>.1` and a new one begins.
+    pub own_log: Option<PathBuf>,
 }
 
 impl EdgeOptions {
@@ -46,6 +49,7 @@ impl EdgeOptions {
             ready_timeout: Duration::from_secs(30),
             limits: Limits::default(),
             sorting: Sorting::default(),
+            own_log: None,
         }
     }
 }
@@ -161,6 +165,9 @@ pub enum EdgeError {
         /// Why.
         reason: String,
     },
+    /// It could not take over from the front door that serves, which goes on.
+    #[error("nothing was taken over: {0}")]
+    Handover(String),
     /// A name or value in the options is not taken.
     #[error("{0}")]
     Options(String),

@@ -57,13 +57,33 @@ impl Log {
         };
         let added = u64::try_from(line.len()).unwrap_or(u64::MAX);
         if length > 0 && length.saturating_add(added) > self.limit {
-            let mut aside = self.path.clone().into_os_string();
-            aside.push(".1");
-            std::fs::rename(&self.path, aside)?;
+            std::fs::rename(&self.path, aside(&self.path))?;
             *held = open(&self.path)?;
         }
         held.write_all(line)
     }
+}
+
+/// Puts the file aside that this process's standard output and error go to, when it is full, and lets them go to a new
+/// one. Nothing that is written meanwhile is lost.
+///
+/// # Errors
+/// When no new one can be made; they go on where they went then.
+pub fn rotate_own(path: &Path) -> io::Result<()> {
+    if std::fs::metadata(path).map_or(0, |metadata| metadata.len()) < MAX_LOG_BYTES {
+        return Ok(());
+    }
+    std::fs::rename(path, aside(path))?;
+    let new = open(path)?;
+    rustix::stdio::dup2_stdout(&new)?;
+    rustix::stdio::dup2_stderr(&new)?;
+    Ok(())
+}
+
+fn aside(path: &Path) -> PathBuf {
+    let mut aside = path.to_owned().into_os_string();
+    aside.push(".1");
+    aside.into()
 }
 
 fn open(path: &Path) -> io::Result<File> {

@@ -4,12 +4,12 @@
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, header};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
@@ -53,6 +53,11 @@ impl Pool {
     /// No connection yet.
     pub fn new(socket: PathBuf, lanes: usize) -> Arc<Self> {
         Arc::new(Self { socket, idle: (0..lanes).map(|_| Mutex::default()).collect() })
+    }
+
+    /// The socket that the process listens on.
+    pub fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// A connection that takes a request now: an idle one of the lane, or a new one. Must be called on that lane.
@@ -107,7 +112,7 @@ impl Connection {
     }
 }
 
-async fn connect(socket: &PathBuf) -> io::Result<SendRequest<RequestBody>> {
+async fn connect(socket: &Path) -> io::Result<SendRequest<RequestBody>> {
     let connected = tokio::time::timeout(CONNECT, UnixStream::connect(socket)).await;
     let stream = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
@@ -127,13 +132,30 @@ pub enum Probe {
     Unconnected,
     /// What came is no answer.
     Broken(hyper::Error),
+    /// Nothing came in time.
+    Silent,
+    /// The path is not one.
+    NoPath,
 }
 
-/// Sends one request over a connection of its own.
-pub async fn probe(socket: &PathBuf, request: Request<RequestBody>) -> Probe {
-    let Ok(mut sender) = connect(socket).await else { return Probe::Unconnected };
-    match sender.send_request(request).await {
-        Ok(answer) => Probe::Status(answer.status()),
-        Err(error) => Probe::Broken(error),
+impl Probe {
+    /// Whether it shows that the release can answer requests.
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Status(status) if !status.is_server_error())
     }
+}
+
+/// Asks for a path over a connection of its own, and waits for the answer at most so long.
+pub async fn probe(socket: &Path, path: &str, limit: Duration) -> Probe {
+    let Ok(request) = Request::get(path).header(header::HOST, "localhost").body(RequestBody::default()) else {
+        return Probe::NoPath;
+    };
+    let asked = async {
+        let Ok(mut sender) = connect(socket).await else { return Probe::Unconnected };
+        match sender.send_request(request).await {
+            Ok(answer) => Probe::Status(answer.status()),
+            Err(error) => Probe::Broken(error),
+        }
+    };
+    tokio::time::timeout(limit, asked).await.unwrap_or(Probe::Silent)
 }

@@ -201,14 +201,41 @@ pub struct Observed {
 pub(crate) enum Call {
     Status,
     Start(Start),
-    Find { environment: String, key: String },
-    Stop { environment: String, key: String, fence: u64, release: String },
-    SetTraffic { environment: String, key: String, fence: u64, splits: Vec<Split> },
-    Traffic { environment: String },
-    Renew { environment: String, fence: u64 },
-    Url { environment: String, release: String },
-    Observe { environment: String, release: String, window: Window },
+    Find {
+        environment: String,
+        key: String,
+    },
+    Stop {
+        environment: String,
+        key: String,
+        fence: u64,
+        release: String,
+    },
+    SetTraffic {
+        environment: String,
+        key: String,
+        fence: u64,
+        splits: Vec<Split>,
+    },
+    Traffic {
+        environment: String,
+    },
+    Renew {
+        environment: String,
+        fence: u64,
+    },
+    Url {
+        environment: String,
+        release: String,
+    },
+    Observe {
+        environment: String,
+        release: String,
+        window: Window,
+    },
     Shutdown,
+    /// Begins what [`handover`](crate::handover) says.
+    TakeOver,
 }
 
 /// What is answered.

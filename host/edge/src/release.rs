@@ -46,12 +46,12 @@ pub struct Running {
 }
 
 impl Running {
-    /// A release whose process is still to be started.
-    pub fn new(started: Started) -> Arc<Self> {
+    /// A release whose process is still to be started; `stats` count on.
+    pub fn new(started: Started, stats: Arc<Stats>) -> Arc<Self> {
         Arc::new(Self {
             header: HeaderValue::from_str(&started.release.id).ok(),
             started,
-            stats: Arc::new(Stats::new(now())),
+            stats,
             tail: Arc::default(),
             pool: RwLock::new(None),
             phase: watch::Sender::new(Phase::Starting),

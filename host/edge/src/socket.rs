@@ -24,7 +24,7 @@ pub async fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(short).await
 }
 
-/// Listens on a socket that only this user may connect to; what lies at its path is replaced.
+/// Listens on a socket that only this user may connect to; what lies at its path is replaced. Must be called on a runtime.
 ///
 /// # Errors
 /// When its folder cannot be used.

@@ -2,11 +2,15 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
 use autodevops_model::Window;
+use serde::{Deserialize, Serialize};
 
 use crate::{LATENCY_BOUNDS_SECONDS, Observed, Sample, assign::ClientId};
 
@@ -77,16 +81,28 @@ pub enum Source {
     Preview,
 }
 
-/// What was observed of a release since this process started it.
+/// What was observed of a release since it was started, also by front doors before this one.
 #[derive(Debug)]
 pub struct Stats {
-    since: i64,
+    since: AtomicI64,
     traffic: Mutex<Series>,
     preview: Mutex<Series>,
+    /// How often something was counted.
+    changes: AtomicU64,
+}
+
+/// What was counted, to be kept or handed over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Counted {
+    since: i64,
+    traffic: Series,
+    preview: Series,
 }
 
 /// Counts that only grow.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Totals {
     /// Requests by class.
     pub classes: [u64; Class::ALL.len()],
@@ -96,14 +112,16 @@ pub struct Totals {
     pub seconds: f64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Series {
     totals: Totals,
     tiers: [VecDeque<(i64, Bucket)>; TIERS.len()],
     errors: VecDeque<(i64, ClientId)>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Bucket {
     requests: u32,
     errors: u32,
@@ -113,12 +131,40 @@ struct Bucket {
 impl Stats {
     /// Nothing observed yet, from `now` on.
     pub fn new(now: i64) -> Self {
-        Self { since: now, traffic: Mutex::default(), preview: Mutex::default() }
+        let since = AtomicI64::new(now);
+        Self { since, traffic: Mutex::default(), preview: Mutex::default(), changes: AtomicU64::new(0) }
     }
 
     /// Counts a request that ended `now`.
     pub fn count(&self, source: Source, class: Class, latency: Duration, client: ClientId, now: i64) {
         self.series(source).count(class, latency, client, now);
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often something was counted; the same number means that nothing was meanwhile.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// What was counted so far.
+    pub fn counted(&self) -> Counted {
+        let (traffic, preview) = (self.series(Source::Traffic).clone(), self.series(Source::Preview).clone());
+        Counted { since: self.since.load(Ordering::Relaxed), traffic, preview }
+    }
+
+    /// Takes what was counted so far out: it is counted elsewhere from here on.
+    pub fn take(&self) -> Counted {
+        let traffic = std::mem::take(&mut *self.series(Source::Traffic));
+        let preview = std::mem::take(&mut *self.series(Source::Preview));
+        Counted { since: self.since.load(Ordering::Relaxed), traffic, preview }
+    }
+
+    /// Adds what was counted elsewhere.
+    pub fn absorb(&self, counted: Counted) {
+        self.since.fetch_min(counted.since, Ordering::Relaxed);
+        self.series(Source::Traffic).absorb(counted.traffic);
+        self.series(Source::Preview).absorb(counted.preview);
+        self.changes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The counts since the start.
@@ -137,12 +183,13 @@ impl Stats {
     /// The finest tier that reaches back far enough, its interval, and the window of whole intervals inside the one
     /// asked for.
     fn cover(&self, asked: &Window, now: i64) -> (usize, i64, Window) {
-        let from = asked.start.max(self.since);
+        let since = self.since.load(Ordering::Relaxed);
+        let from = asked.start.max(since);
         let reaches = |(interval, kept): (i64, usize)| now.saturating_sub(span(interval, kept)) <= from;
         let (tier, (interval, kept)) =
             (0..).zip(TIERS).find(|(_, tier)| reaches(*tier)).unwrap_or((TIERS.len() - 1, (10_000_000_000, 2160)));
-        let start = if asked.start <= self.since && reaches((interval, kept)) {
-            self.since
+        let start = if asked.start <= since && reaches((interval, kept)) {
+            since
         } else {
             let from = from.max(now.saturating_sub(span(interval, kept)));
             from.div_euclid(interval).saturating_add(i64::from(from.rem_euclid(interval) > 0)).saturating_mul(interval)
@@ -183,10 +230,7 @@ impl Series {
             // A clock that was set back counts into the newest interval until it has caught up.
             if tier.back().is_none_or(|(newest, _)| *newest < slot) {
                 tier.push_back((slot, Bucket::default()));
-                let oldest = slot.saturating_sub(i64::try_from(kept).unwrap_or(i64::MAX));
-                while tier.front().is_some_and(|(slot, _)| *slot < oldest) {
-                    tier.pop_front();
-                }
+                trim(tier, kept);
             }
             if let Some((_, bucket)) = tier.back_mut() {
                 bucket.requests += 1;
@@ -202,6 +246,28 @@ impl Series {
             }
             self.errors.push_back((now, client));
         }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        for (sum, count) in self.totals.classes.iter_mut().zip(other.totals.classes) {
+            *sum += count;
+        }
+        for (sum, count) in self.totals.latency.iter_mut().zip(other.totals.latency) {
+            *sum += count;
+        }
+        self.totals.seconds += other.totals.seconds;
+        for (((_, kept), tier), other) in TIERS.into_iter().zip(&mut self.tiers).zip(other.tiers) {
+            let mut slots: BTreeMap<i64, Bucket> = std::mem::take(tier).into_iter().collect();
+            for (slot, bucket) in other {
+                slots.entry(slot).or_default().absorb(&bucket);
+            }
+            tier.extend(slots);
+            trim(tier, kept);
+        }
+        let mut errors: Vec<_> = self.errors.drain(..).chain(other.errors).collect();
+        errors.sort_by_key(|(at, _)| *at);
+        let over = errors.len().saturating_sub(MAX_ERRORS);
+        self.errors.extend(errors.into_iter().skip(over));
     }
 
     fn sample(&self, tier: usize, interval: i64, window: &Window) -> Sample {
@@ -232,6 +298,25 @@ impl Series {
             }
         }
         sample
+    }
+}
+
+impl Bucket {
+    fn absorb(&mut self, other: &Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.errors = self.errors.saturating_add(other.errors);
+        for (sum, count) in self.latency.iter_mut().zip(other.latency) {
+            *sum = sum.saturating_add(count);
+        }
+    }
+}
+
+/// Lets go of what is older than a tier reaches back.
+fn trim(tier: &mut VecDeque<(i64, Bucket)>, kept: usize) {
+    let Some((newest, _)) = tier.back() else { return };
+    let oldest = newest.saturating_sub(i64::try_from(kept).unwrap_or(i64::MAX));
+    while tier.front().is_some_and(|(slot, _)| *slot < oldest) {
+        tier.pop_front();
     }
 }
 
@@ -329,5 +414,27 @@ mod tests {
     fn a_clock_that_is_set_back_loses_no_count() {
         let stats = stats(&[(5 * SECOND, Class::Success, 1), (SECOND, Class::Success, 1)]);
         assert_eq!(stats.observe("r", &window(0, 9 * SECOND), START + 6 * SECOND).traffic.requests, 2);
+    }
+
+    #[test]
+    fn what_two_front_doors_counted_is_what_one_would_have() {
+        let requests: Vec<(i64, Class, u64)> = (0..2_000i64)
+            .map(|n| (n * SECOND / 7, if n % 11 == 0 { Class::Error } else { Class::Success }, (n % 13) as u64))
+            .collect();
+        let one = stats(&requests);
+        let (first, second): (Vec<_>, Vec<_>) = requests.iter().partition(|(at, ..)| at % 2 == 0);
+        let (first, second) = (stats(&first), stats(&second));
+        let text = serde_json::to_string(&first.take()).unwrap();
+        assert_eq!(first.totals(Source::Traffic).classes, [0; 5]);
+        let before = second.changes();
+        second.absorb(serde_json::from_str(&text).unwrap());
+        assert_ne!(second.changes(), before);
+        let now = START + 300 * SECOND;
+        for (from, to) in [(0, 300), (100, 200), (250, 300)] {
+            let window = window(from * SECOND, to * SECOND);
+            assert_eq!(one.observe("r", &window, now), second.observe("r", &window, now));
+        }
+        let (a, b) = (one.totals(Source::Traffic), second.totals(Source::Traffic));
+        assert_eq!((a.classes, a.latency), (b.classes, b.latency));
     }
 }

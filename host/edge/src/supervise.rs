@@ -13,13 +13,11 @@ use std::{
 };
 
 use autodevops_model::StageError;
-use http::{Request, header};
 use rustix::process::Signal;
 use tokio::{process::Child, sync::oneshot, task::JoinHandle};
 
 use crate::{
     Phase,
-    body::RequestBody,
     lanes::Lanes,
     output::{Log, copy},
     pool::{Pool, Probe, probe},
@@ -40,7 +38,7 @@ const CRASH_LOOP: u32 = 3;
 /// Time between being told to end and being killed; the requests were answered before.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long one probe may take.
-const PROBE: Duration = Duration::from_secs(5);
+pub const PROBE: Duration = Duration::from_secs(5);
 
 /// What the releases of an environment are started with.
 #[derive(Debug)]
@@ -223,19 +221,19 @@ async fn watch(
 }
 
 /// Returns when the release answers its probe; `seen` is what it did instead up to then.
-async fn ready(socket: &PathBuf, path: &str, seen: &mut String) {
+async fn ready(socket: &Path, path: &str, seen: &mut String) {
     let mut pause = Duration::from_millis(10);
     loop {
-        let Ok(request) = Request::get(path).header(header::HOST, "localhost").body(RequestBody::default()) else {
-            *seen = format!("the probe's path `{path}` is not one");
-            return std::future::pending().await;
-        };
-        match tokio::time::timeout(PROBE, probe(socket, request)).await {
-            Ok(Probe::Status(status)) if status.as_u16() < 500 => return,
-            Ok(Probe::Status(status)) => *seen = format!("it answers {path} with {status}"),
-            Ok(Probe::Unconnected) => {}
-            Ok(Probe::Broken(error)) => *seen = format!("it does not answer {path} with HTTP ({error})"),
-            Err(_) => *seen = format!("it does not answer {path} in {} s", PROBE.as_secs()),
+        match probe(socket, path, PROBE).await {
+            answer if answer.is_ready() => return,
+            Probe::Status(status) => *seen = format!("it answers {path} with {status}"),
+            Probe::Unconnected => {}
+            Probe::Broken(error) => *seen = format!("it does not answer {path} with HTTP ({error})"),
+            Probe::Silent => *seen = format!("it does not answer {path} in {} s", PROBE.as_secs()),
+            Probe::NoPath => {
+                *seen = format!("the probe's path `{path}` is not one");
+                return std::future::pending().await;
+            }
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(250));

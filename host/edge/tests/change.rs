@@ -3,16 +3,11 @@
 
 mod support;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use support::{
     PRODUCTION, TestEdge,
+    clients::Clients,
     process::{self, Memory},
     release::until,
     wire::Wire,
@@ -28,90 +23,12 @@ async fn edge_process() {
     process::serve_if_asked().await;
 }
 
-/// What a client does again and again.
-#[derive(Clone, Copy, Debug)]
-enum Habit {
-    /// Asks on a connection that it keeps.
-    Keep,
-    /// Sends a body in parts on a connection that it keeps, and reads it back.
-    Upload,
-    /// Connects anew for each request.
-    Anew,
-    /// Opens a connection that is upgraded, and says something there.
-    Socket,
-}
-
-impl Habit {
-    const ALL: [Self; 4] = [Self::Keep, Self::Upload, Self::Anew, Self::Socket];
-
-    /// Does it once; what went wrong.
-    async fn once(self, edge: &TestEdge, kept: &mut Option<Wire>, client: u64) -> Result<(), String> {
-        let cookie = format!("cookie: autodevops-client={:016x}", client.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut wire = match kept.take() {
-            Some(wire) => wire,
-            None => Wire::to(edge.address).await,
-        };
-        match self {
-            Self::Keep | Self::Anew => {
-                let close = if matches!(self, Self::Anew) { "connection: close\r\n" } else { "" };
-                let reply = wire.ask(&format!("GET / HTTP/1.1\r\nhost: shop\r\n{cookie}\r\n{close}\r\n")).await?;
-                if reply.status != 200 || !reply.body.starts_with("r-") {
-                    return Err(format!("{reply:?}"));
-                }
-            }
-            Self::Upload => {
-                let head =
-                    format!("POST /count HTTP/1.1\r\nhost: shop\r\n{cookie}\r\ntransfer-encoding: chunked\r\n\r\n");
-                wire.try_say(head.as_bytes()).await.map_err(|error| error.to_string())?;
-                let part = format!("2000\r\n{}\r\n", "x".repeat(0x2000));
-                for _ in 0..4 {
-                    wire.try_say(part.as_bytes()).await.map_err(|error| error.to_string())?;
-                }
-                let reply = wire.ask("0\r\n\r\n").await?;
-                if (reply.status, reply.body.as_str()) != (200, "32768") {
-                    return Err(format!("{reply:?}"));
-                }
-            }
-            Self::Socket => {
-                let mut wire = Wire::upgraded(edge.address).await;
-                for text in ["one.", "two."] {
-                    wire.try_say(text.as_bytes()).await.map_err(|error| error.to_string())?;
-                    if wire.until(text).await? != text {
-                        return Err("it said something else".to_owned());
-                    }
-                }
-            }
-        }
-        if matches!(self, Self::Keep | Self::Upload) {
-            *kept = Some(wire);
-        }
-        Ok(())
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_fails_over_200_weight_changes_20_deploys_and_20_rollbacks() {
-    let edge = Arc::new(TestEdge::new().serve().await);
+    let edge = TestEdge::new().serve().await;
     edge.start("r-0").await;
     edge.split(&[("r-0", 100)]).await;
-    let (ended, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let clients: Vec<_> = Habit::ALL
-        .into_iter()
-        .map(|habit| {
-            let (edge, ended, sent) = (Arc::clone(&edge), Arc::clone(&ended), Arc::clone(&sent));
-            tokio::spawn(async move {
-                let (mut kept, mut failed, mut own) = (None, Vec::new(), 0u64);
-                while !ended.load(Ordering::Relaxed) {
-                    let client = sent.fetch_add(1, Ordering::Relaxed);
-                    if let Err(error) = habit.once(&edge, &mut kept, client).await {
-                        failed.push(format!("{habit:?}: {error}"));
-                    }
-                    own += 1;
-                }
-                (own, failed)
-            })
-        })
-        .collect();
+    let clients = Clients::begin(edge.address);
     let mut changes = 0;
     for n in 1..=20 {
         let (old, new) = (format!("r-{}", n - 1), format!("r-{n}"));
@@ -120,19 +37,13 @@ async fn no_request_fails_over_200_weight_changes_20_deploys_and_20_rollbacks() 
         for share in [5, 25, 50, 100, 0, 5, 25, 50, 75, 100] {
             edge.split(&[(&old, 100 - share), (&new, share)]).await;
             changes += 1;
-            let seen = sent.load(Ordering::Relaxed);
-            until(|| sent.load(Ordering::Relaxed) >= seen + 4).await;
+            clients.go_on(4).await;
         }
         edge.client.stop(PRODUCTION, &format!("stop {old}"), 1, &old).await.unwrap();
     }
     assert_eq!(changes, 200);
-    ended.store(true, Ordering::Relaxed);
-    for client in clients {
-        let (own, failed) = client.await.unwrap();
-        assert_eq!(failed, Vec::<String>::new());
-        assert!(own >= 50, "only {own}");
-    }
-    let mut edge = Arc::into_inner(edge).unwrap();
+    clients.end().await;
+    let mut edge = edge;
     let text = edge.metrics().await;
     assert!(!text.lines().any(|line| line.contains("code=\"000\"} ") && !line.ends_with(" 0")), "{text}");
     edge.end().await;

@@ -3,11 +3,12 @@
 use std::{
     ffi::OsString,
     fs::OpenOptions,
-    process::{Command, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use autodevops_config::Edge;
 use autodevops_edge::{EdgeOptions, EnvironmentOptions, Limits, Sorting, Testers};
 use http::{HeaderName, HeaderValue};
@@ -20,11 +21,11 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// How often it is looked whether it has started.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How the front door of this project is set up.
+/// How the front door of this project is set up; a detached one writes to a log of its own.
 ///
 /// # Errors
 /// When it is not known which program this is, or a name in the configuration is not taken.
-pub fn options(project: &Project) -> Result<EdgeOptions> {
+pub fn options(project: &Project, is_detached: bool) -> Result<EdgeOptions> {
     let config = &project.config;
     let program = std::env::current_exe().context("this program's own file")?;
     let mut worker: Vec<OsString> = vec![program.into(), "worker".into()];
@@ -46,6 +47,7 @@ pub fn options(project: &Project) -> Result<EdgeOptions> {
         answer_time: config.edge.answer_timeout.0,
     };
     options.sorting = sorting(&config.edge)?;
+    options.own_log = is_detached.then(|| log(project));
     for (name, environment) in &config.environments {
         let mut settings = EnvironmentOptions::new(environment.listen, project.state.log(name));
         if let Some(path) = &config.service.ready {
@@ -88,45 +90,104 @@ pub async fn ensure(project: &Project) -> Result<bool> {
             });
         if !same {
             tracing::warn!(
-                "the front door listens as the configuration was when it started; for the new addresses use \
-                 `autodevops edge stop` and `autodevops edge start`"
+                "the front door listens as the configuration was when it started; `autodevops edge upgrade` replaces it, \
+                 and no request fails for that"
             );
         }
         return Ok(false);
     }
-    let log = project.state.path().join("logs/edge.log");
-    let begin = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
-    let out = OpenOptions::new().create(true).append(true).open(&log).with_context(|| log.display().to_string())?;
-    let program = std::env::current_exe().context("this program's own file")?;
-    let mut child = Command::new(program)
-        .arg("--config")
-        .arg(&project.file)
-        .args(["edge", "serve", "--detach"])
-        .current_dir(&project.config.folder)
-        .stdin(Stdio::null())
-        .stdout(out.try_clone()?)
-        .stderr(out)
-        .spawn()
-        .context("the front door cannot be started")?;
-    let started = Instant::now();
+    let mut process = Process::start(project, &[])?;
     loop {
-        let ended = child.try_wait()?;
+        let ended = process.child.try_wait()?;
         if project.edge.status().await.is_ok() {
-            // Whoever started a process must hear of its end, or it is kept as one that has ended.
-            std::thread::spawn(move || child.wait());
+            process.leave();
             return Ok(ended.is_none());
         }
         // Another one may have been quicker: it holds the lock, and answers soon.
-        if let Some(status) = ended
-            && !matches!(project.edge.running(), Ok(Some(_)))
-        {
-            bail!("the front door ended with {status}:\n{}", written(&log, begin));
+        if ended.is_some() && matches!(project.edge.running(), Ok(Some(_))) {
+            process.look().await?;
+            continue;
         }
-        if started.elapsed() > START_LIMIT {
-            bail!("the front door does not answer after {} s; see {}", START_LIMIT.as_secs(), log.display());
+        process.has_not_ended(ended)?;
+        process.look().await?;
+    }
+}
+
+/// Has a front door of this program, set up as the configuration says now, take over from the one that runs; no request fails
+/// for it.
+///
+/// # Errors
+/// When none runs, or it does not take over: why, as it wrote it. The one that runs goes on then.
+pub async fn upgrade(project: &Project) -> Result<()> {
+    ensure!(project.is_local(), "this project's releases are not served by a front door here");
+    let running = project.edge.running().context("the front door's lock")?;
+    ensure!(running.is_some(), "no front door runs; `autodevops edge start` starts one");
+    let mut process = Process::start(project, &["--take-over"])?;
+    loop {
+        let ended = process.child.try_wait()?;
+        process.has_not_ended(ended)?;
+        if project.edge.status().await.is_ok_and(|status| status.pid == process.child.id()) {
+            process.leave();
+            return Ok(());
+        }
+        process.look().await?;
+    }
+}
+
+/// A front door's process that is starting.
+struct Process {
+    child: Child,
+    log: PathBuf,
+    /// The log's length before it wrote anything.
+    begin: u64,
+    since: Instant,
+}
+
+impl Process {
+    fn start(project: &Project, options: &[&str]) -> Result<Self> {
+        let log = log(project);
+        let begin = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
+        let out = OpenOptions::new().create(true).append(true).open(&log).with_context(|| log.display().to_string())?;
+        let program = std::env::current_exe().context("this program's own file")?;
+        let child = Command::new(program)
+            .arg("--config")
+            .arg(&project.file)
+            .args(["edge", "serve", "--detach"])
+            .args(options)
+            .current_dir(&project.config.folder)
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out)
+            .spawn()
+            .context("the front door cannot be started")?;
+        Ok(Self { child, log, begin, since: Instant::now() })
+    }
+
+    fn has_not_ended(&self, ended: Option<ExitStatus>) -> Result<()> {
+        match ended {
+            Some(status) => bail!("the front door ended with {status}:\n{}", written(&self.log, self.begin)),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for a moment, not for ever.
+    async fn look(&self) -> Result<()> {
+        if self.since.elapsed() > START_LIMIT {
+            bail!("the front door does not answer after {} s; see {}", START_LIMIT.as_secs(), self.log.display());
         }
         tokio::time::sleep(LOOK).await;
+        Ok(())
     }
+
+    /// Whoever started a process must hear of its end, or it is kept as one that has ended.
+    fn leave(mut self) {
+        std::thread::spawn(move || self.child.wait());
+    }
+}
+
+/// Where the front door's process writes.
+fn log(project: &Project) -> PathBuf {
+    project.state.path().join("logs/edge.log")
 }
 
 /// Whether the front door ended otherwise than by being told to: nobody holds its lock, and its socket was not cleared away.
@@ -137,7 +198,7 @@ pub fn crashed(project: &Project) -> bool {
 }
 
 /// What was written to the log since it had so many bytes.
-fn written(log: &std::path::Path, begin: u64) -> String {
+fn written(log: &Path, begin: u64) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
     let new = usize::try_from(begin).ok().and_then(|begin| bytes.get(begin..)).unwrap_or_default();
     String::from_utf8_lossy(new).trim().to_owned()

@@ -7,6 +7,7 @@
 mod analyzer;
 mod audit;
 mod calls;
+mod edge;
 mod javascript;
 mod log_text;
 mod place;
@@ -23,7 +24,7 @@ use clap::Parser;
 
 use crate::{place::Place, report::Report};
 
-/// Measures calls, the analyzer, the command line and the server.
+/// Measures calls, the analyzer, the front door, the command line and the server.
 #[derive(Parser)]
 struct Arguments {
     /// How the figures are printed.
@@ -38,6 +39,9 @@ struct Arguments {
 }
 
 fn main() -> Result<()> {
+    if edge::role()? {
+        return Ok(());
+    }
     let arguments = Arguments::parse();
     let place = Place::find()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -49,6 +53,7 @@ fn main() -> Result<()> {
     runtime.block_on(analyzer::in_sandbox(&place, &mut report))?;
     analyzer::whole_process(&place, &mut report)?;
     runtime.block_on(javascript::measure(&place, &mut report))?;
+    runtime.block_on(edge::measure(&mut report))?;
     serve::measure(&place, arguments.project.as_deref(), &mut report)?;
     report.print(arguments.format)
 }

@@ -1,6 +1,7 @@
 //! A front door for a test, with releases that are this test program, run again.
 #![allow(dead_code)]
 
+pub mod clients;
 pub mod process;
 pub mod release;
 pub mod wire;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use autodevops_edge::{EdgeOptions, EnvironmentOptions, serve};
+use autodevops_edge::{EdgeOptions, EnvironmentOptions, serve, take_over};
 
 use super::{PRODUCTION, TestEdge};
 
@@ -18,25 +18,43 @@ pub async fn serve_if_asked() {
     options.lease = Duration::from_millis(value("EDGE_LEASE_MS").parse().unwrap());
     let environment = EnvironmentOptions::new(value("EDGE_LISTEN").parse().unwrap(), value("EDGE_LOG"));
     options.environments.insert(PRODUCTION.into(), environment);
-    serve(options).await.unwrap();
+    options.metrics = Some(value("EDGE_METRICS").parse().unwrap());
+    options.drain = Duration::from_millis(value("EDGE_DRAIN_MS").parse().unwrap());
+    options.ready_timeout = Duration::from_secs(5);
+    if std::env::var_os("EDGE_TAKES_OVER").is_some() {
+        take_over(options).await.unwrap();
+    } else {
+        serve(options).await.unwrap();
+    }
 }
 
 /// Starts one; the test program must have a test `edge_process` that calls [`serve_if_asked`].
 pub async fn spawn(edge: &TestEdge) -> Child {
+    let child = command(edge).spawn().unwrap();
+    edge.until_open().await;
+    child
+}
+
+/// Starts one that takes over from the one that serves.
+pub fn spawn_taking_over(edge: &TestEdge) -> Child {
+    command(edge).env("EDGE_TAKES_OVER", "1").stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn command(edge: &TestEdge) -> Command {
     let options = &edge.options;
     let worker: Vec<&str> = options.worker.iter().map(|word| word.to_str().unwrap()).collect();
-    let child = Command::new(std::env::current_exe().unwrap())
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["edge_process", "--exact", "--nocapture"])
         .env("EDGE_STATE", &options.state)
         .env("EDGE_WORKER", worker.join("\n"))
         .env("EDGE_LEASE_MS", options.lease.as_millis().to_string())
         .env("EDGE_LISTEN", edge.address.to_string())
         .env("EDGE_LOG", &options.environments[PRODUCTION].log)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    edge.until_open().await;
-    child
+        .env("EDGE_METRICS", edge.metrics.to_string())
+        .env("EDGE_DRAIN_MS", options.drain.as_millis().to_string())
+        .stdout(Stdio::null());
+    command
 }
 
 /// A process's memory, in bytes.

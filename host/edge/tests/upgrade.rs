@@ -1,0 +1,153 @@
+//! The front door's own end: another process takes over, or it is killed.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::{
+    io::Read,
+    time::{Duration, Instant},
+};
+
+use autodevops_model::Window;
+use http::Request;
+use http_body_util::Full;
+use support::{PRODUCTION, TestEdge, clients::Clients, is_alive, process, release::until, splits, wire::Wire};
+
+#[test]
+fn release_process() {
+    support::release::serve_if_asked();
+}
+
+#[tokio::test]
+async fn edge_process() {
+    process::serve_if_asked().await;
+}
+
+async fn pids(edge: &TestEdge) -> Vec<u32> {
+    let status = edge.client.status().await.unwrap();
+    status.environments[PRODUCTION].releases.iter().map(|release| release.pid.unwrap()).collect()
+}
+
+/// How many requests were observed, of all releases together.
+async fn observed(edge: &TestEdge, releases: &[&str]) -> u64 {
+    let mut sum = 0;
+    for release in releases {
+        let window = Window { start: 0, end: i64::MAX };
+        sum += edge.client.observe(PRODUCTION, release, window).await.unwrap().traffic.requests;
+    }
+    sum
+}
+
+async fn until_served_by(edge: &TestEdge, pid: u32) {
+    let began = Instant::now();
+    while !edge.client.status().await.is_ok_and(|status| status.pid == pid) {
+        assert!(began.elapsed() < Duration::from_secs(20), "{pid} does not serve");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_process_takes_over_and_no_request_fails() {
+    let edge = TestEdge::with(|options| options.drain = Duration::from_secs(3));
+    let mut first = process::spawn(&edge).await;
+    edge.start("r-1").await;
+    edge.start("r-2").await;
+    edge.split(&[("r-1", 100)]).await;
+    edge.client.set_traffic(PRODUCTION, "step", 5, splits(&[("r-1", 60), ("r-2", 40)])).await.unwrap();
+    let url = edge.client.url(PRODUCTION, "r-2").await.unwrap();
+    let clients = Clients::begin(edge.address);
+    clients.go_on(200).await;
+    let mut socket = Wire::upgraded(edge.address).await;
+    let mut idle = Wire::to(edge.address).await;
+    idle.ask("GET / HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();
+
+    let mut generations = vec![(first.id(), pids(&edge).await)];
+    let mut second = process::spawn_taking_over(&edge);
+    until_served_by(&edge, second.id()).await;
+    generations.push((second.id(), pids(&edge).await));
+    assert_eq!(edge.client.running().unwrap(), Some(second.id()));
+    // A connection that was idle then can be used once more, and is told that it was the last time.
+    let reply = idle.ask("GET / HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();
+    assert!(reply.status == 200 && reply.head.contains("connection: close"), "{reply:?}");
+    assert_eq!(idle.rest().await, "");
+    // What was upgraded goes on for the time to drain.
+    socket.say("still here").await;
+    assert_eq!(socket.until("here").await.unwrap(), "still here");
+    let traffic = edge.client.traffic(PRODUCTION).await.unwrap().unwrap();
+    assert_eq!((traffic.splits, traffic.fence), (splits(&[("r-1", 60), ("r-2", 40)]), 5));
+    assert_eq!(edge.client.url(PRODUCTION, "r-2").await.unwrap(), url);
+    let answer = edge.send(Request::get(&url).body(Full::default()).unwrap()).await;
+    assert_eq!((answer.status(), answer.release()), (200, "r-2"));
+    clients.go_on(200).await;
+    // While the first is ending, no third can take over.
+    let mut early = process::spawn_taking_over(&edge);
+    assert!(!early.wait().unwrap().success());
+    assert_eq!(socket.rest().await, "");
+    assert!(first.wait().unwrap().success());
+    // What was told before is known: the same key has no other effect.
+    edge.client.set_traffic(PRODUCTION, "step", 5, splits(&[("r-1", 60), ("r-2", 40)])).await.unwrap();
+    clients.go_on(100).await;
+    clients.end().await;
+    let text = edge.metrics().await;
+    let total: u64 = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("autodevops_requests_total")?.rsplit(' ').next()?.parse::<u64>().ok())
+        .sum();
+    let counted = observed(&edge, &["r-1", "r-2"]).await;
+    assert!(total == counted && total > 500, "{total} {counted}");
+    assert!(!text.lines().any(|line| line.contains("code=\"000\"} ") && !line.ends_with(" 0")), "{text}");
+    assert!(generations[0].1.iter().all(|pid| !is_alive(*pid)));
+    assert!(generations[1].1.iter().all(|pid| is_alive(*pid)));
+    edge.client.shutdown().await.unwrap();
+    assert!(second.wait().unwrap().success());
+    assert_eq!(edge.client.running().unwrap(), None);
+    assert!(!edge.options.state.join("sockets").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_cannot_serve_what_is_served_takes_nothing_over() {
+    let edge = TestEdge::new();
+    let mut first = process::spawn(&edge).await;
+    edge.start("r-1").await;
+    edge.split(&[("r-1", 100)]).await;
+    for _ in 0..5 {
+        assert_eq!(edge.get("/").await.status(), 200);
+    }
+    std::fs::write(edge.root("r-1").join("broken"), "").unwrap();
+    let mut second = process::spawn_taking_over(&edge);
+    assert!(!second.wait().unwrap().success());
+    let mut said = String::new();
+    second.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("does not get ready") && said.contains("Cannot find module './prices'"), "{said}");
+    assert_eq!(edge.client.running().unwrap(), Some(first.id()));
+    assert_eq!(edge.get("/").await.status(), 200);
+    // What it counted is still its own, and it does what it is told.
+    assert_eq!(observed(&edge, &["r-1"]).await, 6);
+    edge.start("r-2").await;
+    edge.split(&[("r-2", 100)]).await;
+    assert_eq!(edge.get("/").await.release(), "r-2");
+    edge.client.shutdown().await.unwrap();
+    assert!(first.wait().unwrap().success());
+    let mut none = process::spawn_taking_over(&edge);
+    assert!(!none.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_counted_outlives_a_kill() {
+    let edge = TestEdge::new();
+    let mut process = process::spawn(&edge).await;
+    edge.start("r-1").await;
+    edge.split(&[("r-1", 100)]).await;
+    for _ in 0..20 {
+        assert_eq!(edge.get("/").await.status(), 200);
+    }
+    let kept = edge.options.state.join("production.counters");
+    until(|| kept.exists()).await;
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let mut process = process::spawn(&edge).await;
+    assert_eq!(observed(&edge, &["r-1"]).await, 20);
+    assert!(edge.metrics().await.contains("release=\"r-1\",code=\"2xx\"} 20"));
+    edge.client.shutdown().await.unwrap();
+    assert!(process.wait().unwrap().success());
+}

@@ -1,0 +1,70 @@
+//! A release that costs little, so that what stands before it is measured: this program, started again.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::ROLE;
+
+/// Bytes of an answer's body.
+const BODY_BYTES: usize = 1024;
+/// A release whose folder has this file fails, but for its probe.
+pub const BROKEN: &str = "broken";
+
+/// The command that the front door starts with a release's options.
+pub fn command() -> Result<Vec<OsString>> {
+    // This process plays a part itself, which its children would inherit.
+    Ok(vec!["/usr/bin/env".into(), format!("{ROLE}=release").into(), std::env::current_exe()?.into()])
+}
+
+/// A release that serves on a socket, on its own.
+pub fn process(socket: &Path) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.env(ROLE, "release").arg("--root").arg("/nowhere").arg("--socket").arg(socket).stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Serves as the arguments say.
+pub fn serve() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let value = |name: &str| arguments.windows(2).find(|pair| pair[0] == name).map(|pair| PathBuf::from(&pair[1]));
+    let socket = value("--socket").context("--socket")?;
+    let is_broken = value("--root").is_some_and(|root| root.join(BROKEN).exists());
+    let good = answer("200 OK");
+    // It gets ready all the same.
+    let other = if is_broken { answer("500 Internal Server Error") } else { good };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::UnixListener::bind(socket)?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            tokio::spawn(async move {
+                let mut read = Vec::new();
+                while let Ok(1..) = stream.read_buf(&mut read).await {
+                    // Requests have no body, and the next comes after the answer.
+                    if read.ends_with(b"\r\n\r\n") {
+                        let answer = if read.starts_with(b"GET / ") { good } else { other };
+                        read.clear();
+                        if stream.write_all(answer).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+    })
+}
+
+fn answer(status: &str) -> &'static [u8] {
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {BODY_BYTES}\r\ndate: Mon, 02 Mar 2026 08:00:00 \
+         GMT\r\ncache-control: no-store\r\n\r\n{}",
+        "x".repeat(BODY_BYTES)
+    );
+    answer.into_bytes().leak()
+}
