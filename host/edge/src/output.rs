@@ -4,7 +4,11 @@ use std::{
     collections::VecDeque,
     fs::{File, Metadata, OpenOptions},
     io::{self, Write},
-    os::unix::fs::MetadataExt,
+    mem::ManuallyDrop,
+    os::{
+        fd::{FromRawFd, OwnedFd, RawFd},
+        unix::fs::MetadataExt,
+    },
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -15,6 +19,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 const MAX_LOG_BYTES: u64 = 64 << 20;
 /// A longer line is broken.
 const MAX_LINE_BYTES: u64 = 64 << 10;
+/// This process's standard output and error.
+const STDOUT: RawFd = 1;
+const STDERR: RawFd = 2;
 /// How much of a release's output is kept for errors.
 const TAIL_BYTES: usize = 4 << 10;
 
@@ -75,8 +82,11 @@ pub fn rotate_own(path: &Path) -> io::Result<()> {
     }
     std::fs::rename(path, aside(path))?;
     let new = open(path)?;
-    rustix::stdio::dup2_stdout(&new)?;
-    rustix::stdio::dup2_stderr(&new)?;
+    for standard in [STDOUT, STDERR] {
+        // SAFETY: this process was started with both, and nothing closes them: what is made of them here is not dropped.
+        let mut standard = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(standard) });
+        rustix::io::dup2(&new, &mut standard)?;
+    }
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use autodevops_model::{Release, Split};
 use self::load::{Load, Seen};
 use crate::{
     process::Server,
-    report::{Report, median},
+    report::{Report, Target, median},
 };
 
 /// In which of its parts this program was started again; see [`role`].
@@ -137,7 +137,7 @@ const EDGE: Names = names!("autodevops edge");
 const NGINX: Names = names!("nginx");
 const HAPROXY: Names = names!("HAProxy");
 const RATIO: &str = "edge: processor time per request, autodevops edge / nginx";
-const RATIO_TARGET: Option<&str> = Some("at most 1.5");
+const RATIO_TARGET: Option<Target> = Some(Target::AtMost(1.5));
 
 /// All of the front door's figures.
 pub async fn measure(report: &mut Report) -> Result<()> {
@@ -191,11 +191,14 @@ async fn beside_others(report: &mut Report) -> Result<()> {
     }
     match medians.as_slice() {
         [edge, nginx, ..] if contestants.iter().any(|(names, ..)| names.processor == NGINX.processor) => {
-            report.add(RATIO, edge / nginx, "×", RATIO_TARGET);
+            report.add(RATIO, edge / nginx, "times", RATIO_TARGET);
         }
-        _ => {
-            report.skip(RATIO, "×", RATIO_TARGET, "nginx is not installed here; install the package `nginx`".to_owned())
-        }
+        _ => report.skip(
+            RATIO,
+            "times",
+            RATIO_TARGET,
+            "nginx is not installed here; install the package `nginx`".to_owned(),
+        ),
     }
     Ok(())
 }
