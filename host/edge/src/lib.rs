@@ -4,8 +4,12 @@
 //! process that answers on a Unix socket of its own and is started again when it ends by itself. [`Client`] tells the
 //! front door what to do, over a socket in its state folder.
 //!
-//! - A client is sticky: a cookie holds a random client id, and the id and the shares alone say which release answers
-//!   it. When shares change, only the clients move that have to.
+//! - A client is sticky: a cookie holds a random client id, or a header names it (see [`Sorting`]), and the id and the shares
+//!   alone say which release answers it. When shares change, only the clients move that have to.
+//! - Requests are carried as they come, on a few threads that share nothing: bodies are not held, WebSockets and the like go
+//!   both ways, and what is slow or greedy is bounded by [`Limits`].
+//! - A release that gains traffic answers its probe then; one that loses all of it ends what it is answering before it is
+//!   stopped.
 //! - A candidate's share is a lease. When nobody renews it, traffic returns to the release that last had all of it.
 //! - What was told is on disk before it is done, so that a restart serves what was served.
 //! - Another front door can take over, as for an upgrade: see [`take_over`]. No request fails for it.

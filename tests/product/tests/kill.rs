@@ -165,6 +165,22 @@ fn a_front_door_killed_at_the_smallest_step_serves_again_and_the_run_ends() {
 }
 
 #[test]
+fn the_front_door_is_upgraded_in_the_middle_of_a_rollout_and_no_client_notices() {
+    let mut shop = Shop::open_with_errors(&[("for = \"600ms\"", "for = \"2s\"")]);
+    let mut program = shop.start(&["run"]);
+    program.wait_for("5 %", LIMIT, |event| is_step(event, 5));
+    let door = || shop.json(&["edge", "status"])["pid"].as_u64().unwrap();
+    let before = door();
+    shop.expect(0, &["edge", "upgrade"]);
+    assert_ne!(door(), before);
+    let called = program.wait(Duration::from_secs(40));
+    assert_eq!(called.code, Some(0), "{called}");
+    healed(&shop);
+    done_once(&shop);
+    shop.count_clients();
+}
+
+#[test]
 fn without_its_host_a_candidate_loses_its_traffic_when_its_lease_ends() {
     let mut shop =
         Shop::open_with_errors(&[("for = \"600ms\"", "for = \"5s\""), ("[edge]\n", "[edge]\nlease = \"2s\"\n")]);
