@@ -58,6 +58,9 @@ pub enum Verb {
     Show {
         /// The run's name, or the beginning of it.
         run: String,
+        /// Show it as it was then: a time such as `2026-11-25T17:54:34Z`, or `5m ago`.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
     },
     /// Show what plugins did and what was decided, and prove that nothing of it was changed.
     ///

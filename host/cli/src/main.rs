@@ -68,7 +68,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Serve => run::watch(config, format).await,
             Verb::Runs(options) => runs::list(&options, config, format),
             Verb::Replay(options) => replay::run(&options, config, format).await,
-            Verb::Show { run } => show::run(&run, config, format),
+            Verb::Show { run, at } => show::run(&run, at.as_deref(), config, format),
             Verb::Metrics(options) => metrics::run(&options, config, format),
             Verb::Audit(options) => audit::run(&options, config, format),
             Verb::Approve(Approve { run, reason, bypass }) => {

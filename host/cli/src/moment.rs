@@ -22,7 +22,8 @@ pub fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Usage> {
     if let Ok(span) = ago.parse::<Span>() {
         return Ok(now.before(span.0));
     }
-    let at = OffsetDateTime::parse(wanted, &Rfc3339)
+    // Times are shown with a space between day and hour.
+    let at = OffsetDateTime::parse(&wanted.replacen(' ', "T", 1), &Rfc3339)
         .or_else(|_| Date::parse(wanted, &Iso8601::DATE).map(|day| day.midnight().assume_utc()));
     let at = at.map_err(|_| {
         Usage(format!(
@@ -44,6 +45,7 @@ mod tests {
             ("now", now.0),
             ("2026-11-20T10:00:00Z", now.0),
             ("2026-11-20T12:00:00+02:00", now.0),
+            ("2026-11-20 10:00:00Z", now.0),
             ("2026-11-20", now.0 - 10 * hour),
             ("1h", now.0 - hour),
             ("1d 2h ago", now.0 - 26 * hour),

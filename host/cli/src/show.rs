@@ -5,13 +5,15 @@ mod reasons;
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context, Result};
-use autodevops_orchestrator::{controller::named, log::Logged};
+use anyhow::{Context, Result, bail};
+use autodevops_orchestrator::{clock::now, controller::named, log::Logged};
+use autodevops_pipeline::{Environment, Run, Timestamp};
 use autodevops_record::rollout;
 use serde_json::json;
 
 use crate::{
-    output::{self, Format, Style, clean, cut},
+    moment::moment,
+    output::{self, Format, Style, Usage, clean, cut},
     progress::clock,
     project,
     runs::{day, state, summary},
@@ -19,22 +21,59 @@ use crate::{
 };
 
 /// `autodevops show`.
-pub fn run(run: &str, config: Option<&Path>, format: Format) -> Result<ExitCode> {
+pub fn run(run: &str, at: Option<&str>, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
     let name = named(&project, run)?;
-    let logged = project.log.read(&name)?.context("the run is not in the journal any more")?;
+    let mut logged = project.log.read(&name)?.context("the run is not in the journal any more")?;
+    let at = at.map(|at| moment(at, now()).map(whole)).transpose()?;
+    if let Some(at) = at {
+        logged = as_it_was(&logged, at, now())?;
+    }
     if format == Format::Json {
-        output::json(&json!({ "run": summary(&logged.run), "events": logged.events }))?;
+        let mut shown = json!({ "run": summary(&logged.run), "events": logged.events });
+        if let (Some(at), Some(shown)) = (at, shown.as_object_mut()) {
+            shown.insert("at".to_owned(), json!(at));
+        }
+        output::json(&shown)?;
         return Ok(ExitCode::SUCCESS);
     }
     let before = before(&name).filter(|before| named(&project, before).is_ok());
-    output::text(&text(&logged, before.as_deref(), Style::stdout()))?;
+    output::text(&text(&logged, at, before.as_deref(), Style::stdout()))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(logged: &Logged, before: Option<&str>, style: Style) -> String {
+/// Times are shown without a fraction: what is shown as of a second is in it.
+const fn whole(at: Timestamp) -> Timestamp {
+    const SECOND: i64 = 1_000_000_000;
+    if at.0 % SECOND == 0 { Timestamp(at.0.saturating_add(SECOND - 1)) } else { at }
+}
+
+/// The run as it was at a moment that it had reached.
+fn as_it_was(logged: &Logged, at: Timestamp, now: Timestamp) -> Result<Logged> {
+    let run = &logged.run;
+    if at > whole(now) {
+        bail!(Usage(format!("{} is still to come; leave --at out to see run {} as it is", day(at), run.id())));
+    }
+    let started = day(run.started_at());
+    logged.at(at).with_context(|| Usage(format!("run {} started at {started}, which is after {}", run.id(), day(at))))
+}
+
+/// What serves, by the run's account.
+fn traffic(run: &Run) -> String {
+    let splits = run.traffic(Environment::Production);
+    let shares: Vec<String> = splits.iter().map(|split| format!("{} {} %", split.release, split.percent)).collect();
+    match shares.as_slice() {
+        [] => format!("nothing served in {}", run.plan().production),
+        shares => format!("{} served {}", run.plan().production, shares.join(", ")),
+    }
+}
+
+fn text(logged: &Logged, at: Option<Timestamp>, before: Option<&str>, style: Style) -> String {
     let run = &logged.run;
     let mut text = format!("{} {}\n", style.bold(run.id()), clean(&state(run)));
+    if let Some(at) = at {
+        text.push_str(&format!("as it was at {}; {}\n", day(at), clean(&traffic(run))));
+    }
     if let Some(before) = before {
         text.push_str(&format!("the same fault as in run {before}\n"));
     }
@@ -52,7 +91,9 @@ fn text(logged: &Logged, before: Option<&str>, style: Style) -> String {
     if let Ok(Some(rollout)) = rollout(&logged.events) {
         text.push_str(&format!("\n{}", chart::drawn(&rollout, run.plan(), style)));
     }
-    if let Some(gate) = run.gate() {
+    if let (Some(gate), Some(_)) = (run.gate(), at) {
+        text.push_str(&format!("\nwaited for a person until {}: {}\n", day(gate.until), clean(&gate.reason)));
+    } else if let Some(gate) = run.gate() {
         text.push_str(&format!(
             "\nwaits for a person until {}: {}\n  autodevops approve {id}\n  autodevops reject {id}\n",
             day(gate.until),

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use autodevops_journal::{AppendError, Journal, MAX_RECORD_BYTES};
-use autodevops_pipeline::{Event, Run};
+use autodevops_pipeline::{Event, Run, Timestamp};
 use serde_json::{Value, json};
 
 /// The key of a record that only names the evidence that holds the event.
@@ -20,6 +20,17 @@ pub struct Logged {
     pub events: Vec<Event>,
     /// How many records it has: what a writer expects.
     pub version: u64,
+}
+
+impl Logged {
+    /// The run as it was at a moment; none where it had not begun.
+    pub fn at(&self, moment: Timestamp) -> Option<Self> {
+        let before = self.events.iter().take_while(|event| event.at <= moment);
+        let events: Vec<Event> = before.cloned().collect();
+        // The beginning of a run is a run.
+        let run = Run::replay(&events).ok()?;
+        Some(Self { run, version: events.len() as u64, events })
+    }
 }
 
 /// The runs of a journal.

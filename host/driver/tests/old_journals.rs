@@ -145,3 +145,27 @@ fn a_run_of_a_newer_version_is_refused_with_both_versions_and_left_as_it_is() {
     log.journal().append("newer-1", 1, &[last], 0).unwrap();
     assert_eq!(log.unfinished().unwrap().len(), 3, "one that is over holds up nobody");
 }
+
+#[test]
+fn a_run_is_shown_as_it_was_at_every_moment_of_it() {
+    let (_folder, log) = journal("events-1.db");
+    let logged = log.read("healed-1").unwrap().unwrap();
+    let start = logged.run.started_at();
+    assert!(logged.at(Timestamp(start.0 - 1)).is_none());
+    assert_eq!(logged.at(Timestamp(i64::MAX)).unwrap().run, logged.run);
+    let mut stages = vec!["fix"];
+    for event in &logged.events {
+        let then = logged.at(event.at).unwrap();
+        assert!(then.events.iter().all(|before| before.at <= event.at) && then.run.last_event_at() == event.at);
+        assert_eq!(then.events.len() as u64, then.version);
+        if stages.last() != Some(&then.run.stage().name()) {
+            stages.push(then.run.stage().name());
+        }
+    }
+    let wanted = ["fix", "soak", "rollout", "monitoring", "finished"];
+    let mut at = 0;
+    for stage in stages {
+        at += usize::from(wanted.get(at) == Some(&stage));
+    }
+    assert_eq!(at, wanted.len());
+}

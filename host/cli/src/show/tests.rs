@@ -12,7 +12,7 @@ use super::*;
 fn shown(name: &str, events: Vec<Event>) -> String {
     let run = Run::replay(&events).unwrap();
     let version = events.len() as u64;
-    let text = text(&Logged { run, events, version }, None, Style::plain());
+    let text = text(&Logged { run, events, version }, None, None, Style::plain());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/show/tests/{name}.txt"));
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -58,6 +58,25 @@ fn a_run_that_goes_on_is_drawn_as_far_as_it_is() {
     let events = Story::healed();
     for end in 1..events.len() {
         let (events, run) = (events[..end].to_vec(), Run::replay(&events[..end]).unwrap());
-        text(&Logged { version: end as u64, events, run }, Some("x-1"), Style::plain());
+        text(&Logged { version: end as u64, events, run }, None, Some("x-1"), Style::plain());
     }
+}
+
+#[test]
+fn a_run_is_shown_as_it_was_at_a_moment_that_it_had_reached() {
+    let events = Story::healed();
+    let run = Run::replay(&events).unwrap();
+    let logged = Logged { version: events.len() as u64, run, events };
+    let (start, end) = (logged.run.started_at(), logged.run.last_event_at());
+    let entered = |event: &&Event| matches!(event.event, autodevops_pipeline::EventKind::StepEntered { percent: 5, .. });
+    let step = logged.events.iter().find(entered).unwrap().at;
+    let then = as_it_was(&logged, whole(step), end).unwrap();
+    assert_eq!((then.run.stage().name(), then.run.watch().unwrap().percent), ("rollout", 5));
+    let text = text(&then, Some(step), None, Style::plain());
+    assert!(text.contains("as it was at ") && text.contains(" 95 %, ") && text.contains(" 5 %"), "{text}");
+    assert!(!text.contains("healed"), "nothing of what came later: {text}");
+    let early = as_it_was(&logged, Timestamp(start.0 - 1), end).unwrap_err();
+    assert!(early.is::<Usage>() && early.to_string().contains("which is after"), "{early}");
+    let late = as_it_was(&logged, end.after(std::time::Duration::from_secs(9)), end).unwrap_err();
+    assert!(late.is::<Usage>() && late.to_string().contains("is still to come"), "{late}");
 }
