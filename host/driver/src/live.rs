@@ -1,7 +1,7 @@
 //! What serves each environment, as far as this host knows, and what served before.
 
-use anyhow::{Context, Result};
-use autodevops_journal::Journal;
+use anyhow::Result;
+use autodevops_journal::{Journal, JournalError};
 use autodevops_model::Release;
 use autodevops_pipeline::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -47,10 +47,7 @@ impl<'a> Live<'a> {
     /// # Errors
     /// When the journal cannot be read.
     pub fn history(&self, environment: &str) -> Result<Vec<WasLive>> {
-        match self.0.get_fact(&fact(environment))? {
-            Some(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("the history of {environment}")),
-            None => Ok(Vec::new()),
-        }
+        Ok(self.kept(&fact(environment))?)
     }
 
     /// What is live in the environment, as far as this host knows.
@@ -75,15 +72,36 @@ impl<'a> Live<'a> {
     ///
     /// # Errors
     /// When the journal cannot be written.
-    pub fn set(&self, environment: &str, release: &Release, by: &Origin, since: Timestamp) -> Result<()> {
-        let mut history = self.history(environment)?;
-        if history.first().is_some_and(|live| live.release == *release) {
-            return Ok(());
+    pub fn set(&self, environment: &str, live: WasLive) -> Result<()> {
+        if let Some((name, value)) = self.next(environment, live)? {
+            self.0.put_fact(&name, &value)?;
         }
-        history.insert(0, WasLive { release: release.clone(), since, by: by.clone() });
-        history.truncate(REMEMBERED);
-        self.0.put_fact(&fact(environment), &serde_json::to_vec(&history)?)?;
         Ok(())
+    }
+
+    /// The fact that is to be written for the release to be live; none where it is known to be.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn next(&self, environment: &str, live: WasLive) -> Result<Option<(String, Vec<u8>)>, JournalError> {
+        let name = fact(environment);
+        let mut history = self.kept(&name)?;
+        if history.first().is_some_and(|before| before.release == live.release) {
+            return Ok(None);
+        }
+        history.insert(0, live);
+        history.truncate(REMEMBERED);
+        let value = serde_json::to_vec(&history).map_err(|error| self.damaged(&name, &error))?;
+        Ok(Some((name, value)))
+    }
+
+    fn kept(&self, name: &str) -> Result<Vec<WasLive>, JournalError> {
+        let Some(bytes) = self.0.get_fact(name)? else { return Ok(Vec::new()) };
+        serde_json::from_slice(&bytes).map_err(|error| self.damaged(name, &error))
+    }
+
+    fn damaged(&self, name: &str, error: &serde_json::Error) -> JournalError {
+        JournalError::Damaged { path: self.0.path().to_path_buf(), what: format!("the fact {name}: {error}") }
     }
 }
 
@@ -99,6 +117,10 @@ mod tests {
         Release { id: id.into(), artifact: "sha256:0".into(), commit: "0".repeat(40) }
     }
 
+    fn was(id: &str, by: &Origin, since: i64) -> WasLive {
+        WasLive { release: release(id), since: Timestamp(since), by: by.clone() }
+    }
+
     #[test]
     fn what_was_live_is_known_newest_first_and_environments_are_apart() {
         let folder = tempfile::tempdir().unwrap();
@@ -107,14 +129,14 @@ mod tests {
         assert_eq!((live.current("p").unwrap(), live.before("p").unwrap()), (None, None));
         let by = Origin::Run("r".into());
         for (at, id) in ["a", "b", "b", "c"].into_iter().enumerate() {
-            live.set("p", &release(id), &by, Timestamp(at as i64)).unwrap();
+            live.set("p", was(id, &by, at as i64)).unwrap();
         }
         assert_eq!(live.current("p").unwrap(), Some(release("c")));
         assert_eq!(live.before("p").unwrap(), Some(release("b")));
         assert_eq!(live.history("p").unwrap().len(), 3);
         assert_eq!(live.history("p").unwrap()[1].since, Timestamp(1));
         assert_eq!(live.current("s").unwrap(), None);
-        live.set("p", &release("b"), &Origin::Rollback("ada".into()), Timestamp(9)).unwrap();
+        live.set("p", was("b", &Origin::Rollback("ada".into()), 9)).unwrap();
         assert_eq!((live.current("p").unwrap(), live.before("p").unwrap()), (Some(release("b")), Some(release("c"))));
     }
 }

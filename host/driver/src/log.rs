@@ -43,11 +43,17 @@ impl RunLog {
         Self(journal)
     }
 
-    /// Appends the events of one decision, all or none; gives the new version.
+    /// Appends the events of one decision together with these facts, all or none; gives the new version.
     ///
     /// # Errors
     /// When another writer was first, or the journal cannot be written; nothing was written then.
-    pub fn append(&self, run: &str, expected: u64, events: &[Event]) -> Result<u64, AppendError> {
+    pub fn append(
+        &self,
+        run: &str,
+        expected: u64,
+        events: &[Event],
+        facts: &[(String, Vec<u8>)],
+    ) -> Result<u64, AppendError> {
         let mut records = Vec::new();
         for event in events {
             let value = serde_json::to_value(event).unwrap_or(Value::Null);
@@ -60,7 +66,7 @@ impl RunLog {
             }
         }
         let at = events.first().map_or(0, |event| u64::try_from(event.at.0).unwrap_or(0));
-        self.0.append(run, expected, &records, at)
+        self.0.append_with(run, expected, &records, facts, at)
     }
 
     /// A run with its events; none when there is no such run.

@@ -119,7 +119,7 @@ fn a_run_of_an_older_version_goes_on_in_todays_and_is_read_with_both() {
     };
     let events = run.decide(approve, Timestamp(at.0 + 1)).unwrap();
     assert!(events.iter().all(|event| event.v == VERSION));
-    log.append("waiting-1", version, &events).unwrap();
+    log.append("waiting-1", version, &events, &[]).unwrap();
     for event in &events {
         run.apply(event);
     }

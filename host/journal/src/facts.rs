@@ -1,6 +1,6 @@
 //! Small durable values by name, such as a live release's commit or an analyzer's checkpoint, and fence counters.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::{Journal, JournalError, unsigned};
 
@@ -44,10 +44,8 @@ impl Journal {
     /// When they cannot be written; the values before stay then.
     pub fn put_many(&self, facts: &[(&str, &[u8])]) -> Result<(), JournalError> {
         self.write(|transaction| {
-            let sql = "INSERT INTO facts (name, value) VALUES (?1, ?2)
-                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
             for (name, value) in facts {
-                transaction.execute(sql, params![name, value]).map_err(|error| self.fault(error))?;
+                put(transaction, name, value).map_err(|error| self.fault(error))?;
             }
             Ok(())
         })
@@ -64,4 +62,10 @@ impl Journal {
             transaction.query_row(sql, [name], |row| row.get(0)).map(unsigned).map_err(|error| self.fault(error))
         })
     }
+}
+
+pub(crate) fn put(transaction: &Transaction<'_>, name: &str, value: &[u8]) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO facts (name, value) VALUES (?1, ?2)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    transaction.prepare_cached(sql)?.execute(params![name, value]).map(drop)
 }

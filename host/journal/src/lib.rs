@@ -13,6 +13,7 @@ mod error;
 mod facts;
 mod keyvalue;
 mod log;
+mod reserve;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use blobs::MAX_BLOB_BYTES;
 pub use error::{AppendError, JournalError};
 pub use keyvalue::{Batch, KeyValue, KeyValueError, Keys, MAX_KEY_BYTES, Quota};
 pub use log::{MAX_RECORD_BYTES, Recorded, RunSummary};
+pub use reserve::RESERVE_BYTES;
 
 /// Follows the sequence number of the last event: `changed().await` for the next one, `borrow()` for the number.
 pub type Subscription = watch::Receiver<u64>;

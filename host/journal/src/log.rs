@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{AppendError, Journal, JournalError, audit::event_digest, signed, unsigned};
+use crate::{AppendError, Journal, JournalError, audit::event_digest, facts::put, signed, unsigned};
 
 /// The largest event, as JSON, in bytes (256 KiB).
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
@@ -46,6 +46,21 @@ impl Journal {
     /// # Errors
     /// [`AppendError`]; nothing was written then.
     pub fn append(&self, run: &str, expected: u64, events: &[Value], at_ns: u64) -> Result<u64, AppendError> {
+        self.append_with(run, expected, events, &[], at_ns)
+    }
+
+    /// Appends events as [`Self::append`] does and sets facts, all of both or none.
+    ///
+    /// # Errors
+    /// [`AppendError`]; nothing was written then.
+    pub fn append_with(
+        &self,
+        run: &str,
+        expected: u64,
+        events: &[Value],
+        facts: &[(String, Vec<u8>)],
+        at_ns: u64,
+    ) -> Result<u64, AppendError> {
         let texts: Vec<String> = events.iter().map(Value::to_string).collect();
         if let Some(large) = texts.iter().find(|text| text.len() > MAX_RECORD_BYTES) {
             return Err(AppendError::TooLarge { run: run.into(), bytes: large.len(), max: MAX_RECORD_BYTES });
@@ -64,6 +79,9 @@ impl Journal {
                 insert
                     .execute(params![run, signed(version), signed(at_ns), text])
                     .map_err(|error| self.fault(error))?;
+            }
+            for (name, value) in facts {
+                put(transaction, name, value).map_err(|error| self.fault(error))?;
             }
             Ok((version, last(transaction).map_err(|error| self.fault(error))?))
         })?;

@@ -78,6 +78,16 @@ fn facts_are_found_by_how_their_names_begin_and_a_pattern_is_only_a_name() {
 }
 
 #[test]
+fn events_and_facts_of_one_append_are_kept_together_or_not_at_all() {
+    let (_folder, journal) = journal();
+    let live = |release: &[u8]| [("live".to_owned(), release.to_vec())];
+    assert_eq!(journal.append_with("run", 0, &[json!(1)], &live(b"one"), 1).unwrap(), 1);
+    let late = journal.append_with("run", 0, &[json!(2)], &live(b"two"), 2).unwrap_err();
+    assert!(matches!(late, AppendError::Conflict { expected: 0, actual: 1, .. }), "{late}");
+    assert_eq!(journal.get_fact("live").unwrap().unwrap(), b"one");
+}
+
+#[test]
 fn evidence_is_found_by_its_digest_and_damage_is_seen() {
     let (_folder, journal) = journal();
     let digest = journal.put_blob(b"abc").unwrap();

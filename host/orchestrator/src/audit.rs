@@ -16,11 +16,12 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use autodevops_driver::parts::Account;
 use autodevops_journal::{
     Journal,
     audit::{AuditError, AuditLog, Call, Entry, EventRecord, Note, Operation, Seal},
 };
-use autodevops_pipeline::Event;
+use autodevops_pipeline::{Event, Run};
 use autodevops_policy::Limit;
 use autodevops_sandbox::{CallReport, Observer};
 
@@ -306,6 +307,23 @@ impl Drop for Audit {
         if left > 0 {
             tracing::warn!(seals = left, "records of the audit could not be sealed, and are lost");
         }
+    }
+}
+
+impl Account for Audit {
+    fn take_over(&self, run: &Run) {
+        Self::take_over(self, run.id(), run.stage().name());
+    }
+
+    fn recorded(&self, run: &Run, version: u64, ended: Option<&'static str>) {
+        match ended {
+            Some(stage) => self.seal(run.id(), stage, version),
+            None => self.seal_much(run.id(), run.stage().name(), version),
+        }
+    }
+
+    fn let_go(&self, run: &Run, version: u64) {
+        Self::let_go(self, run.id(), run.stage().name(), version, run.outcome().is_some());
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     build::build,
     clock::now,
     front_door,
-    live::{Live, Origin},
+    live::{Live, Origin, WasLive},
     project::Project,
     usage::Usage,
 };
@@ -195,6 +195,6 @@ async fn serve(
     target.deploy(&context, environment, &key("deploy"), fence, release.clone()).await?;
     let splits = vec![Split { release: release.id.clone(), percent: 100 }];
     target.set_traffic(&context, environment, &key("traffic"), fence, splits).await?;
-    live.set(environment, release, by, now())?;
+    live.set(environment, WasLive { release: release.clone(), since: now(), by: by.clone() })?;
     Ok(before)
 }

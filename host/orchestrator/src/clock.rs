@@ -1,11 +1,41 @@
 //! The time, for the core that has none of its own.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
+use autodevops_driver::{
+    clock::Steady,
+    parts::{Clock, Later},
+};
 use autodevops_pipeline::Timestamp;
+
+/// This process's time, which never goes back.
+static STEADY: LazyLock<(Steady, Instant)> = LazyLock::new(|| (Steady::default(), Instant::now()));
 
 /// Now.
 pub fn now() -> Timestamp {
+    let (steady, begun) = &*STEADY;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+    steady.read(Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)), begun.elapsed())
+}
+
+/// This machine's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct HostClock;
+
+impl Clock for HostClock {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    fn not_before(&self, moment: Timestamp) {
+        let (steady, begun) = &*STEADY;
+        steady.not_before(moment, begun.elapsed());
+    }
+
+    fn sleep(&self, span: Duration) -> Later<'_, ()> {
+        Box::pin(tokio::time::sleep(span))
+    }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use autodevops_driver::parts::Ledger;
 use autodevops_model::{Issue, Release};
 use autodevops_pipeline::{Input, Live as LiveReleases, Outcome, Run, Timestamp};
 use tokio::sync::{mpsc, oneshot};
@@ -172,7 +173,7 @@ impl Controller {
         let event = Run::started(id, issue, plan, base.commit, fence, live, capabilities, now());
         let run = Run::start(&event)?;
         let events = vec![event];
-        let version = project.log.append(id, 0, &events)?;
+        let version = project.ledger().append(&run, 0, &events)?;
         for event in &events {
             self.observer.event(&run, event);
         }
@@ -221,15 +222,19 @@ impl Controller {
     pub async fn drive(&self, logged: Logged, wait: bool) -> Result<End> {
         let (sender, words) = mpsc::channel(WORDS);
         let id = logged.run.id().to_owned();
-        let events = logged.events.clone();
-        let fresh = events.len() == 1;
+        let fresh = logged.events.len() == 1;
+        let ledger = self.project.ledger();
+        ledger.catch_up(&logged.run, &logged.events)?;
+        if let Err(error) = ledger.keep_reserve() {
+            tracing::warn!("no room is kept for the end of a run on a full disk: {error}");
+        }
         self.speakers.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
         self.note(&logged.run);
-        let mut driver = Driver::new(Arc::clone(&self.project), logged, words, Arc::clone(&self.observer), wait);
+        let mut driver = Driver::new(self.project.parts(Arc::clone(&self.observer)), logged, words, wait);
         let end = async {
             if !fresh {
                 front_door::ensure(&self.project).await?;
-                driver.take_over(&events).await?;
+                driver.take_over().await?;
             }
             driver.drive().await
         }
@@ -266,7 +271,7 @@ impl Controller {
         }
         let logged = self.project.log.read(&run)?.context("the run is not in the journal any more")?;
         let (_keep, words) = mpsc::channel(1);
-        let mut driver = Driver::new(Arc::clone(&self.project), logged, words, Arc::clone(&self.observer), false);
+        let mut driver = Driver::new(self.project.parts(Arc::clone(&self.observer)), logged, words, false);
         driver.take(input).await??;
         Ok(driver.run().clone())
     }

@@ -1,7 +1,7 @@
 //! Drives runs: takes the core's commands to plugins, git and timers, and writes what came back into the journal.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
-pub use autodevops_driver::{live, log};
+pub use autodevops_driver::{driver, live, log};
 
 pub mod analysis;
 pub mod audit;
@@ -11,7 +11,6 @@ pub mod catalog;
 pub mod clock;
 pub mod controller;
 pub mod credentials;
-pub mod driver;
 pub mod follow;
 pub mod front_door;
 mod keyvalue;

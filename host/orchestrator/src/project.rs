@@ -11,6 +11,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use autodevops_bundle::lock::LOCK;
 use autodevops_config::{Config, ServiceKind};
 use autodevops_credentials::Credentials;
+use autodevops_driver::{
+    ledger::JournalLedger,
+    parts::{Ledger, Observer, Parts},
+};
 use autodevops_edge::Client;
 use autodevops_journal::Journal;
 use autodevops_model::Stage;
@@ -21,6 +25,7 @@ use autodevops_source::{Repository, Store};
 use crate::{
     audit::Audit,
     catalog::Catalog,
+    clock::HostClock,
     credentials,
     keyvalue::JournalStore,
     local::EdgeTarget,
@@ -29,6 +34,7 @@ use crate::{
     record::Records,
     recordings::RecordingStore,
     sandbox,
+    stages::Stages,
     state::StateFolder,
 };
 
@@ -148,7 +154,24 @@ impl Project {
     /// # Errors
     /// When the journal cannot be written.
     pub fn next_fence(&self) -> Result<u64> {
-        Ok(self.journal.next_fence("effects")?)
+        self.ledger().next_fence()
+    }
+
+    /// The runs in the journal, as their drivers write them.
+    pub fn ledger(&self) -> JournalLedger {
+        JournalLedger::new(self.journal.clone())
+    }
+
+    /// What drives a run of this project.
+    pub fn parts(self: &Arc<Self>, observer: Arc<dyn Observer>) -> Parts {
+        let account = Arc::clone(&self.audit);
+        Parts {
+            ledger: Arc::new(self.ledger()),
+            world: Arc::new(Stages::new(Arc::clone(self))),
+            account,
+            clock: Arc::new(HostClock),
+            observer,
+        }
     }
 
     /// How often a candidate's lease is renewed.

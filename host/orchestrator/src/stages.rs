@@ -7,8 +7,9 @@ mod measure;
 mod propose;
 mod source;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use autodevops_driver::parts::{Later, World};
 use autodevops_model::{ErrorInfo, ErrorKind, StageError};
 use autodevops_pipeline::{Command, Environment, Input, Run, RunStage};
 use autodevops_sandbox::{CallError, CallFailure};
@@ -16,7 +17,6 @@ use autodevops_sandbox::{CallError, CallFailure};
 use crate::{front_door, probe, project::Project};
 
 /// Performs commands of one run.
-#[derive(Clone)]
 pub struct Stages {
     project: Arc<Project>,
 }
@@ -98,6 +98,28 @@ impl Stages {
             reports.push(autodevops_pipeline::NamedReport { plugin: probe::NAME.to_owned(), report });
         }
         Ok(reports)
+    }
+}
+
+impl World for Stages {
+    fn perform<'a>(&'a self, run: &'a Run, command: &'a Command) -> Later<'a, Input> {
+        Box::pin(Self::perform(self, run, command))
+    }
+
+    fn effect<'a>(&'a self, run: &'a Run, command: &'a Command, again: bool) -> Later<'a, Input> {
+        Box::pin(Self::effect(self, run, command, again))
+    }
+
+    fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, bool> {
+        Box::pin(Self::renew(self, run))
+    }
+
+    fn renewal(&self) -> Duration {
+        self.project.renewal()
+    }
+
+    fn clean(&self, run: &Run) {
+        Self::clean(self, run);
     }
 }
 

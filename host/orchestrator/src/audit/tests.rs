@@ -26,7 +26,7 @@ impl Place {
     fn event(&self, run: &str, kind: EventKind) -> u64 {
         let version = self.journal.events(run).unwrap().len() as u64;
         let event = Event { v: VERSION, at: now(), event: kind };
-        RunLog::new(self.journal.clone()).append(run, version, &[event]).unwrap()
+        RunLog::new(self.journal.clone()).append(run, version, &[event], &[]).unwrap()
     }
 
     /// What is on record, as `stage: entry, entry`.

@@ -9,8 +9,13 @@ use crate::{Command, Environment, EventKind, Outcome, RunStage};
 
 /// The longest time between two tries.
 const RETRY_CAP: Duration = Duration::from_secs(60);
-/// The longest time between two tries of a rollback, which should take two minutes at most.
+/// The longest time between two tries of a rollback while it is in a hurry: it should take two minutes at most.
 const ROLLBACK_RETRY_CAP: Duration = Duration::from_secs(10);
+/// So many tries of a rollback are in a hurry: some two minutes. Then people were told, and what does not work by now will not work
+/// ten seconds later either.
+const HURRIED: u32 = 12;
+/// The longest time between two later tries: a rollback is tried for ever, and its journal must not grow as fast.
+const LATE_RETRY_CAP: Duration = Duration::from_secs(300);
 
 impl Draft {
     /// Records that an effect is about to be tried. A second time, with the same fence and no outcome between, it is on
@@ -98,9 +103,13 @@ impl Draft {
         let told = self.run.untold().any(|note| note.key == key);
         let forever = key == self.run.rollback_key(Environment::Production);
         let again = forever || (error.kind == ErrorKind::Unavailable && attempt <= plan.retries && (due || told));
-        let cap = if forever { ROLLBACK_RETRY_CAP } else { RETRY_CAP };
-        let doubled = plan.retry_after.saturating_mul(1_u32 << attempt.saturating_sub(1).min(16));
-        let retry = again.then(|| self.at.after(doubled.min(cap)));
+        let doubled = |first: Duration, times: u32| first.saturating_mul(1_u32 << times.min(16));
+        let pause = match forever {
+            false => doubled(plan.retry_after, attempt.saturating_sub(1)).min(RETRY_CAP),
+            true if attempt <= HURRIED => doubled(plan.retry_after, attempt.saturating_sub(1)).min(ROLLBACK_RETRY_CAP),
+            true => doubled(ROLLBACK_RETRY_CAP, attempt - HURRIED).min(LATE_RETRY_CAP),
+        };
+        let retry = again.then(|| self.at.after(pause));
         let reason = format!("`{key}` failed: {error}");
         self.push(EventKind::EffectFailed { key, error, attempt, retry });
         if retry.is_some() || !due || self.run.stage() == RunStage::Ending {

@@ -2,19 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use autodevops_journal::AppendError;
-use autodevops_model::{Release, Split};
-use autodevops_pipeline::{Command, Environment, Event, EventKind, Input, Outcome, Refused, Run, Timestamp};
+use autodevops_pipeline::{Command, Environment, Event, Input, Outcome, Refused, Run, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{
-    clock::now,
-    live::{Live, Origin},
-    log::Logged,
-    project::Project,
-    stages::Stages,
-};
+pub use crate::parts::Observer;
+use crate::{log::Logged, parts::Parts};
 
 /// Between two tries to write to a journal that cannot be written: a full disk is not the end of a run.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(2);
@@ -31,16 +25,6 @@ pub struct Word {
     pub answer: oneshot::Sender<Result<Box<Run>, Refused>>,
 }
 
-/// Sees what happens in runs, as it happens.
-pub trait Observer: Send + Sync {
-    /// Something happened, and is on record.
-    fn event(&self, run: &Run, event: &Event);
-    /// Something is being done now.
-    fn doing(&self, run: &Run, command: &Command);
-    /// Something outside of the run's events that a person should know.
-    fn notice(&self, text: &str);
-}
-
 /// What a driver came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
@@ -55,53 +39,56 @@ pub enum End {
     },
 }
 
+/// Somebody else wrote to a run that a driver drives.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "another autodevops drives run {run} too: its journal grew from {expected} events to {actual} by another hand; this one stops here \
+     and changes nothing more: let one process alone have the state folder, then start it again"
+)]
+pub struct TwoHosts {
+    /// The run.
+    pub run: String,
+    /// How many events this driver knows.
+    pub expected: u64,
+    /// How many there are.
+    pub actual: u64,
+}
+
 /// Drives a run.
 pub struct Driver {
-    project: Arc<Project>,
+    parts: Parts,
     run: Run,
     version: u64,
     words: mpsc::Receiver<Word>,
-    observer: Arc<dyn Observer>,
-    stages: Stages,
     /// Whether to wait for people at a gate.
     wait: bool,
 }
 
 impl Driver {
     /// A driver of a run that is on record. The caller holds the state's lock.
-    pub fn new(
-        project: Arc<Project>,
-        logged: Logged,
-        words: mpsc::Receiver<Word>,
-        observer: Arc<dyn Observer>,
-        wait: bool,
-    ) -> Self {
-        let stages = Stages::new(Arc::clone(&project));
+    pub fn new(parts: Parts, logged: Logged, words: mpsc::Receiver<Word>, wait: bool) -> Self {
+        parts.clock.not_before(logged.run.last_event_at());
         if logged.run.outcome().is_none() {
-            project.audit.take_over(logged.run.id(), logged.run.stage().name());
+            parts.account.take_over(&logged.run);
         }
-        Self { project, run: logged.run, version: logged.version, words, observer, stages, wait }
+        Self { parts, run: logged.run, version: logged.version, words, wait }
     }
 
-    /// Takes over a run whose driver ended before it: what is said of environments is brought up to date, and effects go on with
-    /// a fence above all before.
+    /// Takes over a run whose driver ended before it: effects go on with a fence above all before.
     ///
     /// # Errors
     /// When the journal cannot be used.
-    pub async fn take_over(&mut self, events: &[Event]) -> Result<()> {
-        for environment in [Environment::Staging, Environment::Production] {
-            let last =
-                events.iter().rfind(|event| self.made_live(&event.event).is_some_and(|made| made.0 == environment));
-            if let Some(event) = last {
-                self.note_live(&event.event)?;
-            }
-        }
+    pub async fn take_over(&mut self) -> Result<()> {
         if self.run.outcome().is_none() {
-            let fence = self.project.next_fence()?;
+            let fence = self.parts.ledger.next_fence()?;
             self.take(Input::Resume { fence }).await?.map_err(anyhow::Error::from)?;
             self.renew().await?;
         }
         Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
     }
 
     /// The run as it is now.
@@ -114,7 +101,7 @@ impl Driver {
     /// # Errors
     /// When the journal cannot be used; the inner error is the refusal.
     pub async fn take(&mut self, input: Input) -> Result<Result<(), Refused>> {
-        let events = match self.run.decide(input, now()) {
+        let events = match self.run.decide(input, self.now()) {
             Ok(events) => events,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -129,16 +116,16 @@ impl Driver {
     pub async fn drive(&mut self) -> Result<End> {
         loop {
             self.hear().await?;
-            let commands = self.run.commands(now());
+            let commands = self.run.commands(self.now());
             let Some(command) = commands.into_iter().find(|command| !matches!(command, Command::AskApproval { .. }))
             else {
                 // The core gives something to do or to wait for, always.
-                self.rest(now().after(NAP)).await?;
+                self.rest(self.now().after(NAP)).await?;
                 continue;
             };
             match command {
                 Command::Finish(outcome) => {
-                    self.stages.clean(&self.run);
+                    self.parts.world.clean(&self.run);
                     return Ok(End::Finished(outcome));
                 }
                 Command::WaitUntil(until) => {
@@ -187,23 +174,25 @@ impl Driver {
 
     /// Waits until the moment, unless someone speaks; then tells the core that time has passed.
     async fn rest(&mut self, until: Timestamp) -> Result<()> {
+        let clock = Arc::clone(&self.parts.clock);
         loop {
             if self.renew().await? {
                 return Ok(());
             }
-            let left = Duration::from_nanos(u64::try_from(until.0.saturating_sub(now().0)).unwrap_or(0));
+            let left = Duration::from_nanos(u64::try_from(until.0.saturating_sub(self.now().0)).unwrap_or(0));
             if left.is_zero() {
                 break;
             }
-            let nap = left.min(self.project.renewal()).min(NAP);
+            let nap = left.min(self.parts.world.renewal()).min(NAP);
             tokio::select! {
+                biased;
                 word = self.words.recv() => {
                     if let Some(word) = word {
                         return self.answer(word).await;
                     }
-                    tokio::time::sleep(nap).await;
+                    clock.sleep(nap).await;
                 }
-                () = tokio::time::sleep(nap) => {}
+                () = clock.sleep(nap) => {}
             }
         }
         // What time brought, the core knows best; that it has nothing to say is fine.
@@ -212,7 +201,7 @@ impl Driver {
 
     /// Renews the candidate's lease. When it had run out, the run is told, and has other plans now.
     async fn renew(&mut self) -> Result<bool> {
-        let returned = self.stages.renew(&self.run).await;
+        let returned = self.parts.world.renew(&self.run).await;
         if returned {
             self.take(Input::TrafficReturned).await?.map_err(anyhow::Error::from)?;
         }
@@ -226,7 +215,7 @@ impl Driver {
         if matches!(command, Command::Measure { .. }) && self.renew().await? {
             return Ok(());
         }
-        self.observer.doing(&self.run, &command);
+        self.parts.observer.doing(&self.run, &command);
         let again = match command.key() {
             Some(key) if command.needs_intent() => {
                 let again = self.run.pending().any(|effect| effect.key == key);
@@ -239,25 +228,23 @@ impl Driver {
             _ => false,
         };
         let run = self.run.clone();
-        let stages = self.stages.clone();
+        let (world, clock) = (Arc::clone(&self.parts.world), Arc::clone(&self.parts.clock));
         let effect = command.needs_intent();
-        let work = async {
-            if effect { stages.effect(&run, &command, again).await } else { stages.perform(&run, &command).await }
-        };
-        tokio::pin!(work);
+        let mut work = if effect { world.effect(&run, &command, again) } else { world.perform(&run, &command) };
         let input = loop {
-            let renewal = self.project.renewal();
+            let renewal = world.renewal();
             tokio::select! {
+                biased;
                 input = &mut work => break input,
                 // Whether traffic returned while it is being moved is for the next look at it to say.
-                () = tokio::time::sleep(renewal), if effect => drop(self.stages.renew(&run).await),
-                () = tokio::time::sleep(renewal), if !effect => if self.renew().await? {
+                () = clock.sleep(renewal), if effect => drop(world.renew(&run).await),
+                () = clock.sleep(renewal), if !effect => if self.renew().await? {
                     return Ok(());
                 },
                 word = self.words.recv() => {
                     let Some(word) = word else { break work.await };
                     self.answer(word).await?;
-                    if !effect && !self.run.commands(now()).iter().any(|wanted| same(wanted, &command)) {
+                    if !effect && !self.run.commands(self.now()).iter().any(|wanted| same(wanted, &command)) {
                         return Ok(());
                     }
                 }
@@ -278,71 +265,37 @@ impl Driver {
         let mut told = false;
         let stage = self.run.stage();
         loop {
-            match self.project.log.append(self.run.id(), self.version, &events) {
+            match self.parts.ledger.append(&self.run, self.version, &events) {
                 Ok(version) => {
                     self.version = version;
                     break;
                 }
                 Err(error @ AppendError::Full { .. }) => {
                     if !told {
-                        self.observer.notice(&format!("{error}; the run waits"));
+                        self.parts.observer.notice(&format!("{error}; the run waits"));
                         told = true;
                     }
-                    self.stages.renew(&self.run).await;
-                    tokio::time::sleep(JOURNAL_PAUSE).await;
+                    self.parts.world.renew(&self.run).await;
+                    self.parts.clock.sleep(JOURNAL_PAUSE).await;
                 }
+                Err(AppendError::Conflict { run, expected, actual }) => bail!(TwoHosts { run, expected, actual }),
                 Err(error) => return Err(error).context("the run cannot be recorded"),
             }
         }
         for event in &events {
             self.run.apply(event);
-            self.note_live(&event.event)?;
-            self.observer.event(&self.run, event);
+            self.parts.observer.event(&self.run, event);
         }
-        let audit = &self.project.audit;
-        if self.run.stage() == stage {
-            audit.seal_much(self.run.id(), stage.name(), self.version);
-        } else {
-            audit.seal(self.run.id(), stage.name(), self.version);
-        }
+        let ended = (self.run.stage() != stage).then(|| stage.name());
+        self.parts.account.recorded(&self.run, self.version, ended);
         Ok(())
-    }
-
-    /// The environment that the event gave to one release, and which.
-    fn made_live(&self, event: &EventKind) -> Option<(Environment, Release)> {
-        let (environment, id) = match event {
-            EventKind::TrafficSet { environment, splits, .. } => match splits.as_slice() {
-                [Split { release, percent: 100 }] => (*environment, release),
-                _ => return None,
-            },
-            EventKind::RolledBack { environment, to, .. } => (*environment, to),
-            _ => return None,
-        };
-        let live = self.run.live();
-        let before = match environment {
-            Environment::Staging => live.staging.as_ref(),
-            Environment::Production => live.production.as_ref(),
-        };
-        let release = [self.run.release(), before].into_iter().flatten().find(|known| known.id == *id)?;
-        Some((environment, release.clone()))
-    }
-
-    /// Keeps what is known to serve each environment up to date.
-    fn note_live(&self, event: &EventKind) -> Result<()> {
-        let Some((environment, release)) = self.made_live(event) else { return Ok(()) };
-        let name = match environment {
-            Environment::Staging => &self.run.plan().staging,
-            Environment::Production => &self.run.plan().production,
-        };
-        Live::new(&self.project.journal).set(name, &release, &Origin::Run(self.run.id().to_owned()), now())
     }
 }
 
 /// However a run is left, by its end, by an error, by a host that is stopped: what was gathered is sealed.
 impl Drop for Driver {
     fn drop(&mut self) {
-        let run = &self.run;
-        self.project.audit.let_go(run.id(), run.stage().name(), self.version, run.outcome().is_some());
+        self.parts.account.let_go(&self.run, self.version);
     }
 }
 

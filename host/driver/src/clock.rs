@@ -1,0 +1,87 @@
+//! A clock that never goes back, from one that may.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use autodevops_pipeline::Timestamp;
+
+/// The wall clock may be behind by so much without a word: it is being slewed.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// Makes the wall clock's readings one time that only grows. Where the wall clock is set back, time goes on from the last reading at
+/// the monotonic clock's pace, until the wall clock is ahead again: what was to take a minute takes a minute, and a rollback's next
+/// try comes when it was meant to. Where it is set forward, time is that later time.
+#[derive(Debug, Default)]
+pub struct Steady(Mutex<Last>);
+
+#[derive(Debug, Default)]
+struct Last {
+    /// What was read last, and when by the monotonic clock.
+    reading: Option<(Timestamp, Duration)>,
+    /// Whether it was said that the wall clock is behind.
+    told: bool,
+}
+
+impl Steady {
+    /// The time, by a wall clock and a monotonic clock that were read together.
+    pub fn read(&self, wall: Timestamp, monotonic: Duration) -> Timestamp {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let least = last.reading.map(|(reading, at)| reading.after(monotonic.saturating_sub(at)));
+        let now = least.map_or(wall, |least| least.max(wall));
+        last.reading = Some((now, monotonic));
+        let behind = u64::try_from(now.0.saturating_sub(wall.0)).map_or(Duration::ZERO, Duration::from_nanos);
+        if behind <= SLACK {
+            last.told = false;
+        } else if !std::mem::replace(&mut last.told, true) {
+            tracing::warn!(
+                "the system's clock is {} s behind what it told before; runs count on from there: set it right",
+                behind.as_secs()
+            );
+        }
+        now
+    }
+
+    /// Time is never before this moment from now on: the last that a host before this one put on record.
+    pub fn not_before(&self, moment: Timestamp, monotonic: Duration) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let reading = last.reading.map(|(reading, at)| reading.after(monotonic.saturating_sub(at)));
+        if reading.is_none_or(|reading| reading < moment) {
+            last.reading = Some((moment, monotonic));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(steady: &Steady, wall: i64, monotonic: u64) -> i64 {
+        steady.read(Timestamp(wall), Duration::from_nanos(monotonic)).0
+    }
+
+    #[test]
+    fn time_follows_the_wall_clock_while_that_goes_forward() {
+        let steady = Steady::default();
+        let readings = [(100, 0), (105, 5), (1_000, 6), (1_000, 6)].map(|(wall, at)| read(&steady, wall, at));
+        assert_eq!(readings, [100, 105, 1_000, 1_000]);
+    }
+
+    #[test]
+    fn time_goes_on_at_its_pace_while_the_wall_clock_is_behind() {
+        let steady = Steady::default();
+        let readings = [(100, 0), (40, 10), (60, 30), (200, 35)].map(|(wall, at)| read(&steady, wall, at));
+        assert_eq!(readings, [100, 110, 130, 200]);
+    }
+
+    #[test]
+    fn time_goes_on_from_what_is_on_record() {
+        let steady = Steady::default();
+        steady.not_before(Timestamp(500), Duration::from_nanos(7));
+        assert_eq!(read(&steady, 100, 17), 510);
+        steady.not_before(Timestamp(300), Duration::from_nanos(18));
+        assert_eq!(read(&steady, 100, 20), 513);
+        assert_eq!(read(&steady, 900, 30), 900);
+    }
+}

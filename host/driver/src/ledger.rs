@@ -1,0 +1,112 @@
+//! Runs in the journal, as a driver writes them.
+
+use anyhow::Result;
+use autodevops_journal::{AppendError, Journal, JournalError};
+use autodevops_model::{Release, Split};
+use autodevops_pipeline::{Environment, Event, EventKind, Run};
+
+use crate::{
+    live::{Live, Origin, WasLive},
+    log::RunLog,
+    parts::Ledger,
+};
+
+/// The name under which fences are counted.
+const FENCES: &str = "effects";
+
+/// The ledger that the journal is.
+#[derive(Clone, Debug)]
+pub struct JournalLedger(RunLog);
+
+impl JournalLedger {
+    /// In this journal.
+    pub const fn new(journal: Journal) -> Self {
+        Self(RunLog::new(journal))
+    }
+
+    /// Takes the room that is kept for the end of a run on a full disk.
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub fn keep_reserve(&self) -> Result<(), JournalError> {
+        self.0.journal().keep_reserve()
+    }
+
+    /// Brings what is known to serve up to date with what a run did. A host of a version that wrote the two one after the other may
+    /// have ended between them.
+    ///
+    /// # Errors
+    /// When the journal cannot be used.
+    pub fn catch_up(&self, run: &Run, events: &[Event]) -> Result<()> {
+        for environment in [Environment::Staging, Environment::Production] {
+            let of = |event: &Event| made_live(run, event).filter(|made| made.environment == environment);
+            if let Some(made) = events.iter().rev().find_map(of) {
+                Live::new(self.0.journal()).set(name(run, environment), made.live)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Ledger for JournalLedger {
+    fn append(&self, run: &Run, version: u64, events: &[Event]) -> Result<u64, AppendError> {
+        let live = Live::new(self.0.journal());
+        let mut facts = Vec::new();
+        for made in events.iter().filter_map(|event| made_live(run, event)) {
+            facts.extend(live.next(name(run, made.environment), made.live)?);
+        }
+        let append = || self.0.append(run.id(), version, events, &facts);
+        if !ends(run, events) {
+            return append();
+        }
+        loop {
+            match append() {
+                // Traffic goes back, whatever there is room for.
+                Err(AppendError::Full { .. }) if self.0.journal().free_reserve()? => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn next_fence(&self) -> Result<u64> {
+        Ok(self.0.journal().next_fence(FENCES)?)
+    }
+}
+
+/// Whether a run that these events are written of is ending: what it writes then has the reserve.
+pub fn ends(run: &Run, events: &[Event]) -> bool {
+    run.ending().is_some() || events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }))
+}
+
+/// An environment that one release was given.
+struct MadeLive {
+    environment: Environment,
+    live: WasLive,
+}
+
+fn made_live(run: &Run, event: &Event) -> Option<MadeLive> {
+    let (environment, id) = match &event.event {
+        EventKind::TrafficSet { environment, splits, .. } => match splits.as_slice() {
+            [Split { release, percent: 100 }] => (*environment, release),
+            _ => return None,
+        },
+        EventKind::RolledBack { environment, to, .. } => (*environment, to),
+        _ => return None,
+    };
+    let before = match environment {
+        Environment::Staging => run.live().staging.as_ref(),
+        Environment::Production => run.live().production.as_ref(),
+    };
+    let known: [Option<&Release>; 2] = [run.release(), before];
+    let release = known.into_iter().flatten().find(|known| known.id == *id)?.clone();
+    let live = WasLive { release, since: event.at, by: Origin::Run(run.id().to_owned()) };
+    Some(MadeLive { environment, live })
+}
+
+/// What the operator calls the environment.
+fn name(run: &Run, environment: Environment) -> &str {
+    match environment {
+        Environment::Staging => &run.plan().staging,
+        Environment::Production => &run.plan().production,
+    }
+}

@@ -1,0 +1,330 @@
+//! A host of the simulated world: what its driver works with.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Result;
+use autodevops_driver::{
+    clock::Steady,
+    ledger::ends,
+    parts::{Account, Clock, Later, Ledger, Observer, Parts, World as Outside},
+};
+use autodevops_journal::{AppendError, JournalError};
+use autodevops_model::{Deployment, ErrorKind, Outcome, StageError, TestFile, Window};
+use autodevops_pipeline::{Command, EffectOutcome, Environment, Event, Input, Run, RunStage, Sample, Timestamp};
+
+use crate::{
+    stock::{self, NEW, OLD, SECOND, error, release, reports},
+    world::{Shared, World},
+};
+
+/// One host; others come after it, or beside it.
+#[derive(Clone)]
+pub struct Host {
+    pub world: Shared,
+    pub number: u64,
+    pub steady: Arc<Steady>,
+    /// How many of the run's events it knows.
+    pub known: Arc<AtomicUsize>,
+}
+
+impl Host {
+    /// What a driver on this host works with.
+    pub fn parts(&self) -> Parts {
+        let host = Arc::new(self.clone());
+        Parts { ledger: host.clone(), world: host.clone(), account: host.clone(), clock: host.clone(), observer: host }
+    }
+
+    /// Dies here, where the world wants it.
+    fn dies(&self, in_thousand: u16, where_: &str) -> bool {
+        let mut world = self.world.lock();
+        let dies = world.tape.happens(in_thousand);
+        if dies {
+            world.dying = Some(self.number);
+            let number = self.number;
+            world.tell(|| format!("host {number} dies {where_}"));
+        }
+        dies
+    }
+
+    /// A dead host's call never comes back.
+    async fn live_or_hang(&self, in_thousand: u16, where_: &str) {
+        if self.dies(in_thousand, where_) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// A call takes its time.
+    async fn takes(&self) {
+        let span = {
+            let mut world = self.world.lock();
+            match world.tape.happens(100) {
+                true => world.tape.one(&[1, 20, 90, 600]) * SECOND,
+                false => Duration::from_millis(50),
+            }
+        };
+        self.world.sleep(self.number, span).await;
+    }
+
+    fn fault(world: &mut World) -> Option<StageError> {
+        let kinds = [ErrorKind::Unavailable, ErrorKind::Unavailable, ErrorKind::Failed, ErrorKind::Denied];
+        world.tape.happens(60).then(|| error(world.tape.one(&kinds), "it does not work now"))
+    }
+
+    /// What a plugin answers that may be wrong.
+    fn answer(&self, command: &Command) -> Input {
+        let mut world = self.world.lock();
+        let key = command.key().unwrap_or_default().to_owned();
+        if let Some(error) = Self::fault(&mut world) {
+            return match command {
+                Command::Measure { .. } => Input::Measured { samples: Vec::new(), error: Some(error.info.message) },
+                _ => Input::Failed { key, error },
+            };
+        }
+        let mut outcome = || match world.tape.happens(40) {
+            true => world.tape.one(&[Outcome::Inconclusive, Outcome::Failed]),
+            false => Outcome::Passed,
+        };
+        match command {
+            Command::Propose { .. } if outcome() == Outcome::Failed => Input::NoProposal { reason: "no idea".into() },
+            Command::Propose { .. } => Input::Proposed { plugin: "recipes".into(), fix: stock::fix() },
+            Command::Review { plugins, .. } => Input::Reviewed { key, reports: reports(plugins, outcome()) },
+            Command::GenerateTests { .. } => {
+                let tests = vec![TestFile { path: "tests/more.test.js".into(), content: "generated".into() }];
+                Input::TestsGenerated { key, tests }
+            }
+            Command::RunChecks { plugins, .. } => Input::Checked { key, reports: reports(plugins, outcome()) },
+            Command::Commit { .. } => Input::Committed { key, branch: "fix/1".into(), commit: format!("{NEW}-commit") },
+            Command::Build { .. } => Input::Built { key, release: release(NEW) },
+            Command::AutomatedTests { plugins, .. } => {
+                Input::AutomatedTested { key, reports: reports(plugins, outcome()) }
+            }
+            Command::Measure { environment, baseline, windows, .. } => Input::Measured {
+                samples: samples(&mut world, *environment, baseline.as_deref(), windows),
+                error: None,
+            },
+            other => panic!("{other:?} is no such command"),
+        }
+    }
+
+    /// A target does what it is asked, or not; and says so, or not.
+    async fn affect(&self, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
+        let refused = {
+            let mut world = self.world.lock();
+            let World { rules, events, .. } = &mut *world;
+            rules.asked(command, &events[..self.known.load(Ordering::Relaxed)]);
+            Self::fault(&mut world)
+        };
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        let done = {
+            let mut world = self.world.lock();
+            let number = self.number;
+            world.tell(|| format!("host {number} asks for {}", told(command)));
+            let done = do_effect(&mut world, command, again);
+            world.serving();
+            if let Err(error) = &done {
+                let message = error.info.message.clone();
+                world.tell(|| format!("  refused: {message}"));
+            }
+            done
+        };
+        let done = done?;
+        self.takes().await;
+        let lost = self.world.lock().tape.happens(60);
+        match lost {
+            true => Err(error(ErrorKind::Unavailable, "the answer was lost")),
+            false => Ok(done),
+        }
+    }
+}
+
+fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
+    let now = world.now();
+    match command {
+        Command::Deploy { environment, key, fence, release } => {
+            let target = world.target(*environment);
+            let deployed = |release| EffectOutcome::Deployed(Deployment { release, url: None });
+            if let Some(found) = target.find(key).filter(|_| again) {
+                return Ok(deployed(found));
+            }
+            target.deploy(key, *fence, release).map(|()| deployed(release.clone()))
+        }
+        Command::SetTraffic { environment, key, fence, splits } => {
+            world.target(*environment).set(key, *fence, splits, now).map(|()| EffectOutcome::Done)
+        }
+        _ => Ok(EffectOutcome::Done),
+    }
+}
+
+/// What was seen of the releases: by the host's own eyes, and by a plugin that may lie.
+fn samples(world: &mut World, environment: Environment, baseline: Option<&str>, windows: &[Window]) -> Vec<Sample> {
+    let share = u64::from(world.target(environment).share(NEW));
+    let seen = world.rate * if environment == Environment::Staging { 10 } else { share };
+    let failing = world.failing;
+    let observed = |window: &Window, failing: u64| {
+        let seconds = u64::try_from((window.end - window.start) / 1_000_000_000).unwrap_or(0);
+        let total = seen * seconds / 10;
+        let mut measurements = stock::measured(NEW, total * failing / 1000, total, window).to_vec();
+        if let Some(baseline) = baseline {
+            measurements.extend(stock::measured(baseline, 0, seconds * 100, window));
+        }
+        measurements
+    };
+    let blind = world.tape.happens(60);
+    let mut samples: Vec<Sample> = Vec::new();
+    for window in windows {
+        let sample = |source: &str, observed_by_host, failing| Sample {
+            source: source.into(),
+            observed_by_host,
+            window: window.clone(),
+            measurements: observed(window, failing),
+        };
+        if !blind {
+            samples.push(sample("edge", true, failing));
+        }
+        // This one says that all is well, whatever is.
+        samples.push(sample("liar", false, 0));
+    }
+    samples
+}
+
+fn told(command: &Command) -> String {
+    match command {
+        Command::SetTraffic { key, fence, splits, .. } => {
+            let shares: Vec<String> =
+                splits.iter().map(|split| format!("{} {} %", split.release, split.percent)).collect();
+            format!("{key} (fence {fence}): {}", shares.join(", "))
+        }
+        Command::Deploy { key, fence, .. } => format!("{key} (fence {fence})"),
+        other => other.key().unwrap_or("measurements").to_owned(),
+    }
+}
+
+impl Outside for Host {
+    fn perform<'a>(&'a self, _: &'a Run, command: &'a Command) -> Later<'a, Input> {
+        Box::pin(async move {
+            self.takes().await;
+            self.live_or_hang(30, "at work").await;
+            self.answer(command)
+        })
+    }
+
+    fn effect<'a>(&'a self, _: &'a Run, command: &'a Command, again: bool) -> Later<'a, Input> {
+        Box::pin(async move {
+            self.live_or_hang(60, "before an effect").await;
+            self.takes().await;
+            let outcome = self.affect(command, again).await.unwrap_or_else(EffectOutcome::Failed);
+            self.live_or_hang(60, "after an effect").await;
+            Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
+        })
+    }
+
+    fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, bool> {
+        Box::pin(async move {
+            if run.traffic(Environment::Production).len() < 2 {
+                return false;
+            }
+            let mut world = self.world.lock();
+            if world.tape.happens(30) {
+                return false;
+            }
+            let now = world.now();
+            let returned = world.production.renew(run.fence(), now);
+            world.serving();
+            run.stage() == RunStage::Rollout && returned == Ok(true)
+        })
+    }
+
+    fn renewal(&self) -> Duration {
+        15 * SECOND
+    }
+
+    fn clean(&self, _: &Run) {}
+}
+
+impl Ledger for Host {
+    fn append(&self, run: &Run, version: u64, events: &[Event]) -> Result<u64, AppendError> {
+        let path = std::path::PathBuf::from("journal");
+        let dead = || AppendError::Journal(JournalError::Busy { path: "journal".into() });
+        if self.dies(15, "before it writes") {
+            return Err(dead());
+        }
+        let mut world = self.world.lock();
+        let actual = world.events.len() as u64;
+        if actual != version {
+            return Err(AppendError::Conflict { run: run.id().into(), expected: version, actual });
+        }
+        if world.is_full() {
+            if world.reserve == 0 || !ends(run, events) {
+                return Err(AppendError::Full { path });
+            }
+            world.reserve -= 1;
+        }
+        let number = self.number;
+        for event in events {
+            world.tell(|| format!("host {number}: {}", crate::run::words(event)));
+        }
+        let World { rules, events: past, .. } = &mut *world;
+        rules.written(past, events);
+        past.extend_from_slice(events);
+        let version = past.len() as u64;
+        self.known.store(past.len(), Ordering::Relaxed);
+        drop(world);
+        if self.dies(15, "after it wrote") {
+            return Err(dead());
+        }
+        Ok(version)
+    }
+
+    fn next_fence(&self) -> Result<u64> {
+        let mut world = self.world.lock();
+        world.fences += 1;
+        Ok(world.fences)
+    }
+}
+
+impl Account for Host {
+    fn take_over(&self, _: &Run) {}
+
+    fn recorded(&self, _: &Run, _: u64, _: Option<&'static str>) {}
+
+    fn let_go(&self, _: &Run, _: u64) {}
+}
+
+impl Clock for Host {
+    fn now(&self) -> Timestamp {
+        let world = self.world.lock();
+        self.steady.read(world.wall(), world.monotonic())
+    }
+
+    fn not_before(&self, moment: Timestamp) {
+        self.steady.not_before(moment, self.world.lock().monotonic());
+    }
+
+    fn sleep(&self, span: Duration) -> Later<'_, ()> {
+        Box::pin(self.world.sleep(self.number, span))
+    }
+}
+
+impl Observer for Host {
+    fn event(&self, _: &Run, _: &Event) {}
+
+    fn doing(&self, _: &Run, _: &Command) {}
+
+    fn notice(&self, text: &str) {
+        let text = text.to_owned();
+        self.world.lock().tell(|| text);
+    }
+}
+
+/// The releases that there are, for whoever looks for one by its name.
+pub fn live() -> autodevops_pipeline::Live {
+    autodevops_pipeline::Live { staging: Some(release(OLD)), production: Some(release(OLD)) }
+}

@@ -1,0 +1,147 @@
+//! What may never be, whatever happens.
+
+use std::collections::BTreeMap;
+
+use autodevops_model::{Outcome as CheckOutcome, Split};
+use autodevops_pipeline::{Command, Environment, Event, EventKind, Gate, Outcome, Plan};
+
+use crate::{
+    stock::{NEW, OLD},
+    world::World,
+};
+
+/// What was seen so far, and the first rule that was broken.
+#[derive(Default)]
+pub struct Rules {
+    broken: Option<String>,
+    /// The command that a key stands for.
+    meant: BTreeMap<String, Command>,
+}
+
+impl Rules {
+    /// The first rule that was broken.
+    pub const fn broken(&self) -> Option<&String> {
+        self.broken.as_ref()
+    }
+
+    pub fn hold(&mut self, holds: bool, rule: impl FnOnce() -> String) {
+        if !holds && self.broken.is_none() {
+            self.broken = Some(rule());
+        }
+    }
+
+    /// Production always has all of its capacity; two releases share it only where a step says so.
+    pub fn serving(&mut self, plan: &Plan, splits: &[Split]) {
+        let sum: u32 = splits.iter().map(|split| u32::from(split.percent)).sum();
+        self.hold(sum == 100, || format!("production's weights add up to {sum}: {splits:?}"));
+        self.hold(splits.iter().all(|split| split.percent > 0), || format!("a release serves nobody: {splits:?}"));
+        match splits {
+            [_] => {}
+            [stable, candidate] => {
+                let step = plan.steps.iter().any(|step| step.percent == candidate.percent);
+                let known = stable.release == OLD && candidate.release == NEW;
+                self.hold(step && known, || format!("production is shared as no step says: {splits:?}"));
+            }
+            _ => self.hold(false, || format!("more than two releases are live: {splits:?}")),
+        }
+    }
+
+    /// A key stands for one command for ever, and what is known to have taken place is not asked for again.
+    pub fn asked(&mut self, command: &Command, events: &[Event]) {
+        let Some(key) = command.key() else { return };
+        let mut plain = command.clone();
+        if let Command::Deploy { fence, .. } | Command::SetTraffic { fence, .. } = &mut plain {
+            *fence = 0;
+        }
+        let before = self.meant.entry(key.to_owned()).or_insert_with(|| plain.clone());
+        let same = *before == plain;
+        self.hold(same, || format!("the key {key} stands for two commands"));
+        let is_done = events.iter().any(|event| match &event.event {
+            EventKind::EffectDone { key: done }
+            | EventKind::Deployed { key: done, .. }
+            | EventKind::TrafficSet { key: done, .. } => done == key,
+            _ => false,
+        });
+        self.hold(!is_done, || format!("{key} is asked for though it is done"));
+        let is_intended = events.iter().any(|event| match &event.event {
+            EventKind::EffectIntended { key: intended, .. } => intended == key,
+            _ => false,
+        });
+        self.hold(is_intended, || format!("{key} is asked for before its intent is on record"));
+    }
+
+    /// What is written last follows from what was before.
+    pub fn written(&mut self, past: &[Event], new: &[Event]) {
+        let mut all = past.to_vec();
+        for event in new {
+            let last = all.last().map_or(event.at, |before| before.at);
+            self.hold(event.at >= last, || format!("{} happens before what was before it", event.event.name()));
+            match &event.event {
+                EventKind::EffectIntended { splits, environment: Some(Environment::Production), .. }
+                    if splits.iter().any(|split| split.release == NEW) =>
+                {
+                    let open =
+                        |event: &Event| matches!(event.event, EventKind::GatePassed { gate: Gate::Production, .. });
+                    self.hold(all.iter().any(open), || "production is moved before its gate is passed".to_owned());
+                    self.checked(&all);
+                }
+                EventKind::StepPassed { environment: Environment::Production, percent, .. } => {
+                    self.evident(&all, *percent);
+                }
+                _ => {}
+            }
+            all.push(event.clone());
+        }
+    }
+
+    /// Every check passed, or a person agreed to go on without.
+    fn checked(&mut self, past: &[Event]) {
+        for (index, event) in past.iter().enumerate() {
+            let verdict = match &event.event {
+                EventKind::Reviewed { verdict, .. } | EventKind::Checked { verdict, .. } => verdict,
+                EventKind::AutomatedTested { verdict, reports } if !reports.is_empty() => verdict,
+                _ => continue,
+            };
+            let agreed = past[index..].iter().any(|event| passed_by_a_person(&event.event));
+            let fine = verdict.outcome == CheckOutcome::Passed || agreed;
+            self.hold(fine, || format!("production is moved in spite of: {}", verdict.words));
+        }
+    }
+
+    /// A step is passed by a person's word, or by a verdict over what the host itself observed.
+    fn evident(&mut self, past: &[Event], percent: u8) {
+        let told = past.iter().rev().find(|event| !matches!(event.event, EventKind::SafetyChecked { .. }));
+        let fine = match told.map(|event| &event.event) {
+            Some(EventKind::Judged { verdict }) => {
+                let measured = past.iter().rev().find_map(|event| match &event.event {
+                    EventKind::Measured { samples, .. } => Some(samples),
+                    _ => None,
+                });
+                let observed = measured.is_some_and(|samples| samples.iter().any(|sample| sample.observed_by_host));
+                verdict.outcome == CheckOutcome::Passed && observed
+            }
+            Some(event) => passed_by_a_person(event),
+            None => false,
+        };
+        self.hold(fine, || format!("the step of {percent} % is passed without evidence"));
+    }
+}
+
+/// A run that is over serves what it says; the rule that it breaks, where it does not.
+pub fn ended(outcome: &Outcome, world: &World) -> Option<String> {
+    let production = &world.production;
+    let wanted = if *outcome == Outcome::Healed { NEW } else { OLD };
+    if production.share(wanted) != 100 {
+        return Some(format!("the run ended ({outcome}), and production serves {:?}", production.splits));
+    }
+    let pushed = world.events.iter().any(|event| passed_by_a_person(&event.event));
+    if *outcome == Outcome::Healed && world.failing >= 500 && !pushed {
+        return Some("a release that fails every other request was promoted".to_owned());
+    }
+    let decided = world.events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
+    (decided && *outcome == Outcome::Healed).then(|| "a rollback was decided, and never took place".to_owned())
+}
+
+const fn passed_by_a_person(event: &EventKind) -> bool {
+    matches!(event, EventKind::GatePassed { gate: Gate::Held, .. })
+}

@@ -1,0 +1,95 @@
+//! From a seed that breaks a rule to the shortest story that does.
+
+use std::fmt;
+
+use crate::{
+    run::{Summary, simulate},
+    tape::Tape,
+};
+
+/// Worlds that are tried to make a story shorter.
+const TRIES: usize = 2000;
+
+/// A seed whose world broke a rule.
+#[derive(Debug)]
+pub struct Broken {
+    /// The seed.
+    pub seed: u64,
+    /// The rule, by the shortest story that was found.
+    pub rule: String,
+    /// What the choices of that story are, up to the last that is not calm.
+    pub numbers: Vec<u16>,
+    /// The story.
+    pub story: Vec<String>,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {} breaks a rule: {}", self.seed, self.rule)?;
+        writeln!(f, "the shortest world that breaks one (`Tape::from(vec!{:?})`):", self.numbers)?;
+        self.story.iter().try_for_each(|line| writeln!(f, "  {line}"))
+    }
+}
+
+/// Simulates the world of a seed.
+///
+/// # Errors
+/// The rule that was broken, with the shortest story that breaks one.
+pub fn check(seed: u64) -> Result<Summary, Box<Broken>> {
+    let tape = Tape::of(seed);
+    if let Ok(summary) = simulate(tape.clone(), false) {
+        return Ok(summary);
+    }
+    let numbers = shortest(tape.numbers().to_vec());
+    let (rule, story) = match simulate(Tape::from(numbers.clone()), true) {
+        Err(broken) => (broken.rule, broken.story),
+        Ok(_) => ("it breaks none when it is told: the simulation is not deterministic".to_owned(), Vec::new()),
+    };
+    Err(Box::new(Broken { seed, rule, numbers, story }))
+}
+
+/// Takes parts out, then makes choices calm, as long as a rule is broken.
+fn shortest(mut numbers: Vec<u16>) -> Vec<u16> {
+    let mut tries = 0;
+    let mut breaks = |numbers: &[u16]| {
+        tries += 1;
+        tries <= TRIES && simulate(Tape::from(numbers.to_vec()), false).is_err()
+    };
+    let mut size = numbers.len() / 2;
+    while size > 0 {
+        let mut at = 0;
+        while at < numbers.len() {
+            let end = (at + size).min(numbers.len());
+            let without: Vec<u16> = [&numbers[..at], &numbers[end..]].concat();
+            let mut calm = numbers.clone();
+            calm[at..end].fill(0);
+            if breaks(&without) {
+                numbers = without;
+            } else if calm != numbers && breaks(&calm) {
+                numbers = calm;
+                at = end;
+            } else {
+                at = end;
+            }
+        }
+        size /= 2;
+    }
+    while numbers.last() == Some(&0) {
+        numbers.pop();
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_makes_the_same_world() {
+        for seed in 0..20 {
+            let one = simulate(Tape::of(seed), true).unwrap_or_else(|broken| panic!("{broken:?}"));
+            let other = simulate(Tape::of(seed), true).unwrap_or_else(|broken| panic!("{broken:?}"));
+            assert_eq!((one.story, one.outcome), (other.story, other.outcome));
+        }
+    }
+}

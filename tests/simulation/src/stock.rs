@@ -1,0 +1,139 @@
+//! What plugins of the simulated world give.
+
+use std::time::Duration;
+
+use autodevops_model::{
+    Bucket, Capabilities, Edit, ErrorInfo, ErrorKind, FileChange, Fix, Issue, IssueKind, Measurement, Metric,
+    Observation, Outcome, Rate, Release, Report, Risk, RollbackPlan, Severity, StageError, TestFile, Window,
+};
+use autodevops_pipeline::{NamedReport, Plan, SCANNED, Step};
+
+use crate::tape::Tape;
+
+/// The release that serves when the run starts.
+pub const OLD: &str = "old";
+/// The run's release.
+pub const NEW: &str = "new";
+/// People who may approve.
+pub const APPROVERS: [&str; 2] = ["ada", "bob"];
+
+pub const SECOND: Duration = Duration::from_secs(1);
+
+pub fn release(id: &str) -> Release {
+    Release { id: id.into(), artifact: format!("sha256:{id}"), commit: format!("{id}-commit") }
+}
+
+pub fn issue() -> Issue {
+    Issue {
+        fingerprint: "f00d".into(),
+        kind: IssueKind::Exception,
+        title: "TypeError: total is undefined".into(),
+        exception: Some("TypeError".into()),
+        message: "total is undefined".into(),
+        severity: Severity::Error,
+        confidence: 0.5,
+        count: 3,
+        first_seen: Some(1),
+        last_seen: None,
+        evidence: Vec::new(),
+        location: None,
+        stack: Vec::new(),
+        rate: None,
+    }
+}
+
+pub fn fix() -> Box<Fix> {
+    Box::new(Fix {
+        title: "Guard the total".into(),
+        root_cause: "an empty cart has none".into(),
+        confidence: 0.75,
+        risk: Risk::Low,
+        edits: vec![Edit {
+            path: "functions/cart.js".into(),
+            base_sha256: None,
+            change: FileChange::Create("x".into()),
+        }],
+        tests: vec![TestFile { path: "tests/cart.test.js".into(), content: "own".into() }],
+        rollback: RollbackPlan { summary: "go back".into(), previous_release_suffices: true, state: Vec::new() },
+    })
+}
+
+pub fn reports(plugins: &[String], outcome: Outcome) -> Vec<NamedReport> {
+    let scanned = Metric { name: SCANNED.into(), value: 0.0, unit: "count".into() };
+    let report = |plugin: &String| NamedReport {
+        plugin: plugin.clone(),
+        report: Report {
+            outcome,
+            summary: format!("{outcome:?}").to_lowercase(),
+            findings: Vec::new(),
+            metrics: vec![scanned.clone()],
+            tests: Vec::new(),
+        },
+    };
+    plugins.iter().map(report).collect()
+}
+
+pub fn error(kind: ErrorKind, message: &str) -> StageError {
+    StageError { kind, info: ErrorInfo { message: message.into(), details: Vec::new() } }
+}
+
+/// What was observed of a release: so many failed requests of all, all of them quick.
+pub fn measured(release: &str, events: u64, total: u64, window: &Window) -> [Measurement; 2] {
+    let rate = Measurement {
+        metric: "error-rate".into(),
+        unit: "ratio".into(),
+        release: release.into(),
+        observation: Observation::Rate(Rate { events, total }),
+        window: window.clone(),
+    };
+    let quick = vec![Bucket { le: 0.5, count: total }, Bucket { le: f64::INFINITY, count: total }];
+    let latency = Measurement {
+        metric: "latency".into(),
+        unit: "seconds".into(),
+        observation: Observation::Histogram(quick),
+        ..rate.clone()
+    };
+    [rate, latency]
+}
+
+/// What a run is to do: of seconds, with what differs between projects chosen.
+pub fn plan(tape: &mut Tape) -> Plan {
+    let step = |percent| Step { percent, duration: 20 * SECOND };
+    let mut plan = Plan::defaults("shop");
+    plan.soak = 10 * SECOND;
+    plan.steps = [5, 25, 100].map(step).to_vec();
+    plan.monitoring = 20 * SECOND;
+    plan.interval = 10 * SECOND;
+    plan.retry_after = SECOND;
+    plan.triggers.truncate(2);
+    plan.review = vec!["reviewer".into()];
+    plan.checks = vec!["checker".into()];
+    plan.automated = vec!["prober".into()];
+    plan.approval.timeout = 600 * SECOND;
+    plan.approval.approvers = APPROVERS.map(str::to_owned).to_vec();
+    plan.approval.required = tape.happens(300);
+    plan.approval.count = tape.one(&[1, 2]);
+    plan.approval.emergency_bypass = tape.happens(200);
+    plan.max_extensions = tape.one(&[2, 0, 1]);
+    plan.retries = tape.one(&[2, 0, 4]);
+    plan.test_generators = tape.happens(300);
+    plan.triggers[0].critical = !tape.happens(200);
+    if tape.happens(300) {
+        plan.notifiers = vec!["chat".into()];
+    }
+    if tape.happens(200) {
+        plan.automated.clear();
+        plan.soak = Duration::ZERO;
+    }
+    plan
+}
+
+pub fn capabilities(tape: &mut Tape) -> Capabilities {
+    Capabilities {
+        split_traffic: !tape.happens(150),
+        preview: true,
+        instant_rollback: true,
+        fenced: true,
+        keeps_state: true,
+    }
+}

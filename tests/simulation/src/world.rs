@@ -1,0 +1,208 @@
+//! The simulated world: its time, its targets, its disk, and what it makes fail.
+
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use autodevops_model::Split;
+use autodevops_pipeline::{Environment, Event, Plan, Timestamp};
+
+use crate::{rules::Rules, stock, tape::Tape, target::Target};
+
+/// When it begins: nanoseconds since 1970.
+const BEGIN: i64 = 1_790_000_000_000_000_000;
+
+/// When, which, and whose.
+type Timer = (i64, u64, u64);
+
+/// All that outlives a host.
+pub struct World {
+    pub tape: Tape,
+    pub plan: Plan,
+    /// Time as it truly passes, in nanoseconds.
+    now: i64,
+    /// What the wall clock is off by.
+    skew: i64,
+    /// When someone goes on, its number, and who.
+    timers: BTreeSet<Timer>,
+    next_timer: u64,
+    /// The host that sleeps, by its number: its time does not come.
+    pub asleep: Option<u64>,
+    pub staging: Target,
+    pub production: Target,
+    /// The run's journal.
+    pub events: Vec<Event>,
+    pub fences: u64,
+    /// Until when the disk is full.
+    full_until: i64,
+    /// Writes that fit into the reserve.
+    pub reserve: u32,
+    /// Of a thousand of its requests the new release fails so many.
+    pub failing: u64,
+    /// Requests a second.
+    pub rate: u64,
+    /// The host that is to die, by its number.
+    pub dying: Option<u64>,
+    pub rules: Rules,
+    pub story: Option<Vec<String>>,
+}
+
+/// The world, as everything in it shares it.
+#[derive(Clone)]
+pub struct Shared(Arc<Mutex<World>>);
+
+impl Shared {
+    pub fn new(mut tape: Tape, told: bool) -> Self {
+        let plan = stock::plan(&mut tape);
+        let failing = tape.one(&[0, 0, 500, 100, 5]);
+        let rate = tape.one(&[20, 100, 1, 0]);
+        Self(Arc::new(Mutex::new(World {
+            tape,
+            plan,
+            now: 0,
+            skew: 0,
+            timers: BTreeSet::new(),
+            next_timer: 0,
+            asleep: None,
+            staging: Target::new(),
+            production: Target::new(),
+            events: Vec::new(),
+            fences: 0,
+            full_until: 0,
+            reserve: 64,
+            failing,
+            rate,
+            dying: None,
+            rules: Rules::default(),
+            story: told.then(Vec::new),
+        })))
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap()
+    }
+
+    /// Ends when so much time has passed.
+    pub fn sleep(&self, host: u64, span: Duration) -> Sleep {
+        Sleep { world: self.clone(), host, span, timer: None }
+    }
+}
+
+impl World {
+    /// The wall clock.
+    pub const fn wall(&self) -> Timestamp {
+        Timestamp(BEGIN + self.now + self.skew)
+    }
+
+    /// What a monotonic clock tells.
+    pub fn monotonic(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.now).unwrap())
+    }
+
+    /// Time as it truly passes, in nanoseconds.
+    pub const fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Lets time pass until the next thing that is waited for; whether there is any.
+    pub fn pass(&mut self) -> bool {
+        let next = self.timers.iter().find(|timer| Some(timer.2) != self.asleep).copied();
+        if let Some((until, ..)) = next {
+            self.to(until);
+        }
+        next.is_some()
+    }
+
+    /// Lets time pass while nobody waits for anything.
+    pub fn skip(&mut self, span: Duration) {
+        self.to(self.now + nanoseconds(span));
+    }
+
+    fn to(&mut self, until: i64) {
+        self.now = self.now.max(until);
+        self.staging.expire(self.now);
+        self.production.expire(self.now);
+        self.serving();
+    }
+
+    /// The wall clock is set.
+    pub fn jump(&mut self, seconds: i64) {
+        self.skew += seconds * 1_000_000_000;
+        self.tell(|| format!("the clock jumps by {seconds} s"));
+    }
+
+    /// The disk is full for so long.
+    pub fn fill(&mut self, span: Duration) {
+        self.full_until = self.now + nanoseconds(span);
+        self.tell(|| format!("the disk is full for {span:?}"));
+    }
+
+    pub const fn is_full(&self) -> bool {
+        self.now < self.full_until
+    }
+
+    pub const fn target(&mut self, environment: Environment) -> &mut Target {
+        match environment {
+            Environment::Staging => &mut self.staging,
+            Environment::Production => &mut self.production,
+        }
+    }
+
+    /// Looks at what serves, after anything may have changed it.
+    pub fn serving(&mut self) {
+        let splits: &[Split] = &self.production.splits;
+        self.rules.serving(&self.plan, splits);
+    }
+
+    pub fn tell(&mut self, line: impl FnOnce() -> String) {
+        if let Some(story) = &mut self.story {
+            story.push(format!("{:>9.3} s  {}", self.now as f64 / 1e9, line()));
+        }
+    }
+}
+
+fn nanoseconds(span: Duration) -> i64 {
+    i64::try_from(span.as_nanos()).unwrap()
+}
+
+/// A sleep in the world's time.
+pub struct Sleep {
+    world: Shared,
+    host: u64,
+    span: Duration,
+    timer: Option<Timer>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        let world = self.world.clone();
+        let mut world = world.lock();
+        let timer = self.timer.unwrap_or_else(|| {
+            let timer = (world.now + nanoseconds(self.span), world.next_timer, self.host);
+            world.next_timer += 1;
+            world.timers.insert(timer);
+            timer
+        });
+        self.timer = Some(timer);
+        if timer.0 > world.now {
+            return Poll::Pending;
+        }
+        world.timers.remove(&timer);
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(timer) = self.timer {
+            self.world.lock().timers.remove(&timer);
+        }
+    }
+}
