@@ -1,14 +1,14 @@
 //! Drives one run: asks the core what is to be done, does it, records what came of it, and asks again.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use autodevops_journal::AppendError;
-use autodevops_pipeline::{Command, Environment, Event, Input, Outcome, Refused, Run, Timestamp};
+use autodevops_pipeline::{Command, Environment, Event, EventKind, Input, Outcome, Refused, Run, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 pub use crate::parts::Observer;
-use crate::{log::Logged, parts::Parts};
+use crate::{ledger::urgent, log::Logged, parts::Parts};
 
 /// Between two tries to write to a journal that cannot be written: a full disk is not the end of a run.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(2);
@@ -60,6 +60,8 @@ pub struct Driver {
     run: Run,
     version: u64,
     words: mpsc::Receiver<Word>,
+    /// What was said while nothing could be written.
+    unheard: VecDeque<Word>,
     /// Whether to wait for people at a gate.
     wait: bool,
 }
@@ -71,7 +73,7 @@ impl Driver {
         if logged.run.outcome().is_none() {
             parts.account.take_over(&logged.run);
         }
-        Self { parts, run: logged.run, version: logged.version, words, wait }
+        Self { parts, run: logged.run, version: logged.version, words, unheard: VecDeque::new(), wait }
     }
 
     /// Takes over a run whose driver ended before it: effects go on with a fence above all before.
@@ -101,12 +103,15 @@ impl Driver {
     /// # Errors
     /// When the journal cannot be used; the inner error is the refusal.
     pub async fn take(&mut self, input: Input) -> Result<Result<(), Refused>> {
-        let events = match self.run.decide(input, self.now()) {
-            Ok(events) => events,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        self.record(events).await?;
-        Ok(Ok(()))
+        Ok(self.written(input).await?.map(drop))
+    }
+
+    /// Takes an input; whether what follows from it was written, or something more urgent.
+    async fn written(&mut self, input: Input) -> Result<Result<bool, Refused>> {
+        match self.run.decide(input, self.now()) {
+            Ok(events) => self.record(events).await.map(Ok),
+            Err(refused) => Ok(Err(refused)),
+        }
     }
 
     /// Drives the run until it is over, or waits for a person and shall not wait.
@@ -159,6 +164,9 @@ impl Driver {
 
     /// Takes everything that was said meanwhile.
     async fn hear(&mut self) -> Result<()> {
+        while let Some(word) = self.unheard.pop_front() {
+            self.answer(word).await?;
+        }
         while let Ok(word) = self.words.try_recv() {
             self.answer(word).await?;
         }
@@ -166,7 +174,12 @@ impl Driver {
     }
 
     async fn answer(&mut self, word: Word) -> Result<()> {
-        let taken = self.take(word.input).await?.map(|()| Box::new(self.run.clone()));
+        let taken = match (self.written(word.input).await?, self.run.ending()) {
+            (Ok(false), Some(outcome)) => {
+                Err(Refused::Ending { run: self.run.id().to_owned(), outcome: outcome.to_string() })
+            }
+            (taken, _) => taken.map(|_| Box::new(self.run.clone())),
+        };
         // Whoever asked may have gone away.
         drop(word.answer.send(taken));
         Ok(())
@@ -222,6 +235,10 @@ impl Driver {
                 if !again {
                     let intent = Input::Intent { key: key.to_owned() };
                     self.take(intent).await?.map_err(anyhow::Error::from)?;
+                    if self.run.pending().all(|effect| effect.key != key) {
+                        // It could not be written, and the core has other plans now.
+                        return Ok(());
+                    }
                 }
                 again
             }
@@ -257,38 +274,78 @@ impl Driver {
         Ok(())
     }
 
-    /// Writes the events of one decision, then applies them. A full disk is waited out.
-    async fn record(&mut self, events: Vec<Event>) -> Result<()> {
+    /// Writes the events of one decision, then applies them. On a full disk it is waited for room; but someone who ends the run is
+    /// heard, and what was only measured is measured anew: then it is not written, as if the host had died before it.
+    async fn record(&mut self, events: Vec<Event>) -> Result<bool> {
         if events.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
+        let clock = Arc::clone(&self.parts.clock);
         let mut told = false;
-        let stage = self.run.stage();
         loop {
             match self.parts.ledger.append(&self.run, self.version, &events) {
                 Ok(version) => {
-                    self.version = version;
-                    break;
+                    self.recorded(version, &events);
+                    return Ok(true);
                 }
                 Err(error @ AppendError::Full { .. }) => {
                     if !told {
                         self.parts.observer.notice(&format!("{error}; the run waits"));
                         told = true;
                     }
-                    self.parts.world.renew(&self.run).await;
-                    self.parts.clock.sleep(JOURNAL_PAUSE).await;
                 }
                 Err(AppendError::Conflict { run, expected, actual }) => bail!(TwoHosts { run, expected, actual }),
                 Err(error) => return Err(error).context("the run cannot be recorded"),
             }
+            self.parts.world.renew(&self.run).await;
+            tokio::select! {
+                biased;
+                Some(word) = self.words.recv() => if self.end_by(word)? {
+                    return Ok(false);
+                },
+                () = clock.sleep(JOURNAL_PAUSE) => {}
+            }
+            if events.iter().all(|event| matches!(event.event, EventKind::Measured { .. } | EventKind::Judged { .. })) {
+                return Ok(false);
+            }
         }
-        for event in &events {
+    }
+
+    /// Takes a word that ends the run, where that can be written; any other waits. Whether the run ends now.
+    fn end_by(&mut self, word: Word) -> Result<bool> {
+        let events = match self.run.decide(word.input.clone(), self.now()) {
+            Ok(events) if urgent(&self.run, &events) => events,
+            _ => {
+                self.unheard.push_back(word);
+                return Ok(false);
+            }
+        };
+        match self.parts.ledger.append(&self.run, self.version, &events) {
+            Ok(version) => {
+                self.recorded(version, &events);
+                // Whoever asked may have gone away.
+                drop(word.answer.send(Ok(Box::new(self.run.clone()))));
+                Ok(true)
+            }
+            Err(AppendError::Full { .. }) => {
+                self.unheard.push_back(word);
+                Ok(false)
+            }
+            Err(AppendError::Conflict { run, expected, actual }) => bail!(TwoHosts { run, expected, actual }),
+            Err(error) => Err(error).context("the run cannot be recorded"),
+        }
+    }
+
+    /// Applies what is written.
+    fn recorded(&mut self, version: u64, events: &[Event]) {
+        self.version = version;
+        let stage = self.run.stage();
+        for event in events {
             self.run.apply(event);
             self.parts.observer.event(&self.run, event);
         }
         let ended = (self.run.stage() != stage).then(|| stage.name());
         self.parts.account.recorded(&self.run, self.version, ended);
-        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use autodevops_journal::{AppendError, Journal, JournalError};
-use autodevops_model::{Release, Split};
+use autodevops_model::{Outcome as CheckOutcome, Release, Split};
 use autodevops_pipeline::{Environment, Event, EventKind, Run};
 
 use crate::{
@@ -56,26 +56,44 @@ impl Ledger for JournalLedger {
             facts.extend(live.next(name(run, made.environment), made.live)?);
         }
         let append = || self.0.append(run.id(), version, events, &facts);
-        if !ends(run, events) {
+        let journal = self.0.journal();
+        if !urgent(run, events) {
             return append();
+        }
+        let needs_others =
+            |event: &Event| matches!(event.event, EventKind::TurnedBack { .. } | EventKind::EffectFailed { .. });
+        if events.iter().any(needs_others) {
+            // The target that is to take traffic back may lie on the same disk and have to write, too.
+            journal.free_reserve()?;
         }
         loop {
             match append() {
-                // Traffic goes back, whatever there is room for.
-                Err(AppendError::Full { .. }) if self.0.journal().free_reserve()? => {}
+                Err(AppendError::Full { .. }) if journal.free_reserve()? => {}
                 done => return done,
             }
         }
     }
 
     fn next_fence(&self) -> Result<u64> {
-        Ok(self.0.journal().next_fence(FENCES)?)
+        let journal = self.0.journal();
+        loop {
+            match journal.next_fence(FENCES) {
+                // Without it a run could not even be taken over to go back.
+                Err(JournalError::Full { .. }) if journal.free_reserve()? => {}
+                done => return Ok(done?),
+            }
+        }
     }
 }
 
-/// Whether a run that these events are written of is ending: what it writes then has the reserve.
-pub fn ends(run: &Run, events: &[Event]) -> bool {
-    run.ending().is_some() || events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }))
+/// Whether these events of a run have the reserve: production's traffic is to go back, or a verdict says that it should.
+pub fn urgent(run: &Run, events: &[Event]) -> bool {
+    let speaks_against = |event: &Event| match &event.event {
+        EventKind::TurnedBack { .. } => true,
+        EventKind::Judged { verdict } => verdict.outcome == CheckOutcome::Failed,
+        _ => false,
+    };
+    run.ending().is_some() || events.iter().any(speaks_against)
 }
 
 /// An environment that one release was given.

@@ -107,14 +107,14 @@ mod tests {
         let (_folder, log, records) = records();
         let events = Story::healed();
         let (begun, rest) = events.split_at(events.len() / 2);
-        let version = log.append("62e23fd1-1", 0, begun).unwrap();
+        let version = log.append("62e23fd1-1", 0, begun, &[]).unwrap();
         let production = |records: &Records| {
             let attempts = records.attempts().unwrap();
             assert_eq!(attempts.len(), 2);
             attempts.into_iter().find(|attempt| attempt.production).unwrap()
         };
         assert_eq!(production(&records).ending, None);
-        log.append("62e23fd1-1", version, rest).unwrap();
+        log.append("62e23fd1-1", version, rest, &[]).unwrap();
         let done = production(&records);
         assert_eq!(done.ending, Some(Ending::Kept));
         assert_eq!(production(&records), done, "from what was folded before");

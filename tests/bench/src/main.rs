@@ -16,6 +16,7 @@ mod raw;
 mod replay;
 mod report;
 mod serve;
+mod simulation;
 
 use std::path::PathBuf;
 
@@ -55,5 +56,6 @@ fn main() -> Result<()> {
     runtime.block_on(javascript::measure(&place, &mut report))?;
     runtime.block_on(edge::measure(&mut report))?;
     serve::measure(&place, arguments.project.as_deref(), &mut report)?;
+    simulation::measure(&mut report)?;
     report.print(arguments.format)
 }

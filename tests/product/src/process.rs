@@ -96,6 +96,20 @@ impl Program {
         }
     }
 
+    /// The next event that is told within this time; none where there is none, or the program has ended.
+    pub fn event_within(&mut self, limit: Duration) -> Option<Value> {
+        let end = Instant::now() + limit;
+        while let Ok(line) = self.stderr.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            self.seen.push_str(&line);
+            self.seen.push('\n');
+            let told: Option<Value> = serde_json::from_str(&line).ok();
+            if let Some(event) = told.as_ref().and_then(|told| told.get("event")) {
+                return Some(event.clone());
+            }
+        }
+        None
+    }
+
     /// Waits for an event of which this holds.
     pub fn wait_for(&mut self, what: &str, limit: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + limit;

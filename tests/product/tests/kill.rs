@@ -3,8 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    hash::{BuildHasher, RandomState},
-    thread::sleep,
+    hash::{DefaultHasher, Hash, Hasher},
     time::{Duration, Instant},
 };
 
@@ -114,23 +113,63 @@ fn a_host_killed_at_every_kind_of_event_of_one_run_heals_it_all_the_same() {
     assert!(missing.is_empty(), "never killed at {missing:?}, but at {killed:#?}");
 }
 
+/// How often the host is killed at random moments.
+const KILLS: usize = 50;
+
+/// The moments are the same for the same seed.
+const SEED: u64 = 4;
+
+/// How long after its start the host is killed the nth time: up to a second, as often before it goes on as after.
+fn moment(n: usize) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    (SEED, n).hash(&mut hasher);
+    Duration::from_millis(hasher.finish() % 1000)
+}
+
 #[test]
-fn a_host_killed_at_random_moments_heals_all_the_same() {
-    let mut shop = Shop::open_with_errors(&[]);
-    let random = RandomState::new();
-    let moments: Vec<u64> = (0..3).map(|n| 200 + random.hash_one(n) % 1500).collect();
-    eprintln!("killed after {moments:?} ms");
-    for moment in &moments {
-        let program = shop.start(&["run"]);
-        // No wait for anything: the moment itself is what is tried.
-        sleep(Duration::from_millis(*moment));
+fn a_host_killed_at_fifty_random_moments_of_a_rollout_goes_on_each_time_and_no_client_notices() {
+    let short = "{ traffic = \"5 %\", for = \"600ms\" }, { traffic = \"100 %\", for = \"500ms\" }";
+    let long = "{ traffic = \"5 %\", for = \"12s\" }, { traffic = \"50 %\", for = \"12s\" }, { traffic = \"100 %\", for = \"10s\" }";
+    let mut shop = Shop::open_with_errors(&[(short, long), ("monitoring = \"500ms\"", "monitoring = \"8s\"")]);
+    let mut carried_on = Vec::new();
+    let mut killed = 0;
+    while killed < KILLS {
+        let begun = Instant::now();
+        let mut program = shop.start(&["run"]);
+        let until = moment(killed);
+        let mut over = false;
+        while let Some(left) = until.checked_sub(begun.elapsed()) {
+            match program.event_within(left) {
+                Some(event) if event["type"] == "resumed" => carried_on.push(begun.elapsed()),
+                Some(event) => over |= event["type"] == "finished",
+                None => break,
+            }
+        }
+        if over {
+            break;
+        }
         program.kill();
+        killed += 1;
     }
     let called = shop.call(&["run"]);
-    assert_eq!(called.code, Some(0), "killed after {moments:?} ms: {called}");
+    assert_eq!(called.code, Some(0), "killed {killed} times: {called}");
     healed(&shop);
     done_once(&shop);
+    let steps: Vec<String> = shop.events().iter().map(label).filter(|label| label.starts_with("step-")).collect();
+    let production: Vec<&str> = steps
+        .iter()
+        .map(String::as_str)
+        .filter(|label| label.contains(" production ") && !label.contains("extended"))
+        .collect();
+    let wanted = [5, 50, 100, 100]
+        .map(|percent| [format!("step-entered production {percent}"), format!("step-passed production {percent}")]);
+    assert_eq!(production, wanted.concat(), "no step is repeated or skipped");
     shop.count_clients();
+    carried_on.sort();
+    let median = carried_on.get(carried_on.len() / 2).copied().unwrap_or_default();
+    eprintln!("killed {killed} times; went on {} times, after {median:?} in the middle", carried_on.len());
+    assert!(killed >= KILLS / 2, "the run was over after {killed} kills: it is too short to try this");
+    assert!(carried_on.len() >= killed / 5, "it went on only {} times", carried_on.len());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 use anyhow::Result;
 use autodevops_driver::{
     clock::Steady,
-    ledger::ends,
+    ledger::urgent,
     parts::{Account, Clock, Later, Ledger, Observer, Parts, World as Outside},
 };
 use autodevops_journal::{AppendError, JournalError};
@@ -262,7 +262,7 @@ impl Ledger for Host {
             return Err(AppendError::Conflict { run: run.id().into(), expected: version, actual });
         }
         if world.is_full() {
-            if world.reserve == 0 || !ends(run, events) {
+            if world.reserve == 0 || !urgent(run, events) {
                 return Err(AppendError::Full { path });
             }
             world.reserve -= 1;

@@ -68,7 +68,8 @@ fn a_run_is_shown_as_it_was_at_a_moment_that_it_had_reached() {
     let run = Run::replay(&events).unwrap();
     let logged = Logged { version: events.len() as u64, run, events };
     let (start, end) = (logged.run.started_at(), logged.run.last_event_at());
-    let entered = |event: &&Event| matches!(event.event, autodevops_pipeline::EventKind::StepEntered { percent: 5, .. });
+    let entered =
+        |event: &&Event| matches!(event.event, autodevops_pipeline::EventKind::StepEntered { percent: 5, .. });
     let step = logged.events.iter().find(entered).unwrap().at;
     let then = as_it_was(&logged, whole(step), end).unwrap();
     assert_eq!((then.run.stage().name(), then.run.watch().unwrap().percent), ("rollout", 5));
