@@ -62,6 +62,8 @@ pub struct Driver {
     words: mpsc::Receiver<Word>,
     /// What was said while nothing could be written.
     unheard: VecDeque<Word>,
+    /// Whether it was said that there is no room.
+    told: bool,
     /// Whether to wait for people at a gate.
     wait: bool,
 }
@@ -73,7 +75,7 @@ impl Driver {
         if logged.run.outcome().is_none() {
             parts.account.take_over(&logged.run);
         }
-        Self { parts, run: logged.run, version: logged.version, words, unheard: VecDeque::new(), wait }
+        Self { parts, run: logged.run, version: logged.version, words, unheard: VecDeque::new(), told: false, wait }
     }
 
     /// Takes over a run whose driver ended before it: effects go on with a fence above all before.
@@ -281,7 +283,6 @@ impl Driver {
             return Ok(true);
         }
         let clock = Arc::clone(&self.parts.clock);
-        let mut told = false;
         loop {
             match self.parts.ledger.append(&self.run, self.version, &events) {
                 Ok(version) => {
@@ -289,9 +290,8 @@ impl Driver {
                     return Ok(true);
                 }
                 Err(error @ AppendError::Full { .. }) => {
-                    if !told {
+                    if !std::mem::replace(&mut self.told, true) {
                         self.parts.observer.notice(&format!("{error}; the run waits"));
-                        told = true;
                     }
                 }
                 Err(AppendError::Conflict { run, expected, actual }) => bail!(TwoHosts { run, expected, actual }),
@@ -338,7 +338,7 @@ impl Driver {
 
     /// Applies what is written.
     fn recorded(&mut self, version: u64, events: &[Event]) {
-        self.version = version;
+        (self.version, self.told) = (version, false);
         let stage = self.run.stage();
         for event in events {
             self.run.apply(event);

@@ -19,6 +19,7 @@ mod tape;
 mod target;
 mod world;
 
-pub use run::{Summary, simulate};
-pub use shrink::{Broken, check};
+pub use run::{BrokenRule, Summary, simulate};
+pub use shrink::{Broken, check, check_in};
 pub use tape::Tape;
+pub use world::Options;

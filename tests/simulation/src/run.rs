@@ -21,7 +21,7 @@ use crate::{
     host::{self, Host},
     stock::{APPROVERS, SECOND, capabilities, issue},
     tape::Tape,
-    world::Shared,
+    world::{Options, Shared},
 };
 
 /// Turns after which a run that goes nowhere is stuck: every one lets time pass, or a host die.
@@ -63,8 +63,8 @@ pub fn words(event: &Event) -> String {
 ///
 /// # Errors
 /// The rule that was broken; a panic and a run that never ends are broken rules too.
-pub fn simulate(tape: Tape, told: bool) -> Result<Summary, BrokenRule> {
-    let world = Shared::new(tape, told);
+pub fn simulate(tape: Tape, options: Options) -> Result<Summary, BrokenRule> {
+    let world = Shared::new(tape, options);
     let ended = catch_unwind(AssertUnwindSafe(|| Hosts::new(world.clone()).live()));
     let Ok(mut locked) = std::panic::catch_unwind(AssertUnwindSafe(|| world.lock())) else {
         return Err(BrokenRule { rule: "a panic while the world was held".to_owned(), story: Vec::new() });
@@ -195,9 +195,9 @@ impl Hosts {
             world.fill(span);
         }
         let dies = world.tape.happens(10);
-        let sleeps = !dies && self.asleep.is_none() && self.woken.is_none() && world.tape.happens(10);
+        let sleeps = !dies && self.asleep.is_none() && self.woken.is_none() && world.tape.happens(60);
         let speaks = world.tape.happens(60);
-        let wakes = self.asleep.is_some() && world.tape.happens(200);
+        let wakes = self.asleep.is_some() && world.tape.happens(60);
         drop(world);
         if speaks {
             self.speak(&driving.words);

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::{
     run::{Summary, simulate},
     tape::Tape,
+    world::Options,
 };
 
 /// Worlds that are tried to make a story shorter.
@@ -36,12 +37,20 @@ impl fmt::Display for Broken {
 /// # Errors
 /// The rule that was broken, with the shortest story that breaks one.
 pub fn check(seed: u64) -> Result<Summary, Box<Broken>> {
+    check_in(seed, true)
+}
+
+/// Simulates the world of a seed, in which targets hold fences or do not.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_in(seed: u64, fenced: bool) -> Result<Summary, Box<Broken>> {
     let tape = Tape::of(seed);
-    if let Ok(summary) = simulate(tape.clone(), false) {
+    if let Ok(summary) = simulate(tape.clone(), Options { told: false, fenced }) {
         return Ok(summary);
     }
-    let numbers = shortest(tape.numbers().to_vec());
-    let (rule, story) = match simulate(Tape::from(numbers.clone()), true) {
+    let numbers = shortest(tape.numbers().to_vec(), fenced);
+    let (rule, story) = match simulate(Tape::from(numbers.clone()), Options { told: true, fenced }) {
         Err(broken) => (broken.rule, broken.story),
         Ok(_) => ("it breaks none when it is told: the simulation is not deterministic".to_owned(), Vec::new()),
     };
@@ -49,11 +58,11 @@ pub fn check(seed: u64) -> Result<Summary, Box<Broken>> {
 }
 
 /// Takes parts out, then makes choices calm, as long as a rule is broken.
-fn shortest(mut numbers: Vec<u16>) -> Vec<u16> {
+fn shortest(mut numbers: Vec<u16>, fenced: bool) -> Vec<u16> {
     let mut tries = 0;
     let mut breaks = |numbers: &[u16]| {
         tries += 1;
-        tries <= TRIES && simulate(Tape::from(numbers.to_vec()), false).is_err()
+        tries <= TRIES && simulate(Tape::from(numbers.to_vec()), Options { told: false, fenced }).is_err()
     };
     let mut size = numbers.len() / 2;
     while size > 0 {
@@ -87,9 +96,19 @@ mod tests {
     #[test]
     fn the_same_seed_makes_the_same_world() {
         for seed in 0..20 {
-            let one = simulate(Tape::of(seed), true).unwrap_or_else(|broken| panic!("{broken:?}"));
-            let other = simulate(Tape::of(seed), true).unwrap_or_else(|broken| panic!("{broken:?}"));
+            let options = Options { told: true, fenced: true };
+            let one = simulate(Tape::of(seed), options).unwrap_or_else(|broken| panic!("{broken:?}"));
+            let other = simulate(Tape::of(seed), options).unwrap_or_else(|broken| panic!("{broken:?}"));
             assert_eq!((one.story, one.outcome), (other.story, other.outcome));
         }
+    }
+
+    #[test]
+    fn without_fences_a_host_that_slept_moves_traffic_and_the_story_of_it_is_short() {
+        let broken = (0..20_000).find_map(|seed| check_in(seed, false).err()).expect("some world needs its fences");
+        let text = broken.to_string();
+        assert!(text.contains("falls asleep") && text.contains("wakes"), "{text}");
+        assert!(broken.story.len() < 120, "{} lines are not short: {text}", broken.story.len());
+        check(broken.seed).unwrap_or_else(|broken| panic!("with fences it is a world as any other: {broken}"));
     }
 }

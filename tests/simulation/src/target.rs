@@ -19,8 +19,9 @@ enum Done {
 /// An environment and what serves it.
 #[derive(Clone, Debug)]
 pub struct Target {
+    fenced: bool,
     /// The highest fence seen.
-    pub fence: u64,
+    fence: u64,
     /// Shares of the traffic.
     pub splits: Vec<Split>,
     /// Whether traffic returned to stable by itself since shares were set.
@@ -33,8 +34,9 @@ pub struct Target {
 
 impl Target {
     /// One that serves the old release.
-    pub fn new() -> Self {
+    pub fn new(fenced: bool) -> Self {
         Self {
+            fenced,
             fence: 0,
             splits: vec![Split { release: OLD.into(), percent: 100 }],
             returned: false,
@@ -45,11 +47,11 @@ impl Target {
         }
     }
 
-    fn fenced(&mut self, fence: u64) -> Result<(), StageError> {
-        if fence < self.fence {
+    fn takes(&mut self, fence: u64) -> Result<(), StageError> {
+        if fence < self.fence && self.fenced {
             return Err(error(ErrorKind::Denied, "the fence is below the highest seen"));
         }
-        self.fence = fence;
+        self.fence = self.fence.max(fence);
         Ok(())
     }
 
@@ -63,7 +65,7 @@ impl Target {
 
     /// Brings a release up, without traffic.
     pub fn deploy(&mut self, key: &str, fence: u64, release: &Release) -> Result<(), StageError> {
-        self.fenced(fence)?;
+        self.takes(fence)?;
         let done = Done::Deployed(release.clone());
         if !self.done(key, &done)? {
             self.running.insert(release.id.clone());
@@ -82,7 +84,7 @@ impl Target {
 
     /// Shares the traffic.
     pub fn set(&mut self, key: &str, fence: u64, splits: &[Split], now: i64) -> Result<(), StageError> {
-        self.fenced(fence)?;
+        self.takes(fence)?;
         let done = Done::Set(splits.to_vec());
         if self.done(key, &done)? {
             return Ok(());
@@ -105,7 +107,7 @@ impl Target {
 
     /// Begins the lease anew.
     pub fn renew(&mut self, fence: u64, now: i64) -> Result<bool, StageError> {
-        self.fenced(fence)?;
+        self.takes(fence)?;
         self.expire(now);
         if self.lease_until.is_some() {
             self.lease_until = Some(now + LEASE);

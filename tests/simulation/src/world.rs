@@ -52,12 +52,21 @@ pub struct World {
     pub story: Option<Vec<String>>,
 }
 
+/// How a world is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Whether what happens is told.
+    pub told: bool,
+    /// Whether targets hold fences, as the contract wants it.
+    pub fenced: bool,
+}
+
 /// The world, as everything in it shares it.
 #[derive(Clone)]
 pub struct Shared(Arc<Mutex<World>>);
 
 impl Shared {
-    pub fn new(mut tape: Tape, told: bool) -> Self {
+    pub fn new(mut tape: Tape, Options { told, fenced }: Options) -> Self {
         let plan = stock::plan(&mut tape);
         let failing = tape.one(&[0, 0, 500, 100, 5]);
         let rate = tape.one(&[20, 100, 1, 0]);
@@ -69,8 +78,8 @@ impl Shared {
             timers: BTreeSet::new(),
             next_timer: 0,
             asleep: None,
-            staging: Target::new(),
-            production: Target::new(),
+            staging: Target::new(fenced),
+            production: Target::new(fenced),
             events: Vec::new(),
             fences: 0,
             full_until: 0,
