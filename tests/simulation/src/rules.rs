@@ -143,5 +143,5 @@ pub fn ended(outcome: &Outcome, world: &World) -> Option<String> {
 }
 
 const fn passed_by_a_person(event: &EventKind) -> bool {
-    matches!(event, EventKind::GatePassed { gate: Gate::Held, .. })
+    matches!(event, EventKind::GatePassed { gate: Gate::Held, .. } | EventKind::SkipRequested { .. })
 }

@@ -197,10 +197,17 @@ impl Hosts {
         let dies = world.tape.happens(10);
         let sleeps = !dies && self.asleep.is_none() && self.woken.is_none() && world.tape.happens(60);
         let speaks = world.tape.happens(60);
+        let calm_on_hold = world.tape.is_over() && on_hold(&world.events);
         let wakes = self.asleep.is_some() && world.tape.happens(60);
         drop(world);
         if speaks {
             self.speak(&driving.words);
+        }
+        if calm_on_hold {
+            // Only a person ends what a person holds; whoever held it comes back.
+            let (answer, _) = oneshot::channel();
+            let input = Input::EndHold { by: APPROVERS[0].to_owned(), reason: "back again".to_owned() };
+            drop(driving.words.try_send(Word { input, answer }));
         }
         if wakes {
             self.wake();
@@ -223,12 +230,18 @@ impl Hosts {
         let mut world = self.world.lock();
         let by = world.tape.one(&[APPROVERS[0], APPROVERS[1], "mallory"]).to_owned();
         let reason = "because".to_owned();
-        let input = match world.tape.one(&[0, 0, 0, 0, 0, 1, 2, 3, 4]) {
-            0 => Input::Approve { by, reason, bypass: false },
-            1 => Input::Reject { by, reason },
+        let link = None;
+        let input = match world.tape.one(&[0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9]) {
+            0 => Input::Approve { by, reason, bypass: false, link },
+            1 => Input::Reject { by, reason, link },
             2 => Input::Abort { by, reason },
             3 => Input::Rollback { by, reason },
-            _ => Input::Approve { by, reason, bypass: true },
+            4 => Input::Approve { by, reason, bypass: true, link },
+            5 => Input::Hold { by, reason },
+            6 => Input::EndHold { by, reason },
+            7 => Input::Skip { by, reason },
+            8 => Input::Extend { by, reason, span: None },
+            _ => Input::Acknowledge { by, reason, link },
         };
         world.tell(|| format!("someone says {input:?}"));
         drop(world);
@@ -306,4 +319,14 @@ impl Hosts {
         }
         Ok(outcome)
     }
+}
+
+/// Whether a person holds the run.
+fn on_hold(events: &[Event]) -> bool {
+    let last = events.iter().rev().find_map(|event| match event.event {
+        EventKind::HoldRequested { .. } => Some(true),
+        EventKind::ResumeRequested { .. } => Some(false),
+        _ => None,
+    });
+    last == Some(true)
 }

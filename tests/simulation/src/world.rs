@@ -120,7 +120,8 @@ impl World {
 
     /// Lets time pass until the next thing that is waited for; whether there is any.
     pub fn pass(&mut self) -> bool {
-        let next = self.timers.iter().find(|timer| Some(timer.2) != self.asleep).copied();
+        // What was due before was looked at, or waits behind something else.
+        let next = self.timers.iter().find(|timer| timer.0 > self.now && Some(timer.2) != self.asleep).copied();
         if let Some((until, ..)) = next {
             self.to(until);
         }
