@@ -272,8 +272,9 @@ impl Ledger for Host {
             world.tell(|| format!("host {number}: {}", crate::run::words(event)));
         }
         let World { rules, events: past, .. } = &mut *world;
-        rules.written(past, events);
+        let from = past.len();
         past.extend_from_slice(events);
+        rules.written(past, from);
         let version = past.len() as u64;
         self.known.store(past.len(), Ordering::Relaxed);
         drop(world);

@@ -70,11 +70,11 @@ impl Rules {
         self.hold(is_intended, || format!("{key} is asked for before its intent is on record"));
     }
 
-    /// What is written last follows from what was before.
-    pub fn written(&mut self, past: &[Event], new: &[Event]) {
-        let mut all = past.to_vec();
-        for event in new {
-            let last = all.last().map_or(event.at, |before| before.at);
+    /// What was written last, from this event on, follows from what was before.
+    pub fn written(&mut self, events: &[Event], from: usize) {
+        for (index, event) in events.iter().enumerate().skip(from) {
+            let past = &events[..index];
+            let last = past.last().map_or(event.at, |before| before.at);
             self.hold(event.at >= last, || format!("{} happens before what was before it", event.event.name()));
             match &event.event {
                 EventKind::EffectIntended { splits, environment: Some(Environment::Production), .. }
@@ -82,15 +82,14 @@ impl Rules {
                 {
                     let open =
                         |event: &Event| matches!(event.event, EventKind::GatePassed { gate: Gate::Production, .. });
-                    self.hold(all.iter().any(open), || "production is moved before its gate is passed".to_owned());
-                    self.checked(&all);
+                    self.hold(past.iter().any(open), || "production is moved before its gate is passed".to_owned());
+                    self.checked(past);
                 }
                 EventKind::StepPassed { environment: Environment::Production, percent, .. } => {
-                    self.evident(&all, *percent);
+                    self.evident(past, *percent);
                 }
                 _ => {}
             }
-            all.push(event.clone());
         }
     }
 
