@@ -37,6 +37,7 @@ mod report;
 mod script;
 mod session;
 mod shape;
+mod stages;
 mod stderr;
 mod to_plugin;
 

@@ -6,10 +6,11 @@ use wasmtime::{Store, component::ResourceAny};
 use crate::{
     bindings::analyzer::AnalyzerPlugin,
     call::{Call, CallContext, Site, json},
-    failure::{CallError, CallFailure},
+    failure::CallError,
     guest::Guest,
     measure::{Size, measure},
     plugin::Plugin,
+    stages::not_implemented,
 };
 
 /// A session of an analyzer. Each of its calls has the time of the plugin's limits; memory is that of the session. After a
@@ -31,15 +32,7 @@ impl Plugin {
         context: &CallContext,
         checkpoint: Option<&[u8]>,
     ) -> Result<AnalyzerSession, CallError> {
-        let Some(pre) = &self.shared.exports.analyzer else {
-            let failure = CallFailure::Host(format!("it does not implement the stage `{}`", Stage::Analyzer));
-            return Err(CallError {
-                plugin: self.name().to_owned(),
-                stage: Some(Stage::Analyzer),
-                failure,
-                stderr: String::new(),
-            });
-        };
+        let Some(pre) = &self.shared.exports.analyzer else { return Err(not_implemented(self, Stage::Analyzer)) };
         let mut call = Call::begin(&self.shared.caller, Some(Stage::Analyzer), "session", context).await?;
         call.called("session", || json(&(checkpoint.is_some(),)), checkpoint.unwrap_or_default());
         let open = async |store: &mut Store<Guest>| {
