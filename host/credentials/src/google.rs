@@ -28,8 +28,16 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// How long a JWT holds; the most that Google takes.
 const JWT_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// A token is no longer used so long before it ends.
+/// A new token is asked for so long before the one in use ends, and not before that one has lived three quarters of its life: an
+/// endpoint whose tokens are short is not asked for each request.
 const BEFORE_THE_END: Duration = Duration::from_secs(300);
+
+/// Which part of a token's life is its last, in which a new one is asked for.
+const LAST_PART: u32 = 4;
+
+/// After an exchange that failed, a token that still holds is used for so long before the next is tried: an endpoint that is gone
+/// does not hold up each request.
+const NEXT_TRY: Duration = Duration::from_secs(15);
 
 /// A longer life of a token is not believed.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -87,22 +95,29 @@ impl Account {
     }
 
     pub async fn token(&self) -> Result<Secret, Fault> {
+        self.token_at(Instant::now()).await
+    }
+
+    async fn token_at(&self, now: Instant) -> Result<Secret, Fault> {
         let mut kept = self.kept.lock().await;
         let bytes = file::read(&self.key).await?;
         let key = blake3::hash(&bytes);
-        let now = Instant::now();
-        let current = kept.as_ref().filter(|token| token.key == key && now < token.ends);
-        if let Some(token) = current.filter(|token| now < token.renew) {
+        let mut current = kept.as_mut().filter(|token| token.key == key && now < token.ends);
+        if let Some(token) = current.as_ref().filter(|token| now < token.renew) {
             return Ok(token.secret.clone());
         }
-        match self.exchange(&bytes).await {
-            Ok((secret, life)) => {
-                let renew = now + life.saturating_sub(BEFORE_THE_END);
+        match (self.exchange(&bytes).await, &mut current) {
+            (Ok((secret, life)), _) => {
+                let renew = now + life.saturating_sub(BEFORE_THE_END.min(life / LAST_PART));
                 *kept = Some(Token { secret: secret.clone(), key, renew, ends: now + life });
                 Ok(secret)
             }
             // The one before still holds for a while.
-            Err(fault) => current.map(|token| token.secret.clone()).ok_or(fault),
+            (Err(_), Some(token)) => {
+                token.renew = now + NEXT_TRY;
+                Ok(token.secret.clone())
+            }
+            (Err(fault), None) => Err(fault),
         }
     }
 

@@ -105,7 +105,7 @@ async fn a_jwt_signed_by_the_accounts_key_is_exchanged_for_a_token() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_once_by_all_who_need_it_and_again_shortly_before_it_ends() {
+async fn a_token_is_asked_for_once_by_all_who_need_it_and_again_for_another_key() {
     let folder = tempfile::tempdir().unwrap();
     let lasting = endpoint(vec![token("ya29.lasting", 3600)]).await;
     let path = key_file(&folder, &lasting.uri, KEY);
@@ -114,13 +114,52 @@ async fn a_token_is_asked_for_once_by_all_who_need_it_and_again_shortly_before_i
     assert_eq!((one.unwrap().reveal(), other.unwrap().reveal()), ("ya29.lasting", "ya29.lasting"));
     account.token().await.unwrap();
     assert_eq!(lasting.asked.load(Ordering::SeqCst), 1);
-    // Another key in the file counts at once; its tokens are about to end from the start, so each is asked for anew.
-    let ending = endpoint(vec![token("ya29.first", 300), token("ya29.second", 300), answer("503 Busy", "")]).await;
-    key_file(&folder, &ending.uri, KEY);
-    assert_eq!(account.token().await.unwrap().reveal(), "ya29.first");
-    assert_eq!(account.token().await.unwrap().reveal(), "ya29.second");
-    assert_eq!(account.token().await.unwrap().reveal(), "ya29.second", "which still holds, when there is no new one");
-    assert_eq!(ending.asked.load(Ordering::SeqCst), 3);
+    // Another key in the file counts at once.
+    let other = endpoint(vec![token("ya29.other", 3600)]).await;
+    key_file(&folder, &other.uri, KEY);
+    assert_eq!(account.token().await.unwrap().reveal(), "ya29.other");
+}
+
+#[tokio::test]
+async fn a_token_serves_most_of_its_life_however_short_that_is() {
+    for (life, lead) in [(3600, 300), (1200, 300), (300, 75), (60, 15), (8, 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let endpoint = endpoint(vec![token("ya29.first", life), token("ya29.second", life)]).await;
+        let account = account(key_file(&folder, &endpoint.uri, KEY));
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        for (seconds, name) in [(0, "first"), (1, "first"), (life - lead - 1, "first"), (life - lead, "second")] {
+            let token = account.token_at(at(seconds)).await.unwrap();
+            assert_eq!(token.reveal(), format!("ya29.{name}"), "{seconds} s of {life} s");
+        }
+        assert_eq!(endpoint.asked.load(Ordering::SeqCst), 2, "{life} s");
+    }
+}
+
+#[tokio::test]
+async fn where_there_is_no_new_token_the_old_one_is_used_to_its_end_and_the_endpoint_is_left_in_peace() {
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = endpoint(vec![token("ya29.first", 300), answer("503 Busy", "")]).await;
+    let account = account(key_file(&folder, &endpoint.uri, KEY));
+    let start = Instant::now();
+    // From 225 s on a new one is asked for; one exchange fails there, the next is tried 15 s later.
+    for (seconds, asked) in [(0, 1), (224, 1), (225, 2), (239, 2), (240, 3), (254, 3), (299, 4)] {
+        let token = account.token_at(start + Duration::from_secs(seconds)).await.unwrap();
+        assert_eq!(token.reveal(), "ya29.first");
+        assert_eq!(endpoint.asked.load(Ordering::SeqCst), asked, "after {seconds} s");
+    }
+    let fault = account.token_at(start + Duration::from_secs(300)).await.unwrap_err();
+    assert!(fault.what.contains("answered 503"), "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_token_without_a_life_is_used_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = endpoint(vec![token("ya29.first", 0), token("ya29.second", 0)]).await;
+    let account = account(key_file(&folder, &endpoint.uri, KEY));
+    let now = Instant::now();
+    assert_eq!(account.token_at(now).await.unwrap().reveal(), "ya29.first");
+    assert_eq!(account.token_at(now).await.unwrap().reveal(), "ya29.second");
 }
 
 #[tokio::test]
