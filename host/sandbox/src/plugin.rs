@@ -128,6 +128,16 @@ pub enum LoadError {
         /// What it may take.
         limit: Bytes,
     },
+    /// Its compiler was killed from outside.
+    #[error(
+        "plugin `{plugin}` was not compiled: the compiler was killed within its limits, most likely because the machine has less memory left than the {limit} that it may take; free some, or lower [sandbox] compile-memory to what there is"
+    )]
+    CompilerKilled {
+        /// The plugin.
+        plugin: String,
+        /// The memory that it may take.
+        limit: Bytes,
+    },
     /// It compiles to too much machine code.
     #[error(
         "plugin `{plugin}` has more than {most} of machine code, which goes with components of {limit}; raise [sandbox] component-size if it is to be taken"
@@ -366,6 +376,7 @@ pub(crate) fn compile(sandbox: &Sandbox, plugin: &str, bytes: &[u8]) -> Result<C
         }
         NotCompiled::Failed(CompileFailure::Time) => LoadError::CompileTime { plugin, limit: limits.time },
         NotCompiled::Failed(CompileFailure::Memory) => LoadError::CompileMemory { plugin, limit: limits.memory },
+        NotCompiled::Failed(CompileFailure::Killed) => LoadError::CompilerKilled { plugin, limit: limits.memory },
         NotCompiled::Failed(CompileFailure::MachineCode(most)) => {
             LoadError::MachineCode { plugin, most: Bytes(most), limit: limits.component_size }
         }

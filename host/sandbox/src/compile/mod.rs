@@ -65,11 +65,13 @@ pub enum CompileFailure {
     Refused(String),
     /// Out of time.
     Time,
-    /// Out of memory.
+    /// Out of memory: of what it may have.
     Memory,
+    /// Killed from outside before its time was over, as the kernel does where the machine has no memory left.
+    Killed,
     /// More machine code than so many bytes.
     MachineCode(u64),
-    /// The compiler broke on this component: its stack overflowed, it panicked, it was killed.
+    /// The compiler broke on this component: its stack overflowed, it panicked.
     Broke(String),
     /// The compiler could not be run: the host's own trouble.
     Host(String),

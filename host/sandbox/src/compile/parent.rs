@@ -30,6 +30,9 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Bytes of the compiler's diagnostics that are kept; the rest is read and dropped.
 const DIAGNOSTIC_BYTES: usize = 4 << 10;
 
+/// Files that the compiler may have open: its three pipes, and one or another of the system's that its threads look at.
+const OPEN_FILES: u64 = 32;
+
 /// In the diagnostics of a process that could not allocate: by Rust's runtime, and by the engine's panics.
 const NO_MEMORY: [&str; 3] = ["memory allocation of", "out-of-memory", "out of memory"];
 
@@ -77,6 +80,7 @@ fn limit(child: &Child, limits: &CompileLimits) -> rustix::io::Result<()> {
         (Resource::Cpu, time),
         (Resource::Core, both(0)),
         (Resource::Fsize, both(0)),
+        (Resource::Nofile, both(OPEN_FILES)),
     ] {
         prlimit(Some(pid), resource, limit)?;
     }
@@ -90,7 +94,7 @@ impl Running {
     /// Ends it, if it has not ended, and says how it did.
     fn end(&mut self) -> io::Result<ExitStatus> {
         // It has closed its pipes or used up its time: either way it has nothing more to do. A process that is ending already
-        // keeps the status with which it ends.
+        // keeps the status with which it ends. (One that closed its pipes and goes on is taken for one that was killed, as it is.)
         let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         self.0.kill()?;
         self.0.wait()
@@ -178,6 +182,9 @@ fn died(status: ExitStatus, late: bool, diagnostics: &[u8]) -> CompileFailure {
         CompileFailure::Time
     } else if NO_MEMORY.iter().any(|words| said.contains(words)) {
         CompileFailure::Memory
+    } else if signal == Some(Signal::KILL.as_raw()) {
+        // Nothing here kills it before its time is over: the kernel does, when the machine or its group has no memory left.
+        CompileFailure::Killed
     } else if signal.is_some() || status.code() == Some(PANICKED) {
         CompileFailure::Broke(format!("{status}{}{said}", if said.is_empty() { "" } else { "; it said: " }))
     } else {

@@ -75,11 +75,12 @@ fn a_process_that_the_compiler_left_behind_holds_nobody_up() {
 #[test]
 fn it_has_its_limits_and_no_environment() {
     // It is limited before it has the component, not before it starts.
-    let script = "cat > /dev/null; ulimit -v; ulimit -t; ulimit -c; ulimit -f; env | grep -v ^PWD= | grep -v ^_=";
-    let Err(CompileFailure::Host(said)) = told(&format!("({script}) >&2"), &LIMITS) else {
+    let script =
+        "cat > /dev/null; ulimit -v; ulimit -t; ulimit -c; ulimit -f; ulimit -n; env | grep -v ^PWD= | grep -v ^_=";
+    let Err(CompileFailure::Host(said)) = told(&format!("exec >&2; {script}"), &LIMITS) else {
         panic!("a shell has no answer")
     };
-    assert!(said.ends_with(": 1048576\n20\n0\n0"), "{said}");
+    assert!(said.ends_with(": 1048576\n20\n0\n0\n32"), "{said}");
 }
 
 #[test]
@@ -92,6 +93,7 @@ fn what_it_died_of_is_told_apart() {
     assert!(how.contains("SIGSEGV") && how.ends_with("it said: overflowed its stack"), "{how}");
     assert!(matches!(told("exit 101", &LIMITS), Err(CompileFailure::Broke(_))), "a panic");
     assert_eq!(told("kill -XCPU $$", &LIMITS), Err(CompileFailure::Time));
+    assert_eq!(told("kill -KILL $$", &LIMITS), Err(CompileFailure::Killed), "as the kernel does without memory");
     let Err(CompileFailure::Host(how)) = told("echo who are you >&2; exit 3", &LIMITS) else { panic!("no compiler") };
     assert_eq!(how, "it gave no answer (exit status: 3): who are you");
 }
