@@ -218,6 +218,8 @@ pub struct LimitsTable {
     string_length: Option<BytesText>,
     /// Calls of the host's functions, of whatever kind.
     host_calls: Option<u32>,
+    /// Requests, changed files and refusals on record that differ from each other; an act that would be one more is refused.
+    records: Option<u32>,
     /// Handles that are open at once: files, streams, requests, timers, buckets.
     resources: Option<u32>,
     /// Lines written to `autodevops:host/log`; further ones are dropped and counted.

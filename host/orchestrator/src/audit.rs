@@ -350,6 +350,7 @@ fn call(report: CallReport) -> Call {
         duration_ns: whole(record.duration),
         bytes: record.bytes,
         count: record.count,
+        reason: record.reason,
     };
     let mut failure = report.failure;
     if let Some(text) = &mut failure {
@@ -367,7 +368,7 @@ fn call(report: CallReport) -> Call {
         failure,
         recording: report.recording,
         operations: report.records.into_iter().map(operation).collect(),
-        further: report.further,
+        further: 0,
         used: used.filter(|(_, amount)| *amount > 0).collect(),
     }
 }

@@ -169,6 +169,8 @@ limits! {
     string_length, StringLength, "string-length", "in a text": Bytes = Bytes(8 << 20);
     /// Calls of the host's functions, of whatever kind.
     host_calls, HostCalls, "host-calls", "host calls": u32 = 1_000_000;
+    /// Requests, changed files and refusals on record that differ from each other; an act that would be one more is refused.
+    records, Records, "records", "different acts and refusals": u32 = 20_000;
     /// Handles that are open at once: files, streams, requests, timers, buckets.
     resources, Resources, "resources", "open resources": u32 = 10_000;
     /// Lines written to `autodevops:host/log`; further ones are dropped and counted.

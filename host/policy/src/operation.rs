@@ -3,7 +3,7 @@
 use crate::{Destination, EffectiveGrant, Limit, Method, OverLimit};
 
 /// Something that a plugin asks the host for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// The wall clock or the monotonic clock.
     Clock,
@@ -30,8 +30,13 @@ pub enum Operation {
     Stdio(&'static str),
     /// The end of the call by the plugin's own word.
     Exit,
-    /// The local target, by function.
-    LocalTarget(&'static str),
+    /// The local target.
+    LocalTarget {
+        /// The function, such as `traffic.set`.
+        function: &'static str,
+        /// What it is about, in words: the environment, the releases and their shares.
+        target: String,
+    },
     /// A request, by method and URL.
     Http {
         /// The method, in capitals.
@@ -64,7 +69,7 @@ impl Operation {
             Self::Log => "log",
             Self::Stdio(_) => "stdio",
             Self::Exit => "exit",
-            Self::LocalTarget(_) => "local-target",
+            Self::LocalTarget { .. } => "local-target",
             Self::Http { .. } => "http",
             Self::KeyValue(_) => "keyvalue",
             Self::Use { .. } => "use",
@@ -122,7 +127,7 @@ impl EffectiveGrant {
             Operation::Environment => (false, "the environment".to_owned(), "a key of [config] instead"),
             Operation::Preopens => (!self.files.is_empty(), "files".to_owned(), "files.\"/PATH\" = { … }"),
             Operation::Socket(kind) => (false, format!("a {kind}"), "http = [\"https://…\"] instead"),
-            Operation::LocalTarget(function) => {
+            Operation::LocalTarget { function, .. } => {
                 (self.local_target, format!("the local target ({function})"), "local-target = true")
             }
             Operation::KeyValue(_) => (self.keyvalue, "a key-value store".to_owned(), "keyvalue = true"),
@@ -162,7 +167,7 @@ mod tests {
             (Operation::Environment, "[config]"),
             (Operation::Preopens, "files"),
             (Operation::Socket("TCP socket"), "http = "),
-            (Operation::LocalTarget("set"), "local-target = true"),
+            (Operation::LocalTarget { function: "traffic.set", target: "production".into() }, "local-target = true"),
             (Operation::KeyValue("b".into()), "keyvalue = true"),
             (http, "http = "),
         ] {

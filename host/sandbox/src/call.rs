@@ -14,9 +14,10 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::{
     activations::Activations,
-    authority::{Authority, GuestClock},
+    authority::Authority,
     bindings::base::autodevops::types::types,
     budget::MemoryBudget,
+    clock::GuestClock,
     credentials::CredentialSource,
     engine::Sandbox,
     failure::{self, CallError, CallFailure},
@@ -103,6 +104,7 @@ impl Call {
         let shared = caller;
         // Waiting for its turn counts against nothing of the call's own; it is waited for as long as the call may take.
         let most = shared.grant.limits.wall_time.0.min(LONGEST_CALL);
+        let vault = vault(caller, context, most).await;
         let permit = shared.sandbox.permits.acquire(&shared.name, shared.parts, most).await;
         let permit = permit.map_err(|busy| CallError {
             plugin: shared.name.to_string(),
@@ -121,9 +123,8 @@ impl Call {
             failure: CallFailure::Host(reason),
             stderr: String::new(),
         })?;
-        let authority = Authority::new(Arc::clone(&shared.name), Arc::clone(&grant), Arc::clone(&quota));
-        let vault = Vault::new(Arc::clone(&shared.name), Arc::clone(&grant), shared.credentials.clone());
-        let vault = Arc::new(vault);
+        let scrubber = vault.scrubber().clone();
+        let authority = Authority::new(Arc::clone(&shared.name), Arc::clone(&grant), Arc::clone(&quota), scrubber);
         let mut guest = Guest {
             labels,
             wasi,
@@ -270,10 +271,11 @@ impl Call {
         }
     }
 
-    /// Ends the recording of a session's calls, and tells the observer of it.
+    /// Ends the recording of a session's calls, and tells the observer of it, and of what was refused since the last call.
     pub fn close(&mut self, caller: &Caller) {
-        let recording = self.store.data_mut().tape.recorder().and_then(Recorder::finish);
-        if recording.is_some() {
+        let guest = self.store.data_mut();
+        let recording = guest.tape.recorder().and_then(Recorder::finish);
+        if recording.is_some() || guest.authority().has_news() {
             let site = Site { stage: self.store.data().labels.stage, function: "close", input: Size::default() };
             self.store.data_mut().clock.restart();
             self.report(caller, site, SystemTime::now(), Duration::ZERO, None, recording);
@@ -320,13 +322,7 @@ impl Call {
             guest.authority().forget();
             return;
         };
-        let (mut records, further) = guest.authority().take_records();
-        let scrubber = guest.gate.scrubber();
-        if !scrubber.is_empty() {
-            for record in &mut records {
-                record.summary = scrubber.scrub(&record.summary);
-            }
-        }
+        let records = guest.authority().take_records();
         observer.finished(CallReport {
             run: guest.labels.run.to_string(),
             plugin: caller.name.to_string(),
@@ -338,7 +334,6 @@ impl Call {
             guest: guest.clock.guest(),
             failure,
             records,
-            further,
             used: guest.authority().quota().meter(),
             recording,
         });
@@ -412,6 +407,18 @@ pub(crate) fn outcome_of(failure: &CallFailure) -> Outcome {
     Outcome::Failure { kind, text: failure.to_string() }
 }
 
+/// A call's credentials, all of which are looked for before anything of it is logged, recorded or answered. A replay has none: it
+/// sends nothing. Nothing is held meanwhile, and a program or an endpoint that is slow to give one is waited for no longer than the call
+/// may take.
+async fn vault(caller: &Caller, context: &CallContext, most: Duration) -> Arc<Vault> {
+    let source = caller.credentials.clone().filter(|_| context.replay.is_none());
+    let vault = Arc::new(Vault::new(Arc::clone(&caller.name), Arc::clone(&caller.grant), source));
+    if vault.is_bound() && tokio::time::timeout(most, vault.load()).await.is_err() {
+        tracing::warn!(plugin = &*caller.name, "its credentials were not to be had in time; the call goes on without");
+    }
+    vault
+}
+
 /// What becomes of the host calls of a call that begins.
 fn tape(
     caller: &Caller,
@@ -439,7 +446,7 @@ fn tape(
         grant,
         config: caller.config.to_vec(),
     };
-    Recorder::begin(&**recordings, &header, scrubber.clone())
+    Recorder::begin(&**recordings, header, scrubber.clone())
         .map_or(Tape::Live, |recorder| Tape::Record(Box::new(recorder)))
 }
 

@@ -11,8 +11,9 @@ use wasmtime_wasi_io::IoView;
 
 use crate::{
     activations::Activations,
-    authority::{Authority, GuestClock},
+    authority::Authority,
     budget::MemoryBudget,
+    clock::GuestClock,
     http::HttpGate,
     keyvalue::Overlay,
     local::LocalTarget,

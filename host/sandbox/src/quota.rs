@@ -1,7 +1,10 @@
 //! What is left of a call's limits, counted in one place by all that works for the call: the host functions, the streams
 //! they handed out, the requests under way.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use autodevops_policy::{EffectiveGrant, Limit, Limits, Meter, OverLimit};
 
@@ -11,11 +14,19 @@ pub struct Quota {
     grant: Arc<EffectiveGrant>,
     meter: Arc<Meter>,
     exceeded: OnceLock<Limit>,
+    /// The limit that the host call under way went over, by its place in the list of all and one more; zero for none.
+    gone_over: AtomicUsize,
 }
 
 impl Quota {
     pub fn new(plugin: Arc<str>, grant: Arc<EffectiveGrant>) -> Arc<Self> {
-        Arc::new(Self { plugin, grant, meter: Arc::default(), exceeded: OnceLock::new() })
+        Arc::new(Self {
+            plugin,
+            grant,
+            meter: Arc::default(),
+            exceeded: OnceLock::new(),
+            gone_over: AtomicUsize::new(0),
+        })
     }
 
     pub fn limits(&self) -> &Limits {
@@ -49,10 +60,26 @@ impl Quota {
         self.grant.limits.amount(limit).saturating_sub(self.meter.used(limit))
     }
 
-    /// Notes that a limit was gone over which is not counted here, such as a time.
+    /// Notes that a limit was gone over which is not counted here, such as a list's length.
     pub fn exceed(&self, limit: Limit) -> OverLimit {
+        // The first counts.
+        let _ = self.gone_over.compare_exchange(0, limit as usize + 1, Relaxed, Relaxed);
+        self.exceed_aside(limit)
+    }
+
+    /// Notes that a limit was gone over by what goes on beside the guest, and is no fault of the host call under way.
+    pub fn exceed_aside(&self, limit: Limit) -> OverLimit {
         let _ = self.exceeded.set(limit);
         self.grant.limits.exceeded(&self.plugin, limit)
+    }
+
+    /// The limit that was gone over by the host call under way; forgotten here.
+    pub fn take_gone_over(&self) -> Option<Limit> {
+        // Mostly, there is none, and nothing to be written.
+        if self.gone_over.load(Relaxed) == 0 {
+            return None;
+        }
+        self.gone_over.swap(0, Relaxed).checked_sub(1).and_then(|place| Limit::ALL.get(place)).copied()
     }
 
     /// The first limit that was gone over.
@@ -84,6 +111,19 @@ impl Drop for Held {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_host_call_went_over_is_told_once_and_what_goes_on_beside_it_is_not() {
+        let quota = Quota::new("a".into(), Arc::new(EffectiveGrant::default()));
+        for limit in Limit::ALL {
+            quota.exceed_aside(*limit);
+            assert_eq!(quota.take_gone_over(), None, "{limit}");
+            quota.exceed(*limit);
+            quota.exceed(Limit::Memory);
+            assert_eq!(quota.take_gone_over(), Some(*limit));
+            assert_eq!(quota.take_gone_over(), None, "{limit}");
+        }
+    }
 
     #[test]
     fn the_first_limit_that_was_gone_over_is_remembered() {

@@ -17,13 +17,15 @@ pub struct Record {
     pub summary: String,
     /// Whether it was allowed.
     pub allowed: bool,
-    /// From the start of the call.
+    /// Why it was refused, before it was done or while it was under way; none where it was allowed.
+    pub reason: Option<String>,
+    /// From the start of the call; the first time, where it was done more than once.
     pub at: Duration,
     /// How long the host took over it; what is done on what was acquired included.
     pub duration: Duration,
     /// Bytes that were passed, both ways together.
     pub bytes: u64,
-    /// How often it was done in succession; functions that work on what was acquired before are counted together.
+    /// How often it was done: what is equal in what it was, what it was about and what was decided is one record.
     pub count: u64,
 }
 
@@ -51,10 +53,9 @@ pub struct CallReport {
     pub guest: Duration,
     /// How it failed, in words, without what the guest wrote; none when it gave a result.
     pub failure: Option<String>,
-    /// What it asked the host for, oldest first.
+    /// What it asked the host for, oldest first. All of it: files and buckets that it only looked at are, beyond the first ten thousand,
+    /// one record for all others.
     pub records: Vec<Record>,
-    /// Further operations that were allowed or denied, and not kept one by one.
-    pub further: u64,
     /// What it used of its limits.
     pub used: Arc<Meter>,
     /// Digest of its recording, `blake3:` and 64 hex digits; none where it was not recorded, or its session goes on.

@@ -32,6 +32,9 @@ pub struct Record {
     /// `allowed` or `denied`, `succeeded` or `failed`, or what was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The person who decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -127,6 +130,7 @@ fn call_records(base: &Record, call: &Call, records: &mut Vec<Record>) {
         operation: done.operation.to_string(),
         summary: done.summary.clone(),
         decision: Some(if done.allowed { "allowed" } else { "denied" }.to_owned()),
+        reason: done.reason.clone(),
         duration_ns: Some(done.duration_ns),
         bytes: Some(done.bytes),
         count: done.count,

@@ -84,7 +84,7 @@ impl Doing<'_> {
             text.push_str(&format!("    {}\n", cut(&touched, COLUMNS)));
         }
         for denied in self.records.iter().filter(|record| record.denied()) {
-            let line = cut(&format!("{} {}", denied.operation, denied.summary), COLUMNS);
+            let line = cut(&about(denied), COLUMNS);
             text.push_str(&format!("    {} {line}{}\n", style.bad("denied"), often(denied.count)));
         }
         for failed in calls().filter(|record| record.decision.as_deref() == Some("failed")) {
@@ -163,14 +163,20 @@ fn one(style: Style, record: &Record, run: &str) -> String {
     } else {
         let decision = record.decision.as_deref().unwrap_or_default();
         let decision = if bad { style.bad(decision) } else { decision.to_owned() };
-        let about = format!("{} {}", record.operation, record.summary);
-        format!("{} {decision} {}{}", cut(&called(record), 100), cut(about.trim_end(), COLUMNS), often(record.count))
+        format!("{} {decision} {}{}", cut(&called(record), 100), cut(&about(record), COLUMNS), often(record.count))
     };
     let cost = match (record.duration_ns, record.bytes) {
         (Some(took), Some(bytes)) => style.dim(&format!(" {}, {}", self::time(took), Bytes(bytes))),
         _ => String::new(),
     };
     format!("{run}{time} {stage} {told}{cost}\n")
+}
+
+/// What was asked for, and why it was refused.
+fn about(record: &Record) -> String {
+    let what = format!("{} {}", record.operation, record.summary);
+    let reason = record.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+    format!("{}{reason}", what.trim_end())
 }
 
 fn decided(record: &Record) -> String {
@@ -261,12 +267,14 @@ mod tests {
             operation("http", "POST https://api.example:8443/v1/y", "allowed", 1),
             operation("clock", "", "allowed", 5),
             operation("open", "/etc/\u{1b}[31mpasswd", "denied", 3),
+            Record { reason: Some("not granted".into()), ..operation("random", "", "denied", 1) },
         ]);
         let told = Doing { records: records.iter().collect() }.told(Style::stdout());
         assert_eq!(
             told,
             "  p check/check blake3:abababababab 1 call in 2.5 ms (40 µs its own), 2 KiB\n    3 files read, 1 file written, \
-             3 requests to https://api.example:8443 (2 KiB), clock ×5\n    denied open /etc/ [31mpasswd ×3\n    failed it  [2J \
+             3 requests to https://api.example:8443 (2 KiB), clock ×5\n    denied open /etc/ [31mpasswd ×3\n    denied random: not granted\n    \
+             failed it  [2J \
              trapped\n"
         );
     }

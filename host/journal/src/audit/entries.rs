@@ -58,13 +58,19 @@ pub struct Call {
     pub failure: Option<String>,
     /// What it asked the host for, oldest first.
     pub operations: Vec<Operation>,
-    /// Further operations, which were not kept one by one.
+    /// Further operations, of which there is only the number: in seals that were made when not all of them were kept.
+    #[serde(default, skip_serializing_if = "none")]
     pub further: u64,
     /// What it used of its limits at its end, by the limit's key; what is not used is left out.
     pub used: BTreeMap<Cow<'static, str>, u64>,
     /// Digest of the recording of it, `blake3:` and 64 hex digits; none where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One operation of a plugin. In JSON it is a list, in the order of the fields: there are many.
@@ -84,11 +90,14 @@ pub struct Operation {
     pub bytes: u64,
     /// How often it was done.
     pub count: u64,
+    /// Why it was refused; none where it was allowed, and in seals that were made before this was told.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 impl Serialize for Operation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut tuple = serializer.serialize_tuple(7)?;
+        let mut tuple = serializer.serialize_tuple(7 + usize::from(self.reason.is_some()))?;
         tuple.serialize_element(&self.operation)?;
         tuple.serialize_element(&self.summary)?;
         tuple.serialize_element(&self.allowed)?;
@@ -96,6 +105,9 @@ impl Serialize for Operation {
         tuple.serialize_element(&self.duration_ns)?;
         tuple.serialize_element(&self.bytes)?;
         tuple.serialize_element(&self.count)?;
+        if let Some(reason) = &self.reason {
+            tuple.serialize_element(reason)?;
+        }
         tuple.end()
     }
 }

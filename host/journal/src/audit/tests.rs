@@ -23,6 +23,7 @@ fn operation(summary: &str, allowed: bool) -> Operation {
         duration_ns: 2,
         bytes: 3,
         count: 4,
+        reason: (!allowed).then(|| "not granted".to_owned()),
     }
 }
 

@@ -57,6 +57,7 @@ fn report(run: &str, plugin: &str, summaries: &[&str]) -> CallReport {
         operation: "open",
         summary: (*summary).to_owned(),
         allowed: true,
+        reason: None,
         at: Duration::from_nanos(1),
         duration: Duration::from_nanos(2),
         bytes: 3,
@@ -73,7 +74,6 @@ fn report(run: &str, plugin: &str, summaries: &[&str]) -> CallReport {
         guest: Duration::from_micros(10),
         failure: None,
         records: summaries.iter().map(record).collect(),
-        further: 0,
         used: Arc::new(Meter::default()),
         recording: None,
     }

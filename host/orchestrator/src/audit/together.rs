@@ -2,13 +2,18 @@
 
 use autodevops_journal::audit::Call;
 
-/// So many different operations are kept of such calls; further ones are counted.
+/// So many different operations are looked through for each of a further call's; beyond that it begins another record, so that none of
+/// them is lost.
 const MAX_OPERATIONS: usize = 1000;
 
-/// Whether the calls are of one function of one component, and both gave a result.
-pub fn same(one: &Call, other: &Call) -> bool {
-    let of = |call: &Call| call.failure.is_none();
-    one.digest == other.digest && one.plugin == other.plugin && one.function == other.function && of(one) && of(other)
+/// Whether the further call can be added: it is of the same function of the same component, both gave a result, and there is room.
+pub fn same(before: &Call, further: &Call) -> bool {
+    before.digest == further.digest
+        && before.plugin == further.plugin
+        && before.function == further.function
+        && before.failure.is_none()
+        && further.failure.is_none()
+        && before.operations.len() + further.operations.len() <= MAX_OPERATIONS
 }
 
 /// Adds a call to those before it; gives how many operations there are more.
@@ -16,7 +21,6 @@ pub fn add(before: &mut Call, call: Call) -> usize {
     before.calls = before.calls.saturating_add(call.calls);
     before.wall_ns = before.wall_ns.saturating_add(call.wall_ns);
     before.guest_ns = before.guest_ns.saturating_add(call.guest_ns);
-    before.further = before.further.saturating_add(call.further);
     for (limit, used) in call.used {
         let most = before.used.entry(limit).or_default();
         *most = used.max(*most);
@@ -27,17 +31,67 @@ pub fn add(before: &mut Call, call: Call) -> usize {
             known.operation == operation.operation
                 && known.summary == operation.summary
                 && known.allowed == operation.allowed
+                && known.reason == operation.reason
         });
         if let Some(known) = known {
             known.count = known.count.saturating_add(operation.count);
             known.bytes = known.bytes.saturating_add(operation.bytes);
             known.duration_ns = known.duration_ns.saturating_add(operation.duration_ns);
-        } else if before.operations.len() < MAX_OPERATIONS {
+        } else {
             before.operations.push(operation);
             more += 1;
-        } else {
-            before.further = before.further.saturating_add(operation.count);
         }
     }
     more
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{borrow::Cow, collections::BTreeMap};
+
+    use autodevops_journal::audit::Operation;
+
+    use super::*;
+
+    fn call(paths: impl Iterator<Item = String>) -> Call {
+        let operation = |summary: String| Operation {
+            operation: Cow::Borrowed("open"),
+            summary,
+            allowed: true,
+            at_ns: 0,
+            duration_ns: 1,
+            bytes: 1,
+            count: 1,
+            reason: None,
+        };
+        Call {
+            plugin: "a".into(),
+            digest: "blake3:00".into(),
+            interface: None,
+            function: Cow::Borrowed("push"),
+            calls: 1,
+            at_ns: 0,
+            wall_ns: 1,
+            guest_ns: 1,
+            failure: None,
+            operations: paths.map(operation).collect(),
+            further: 0,
+            used: BTreeMap::new(),
+            recording: None,
+        }
+    }
+
+    #[test]
+    fn what_is_equal_is_one_record_and_what_has_no_room_begins_another() {
+        let mut before = call((0..MAX_OPERATIONS - 1).map(|n| format!("f{n}")));
+        let again = call(["f0".to_owned()].into_iter());
+        assert!(same(&before, &again));
+        assert_eq!(add(&mut before, again), 0);
+        assert_eq!((before.operations[0].count, before.calls), (2, 2));
+        let new = call(["new".to_owned()].into_iter());
+        assert!(same(&before, &new));
+        assert_eq!(add(&mut before, new), 1);
+        assert!(!same(&before, &call(["one more".to_owned()].into_iter())));
+        assert!(same(&before, &call(std::iter::empty())));
+    }
 }

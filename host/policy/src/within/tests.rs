@@ -94,7 +94,7 @@ proptest! {
                     Operation::Clock,
                     Operation::Random,
                     Operation::KeyValue("b".into()),
-                    Operation::LocalTarget("set"),
+                    Operation::LocalTarget { function: "traffic.set", target: String::new() },
                 ] {
                     let (now, answered) = (now.decide("a", &operation), answered.decide("a", &operation));
                     prop_assert!(now.is_err() || answered.is_ok(), "{:?}", operation);

@@ -21,6 +21,7 @@ use wasmtime_wasi::{
 use super::{Guarded, refuse::refuse};
 use crate::{
     quota::Held,
+    refusal::Refusal,
     replay::{Shown, dropped, through},
 };
 
@@ -109,7 +110,7 @@ macro_rules! reach {
         $(
             async fn $name(&mut self, fd: File, $($argument: $type),*) -> $result {
                 refuse!(self.$access(&$path));
-                short(&$path)?;
+                self.short(&$path)?;
                 through!(self, concat!("wasi:filesystem/types ", $label), (fd, $path $(, Shown(&$argument))*),
                     self.filesystem().$name(fd, $($argument),*).await)
             }
@@ -173,13 +174,14 @@ impl HostDescriptor for Guarded<'_> {
     async fn write(&mut self, fd: File, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
         refuse!(self.using(TYPES, "[method]descriptor.write"));
         refuse!(self.charge(Limit::FileBytes, bytes.len() as u64));
-        self.passes(bytes.len());
-        through!(
+        let written = through!(
             self,
             "wasi:filesystem/types [method]descriptor.write",
             (fd, bytes, offset),
             self.filesystem().write(fd, bytes, offset).await
-        )
+        )?;
+        self.passes(usize::try_from(written).unwrap_or(usize::MAX));
+        Ok(written)
     }
 
     /// What a file grows by counts as written.
@@ -191,8 +193,8 @@ impl HostDescriptor for Guarded<'_> {
     async fn link_at(&mut self, fd: File, flags: PathFlags, path: String, to: File, new_path: String) -> FsResult<()> {
         refuse!(self.look(&path));
         refuse!(self.make(&new_path));
-        short(&path)?;
-        short(&new_path)?;
+        self.short(&path)?;
+        self.short(&new_path)?;
         through!(
             self,
             "wasi:filesystem/types [method]descriptor.link-at",
@@ -204,8 +206,8 @@ impl HostDescriptor for Guarded<'_> {
     async fn rename_at(&mut self, fd: File, path: String, to: File, new_path: String) -> FsResult<()> {
         refuse!(self.change(&path));
         refuse!(self.make(&new_path));
-        short(&path)?;
-        short(&new_path)?;
+        self.short(&path)?;
+        self.short(&new_path)?;
         through!(
             self,
             "wasi:filesystem/types [method]descriptor.rename-at",
@@ -231,7 +233,7 @@ impl HostDescriptor for Guarded<'_> {
         } else {
             refuse!(self.look(&path));
         }
-        short(&path)?;
+        self.short(&path)?;
         refuse!(self.charge(Limit::OpenFiles, 1));
         let opened = through!(
             self,
@@ -293,7 +295,8 @@ impl Guarded<'_> {
         flags: DescriptorFlags,
     ) -> FsResult<File> {
         self.refuse_devices(&fd, path_flags, &path).await?;
-        self.filesystem().open_at(fd, path_flags, path, open_flags, flags).await
+        let opened = self.filesystem().open_at(fd, path_flags, path, open_flags, flags).await?;
+        self.refuse_opened_device(opened)
     }
 
     async fn grow(&mut self, fd: File, size: Filesize) -> FsResult<()> {
@@ -346,6 +349,19 @@ impl Guarded<'_> {
         }
     }
 
+    /// What is at a path can be another thing a moment later, when it is opened: no guest is given it unless it is what it was.
+    fn refuse_opened_device(&mut self, opened: File) -> FsResult<File> {
+        let kind = match self.table().get(&opened)? {
+            Descriptor::Dir(_) => return Ok(opened),
+            Descriptor::File(file) => file.file.metadata().map(|about| about.file_type()),
+        };
+        if kind.is_ok_and(|kind| kind.is_file()) {
+            return Ok(opened);
+        }
+        self.table().delete(opened)?;
+        Err(ErrorCode::NotPermitted.into())
+    }
+
     /// Counts so many more open files, until what is given is dropped: a stream keeps its file open when the descriptor is gone.
     fn opens(&mut self, files: u64) -> FsResult<Held> {
         refuse!(self.charge(Limit::OpenFiles, files));
@@ -381,9 +397,13 @@ impl Guarded<'_> {
         self.change(path)?;
         self.charge(Limit::Files, 1)
     }
-}
 
-/// Refuses what no file system takes. (The record keeps its beginning.)
-fn short(path: &str) -> FsResult<()> {
-    if path.len() > MAX_PATH_BYTES { Err(ErrorCode::NameTooLong.into()) } else { Ok(()) }
+    /// Refuses what no file system takes. (The record keeps its two ends.)
+    fn short(&mut self, path: &str) -> FsResult<()> {
+        if path.len() <= MAX_PATH_BYTES {
+            return Ok(());
+        }
+        self.refuses(&Refusal::TooLong);
+        Err(ErrorCode::NameTooLong.into())
+    }
 }

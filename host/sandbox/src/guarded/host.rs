@@ -23,6 +23,7 @@ use crate::{
         keyvalue::wasi::keyvalue::store as keyvalue,
     },
     local::{LocalTarget, TrafficState},
+    refusal::Refusal,
 };
 
 /// Keys that one call of `list-keys` gives at most.
@@ -82,9 +83,10 @@ impl Guarded<'_> {
 
     /// A key is written, with so many bytes.
     fn writes(&mut self, bytes: usize) -> Result<(), Denial> {
-        self.passes(bytes);
         self.charge(Limit::KeyvalueEntries, 1)?;
-        self.charge(Limit::KeyvalueBytes, bytes as u64)
+        self.charge(Limit::KeyvalueBytes, bytes as u64)?;
+        self.passes(bytes);
+        Ok(())
     }
 }
 
@@ -98,6 +100,7 @@ impl keyvalue::Host for Guarded<'_> {
             return Ok(Err(keyvalue::Error::AccessDenied));
         }
         if identifier.len() > MAX_BUCKET_BYTES {
+            self.refuses(&Refusal::TooLong);
             return Ok(Err(keyvalue::Error::Other(format!("a bucket's name has at most {MAX_BUCKET_BYTES} bytes"))));
         }
         noted!(
@@ -184,8 +187,8 @@ type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 
 impl Guarded<'_> {
     /// Asks for the local target. A refusal is an answer; one call too many is the end of all.
-    fn asks_local(&mut self, function: &'static str) -> wasmtime::Result<Result<(), types::Error>> {
-        match self.authorize(Operation::LocalTarget(function)) {
+    fn asks_local(&mut self, function: &'static str, target: String) -> wasmtime::Result<Result<(), types::Error>> {
+        match self.authorize(Operation::LocalTarget { function, target }) {
             Ok(()) => Ok(Ok(())),
             Err(denial @ Denial::NotGranted { .. }) => Ok(Err(denied(denial.to_string()))),
             Err(denial) => Err(denial.into()),
@@ -208,10 +211,10 @@ fn answer<T, W>(result: Result<T, StageError>, convert: impl FnOnce(T) -> W) -> 
     Ok(result.map(convert).map_err(Into::into))
 }
 
-/// A function of the local target: asked for, and then what came of it.
+/// A function of the local target: asked for, with what it is about, and then what came of it.
 macro_rules! local {
-    ($guarded:ident, $name:literal, $function:literal, ($($argument:expr),*), |$local:ident| $real:expr, $convert:expr) => {{
-        if let Err(refused) = $guarded.asks_local($name)? {
+    ($guarded:ident, $name:literal, $target:expr, $function:literal, ($($argument:expr),*), |$local:ident| $real:expr, $convert:expr) => {{
+        if let Err(refused) = $guarded.asks_local($name, $target)? {
             return noted!($guarded, $function, ($($argument),*), Ok(Err(refused)));
         }
         through!($guarded, $function, ($($argument),*), {
@@ -222,6 +225,12 @@ macro_rules! local {
             answer(result, $convert)
         })
     }};
+}
+
+/// Shares of traffic, in words: `r1 95%, r2 5%`.
+fn shares(splits: &[Split]) -> String {
+    let each: Vec<String> = splits.iter().map(|split| format!("{} {}%", split.release, split.percent)).collect();
+    each.join(", ")
 }
 
 fn traffic_state(state: TrafficState) -> State {
@@ -240,6 +249,7 @@ impl traffic::Host for Guarded<'_> {
         local!(
             self,
             "traffic.set",
+            format!("{environment} {}", shares(&splits)),
             "autodevops:host/traffic set",
             (environment, key, fence, Shown(&splits)),
             |local| local.set_traffic(&environment, &key, fence, splits),
@@ -251,6 +261,7 @@ impl traffic::Host for Guarded<'_> {
         local!(
             self,
             "traffic.get",
+            environment.clone(),
             "autodevops:host/traffic get",
             (environment),
             |local| local.traffic(&environment),
@@ -265,6 +276,7 @@ impl runtime::Host for Guarded<'_> {
         local!(
             self,
             "runtime.start",
+            format!("{environment} {}", release.id),
             "autodevops:host/runtime start",
             (environment, key, fence, Shown(&release)),
             |local| local.start(&environment, &key, fence, release),
@@ -276,6 +288,7 @@ impl runtime::Host for Guarded<'_> {
         local!(
             self,
             "runtime.find",
+            format!("{environment} {key}"),
             "autodevops:host/runtime find",
             (environment, key),
             |local| local.find(&environment, &key),
@@ -287,6 +300,7 @@ impl runtime::Host for Guarded<'_> {
         local!(
             self,
             "runtime.stop",
+            format!("{environment} {release}"),
             "autodevops:host/runtime stop",
             (environment, key, fence, release),
             |local| local.stop(&environment, &key, fence, &release),
@@ -298,6 +312,7 @@ impl runtime::Host for Guarded<'_> {
         local!(
             self,
             "runtime.url",
+            format!("{environment} {release}"),
             "autodevops:host/runtime url",
             (environment, release),
             |local| local.url(&environment, &release),

@@ -123,6 +123,14 @@ type Output = Resource<DynOutputStream>;
 const WRITABLE_IN_REPLAY: u64 = 4096;
 
 impl Guarded<'_> {
+    /// Counts what was written.
+    fn wrote(&mut self, written: StreamResult<()>, bytes: usize) -> StreamResult<()> {
+        if written.is_ok() {
+            self.passes(bytes);
+        }
+        written
+    }
+
     /// Counts what was read.
     fn read(&mut self, read: StreamResult<Vec<u8>>) -> StreamResult<Vec<u8>> {
         if let Ok(bytes) = &read {
@@ -193,28 +201,30 @@ impl streams::HostInputStream for Guarded<'_> {
 impl streams::HostOutputStream for Guarded<'_> {
     fn write(&mut self, stream: Output, bytes: Vec<u8>) -> StreamResult<()> {
         refuse!(self.using(STREAMS, "[method]output-stream.write"));
-        self.passes(bytes.len());
+        let length = bytes.len();
         self.echo(&stream, &bytes);
-        through!(
+        let written = through!(
             self,
             "wasi:io/streams [method]output-stream.write",
             (stream, bytes),
             streams::HostOutputStream::write(self.table(), stream, bytes),
             otherwise | _asked | Ok(())
-        )
+        );
+        self.wrote(written, length)
     }
 
     async fn blocking_write_and_flush(&mut self, stream: Output, bytes: Vec<u8>) -> StreamResult<()> {
         refuse!(self.using(STREAMS, "[method]output-stream.blocking-write-and-flush"));
-        self.passes(bytes.len());
+        let length = bytes.len();
         self.echo(&stream, &bytes);
-        through!(
+        let written = through!(
             self,
             "wasi:io/streams [method]output-stream.blocking-write-and-flush",
             (stream, bytes),
             streams::HostOutputStream::blocking_write_and_flush(self.table(), stream, bytes).await,
             otherwise | _asked | Ok(())
-        )
+        );
+        self.wrote(written, length)
     }
 
     fn check_write(&mut self, stream: Output) -> StreamResult<u64> {

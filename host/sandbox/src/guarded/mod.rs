@@ -34,7 +34,9 @@ use crate::{
         },
         keyvalue::wasi::keyvalue::store as keyvalue,
     },
+    guarded::refuse::Answer,
     guest::Guest,
+    refusal::Refusal,
 };
 
 /// Interfaces that the host knows, without their versions.
@@ -111,6 +113,19 @@ impl Guarded<'_> {
 
     fn passes(&mut self, bytes: usize) {
         self.0.authority().passes(bytes);
+    }
+
+    /// What the host call under way asked for is refused after all.
+    fn refuses(&mut self, refusal: &Refusal) {
+        self.0.authority().refuse(refusal);
+    }
+
+    /// Has an answer that is a refusal recorded as one, and gives it.
+    pub(crate) fn tell<A: Answer>(&mut self, answer: A) -> A {
+        if let Some(refusal) = answer.refusal() {
+            self.refuses(&refusal);
+        }
+        answer
     }
 
     /// The guest's state.

@@ -1,13 +1,21 @@
-//! A refusal as the error of whatever a host function gives: it ends the call.
+//! A refusal as the error of whatever a host function gives: it ends the call. And the other way round: what of these errors is a
+//! refusal, and to be recorded as one.
 
 use autodevops_policy::Denial;
-use wasmtime_wasi::p2::{FsError, SocketError, StreamError};
-use wasmtime_wasi_http::p2::{HeaderError, HttpError};
+use wasmtime_wasi::p2::{FsError, SocketError, StreamError, bindings::filesystem::types::ErrorCode};
+use wasmtime_wasi_http::p2::{HeaderError, HttpError, bindings::http::types};
+
+use crate::refusal::Refusal;
 
 /// Error types of host functions.
 pub trait EndsTheCall {
     /// The error that ends the call.
     fn ends(error: wasmtime::Error) -> Self;
+
+    /// What the error refuses, where it is no failure of what was done. (A limit that was gone over is noticed by the authority.)
+    fn refusal(&self) -> Option<Refusal> {
+        None
+    }
 
     /// The error that ends the call with the denial.
     fn of(denial: Denial) -> Self
@@ -22,11 +30,18 @@ pub trait EndsTheCall {
 pub trait Answer {
     /// The answer that ends the call.
     fn ended(error: wasmtime::Error) -> Self;
+
+    /// What the answer refuses.
+    fn refusal(&self) -> Option<Refusal>;
 }
 
 impl<T, E: EndsTheCall> Answer for Result<T, E> {
     fn ended(error: wasmtime::Error) -> Self {
         Err(E::ends(error))
+    }
+
+    fn refusal(&self) -> Option<Refusal> {
+        self.as_ref().err().and_then(E::refusal)
     }
 }
 
@@ -43,16 +58,25 @@ impl EndsTheCall for StreamError {
 }
 
 macro_rules! trappable {
-    ($($error:ident),+) => {
+    ($($error:ident $(refuses $refuses:pat => $refusal:expr)?),+) => {
         $(impl EndsTheCall for $error {
             fn ends(error: wasmtime::Error) -> Self {
                 Self::trap(error)
             }
+
+            $(fn refusal(&self) -> Option<Refusal> {
+                matches!(self.downcast_ref(), Some($refuses)).then_some($refusal)
+            })?
         })+
     };
 }
 
-trappable!(FsError, SocketError, HttpError, HeaderError);
+trappable!(
+    FsError refuses ErrorCode::NotPermitted => Refusal::NotPermitted,
+    HeaderError refuses types::HeaderError::Forbidden => Refusal::Header,
+    SocketError,
+    HttpError
+);
 
 /// Returns from the function where something was refused.
 macro_rules! refuse {

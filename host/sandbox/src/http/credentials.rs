@@ -5,13 +5,12 @@ use std::sync::{Arc, OnceLock};
 use autodevops_policy::EffectiveGrant;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
-use wasmtime_wasi_http::Error;
 
 use super::{
     request::is_hosts_own,
     scrub::{SHORTEST_SECRET_BYTES, Scrubber},
 };
-use crate::credentials::CredentialSource;
+use crate::{credentials::CredentialSource, refusal::Refusal};
 
 /// What one call may have put on the wire.
 pub struct Vault {
@@ -34,6 +33,25 @@ impl Vault {
         &self.scrubber
     }
 
+    /// Has all of the plugin's credentials looked for from now on, before it can use one: what it is given may hold one, too. One that
+    /// is not to be had now harms nothing before it is needed, and is asked for again then.
+    pub async fn load(&self) {
+        let Some(source) = &self.source else { return };
+        for credential in &self.grant.credentials {
+            match source.secret(&self.plugin, &credential.name).await {
+                Ok(secret) => self.scrubber.add(&secret, &credential.prefix),
+                Err(reason) => {
+                    tracing::debug!(plugin = &*self.plugin, credential = credential.name, reason, "not to be had yet");
+                }
+            }
+        }
+    }
+
+    /// Whether there is anything to [`load`](Self::load).
+    pub fn is_bound(&self) -> bool {
+        self.source.is_some() && !self.grant.credentials.is_empty()
+    }
+
     /// Why a credential was not to be had, the first time.
     pub fn missing(&self) -> Option<&str> {
         self.missing.get().map(String::as_str)
@@ -46,8 +64,11 @@ impl Vault {
         own || is_hosts_own(name)
     }
 
-    /// The credentials whose origins the URL lies in. Each is looked for in all that comes back from now on.
-    pub async fn reveal(&self, url: &Url) -> Result<Revealed, Error> {
+    /// The credentials whose origins the URL lies in, as they are now. Each is looked for in all that comes back from now on.
+    ///
+    /// # Errors
+    /// When one is not to be had: the request is not sent without.
+    pub async fn reveal(&self, url: &Url) -> Result<Revealed, Refusal> {
         let mut headers = Vec::new();
         for credential in &self.grant.credentials {
             if !credential.is_for(url) {
@@ -58,7 +79,7 @@ impl Vault {
                     tracing::warn!(plugin = &*self.plugin, credential = credential.name, reason, "no credential");
                     let reason = format!("credential `{}` of plugin `{}`: {reason}", credential.name, self.plugin);
                     let _ = self.missing.set(reason);
-                    Error::ConfigurationError
+                    Refusal::Credential(credential.name.clone())
                 })?;
             headers.push((name, value));
         }

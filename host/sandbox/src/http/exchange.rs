@@ -3,28 +3,32 @@
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Instant,
 };
 
 use autodevops_policy::Limit;
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wasmtime_wasi_http::Error;
 
-use crate::{authority::Outcome, quota::Quota};
+use crate::{
+    outcome::Outcome,
+    quota::{Held, Quota},
+    refusal::Refusal,
+};
 
 /// What is known of one request.
 pub struct Exchange {
     quota: Arc<Quota>,
-    over: OnceLock<Limit>,
     outcome: Arc<Outcome>,
     started: Instant,
 }
 
 impl Exchange {
     pub fn new(quota: Arc<Quota>, outcome: Arc<Outcome>) -> Arc<Self> {
-        Arc::new(Self { quota, over: OnceLock::new(), outcome, started: Instant::now() })
+        Arc::new(Self { quota, outcome, started: Instant::now() })
     }
 
     pub fn quota(&self) -> &Quota {
@@ -43,25 +47,39 @@ impl Exchange {
 
     /// Notes that the request ended by one of the call's limits; which error it has by that.
     pub fn exceed(&self, limit: Limit) -> Error {
-        self.quota.exceed(limit);
-        let _ = self.over.set(limit);
-        self.error_of(limit)
+        self.quota.exceed_aside(limit);
+        self.refuse(Refusal::Over(limit))
     }
 
-    /// The error by the limit that ended the request, if one did.
+    /// Notes, for its record as well, that the host goes no further with the request; which error it has by that.
+    pub fn refuse(&self, refusal: Refusal) -> Error {
+        let error = self.error_of(&refusal);
+        self.outcome.refuse(refusal);
+        error
+    }
+
+    /// The error by which the host ended the request, if it did.
     pub fn ended(&self) -> Option<Error> {
-        self.over.get().map(|limit| self.error_of(*limit))
+        self.outcome.refused().map(|refusal| self.error_of(refusal))
     }
 
-    fn error_of(&self, limit: Limit) -> Error {
-        let allowed = Some(self.quota.limits().amount(limit));
-        match limit {
-            Limit::HttpSent => Error::HttpRequestBodySize(allowed),
-            Limit::HttpReceived => Error::HttpResponseBodySize(allowed),
-            Limit::HttpConnect => Error::ConnectionTimeout,
-            Limit::HttpFirstByte | Limit::HttpTotal => Error::HttpResponseTimeout,
-            Limit::HttpConcurrent => Error::ConnectionLimitReached,
-            _ => Error::HttpRequestDenied,
+    fn error_of(&self, refusal: &Refusal) -> Error {
+        let allowed = |limit: Limit| Some(self.quota.limits().amount(limit));
+        match refusal {
+            Refusal::Over(limit @ Limit::HttpSent) => Error::HttpRequestBodySize(allowed(*limit)),
+            Refusal::Over(limit @ Limit::HttpReceived) => Error::HttpResponseBodySize(allowed(*limit)),
+            Refusal::Over(Limit::HttpConnect) => Error::ConnectionTimeout,
+            Refusal::Over(Limit::HttpFirstByte | Limit::HttpTotal) => Error::HttpResponseTimeout,
+            Refusal::Over(Limit::HttpConcurrent) => Error::ConnectionLimitReached,
+            Refusal::Method => Error::HttpRequestMethodInvalid,
+            Refusal::Url => Error::HttpRequestUriInvalid,
+            Refusal::Address(_) => Error::DestinationIpProhibited,
+            Refusal::Credential(_) => Error::ConfigurationError,
+            Refusal::Coding(name) => Error::HttpResponseContentCoding(name.clone()),
+            Refusal::Protocol => Error::HttpUpgradeFailed,
+            Refusal::NotGranted | Refusal::Over(_) | Refusal::NotPermitted | Refusal::TooLong | Refusal::Header => {
+                Error::HttpRequestDenied
+            }
         }
     }
 
@@ -75,19 +93,50 @@ impl Exchange {
     }
 }
 
-/// A place among the requests that are under way at once; given back when it is dropped.
-pub struct Slot(Arc<Quota>);
+/// A place among the requests that are under way at once; given back when the last of what goes on for the request is dropped.
+#[derive(Clone)]
+pub struct Slot {
+    _held: Arc<Held>,
+}
 
 impl Slot {
     /// For a request that was counted.
-    pub const fn charged(quota: Arc<Quota>) -> Self {
-        Self(quota)
+    pub fn charged(quota: Arc<Quota>) -> Self {
+        Self { _held: Arc::new(Held::charged(quota, Limit::HttpConcurrent, 1)) }
     }
 }
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.release(Limit::HttpConcurrent, 1);
+/// A request's body on its way out. It has its part of the request's place: a server that answers early does not make room for another
+/// while the first is still sent.
+pub struct Outgoing<B> {
+    body: B,
+    slot: Option<Slot>,
+}
+
+impl<B> Outgoing<B> {
+    pub const fn new(body: B, slot: Slot) -> Self {
+        Self { body, slot: Some(slot) }
+    }
+}
+
+impl<B: Body + Unpin> Body for Outgoing<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if !matches!(frame, Some(Ok(_))) || self.body.is_end_stream() {
+            self.slot = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

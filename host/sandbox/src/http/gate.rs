@@ -11,9 +11,9 @@ use super::{
     exchange::{Exchange, Slot},
     request::{is_refused, prepare, url_of},
     scrub::Scrubber,
-    send::{Answer, Done, Outgoing},
+    send::{Answer, Decided, Done},
 };
-use crate::authority::Authority;
+use crate::{authority::Authority, refusal::Refusal};
 
 /// Decides about a call's requests and sends them.
 pub struct HttpGate {
@@ -42,7 +42,7 @@ impl HttpGate {
         &mut self,
         mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
-    ) -> Result<Outgoing, Error> {
+    ) -> Result<Decided, Error> {
         let url = url_of(&request);
         let target = url.as_ref().map_or_else(|_| request.uri().to_string(), ToString::to_string);
         let operation = Operation::Http { method: request.method().to_string(), url: target };
@@ -50,21 +50,20 @@ impl HttpGate {
             tracing::debug!(%denial, "request refused");
             return Err(Error::HttpRequestDenied);
         }
-        if is_refused(request.method()) {
-            return Err(Error::HttpRequestMethodInvalid);
-        }
-        let url = url?;
-        prepare(&mut request, &url, |name| self.vault.forbids(name))?;
         let quota = self.authority.quota();
         let exchange = Exchange::new(Arc::clone(&quota), self.authority.outcome());
-        if self.authority.charge(Limit::HttpRequests, 1).is_err() {
-            return Err(exchange.exceed(Limit::HttpRequests));
+        if is_refused(request.method()) {
+            return Err(exchange.refuse(Refusal::Method));
         }
-        if self.authority.charge(Limit::HttpConcurrent, 1).is_err() {
-            return Err(exchange.exceed(Limit::HttpConcurrent));
+        let prepared = url.and_then(|url| prepare(&mut request, &url, |name| self.vault.forbids(name)).map(|()| url));
+        let url = prepared.map_err(|refusal| exchange.refuse(refusal))?;
+        for limit in [Limit::HttpRequests, Limit::HttpConcurrent] {
+            if !quota.charge_quietly(limit, 1) {
+                return Err(exchange.exceed(limit));
+            }
         }
         let slot = Slot::charged(quota);
-        Ok(Outgoing { request, url, options: options.unwrap_or_default(), exchange, slot })
+        Ok(Decided { request, url, options: options.unwrap_or_default(), exchange, slot })
     }
 }
 

@@ -2,7 +2,9 @@
 
 use http::{HeaderName, HeaderValue, Method, Version, header};
 use url::Url;
-use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error};
+use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
+
+use crate::refusal::Refusal;
 
 /// Headers that only the host sets, those of the connection apart: who is asked, how the message is framed, who asks. And those by
 /// which many servers take another method, path or host than the one that was judged.
@@ -38,15 +40,15 @@ pub fn is_hosts_own(name: &HeaderName) -> bool {
 ///
 /// # Errors
 /// When it has none, names no host, or a user: credentials are the host's to add.
-pub fn url_of<B>(request: &http::Request<B>) -> Result<Url, Error> {
+pub fn url_of<B>(request: &http::Request<B>) -> Result<Url, Refusal> {
     let uri = request.uri();
     let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
     if authority.is_empty() || authority.contains('@') {
-        return Err(Error::HttpRequestUriInvalid);
+        return Err(Refusal::Url);
     }
-    let url = Url::parse(&uri.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
+    let url = Url::parse(&uri.to_string()).map_err(|_| Refusal::Url)?;
     let plain = url.username().is_empty() && url.password().is_none();
-    if plain && matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(Error::HttpRequestUriInvalid) }
+    if plain && matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(Refusal::Url) }
 }
 
 /// Whether a method is one that asks for something else than a document: a tunnel, an echo of the request.
@@ -62,15 +64,15 @@ pub fn prepare<B>(
     request: &mut http::Request<B>,
     url: &Url,
     forbidden: impl Fn(&HeaderName) -> bool,
-) -> Result<(), Error> {
+) -> Result<(), Refusal> {
     if request.headers().keys().any(forbidden) || request.headers().get_all(header::CONTENT_LENGTH).iter().count() > 1 {
-        return Err(Error::HttpRequestDenied);
+        return Err(Refusal::Header);
     }
     let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    *request.uri_mut() = path.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
-    let host = url.host_str().ok_or(Error::HttpRequestUriInvalid)?;
+    *request.uri_mut() = path.parse().map_err(|_| Refusal::Url)?;
+    let host = url.host_str().ok_or(Refusal::Url)?;
     let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let host = HeaderValue::from_str(&host).map_err(|_| Error::HttpRequestUriInvalid)?;
+    let host = HeaderValue::from_str(&host).map_err(|_| Refusal::Url)?;
     request.headers_mut().insert(header::HOST, host);
     *request.version_mut() = Version::HTTP_11;
     Ok(())

@@ -11,6 +11,8 @@ use tokio::sync::Semaphore;
 use url::{Host, Url};
 use wasmtime_wasi_http::Error;
 
+use crate::refusal::Refusal;
+
 /// Look-ups at once: the operating system's cannot be called off, so what a plugin leaves behind is bounded.
 const LOOK_UPS: usize = 64;
 
@@ -50,18 +52,30 @@ impl Resolver for SystemResolver {
     }
 }
 
+/// Why a name leads nowhere.
+#[derive(Debug)]
+pub enum NoWay {
+    /// It was not found.
+    Lost(Error),
+    /// It leads to where the plugin may not go.
+    Refused(Refusal),
+}
+
 /// The addresses of a URL's host that may be connected to: its own where it is one, else what the name is looked up as.
-pub async fn addresses(resolver: &dyn Resolver, url: &Url) -> Result<Vec<SocketAddr>, Error> {
-    let port = url.port_or_known_default().ok_or(Error::HttpRequestUriInvalid)?;
-    let found = match url.host().ok_or(Error::HttpRequestUriInvalid)? {
+pub async fn addresses(resolver: &dyn Resolver, url: &Url) -> Result<Vec<SocketAddr>, NoWay> {
+    let port = url.port_or_known_default().ok_or(NoWay::Refused(Refusal::Url))?;
+    let found = match url.host().ok_or(NoWay::Refused(Refusal::Url))? {
         Host::Ipv4(address) => vec![address.into()],
         Host::Ipv6(address) => vec![address.into()],
         Host::Domain(name) => resolver.resolve(name).await.map_err(|error| {
             tracing::debug!(name, %error, "a name was not found");
-            Error::DnsError { rcode: Some("the name was not found".into()), info_code: None }
+            NoWay::Lost(Error::DnsError { rcode: Some("the name was not found".into()), info_code: None })
         })?,
     };
-    judge(url, &found)?;
+    if found.is_empty() {
+        return Err(NoWay::Lost(Error::DestinationNotFound));
+    }
+    judge(url, &found).map_err(NoWay::Refused)?;
     Ok(found.into_iter().take(ADDRESSES).map(|address| SocketAddr::new(address, port)).collect())
 }
 
@@ -69,10 +83,7 @@ pub async fn addresses(resolver: &dyn Resolver, url: &Url) -> Result<Vec<SocketA
 /// host: as a literal address, or this machine as `localhost`. One bad address in an answer spoils it.
 ///
 /// What a URL's host is was granted when this is asked: no pattern fits a literal address or `localhost` but itself.
-fn judge(url: &Url, addresses: &[IpAddr]) -> Result<(), Error> {
-    if addresses.is_empty() {
-        return Err(Error::DestinationNotFound);
-    }
+fn judge(url: &Url, addresses: &[IpAddr]) -> Result<(), Refusal> {
     let (literal, localhost) = match url.host() {
         Some(Host::Domain(name)) => (false, name.eq_ignore_ascii_case("localhost")),
         Some(_) => (true, false),
@@ -86,7 +97,7 @@ fn judge(url: &Url, addresses: &[IpAddr]) -> Result<(), Error> {
             AddressKind::LinkLocal | AddressKind::Metadata | AddressKind::Multicast | AddressKind::Special => false,
         };
         if !fits {
-            return Err(Error::DestinationIpProhibited);
+            return Err(Refusal::Address(*address));
         }
     }
     Ok(())
@@ -125,7 +136,6 @@ mod tests {
             assert!(!judged(url, &["93.184.216.34", private]), "{private}");
             assert!(!judged(url, &[private, "93.184.216.34"]), "{private}");
         }
-        assert!(!judged(url, &[]));
     }
 
     #[test]
@@ -157,6 +167,24 @@ mod tests {
         let resolver = Changing(Mutex::new(vec!["127.0.0.1", "93.184.216.34"]));
         let found = addresses(&resolver, &url).await.unwrap();
         assert_eq!(found, ["93.184.216.34:443".parse().unwrap()]);
-        assert!(matches!(addresses(&resolver, &url).await, Err(Error::DestinationIpProhibited)));
+        let refused = addresses(&resolver, &url).await;
+        assert!(matches!(&refused, Err(NoWay::Refused(Refusal::Address(to))) if to.is_loopback()), "{refused:?}");
+    }
+
+    /// Knows a name, and no address of it.
+    #[derive(Debug)]
+    struct Empty;
+
+    #[async_trait::async_trait]
+    impl Resolver for Empty {
+        async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_without_an_address_is_lost_and_not_refused() {
+        let lost = addresses(&Empty, &"https://a.example".parse().unwrap()).await;
+        assert!(matches!(lost, Err(NoWay::Lost(Error::DestinationNotFound))), "{lost:?}");
     }
 }

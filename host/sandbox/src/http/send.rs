@@ -14,9 +14,10 @@ use super::{
     body::{HEADER_SECTION_BYTES, Received, error_of, scrub_headers},
     connect::{Network, connect},
     credentials::Vault,
-    exchange::{Exchange, Metered, Slot},
-    resolve::addresses,
+    exchange::{Exchange, Metered, Outgoing, Slot},
+    resolve::{NoWay, addresses},
 };
+use crate::refusal::Refusal;
 
 /// What goes on after the response's headers are there.
 pub type Done = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -28,7 +29,7 @@ pub type Answer = Result<(http::Response<WasiBody>, Done), Error>;
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// A request that was decided about.
-pub struct Outgoing {
+pub struct Decided {
     pub request: http::Request<WasiBody>,
     pub url: Url,
     pub options: RequestOptions,
@@ -36,7 +37,7 @@ pub struct Outgoing {
     pub slot: Slot,
 }
 
-impl Outgoing {
+impl Decided {
     /// Sends it.
     pub async fn send(self, network: &Network, vault: &Vault) -> Answer {
         let exchange = Arc::clone(&self.exchange);
@@ -52,9 +53,12 @@ impl Outgoing {
     async fn head(mut self, network: &Network, vault: &Vault, total: Instant) -> Answer {
         let (exchange, options) = (Arc::clone(&self.exchange), self.options);
         let limits = *exchange.quota().limits();
-        let revealed = vault.reveal(&self.url).await?;
+        let revealed = vault.reveal(&self.url).await.map_err(|refusal| exchange.refuse(refusal))?;
         let connecting = async {
-            let addresses = addresses(&*network.resolver, &self.url).await?;
+            let addresses = addresses(&*network.resolver, &self.url).await.map_err(|no_way| match no_way {
+                NoWay::Lost(error) => error,
+                NoWay::Refused(refusal) => exchange.refuse(refusal),
+            })?;
             connect(network, &self.url, &addresses).await
         };
         let bound = Bound::new(options.connect_timeout, limits.http_connect.0, Limit::HttpConnect);
@@ -74,11 +78,13 @@ impl Outgoing {
             }
         });
         revealed.put_into(self.request.headers_mut());
-        let sending = async { sender.send_request(self.request).await.map_err(|error| error_of(&error)) };
+        let slot = self.slot.clone();
+        let request = self.request.map(|body| Outgoing::new(body, slot));
+        let sending = async { sender.send_request(request).await.map_err(|error| error_of(&error)) };
         let bound = Bound::new(options.first_byte_timeout, limits.http_first_byte.0, Limit::HttpFirstByte);
         let mut response = bound.hold(&exchange, Error::HttpResponseTimeout, sending).await??;
         exchange.answered(response.status().as_u16());
-        judge(&response, !revealed.is_empty())?;
+        judge(&response, !revealed.is_empty()).map_err(|refusal| exchange.refuse(refusal))?;
         scrub_headers(response.headers_mut(), vault.scrubber());
         let scrubber = vault.scrubber().clone();
         let response = response.map(|body| {
@@ -89,16 +95,16 @@ impl Outgoing {
 }
 
 /// What no guest is given: another protocol, and what could hide a credential that the server echoes.
-fn judge<B>(response: &http::Response<B>, with_credential: bool) -> Result<(), Error> {
+fn judge<B>(response: &http::Response<B>, with_credential: bool) -> Result<(), Refusal> {
     if response.status().is_informational() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Error::HttpUpgradeFailed);
+        return Err(Refusal::Protocol);
     }
     if with_credential {
         let encodings = response.headers().get_all(http::header::CONTENT_ENCODING);
         let encoded = encodings.iter().find(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
         if let Some(encoding) = encoded {
             let name = encoding.to_str().ok().filter(|name| name.len() <= 32 && name.is_ascii());
-            return Err(Error::HttpResponseContentCoding(name.map(str::to_owned)));
+            return Err(Refusal::Coding(name.map(str::to_owned)));
         }
     }
     Ok(())
@@ -136,9 +142,9 @@ mod tests {
         let response = |status: u16, coding: &'static str| {
             http::Response::builder().status(status).header("content-encoding", coding).body(()).unwrap()
         };
-        assert!(matches!(judge(&response(101, "identity"), false), Err(Error::HttpUpgradeFailed)));
+        assert!(matches!(judge(&response(101, "identity"), false), Err(Refusal::Protocol)));
         assert!(judge(&response(200, "identity"), true).is_ok());
         assert!(judge(&response(200, "gzip"), false).is_ok());
-        assert!(matches!(judge(&response(200, "gzip"), true), Err(Error::HttpResponseContentCoding(Some(_)))));
+        assert!(matches!(judge(&response(200, "gzip"), true), Err(Refusal::Coding(Some(_)))));
     }
 }

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod limits;
+mod refusals;
 mod wire;
 
 use std::{pin::Pin, sync::Arc};
@@ -26,6 +27,7 @@ use crate::{
 /// A gate for one call, and what was used of its limits.
 struct Call {
     gate: HttpGate,
+    vault: Arc<Vault>,
     quota: Arc<Quota>,
 }
 
@@ -60,9 +62,10 @@ impl Call {
         let grant = Arc::new(grant);
         let plugin: Arc<str> = "a".into();
         let quota = Quota::new(Arc::clone(&plugin), Arc::clone(&grant));
-        let authority = Authority::new(Arc::clone(&plugin), Arc::clone(&grant), Arc::clone(&quota));
-        let vault = Arc::new(Vault::new(plugin, grant, source));
-        Self { gate: HttpGate::new(authority, Arc::new(Network::new(options).unwrap()), vault), quota }
+        let vault = Arc::new(Vault::new(Arc::clone(&plugin), Arc::clone(&grant), source));
+        let authority = Authority::new(plugin, grant, Arc::clone(&quota), vault.scrubber().clone());
+        let network = Arc::new(Network::new(options).unwrap());
+        Self { gate: HttpGate::new(authority, network, Arc::clone(&vault)), vault, quota }
     }
 
     /// Sends a request; what comes back is not read yet.

@@ -48,6 +48,8 @@ pub struct Recorder {
     names: Vec<&'static str>,
     per_call: u64,
     left_in_run: Arc<AtomicU64>,
+    /// Bytes that it has of those of the run.
+    held: u64,
     /// Bytes so far, unpacked, whether they were written or not.
     bytes: u64,
     /// The bound that was gone over.
@@ -60,12 +62,15 @@ pub struct Recorder {
 
 impl Recorder {
     /// Begins where there is a place for it.
-    pub fn begin(recordings: &dyn Recordings, header: &Header, scrubber: Scrubber) -> Option<Self> {
-        let begun = recordings.begin(header).and_then(|blank| {
+    pub fn begin(recordings: &dyn Recordings, mut header: Header, scrubber: Scrubber) -> Option<Self> {
+        for (name, value) in &mut header.config {
+            (*name, *value) = (scrubber.scrub(name), scrubber.scrub(value));
+        }
+        let begun = recordings.begin(&header).and_then(|blank| {
             let Some(Blank { file, per_call, left_in_run, keep }) = blank else { return Ok(None) };
-            Ok(Some((Writer::new(file, header)?, per_call, left_in_run, keep)))
+            Ok(Some((Writer::new(file, &header)?, per_call, left_in_run, keep)))
         });
-        let plugin = header.plugin.clone();
+        let plugin = header.plugin;
         match begun {
             Ok(Some((writer, per_call, left_in_run, keep))) => Some(Self {
                 plugin,
@@ -74,6 +79,7 @@ impl Recorder {
                 names: Vec::new(),
                 per_call,
                 left_in_run,
+                held: 0,
                 bytes: 0,
                 outgrown: None,
                 scrubber,
@@ -121,7 +127,13 @@ impl Recorder {
             Outcome::Output(text) => Outcome::Output(self.scrubber.scrub(&text)),
             Outcome::Failure { kind, text } => Outcome::Failure { kind, text: self.scrubber.scrub(&text) },
         });
-        if self.outgrown.is_some() { self.write(&frame) } else { self.add(&frame) }
+        if self.outgrown.is_none() {
+            self.add(&frame);
+        }
+        // How it ended is told of a recording that outgrew its bound as well, as long as the run has room for that.
+        if self.outgrown.is_some() && self.take(size(&frame)) {
+            self.write(&frame);
+        }
     }
 
     /// Ends the recording; its digest, where there is one.
@@ -131,30 +143,50 @@ impl Recorder {
         }
         let (writer, keep) = (self.writer.take()?, self.keep.take()?);
         let kept = writer.finish().and_then(|(file, digest)| keep(file, &digest).map(|()| digest));
-        kept.inspect_err(|error| self.lost(error)).ok()
+        match kept {
+            Ok(digest) => Some(digest),
+            Err(error) => {
+                self.lost(&error);
+                None
+            }
+        }
     }
 
     /// Adds a frame, as long as there is room.
     fn add(&mut self, frame: &Frame) {
         let size = size(frame);
         self.bytes = self.bytes.saturating_add(size);
-        if self.outgrown.is_some() {
+        if self.outgrown.is_some() || self.writer.is_none() {
             return;
         }
-        let fits = |left: u64| left.checked_sub(size);
         if self.bytes > self.per_call {
             self.outgrow(self.per_call);
-        } else if self.left_in_run.fetch_update(Relaxed, Relaxed, fits).is_err() {
-            self.outgrow(self.bytes.saturating_sub(size));
-        } else {
+        } else if self.take(size) {
             self.write(frame);
+        } else {
+            self.outgrow(self.bytes.saturating_sub(size));
         }
+    }
+
+    /// Takes bytes of those that the calls of the run have together, where so many are left.
+    fn take(&mut self, bytes: u64) -> bool {
+        let taken = self.left_in_run.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(bytes)).is_ok();
+        if taken {
+            self.held = self.held.saturating_add(bytes);
+        }
+        taken
+    }
+
+    /// Gives the run back what it has of its bytes: what they were for is gone.
+    fn give_back(&mut self) {
+        self.left_in_run.fetch_add(std::mem::take(&mut self.held), Relaxed);
     }
 
     /// What is written so far is of no use without its end.
     fn outgrow(&mut self, limit: u64) {
         self.outgrown = Some(limit);
         self.identities = HashMap::new();
+        self.give_back();
         if let Some(writer) = self.writer.take() {
             match writer.start_again() {
                 Ok(writer) => self.writer = Some(writer),
@@ -171,7 +203,8 @@ impl Recorder {
         }
     }
 
-    fn lost(&self, error: &io::Error) {
+    fn lost(&mut self, error: &io::Error) {
+        self.give_back();
         tracing::warn!(%error, plugin = self.plugin, "the call's recording is lost");
     }
 }
@@ -194,4 +227,136 @@ fn size(frame: &Frame) -> u64 {
         Frame::GrowthDenied(_) | Frame::Outgrown { .. } => 0,
     };
     own.saturating_add(FIXED) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Seek as _},
+        sync::Mutex,
+    };
+
+    use autodevops_model::Stage;
+    use autodevops_policy::EffectiveGrant;
+
+    use super::*;
+    use crate::{credentials::Secret, replay::format};
+
+    /// Recordings of one run, kept in memory.
+    struct Run {
+        left: Arc<AtomicU64>,
+        per_call: u64,
+        kept: Arc<Mutex<Vec<File>>>,
+        keeps: bool,
+    }
+
+    impl Run {
+        fn new(left: u64, per_call: u64) -> Self {
+            Self { left: Arc::new(left.into()), per_call, kept: Arc::default(), keeps: true }
+        }
+
+        fn left(&self) -> u64 {
+            self.left.load(Relaxed)
+        }
+
+        fn recorder(&self, scrubber: Scrubber) -> Recorder {
+            let header = Header {
+                run: "r".into(),
+                plugin: "a".into(),
+                component: "blake3:00".into(),
+                stage: Stage::Check,
+                function: "check".into(),
+                started: 1,
+                grant: EffectiveGrant::default(),
+                config: vec![("url".into(), "https://me:s3cr3t-t0ken@a.example".into())],
+            };
+            Recorder::begin(self, header, scrubber).unwrap()
+        }
+
+        /// What was kept last, unpacked, as text.
+        fn last(&self) -> String {
+            let mut file = self.kept.lock().unwrap().pop().unwrap();
+            let mut packed = Vec::new();
+            file.rewind().unwrap();
+            file.read_to_end(&mut packed).unwrap();
+            let (header, frames, _) = format::read("a recording", &packed).unwrap();
+            let shown = frames.iter().map(|frame| match frame {
+                Frame::Begin { bytes, .. } | Frame::HostCall { answer: bytes, .. } => {
+                    format!("{frame:?} {}", String::from_utf8_lossy(bytes))
+                }
+                frame => format!("{frame:?}"),
+            });
+            format!("{header:?} {}", shown.collect::<Vec<_>>().join(" "))
+        }
+    }
+
+    impl Recordings for Run {
+        fn begin(&self, _: &Header) -> io::Result<Option<Blank>> {
+            let (kept, keeps) = (Arc::clone(&self.kept), self.keeps);
+            let keep = Box::new(move |file: File, _: &str| {
+                kept.lock().unwrap().push(file);
+                if keeps { Ok(()) } else { Err(io::Error::other("the disk is full")) }
+            });
+            let left_in_run = Arc::clone(&self.left);
+            Ok(Some(Blank { file: tempfile::tempfile()?, per_call: self.per_call, left_in_run, keep }))
+        }
+    }
+
+    #[test]
+    fn what_a_recording_outgrew_is_given_back_to_the_run() {
+        let run = Run::new(10_000, 3_000);
+        let mut recorder = run.recorder(Scrubber::default());
+        recorder.function("check", "x".repeat(2_000), &[]);
+        assert!(run.left() < 8_000);
+        recorder.host_call("f", 1, "y".repeat(2_000), Vec::new());
+        assert_eq!(run.left(), 10_000, "all of it");
+        recorder.host_call("f", 1, "y".repeat(2_000), Vec::new());
+        assert_eq!(run.left(), 10_000, "nothing is written any more");
+        recorder.outcome(Outcome::Output("done".into()));
+        recorder.finish().unwrap();
+        let text = run.last();
+        assert!(text.contains("Outgrown") && text.contains("done") && !text.contains("yyy"), "{text}");
+        assert!((9_900..10_000).contains(&run.left()), "its end is counted: {}", run.left());
+    }
+
+    #[test]
+    fn a_recording_that_the_run_has_no_room_for_leaves_it_to_others() {
+        let run = Run::new(3_000, 1 << 20);
+        let mut greedy = run.recorder(Scrubber::default());
+        greedy.function("check", "x".repeat(2_500), &[]);
+        greedy.host_call("f", 1, "y".repeat(2_500), Vec::new());
+        assert_eq!(run.left(), 3_000);
+        let mut modest = run.recorder(Scrubber::default());
+        modest.function("check", "x".repeat(2_500), &[]);
+        modest.finish().unwrap();
+        assert!(run.last().contains("xxx"));
+        // No room for an end, either: the recording is there, and is none that can be replayed.
+        greedy.outcome(Outcome::Output("z".repeat(2_000)));
+        greedy.finish().unwrap();
+        let text = run.last();
+        assert!(text.contains("Outgrown") && !text.contains("zzz"), "{text}");
+    }
+
+    #[test]
+    fn a_recording_that_is_lost_takes_nothing_from_the_run() {
+        let run = Run { keeps: false, ..Run::new(10_000, 5_000) };
+        let mut recorder = run.recorder(Scrubber::default());
+        recorder.function("check", "x".repeat(2_000), &[]);
+        assert_eq!(recorder.finish(), None);
+        assert_eq!(run.left(), 10_000);
+    }
+
+    #[test]
+    fn no_secret_of_the_call_is_in_its_recording() {
+        let scrubber = Scrubber::default();
+        scrubber.add(&Secret::new("s3cr3t-t0ken".into()), "Bearer ");
+        let run = Run::new(10_000, 10_000);
+        let mut recorder = run.recorder(scrubber);
+        recorder.function("check", "[\"s3cr3t-t0ken\"]".into(), b"s3cr3t-t0ken");
+        recorder.host_call("f", 1, "GET /s3cr3t-t0ken".into(), b"s3cr3t-t0ken".to_vec());
+        recorder.outcome(Outcome::Output("s3cr3t-t0ken".into()));
+        recorder.finish().unwrap();
+        let text = run.last();
+        assert!(!text.contains("s3cr3t") && text.contains("https://me:************@a.example"), "{text}");
+    }
 }

@@ -289,7 +289,8 @@ macro_rules! through {
     };
     ($guarded:ident, $function:expr, ($($argument:expr),*), $real:expr, otherwise |$asked:ident| $otherwise:expr) => {
         if $guarded.is_live() {
-            $real
+            let answer = $real;
+            $guarded.tell(answer)
         } else {
             #[allow(unused_variables, reason = "some functions have no arguments")]
             let $asked = $guarded.asked($function, |question| {
@@ -301,6 +302,7 @@ macro_rules! through {
                 Ok($crate::replay::Recall::Missing) => $otherwise,
                 Ok($crate::replay::Recall::Real) => {
                     let answer = $real;
+                    let answer = $guarded.tell(answer);
                     $guarded.keep($asked, answer)
                 }
             }
@@ -313,7 +315,8 @@ pub(crate) use through;
 macro_rules! noted {
     ($guarded:ident, $function:expr, ($($argument:expr),*), $real:expr) => {
         if $guarded.is_live() {
-            $real
+            let answer = $real;
+            $guarded.tell(answer)
         } else {
             #[allow(unused_variables, reason = "some functions have no arguments")]
             let asked = $guarded.asked($function, |question| {
@@ -323,6 +326,7 @@ macro_rules! noted {
                 Err(error) => $crate::guarded::refuse::Answer::ended(error),
                 Ok(()) => {
                     let answer = $real;
+                    let answer = $guarded.tell(answer);
                     $guarded.name(&asked, &answer);
                     answer
                 }

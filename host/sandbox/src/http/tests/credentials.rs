@@ -139,3 +139,42 @@ async fn no_record_and_no_debug_output_shows_a_credential() {
     let records = call.gate.authority.take_records();
     assert!(!format!("{records:?} {:?}", call.gate.scrubber()).contains(SECRET));
 }
+
+#[tokio::test]
+async fn a_credential_is_looked_for_before_it_was_used_and_in_what_other_hosts_say() {
+    let body = format!("we know {SECRET}, as base64 {}", STANDARD.encode(SECRET));
+    let (other, _server) =
+        answering(format!("HTTP/1.1 200 OK\r\nx-told: {SECRET}\r\ncontent-length: {}\r\n\r\n{body}", body.len())).await;
+    let credentials = || vec![credential("token", &["https://api.example.com"], "authorization", "Bearer ")];
+    let mut call = bound(&[&other], credentials(), SECRET);
+    call.vault.load().await;
+    let answer = call.get(&other).await.unwrap();
+    assert!(answer.text().starts_with(&format!("we know {}, ", "*".repeat(SECRET.len()))), "{}", answer.text());
+    assert!(!format!("{answer:?} {}", answer.text()).contains("s3cr3t"));
+    assert!(!answer.text().contains(&STANDARD.encode(SECRET)[..12]));
+    assert_eq!(answer.headers["x-told"], "*".repeat(SECRET.len()).as_str());
+    // One that is not to be had harms nothing until it is needed.
+    let mut call = bound(&[&other], credentials(), "");
+    call.vault.load().await;
+    assert_eq!(call.get(&other).await.unwrap().status, 200);
+    assert_eq!(call.gate.missing_credential(), None);
+}
+
+#[tokio::test]
+async fn a_credential_that_changes_during_a_call_is_looked_for_as_it_was_and_as_it_is() {
+    struct Changing(std::sync::atomic::AtomicUsize);
+    #[async_trait::async_trait]
+    impl CredentialSource for Changing {
+        async fn secret(&self, _: &str, _: &str) -> Result<Secret, String> {
+            let turn = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok(Secret::new(format!("s3cr3t-of-turn-{turn}")))
+        }
+    }
+    let (address, _server) = answering("HTTP/1.1 200 OK\r\n\r\ns3cr3t-of-turn-0 s3cr3t-of-turn-1").await;
+    let credentials = vec![credential("token", &[&address], "authorization", "Bearer ")];
+    let grant = EffectiveGrant { credentials, ..grant(&[&address], Limits::default()) };
+    let mut call = Call::with(grant, Some(Arc::new(Changing(0.into()))), &HttpOptions::default());
+    call.vault.load().await;
+    let stars = "*".repeat("s3cr3t-of-turn-0".len());
+    assert_eq!(call.get(&address).await.unwrap().text(), format!("{stars} {stars}"));
+}

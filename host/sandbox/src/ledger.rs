@@ -1,0 +1,436 @@
+//! What one call asked the host for. Equal operations with an equal decision are one entry that counts, however often and in whatever
+//! order they came: so the account stays small, and no flood of one thing takes the room of another.
+//!
+//! | what | told apart | beyond that |
+//! |---|---|---|
+//! | acts on the world (requests, changed files, the local target) and refusals | as many as `limits.records` | refused, with that limit |
+//! | looks (files read, buckets) | [`MOST_LOOKS`] | one entry for their kind, which counts |
+//! | all else has no target of the plugin's choice | always | |
+
+use std::{sync::Arc, time::Duration};
+
+use autodevops_policy::{Limit, Operation, OverLimit};
+use indexmap::{IndexMap, map::Entry};
+
+use crate::{
+    http::Scrubber,
+    outcome::Outcome,
+    quota::Quota,
+    refusal::Refusal,
+    report::{MAX_SUMMARY_BYTES, Record},
+    summary::summary,
+};
+
+/// Most files and buckets that a call looked at which are told apart.
+const MOST_LOOKS: usize = 10_000;
+
+/// Longest path, URL or name that is kept of an operation until its record is made, in bytes.
+const MAX_KEPT_BYTES: usize = 1024;
+
+/// Hexadecimal digits of a long name's digest.
+const DIGEST_DIGITS: usize = 16;
+
+/// The name of a request's records.
+const REQUEST: &str = "http";
+
+/// What stands for those that are not told apart.
+const OTHERS: &str = "(others)";
+
+/// An operation and what was decided about it.
+#[derive(PartialEq, Eq, Hash)]
+struct Asked {
+    operation: Operation,
+    refusal: Option<Refusal>,
+}
+
+/// What is kept of an operation, all its times together.
+#[derive(Default)]
+struct Tally {
+    /// The first time.
+    at: Duration,
+    duration: Duration,
+    bytes: u64,
+    count: u64,
+    /// Of requests: what becomes of each.
+    requests: Vec<Arc<Outcome>>,
+}
+
+impl Tally {
+    /// It is asked for once more, or for the first time.
+    const fn again(&mut self, at: Duration) {
+        if self.count == 0 {
+            self.at = at;
+        }
+        self.count = self.count.saturating_add(1);
+    }
+}
+
+/// Where an operation is kept.
+#[derive(Clone, Copy)]
+enum Place {
+    Own(usize),
+    Others(usize),
+}
+
+/// Which room an operation takes.
+enum Room {
+    /// There is always some: there are few such operations.
+    Free,
+    Looks,
+    Records,
+}
+
+/// Of what there is no room.
+enum Full {
+    Looks,
+    Records,
+}
+
+/// The account of one call.
+pub struct Ledger {
+    quota: Arc<Quota>,
+    /// The call's secrets, which are kept out of it.
+    scrubber: Scrubber,
+    entries: IndexMap<Asked, Tally>,
+    /// Those that are not told apart, by their kind and what was decided.
+    others: Vec<(&'static str, Option<Refusal>, Tally)>,
+    looks: usize,
+    /// What was counted against [`Limit::Records`].
+    records: u64,
+    /// The entry that was asked for last: mostly, it is asked for again.
+    last: usize,
+    /// What the host call under way asked for: one operation, and another where it is about two.
+    now: [Option<Place>; 2],
+    /// When the host call under way began, from the start of the call.
+    at: Duration,
+    /// Requests that a session's earlier calls sent, and that go on.
+    under_way: Vec<(Operation, Arc<Outcome>)>,
+}
+
+impl Ledger {
+    pub fn new(quota: Arc<Quota>, scrubber: Scrubber) -> Self {
+        Self {
+            quota,
+            scrubber,
+            entries: IndexMap::new(),
+            others: Vec::new(),
+            looks: 0,
+            records: 0,
+            last: 0,
+            now: [None; 2],
+            at: Duration::ZERO,
+            under_way: Vec::new(),
+        }
+    }
+
+    /// A host call begins.
+    pub const fn entered(&mut self, at: Duration) {
+        self.at = at;
+        self.now = [None; 2];
+    }
+
+    /// The host call under way has ended, after so long.
+    pub fn returned(&mut self, took: Duration) {
+        if let Some(tally) = self.current() {
+            tally.duration = tally.duration.saturating_add(took);
+        }
+        self.now = [None; 2];
+    }
+
+    /// Enters an operation of the host call under way.
+    ///
+    /// # Errors
+    /// When the account has no room for it though it must be told apart. It is entered as refused then, among others of its kind.
+    pub fn enter(&mut self, mut operation: Operation, refusal: Option<Refusal>) -> Result<(), OverLimit> {
+        shorten(&mut operation, &self.scrubber);
+        let asked = Asked { operation, refusal };
+        if let Some((known, tally)) = self.entries.get_index_mut(self.last)
+            && *known == asked
+        {
+            tally.again(self.at);
+            self.place(Place::Own(self.last));
+            return Ok(());
+        }
+        let name = asked.operation.name();
+        let (place, entered) = match self.find(asked) {
+            Ok(index) => {
+                self.last = index;
+                (Place::Own(index), Ok(()))
+            }
+            Err(Full::Looks) => (self.among_others(name, None), Ok(())),
+            Err(Full::Records) => {
+                let over = self.quota.exceed(Limit::Records);
+                (self.among_others(name, Some(Refusal::Over(Limit::Records))), Err(over))
+            }
+        };
+        self.place(place);
+        entered
+    }
+
+    /// What the host call under way asked for is refused after all: it counts as that, and no longer as allowed.
+    pub fn refuse(&mut self, refusal: &Refusal) {
+        for slot in 0..self.now.len() {
+            let Some(place) = self.now.get(slot).copied().flatten() else { continue };
+            let Some((operation, tally)) = self.take_one(place) else { continue };
+            let place = match operation {
+                Ok(operation) => {
+                    let name = operation.name();
+                    let found = self.find(Asked { operation, refusal: Some(refusal.clone()) });
+                    found.map_or_else(|_| self.among_others(name, Some(refusal.clone())), Place::Own)
+                }
+                Err(name) => self.among_others(name, Some(refusal.clone())),
+            };
+            if let Some(there) = self.tally(place) {
+                if there.count <= 1 {
+                    there.at = tally.at;
+                }
+                there.bytes = there.bytes.saturating_add(tally.bytes);
+                there.duration = there.duration.saturating_add(tally.duration);
+                there.requests.extend(tally.requests);
+            }
+            if let Some(slot) = self.now.get_mut(slot) {
+                *slot = Some(place);
+            }
+        }
+    }
+
+    /// Takes one time of an allowed operation away, with all else of it where it was the only time.
+    fn take_one(&mut self, place: Place) -> Option<(Result<Operation, &'static str>, Tally)> {
+        let at = self.at;
+        let (operation, tally) = match place {
+            Place::Own(index) => {
+                let (asked, tally) = self.entries.get_index_mut(index)?;
+                (asked.refusal.is_none().then(|| Ok(asked.operation.clone()))?, tally)
+            }
+            Place::Others(index) => {
+                let (name, refusal, tally) = self.others.get_mut(index)?;
+                (refusal.is_none().then_some(Err(*name))?, tally)
+            }
+        };
+        let alone = tally.count <= 1;
+        tally.count = tally.count.saturating_sub(1);
+        let taken = if alone { std::mem::take(tally) } else { Tally { at, ..Tally::default() } };
+        Some((operation, taken))
+    }
+
+    /// Counts an operation where it is or where there is room for it; or says of what there is none.
+    fn find(&mut self, asked: Asked) -> Result<usize, Full> {
+        let room = room(&asked);
+        match self.entries.entry(asked) {
+            Entry::Occupied(mut known) => {
+                known.get_mut().again(self.at);
+                Ok(known.index())
+            }
+            Entry::Vacant(new) => {
+                match room {
+                    Room::Free => {}
+                    Room::Looks if self.looks < MOST_LOOKS => self.looks += 1,
+                    Room::Records if self.quota.charge_quietly(Limit::Records, 1) => self.records += 1,
+                    Room::Looks => return Err(Full::Looks),
+                    Room::Records => return Err(Full::Records),
+                }
+                let index = new.index();
+                new.insert(Tally::default()).again(self.at);
+                Ok(index)
+            }
+        }
+    }
+
+    /// Counts one that is not told apart.
+    fn among_others(&mut self, name: &'static str, refusal: Option<Refusal>) -> Place {
+        let known = self.others.iter_mut().position(|(known, why, _)| *known == name && *why == refusal);
+        let index = known.unwrap_or_else(|| {
+            self.others.push((name, refusal, Tally::default()));
+            self.others.len() - 1
+        });
+        if let Some((_, _, tally)) = self.others.get_mut(index) {
+            tally.again(self.at);
+        }
+        Place::Others(index)
+    }
+
+    /// The host call under way asked for what is kept there.
+    const fn place(&mut self, place: Place) {
+        match &mut self.now {
+            [first @ None, _] => *first = Some(place),
+            [_, second] => *second = Some(place),
+        }
+    }
+
+    fn tally(&mut self, place: Place) -> Option<&mut Tally> {
+        match place {
+            Place::Own(index) => self.entries.get_index_mut(index).map(|(_, tally)| tally),
+            Place::Others(index) => self.others.get_mut(index).map(|(_, _, tally)| tally),
+        }
+    }
+
+    /// What the host call under way asked for last.
+    fn current(&mut self) -> Option<&mut Tally> {
+        let place = self.now.iter().rev().copied().flatten().next()?;
+        self.tally(place)
+    }
+
+    /// Bytes that the host call under way passes.
+    pub fn passes(&mut self, bytes: u64) {
+        if let Some(tally) = self.current() {
+            tally.bytes = tally.bytes.saturating_add(bytes);
+        }
+    }
+
+    /// Where to note what becomes of the request that was just allowed.
+    pub fn request(&mut self) -> Arc<Outcome> {
+        let outcome = Arc::new(Outcome::begun(self.at));
+        if let Some(tally) = self.current() {
+            tally.requests.push(Arc::clone(&outcome));
+        }
+        outcome
+    }
+
+    /// What was asked so far, in words, the oldest first; forgotten here, but for requests that go on: one that is refused later is
+    /// told then.
+    pub fn take(&mut self) -> Vec<Record> {
+        let mut records = Vec::with_capacity(self.entries.len() + self.others.len());
+        let mut under_way = Vec::new();
+        for (operation, outcome) in std::mem::take(&mut self.under_way) {
+            if outcome.refused().is_some() {
+                let at = Duration::ZERO;
+                let tally = Tally { at, count: 1, requests: vec![outcome], ..Tally::default() };
+                records.extend(requests(&summary(&operation, &self.scrubber), tally));
+            } else if goes_on(&outcome) {
+                under_way.push((operation, outcome));
+            }
+        }
+        for (asked, tally) in std::mem::take(&mut self.entries) {
+            for request in tally.requests.iter().filter(|request| goes_on(request)) {
+                under_way.push((asked.operation.clone(), Arc::clone(request)));
+            }
+            let about = || summary(&asked.operation, &self.scrubber);
+            if !tally.requests.is_empty() {
+                records.extend(requests(&about(), tally));
+            } else if tally.count > 0 {
+                records.push(record(asked.operation.name(), about(), asked.refusal.as_ref(), &tally));
+            }
+        }
+        for (name, refusal, tally) in std::mem::take(&mut self.others) {
+            if tally.count > 0 {
+                records.push(record(name, OTHERS.to_owned(), refusal.as_ref(), &tally));
+            }
+        }
+        records.sort_by_key(|record| record.at);
+        self.under_way = under_way;
+        self.clear();
+        records
+    }
+
+    /// Whether there is something that was not told with the call that it belongs to.
+    pub fn has_news(&self) -> bool {
+        self.under_way.iter().any(|(_, request)| request.refused().is_some())
+    }
+
+    /// Forgets what was asked, where nobody wants to know.
+    pub fn forget(&mut self) {
+        self.entries.clear();
+        self.others.clear();
+        self.under_way.clear();
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        self.quota.release(Limit::Records, std::mem::take(&mut self.records));
+        (self.looks, self.last, self.now) = (0, 0, [None; 2]);
+    }
+}
+
+/// Whether a request is still under way, so that it can still be refused.
+fn goes_on(request: &Arc<Outcome>) -> bool {
+    Arc::strong_count(request) > 1 && request.refused().is_none()
+}
+
+/// What a plugin can choose the target of must be told apart where it acts or is refused, and is where there is room else.
+const fn room(asked: &Asked) -> Room {
+    match (&asked.operation, &asked.refusal) {
+        (_, Some(_))
+        | (Operation::Http { .. } | Operation::LocalTarget { .. } | Operation::Open { write: true, .. }, None) => {
+            Room::Records
+        }
+        (Operation::Open { write: false, .. } | Operation::KeyValue(_), None) => Room::Looks,
+        (
+            Operation::Clock
+            | Operation::Random
+            | Operation::Environment
+            | Operation::Preopens
+            | Operation::Socket(_)
+            | Operation::Config
+            | Operation::Log
+            | Operation::Stdio(_)
+            | Operation::Exit
+            | Operation::Use { .. },
+            None,
+        ) => Room::Free,
+    }
+}
+
+/// Keeps of a name what its record shows: not a URL's query, in which there may be a secret, and of a long one its two ends and its
+/// digest, by which two long ones are still two.
+fn shorten(operation: &mut Operation, scrubber: &Scrubber) {
+    let text = match operation {
+        Operation::Http { url, .. } => {
+            url.truncate(url.find(['?', '#']).unwrap_or(url.len()));
+            url
+        }
+        Operation::Open { path: name, .. }
+        | Operation::KeyValue(name)
+        | Operation::LocalTarget { target: name, .. } => name,
+        _ => return,
+    };
+    if text.len() > MAX_KEPT_BYTES {
+        // Before it is cut: half a secret would be found by nobody.
+        *text = scrubber.scrub(text);
+        let digest = blake3::hash(text.as_bytes()).to_hex();
+        let digest = digest.get(..DIGEST_DIGITS).unwrap_or_default();
+        let start = text.get(..text.floor_char_boundary(MAX_KEPT_BYTES / 2)).unwrap_or_default();
+        let end = text.get(text.ceil_char_boundary(text.len() - MAX_KEPT_BYTES / 4)..).unwrap_or_default();
+        *text = format!("{start}…{digest}…{end}");
+    }
+}
+
+fn record(operation: &'static str, summary: String, refusal: Option<&Refusal>, tally: &Tally) -> Record {
+    Record {
+        operation,
+        summary,
+        allowed: refusal.is_none(),
+        reason: refusal.map(ToString::to_string),
+        at: tally.at,
+        duration: tally.duration,
+        bytes: tally.bytes,
+        count: tally.count,
+    }
+}
+
+/// The records of a request that was sent so often: one for each status and each reason to go no further with it.
+fn requests(about: &str, tally: Tally) -> Vec<Record> {
+    let mut found: IndexMap<(Option<u16>, Option<Refusal>), Tally> = IndexMap::new();
+    for request in tally.requests {
+        let together = found.entry((request.status(), request.refused().cloned())).or_insert_with(|| Tally {
+            at: request.at(),
+            duration: tally.duration,
+            ..Tally::default()
+        });
+        together.count += 1;
+        together.bytes = together.bytes.saturating_add(request.bytes());
+        together.duration = together.duration.max(request.duration());
+    }
+    let records = found.into_iter().map(|((status, refusal), together)| {
+        let mut text = about.to_owned();
+        let shown = status.map_or(String::new(), |status| format!(" ({status})"));
+        // Left out where it does not fit.
+        if text.len() + shown.len() <= MAX_SUMMARY_BYTES {
+            text.push_str(&shown);
+        }
+        record(REQUEST, text, refusal.as_ref(), &together)
+    });
+    records.collect()
+}
+
+#[cfg(test)]
+mod tests;
