@@ -3,6 +3,7 @@
 
 pub mod clients;
 pub mod process;
+pub mod shelf;
 pub mod shop;
 
 use std::{collections::BTreeMap, path::PathBuf, process::Command, sync::Arc};

@@ -1,11 +1,16 @@
 //! Requests of a real guest: credentials that it never sees, limits that name themselves, connections that end with the call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use autodevops_model::CheckInput;
 use autodevops_policy::{Bytes, Limit, Span};
-use autodevops_product_tests::Probe;
-use autodevops_sandbox::{CallFailure, CredentialSource, Secret};
+use autodevops_product_tests::{Probe, shelf::Shelf};
+use autodevops_sandbox::{CallContext, CallFailure, CallReport, CredentialSource, Observer, Secret, replay::Recording};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -66,6 +71,59 @@ async fn a_guest_uses_a_credential_that_it_never_sees() {
     let seen = probe.call("fetch", &address).await.unwrap().summary;
     assert!(seen.contains(&format!("authorization: Bearer {}\r\n", "*".repeat(SECRET.len()))), "{seen}");
     assert!(seen.contains("accept-encoding: identity"), "{seen}");
+}
+
+/// The host's log, and what it tells of calls.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Observer for Told {
+    fn finished(&self, report: CallReport) {
+        self.0.lock().unwrap().extend_from_slice(format!("{report:?}\n").as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn what_a_call_was_given_and_says_shows_no_credential_that_it_has_not_used() {
+    let secret = format!("it is {SECRET}.");
+    let stars = format!("it is {}.", "*".repeat(SECRET.len()));
+    for (act, failed) in [("say", false), ("refuse", true)] {
+        let told = Told::default();
+        let lines = told.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || lines.clone()).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let shelf = Shelf::new(1 << 20);
+        let context = CallContext {
+            run: "run-1".into(),
+            observer: Some(Arc::new(told.clone())),
+            recordings: Some(Arc::clone(&shelf) as _),
+            ..CallContext::default()
+        };
+        let origin = "https://api.example.com";
+        let plugin = probe(origin).with_credential(origin, Arc::new(Fixed(Ok(SECRET)))).plugin(act, &secret);
+        let input = CheckInput { changed: vec![secret.clone()], tests: vec![], fix: None, issue: None, url: None };
+        let error = plugin.check(&context, input).await.err().map_or(String::new(), |error| error.to_string());
+        assert_eq!(!error.is_empty(), failed, "{act}: {error}");
+        let recording = format!("{:?}", Recording::read("r", &shelf.last()).unwrap());
+        let log = String::from_utf8(told.0.lock().unwrap().clone()).unwrap();
+        for (what, text) in [("error", &error), ("recording", &recording), ("log", &log)] {
+            assert!(!text.contains("s3cr3t"), "{act}, {what}: {text}");
+        }
+        // Its configuration and its input.
+        assert!(recording.matches(&stars).count() >= 2, "{act}: {recording}");
+        assert!(log.contains(&stars), "{act}: {log}");
+    }
 }
 
 #[tokio::test]

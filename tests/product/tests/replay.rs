@@ -3,57 +3,22 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Read, Seek, Write as _},
+    fs,
+    io::{Read as _, Write as _},
     net::TcpListener,
     path::Path,
-    sync::{Arc, Mutex, atomic::AtomicU64},
+    sync::{Arc, Mutex},
     thread::JoinHandle,
     time::Duration,
 };
 
 use autodevops_model::{CheckInput, Report};
 use autodevops_policy::{Access, Grant, Preopen, Span};
-use autodevops_product_tests::{Probe, plugin_folder, sandbox};
+use autodevops_product_tests::{Probe, plugin_folder, sandbox, shelf::Shelf};
 use autodevops_sandbox::{
     CallContext, CallError, KeyValueStore, Write,
-    replay::{Blank, Header, Match, Order, Outcome, Recording, RecordingError, Recordings},
+    replay::{Match, Order, Outcome, Recording, RecordingError},
 };
-
-/// Keeps recordings in memory.
-struct Shelf {
-    per_call: u64,
-    left_in_run: Arc<AtomicU64>,
-    kept: Arc<Mutex<Vec<Vec<u8>>>>,
-}
-
-impl Shelf {
-    fn new(per_call: u64) -> Arc<Self> {
-        Arc::new(Self { per_call, left_in_run: Arc::new(AtomicU64::new(1 << 30)), kept: Arc::default() })
-    }
-
-    fn last(&self) -> Vec<u8> {
-        self.kept.lock().unwrap().last().expect("a recording").clone()
-    }
-}
-
-impl Recordings for Shelf {
-    fn begin(&self, _: &Header) -> io::Result<Option<Blank>> {
-        let kept = Arc::clone(&self.kept);
-        Ok(Some(Blank {
-            file: tempfile::tempfile()?,
-            per_call: self.per_call,
-            left_in_run: Arc::clone(&self.left_in_run),
-            keep: Box::new(move |mut file: File, _| {
-                let mut bytes = Vec::new();
-                file.rewind()?;
-                file.read_to_end(&mut bytes)?;
-                kept.lock().unwrap().push(bytes);
-                Ok(())
-            }),
-        }))
-    }
-}
 
 #[derive(Default)]
 struct Memory(Mutex<BTreeMap<String, Vec<u8>>>);

@@ -14,6 +14,7 @@ mod log;
 mod memory;
 mod output;
 mod races;
+mod record;
 mod time;
 
 use crate::case::Case;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Case> {
         load::cases(),
         imports::cases(),
         attacks::cases(),
+        record::cases(),
     ]
     .into_iter()
     .flatten()

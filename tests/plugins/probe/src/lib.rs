@@ -24,6 +24,10 @@ impl Check for Probe {
                 log::info!("checking {} files", input.changed.len());
                 format!("{} files", input.changed.len())
             }
+            "say" => {
+                log::warn!("{argument}");
+                String::new()
+            }
             "panic" => panic!("the probe was told to panic: {argument}"),
             "refuse" => return Err(Error::wrong_input("the probe refuses").with("argument", argument)),
             "loop" => loop {

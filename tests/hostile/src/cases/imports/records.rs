@@ -80,8 +80,12 @@ pub fn are(attempt: &Attempt, denied: &[Shown], allowed: &[Shown]) -> Result<(),
     })
 }
 
-/// Whether a record is of this operation. A request's says after its URL what came of it.
+/// Whether a record is of this operation. A request's says after its URL what came of it, the local target's after its function what it was for.
 fn is_of(record: &Record, (operation, summary): &Shown) -> bool {
-    let is_shown = if *operation == "http" { record.summary.starts_with(summary) } else { record.summary == *summary };
+    let is_shown = if matches!(*operation, "http" | "local-target") {
+        record.summary.starts_with(summary)
+    } else {
+        record.summary == *summary
+    };
     record.operation == *operation && is_shown
 }
