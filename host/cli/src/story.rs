@@ -64,7 +64,7 @@ pub fn event(event: &EventKind) -> Option<Telling> {
             tell(format!("measuring failed in part: {}", cut(error, 200)))
         }
         EventKind::Measured { error: None, .. } => None,
-        EventKind::Judged { verdict } => match verdict.outcome {
+        EventKind::Judged { verdict, .. } => match verdict.outcome {
             CheckOutcome::Failed => tell(format!("measured: {}: {}", verdict.rule, verdict.words)),
             _ => None,
         },

@@ -20,6 +20,7 @@ mod sandbox;
 mod schema;
 mod service;
 mod template;
+mod trigger;
 mod validate;
 
 use std::{
@@ -43,11 +44,12 @@ pub use people::{ApprovalRules, EscalationLevel};
 pub use plugins::{PluginSettings, Stages, resolve_grant};
 pub use recording::RecordingSettings;
 pub use redaction::RedactionSettings;
-pub use rollout::{ChecksRules, HardTripRule, IssueRules, MetricTrigger, Retries, Rollout, Share, Staging, Threshold};
+pub use rollout::{ChecksRules, IssueRules, Retries, Rollout, Share, Staging};
 pub use sandbox::SandboxSettings;
 pub use schema::schema;
 pub use service::{EnvironmentSettings, Logs, Service, ServiceKind};
 pub use template::TEMPLATE;
+pub use trigger::{DecisionRules, HardTripRule, MetricTrigger, NoDataPolicy, Threshold, WorseDirection};
 
 /// The file's usual name.
 pub const FILE: &str = "autodevops.toml";

@@ -1,8 +1,8 @@
 //! From the configuration to what a run is decided by.
 
-use autodevops_pipeline::{HardTrip, Plan, Rule, Step, Trigger};
+use autodevops_pipeline::{Decision, HardTrip, Plan, Step};
 
-use crate::{Config, EscalationLevel, FreezeWindow, MetricTrigger, Threshold, rollout::QUANTILE};
+use crate::{Config, EscalationLevel, FreezeWindow};
 
 impl Config {
     /// What a run that starts now will do and is judged by.
@@ -21,8 +21,16 @@ impl Config {
             monitoring: rollout.monitoring.0,
             interval: rollout.interval.0,
             freeze: self.r#loop.freeze.iter().flat_map(FreezeWindow::freezes).collect(),
-            triggers: rollout.triggers.iter().filter_map(|trigger| trigger.rule(rollout.min_samples)).collect(),
+            triggers: rollout.triggers.iter().filter_map(|trigger| trigger.trigger(rollout.min_samples)).collect(),
             hard_trip: HardTrip { rate: rollout.hard_trip.rate.ratio(), min_samples: rollout.hard_trip.min_samples },
+            decision: Decision {
+                sequential_up_to: whole_percent(rollout.decision.sequential_up_to.value()),
+                alpha: rollout.decision.alpha.ratio(),
+                beta: rollout.decision.beta.ratio(),
+                window_alpha: rollout.decision.window_alpha.ratio(),
+                bad_windows: rollout.decision.bad_windows,
+                min_score: rollout.decision.min_score.ratio(),
+            },
             approval: self.approval.rules(&self.git.author),
             review: self.stages.review.clone(),
             checks: self.stages.checks.clone(),
@@ -39,22 +47,8 @@ impl Config {
     }
 }
 
-impl MetricTrigger {
-    /// None where it is neither `above` nor `worse-by`, which validation refuses.
-    fn rule(&self, min_samples: u64) -> Option<Trigger> {
-        let quantile = self.quantile.unwrap_or(QUANTILE);
-        let rule = match (self.above, self.worse_by) {
-            (Some(Threshold::Share(share)), _) => Rule::RateAbove(share.ratio()),
-            (Some(Threshold::Time(time)), _) => Rule::QuantileAbove { quantile, seconds: time.0.as_secs_f64() },
-            (None, Some(share)) => Rule::WorseBy { ratio: share.ratio(), quantile },
-            (None, None) => return None,
-        };
-        Some(Trigger { metric: self.metric.clone(), rule, window: self.window.0, min_samples, critical: self.critical })
-    }
-}
-
-/// Validation has seen to it that it is a whole number from 1 to 100.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 100")]
+/// Validation has seen to it that it is a whole number, at most 100.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 100")]
 fn whole_percent(value: f64) -> u8 {
     value.round().clamp(0.0, 100.0) as u8
 }

@@ -1,12 +1,12 @@
 //! What starts a run, what it must show, and how a release comes to serve people.
 
-use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
-
 use autodevops_model::Severity;
-use autodevops_pipeline::{Plan, Rule, Trigger};
-use autodevops_policy::{Percent, QuantityError, Span};
+use autodevops_pipeline::Plan;
+use autodevops_policy::{Percent, Span};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
+
+use crate::trigger::{DecisionRules, HardTripRule, MetricTrigger};
 
 /// Which issues start a run; all of these must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -79,6 +79,8 @@ pub struct Rollout {
     pub triggers: Vec<MetricTrigger>,
     /// What turns a release back with no statistics.
     pub hard_trip: HardTripRule,
+    /// How sure a verdict must be.
+    pub decision: DecisionRules,
     /// Names of metrics that plugins measure beside `error-rate` and `latency`; triggers may name them.
     pub custom_metrics: Vec<String>,
 }
@@ -89,7 +91,7 @@ impl Default for Rollout {
         Self {
             environment: plan.production,
             interval: Span(plan.interval),
-            min_samples: Trigger::MIN_SAMPLES,
+            min_samples: autodevops_pipeline::Trigger::MIN_SAMPLES,
             steps: plan
                 .steps
                 .iter()
@@ -99,6 +101,7 @@ impl Default for Rollout {
             max_extensions: plan.max_extensions,
             triggers: plan.triggers.iter().map(MetricTrigger::of).collect(),
             hard_trip: HardTripRule::default(),
+            decision: DecisionRules::default(),
             custom_metrics: Vec::new(),
         }
     }
@@ -114,128 +117,6 @@ pub struct Share {
     /// How long it holds.
     #[schemars(with = "crate::schema::SpanText")]
     pub r#for: Span,
-}
-
-/// A metric that turns a release back: either `above` something, or `worse-by` a share than what served before.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct MetricTrigger {
-    /// `error-rate`, `latency`, or one of `custom-metrics`.
-    pub metric: String,
-    /// A share for a rate, such as `5 %`, or a time for a latency, such as `2s`.
-    #[serde(default)]
-    #[schemars(with = "Option<crate::schema::ThresholdText>")]
-    pub above: Option<Threshold>,
-    /// How much worse than the release before, such as `20 %`.
-    #[serde(default)]
-    #[schemars(with = "Option<crate::schema::PercentText>")]
-    pub worse_by: Option<Percent>,
-    /// The quantile of a latency that is looked at, between 0 and 1. 0.95 when absent.
-    #[serde(default)]
-    pub quantile: Option<f64>,
-    /// Over how long it is measured.
-    #[serde(default = "default_window")]
-    #[schemars(with = "crate::schema::SpanText")]
-    pub window: Span,
-    /// Whether it turns the release back by itself; otherwise the step is held and a person is asked.
-    #[serde(default = "default_critical")]
-    pub critical: bool,
-}
-
-/// The quantile that is looked at where none is named.
-pub(crate) const QUANTILE: f64 = 0.95;
-
-fn default_window() -> Span {
-    Span(Duration::from_secs(300))
-}
-
-fn default_critical() -> bool {
-    true
-}
-
-impl MetricTrigger {
-    fn of(trigger: &Trigger) -> Self {
-        let (above, worse_by, quantile) = match trigger.rule {
-            Rule::RateAbove(share) => (Some(Threshold::Share(percent(share * 100.0))), None, None),
-            Rule::QuantileAbove { quantile, seconds } => {
-                (Some(Threshold::Time(Span(Duration::from_secs_f64(seconds)))), None, Some(quantile))
-            }
-            Rule::WorseBy { ratio, quantile } => (None, Some(percent(ratio * 100.0)), Some(quantile)),
-        };
-        let metric = trigger.metric.clone();
-        Self { metric, above, worse_by, quantile, window: Span(trigger.window), critical: trigger.critical }
-    }
-}
-
-/// A share or a time; which, its unit says.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Threshold {
-    /// For a rate.
-    Share(Percent),
-    /// For a latency.
-    Time(Span),
-}
-
-impl FromStr for Threshold {
-    type Err = QuantityError;
-
-    fn from_str(text: &str) -> Result<Self, QuantityError> {
-        if text.trim_end().ends_with('%') {
-            return text.parse().map(Self::Share);
-        }
-        text.parse().map(Self::Time).map_err(|error| match error {
-            QuantityError::NoUnit(text, _) => QuantityError::NoUnit(text, "`5 %` for a rate or `2s` for a latency"),
-            QuantityError::NotANumber(text, _) => {
-                QuantityError::NotANumber(text, "`5 %` for a rate or `2s` for a latency")
-            }
-            other => other,
-        })
-    }
-}
-
-impl fmt::Display for Threshold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Share(share) => share.fmt(f),
-            Self::Time(time) => time.fmt(f),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Threshold {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written<'a> {
-            Text(Cow<'a, str>),
-            Whole(i64),
-            Real(f64),
-        }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Text(text) => text,
-            Written::Whole(number) => number.to_string().into(),
-            Written::Real(number) => number.to_string().into(),
-        };
-        text.parse().map_err(de::Error::custom)
-    }
-}
-
-/// So many failures that no statistics are needed.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct HardTripRule {
-    /// The share of failures.
-    #[schemars(with = "crate::schema::PercentText")]
-    pub rate: Percent,
-    /// The least number of requests.
-    pub min_samples: u64,
-}
-
-impl Default for HardTripRule {
-    fn default() -> Self {
-        let trip = autodevops_pipeline::HardTrip::default();
-        Self { rate: percent(trip.rate * 100.0), min_samples: trip.min_samples }
-    }
 }
 
 /// What is done when something is unavailable.
@@ -257,7 +138,7 @@ impl Default for Retries {
 }
 
 /// A share that is known to lie between 0 and 100; rounded, since a fraction may not come back exactly.
-fn percent(value: f64) -> Percent {
+pub(crate) fn percent(value: f64) -> Percent {
     let rounded = (value * 1e6).round() / 1e6;
     Percent::new(rounded.clamp(0.0, 100.0)).unwrap_or_else(|| unreachable!("clamped"))
 }

@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use autodevops_model::Severity;
-use autodevops_pipeline::{Plan, Rule};
+use autodevops_pipeline::{Decision, Direction, NoData, Plan, Rule};
 use autodevops_policy::{Access, Bytes, CredentialBinding, Limits, Manifest, Method, Span, check_grant, missing};
 use serde_json::Value;
 
@@ -25,7 +25,8 @@ fn parse(more: &str) -> Config {
 /// The template with everything that stands behind a `#` directly before a key, a table or a list's end.
 fn uncommented() -> String {
     let setting = |line: &str| {
-        line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '['))
+        line.strip_prefix('#')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[' || c == '{'))
     };
     TEMPLATE.lines().map(|line| if setting(line) { &line[1..] } else { line }).collect::<Vec<_>>().join("\n")
 }
@@ -55,13 +56,15 @@ min-samples = 7
 steps = [{ traffic = "10 %", for = "4s" }, { traffic = "100 %", for = "3s" }]
 monitoring = "5s"
 max-extensions = 1
-custom-metrics = ["lag"]
+custom-metrics = ["lag", "sales"]
 triggers = [
   { metric = "error-rate", above = "2.5 %", window = "1m", critical = false },
   { metric = "latency", above = "250ms", quantile = 0.99 },
-  { metric = "lag", worse-by = "30 %" },
+  { metric = "lag", worse-by = "30 %", direction = "decrease", effect = "10ms", min-samples = 90, critical = false, weight = 3 },
+  { metric = "sales", below = "2 %", dry-run = true, no-data = "fail" },
 ]
 hard-trip = { rate = "40 %", min-samples = 4 }
+decision = { sequential-up-to = "10 %", alpha = "1 %", beta = "10 %", window-alpha = "100 %", bad-windows = 3, min-score = "75 %" }
 
 [approval]
 required = false
@@ -111,11 +114,20 @@ command = "make"
         [
             (Rule::RateAbove(0.025), 60),
             (Rule::QuantileAbove { quantile: 0.99, seconds: 0.25 }, 300),
-            (Rule::WorseBy { ratio: 0.3, quantile: 0.95 }, 300),
+            (Rule::WorseBy { ratio: 0.3, quantile: None }, 300),
+            (Rule::RateBelow(0.02), 300),
         ]
     );
-    assert!(plan.triggers.iter().all(|trigger| trigger.min_samples == 7));
-    assert_eq!(plan.triggers.iter().map(|trigger| trigger.critical).collect::<Vec<_>>(), [false, true, true]);
+    assert_eq!(plan.triggers.iter().map(|trigger| trigger.min_samples).collect::<Vec<_>>(), [7, 7, 90, 7]);
+    assert_eq!(plan.triggers.iter().map(|trigger| trigger.critical).collect::<Vec<_>>(), [false, true, false, true]);
+    let [first, _, lag, sales] = plan.triggers.as_slice() else { panic!() };
+    assert_eq!((lag.direction, lag.effect, lag.weight), (Direction::Decrease, Some(0.01), 3.0));
+    assert_eq!((first.direction, first.effect, first.weight), (Direction::Increase, None, 1.0));
+    assert_eq!((sales.dry_run, sales.no_data), (true, NoData::Fail));
+    assert_eq!((first.dry_run, first.no_data), (false, NoData::Inconclusive));
+    let decision =
+        Decision { sequential_up_to: 10, alpha: 0.01, beta: 0.1, window_alpha: 1.0, bad_windows: 3, min_score: 0.75 };
+    assert_eq!(plan.decision, decision);
     assert_eq!((plan.hard_trip.rate, plan.hard_trip.min_samples), (0.4, 4));
     assert!(!plan.approval.required && plan.approval.emergency_bypass);
     assert_eq!((plan.approval.approvers.len(), plan.approval.count, plan.approval.timeout.as_secs()), (2, 2, 3600));

@@ -22,6 +22,7 @@ mod loop_rules;
 mod people;
 mod rollout;
 mod sandbox;
+mod triggers;
 
 #[derive(Default)]
 struct Found(Vec<Problem>);
@@ -44,6 +45,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     stages(config, &mut found);
     rollout::problems(config, &mut found);
     people::problems(config, &mut found);
+    triggers::problems(config, &mut found);
     sandbox::problems(config, &mut found);
     loop_rules::problems(config, &mut found);
     found.0

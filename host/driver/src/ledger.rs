@@ -90,7 +90,7 @@ impl Ledger for JournalLedger {
 pub fn urgent(run: &Run, events: &[Event]) -> bool {
     let speaks_against = |event: &Event| match &event.event {
         EventKind::TurnedBack { .. } => true,
-        EventKind::Judged { verdict } => verdict.outcome == CheckOutcome::Failed,
+        EventKind::Judged { verdict, .. } => verdict.outcome == CheckOutcome::Failed,
         _ => false,
     };
     run.ending().is_some() || events.iter().any(speaks_against)

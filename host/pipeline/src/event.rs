@@ -111,6 +111,65 @@ pub struct Verdict {
     pub numbers: Vec<(String, f64)>,
     /// The window that was judged.
     pub window: Option<Window>,
+    /// How it was come to, where measurements were judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
+    /// Whether it decides nothing: its trigger is a dry run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+}
+
+/// How a verdict on measurements was come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// So many failures that no statistics are needed.
+    HardTrip,
+    /// Too few requests for any rule.
+    MinSamples,
+    /// Nothing was measured.
+    NoData,
+    /// What was measured cannot be judged.
+    Error,
+    /// Wilson's bound against a threshold.
+    Wilson,
+    /// The sequential probability ratio test.
+    Sprt,
+    /// Two shares against each other.
+    TwoProportions,
+    /// The quantile of a latency against the baseline's.
+    Quantile,
+    /// Latencies against each other, by ranks.
+    MannWhitney,
+}
+
+impl Method {
+    /// The method's name, as in its JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HardTrip => "hard-trip",
+            Self::MinSamples => "min-samples",
+            Self::NoData => "no-data",
+            Self::Error => "error",
+            Self::Wilson => "wilson",
+            Self::Sprt => "sprt",
+            Self::TwoProportions => "two-proportions",
+            Self::Quantile => "quantile",
+            Self::MannWhitney => "mann-whitney",
+        }
+    }
+}
+
+impl Verdict {
+    /// `pass`, `fail`, `inconclusive` or `error`.
+    pub fn word(&self) -> &'static str {
+        match (self.outcome, self.method) {
+            (_, Some(Method::Error)) => "error",
+            (CheckOutcome::Passed, _) => "pass",
+            (CheckOutcome::Failed, _) => "fail",
+            (CheckOutcome::Inconclusive, _) => "inconclusive",
+        }
+    }
 }
 
 /// The five safety checks.
@@ -246,8 +305,12 @@ pub enum EventKind {
     StepEntered { environment: Environment, percent: u8, until: Timestamp },
     /// What was observed; nothing where measuring failed, with the reason.
     Measured { samples: Vec<Sample>, error: Option<String> },
-    /// What was observed was judged.
-    Judged { verdict: Verdict },
+    /// What was observed was judged: by the verdict that decided, and all others.
+    Judged {
+        verdict: Verdict,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<Verdict>,
+    },
     /// The watch was passed.
     StepPassed { environment: Environment, percent: u8, reason: String },
     /// The watch was made longer for want of evidence.

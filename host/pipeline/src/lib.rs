@@ -38,15 +38,15 @@ mod verdict;
 pub use command::{Asked, Command};
 pub use decide::{EffectOutcome, Input, Link, Refused};
 pub use event::{
-    Environment, Event, EventKind, Gate, Live, NamedReport, Outcome, SafetyCheck, Sample, UnreadableEvent, VERSION,
-    Verdict,
+    Environment, Event, EventKind, Gate, Live, Method, NamedReport, Outcome, SafetyCheck, Sample, UnreadableEvent,
+    VERSION, Verdict,
 };
 pub use freeze::Freeze;
-pub use plan::{AUTHOR, Approval, BadPlan, HardTrip, Level, Plan, Rule, Step, Trigger};
+pub use plan::{AUTHOR, Approval, BadPlan, Decision, Direction, HardTrip, Level, NoData, Plan, Rule, Step, Trigger};
 pub use run::{Alarm, Approved, Effect, OnHold, OpenGate, ReplayError, Run, RunStage, Watch};
 pub use safety::{SCANNED, needs_person};
 pub use time::Timestamp;
-pub use verdict::{Judgement, Round, judge, wilson_lower};
+pub use verdict::{ALL_ERRORS, CONFIDENCE, CRASH_LOOP, ERROR_RATE, Judgement, PROBE, Round, judge};
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,16 @@
 //! Everything about a run that is decided before it starts, so that a change of configuration cannot bend a run under way.
 
+mod decision;
+mod trigger;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Freeze;
+
+pub use decision::Decision;
+pub use trigger::{Direction, HardTrip, NoData, Rule, Trigger};
 
 /// What a run will do and what it is judged by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +37,9 @@ pub struct Plan {
     pub triggers: Vec<Trigger>,
     /// What turns a release back with no statistics.
     pub hard_trip: HardTrip,
+    /// How sure a verdict must be.
+    #[serde(default = "Decision::before")]
+    pub decision: Decision,
     /// Whose word is needed before production.
     pub approval: Approval,
     /// Plugins that review the change.
@@ -66,54 +75,6 @@ pub struct Step {
     pub percent: u8,
     /// How long it holds before the next.
     pub duration: Duration,
-}
-
-/// A metric that turns a release back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Trigger {
-    /// Name of the metric, such as `error-rate`.
-    pub metric: String,
-    /// What must not be.
-    pub rule: Rule,
-    /// Over how long it is measured.
-    pub window: Duration,
-    /// Fewer requests than this decide nothing.
-    pub min_samples: u64,
-    /// Whether it turns the release back by itself; otherwise the step is held and a person is asked.
-    pub critical: bool,
-}
-
-/// What a metric must not be.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    /// A rate above this share, from 0 to 1.
-    RateAbove(f64),
-    /// A quantile of a latency above so many seconds.
-    QuantileAbove {
-        /// From 0 to 1.
-        quantile: f64,
-        /// Seconds.
-        seconds: f64,
-    },
-    /// Worse than the baseline by more than a share; for a latency, by 10 ms at least.
-    WorseBy {
-        /// The share, such as 0.2.
-        ratio: f64,
-        /// The quantile that is compared, for a latency.
-        quantile: f64,
-    },
-}
-
-/// So many failures that no statistics are needed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct HardTrip {
-    /// The share of failures, from 0 to 1.
-    pub rate: f64,
-    /// The least number of requests.
-    pub min_samples: u64,
 }
 
 /// Whose word is needed.
@@ -163,14 +124,8 @@ pub struct BadPlan {
     pub remedy: String,
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-
-impl Default for HardTrip {
-    fn default() -> Self {
-        Self { rate: 0.5, min_samples: 10 }
-    }
-}
 
 impl Default for Approval {
     fn default() -> Self {
@@ -201,6 +156,7 @@ impl Plan {
             freeze: Vec::new(),
             triggers: Trigger::defaults(),
             hard_trip: HardTrip::default(),
+            decision: Decision::default(),
             approval: Approval::default(),
             review: Vec::new(),
             checks: Vec::new(),
@@ -239,6 +195,9 @@ impl Plan {
                 "it has no trigger, so nothing could pass a step",
                 "name at least one metric that turns a release back",
             );
+        }
+        if self.triggers.iter().all(|trigger| trigger.dry_run) {
+            return bad("all its triggers are dry runs, so nothing could pass a step", "let one of them decide");
         }
         let approval = &self.approval;
         let may = approval.approvers.iter().filter(|name| approval.why_not(name, None).is_none()).count();
@@ -280,26 +239,5 @@ impl Approval {
         [name.trim(), address, mailbox, plugin.unwrap_or_default()]
             .into_iter()
             .any(|author| !author.is_empty() && author.eq_ignore_ascii_case(by))
-    }
-}
-
-impl Trigger {
-    /// Least number of requests that decide anything.
-    pub const MIN_SAMPLES: u64 = 20;
-
-    /// The defaults: 5 % errors, 2 s at the 95th percentile, and a latency worse than the baseline's by 20 %.
-    pub fn defaults() -> Vec<Self> {
-        let trigger = |metric: &str, rule| Self {
-            metric: metric.into(),
-            rule,
-            window: 5 * MINUTE,
-            min_samples: Self::MIN_SAMPLES,
-            critical: true,
-        };
-        vec![
-            trigger("error-rate", Rule::RateAbove(0.05)),
-            trigger("latency", Rule::QuantileAbove { quantile: 0.95, seconds: 2.0 }),
-            trigger("latency", Rule::WorseBy { ratio: 0.2, quantile: 0.95 }),
-        ]
     }
 }

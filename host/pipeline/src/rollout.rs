@@ -6,11 +6,9 @@ use autodevops_model::{Outcome as CheckOutcome, Window};
 
 use crate::decide::{Draft, Refused};
 use crate::{
-    Environment, EventKind, Judgement, Outcome, Round, RunStage, SafetyCheck, Sample, Timestamp, Verdict, Watch, judge,
+    Environment, EventKind, Judgement, Method, Outcome, Round, RunStage, SafetyCheck, Sample, Timestamp, Verdict,
+    Watch, judge,
 };
-
-/// So many measurements in a row must fail a release: one bad window may be chance.
-const STRIKES: u32 = 2;
 
 impl Draft {
     /// Begins the watch of the stage, once traffic is set for it.
@@ -53,14 +51,16 @@ impl Draft {
                 before: if watch.environment == Environment::Production { self.run.before() } else { &[] },
                 whole,
                 independent: watch.environment == Environment::Production,
+                percent: watch.percent,
             };
             judge(self.run.plan(), &round)
         });
         let judgement = judgement.unwrap_or_else(|| blind(error.as_deref()));
         let end = whole.map_or(self.at, |whole| Timestamp(whole.end));
         self.push(EventKind::Measured { samples, error });
-        let verdict = judgement.verdicts.first().cloned().unwrap_or_else(|| blind_verdict(None));
-        self.push(EventKind::Judged { verdict: verdict.clone() });
+        let mut verdicts = judgement.verdicts.iter().cloned();
+        let verdict = verdicts.next().unwrap_or_else(|| blind_verdict(None));
+        self.push(EventKind::Judged { verdict: verdict.clone(), others: verdicts.collect() });
         self.judged(&watch, &judgement, &verdict, end);
         Ok(())
     }
@@ -71,7 +71,7 @@ impl Draft {
         let reason = format!("{} at {} %: {}", watch.environment.role(), watch.percent, verdict.words);
         // Nothing is passed, nobody is asked anew: people are waited for already.
         let waits = watch.kept || self.run.on_hold().is_some();
-        if failed && (judgement.tripped || strikes >= STRIKES) {
+        if failed && (judgement.at_once || strikes >= self.run.plan().decision.bad_windows) {
             if judgement.critical {
                 self.fall_back(watch, judgement, reason);
             } else if waits {
@@ -164,6 +164,8 @@ fn blind_verdict(error: Option<&str>) -> Verdict {
         ),
         numbers: Vec::new(),
         window: None,
+        method: Some(if error.is_some() { Method::Error } else { Method::NoData }),
+        dry_run: false,
     }
 }
 
@@ -172,7 +174,7 @@ fn blind(error: Option<&str>) -> Judgement {
     Judgement {
         outcome: CheckOutcome::Inconclusive,
         critical: false,
-        tripped: false,
+        at_once: false,
         // Without an error nobody was there to measure: staging may do without, production waits.
         lacking: error.is_none(),
         performance: None,

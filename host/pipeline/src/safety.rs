@@ -74,7 +74,7 @@ pub fn needs_person<'a>(changed: impl IntoIterator<Item = &'a str>) -> Vec<(&'a 
 }
 
 fn verdict(outcome: Outcome, rule: &str, words: String, numbers: Vec<(String, f64)>) -> Verdict {
-    Verdict { outcome, rule: rule.to_owned(), words, numbers, window: None }
+    Verdict { outcome, rule: rule.to_owned(), words, numbers, window: None, method: None, dry_run: false }
 }
 
 /// Of several verdicts the one that decides: a failure, then a doubt.

@@ -235,7 +235,9 @@ fn shortened(text: String, changes: &[(&str, &str)]) -> String {
     let rest = rest.split_once("\n]\n").unwrap().1;
     // Milliseconds say nothing on a machine that builds and tests at the same time.
     let triggers = "triggers = [{ metric = \"error-rate\", above = \"5 %\" }]";
-    let mut text = format!("{from}max-extensions = 20\n{triggers}\nsteps = [{steps}]\n{rest}");
+    // A small step is taken for good with the fewest requests: what it takes to be sure is tested elsewhere.
+    let decision = "decision = { beta = \"45 %\" }";
+    let mut text = format!("{from}max-extensions = 20\n{triggers}\n{decision}\nsteps = [{steps}]\n{rest}");
     let short = [
         ("soak = \"2s\"", "soak = \"300ms\""),
         ("interval = \"500ms\"", "interval = \"100ms\""),

@@ -111,7 +111,7 @@ impl Rules {
     fn evident(&mut self, past: &[Event], percent: u8) {
         let told = past.iter().rev().find(|event| !matches!(event.event, EventKind::SafetyChecked { .. }));
         let fine = match told.map(|event| &event.event) {
-            Some(EventKind::Judged { verdict }) => {
+            Some(EventKind::Judged { verdict, .. }) => {
                 let measured = past.iter().rev().find_map(|event| match &event.event {
                     EventKind::Measured { samples, .. } => Some(samples),
                     _ => None,

@@ -22,7 +22,7 @@ impl Reasons {
                 (self.judged, self.failed) = (None, 0);
                 Vec::new()
             }
-            EventKind::Judged { verdict } => {
+            EventKind::Judged { verdict, .. } => {
                 self.failed = match verdict.outcome {
                     Outcome::Failed => self.failed + 1,
                     // Nothing was seen: that takes back nothing.

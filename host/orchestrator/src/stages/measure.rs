@@ -1,7 +1,8 @@
 //! Observing releases: what the host's own front door saw, and what health checks say.
 
+use autodevops_edge::{Phase, ReleaseStatus};
 use autodevops_model::{Measurement, Observation, Rate, Stage, Window};
-use autodevops_pipeline::{Environment, Input, Sample};
+use autodevops_pipeline::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, Environment, Input, PROBE, Sample};
 
 use super::Stages;
 
@@ -31,6 +32,12 @@ impl Stages {
                     Ok(sample) => samples.push(sample),
                     Err(error) => errors.push(error),
                 }
+            }
+            match self.signs(name, candidate, baseline, windows).await {
+                Ok(signs) => {
+                    samples.first_mut().into_iter().for_each(|whole| whole.measurements.extend(signs.iter().cloned()))
+                }
+                Err(error) => errors.push(error),
             }
         }
         for check in checks {
@@ -68,6 +75,33 @@ impl Stages {
         Ok(samples)
     }
 
+    /// Whether the releases end by themselves, or do not answer their probes: signs that need no statistics.
+    async fn signs(
+        &self,
+        environment: &str,
+        candidate: &str,
+        baseline: Option<&str>,
+        windows: &[Window],
+    ) -> Result<Vec<Measurement>, String> {
+        let status = self.project.edge.status().await.map_err(|error| error.to_string())?;
+        let releases = status.environments.get(environment).map_or(&[][..], |environment| &environment.releases);
+        let asked = |status: &&ReleaseStatus| [Some(candidate), baseline].contains(&Some(status.release.id.as_str()));
+        let sign = |status: &ReleaseStatus, metric: &str, shows: bool| {
+            Some(Measurement {
+                metric: metric.to_owned(),
+                unit: "ratio".to_owned(),
+                release: status.release.id.clone(),
+                observation: Observation::Rate(Rate { events: u64::from(shows), total: 1 }),
+                window: windows.first()?.clone(),
+            })
+        };
+        let both = |status: &ReleaseStatus| {
+            let ReleaseStatus { phase, crash_loop, .. } = status;
+            [sign(status, CRASH_LOOP, *crash_loop), sign(status, PROBE, *phase == Phase::Down)]
+        };
+        Ok(releases.iter().filter(asked).flat_map(both).flatten().collect())
+    }
+
     /// What the front door saw.
     async fn observe(
         &self,
@@ -90,7 +124,9 @@ impl Stages {
             };
             // One client's errors are not independent of each other; it counts for three of them at most.
             let rate = Rate { events: seen.errors_capped.min(seen.errors), total: seen.requests };
-            measurements.push(measurement("error-rate", "ratio", Observation::Rate(rate)));
+            let all = Rate { events: seen.errors, total: seen.requests };
+            measurements.push(measurement(ERROR_RATE, "ratio", Observation::Rate(rate)));
+            measurements.push(measurement(ALL_ERRORS, "ratio", Observation::Rate(all)));
             measurements.push(measurement("latency", "seconds", Observation::Histogram(seen.buckets())));
         }
         Ok(Sample { source: FRONT_DOOR.to_owned(), observed_by_host: true, window: window.clone(), measurements })

@@ -397,7 +397,7 @@ impl Run {
                 watch.measured = end.unwrap_or(at).max(watch.measured);
                 watch.errors += u32::from(samples.is_empty());
             }
-            (EventKind::Judged { verdict }, Some(watch)) => {
+            (EventKind::Judged { verdict, .. }, Some(watch)) => {
                 watch.strikes = match verdict.outcome {
                     CheckOutcome::Failed => watch.strikes + 1,
                     // Nothing was seen: that takes back nothing.

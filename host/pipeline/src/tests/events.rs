@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::scene::{error, fix, plan, release, report, started};
 use crate::{
-    Environment, Event, EventKind, Gate, Outcome, ReplayError, Run, SafetyCheck, Sample, Timestamp, VERSION, Verdict,
+    Environment, Event, EventKind, Gate, Method, Outcome, ReplayError, Run, SafetyCheck, Sample, Timestamp, VERSION,
+    Verdict,
 };
 
 /// One event of each kind, as JSON, one a line.
@@ -24,7 +25,10 @@ fn every_kind() -> Vec<Event> {
         words: text("failed: 0.0 % of 40 requests, threshold 5.0 %"),
         numbers: vec![(text("rate"), 0.0)],
         window: Some(window.clone()),
+        method: Some(Method::Wilson),
+        dry_run: false,
     };
+    let other = Verdict { dry_run: true, ..verdict.clone() };
     let measurement = Measurement {
         metric: text("error-rate"),
         unit: text("ratio"),
@@ -70,7 +74,7 @@ fn every_kind() -> Vec<Event> {
         EventKind::TrafficReturned { environment, to: text("old") },
         EventKind::StepEntered { environment, percent: 5, until },
         EventKind::Measured { samples: vec![sample], error: None },
-        EventKind::Judged { verdict },
+        EventKind::Judged { verdict, others: vec![other] },
         EventKind::StepPassed { environment, percent: 5, reason: reason.clone() },
         EventKind::StepExtended { until, extension: 1, reason: reason.clone() },
         EventKind::Held { reason: reason.clone() },

@@ -113,7 +113,7 @@ fn evidence(past: &[crate::Event]) {
     let last = last.find(|event| !matches!(event, EventKind::SafetyChecked { .. })).unwrap();
     match last {
         EventKind::GatePassed { gate: Gate::Held, .. } | EventKind::SkipRequested { .. } => {}
-        EventKind::Judged { verdict } => {
+        EventKind::Judged { verdict, .. } => {
             assert_eq!(verdict.outcome, CheckOutcome::Passed);
             let measured = past.iter().rev().find_map(|event| match &event.event {
                 EventKind::Measured { samples, .. } => Some(samples),

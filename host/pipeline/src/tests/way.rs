@@ -3,7 +3,7 @@
 use autodevops_model::Outcome as CheckOutcome;
 
 use super::scene::{SECOND, Scene, plan, started};
-use crate::{Command, Environment, EventKind, Gate, Input, Outcome, Run, RunStage, SafetyCheck};
+use crate::{Command, Decision, Environment, EventKind, Gate, Input, Method, Outcome, Run, RunStage, SafetyCheck};
 
 #[test]
 fn a_run_that_goes_well_takes_every_stage_in_order_and_heals() {
@@ -209,6 +209,24 @@ fn scene_outcome(scene: &mut Scene, seen: (u64, u64)) -> Outcome {
 }
 
 #[test]
+fn a_small_step_is_turned_back_by_the_sequential_test_at_the_first_measurement_that_decides() {
+    let mut plan = plan();
+    plan.decision = Decision::default();
+    let mut scene = Scene::new(plan).until_step(5);
+    scene.seen = (20, 100);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(&outcome, Outcome::RolledBack { reason } if reason.contains("sequential test")), "{outcome}");
+    let at = |name: &str| scene.events.iter().rfind(|event| event.event.name() == name).unwrap().at;
+    assert!(at("rolled-back") <= at("step-entered").after(SECOND));
+    let judged = scene.events.iter().filter_map(|event| match &event.event {
+        EventKind::Judged { verdict, others } => Some((verdict, others)),
+        _ => None,
+    });
+    let (verdict, others) = judged.last().unwrap();
+    assert_eq!((verdict.method, others.len()), (Some(Method::Sprt), 1), "all that was judged is on record");
+}
+
+#[test]
 fn a_hard_trip_turns_back_at_the_first_measurement() {
     let mut scene = Scene::new(plan()).until_step(5);
     scene.seen = (9, 10);
@@ -242,7 +260,7 @@ fn a_fix_that_helps_but_does_not_cure_is_kept_when_stable_is_the_broken_one() {
     let (outcome, scene) = scene.outcome();
     assert_eq!(outcome, Outcome::Healed);
     assert!(scene.has(|event| matches!(event,
-        EventKind::Judged { verdict } if verdict.words.contains("the baseline itself is at 30.0 %"))));
+        EventKind::Judged { verdict, .. } if verdict.words.contains("the baseline itself is at 30.0 %"))));
 }
 
 #[test]

@@ -1,5 +1,8 @@
+use autodevops_model::{Bucket, Measurement, Rate};
+use autodevops_statistics::Share;
+
 use super::*;
-use autodevops_model::Measurement;
+use crate::{Decision, Direction, Method, NoData};
 
 const WHOLE: Window = Window { start: 0, end: 600_000_000_000 };
 
@@ -33,14 +36,8 @@ fn sample(source: &str, observed_by_host: bool, measurements: Vec<Measurement>) 
 
 fn plan(rules: &[(&str, Rule)]) -> Plan {
     let mut plan = Plan::defaults("shop");
-    let trigger = |(metric, rule): &(&str, Rule)| Trigger {
-        metric: (*metric).into(),
-        rule: *rule,
-        window: std::time::Duration::from_secs(300),
-        min_samples: 20,
-        critical: true,
-    };
-    plan.triggers = rules.iter().map(trigger).collect();
+    plan.triggers = rules.iter().map(|(metric, rule)| Trigger::new(*metric, *rule)).collect();
+    plan.decision = Decision::single();
     plan
 }
 
@@ -48,8 +45,12 @@ fn errors() -> Plan {
     plan(&[("error-rate", Rule::RateAbove(0.05))])
 }
 
+fn round<'a>(samples: &'a [Sample], baseline: Option<&'a str>) -> Round<'a> {
+    Round { samples, candidate: "new", baseline, before: &[], whole: &WHOLE, independent: true, percent: 50 }
+}
+
 fn judged(plan: &Plan, samples: &[Sample], baseline: Option<&str>) -> Judgement {
-    judge(plan, &Round { samples, candidate: "new", baseline, before: &[], whole: &WHOLE, independent: true })
+    judge(plan, &round(samples, baseline))
 }
 
 fn host(measurements: Vec<Measurement>) -> [Sample; 1] {
@@ -59,28 +60,25 @@ fn host(measurements: Vec<Measurement>) -> [Sample; 1] {
 #[test]
 fn so_many_errors_fail_and_one_less_does_not() {
     for (total, needed) in [(20, 4), (50, 7), (100, 11), (500, 37)] {
-        assert!(wilson_lower(needed, total) > 0.05, "{needed} of {total}");
-        assert!(wilson_lower(needed - 1, total) <= 0.05, "{} of {total}", needed - 1);
+        assert!(lower(needed, total) > 0.05, "{needed} of {total}");
+        assert!(lower(needed - 1, total) <= 0.05, "{} of {total}", needed - 1);
         assert_eq!(judged(&errors(), &host(vec![rate("new", needed, total)]), None).outcome, Outcome::Failed);
         assert_ne!(judged(&errors(), &host(vec![rate("new", needed - 1, total)]), None).outcome, Outcome::Failed);
     }
 }
 
-/// The chance of at least `least` events among `total` at a true share of `p`: the exact binomial.
+fn lower(events: u64, total: u64) -> f64 {
+    Share::new(events, total).wilson_lower(CONFIDENCE)
+}
+
 fn chance(least: u64, total: u64, p: f64) -> f64 {
-    let mut term = (1.0 - p).powi(i32::try_from(total).unwrap());
-    let mut below = 0.0;
-    for k in 0..least {
-        below += term;
-        term *= (total - k) as f64 / (k + 1) as f64 * p / (1.0 - p);
-    }
-    1.0 - below
+    Share::new(least, total).tail(p)
 }
 
 #[test]
 fn a_service_at_two_per_cent_is_failed_by_chance_less_than_twice_in_a_thousand_windows() {
     for total in Trigger::MIN_SAMPLES..=600 {
-        let needed = (0..=total).find(|events| wilson_lower(*events, total) > 0.05).unwrap();
+        let needed = (0..=total).find(|events| lower(*events, total) > 0.05).unwrap();
         assert!(chance(needed, total, 0.02) < 0.002, "{needed} of {total}: {}", chance(needed, total, 0.02));
     }
 }
@@ -97,7 +95,10 @@ fn the_rule_finds_a_bad_release_as_often_as_the_reference_says() {
 fn too_few_requests_decide_nothing() {
     let judgement = judged(&errors(), &host(vec![rate("new", 0, 19)]), None);
     assert_eq!((judgement.outcome, judgement.lacking), (Outcome::Inconclusive, true));
+    assert_eq!(judgement.verdicts[0].method, Some(Method::MinSamples));
     let judgement = judged(&errors(), &host(vec![rate("new", 0, 20)]), None);
+    assert_eq!((judgement.outcome, judgement.lacking), (Outcome::Inconclusive, true));
+    let judgement = judged(&errors(), &host(vec![rate("new", 0, 104)]), None);
     assert_eq!((judgement.outcome, judgement.lacking), (Outcome::Passed, true));
 }
 
@@ -108,7 +109,7 @@ fn silence_and_a_misspelt_metric_never_pass() {
     let misspelt = plan(&[("eror-rate", Rule::RateAbove(0.05))]);
     let judgement = judged(&misspelt, &host(vec![rate("new", 0, 900)]), None);
     assert_eq!(judgement.outcome, Outcome::Inconclusive);
-    assert_eq!(judgement.verdicts[0].words, "nobody measured `eror-rate`");
+    assert_eq!(judgement.verdicts[0].words, "nobody measured `eror-rate`; measured were error-rate");
 }
 
 #[test]
@@ -129,8 +130,7 @@ fn one_source_that_is_not_the_host_cannot_pass_but_can_fail() {
     assert_eq!(judged(&errors(), &two, None).outcome, Outcome::Passed);
     let bad = [sample("plugin", false, vec![rate("new", 90, 500)])];
     assert_eq!(judged(&errors(), &bad, None).outcome, Outcome::Failed);
-    let round =
-        Round { samples: &lone, candidate: "new", baseline: None, before: &[], whole: &WHOLE, independent: false };
+    let round = Round { independent: false, ..round(&lone, None) };
     assert_eq!(judge(&errors(), &round).outcome, Outcome::Passed, "staging takes one source");
 }
 
@@ -146,19 +146,19 @@ fn a_lying_plugin_cannot_outvote_the_host() {
 
 #[test]
 fn half_of_ten_requests_failed_trips_at_once_and_by_the_hosts_count_where_there_is_one() {
-    assert!(judged(&errors(), &host(vec![rate("new", 5, 10)]), None).tripped);
-    assert!(!judged(&errors(), &host(vec![rate("new", 5, 9)]), None).tripped);
-    assert!(!judged(&errors(), &host(vec![rate("new", 4, 10)]), None).tripped);
-    assert!(judged(&errors(), &[sample("plugin", false, vec![rate("new", 9, 10)])], None).tripped);
+    assert!(judged(&errors(), &host(vec![rate("new", 5, 10)]), None).at_once);
+    assert!(!judged(&errors(), &host(vec![rate("new", 5, 9)]), None).at_once);
+    assert!(!judged(&errors(), &host(vec![rate("new", 4, 10)]), None).at_once);
+    assert!(judged(&errors(), &[sample("plugin", false, vec![rate("new", 9, 10)])], None).at_once);
     let calm = [sample("plugin", false, vec![rate("new", 9, 10)]), sample("edge", true, vec![rate("new", 0, 100)])];
-    assert!(!judged(&errors(), &calm, None).tripped);
+    assert!(!judged(&errors(), &calm, None).at_once);
 }
 
 #[test]
 fn a_hard_trip_needs_no_trigger_that_names_the_error_rate() {
     let slow = plan(&[("latency", Rule::QuantileAbove { quantile: 0.95, seconds: 2.0 })]);
-    assert!(judged(&slow, &host(vec![rate("new", 5, 10)]), None).tripped);
-    assert!(!judged(&slow, &host(vec![rate("new", 4, 10)]), None).tripped);
+    assert!(judged(&slow, &host(vec![rate("new", 5, 10)]), None).at_once);
+    assert!(!judged(&slow, &host(vec![rate("new", 4, 10)]), None).at_once);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_hard_trip_is_critical_even_where_its_trigger_is_not() {
     let mut plan = errors();
     plan.triggers[0].critical = false;
     let judgement = judged(&plan, &host(vec![rate("new", 10, 10)]), None);
-    assert!(judgement.tripped && judgement.critical);
+    assert!(judgement.at_once && judgement.critical);
     let judgement = judged(&plan, &host(vec![rate("new", 40, 100)]), None);
     assert_eq!((judgement.outcome, judgement.critical), (Outcome::Failed, false));
 }
@@ -179,7 +179,7 @@ fn a_stable_release_that_is_broken_itself_excuses_a_candidate_that_is_no_worse()
     assert_eq!(judged(&errors(), &worse, Some("old")).outcome, Outcome::Failed);
     let both = host(vec![rate("new", 300, 500), rate("old", 290, 500)]);
     let judgement = judged(&errors(), &both, Some("old"));
-    assert_eq!((judgement.outcome, judgement.tripped), (Outcome::Inconclusive, false));
+    assert_eq!((judgement.outcome, judgement.at_once), (Outcome::Inconclusive, false));
 }
 
 fn histogram(buckets: &[(f64, u64)]) -> Observation {
@@ -196,14 +196,14 @@ fn a_slow_tail_fails_and_the_performance_verdict_says_so() {
     let judgement = judged(&plan, &host(vec![rate("new", 0, 100), latency("new", slow)]), None);
     assert_eq!(judgement.outcome, Outcome::Failed);
     assert_eq!(judgement.performance.unwrap().outcome, Outcome::Failed);
-    let quick = histogram(&[(1.0, 99), (2.0, 100), (5.0, 100), (f64::MAX, 100)]);
-    let judgement = judged(&plan, &host(vec![rate("new", 0, 100), latency("new", quick)]), None);
+    let quick = histogram(&[(1.0, 199), (2.0, 200), (5.0, 200), (f64::MAX, 200)]);
+    let judgement = judged(&plan, &host(vec![rate("new", 0, 200), latency("new", quick)]), None);
     assert_eq!(judgement.outcome, Outcome::Passed);
 }
 
 #[test]
 fn a_few_milliseconds_more_are_no_reason_to_turn_back_and_many_are() {
-    let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: 0.95 })]);
+    let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: Some(0.95) })]);
     let of = |release, counts: [u64; 4]| {
         let buckets: Vec<_> = [0.005, 0.01, 0.1, f64::MAX].into_iter().zip(counts).collect();
         latency(release, histogram(&buckets))
@@ -217,7 +217,7 @@ fn a_few_milliseconds_more_are_no_reason_to_turn_back_and_many_are() {
 
 #[test]
 fn a_candidate_is_compared_with_the_baseline_of_the_same_time() {
-    let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: 0.95 })]);
+    let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: Some(0.95) })]);
     let values = |seconds: f64| Observation::Samples(vec![seconds; 100]);
     let both = |new: f64, old: f64| host(vec![latency("new", values(new)), latency("old", values(old))]);
     assert_eq!(judged(&plan, &both(0.11, 0.10), Some("old")).outcome, Outcome::Passed);
@@ -235,8 +235,9 @@ fn a_short_bad_window_keeps_a_good_watch_from_passing() {
     let bad = Sample { window: own, ..sample("edge", true, vec![rate("new", 30, 100)]) };
     let good = sample("edge", true, vec![rate("new", 30, 2000)]);
     assert_eq!(judged(&errors(), &[good.clone(), bad.clone()], None).outcome, Outcome::Failed);
+    let better = sample("edge", true, vec![rate("new", 30, 4000)]);
     let quiet = Sample { measurements: vec![rate("new", 0, 3)], ..bad.clone() };
-    assert_eq!(judged(&errors(), &[good.clone(), quiet], None).outcome, Outcome::Passed);
+    assert_eq!(judged(&errors(), &[better, quiet], None).outcome, Outcome::Passed);
     let other = Sample { window: Window { start: 599_000_000_000, ..WHOLE }, ..bad };
     assert_eq!(judged(&errors(), &[good, other], None).outcome, Outcome::Passed, "a window that is not the trigger's");
 }
@@ -253,11 +254,241 @@ fn a_source_with_too_few_requests_holds_up_nothing_that_another_has_seen_enough_
 #[test]
 fn under_all_traffic_a_candidate_is_excused_by_what_stable_was_last_seen_to_do() {
     let before = [rate("old", 150, 500)];
-    let round = |samples: &[Sample]| {
-        let round =
-            Round { samples, candidate: "new", baseline: None, before: &before, whole: &WHOLE, independent: true };
-        judge(&errors(), &round).outcome
+    let outcome = |samples: &[Sample]| judge(&errors(), &Round { before: &before, ..round(samples, None) }).outcome;
+    assert_eq!(outcome(&host(vec![rate("new", 60, 500)])), Outcome::Passed);
+    assert_eq!(outcome(&host(vec![rate("new", 240, 500)])), Outcome::Failed);
+}
+
+#[test]
+fn the_fixed_sample_rule_decides_as_published() {
+    let decides = |events, total| judged(&errors(), &host(vec![rate("new", events, total)]), None).outcome;
+    for (events, total) in [(11, 100), (37, 500)] {
+        assert_eq!(decides(events, total), Outcome::Failed);
+    }
+    for (events, total) in [(10, 100), (36, 500), (3, 5), (1, 100)] {
+        assert_eq!(decides(events, total), Outcome::Inconclusive, "{events} of {total}");
+    }
+    assert_eq!(decides(0, 500), Outcome::Passed);
+}
+
+/// A plan as runs have it, at a step that is decided by the sequential test.
+fn small_step(plan: &Plan, samples: &[Sample], baseline: Option<&str>) -> Judgement {
+    judge(plan, &Round { percent: 5, ..round(samples, baseline) })
+}
+
+fn sequential() -> Plan {
+    Plan { decision: Decision::default(), ..errors() }
+}
+
+#[test]
+fn the_sequential_test_fails_at_once_and_passes_with_few_requests() {
+    // One metric, two steps of at most 25 %: 0.1 % each.
+    assert_eq!(sequential().sequential_tests(), 2);
+    let judgement = small_step(&sequential(), &host(vec![rate("new", 6, 24)]), None);
+    assert_eq!((judgement.outcome, judgement.at_once, judgement.critical), (Outcome::Failed, true, true));
+    let verdict = &judgement.verdicts[0];
+    assert_eq!((verdict.method, verdict.word()), (Some(Method::Sprt), "fail"));
+    assert_eq!(
+        verdict.words,
+        "failed: 25.0 % of 24 requests, threshold 5.0 %; sequential test: evidence 6 × ln(8.0 %/2.0 %) + 18 × ln(92.0 %/98.0 %) = \
+         7.18, at or above 6.86: it fails"
+    );
+    let open = small_step(&sequential(), &host(vec![rate("new", 5, 24)]), None);
+    assert_eq!((open.outcome, open.at_once, open.lacking), (Outcome::Inconclusive, false, false));
+    let clean = small_step(&sequential(), &host(vec![rate("new", 0, 48)]), None);
+    assert_eq!((clean.outcome, clean.verdicts[0].method), (Outcome::Passed, Some(Method::Sprt)));
+    assert_eq!(small_step(&sequential(), &host(vec![rate("new", 0, 47)]), None).outcome, Outcome::Inconclusive);
+    let large = judged(&sequential(), &host(vec![rate("new", 0, 48)]), None);
+    assert_eq!(large.outcome, Outcome::Inconclusive, "at a large step the bound must be below");
+}
+
+#[test]
+fn the_sequential_test_asks_no_more_of_a_candidate_than_of_the_baseline() {
+    let both = |events| host(vec![rate("new", events, 100), rate("old", 40, 1000)]);
+    assert_eq!(small_step(&sequential(), &host(vec![rate("new", 10, 100)]), Some("old")).outcome, Outcome::Failed);
+    let judgement = small_step(&sequential(), &both(10), Some("old"));
+    assert_eq!(judgement.outcome, Outcome::Inconclusive, "{:?}", judgement.verdicts[0]);
+    assert!(judgement.verdicts[0].words.contains("16.0 %/4.0 %"), "{}", judgement.verdicts[0].words);
+    assert_eq!(small_step(&sequential(), &both(25), Some("old")).outcome, Outcome::Failed);
+    // A stable that is broken is no excuse for being far worse still.
+    let broken = |events| host(vec![rate("new", events, 30), rate("old", 120, 1000)]);
+    let judgement = small_step(&sequential(), &broken(19), Some("old"));
+    assert_eq!(judgement.verdicts[0].method, Some(Method::HardTrip), "a hard trip comes first");
+    let mut plan = sequential();
+    plan.hard_trip.rate = 0.8;
+    let judgement = small_step(&plan, &broken(19), Some("old"));
+    assert_eq!((judgement.outcome, judgement.at_once), (Outcome::Failed, true));
+    let verdict = &judgement.verdicts[0];
+    assert_eq!(verdict.method, Some(Method::Sprt));
+    assert!(verdict.words.contains("the baseline is at 12.0 % (120 of 1000); sequential test"), "{}", verdict.words);
+    let judgement = small_step(&plan, &broken(0), Some("old"));
+    assert_eq!((judgement.outcome, judgement.verdicts[0].method), (Outcome::Passed, Some(Method::TwoProportions)));
+}
+
+#[test]
+fn the_sequential_test_never_goes_against_the_threshold_itself() {
+    // Between the rates the test leans to the bad one from 4.4 % on: of very many requests, that would fail them.
+    let judgement = small_step(&sequential(), &host(vec![rate("new", 470, 10_000)]), None);
+    assert_ne!(judgement.outcome, Outcome::Failed, "{:?}", judgement.verdicts[0]);
+    // And a baseline near the threshold moves the test above it.
+    let near = host(vec![rate("new", 90, 1000), rate("old", 49, 1000)]);
+    let judgement = small_step(&sequential(), &near, Some("old"));
+    assert_eq!((judgement.outcome, judgement.at_once), (Outcome::Failed, false), "{:?}", judgement.verdicts[0]);
+}
+
+#[test]
+fn a_bad_window_counts_only_if_it_does_not_come_by_chance_in_a_whole_rollout() {
+    let few = host(vec![rate("new", 4, 20)]);
+    let plan = sequential();
+    let judgement = judged(&plan, &few, None);
+    assert_eq!((judgement.outcome, judgement.lacking), (Outcome::Inconclusive, false));
+    assert!(judgement.verdicts[0].words.contains("may come by chance (1 in 1,700)"), "{}", judgement.verdicts[0].words);
+    assert_eq!(judged(&plan, &host(vec![rate("new", 9, 20)]), None).outcome, Outcome::Failed);
+    assert_eq!(judged(&plan, &host(vec![rate("new", 37, 500)]), None).outcome, Outcome::Failed);
+}
+
+#[test]
+fn a_dry_run_is_on_record_and_decides_nothing() {
+    let mut plan = plan(&[("error-rate", Rule::RateAbove(0.05)), ("latency", Rule::RateAbove(0.01))]);
+    plan.triggers[1].dry_run = true;
+    let bad = Measurement { metric: "latency".into(), ..rate("new", 400, 500) };
+    let judgement = judged(&plan, &host(vec![rate("new", 0, 500), bad]), None);
+    assert_eq!((judgement.outcome, judgement.at_once), (Outcome::Passed, false));
+    let dry = judgement.verdicts.last().unwrap();
+    assert!(dry.dry_run && dry.outcome == Outcome::Failed);
+    assert!(!judgement.verdicts[0].dry_run);
+}
+
+#[test]
+fn triggers_that_are_not_critical_turn_back_together_when_the_score_is_low() {
+    let rule = Rule::RateAbove(0.05);
+    let mut plan = plan(&[("a", rule), ("b", rule), ("c", rule)]);
+    plan.decision.min_score = 0.5;
+    plan.triggers.iter_mut().for_each(|trigger| trigger.critical = false);
+    let failing = |names: &[&str]| {
+        let of = |name: &str| {
+            let events = if names.contains(&name) { 200 } else { 0 };
+            Measurement { metric: name.into(), ..rate("new", events, 500) }
+        };
+        host(["a", "b", "c"].map(of).to_vec())
     };
-    assert_eq!(round(&host(vec![rate("new", 60, 500)])), Outcome::Passed);
-    assert_eq!(round(&host(vec![rate("new", 240, 500)])), Outcome::Failed);
+    let judgement = judged(&plan, &failing(&["a"]), None);
+    assert_eq!((judgement.outcome, judgement.critical), (Outcome::Failed, false));
+    assert!(judged(&plan, &failing(&["a", "b"]), None).critical);
+    plan.triggers[2].weight = 3.0;
+    assert!(!judged(&plan, &failing(&["a", "b"]), None).critical, "3 of 5 do not fail");
+    assert!(judged(&plan, &failing(&["c"]), None).critical);
+}
+
+#[test]
+fn silence_fails_a_trigger_that_says_so_once_its_window_is_over() {
+    let mut plan = errors();
+    let own = Window { start: 300_000_000_000, ..WHOLE };
+    let silent = Sample { window: own, ..sample("edge", true, vec![rate("new", 0, 0)]) };
+    let whole = sample("edge", true, vec![rate("new", 0, 300)]);
+    assert_eq!(judged(&plan, &[whole.clone(), silent.clone()], None).outcome, Outcome::Passed);
+    plan.triggers[0].no_data = NoData::Fail;
+    let judgement = judged(&plan, &[whole.clone(), silent.clone()], None);
+    assert_eq!((judgement.outcome, judgement.at_once), (Outcome::Failed, false));
+    assert_eq!(judgement.verdicts[0].method, Some(Method::NoData));
+    let seen = Sample { measurements: vec![rate("new", 0, 1)], ..silent };
+    assert_eq!(judged(&plan, &[whole, seen], None).outcome, Outcome::Passed);
+    let begun = Window { start: 0, end: 60_000_000_000 };
+    let early = [Sample { window: begun.clone(), ..sample("edge", true, vec![rate("new", 0, 0)]) }];
+    let judgement = judge(&plan, &Round { whole: &begun, ..round(&early, None) });
+    assert_eq!(judgement.outcome, Outcome::Inconclusive, "its window is not over");
+}
+
+#[test]
+fn what_was_measured_in_another_way_is_an_error_that_names_it_and_passes_nothing() {
+    let judgement =
+        judged(&errors(), &host(vec![rate("new", 0, 500).with(Observation::Samples(vec![0.1; 500]))]), None);
+    assert_eq!(judgement.outcome, Outcome::Inconclusive);
+    let verdict = &judgement.verdicts[0];
+    assert_eq!((verdict.word(), verdict.window.clone()), ("error", None));
+    assert!(verdict.words.starts_with("`error-rate` was not measured as events out of a total"), "{}", verdict.words);
+}
+
+#[test]
+fn a_crash_loop_or_a_dead_probe_trips_at_once_by_the_hosts_word_alone() {
+    for metric in [CRASH_LOOP, PROBE] {
+        let sign = |release: &str| Measurement { metric: metric.into(), ..rate(release, 1, 1) };
+        let judgement = judged(&errors(), &host(vec![rate("new", 0, 3), sign("new")]), Some("old"));
+        assert!(judgement.at_once && judgement.critical, "{metric}");
+        assert!(judgement.verdicts[0].words.starts_with("hard trip: the release"), "{}", judgement.verdicts[0].words);
+        let plugins = [sample("plugin", false, vec![rate("new", 0, 3), sign("new")])];
+        assert!(!judged(&errors(), &plugins, Some("old")).at_once);
+        let both = host(vec![rate("new", 0, 3), sign("new"), sign("old")]);
+        assert!(!judged(&errors(), &both, Some("old")).at_once, "the machine's fault, not the release's");
+    }
+}
+
+#[test]
+fn a_rate_below_its_limit_fails_as_its_rest_above_it() {
+    let plan = plan(&[("checkouts", Rule::RateBelow(0.95))]);
+    let of = |events| host(vec![Measurement { metric: "checkouts".into(), ..rate("new", events, 100) }]);
+    assert_eq!(judged(&plan, &of(89), None).outcome, Outcome::Failed);
+    assert_eq!(judged(&plan, &of(90), None).outcome, Outcome::Inconclusive);
+    assert_eq!(judged(&plan, &of(100), None).outcome, Outcome::Inconclusive);
+}
+
+#[test]
+fn rates_are_compared_by_the_two_proportion_test_and_one_error_of_few_is_none() {
+    let mut plan = plan(&[("error-rate", Rule::WorseBy { ratio: 0.2, quantile: None })]);
+    let both = |new: (u64, u64), old: (u64, u64)| host(vec![rate("new", new.0, new.1), rate("old", old.0, old.1)]);
+    let judgement = judged(&plan, &both((30, 500), (100, 5000)), Some("old"));
+    assert_eq!((judgement.outcome, judgement.verdicts[0].method), (Outcome::Failed, Some(Method::TwoProportions)));
+    assert_eq!(judged(&plan, &both((11, 500), (100, 5000)), Some("old")).outcome, Outcome::Passed, "within 20 %");
+    assert_eq!(judged(&plan, &both((1, 20), (0, 1000)), Some("old")).outcome, Outcome::Inconclusive);
+    plan.triggers[0].effect = Some(0.05);
+    assert_eq!(judged(&plan, &both((30, 500), (100, 5000)), Some("old")).outcome, Outcome::Passed, "below the floor");
+    plan.triggers[0].effect = None;
+    plan.triggers[0].direction = Direction::Decrease;
+    assert_eq!(judged(&plan, &both((30, 500), (500, 5000)), Some("old")).outcome, Outcome::Failed);
+    assert_eq!(judged(&plan, &both((60, 500), (500, 5000)), Some("old")).outcome, Outcome::Passed);
+}
+
+/// So many latencies around `seconds`, the same each time.
+fn around(seconds: f64, count: u32) -> Observation {
+    Observation::Samples((0..count).map(|n| seconds * (0.5 + f64::from((n * 37) % count) / f64::from(count))).collect())
+}
+
+#[test]
+fn latencies_are_compared_by_ranks_and_must_be_longer_by_a_fifth() {
+    let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: None })]);
+    let both = |new: f64, count| host(vec![latency("new", around(new, count)), latency("old", around(0.1, 500))]);
+    let outcome = |new, count| judged(&plan, &both(new, count), Some("old")).outcome;
+    let judgement = judged(&plan, &both(0.15, 200), Some("old"));
+    assert_eq!((judgement.outcome, judgement.verdicts[0].method), (Outcome::Failed, Some(Method::MannWhitney)));
+    assert_eq!(judgement.performance.unwrap().outcome, Outcome::Failed);
+    assert_eq!(outcome(0.1, 200), Outcome::Passed);
+    assert_eq!(outcome(0.11, 2000), Outcome::Passed, "surely slower, but by a tenth only");
+    assert_eq!(outcome(0.15, 19), Outcome::Inconclusive);
+    assert_eq!(outcome(0.05, 200), Outcome::Passed);
+    let buckets =
+        |counts: [u64; 5]| histogram(&[0.05, 0.1, 0.25, 0.5, f64::MAX].into_iter().zip(counts).collect::<Vec<_>>());
+    let moved = host(vec![
+        latency("new", buckets([0, 20, 180, 200, 200])),
+        latency("old", buckets([300, 900, 1000, 1000, 1000])),
+    ]);
+    assert_eq!(judged(&plan, &moved, Some("old")).outcome, Outcome::Failed);
+    let other = host(vec![
+        latency("new", buckets([0, 20, 180, 200, 200])),
+        latency("old", histogram(&[(1.0, 90), (f64::MAX, 100)])),
+    ]);
+    assert_eq!(judged(&plan, &other, Some("old")).verdicts[0].word(), "error");
+}
+
+#[test]
+fn one_client_that_only_sees_errors_fails_nothing_though_a_plugin_tells_the_hosts_own_count() {
+    let all = |events, total| Measurement { metric: ALL_ERRORS.into(), ..rate("new", events, total) };
+    let edge = sample("edge", true, vec![rate("new", 3, 400), all(90, 400)]);
+    let told = |events, total| sample("plugin", false, vec![rate("new", events, total)]);
+    let outcome = |samples: &[Sample]| judged(&errors(), samples, None).outcome;
+    assert_eq!(outcome(&[edge.clone(), told(90, 405)]), Outcome::Passed, "it repeats the front door's counters");
+    assert_eq!(outcome(&[edge.clone(), told(140, 400)]), Outcome::Failed, "it has seen errors that the host has not");
+    assert_eq!(outcome(&[edge.clone(), told(90, 900)]), Outcome::Failed, "it has seen other requests");
+    assert_eq!(outcome(&[told(90, 400)]), Outcome::Failed, "nobody else has seen them");
+    let misspelt = plan(&[("eror-rate", Rule::RateAbove(0.05))]);
+    assert!(judged(&misspelt, &[edge], None).verdicts[0].words.ends_with("measured were error-rate"));
 }

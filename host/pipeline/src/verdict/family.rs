@@ -1,0 +1,39 @@
+//! Many metrics, looked at often: each look is a chance to be wrong.
+
+use autodevops_model::Outcome;
+use autodevops_statistics::{bonferroni, holm};
+
+use super::{ruling::chance, trigger::Ruled};
+use crate::Plan;
+
+/// Takes back windows that failed by what may come by chance: over all metrics by Holm's rule, and over all looks at the whole rollout
+/// by sharing the chance among them.
+pub(super) fn correct(plan: &Plan, ruled: &mut [Ruled<'_>]) {
+    let alpha = plan.decision.window_alpha;
+    if alpha >= 1.0 {
+        return;
+    }
+    let each = bonferroni(alpha, plan.looks());
+    let chances: Vec<f64> = ruled.iter().map(|ruled| ruled.ruling.chance.unwrap_or(1.0)).collect();
+    for (ruled, small) in ruled.iter_mut().zip(holm(&chances, each)) {
+        let Some(rare) = ruled.ruling.chance.filter(|_| !small) else { continue };
+        let doubt = format!(
+            "; but over {} metrics and {} looks it may come by chance ({}): more must be seen",
+            chances.len(),
+            plan.looks(),
+            chance(rare)
+        );
+        ruled.ruling = ruled.ruling.clone().and(&doubt);
+        ruled.ruling.outcome = Outcome::Inconclusive;
+    }
+}
+
+/// The share of the triggers' weights that do not fail, from 0 to 1.
+pub(super) fn score(ruled: &[Ruled<'_>]) -> f64 {
+    let weight = |failed: bool| {
+        let counted = ruled.iter().filter(|ruled| !failed || ruled.ruling.outcome == Outcome::Failed);
+        counted.map(|ruled| ruled.trigger.weight).sum::<f64>()
+    };
+    let all = weight(false);
+    if all > 0.0 { 1.0 - weight(true) / all } else { 1.0 }
+}

@@ -1,0 +1,211 @@
+//! A share of events against a limit that it must not be above.
+
+use autodevops_model::Outcome;
+use autodevops_statistics::{Decision, Share, Sprt, fisher, two_proportions};
+
+use super::{
+    CONFIDENCE,
+    ruling::{Ruling, chance, percent},
+};
+use crate::Method;
+
+/// A release is good that fails at this share of the threshold; the sequential test's low rate. (With a threshold of 5 %: 2 %.)
+pub(super) const GOOD: f64 = 0.4;
+
+/// The sequential test's high rate is so many times the low one. (8 %, so that it decides near 4.4 %.)
+const BAD: f64 = 4.0;
+
+/// What was seen of a share that has a limit.
+pub(super) struct Seen {
+    /// What the events are, such as `failed`.
+    pub(super) what: String,
+    /// How many beyond doubt.
+    pub(super) sure: Share,
+    /// How many about, where they are counted by buckets.
+    pub(super) about: f64,
+}
+
+/// What it is held against.
+pub(super) struct Limit {
+    pub(super) share: f64,
+    /// A release that fails so often is good, unless the baseline does more often.
+    pub(super) good: f64,
+    /// Fewer requests decide nothing.
+    pub(super) min_samples: u64,
+    /// What the baseline does, or did.
+    pub(super) baseline: Option<Share>,
+    /// The chances of the sequential test to be wrong, either way, where it decides.
+    pub(super) sequential: Option<(f64, f64)>,
+}
+
+impl Seen {
+    fn rate(&self) -> f64 {
+        self.about / self.sure.total().max(1) as f64
+    }
+}
+
+pub(super) fn judge(seen: &Seen, limit: &Limit) -> Ruling {
+    let total = seen.sure.total();
+    if total < limit.min_samples.max(1) {
+        let words = format!("{total} requests, of {} that a decision needs", limit.min_samples.max(1));
+        return Ruling::lacking(words, total);
+    }
+    let baseline = limit.baseline.filter(|baseline| baseline.total() >= limit.min_samples.max(1));
+    let by_sequence = limit.sequential.and_then(|chances| sequential(seen, limit, baseline, chances));
+    if let Some(broken) = baseline.filter(|baseline| baseline.rate() > limit.share) {
+        // Far worse than even that one: this is known with the fewest requests.
+        if let Some(ruling) = by_sequence.clone().filter(|ruling| ruling.outcome == Outcome::Failed) {
+            return ruling;
+        }
+        let ruling = against_broken(seen, limit, broken);
+        if ruling.outcome != Outcome::Failed || broken.wilson_lower(CONFIDENCE) > limit.share {
+            return ruling;
+        }
+    }
+    let fixed = fixed(seen, limit, baseline);
+    // Beside a baseline that is near the limit the sequential test asks for more than the limit: then that one holds by itself.
+    let near = baseline.is_some_and(|baseline| baseline.rate() > limit.good);
+    match by_sequence {
+        Some(ruling) if ruling.outcome != Outcome::Inconclusive => ruling,
+        Some(ruling) if fixed.outcome == Outcome::Inconclusive || (fixed.outcome == Outcome::Failed && !near) => ruling,
+        // The upper bound may be the quicker one, of many requests.
+        _ => fixed,
+    }
+}
+
+fn upper(seen: &Seen) -> f64 {
+    // What is not sure counts: a pass must hold for it too.
+    Share::new(seen.about.ceil() as u64, seen.sure.total()).wilson_upper(CONFIDENCE)
+}
+
+fn said(seen: &Seen, limit: &Limit) -> String {
+    format!(
+        "{} {} of {} requests, threshold {}",
+        seen.what,
+        percent(seen.rate()),
+        seen.sure.total(),
+        percent(limit.share)
+    )
+}
+
+/// The rate of a release that is good.
+fn good(limit: &Limit, baseline: Option<Share>) -> f64 {
+    baseline.map_or(0.0, Share::rate).max(limit.good)
+}
+
+/// By Wilson's bounds.
+fn fixed(seen: &Seen, limit: &Limit, baseline: Option<Share>) -> Ruling {
+    let (lower, upper) = (seen.sure.wilson_lower(CONFIDENCE), upper(seen));
+    let (rate, said) = (seen.rate(), said(seen, limit));
+    let numbers = [
+        ("events", seen.about),
+        ("requests", seen.sure.total() as f64),
+        ("rate", rate),
+        ("lower-bound", lower),
+        ("upper-bound", upper),
+        ("threshold", limit.share),
+    ];
+    let ruled = |outcome, words: String| Ruling::new(Method::Wilson, outcome, words, &numbers);
+    if lower > limit.share {
+        let good = good(limit, baseline);
+        let rare = seen.sure.tail(good);
+        let words = format!(
+            "{said}; above it even at the 99 % lower bound {}; a release at {} shows so many with a chance of {}",
+            percent(lower),
+            percent(good),
+            chance(rare)
+        );
+        return Ruling { chance: Some(rare), ..ruled(Outcome::Failed, words) }.number("chance", rare);
+    }
+    if upper < limit.share {
+        return ruled(Outcome::Passed, format!("{said}; below it even at the 99 % upper bound {}", percent(upper)));
+    }
+    if rate <= limit.share {
+        let words = format!("{said}; not above it, but that may be chance: the 99 % upper bound is {}", percent(upper));
+        return Ruling { lacking: true, ..ruled(Outcome::Inconclusive, words) };
+    }
+    ruled(
+        Outcome::Inconclusive,
+        format!("{said}; above it, but it may be chance: the 99 % lower bound is {}", percent(lower)),
+    )
+}
+
+/// By the sequential test: what speaks for a bad rate and against a good one so far. None where the limit leaves no room for one.
+fn sequential(seen: &Seen, limit: &Limit, baseline: Option<Share>, (alpha, beta): (f64, f64)) -> Option<Ruling> {
+    let low = good(limit, baseline);
+    let high = (BAD * low).min(f64::midpoint(limit.share.max(low), 1.0));
+    let test = Sprt::new(low, high, alpha, beta).ok()?;
+    let (events, rest) = (seen.sure.events(), seen.sure.rest().events());
+    let course = test.course(seen.sure);
+    let numbers = [
+        ("events", events as f64),
+        ("requests", seen.sure.total() as f64),
+        ("rate", seen.rate()),
+        ("threshold", limit.share),
+        ("good-rate", low),
+        ("bad-rate", high),
+        ("evidence", course.evidence),
+        ("pass-at", course.low_at),
+        ("fail-at", course.high_at),
+    ];
+    let sum = format!(
+        "{events} × ln({}/{}) + {rest} × ln({}/{}) = {:.2}",
+        percent(high),
+        percent(low),
+        percent(1.0 - high),
+        percent(1.0 - low),
+        course.evidence
+    );
+    let above = seen.rate() > limit.share;
+    let (outcome, words) = match course.decision {
+        // The test decides between its two rates; what it finds must not go against the limit itself.
+        Decision::High if above => (Outcome::Failed, format!("at or above {:.2}: it fails", course.high_at)),
+        Decision::High => (Outcome::Inconclusive, "for the bad rate, but not above the threshold".to_owned()),
+        Decision::Low if !above => (Outcome::Passed, format!("at or below {:.2}: it is good", course.low_at)),
+        Decision::Low => (Outcome::Inconclusive, "for the good rate, but above the threshold".to_owned()),
+        Decision::Open => {
+            (Outcome::Inconclusive, format!("between {:.2} and {:.2}: undecided", course.low_at, course.high_at))
+        }
+    };
+    let base = baseline.filter(|baseline| baseline.rate() > limit.good).map_or_else(String::new, |baseline| {
+        format!("; the baseline is at {} ({} of {})", percent(low), baseline.events(), baseline.total())
+    });
+    let words = format!("{}{base}; sequential test: evidence {sum}, {words}", said(seen, limit));
+    let ruling = Ruling::new(Method::Sprt, outcome, words, &numbers);
+    let lacking = outcome == Outcome::Inconclusive && course.decision != Decision::High && !above;
+    Some(Ruling { at_once: outcome == Outcome::Failed, lacking, ..ruling })
+}
+
+/// Against a baseline that breaks the limit itself. Where that is certain, the candidate need not be below the limit either.
+fn against_broken(seen: &Seen, limit: &Limit, baseline: Share) -> Ruling {
+    let (rate, base) = (seen.rate(), baseline.rate());
+    let certain = baseline.wilson_lower(CONFIDENCE) > limit.share;
+    let rare = two_proportions(seen.sure, baseline).map_or(1.0, |test| test.chance).max(fisher(seen.sure, baseline));
+    let numbers = [
+        ("events", seen.about),
+        ("requests", seen.sure.total() as f64),
+        ("rate", rate),
+        ("threshold", limit.share),
+        ("baseline-events", baseline.events() as f64),
+        ("baseline-requests", baseline.total() as f64),
+        ("baseline-rate", base),
+        ("chance", rare),
+    ];
+    let said = format!(
+        "{}; the baseline itself is at {} ({} of {})",
+        said(seen, limit),
+        percent(base),
+        baseline.events(),
+        baseline.total()
+    );
+    let (outcome, rest) = if rare < 1.0 - CONFIDENCE {
+        let words = format!("and the candidate is worse: so by chance in {}", chance(rare));
+        (Outcome::Failed, words)
+    } else if rate <= base && certain {
+        (Outcome::Passed, "and the candidate is not worse: stable is broken, not by this release".to_owned())
+    } else {
+        (Outcome::Inconclusive, "and the candidate is not surely worse".to_owned())
+    };
+    let ruling = Ruling::new(Method::TwoProportions, outcome, format!("{said}, {rest}"), &numbers);
+    Ruling { chance: (outcome == Outcome::Failed).then_some(rare), ..ruling }
+}

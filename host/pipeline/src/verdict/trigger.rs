@@ -1,0 +1,187 @@
+//! What one trigger says of a round.
+
+use autodevops_model::{Measurement, Observation, Outcome, Window};
+use autodevops_statistics::{Share, bonferroni};
+
+use super::{
+    Round, compare,
+    latency::{Slower, slower},
+    of,
+    ruling::{Ruling, percent, rank},
+    threshold::{self, Limit, Seen},
+    trip::{self, ALL_ERRORS, ERROR_RATE},
+};
+use crate::{Method, NoData, Plan, Rule, Sample, Trigger, Verdict};
+
+/// A trigger and what it says.
+pub(super) struct Ruled<'a> {
+    pub(super) trigger: &'a Trigger,
+    pub(super) ruling: Ruling,
+    window: Option<Window>,
+}
+
+impl Ruled<'_> {
+    pub(super) fn verdict(&self) -> Verdict {
+        let Ruling { method, outcome, words, numbers, .. } = self.ruling.clone();
+        let (rule, dry_run) = (rule_name(self.trigger), self.trigger.dry_run);
+        Verdict { outcome, rule, words, numbers, window: self.window.clone(), method: Some(method), dry_run }
+    }
+}
+
+fn rule_name(trigger: &Trigger) -> String {
+    let metric = &trigger.metric;
+    match trigger.rule {
+        Rule::RateAbove(limit) => format!("{metric} above {}", percent(limit)),
+        Rule::RateBelow(limit) => format!("{metric} below {}", percent(limit)),
+        Rule::QuantileAbove { quantile, seconds } => format!("{metric} above {seconds} s at quantile {quantile}"),
+        Rule::WorseBy { ratio, .. } => format!("{metric} worse than the baseline by {}", percent(ratio)),
+    }
+}
+
+/// What one trigger says of a round: the worst of its samples.
+pub(super) fn judge<'a>(plan: &Plan, trigger: &'a Trigger, round: &Round<'_>) -> Ruled<'a> {
+    let own = i64::try_from(trigger.window.as_nanos()).unwrap_or(i64::MAX);
+    let mut worst: Option<(Ruling, &Sample)> = None;
+    let mut passed_by: Vec<&Sample> = Vec::new();
+    for sample in round.samples {
+        let full = sample.window == *round.whole;
+        if !full && sample.window.end.saturating_sub(sample.window.start) != own {
+            continue;
+        }
+        let Some(seen) = of(sample, &trigger.metric, round.candidate) else { continue };
+        if repeats(seen, sample, round) {
+            continue;
+        }
+        let ruling = rule(plan, trigger, seen, sample, round);
+        if full && ruling.outcome == Outcome::Passed {
+            passed_by.push(sample);
+        }
+        // Its own window can only fail: that it does not is no reason to doubt what the whole watch says.
+        if !full && ruling.outcome != Outcome::Failed {
+            continue;
+        }
+        // One source with too few requests decides nothing where another has enough.
+        let weight = |ruling: &Ruling| (!ruling.lacking, rank(ruling.outcome));
+        if worst.as_ref().is_none_or(|(before, _)| weight(&ruling) > weight(before)) {
+            worst = Some((ruling, sample));
+        }
+    }
+    let (mut ruling, window) = match worst {
+        // What cannot be judged is as if it had not been seen: it takes back no bad window before.
+        Some((ruling, _)) if ruling.method == Method::Error => (ruling, None),
+        Some((ruling, sample)) => (ruling, Some(sample.window.clone())),
+        None => (unmeasured(trigger, round), None),
+    };
+    if trigger.no_data == NoData::Fail && is_silent(trigger, round, own) {
+        let words = format!("nothing came in of `{}` over its whole window", trigger.metric);
+        ruling = Ruling::new(Method::NoData, Outcome::Failed, words, &[]);
+    }
+    if ruling.outcome == Outcome::Passed {
+        ruling = backed(ruling, &passed_by, round);
+    }
+    Ruled { trigger, ruling, window }
+}
+
+/// Whether a plugin only tells what the host counted itself, as one does that reads the front door's counters: about as many requests, and
+/// no more errors. Then the host's own count stands, in which one client does not make a trend; and it is no second source.
+fn repeats(seen: &Measurement, sample: &Sample, round: &Round<'_>) -> bool {
+    let Observation::Rate(said) = &seen.observation else { return false };
+    if sample.observed_by_host || seen.metric != ERROR_RATE {
+        return false;
+    }
+    // The readings are not of quite the same moments.
+    let about = |count: u64| (count / 10).max(5);
+    let hosts = round.samples.iter().filter(|other| other.observed_by_host && other.window == sample.window);
+    hosts.filter_map(|host| trip::rate(host, ALL_ERRORS, round.candidate)).any(|all| {
+        said.total.abs_diff(all.total) <= about(all.total)
+            && said.events <= all.events.saturating_add(about(all.events))
+    })
+}
+
+/// A pass needs a sample over the whole watch, and in production the host's own or two sources.
+fn backed(ruling: Ruling, passed_by: &[&Sample], round: &Round<'_>) -> Ruling {
+    let first = passed_by.first().map(|sample| &sample.source);
+    let two = passed_by.iter().any(|sample| sample.observed_by_host || Some(&sample.source) != first);
+    let doubt = match first {
+        None => "; but not over the whole watch".to_owned(),
+        Some(source) if round.independent && !two => {
+            format!("; but only `{source}` says so: production needs what the host observed, or a second source")
+        }
+        Some(_) => return ruling,
+    };
+    Ruling { outcome: Outcome::Inconclusive, lacking: true, ..ruling }.and(&doubt)
+}
+
+fn unmeasured(trigger: &Trigger, round: &Round<'_>) -> Ruling {
+    let mut metrics: Vec<&str> = Vec::new();
+    for metric in round.samples.iter().flat_map(|sample| &sample.measurements).map(|measured| measured.metric.as_str())
+    {
+        if !metrics.contains(&metric) && !trip::is_own(metric) {
+            metrics.push(metric);
+        }
+    }
+    let others = if metrics.is_empty() { String::new() } else { format!("; measured were {}", metrics.join(", ")) };
+    let ruling = Ruling::lacking(format!("nobody measured `{}`{others}", trigger.metric), 0);
+    Ruling { method: Method::NoData, ..ruling }
+}
+
+/// Whether a whole window is over, and nothing was seen in it.
+fn is_silent(trigger: &Trigger, round: &Round<'_>, own: i64) -> bool {
+    let length = |window: &Window| window.end.saturating_sub(window.start);
+    let seen = |sample: &Sample| match of(sample, &trigger.metric, round.candidate).map(|seen| &seen.observation) {
+        Some(Observation::Rate(rate)) => rate.total > 0,
+        Some(Observation::Histogram(buckets)) => buckets.last().is_some_and(|bucket| bucket.count > 0),
+        Some(Observation::Samples(values)) => !values.is_empty(),
+        None => false,
+    };
+    length(round.whole) >= own && !round.samples.iter().any(|sample| length(&sample.window) == own && seen(sample))
+}
+
+/// What one sample says by one trigger.
+fn rule(plan: &Plan, trigger: &Trigger, seen: &Measurement, sample: &Sample, round: &Round<'_>) -> Ruling {
+    let baseline = round.baseline_of(sample, &trigger.metric);
+    // Over the trigger's own window the sequential test would begin anew with every look.
+    let whole = sample.window == *round.whole;
+    let limit = |share: f64, baseline: Option<Share>| {
+        let decides = whole && round.independent && plan.decision.is_sequential(round.percent);
+        let alpha = bonferroni(plan.decision.alpha, plan.sequential_tests());
+        let sequential = decides.then_some((alpha, plan.decision.beta));
+        Limit { share, good: threshold::GOOD * share, min_samples: trigger.min_samples, baseline, sequential }
+    };
+    let rate = |observation: &Observation| match observation {
+        Observation::Rate(rate) => Some(Share::new(rate.events, rate.total)),
+        Observation::Histogram(_) | Observation::Samples(_) => None,
+    };
+    let other = |wanted: &str| {
+        Ruling::error(format!(
+            "`{}` was not measured as {wanted}, which its trigger needs; look at the plugin",
+            trigger.metric
+        ))
+    };
+    match trigger.rule {
+        Rule::RateAbove(share) => {
+            let Some(sure) = rate(&seen.observation) else { return other("events out of a total") };
+            let seen = Seen { what: "failed:".to_owned(), sure, about: sure.events() as f64 };
+            threshold::judge(&seen, &limit(share, baseline.and_then(rate)))
+        }
+        Rule::RateBelow(share) => {
+            let Some(sure) = rate(&seen.observation).map(Share::rest) else { return other("events out of a total") };
+            let seen = Seen { what: "without it:".to_owned(), sure, about: sure.events() as f64 };
+            threshold::judge(&seen, &limit(1.0 - share, baseline.and_then(rate).map(Share::rest)))
+        }
+        Rule::QuantileAbove { quantile, seconds } => {
+            let Some(Slower { sure, about }) = slower(&seen.observation, seconds) else { return other("a latency") };
+            let baseline = baseline.and_then(|baseline| slower(baseline, seconds)).map(|baseline| baseline.sure);
+            let seen = Seen { what: format!("slower than {seconds} s:"), sure, about };
+            threshold::judge(&seen, &limit(1.0 - quantile, baseline))
+        }
+        Rule::WorseBy { ratio, quantile } => compare::judge(trigger, (ratio, quantile), seen, baseline),
+    }
+}
+
+impl Trigger {
+    /// Whether it is about a share of events.
+    pub(super) const fn is_rate(&self) -> bool {
+        matches!(self.rule, Rule::RateAbove(_) | Rule::RateBelow(_))
+    }
+}

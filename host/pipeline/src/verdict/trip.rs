@@ -1,0 +1,89 @@
+//! So many failures that no statistics are needed: by what the host observed, where it observed anything.
+
+use std::collections::BTreeSet;
+
+use autodevops_model::{Observation, Outcome, Rate};
+
+use super::{Round, of};
+use crate::{Method, Plan, Rule, Sample, Verdict};
+
+/// The metric that a hard trip always looks at, and that the host itself observes.
+pub const ERROR_RATE: &str = "error-rate";
+
+/// The host's count of all errors, of which [`ERROR_RATE`] has three of each client at most: clients stay with a release, so that what one
+/// of them sees is not independent. It is judged by nothing; it shows what plugins merely repeat.
+pub const ALL_ERRORS: &str = "all-errors";
+
+/// The host's sign that a release ends by itself again and again: 1 of 1.
+pub const CRASH_LOOP: &str = "crash-loop";
+
+/// The host's sign that a release does not answer its probe: 1 of 1.
+pub const PROBE: &str = "probe";
+
+/// Signs that trip by themselves, and what they mean.
+const SIGNS: [(&str, &str); 2] =
+    [(CRASH_LOOP, "the release ends by itself again and again"), (PROBE, "the release does not answer its probe")];
+
+/// Whether a metric is for the host alone, which no trigger names.
+pub(super) fn is_own(metric: &str) -> bool {
+    metric == ALL_ERRORS || SIGNS.iter().any(|(sign, _)| *sign == metric)
+}
+
+pub(super) fn hard_trip(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
+    sign(round).or_else(|| failures(plan, round))
+}
+
+pub(super) fn rate<'a>(sample: &'a Sample, metric: &str, release: &str) -> Option<&'a Rate> {
+    match of(sample, metric, release).map(|measured| &measured.observation) {
+        Some(Observation::Rate(rate)) => Some(rate),
+        _ => None,
+    }
+}
+
+/// The host alone gives signs, and only where the baseline does not show the same: then it is the machine's fault.
+fn sign(round: &Round<'_>) -> Option<Verdict> {
+    let shows =
+        |sample: &Sample, sign: &str, release: &str| rate(sample, sign, release).is_some_and(|rate| rate.events > 0);
+    let samples = round.samples.iter().filter(|sample| sample.observed_by_host);
+    samples.flat_map(|sample| SIGNS.iter().map(move |sign| (sample, sign))).find_map(|(sample, (sign, words))| {
+        let broken = round.baseline.is_some_and(|baseline| shows(sample, sign, baseline));
+        (shows(sample, sign, round.candidate) && !broken).then(|| Verdict {
+            outcome: Outcome::Failed,
+            rule: format!("{sign} at once"),
+            words: format!("hard trip: {words}"),
+            numbers: Vec::new(),
+            window: Some(sample.window.clone()),
+            method: Some(Method::HardTrip),
+            dry_run: false,
+        })
+    })
+}
+
+fn failures(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
+    let trip = plan.hard_trip;
+    let hosts = round.samples.iter().any(|sample| sample.observed_by_host && !sample.measurements.is_empty());
+    let share = |rate: &Rate| rate.events as f64 / rate.total.max(1) as f64;
+    // The error rate always, whether or not a trigger names it; and every other rate that has a limit.
+    let limited = plan.triggers.iter().filter(|trigger| matches!(trigger.rule, Rule::RateAbove(_)) && !trigger.dry_run);
+    let metrics: BTreeSet<&str> = limited.map(|trigger| trigger.metric.as_str()).chain([ERROR_RATE]).collect();
+    metrics.into_iter().flat_map(|metric| round.samples.iter().map(move |sample| (metric, sample))).find_map(
+        |(metric, sample)| {
+            if hosts && !sample.observed_by_host {
+                return None;
+            }
+            let seen = rate(sample, metric, round.candidate)?;
+            let trips = |rate: &Rate| rate.total >= trip.min_samples && share(rate) >= trip.rate;
+            // A baseline that trips as well is broken by itself: then statistics must tell which is worse.
+            let broken = matches!(round.baseline_of(sample, metric), Some(Observation::Rate(rate)) if trips(rate));
+            (trips(seen) && !broken).then(|| Verdict {
+                outcome: Outcome::Failed,
+                rule: format!("{metric} at or above {:.1} % at once", trip.rate * 100.0),
+                words: format!("hard trip: {} of {} requests failed", seen.events, seen.total),
+                numbers: vec![("events".into(), seen.events as f64), ("requests".into(), seen.total as f64)],
+                window: Some(sample.window.clone()),
+                method: Some(Method::HardTrip),
+                dry_run: false,
+            })
+        },
+    )
+}
