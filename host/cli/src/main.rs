@@ -22,16 +22,18 @@ mod plugin;
 mod progress;
 mod project;
 mod replay;
+mod rollout;
 mod run;
 mod runs;
 mod show;
 mod story;
+mod verdict;
 mod worker;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use arguments::{Answer, Approve, Arguments, Extend, Rollback, Verb};
+use arguments::{Answer, Approve, Arguments, Extend, Rollback, RolloutVerb, Verb};
 use autodevops_server::{Request, Word};
 use clap::{CommandFactory, Parser};
 
@@ -89,6 +91,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
                 people::say(Request::Rollback { environment, to, reason }, config, format).await
             }
             Verb::Pause { reason } => pause::pause(&reason, config, format),
+            Verb::Verdict(options) => verdict::run(&options, config, format),
+            Verb::Rollout { verb: RolloutVerb::Plan(options) } => rollout::plan(&options, config, format),
             Verb::Edge { verb } => edge::run(verb, config, format).await,
             Verb::Schema => output::json(&autodevops_config::schema()).map(|()| ExitCode::SUCCESS),
             Verb::Analyze(options) => analyze::run(&options, format).await,
