@@ -15,6 +15,7 @@ mod process;
 mod raw;
 mod replay;
 mod report;
+mod rollouts;
 mod serve;
 mod simulation;
 
@@ -47,6 +48,7 @@ fn main() -> Result<()> {
     let place = Place::find()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut report = Report::new(arguments.only);
+    rollouts::measure(&mut report)?;
     runtime.block_on(calls::measure(&place, &mut report))?;
     runtime.block_on(audit::measure(&place, &mut report))?;
     runtime.block_on(replay::measure(&place, &mut report))?;
