@@ -39,6 +39,8 @@ pub fn event(event: &EventKind) -> Option<Telling> {
             tell(format!("committed to {branch} as {}", commit.chars().take(10).collect::<String>()))
         }
         EventKind::Built { release } => tell(format!("release {} made", release.id)),
+        // What a person is to do about it is told by the hold that follows.
+        EventKind::Compared { .. } | EventKind::Diverged { .. } => None,
         EventKind::EffectIntended { .. } | EventKind::EffectDone { .. } => None,
         EventKind::EffectFailed { key, error, attempt, retry } => {
             let then = if retry.is_some() { "; it is tried again" } else { "" };
@@ -186,6 +188,7 @@ pub fn shares(splits: &[Split]) -> String {
 pub fn doing(run: &Run, command: &Command) -> Option<String> {
     Some(match command {
         Command::Propose { .. } => "looking for a fix".to_owned(),
+        Command::Compare { .. } => "looking what serves production".to_owned(),
         Command::Review { plugins, .. } => format!("reviewing the change: {}", plugins.join(", ")),
         Command::GenerateTests { .. } => "writing tests".to_owned(),
         Command::RunChecks { plugins, .. } => format!("checking the change: {}", plugins.join(", ")),

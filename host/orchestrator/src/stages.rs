@@ -40,6 +40,7 @@ impl Stages {
             Command::RunChecks { key, plugins } => {
                 self.check(run, plugins).await.map(|reports| Input::Checked { key: key.clone(), reports })
             }
+            Command::Compare { key } => self.serving(run, key).await,
             Command::Commit { key } => self.commit(run, key).await,
             Command::Build { key, commit } => self.build(run, key, commit).await,
             Command::AutomatedTests { key, url, plugins } => {

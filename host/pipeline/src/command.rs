@@ -26,6 +26,8 @@ pub enum Command {
     SetTraffic { environment: Environment, key: String, fence: u64, splits: Vec<Split> },
     /// Have the plugins test the staged release at its address, if there are any; the host may look for itself too.
     AutomatedTests { key: String, url: Option<String>, plugins: Vec<String> },
+    /// Look what serves production: another host drove the run before, and someone may have deployed meanwhile.
+    Compare { key: String },
     /// Measure the releases over each of the windows.
     Measure { environment: Environment, candidate: String, baseline: Option<String>, windows: Vec<Window> },
     /// A person must answer; ask by whatever interface there is, and wait.
@@ -54,6 +56,7 @@ impl Command {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Propose { key }
+            | Self::Compare { key }
             | Self::Review { key, .. }
             | Self::GenerateTests { key }
             | Self::RunChecks { key, .. }

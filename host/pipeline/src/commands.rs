@@ -29,7 +29,7 @@ impl Run {
                 None => commands.push(work),
             }
         }
-        if let Some(watch) = self.watch() {
+        if let Some(watch) = self.watch().filter(|_| !self.is_unsure()) {
             match watch.due(self.plan().interval) {
                 due if due > now => later(due),
                 _ => commands.extend(self.measure(watch, now)),
@@ -67,8 +67,11 @@ impl Run {
 
     /// The one command that carries the run on, whether or not it must wait for a retry.
     pub(crate) fn work(&self) -> Option<Command> {
+        if self.is_unsure() {
+            return Some(Command::Compare { key: self.compare_key() });
+        }
         let held = self.on_hold().is_some() && self.stage() != RunStage::Ending;
-        if self.blocked().is_some() || held {
+        if self.blocked().is_some() || self.diverged().is_some() || held {
             return None;
         }
         let plan = self.plan();
@@ -136,6 +139,10 @@ impl Run {
             let splits = vec![Split { release: stable.id.clone(), percent: 100 }];
             Some(self.set_traffic(environment, self.rollback_key(environment), splits))
         })
+    }
+
+    pub(crate) fn compare_key(&self) -> String {
+        format!("{}/compare/{}", self.id(), self.fence())
     }
 
     pub(crate) fn rollback_key(&self, environment: Environment) -> String {

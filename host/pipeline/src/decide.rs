@@ -1,13 +1,14 @@
 //! What follows from what came in.
 
 mod alarm;
+mod compare;
 mod effects;
 mod people;
 mod steer;
 
 use std::time::Duration;
 
-use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, StageError, TestFile};
+use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, Split, StageError, TestFile};
 
 use crate::{
     Environment, Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Timestamp, VERSION,
@@ -62,6 +63,8 @@ pub enum Input {
     Abort { by: String, reason: String },
     /// A person takes the release back.
     Rollback { by: String, reason: String },
+    /// What serves production, by its target's word; nothing where nothing was ever deployed.
+    Serving { key: String, splits: Vec<Split> },
     /// A host takes the run over, with a fence above all before it.
     Resume { fence: u64 },
     /// Time passed.
@@ -259,6 +262,7 @@ impl Draft {
                 }
                 self.push(EventKind::Resumed { fence });
             }
+            Input::Serving { key, splits } => self.compare(key, splits)?,
             Input::TrafficReturned => self.traffic_returned()?,
             Input::Tick => {}
         }
@@ -341,6 +345,10 @@ impl Draft {
                 return true;
             }
             return gate == Gate::Production && self.run.watch().is_none() && self.keep_watch();
+        }
+        if let Some(reason) = self.run.diverged().map(str::to_owned) {
+            self.hold(reason);
+            return true;
         }
         if let Some(verdict) = self.run.blocked().cloned() {
             let reason = format!("{}: {}", verdict.rule, verdict.words);

@@ -271,6 +271,10 @@ pub enum EventKind {
     },
     /// A host took the run over, with a fence above all before it: an older host's effects are refused from now on.
     Resumed { fence: u64 },
+    /// What serves production is what the run made of it, or is about to.
+    Compared { found: Vec<Split> },
+    /// What serves production is something else: a person deployed past the run.
+    Diverged { found: Vec<Split>, reason: String },
     /// A plugin proposed a fix.
     FixProposed { plugin: String, fix: Box<Fix> },
     /// No plugin has a fix.
@@ -380,6 +384,8 @@ impl EventKind {
         match self {
             Self::Started { .. } => "started",
             Self::Resumed { .. } => "resumed",
+            Self::Compared { .. } => "compared",
+            Self::Diverged { .. } => "diverged",
             Self::FixProposed { .. } => "fix-proposed",
             Self::NoFix { .. } => "no-fix",
             Self::Reviewed { .. } => "reviewed",

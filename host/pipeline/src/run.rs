@@ -104,6 +104,10 @@ pub struct Run {
     notes: Vec<Note>,
     /// How often people were told something.
     told: u32,
+    /// Another host drove the run before, and what serves was not looked at since.
+    unsure: bool,
+    /// Why production is not what the run made of it; a person must say whether the run has it again.
+    diverged: Option<String>,
     ending: Option<Outcome>,
     finished: bool,
 }
@@ -292,6 +296,14 @@ impl Run {
     /// How it ended.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.ending.as_ref().filter(|_| self.finished)
+    }
+
+    pub(crate) fn is_unsure(&self) -> bool {
+        self.unsure && self.ending.is_none()
+    }
+
+    pub(crate) fn diverged(&self) -> Option<&str> {
+        self.diverged.as_deref()
     }
 
     pub(crate) const fn blocked(&self) -> Option<&Verdict> {

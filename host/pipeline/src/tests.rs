@@ -1,5 +1,6 @@
 //! Whole runs: what people can say, what goes wrong, and, by simulation, what may never be.
 
+mod compare;
 mod escalation;
 mod events;
 mod failures;

@@ -63,6 +63,7 @@ pub fn rollout(events: &[Event]) -> Result<Option<Rollout>, ReplayError> {
                 shares.push((event.at, share(&run, splits)));
             }
             EventKind::TrafficReturned { environment: Environment::Production, .. } => shares.push((event.at, 0)),
+            EventKind::Diverged { found, .. } => shares.push((event.at, share(&run, found))),
             EventKind::Measured { samples, .. }
                 if run.watch().is_some_and(|watch| watch.environment == Environment::Production) =>
             {

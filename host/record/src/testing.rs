@@ -153,6 +153,9 @@ impl Story {
             Command::Build { key, .. } if !self.builds => Input::Failed { key, error: failed() },
             Command::Build { key, .. } => Input::Built { key, release: release("new") },
             Command::AutomatedTests { key, plugins, .. } => Input::AutomatedTested { key, reports: ok(&plugins) },
+            Command::Compare { key } => {
+                Input::Serving { key, splits: self.run.traffic(Environment::Production).to_vec() }
+            }
             Command::Deploy { key, release, environment, .. } => {
                 let url = (environment == Environment::Staging).then(|| "http://127.0.0.1:8091".to_owned());
                 Input::Effect { key, outcome: EffectOutcome::Deployed(Deployment { release, url }) }

@@ -93,6 +93,7 @@ impl Host {
         match command {
             Command::Propose { .. } if outcome() == Outcome::Failed => Input::NoProposal { reason: "no idea".into() },
             Command::Propose { .. } => Input::Proposed { plugin: "recipes".into(), fix: stock::fix() },
+            Command::Compare { .. } => Input::Serving { key, splits: world.production.splits.clone() },
             Command::Review { plugins, .. } => Input::Reviewed { key, reports: reports(plugins, outcome()) },
             Command::GenerateTests { .. } => {
                 let tests = vec![TestFile { path: "tests/more.test.js".into(), content: "generated".into() }];

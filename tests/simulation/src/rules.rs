@@ -6,7 +6,7 @@ use autodevops_model::{Outcome as CheckOutcome, Split};
 use autodevops_pipeline::{Command, Environment, Event, EventKind, Gate, Outcome, Plan};
 
 use crate::{
-    stock::{NEW, OLD},
+    stock::{FOREIGN, NEW, OLD},
     world::World,
 };
 
@@ -129,6 +129,9 @@ impl Rules {
 /// A run that is over serves what it says; the rule that it breaks, where it does not.
 pub fn ended(outcome: &Outcome, world: &World) -> Option<String> {
     let production = &world.production;
+    if let Some(at) = world.seized {
+        return after_hotfix(world, at);
+    }
     let wanted = if *outcome == Outcome::Healed { NEW } else { OLD };
     if production.share(wanted) != 100 {
         return Some(format!("the run ended ({outcome}), and production serves {:?}", production.splits));
@@ -139,6 +142,24 @@ pub fn ended(outcome: &Outcome, world: &World) -> Option<String> {
     }
     let decided = world.events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
     (decided && *outcome == Outcome::Healed).then(|| "a rollback was decided, and never took place".to_owned())
+}
+
+/// What a person deployed past the run is not overwritten, unless a rollback was decided before it was looked, or a person has the run
+/// take production over again.
+fn after_hotfix(world: &World, at: usize) -> Option<String> {
+    let since = world.events.get(at..).unwrap_or_default();
+    let first = since.iter().find(|event| {
+        matches!(event.event, EventKind::TurnedBack { .. } | EventKind::Diverged { .. } | EventKind::Compared { .. })
+    });
+    let noticed = matches!(first.map(|event| &event.event), Some(EventKind::Diverged { .. }));
+    let given_back = since.iter().any(|event| passed_by_a_person(&event.event));
+    match first.map(|event| &event.event) {
+        Some(EventKind::Compared { found }) => Some(format!("a hotfix was taken for the run's own: {found:?}")),
+        _ if noticed && !given_back && world.production.share(FOREIGN) != 100 => {
+            Some(format!("a hotfix was overwritten by {:?}", world.production.splits))
+        }
+        _ => None,
+    }
 }
 
 const fn passed_by_a_person(event: &EventKind) -> bool {

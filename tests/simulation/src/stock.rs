@@ -14,6 +14,8 @@ use crate::tape::Tape;
 pub const OLD: &str = "old";
 /// The run's release.
 pub const NEW: &str = "new";
+/// A release that a person puts into production past the project.
+pub const FOREIGN: &str = "hotfix";
 /// People who may approve.
 pub const APPROVERS: [&str; 2] = ["ada", "bob"];
 

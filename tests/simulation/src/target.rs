@@ -124,6 +124,14 @@ impl Target {
         }
     }
 
+    /// A person puts another release there, past this project.
+    pub fn seize(&mut self, id: &str) {
+        self.running.insert(id.to_owned());
+        self.stable = id.to_owned();
+        self.splits = vec![Split { release: id.to_owned(), percent: 100 }];
+        (self.lease_until, self.returned) = (None, false);
+    }
+
     /// The release's share.
     pub fn share(&self, release: &str) -> u8 {
         self.splits.iter().filter(|split| split.release == release).map(|split| split.percent).sum()

@@ -12,7 +12,12 @@ use std::{
 use autodevops_model::Split;
 use autodevops_pipeline::{Environment, Event, Plan, Timestamp};
 
-use crate::{rules::Rules, stock, tape::Tape, target::Target};
+use crate::{
+    rules::Rules,
+    stock::{self, FOREIGN},
+    tape::Tape,
+    target::Target,
+};
 
 /// When it begins: nanoseconds since 1970.
 const BEGIN: i64 = 1_790_000_000_000_000_000;
@@ -46,6 +51,8 @@ pub struct World {
     pub failing: u64,
     /// Requests a second.
     pub rate: u64,
+    /// How many events the run had when a person deployed past it.
+    pub seized: Option<usize>,
     /// The host that is to die, by its number.
     pub dying: Option<u64>,
     pub rules: Rules,
@@ -86,6 +93,7 @@ impl Shared {
             reserve: 64,
             failing,
             rate,
+            seized: None,
             dying: None,
             rules: Rules::default(),
             story: told.then(Vec::new),
@@ -150,6 +158,14 @@ impl World {
     pub fn fill(&mut self, span: Duration) {
         self.full_until = self.now + nanoseconds(span);
         self.tell(|| format!("the disk is full for {span:?}"));
+    }
+
+    /// A person deploys past the run.
+    pub fn seize(&mut self) {
+        self.seized = Some(self.events.len());
+        self.production.seize(FOREIGN);
+        self.tell(|| "someone deploys a hotfix past the run".to_owned());
+        self.serving();
     }
 
     pub const fn is_full(&self) -> bool {

@@ -36,6 +36,8 @@ pub fn tell(event: &EventKind) -> Told {
             decided("started", format!("issue {} ({}), from commit {base}", issue.fingerprint, issue.title))
         }
         EventKind::Resumed { fence } => decided("taken-over", format!("effects have fence {fence} from here")),
+        EventKind::Compared { found } => decided("compared", format!("production serves {}", shares(found))),
+        EventKind::Diverged { reason, .. } => decided("diverged", reason),
         EventKind::FixProposed { plugin, fix } => {
             let paths: Vec<&str> = fix.edits.iter().map(|edit| edit.path.as_str()).collect();
             decided("proposed", format!("{plugin}: {}; changes {}", fix.title, paths.join(", ")))

@@ -15,6 +15,14 @@ impl Stages {
         Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
     }
 
+    /// What serves production, by the target's word.
+    pub(super) async fn serving(&self, run: &Run, key: &str) -> Result<Input, StageError> {
+        let target = self.project.deploy_target().map_err(|error| of_host(&error))?;
+        let context = self.project.context(run.id(), Vec::new());
+        let state = target.live(&context, &run.plan().production).await.map_err(|error| of_call(&error))?;
+        Ok(Input::Serving { key: key.to_owned(), splits: state.map(|state| state.splits).unwrap_or_default() })
+    }
+
     async fn affect(&self, run: &Run, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
         let context = self.project.context(run.id(), Vec::new());
         let name = |environment: &Environment| match environment {

@@ -95,13 +95,15 @@ impl Draft {
         Ok(())
     }
 
-    /// What is unavailable is tried again for a while, a rollback of production for ever; else the run turns back.
+    /// What is unavailable is tried again for a while, a rollback of production and a look at what serves for ever; else the run turns
+    /// back.
     fn fail(&mut self, key: String, error: StageError) {
         let plan = self.run.plan();
         let attempt = self.run.attempt(&key).map_or(0, |attempt| attempt.count).saturating_add(1);
         let due = self.run.work().is_some_and(|work| work.key() == Some(&key));
         let told = self.run.untold().any(|note| note.key == key);
-        let forever = key == self.run.rollback_key(Environment::Production);
+        let compares = self.run.is_unsure() && key == self.run.compare_key();
+        let forever = compares || key == self.run.rollback_key(Environment::Production);
         let again = forever || (error.kind == ErrorKind::Unavailable && attempt <= plan.retries && (due || told));
         let doubled = |first: Duration, times: u32| first.saturating_mul(1_u32 << times.min(16));
         let pause = match forever {

@@ -61,6 +61,8 @@ impl Run {
             attempts: Default::default(),
             notes: Vec::new(),
             told: 0,
+            unsure: false,
+            diverged: None,
             ending: None,
             finished: false,
         })
@@ -98,7 +100,9 @@ impl Run {
             | EventKind::AbortRequested { .. }
             | EventKind::RollbackRequested { .. }
             | EventKind::SkipRequested { .. } => {}
-            EventKind::Resumed { fence } => self.fence = *fence,
+            EventKind::Resumed { fence } => (self.fence, self.unsure) = (*fence, true),
+            EventKind::Compared { .. } => self.unsure = false,
+            EventKind::Diverged { found, reason } => self.diverge(found, reason),
             EventKind::FixProposed { plugin, fix } => {
                 self.plugin = Some(plugin.clone());
                 self.fix = Some((**fix).clone());
@@ -191,8 +195,24 @@ impl Run {
     fn end(&mut self, outcome: &Outcome) {
         self.ending = Some(outcome.clone());
         (self.gate, self.watch, self.held, self.blocked) = (None, None, None, None);
-        (self.alarm, self.on_hold) = (None, None);
+        (self.alarm, self.on_hold, self.diverged) = (None, None, None);
         self.frozen = None;
+    }
+
+    /// Production is someone else's now: nothing of it is taken back but the candidate's own share, and where a person gives it to the
+    /// run again, its step is taken anew.
+    fn diverge(&mut self, found: &[Split], reason: &str) {
+        let moved = self.candidate_share(found) > 0;
+        let lane = &mut self.production;
+        lane.traffic = found.to_vec();
+        lane.moved = moved;
+        lane.returns += 1;
+        (self.watch, self.gate, self.held, self.alarm) = (None, None, None, None);
+        if matches!(self.stage, RunStage::Monitoring | RunStage::RollbackCheck) {
+            self.passed = self.passed.saturating_sub(1);
+            self.stage = RunStage::Rollout;
+        }
+        (self.unsure, self.diverged, self.frozen) = (false, Some(reason.to_owned()), None);
     }
 
     /// Goes on after the reviews, the checks or the automated tests, or stays. Where no plugin is set for the stage it goes
@@ -274,6 +294,8 @@ impl Run {
             // Staging was watched on while people were asked.
             self.watch = None;
             self.stage = RunStage::ProductionDeploy;
+        } else if self.diverged.take().is_some() {
+            // The run has production again; what kept it before is asked anew.
         } else if self.blocked.is_some() {
             for decided in self.safety.values_mut() {
                 decided.accepted |= decided.verdict.outcome == CheckOutcome::Inconclusive;

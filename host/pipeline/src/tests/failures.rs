@@ -130,6 +130,8 @@ fn a_host_that_takes_over_carries_a_higher_fence_and_the_same_keys() {
     scene.say(Input::Intent { key: key.clone() }).unwrap();
     assert_eq!(scene.say(Input::Resume { fence: 7 }), Err(Refused::StaleFence { fence: 7, current: 7 }));
     scene.say(Input::Resume { fence: 8 }).unwrap();
+    assert_eq!(scene.command().key(), Some("r1/compare/8"));
+    scene.go();
     assert!(matches!(scene.command(), Command::Deploy { key: again, fence: 8, .. } if again == key));
     let intent = scene.say(Input::Intent { key }).unwrap();
     assert!(matches!(intent[0].event, EventKind::EffectIntended { fence: 8, .. }));

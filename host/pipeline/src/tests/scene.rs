@@ -151,6 +151,9 @@ impl Scene {
             Command::Commit { key } => Input::Committed { key, branch: "fix/1".into(), commit: "new-commit".into() },
             Command::Build { key, .. } => Input::Built { key, release: release("new") },
             Command::AutomatedTests { key, plugins, .. } => Input::AutomatedTested { key, reports: ok(&plugins) },
+            Command::Compare { key } => {
+                Input::Serving { key, splits: self.run.traffic(Environment::Production).to_vec() }
+            }
             Command::Deploy { key, release, .. } => {
                 let deployment = Deployment { release, url: Some("http://new.test".into()) };
                 Input::Effect { key, outcome: EffectOutcome::Deployed(deployment) }

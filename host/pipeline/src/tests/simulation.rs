@@ -188,6 +188,9 @@ fn act(scene: &mut Scene, world: &mut World, command: &Command, what: u8, how: u
         return;
     }
     let input = match (scene.answer(command), what) {
+        (Input::Serving { key, .. }, 0..225) => {
+            Input::Serving { key, splits: world.traffic[&Environment::Production].clone() }
+        }
         (_, 225..) => Input::Failed { key, error: error(kind(how)) },
         (Input::Reviewed { key, reports }, 200..) => Input::Reviewed { key, reports: worse(reports, how) },
         (Input::Checked { key, reports }, 200..) => Input::Checked { key, reports: worse(reports, how) },
@@ -327,7 +330,8 @@ fn a_host_that_dies_at_every_point_of_a_run_changes_nothing_of_it() {
     let (outcome, scene) = simulate(plan(), &died);
     let (quiet, undisturbed) = simulate(plan(), &[]);
     assert_eq!((outcome, quiet), (Outcome::Healed, Outcome::Healed));
-    let without_resumes: Vec<_> = scene.names().into_iter().filter(|name| *name != "resumed").collect();
+    let without_resumes: Vec<_> =
+        scene.names().into_iter().filter(|name| !matches!(*name, "resumed" | "compared")).collect();
     assert_eq!(without_resumes, undisturbed.names());
 }
 

@@ -1,0 +1,124 @@
+//! What serves production is looked at when a host takes a run over: what someone deployed past the run is not overwritten.
+
+use autodevops_model::{ErrorKind, Split};
+
+use super::scene::{Scene, error, plan, shares};
+use crate::{Command, Environment, EventKind, Gate, Input, Outcome, RunStage};
+
+fn splits(shares: &[(&str, u8)]) -> Vec<Split> {
+    shares.iter().map(|(release, percent)| Split { release: (*release).into(), percent: *percent }).collect()
+}
+
+/// A host takes the run over, and finds this.
+fn taken_over(mut scene: Scene, found: &[(&str, u8)]) -> Scene {
+    let fence = scene.run.fence() + 1;
+    scene.say(Input::Resume { fence }).unwrap();
+    let Command::Compare { key } = scene.command() else { panic!("{:?}", scene.commands()) };
+    scene.say(Input::Serving { key, splits: splits(found) }).unwrap();
+    scene
+}
+
+fn approve(scene: &mut Scene) {
+    scene.say(Input::Approve { by: "ada".into(), reason: "mine".into(), bypass: false, link: None }).unwrap();
+}
+
+#[test]
+fn nothing_but_the_look_is_done_until_it_is_known_what_serves() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    scene.say(Input::Resume { fence: 8 }).unwrap();
+    scene.now = scene.now.after(std::time::Duration::from_secs(5));
+    for _ in 0..30 {
+        let commands = scene.commands();
+        match &commands[0] {
+            Command::Compare { key } => {
+                let (key, error) = (key.clone(), error(ErrorKind::Failed));
+                scene.say(Input::Failed { key, error }).unwrap();
+            }
+            Command::WaitUntil(until) => scene.now = *until,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(scene.run.stage(), RunStage::Rollout, "it is looked for ever");
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}
+
+#[test]
+fn what_the_run_made_of_production_or_was_about_to_goes_on() {
+    let step = || Scene::new(plan()).until_step(5);
+    // An empty share is none, and the order says nothing.
+    let scene = taken_over(step(), &[("new", 5), ("x", 0), ("old", 95)]);
+    assert!(scene.run.gate().is_none() && scene.run.watch().is_some());
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+    let mut scene = step();
+    while scene.run.steps_passed() == 0 {
+        scene.go();
+    }
+    let key = scene.command().key().unwrap().to_owned();
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    let scene = taken_over(scene, &[("old", 75), ("new", 25)]);
+    assert_eq!(scene.command().key(), Some(&*key), "asked by its key again");
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}
+
+#[test]
+fn traffic_that_went_back_by_itself_is_moved_anew() {
+    let scene = taken_over(Scene::new(plan()).until_step(25), &[("old", 100)]);
+    assert!(scene.run.gate().is_none());
+    assert_eq!(scene.command().key(), Some("r1/traffic/production/25/2"));
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}
+
+#[test]
+fn what_someone_deployed_past_the_run_holds_it_and_is_left_alone_when_it_is_refused() {
+    for reached in [
+        Scene::new(plan()).until(RunStage::ProductionDeploy),
+        Scene::new(plan()).until_step(5),
+        Scene::new(plan()).until(RunStage::Monitoring),
+    ] {
+        let mut scene = taken_over(reached, &[("hotfix", 100)]);
+        let gate = scene.run.gate().unwrap();
+        assert_eq!(gate.gate, Gate::Held);
+        assert!(gate.reason.contains("production serves hotfix 100 %") && gate.reason.contains("deployed past it"));
+        assert!(scene.commands().iter().all(|command| !command.needs_intent()), "nothing of it is touched");
+        scene.say(Input::Reject { by: "ada".into(), reason: "keep it".into(), link: None }).unwrap();
+        let (outcome, scene) = scene.outcome();
+        assert!(matches!(outcome, Outcome::Aborted { .. }), "{outcome}");
+        let asked = scene.has(|event| {
+            let production = Some(Environment::Production);
+            matches!(event, EventKind::EffectIntended { key, environment, .. }
+                if *environment == production && key.contains("/rollback/"))
+        });
+        assert!(!asked, "nobody's release is taken back");
+        assert_eq!(shares(scene.run.traffic(Environment::Production)), [("hotfix", 100)]);
+    }
+}
+
+#[test]
+fn a_person_has_the_run_take_production_over_again_from_the_step_it_was_at() {
+    let mut scene = taken_over(Scene::new(plan()).until_step(25), &[("hotfix", 100)]);
+    approve(&mut scene);
+    assert_eq!(scene.command().key(), Some("r1/traffic/production/25/2"));
+    let (outcome, scene) = scene.outcome();
+    assert_eq!((outcome, scene.traffic_was()), (Outcome::Healed, vec![5, 25, 25, 50, 100]));
+    let mut scene = taken_over(Scene::new(plan()).until(RunStage::Monitoring), &[("hotfix", 100)]);
+    approve(&mut scene);
+    let (outcome, scene) = scene.outcome();
+    assert_eq!((outcome, scene.traffic_was()), (Outcome::Healed, vec![5, 25, 50, 100, 100]));
+}
+
+#[test]
+fn a_rollback_that_was_decided_asks_nobody_what_serves() {
+    let mut scene = Scene::new(plan()).until_step(25);
+    scene.say(Input::Abort { by: "ada".into(), reason: "enough".into() }).unwrap();
+    scene.say(Input::Resume { fence: 8 }).unwrap();
+    assert_eq!(scene.command().key(), Some("r1/rollback/production"));
+}
+
+#[test]
+fn an_answer_to_an_older_look_is_refused() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    scene.say(Input::Resume { fence: 8 }).unwrap();
+    let late = Input::Serving { key: "r1/compare/7".into(), splits: splits(&[("hotfix", 100)]) };
+    scene.say(late).unwrap_err();
+    assert!(scene.run.gate().is_none());
+}
