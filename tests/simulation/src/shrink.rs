@@ -104,11 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn without_fences_a_host_that_slept_moves_traffic_and_the_story_of_it_is_short() {
+    fn without_fences_a_host_that_slept_moves_traffic_and_the_story_of_it_is_plain() {
         let broken = (0..20_000).find_map(|seed| check_in(seed, false).err()).expect("some world needs its fences");
         let text = broken.to_string();
         assert!(text.contains("falls asleep") && text.contains("wakes"), "{text}");
-        assert!(broken.story.len() < 120, "{} lines are not short: {text}", broken.story.len());
+        let choices = broken.numbers.iter().filter(|number| **number != 0).count();
+        assert!(choices <= 12, "{choices} things that go wrong are not few: {text}");
         check(broken.seed).unwrap_or_else(|broken| panic!("with fences it is a world as any other: {broken}"));
     }
 }
