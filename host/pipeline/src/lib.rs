@@ -19,6 +19,8 @@
 //!   skip a step and to approve takes an approver who is not excluded, such as the author of the change. While people are waited
 //!   for, what was released is watched on, and can be turned back. The longer nobody answers, the more people are told.
 //! - In a [`Freeze`] a run does not begin with production, and waits for its end. What has begun goes on, and back.
+//! - A host that takes a run over looks what serves production before anything else. Where someone deployed past the run, it is held:
+//!   approved, it takes production over again; refused, it ends and leaves production as it is.
 //! - A run has one fix and one rollback. What comes after is for a person, or for a new run.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
