@@ -210,8 +210,8 @@ fn foreign(state: &Path, error: &serde_json::Error) -> StageError {
         kind: ErrorKind::Failed,
         info: ErrorInfo {
             message: format!(
-                "the front door of {state} speaks another version ({error}); stop it with `autodevops edge stop` and \
-                 start it again"
+                "the front door of {state} speaks another version ({error}); replace it with `autodevops edge upgrade`, or \
+                 stop it with `autodevops edge stop` and start it again"
             ),
             details: Vec::new(),
         },

@@ -90,7 +90,7 @@ impl Forward {
 
     /// The answer of the release, or of the stable one when this one cannot be reached.
     pub async fn through(self, exchange: Exchange, client: ClientId, environment: Option<&Environment>) -> Answer {
-        let began = Instant::now();
+        let began = exchange.began();
         let Self { mut request, upload, upgrade, visitor, limits } = self;
         let mut exchange = exchange;
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -115,7 +115,7 @@ impl Forward {
                 }
                 continue;
             };
-            let again = may_repeat.then(|| copy(&request));
+            let again = may_repeat.then(|| Copy::of(&request));
             match send(&mut connection, request, upload.as_deref(), limits.answer_time).await {
                 Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     return switch(answer, exchange, upgrade, visitor, limits);
@@ -129,7 +129,7 @@ impl Forward {
                 Err(Failure::Broken) => match again {
                     Some(again) => {
                         may_repeat = false;
-                        request = again;
+                        request = again.into_request();
                         if let Some(stable) = instead_of(&exchange.running) {
                             exchange.failed();
                             exchange = stable;
@@ -174,16 +174,33 @@ async fn usable(
         }
     }
     let running = Arc::clone(&exchange.running);
-    running.when_up(HOLD.saturating_sub(began.elapsed())).await
+    // In a box, as it is large and rare.
+    Box::pin(running.when_up(HOLD.saturating_sub(began.elapsed()))).await
 }
 
-/// The same request, which has no body.
-fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
-    let mut copy = Request::new(RequestBody::default());
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
+/// What a request without a body is made of again. Made for nearly every request and used for nearly none, so it is no more
+/// than a list.
+struct Copy {
+    method: Method,
+    uri: Uri,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Copy {
+    fn of(request: &Request<RequestBody>) -> Self {
+        let headers = request.headers().iter().map(|(name, value)| (name.clone(), value.clone()));
+        Self { method: request.method().clone(), uri: request.uri().clone(), headers: headers.collect() }
+    }
+
+    fn into_request(self) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::default());
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.uri;
+        for (name, value) in self.headers {
+            request.headers_mut().append(name, value);
+        }
+        request
+    }
 }
 
 async fn send(
@@ -192,15 +209,10 @@ async fn send(
     upload: Option<&Upload>,
     limit: Duration,
 ) -> Result<Response<Incoming>, Failure> {
-    let began = Instant::now();
     let is_used = connection.is_used;
+    let mut until = Instant::now() + limit;
     let mut sent = std::pin::pin!(connection.sender.try_send_request(request));
     loop {
-        // A long upload is no silence: the time counts from when it last moved.
-        let until = upload.map_or(began, |upload| upload.last_moved().max(began)) + limit;
-        if until <= Instant::now() {
-            return Err(Failure::Timeout);
-        }
         match tokio::time::timeout_at(until.into(), &mut sent).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(mut error)) => {
@@ -210,7 +222,11 @@ async fn send(
                     _ => Failure::Broken,
                 });
             }
-            Err(_) => {}
+            // A long upload is no silence: the time counts from when it last moved.
+            Err(_) => match upload.map(|upload| upload.last_moved() + limit) {
+                Some(later) if later > until => until = later,
+                _ => return Err(Failure::Timeout),
+            },
         }
     }
 }

@@ -72,7 +72,8 @@ impl Pool {
                 return Ok(Connection { sender, is_used: true, pool: Arc::clone(self), lane });
             }
         }
-        let sender = connect(&self.socket).await?;
+        // In a box, as it is large and rare: a request's own future is moved for each request.
+        let sender = Box::pin(connect(&self.socket)).await?;
         Ok(Connection { sender, is_used: false, pool: Arc::clone(self), lane })
     }
 

@@ -191,6 +191,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// When it began.
+    pub const fn began(&self) -> Instant {
+        self.began
+    }
+
     /// The answer's head has come.
     pub fn answered(&mut self, class: Class) {
         self.outcome = Some((class, self.began.elapsed()));
@@ -214,8 +219,11 @@ impl Exchange {
             return;
         }
         self.is_counted = true;
-        let waited = self.began.elapsed();
-        if let Some((class, latency)) = self.outcome.or_else(|| (waited > PATIENCE).then_some((Class::None, waited))) {
+        let given_up = || {
+            let waited = self.began.elapsed();
+            (waited > PATIENCE).then_some((Class::None, waited))
+        };
+        if let Some((class, latency)) = self.outcome.or_else(given_up) {
             self.running.stats.count(self.source, class, latency, self.client, now());
         }
     }

@@ -162,3 +162,20 @@ async fn what_was_counted_outlives_a_kill() {
     edge.client.shutdown().await.unwrap();
     assert!(process.wait().unwrap().success());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_front_doors_own_log_is_put_aside_when_it_is_full() {
+    let edge = TestEdge::with(|options| options.own_log = Some(options.state.with_file_name("edge.log")));
+    let log = edge.options.own_log.clone().unwrap();
+    let full = 64 << 20;
+    std::fs::File::create(&log).unwrap().set_len(full).unwrap();
+    let mut process = process::spawn(&edge).await;
+    let aside = log.with_file_name("edge.log.1");
+    for stream in [1, 2] {
+        let open = format!("/proc/{}/fd/{stream}", process.id());
+        until(|| aside.exists() && std::fs::read_link(&open).is_ok_and(|open| open == log)).await;
+    }
+    assert!(std::fs::metadata(&aside).unwrap().len() >= full && std::fs::metadata(&log).unwrap().len() < full);
+    edge.client.shutdown().await.unwrap();
+    assert!(process.wait().unwrap().success());
+}

@@ -2,6 +2,7 @@
 //! again.
 
 use std::{
+    fs::OpenOptions,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -21,6 +22,7 @@ pub async fn serve_if_asked() {
     options.metrics = Some(value("EDGE_METRICS").parse().unwrap());
     options.drain = Duration::from_millis(value("EDGE_DRAIN_MS").parse().unwrap());
     options.ready_timeout = Duration::from_secs(5);
+    options.own_log = std::env::var_os("EDGE_OWN_LOG").map(Into::into);
     if std::env::var_os("EDGE_TAKES_OVER").is_some() {
         take_over(options).await.unwrap();
     } else {
@@ -54,6 +56,10 @@ fn command(edge: &TestEdge) -> Command {
         .env("EDGE_METRICS", edge.metrics.to_string())
         .env("EDGE_DRAIN_MS", options.drain.as_millis().to_string())
         .stdout(Stdio::null());
+    if let Some(log) = &options.own_log {
+        let file = OpenOptions::new().append(true).create(true).open(log).unwrap();
+        command.env("EDGE_OWN_LOG", log).stdout(file.try_clone().unwrap()).stderr(file);
+    }
     command
 }
 
