@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 use autodevops_simulation::check;
 
-use crate::report::Report;
+use crate::report::{Report, Target};
 
 /// Worlds, by their seeds from 0 on.
 const SEEDS: u64 = 100_000;
