@@ -13,7 +13,7 @@ use crate::{compile, output::Format, rollout::PerSecond, verdict::Counts};
 #[derive(Parser)]
 #[command(name = "autodevops", version, disable_help_subcommand = true)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting for a person."
+    after_help = "Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting."
 )]
 pub struct Arguments {
     /// The project's configuration; without it, the `autodevops.toml` of this folder or of the nearest one above.
@@ -128,6 +128,14 @@ pub enum Verb {
     /// Compile the component on standard input. Started by this program, not by hand.
     #[command(hide = true, name = compile::VERB)]
     CompileComponent,
+    /// Remove artifacts, prepared dependencies and working trees that are old and that nothing needs; tell what is freed.
+    ///
+    /// What is live, what can be gone back to and what runs that are not over have to do with stays. How old stands in `[retention]`.
+    Gc {
+        /// Only tell what would be removed.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Check what this machine and this project have, and say what to do where something is missing.
     Doctor,
     /// Write the JSON schema of `autodevops.toml` to standard output, for editors.

@@ -24,7 +24,9 @@ pub async fn run(options: &Deploy, config: Option<&Path>, format: Format) -> Res
         Ok(Reply::Deployed(made)) => made,
         Ok(Reply::Refused(reason)) => bail!(reason),
         Ok(Reply::Misused(reason)) => bail!(Usage(reason)),
-        Ok(Reply::Done(_)) => bail!("the process that drives the runs answers something else; report this"),
+        Ok(Reply::Done(_) | Reply::Freed(_)) => {
+            bail!("the process that drives the runs answers something else; report this")
+        }
         Err(Unreachable::Nobody) => {
             let _lock = project.state.lock()?;
             by_hand::deploy(&project, &environments, &this_user().name).await?

@@ -1,11 +1,14 @@
-//! Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting for a person. Which of the first three an
-//! error is, is decided here and nowhere else.
+//! Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting for a person. Which of them an error
+//! is, is decided here and nowhere else.
 
 use std::process::ExitCode;
 
 use autodevops_bundle::{BundleError, lock::LockFileError};
 use autodevops_config::ConfigError;
-use autodevops_orchestrator::catalog::{Misgranted, Unanswered};
+use autodevops_orchestrator::{
+    catalog::{Misgranted, Unanswered},
+    limits::Waits,
+};
 
 use crate::output::Usage;
 
@@ -16,9 +19,15 @@ pub const ROLLED_BACK: u8 = 3;
 /// A person is needed.
 pub const WAITING: u8 = 4;
 
-/// The code of an error: of wrong usage where that is among its causes.
+/// The code of an error: of wrong usage where that is among its causes, of waiting where the loop may not start a run now.
 pub fn code(error: &anyhow::Error) -> ExitCode {
-    if is_usage(error) { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+    if is_usage(error) {
+        ExitCode::from(USAGE)
+    } else if error.chain().any(|cause| cause.is::<Waits>()) {
+        ExitCode::from(WAITING)
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Whether what was asked for or configured cannot be meant, so that the same again would end the same.

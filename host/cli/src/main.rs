@@ -11,6 +11,7 @@ mod doctor;
 mod draw;
 mod edge;
 mod exit;
+mod gc;
 mod grant;
 mod init;
 mod metrics;
@@ -98,6 +99,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Analyze(options) => analyze::run(&options, format).await,
             Verb::Plugin { verb } => plugin::run(verb, config, format).await,
             Verb::Worker(options) => worker::run(options).await,
+            Verb::Gc { dry_run } => gc::run(dry_run, config, format).await,
             Verb::Doctor => doctor::run(config, format).await,
             Verb::Completions { .. } | Verb::CompileComponent => Ok(ExitCode::SUCCESS),
         }

@@ -31,7 +31,9 @@ pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Res
     let project = project::open(config)?;
     let text = match ask_patiently(&project.state.control_socket(), &request).await? {
         Ok(Reply::Done(text)) => text,
-        Ok(Reply::Deployed(_)) => bail!("the process that drives the runs answers something else; report this"),
+        Ok(Reply::Deployed(_) | Reply::Freed(_)) => {
+            bail!("the process that drives the runs answers something else; report this")
+        }
         Ok(Reply::Refused(reason)) => bail!(reason),
         Ok(Reply::Misused(reason)) => bail!(Usage(reason)),
         Err(Unreachable::Nobody) => {
@@ -81,7 +83,7 @@ async fn finish(controller: &Controller, request: &Request) -> Result<String> {
         Request::Say { run, word: Word::Reject | Word::Abort, .. } => Some(controller.named(run)?),
         Request::Say { word: Word::Hold | Word::Ack, .. } => return Ok(String::new()),
         Request::Say { .. } => return Ok("; it goes on with `autodevops run`".to_owned()),
-        Request::Rollback { .. } | Request::Deploy { .. } | Request::Ping => None,
+        Request::Rollback { .. } | Request::Deploy { .. } | Request::Gc | Request::Ping => None,
     };
     let mut text = String::new();
     for logged in controller.unfinished()? {

@@ -15,6 +15,7 @@ mod plan;
 mod plugins;
 mod recording;
 mod redaction;
+mod retention;
 mod rollout;
 mod sandbox;
 mod schema;
@@ -44,6 +45,7 @@ pub use people::{ApprovalRules, EscalationLevel};
 pub use plugins::{PluginSettings, Stages, resolve_grant};
 pub use recording::RecordingSettings;
 pub use redaction::RedactionSettings;
+pub use retention::RetentionRules;
 pub use rollout::{ChecksRules, IssueRules, Retries, Rollout, Share, Staging};
 pub use sandbox::SandboxSettings;
 pub use schema::schema;
@@ -147,6 +149,9 @@ pub struct Config {
     /// What is taken out of evidence before it leaves this machine.
     #[serde(default)]
     pub redaction: RedactionSettings,
+    /// For how long what is not needed any more is kept.
+    #[serde(default)]
+    pub retention: RetentionRules,
     /// What is said about single plugins, by name.
     #[serde(default)]
     pub plugins: BTreeMap<String, PluginSettings>,

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result, bail};
@@ -18,6 +18,7 @@ use crate::{
     clock::now,
     driver::{Driver, End, Observer, Word},
     front_door,
+    gc::{self, Freed},
     limits::may_start,
     live::Live,
     log::Logged,
@@ -291,6 +292,19 @@ impl Controller {
     pub async fn deploy(&self, environments: &[String], by: &str) -> Result<Vec<MadeLive>> {
         let _alone = self.beginning.lock().await;
         by_hand::deploy(&self.project, environments, by).await
+    }
+
+    /// Removes what is not needed any more.
+    ///
+    /// # Errors
+    /// When a run is driven now, which may be about to use it; and as [`gc::collect`].
+    pub async fn collect(&self) -> Result<Vec<Freed>> {
+        let _alone = self.beginning.lock().await;
+        let driven = self.speakers.lock().unwrap_or_else(PoisonError::into_inner).keys().next().cloned();
+        if let Some(run) = driven {
+            bail!("run {run} is under way, and may be about to use what is looked at; try again after its end");
+        }
+        gc::collect(&self.project, false, SystemTime::now()).await
     }
 
     /// Takes a release back: by the run that is under way in that environment, or by hand where there is none.

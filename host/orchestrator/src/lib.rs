@@ -13,6 +13,7 @@ pub mod controller;
 pub mod credentials;
 pub mod follow;
 pub mod front_door;
+pub mod gc;
 mod keyvalue;
 pub mod limits;
 mod local;

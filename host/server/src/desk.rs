@@ -30,6 +30,7 @@ impl Desk for RunDesk {
     async fn answer(&self, peer: Peer, request: Request) -> Reply {
         let reply = match request {
             Request::Deploy { environments } => self.0.deploy(&environments, &peer.name).await.map(Reply::Deployed),
+            Request::Gc => self.0.collect().await.map(Reply::Freed),
             request => answer(&self.0, &peer.name, request).await.map(Reply::Done),
         };
         reply.unwrap_or_else(|error| {
@@ -47,6 +48,7 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
     Ok(match request {
         Request::Ping => format!("process {}", std::process::id()),
         Request::Say { run, word, reason } => say(controller, by, &run, word, reason, None).await?,
+        Request::Gc => format!("{} things are removed", controller.collect().await?.len()),
         Request::Deploy { environments } => {
             let made = controller.deploy(&environments, by).await?;
             let lines = made.iter().map(|live| format!("{} serves release {}", live.environment, live.release.id));

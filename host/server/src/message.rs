@@ -1,6 +1,6 @@
 //! What is said over the socket: one JSON value a line, a request and its reply.
 
-use autodevops_orchestrator::by_hand::MadeLive;
+use autodevops_orchestrator::{by_hand::MadeLive, gc::Freed};
 use serde::{Deserialize, Serialize};
 
 /// The longest line that is read, in bytes.
@@ -26,6 +26,8 @@ pub enum Request {
         /// The environments, in this order.
         environments: Vec<String>,
     },
+    /// Remove what is not needed any more.
+    Gc,
     /// Go back to the release before, or to a named one.
     Rollback {
         /// The environment.
@@ -73,6 +75,8 @@ pub enum Reply {
     Done(String),
     /// What was deployed.
     Deployed(Vec<MadeLive>),
+    /// What was removed.
+    Freed(Vec<Freed>),
     /// It is not taken: why, and what to do.
     Refused(String),
     /// What was asked for cannot be meant: a run that is not there, say.

@@ -1,0 +1,80 @@
+//! `autodevops gc`: what is not needed any more is removed.
+
+use std::{path::Path, process::ExitCode, time::SystemTime};
+
+use anyhow::{Result, bail};
+use autodevops_orchestrator::gc::{Freed, collect};
+use autodevops_policy::Bytes;
+use autodevops_server::{Reply, Request, Unreachable, ask};
+
+use crate::{
+    output::{self, Format, Usage, cut},
+    project,
+};
+
+/// Asks the process that drives the runs, or, where there is none, does it in its place. A dry run looks for itself.
+pub async fn run(dry_run: bool, config: Option<&Path>, format: Format) -> Result<ExitCode> {
+    let project = project::open(config)?;
+    let freed = if dry_run {
+        collect(&project, true, SystemTime::now()).await?
+    } else {
+        match ask(&project.state.control_socket(), &Request::Gc).await {
+            Ok(Reply::Freed(freed)) => freed,
+            Ok(Reply::Refused(reason)) => bail!(reason),
+            Ok(Reply::Misused(reason)) => bail!(Usage(reason)),
+            Ok(Reply::Done(_) | Reply::Deployed(_)) => {
+                bail!("the process that drives the runs answers something else; report this")
+            }
+            Err(Unreachable::Nobody) => {
+                let _lock = project.state.lock()?;
+                collect(&project, false, SystemTime::now()).await?
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    match format {
+        Format::Json => output::json(&serde_json::json!({ "dry-run": dry_run, "freed": freed }))?,
+        Format::Text => output::text(&text(&freed, dry_run))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(freed: &[Freed], dry_run: bool) -> String {
+    let mut text = String::new();
+    for Freed { what, name, bytes } in freed {
+        text.push_str(&format!("{what:<10} {:<24} {}\n", cut(name, 24), size(*bytes)));
+    }
+    let all = freed.iter().map(|one| one.bytes).sum();
+    let (would, nothing) = if dry_run {
+        ("would be freed", "nothing would be freed")
+    } else {
+        ("freed", "nothing is old enough and not needed")
+    };
+    if freed.is_empty() {
+        return format!("{nothing}\n");
+    }
+    text.push_str(&format!("{} {would}\n", size(all)));
+    text
+}
+
+/// In whole units of which there is at least one.
+fn size(bytes: u64) -> Bytes {
+    let shift = [30, 20, 10].into_iter().find(|shift| bytes >> shift > 0).unwrap_or(0);
+    Bytes(bytes >> shift << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_freed_is_told_with_its_size_and_a_sum() {
+        let one = |what: &str, name: String, bytes| Freed { what: what.into(), name, bytes };
+        let freed = [one("artifact", "a".repeat(64), 3 << 20), one("work", "62e23fd1-1".into(), 2500)];
+        assert_eq!(
+            text(&freed, false),
+            "artifact   aaaaaaaaaaaaaaaaaaaaaaa… 3 MiB\nwork       62e23fd1-1               2 KiB\n3 MiB freed\n"
+        );
+        assert_eq!(text(&[], true), "nothing would be freed\n");
+    }
+}

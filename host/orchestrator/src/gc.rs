@@ -1,0 +1,227 @@
+//! What is kept of the past and not needed any more: found, told, removed.
+//!
+//! Recordings and compiled components are bounded where they are written. What is left are artifacts and prepared dependencies, which grow
+//! with each release, and working trees of runs whose host was killed. The journal is kept whole: the audit vouches for every event.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, Result, bail};
+use autodevops_config::RetentionRules;
+use autodevops_model::Release;
+use serde::{Deserialize, Serialize};
+
+use crate::{live::Live, project::Project};
+
+/// Something that is not needed any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Freed {
+    /// What it is: `artifact`, `prepared` or `work`.
+    pub what: String,
+    /// Its name: a digest, a key, a run.
+    pub name: String,
+    /// Bytes of its files.
+    pub bytes: u64,
+}
+
+/// What must stay.
+#[derive(Debug, Default)]
+struct Needed {
+    /// Artifacts, by the hex digits of their digests.
+    artifacts: BTreeSet<String>,
+    /// Runs whose working trees are in use.
+    runs: BTreeSet<String>,
+}
+
+/// Removes what is older than the configuration keeps and that nothing needs; only tells it, where nothing is to be done. The caller holds
+/// the state's lock and sees to it that no run is driven and nothing is deployed meanwhile, unless nothing is to be done.
+///
+/// # Errors
+/// When it is not known what is needed, or something cannot be removed; what was removed before that is gone.
+pub async fn collect(project: &Project, dry_run: bool, now: SystemTime) -> Result<Vec<Freed>> {
+    let needed = needed(project).await?;
+    let state = &project.state;
+    let folders = Folders { artifacts: state.artifacts(), prepared: state.prepared(), work: state.work("") };
+    tokio::task::block_in_place(|| sweep(&folders, &project.config.retention, &needed, dry_run, now))
+}
+
+/// What is live, what can be gone back to, what the front door holds, and what runs that are not over have to do with.
+async fn needed(project: &Project) -> Result<Needed> {
+    let mut releases: Vec<Release> = Vec::new();
+    let live = Live::new(&project.journal);
+    for environment in project.config.environments.keys() {
+        releases.extend(live.current(environment)?);
+        releases.extend(live.before(environment)?);
+    }
+    if project.is_local() {
+        let remedy = "it is not known which releases it holds; start it with `autodevops edge start`";
+        let status =
+            project.edge.status().await.with_context(|| format!("the front door does not answer: {remedy}"))?;
+        for environment in status.environments.into_values() {
+            releases.extend(environment.releases.into_iter().map(|held| held.release));
+        }
+    }
+    let mut needed = Needed::default();
+    // One that cannot be read may need anything.
+    let known = project.log.all()?;
+    if known.len() != project.journal.runs()?.len() {
+        bail!(
+            "a run in the journal cannot be read, and it is not known what it needs; use the autodevops that wrote it"
+        );
+    }
+    for run in known.into_iter().map(|logged| logged.run).filter(|run| run.outcome().is_none()) {
+        let of_run = [run.release(), run.live().staging.as_ref(), run.live().production.as_ref()];
+        releases.extend(of_run.into_iter().flatten().cloned());
+        needed.runs.insert(run.id().to_owned());
+    }
+    needed.artifacts = releases.iter().map(|release| hex(&release.artifact).to_owned()).collect();
+    Ok(needed)
+}
+
+fn hex(digest: &str) -> &str {
+    digest.split_once(':').map_or(digest, |(_, hex)| hex)
+}
+
+struct Folders {
+    artifacts: PathBuf,
+    prepared: PathBuf,
+    work: PathBuf,
+}
+
+fn sweep(
+    folders: &Folders,
+    rules: &RetentionRules,
+    needed: &Needed,
+    dry_run: bool,
+    now: SystemTime,
+) -> Result<Vec<Freed>> {
+    let mut freed = Vec::new();
+    let mut look = |what: &str, folder: &Path, age: Duration, stays: &dyn Fn(&str) -> bool| -> Result<()> {
+        for (name, path) in folders_in(folder).with_context(|| folder.display().to_string())? {
+            let changed = fs::metadata(&path).and_then(|metadata| metadata.modified());
+            let old = changed.is_ok_and(|at| now.duration_since(at).is_ok_and(|since| since >= age));
+            if stays(&name) || !old {
+                continue;
+            }
+            let bytes = bytes_of(&path);
+            if !dry_run {
+                remove(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
+            }
+            freed.push(Freed { what: what.to_owned(), name, bytes });
+        }
+        Ok(())
+    };
+    let is_digest = |name: &str| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    look("artifact", &folders.artifacts, rules.artifacts.0, &|name| {
+        !is_digest(name) || needed.artifacts.contains(name)
+    })?;
+    look("prepared", &folders.prepared, rules.prepared.0, &|name| !is_digest(name))?;
+    look("work", &folders.work, Duration::ZERO, &|name| needed.runs.contains(name))?;
+    Ok(freed)
+}
+
+/// The folders in a folder, by name; none where it is not there.
+fn folders_in(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Aside first, by one rename: nobody finds half of it, should this process end meanwhile.
+fn remove(path: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let aside = path.with_file_name(format!(".gone-{name}"));
+    fs::rename(path, &aside)?;
+    fs::remove_dir_all(&aside)
+}
+
+/// Bytes of the files below, links not followed; what cannot be read counts as nothing.
+fn bytes_of(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let bytes = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes_of(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(bytes).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use autodevops_policy::Span;
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn make(folder: &Path, name: &str, now: SystemTime, days: u32) {
+        let path = folder.join(name);
+        fs::create_dir_all(path.join("sub")).unwrap();
+        fs::write(path.join("sub/file"), [0; 100]).unwrap();
+        fs::File::open(&path).unwrap().set_modified(now - days * DAY).unwrap();
+    }
+
+    #[test]
+    fn what_is_old_and_not_needed_goes_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = Folders {
+            artifacts: root.path().join("artifacts"),
+            prepared: root.path().join("prepared"),
+            work: root.path().join("work"),
+        };
+        let now = SystemTime::now();
+        let name = |digit: &str| digit.repeat(64);
+        for (folder, digit, days) in [
+            (&folders.artifacts, "a", 40),
+            (&folders.artifacts, "b", 40),
+            (&folders.artifacts, "c", 10),
+            (&folders.prepared, "d", 20),
+            (&folders.prepared, "e", 1),
+        ] {
+            make(folder, &name(digit), now, days);
+        }
+        make(&folders.artifacts, "incoming", now, 100);
+        make(&folders.work, "run-1", now, 0);
+        make(&folders.work, "run-2", now, 0);
+        let rules = RetentionRules { artifacts: Span(30 * DAY), prepared: Span(14 * DAY) };
+        let needed = Needed { artifacts: [name("b")].into(), runs: ["run-2".to_owned()].into() };
+        let expected = [("artifact", name("a")), ("prepared", name("d")), ("work", "run-1".to_owned())];
+        let told = |dry_run| {
+            let freed = sweep(&folders, &rules, &needed, dry_run, now).unwrap();
+            assert!(freed.iter().all(|one| one.bytes == 100), "{freed:?}");
+            freed.into_iter().map(|one| (one.what, one.name)).collect::<Vec<_>>()
+        };
+        let expected: Vec<_> = expected.into_iter().map(|(what, name)| (what.to_owned(), name)).collect();
+        assert_eq!(told(true), expected);
+        assert_eq!(told(false), expected, "the dry run removed nothing");
+        assert_eq!(told(false), []);
+        for stays in [folders.artifacts.join(name("b")), folders.artifacts.join("incoming"), folders.work.join("run-2")]
+        {
+            assert!(stays.join("sub/file").exists(), "{}", stays.display());
+        }
+    }
+
+    #[test]
+    fn where_there_is_nothing_nothing_is_freed() {
+        let root = tempfile::tempdir().unwrap();
+        let nowhere = root.path().join("nowhere");
+        let folders = Folders { artifacts: nowhere.clone(), prepared: nowhere.clone(), work: nowhere };
+        let freed = sweep(&folders, &RetentionRules::default(), &Needed::default(), false, SystemTime::now()).unwrap();
+        assert_eq!(freed, []);
+    }
+}
