@@ -1,4 +1,4 @@
-//! Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting for a person. Which of them an error
+//! Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting. Which of them an error
 //! is, is decided here and nowhere else.
 
 use std::process::ExitCode;
