@@ -12,9 +12,7 @@ use crate::{compile, output::Format, rollout::PerSecond, verdict::Counts};
 /// Every stage of a run is a plugin: a WebAssembly component in a sandbox, with nothing but what it was granted.
 #[derive(Parser)]
 #[command(name = "autodevops", version, disable_help_subcommand = true)]
-#[command(
-    after_help = "Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting."
-)]
+#[command(after_help = "Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 3 rolled back, 4 waiting.")]
 pub struct Arguments {
     /// The project's configuration; without it, the `autodevops.toml` of this folder or of the nearest one above.
     #[arg(long, global = true, value_name = "FILE")]

@@ -59,8 +59,10 @@ fn a_paused_loop_starts_nothing_and_what_was_deployed_is_on_record_until_nobody_
     assert_eq!((freed.as_array().unwrap().len(), &freed[0]["what"]), (1, &"artifact".into()), "{freed:#}");
     assert_eq!(shop.json(&["gc"])["freed"], freed);
     assert_eq!(shop.json(&["gc"])["freed"], Value::Array(Vec::new()));
+    let healed = shop.last_run()["release"]["id"].as_str().unwrap().to_owned();
     shop.expect(0, &["rollback", "production"]);
+    assert_eq!(shop.serving(), Some(healed));
     let production = group(&shop.json(&["metrics"]), "production").clone();
     assert_eq!((&production["success"]["of"], &production["rollback"]["of"]), (&2.into(), &1.into()));
-    shop.count_clients();
+    shop.stop_clients();
 }
