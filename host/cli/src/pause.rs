@@ -27,7 +27,7 @@ pub fn pause(reason: &str, config: Option<&Path>, format: Format) -> Result<Exit
 /// `autodevops resume`.
 pub fn resume(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
-    let text = match LoopState::new(&project.journal).resume()? {
+    let text = match LoopState::new(&project.journal).resume(&this_user().name, now())? {
         Some(before) => format!("runs start again; {}", said(&before)),
         None => "the loop was not paused".to_owned(),
     };

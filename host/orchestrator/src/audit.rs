@@ -21,7 +21,7 @@ use autodevops_journal::{
     Journal,
     audit::{AuditError, AuditLog, Call, Entry, EventRecord, Note, Operation, Seal},
 };
-use autodevops_pipeline::{Event, Run};
+use autodevops_pipeline::{Event, Run, Timestamp};
 use autodevops_policy::Limit;
 use autodevops_sandbox::{CallReport, Observer};
 
@@ -42,13 +42,17 @@ pub const BY_HAND: &str = "by-hand";
 /// The name under which the analyzer's calls are on record that read the watched logs, for no run yet.
 pub const WATCH: &str = "watch";
 
+/// The name under which it is on record who kept runs from starting, and who let them.
+pub const LOOP: &str = "loop";
+
 /// Records that could not be kept until they were sealed.
 pub const LOST: &str = "records-lost";
 
 /// So many operations of one run are sealed before its stage ends.
 const MANY_OPERATIONS: usize = 10_000;
 
-/// So many records are kept in memory while they cannot be sealed; further ones are counted.
+/// So many records of one run are kept in memory while they cannot be sealed; further ones are counted. Each run has this room for
+/// itself, so that no plugin's flood takes another run's.
 const MOST_OPERATIONS: usize = 200_000;
 
 /// Longest words of a call's failure that are kept, in bytes.
@@ -66,8 +70,8 @@ pub struct Audit {
 #[derive(Default)]
 struct State {
     runs: BTreeMap<String, Gathered>,
-    /// Operations that are in memory, sealed or not.
-    operations: usize,
+    /// Operations of each run that are in memory, whether gathered still or waiting to be sealed.
+    kept: BTreeMap<String, usize>,
 }
 
 #[derive(Default)]
@@ -83,6 +87,8 @@ struct Unsealed {
 struct Gathered {
     /// Whether this process drives the run, so that nothing of another one can be missing.
     held: bool,
+    /// The stage it was in when that was told last.
+    stage: String,
     entries: Vec<Entry>,
     operations: usize,
     /// Calls that there was no room for.
@@ -141,8 +147,14 @@ impl Audit {
 
     /// Puts something on record that is in no run's events.
     pub fn note(&self, run: &str, what: &str, by: Option<&str>, summary: &str) {
-        let summary = decisions::short(summary);
-        self.add(run, note(what, by, &summary), 1);
+        self.note_at(now(), run, what, by, summary);
+    }
+
+    /// Puts something on record that happened before.
+    pub fn note_at(&self, at: Timestamp, run: &str, what: &str, by: Option<&str>, summary: &str) {
+        let note = note(at, what, by, &decisions::short(summary));
+        // The host's own words are few: there is always room for them.
+        self.lock().runs.entry(run.to_owned()).or_default().entries.push(note);
     }
 
     /// Seals what was gathered of a run, and its events up to a version, as those of a stage that ended.
@@ -150,17 +162,31 @@ impl Audit {
         self.close(run, stage, version, None);
     }
 
-    /// Seals where much was gathered.
-    pub fn seal_much(&self, run: &str, stage: &str, version: u64) {
-        let much = self.lock().runs.get(run).is_some_and(|gathered| gathered.operations >= MANY_OPERATIONS);
-        if much {
-            self.seal(run, stage, version);
+    /// A run goes on with a stage.
+    fn goes_on(&self, run: &str, stage: &str) {
+        let mut state = self.lock();
+        let gathered = state.runs.entry(run.to_owned()).or_default();
+        if gathered.stage != stage {
+            stage.clone_into(&mut gathered.stage);
+        }
+    }
+
+    /// Seals where much was gathered, in the midst of a stage. Its events wait for the stage's end.
+    fn seal_much(&self, run: &str) {
+        let stage = match self.lock().runs.get(run) {
+            Some(gathered) if gathered.operations >= MANY_OPERATIONS => gathered.stage.clone(),
+            _ => return,
+        };
+        let stage = if stage.is_empty() { run } else { &stage };
+        match self.log.version_of(run) {
+            Ok(version) => self.close(run, stage, version, None),
+            Err(error) => tracing::warn!("the audit cannot be read, and is sealed later: {error}"),
         }
     }
 
     /// Seals what is left of a run that this process drives no more. One that is not over is marked as let go.
     pub fn let_go(&self, run: &str, stage: &str, version: u64, over: bool) {
-        let last = (!over).then(|| note(LET_GO, None, "the host let go of the run; it is driven on from here"));
+        let last = (!over).then(|| note(now(), LET_GO, None, "the host let go of the run; it is driven on from here"));
         self.close(run, stage, version, last);
         self.lock().runs.remove(run);
     }
@@ -180,13 +206,14 @@ impl Audit {
     }
 
     fn add(&self, run: &str, entry: Entry, operations: usize) {
-        let mut state = self.lock();
-        if state.operations + operations > MOST_OPERATIONS {
-            state.runs.entry(run.to_owned()).or_default().lost += 1;
+        let State { runs, kept } = &mut *self.lock();
+        let kept = kept.entry(run.to_owned()).or_default();
+        let gathered = runs.entry(run.to_owned()).or_default();
+        if *kept + operations > MOST_OPERATIONS {
+            gathered.lost += 1;
             return;
         }
-        state.operations += operations;
-        let gathered = state.runs.entry(run.to_owned()).or_default();
+        *kept += operations;
         gathered.operations += operations;
         gathered.entries.push(entry);
     }
@@ -194,7 +221,8 @@ impl Audit {
     /// Takes a call of the watch together with those before it that did the same.
     fn add_up(&self, call: Call) {
         let mut state = self.lock();
-        let gathered = state.runs.entry(WATCH.to_owned()).or_default();
+        let State { runs, kept } = &mut *state;
+        let gathered = runs.entry(WATCH.to_owned()).or_default();
         let same = gathered.entries.iter_mut().find_map(|entry| match entry {
             Entry::Call(before) => together::same(before, &call).then_some(before),
             Entry::Event(_) | Entry::Note(_) => None,
@@ -202,7 +230,7 @@ impl Audit {
         if let Some(before) = same {
             let more = together::add(before, call);
             gathered.operations += more;
-            state.operations += more;
+            *kept.entry(WATCH.to_owned()).or_default() += more;
             return;
         }
         drop(state);
@@ -224,7 +252,12 @@ impl Audit {
                 return;
             }
             let mut state = self.lock();
-            state.operations = state.operations.saturating_sub(batch.operations);
+            let kept = state.kept.get(&batch.run).map_or(0, |kept| kept.saturating_sub(batch.operations));
+            if kept == 0 {
+                state.kept.remove(&batch.run)
+            } else {
+                state.kept.insert(batch.run, kept)
+            };
         }
         if std::mem::take(&mut unsealed.told) {
             tracing::warn!("the audit is sealed again");
@@ -238,7 +271,7 @@ impl Audit {
         let mut entries = std::mem::take(&mut gathered.entries);
         if gathered.lost > 0 {
             let summary = format!("{} calls could not be kept: the journal had no room for too long", gathered.lost);
-            entries.push(note(LOST, None, &summary));
+            entries.push(note(now(), LOST, None, &summary));
             gathered.lost = 0;
         }
         let operations = std::mem::take(&mut gathered.operations);
@@ -316,10 +349,10 @@ impl Account for Audit {
     }
 
     fn recorded(&self, run: &Run, version: u64, ended: Option<&'static str>) {
-        match ended {
-            Some(stage) => self.seal(run.id(), stage, version),
-            None => self.seal_much(run.id(), run.stage().name(), version),
+        if let Some(stage) = ended {
+            self.seal(run.id(), stage, version);
         }
+        self.goes_on(run.id(), run.stage().name());
     }
 
     fn let_go(&self, run: &Run, version: u64) {
@@ -337,6 +370,7 @@ impl Observer for Audit {
         } else {
             self.add(&run, Entry::Call(call), operations);
         }
+        self.seal_much(&run);
     }
 }
 
@@ -412,12 +446,12 @@ fn too_large(record: &Entry, bytes: usize) -> Entry {
         Entry::Event(event) => format!("event {} ({})", event.sequence, event.event),
         Entry::Note(note) => format!("a note ({})", note.what),
     };
-    note(LOST, None, &decisions::short(&format!("a record of {bytes} bytes is too large to be kept: {what}")))
+    note(now(), LOST, None, &decisions::short(&format!("a record of {bytes} bytes is too large to be kept: {what}")))
 }
 
-fn note(what: &str, by: Option<&str>, summary: &str) -> Entry {
+fn note(at: Timestamp, what: &str, by: Option<&str>, summary: &str) -> Entry {
     Entry::Note(Note {
-        at_ns: nanoseconds(),
+        at_ns: u64::try_from(at.0).unwrap_or(0),
         what: what.to_owned(),
         by: by.map(str::to_owned),
         summary: summary.to_owned(),

@@ -46,6 +46,7 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
     }
     project.check_answers()?;
     project.check_tools()?;
+    project.check_target_credentials().await?;
     front_door::ensure(project).await?;
     let release = tokio::task::block_in_place(|| {
         let head = project.repository()?.head()?;
@@ -85,6 +86,7 @@ pub async fn roll_back(project: &Project, environment: &str, to: Option<&str>, b
     if live.current(environment)?.as_ref() == Some(&release) && to.is_some() {
         bail!("release {} is live in {environment} already", release.id);
     }
+    project.check_target_credentials().await?;
     front_door::ensure(project).await?;
     let before = make_live(project, environment, &release, Origin::Rollback(by.to_owned())).await?;
     Ok(MadeLive { environment: environment.to_owned(), release, before })

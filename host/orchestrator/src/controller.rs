@@ -19,7 +19,7 @@ use crate::{
     driver::{Driver, End, Observer, Word},
     front_door,
     gc::{self, Freed},
-    limits::may_start,
+    limits::{LoopState, may_start},
     live::Live,
     log::Logged,
     project::Project,
@@ -67,6 +67,7 @@ impl Controller {
         }
         let finished = all.iter().filter(|logged| logged.run.outcome().is_some());
         project.audit.seal_finished(finished.map(|logged| (logged.run.id(), logged.version)))?;
+        LoopState::new(&project.journal).account(&project.audit)?;
         project.recordings.tidy();
         let (speakers, beginning) = (Mutex::default(), tokio::sync::Mutex::default());
         Ok(Self { project, observer, handled: Mutex::new(handled), speakers, beginning })
@@ -132,6 +133,7 @@ impl Controller {
     pub async fn start(&self, issue: Issue) -> Result<Logged> {
         let _alone = self.beginning.lock().await;
         let project = &self.project;
+        LoopState::new(&project.journal).account(&project.audit)?;
         may_start(project, now())?;
         project.check_plugins()?;
         project.check_credentials().await?;

@@ -1,5 +1,7 @@
 //! The credentials of a project's plugins: bound by the operator, and known to be there before a run needs them.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
 use autodevops_credentials::Credentials;
 use autodevops_policy::missing;
@@ -22,8 +24,19 @@ impl Project {
     /// # Errors
     /// The first that is missing or cannot be used: its plugin, its binding, what is wrong with it, and the remedy.
     pub async fn check_credentials(&self) -> Result<()> {
-        let names: std::collections::BTreeSet<&String> = self.stage_plugins().map(|(name, _)| name).collect();
-        for name in names {
+        self.check_credentials_of(self.stage_plugins().map(|(name, _)| name).collect()).await
+    }
+
+    /// The same of the deploy target alone: what a person does by hand must not fail for what only a run needs.
+    ///
+    /// # Errors
+    /// As [`check_credentials`](Self::check_credentials).
+    pub async fn check_target_credentials(&self) -> Result<()> {
+        self.check_credentials_of(BTreeSet::from([&self.config.stages.deploy_target])).await
+    }
+
+    async fn check_credentials_of(&self, plugins: BTreeSet<&String>) -> Result<()> {
+        for name in plugins {
             let manifest = self.plugins.open(name)?.manifest;
             let plugin = &manifest.name;
             let grant = self.plugins.catalog().grant(plugin);

@@ -14,11 +14,19 @@ use autodevops_policy::Span;
 use autodevops_record::{Attempt, By};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::project::Project;
+use crate::{
+    audit::{Audit, LOOP},
+    project::Project,
+};
 
 const PAUSED: &str = "loop/paused";
 const QUEUE: &str = "loop/queue";
 const CALLS: &str = "loop/fix-generator-calls";
+
+/// Pauses and their ends, a fact each, by their numbers.
+const CHANGES: &str = "loop/changes/";
+/// Name of the last of them that is in the audit.
+const AUDITED: &str = "loop/changes-audited";
 
 /// What "a day" is: the time before now, so that no midnight lets twice as much happen.
 const DAY: Duration = Duration::from_secs(86_400);
@@ -36,6 +44,20 @@ pub struct Paused {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// A pause or its end, by a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Change {
+    /// Whether runs were kept from starting from then on, or let start again.
+    pub paused: bool,
+    /// Who said so.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// An issue that waits for its run.
@@ -98,19 +120,46 @@ impl<'a> LoopState<'a> {
     /// # Errors
     /// When the journal cannot be written.
     pub fn pause(&self, paused: &Paused) -> Result<()> {
-        self.put(PAUSED, &Some(paused))
+        let Paused { by, reason, since } = paused.clone();
+        self.change(Some(paused), &Change { paused: true, by, reason, at: since })
     }
 
-    /// Has runs start again; gives what held them up.
+    /// Has runs start again, by this person's word; gives what held them up.
     ///
     /// # Errors
     /// When the journal cannot be written.
-    pub fn resume(&self) -> Result<Option<Paused>> {
+    pub fn resume(&self, by: &str, now: Timestamp) -> Result<Option<Paused>> {
         let before = self.paused()?;
         if before.is_some() {
-            self.put(PAUSED, &None::<Paused>)?;
+            self.change(None, &Change { paused: false, by: by.to_owned(), reason: String::new(), at: now })?;
         }
         Ok(before)
+    }
+
+    fn change(&self, paused: Option<&Paused>, change: &Change) -> Result<()> {
+        let name = format!("{CHANGES}{:020}", self.0.next_fence(CHANGES)?);
+        let (paused, change) = (serde_json::to_vec(&paused)?, serde_json::to_vec(change)?);
+        Ok(self.0.put_many(&[(PAUSED, &paused), (&name, &change)])?)
+    }
+
+    /// Puts pauses and their ends into the audit, those that are not there yet. They come from processes that may not seal; the caller
+    /// holds the state's lock.
+    ///
+    /// # Errors
+    /// When the journal cannot be used.
+    pub fn account(&self, audit: &Audit) -> Result<()> {
+        let audited = self.0.get_fact(AUDITED)?.unwrap_or_default();
+        let changes = self.0.facts(CHANGES)?;
+        let Some((last, _)) = changes.last().filter(|(name, _)| name.as_bytes() > audited.as_slice()) else {
+            return Ok(());
+        };
+        for (_, bytes) in changes.iter().filter(|(name, _)| name.as_bytes() > audited.as_slice()) {
+            let change: Change = serde_json::from_slice(bytes)?;
+            let what = if change.paused { "paused" } else { "resumed" };
+            audit.note_at(change.at, LOOP, what, Some(&change.by), &change.reason);
+        }
+        audit.let_go(LOOP, LOOP, 0, true);
+        Ok(self.0.put_fact(AUDITED, last.as_bytes())?)
     }
 
     /// The issues that wait for their runs, the next first, as the process that drives the runs saw them last.
@@ -225,14 +274,40 @@ mod tests {
         let (folder, journal) = journal();
         let other = Journal::open(folder.path().join("journal.db")).unwrap();
         let (state, seen) = (LoopState::new(&journal), LoopState::new(&other));
-        assert_eq!((seen.paused().unwrap(), seen.resume().unwrap()), (None, None));
+        assert_eq!((seen.paused().unwrap(), seen.resume("bob", Timestamp(1)).unwrap()), (None, None));
         let paused = Paused { by: "ada".into(), reason: "an audit".into(), since: Timestamp(5) };
         state.pause(&paused).unwrap();
         assert_eq!(seen.paused().unwrap(), Some(paused.clone()));
         let words = Waits::Paused(paused.clone()).to_string();
         assert_eq!(words, "the loop is paused by ada: an audit; let it go on with `autodevops resume`");
-        assert_eq!(seen.resume().unwrap(), Some(paused));
+        assert_eq!(seen.resume("bob", Timestamp(9)).unwrap(), Some(paused));
         assert_eq!(state.paused().unwrap(), None);
+    }
+
+    #[test]
+    fn who_paused_and_who_resumed_is_in_the_audit_once() {
+        let (_folder, journal) = journal();
+        let (state, audit) = (LoopState::new(&journal), Audit::new(journal.clone()));
+        let told = || {
+            let mut told = Vec::new();
+            let mut note = |entry: &autodevops_journal::audit::Entry| match entry {
+                autodevops_journal::audit::Entry::Note(note) => {
+                    let by = note.by.as_deref().unwrap_or("-");
+                    told.push(format!("{} {} {by} {}", note.at_ns, note.what, note.summary));
+                }
+                other => panic!("{other:?}"),
+            };
+            audit.log().each(Some(LOOP), |sealed| sealed.seal.entries.iter().for_each(&mut note)).unwrap();
+            told
+        };
+        state.account(&audit).unwrap();
+        assert_eq!(told(), [""; 0]);
+        state.pause(&Paused { by: "ada".into(), reason: "an audit".into(), since: Timestamp(3) }).unwrap();
+        state.account(&audit).unwrap();
+        state.resume("bob", Timestamp(7)).unwrap();
+        state.account(&audit).unwrap();
+        state.account(&audit).unwrap();
+        assert_eq!(told(), ["3 paused ada an audit", "7 resumed bob "]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn every_promise_of_the_security_page_names_what_shows_it_and_it_is_there() {
                 assert!(root().join(name).exists(), "{name} is not there");
                 file = fs::read_to_string(root().join(name)).unwrap_or_default();
             } else if name.contains('_') {
-                assert!(file.contains(&format!("fn {name}(")), "{name} is no test of the file before it");
+                assert!(is_test(&file, name), "{name} is no test of the file before it");
             } else {
                 assert!(promises.iter().any(|promise| promise.starts_with(name.as_str())), "no case proves {name}");
             }
@@ -45,4 +45,21 @@ fn every_case_proves_a_promise_of_the_security_page() {
         let found = named.iter().any(|name| case.promise.starts_with(name.as_str()));
         assert!(found, "{} proves {}, which SECURITY.md does not name", case.name, case.promise);
     }
+}
+
+/// Whether a file has a test of that name: its attribute stands right above, with nothing but further attributes between.
+fn is_test(file: &str, name: &str) -> bool {
+    let lines: Vec<&str> = file.lines().map(str::trim).collect();
+    let declares = |line: &str| line.trim_start_matches("async ").starts_with(&format!("fn {name}("));
+    lines.iter().enumerate().filter(|(_, line)| declares(line)).any(|(at, _)| {
+        let above = lines[..at].iter().rev().take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+        above.into_iter().any(|line| *line == "#[test]" || line.starts_with("#[tokio::test"))
+    })
+}
+
+#[test]
+fn only_what_is_run_as_a_test_counts_as_one() {
+    let file = "#[test]\nfn a() {}\nfn b() {}\n#[tokio::test]\n// why\nasync fn c() {}\n#[ignore]\nfn d() {}";
+    let named = ["a", "b", "c", "d"].map(|name| is_test(file, name));
+    assert_eq!(named, [true, false, true, false]);
 }

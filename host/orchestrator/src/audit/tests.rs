@@ -141,17 +141,12 @@ fn what_cannot_be_sealed_is_kept_and_sealed_when_it_can_be() {
     place.audit.begin("a-1");
     place.audit.finished(report("a-1", "one", &["/x"]));
     let version = place.event("a-1", approved("ada"));
-    // A key that is open to others is refused, as a full disk would be.
-    let folder = place.journal.path().parent().unwrap();
-    let key = folder.join(autodevops_journal::audit::KEY_FILE);
-    std::fs::write(&key, [1; 32]).unwrap();
-    let mode = |mode| std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
-    mode(0o644);
+    let none = NoSeals::of(&place);
     place.audit.seal("a-1", "fix", version);
     place.audit.finished(report("a-1", "two", &["/y"]));
     place.audit.let_go("a-1", "checks", version, false);
     assert_eq!(place.audit.log().head().unwrap(), None);
-    mode(0o600);
+    drop(none);
     place.audit.seal("b-1", "fix", 0);
     assert_eq!(place.told("a-1"), ["fix: 1×one 1, approved=approved by ada", "checks: 1×two 1, let-go"]);
 }
@@ -184,21 +179,71 @@ fn what_is_too_large_for_one_seal_is_sealed_in_parts_and_holds_nobody_up() {
     assert_eq!(place.told("b-1"), ["fix: approved=approved by bob"]);
 }
 
+/// Has no seal be written until it is let go of: a key that is open to others is refused, as a full disk would be.
+struct NoSeals<'a>(&'a Place);
+
+impl<'a> NoSeals<'a> {
+    fn of(place: &'a Place) -> Self {
+        let none = Self(place);
+        std::fs::write(none.key(), [1; 32]).unwrap();
+        none.mode(0o644);
+        none
+    }
+
+    fn key(&self) -> std::path::PathBuf {
+        self.0.journal.path().parent().unwrap().join(autodevops_journal::audit::KEY_FILE)
+    }
+
+    fn mode(&self, mode: u32) {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(self.key(), mode).unwrap();
+    }
+}
+
+impl Drop for NoSeals<'_> {
+    fn drop(&mut self) {
+        self.mode(0o600);
+    }
+}
+
 #[test]
-fn what_there_is_no_room_for_is_counted() {
+fn what_there_is_no_room_for_is_counted_and_takes_nobody_elses() {
     let place = Place::new();
     place.audit.begin("a-1");
-    let many: Vec<&str> = vec!["/x"; MOST_OPERATIONS - 1];
-    place.audit.finished(report("a-1", "one", &many));
-    place.audit.finished(report("a-1", "two", &[]));
+    let many: Vec<&str> = vec!["/x"; MANY_OPERATIONS * 2 - 1];
+    let none = NoSeals::of(&place);
+    for _ in 0..MOST_OPERATIONS / (MANY_OPERATIONS * 2) + 1 {
+        place.audit.finished(report("a-1", "one", &many));
+    }
+    place.audit.note("a-1", BY_HAND, Some("ada"), "there is room for this");
+    place.audit.finished(report("b-1", "two", &["/y"]));
+    assert_eq!(place.audit.log().head().unwrap(), None);
+    drop(none);
     place.audit.seal("a-1", "fix", 0);
-    assert_eq!(place.told("a-1"), [format!("fix: 1×one {}, records-lost", many.len())]);
-    place.audit.finished(report("a-1", "two", &[]));
-    place.audit.seal_much("a-1", "fix", 0);
-    assert_eq!(place.told("a-1").len(), 1);
-    place.audit.finished(report("a-1", "two", &many[..MANY_OPERATIONS]));
-    place.audit.seal_much("a-1", "fix", 0);
-    assert_eq!(place.told("a-1").len(), 2);
+    place.audit.seal("b-1", "fix", 0);
+    let told = place.told("a-1");
+    assert_eq!(told.len(), MOST_OPERATIONS / (MANY_OPERATIONS * 2) + 1, "{told:?}");
+    assert_eq!(told.last().unwrap(), "fix: by-hand, records-lost");
+    assert_eq!(place.told("b-1"), ["fix: 1×two 1"]);
+    // Once it is sealed there is room again.
+    place.audit.finished(report("a-1", "one", &many));
+    assert_eq!(place.told("a-1").len(), told.len() + 1);
+}
+
+#[test]
+fn a_flood_is_sealed_as_it_comes_and_hides_no_other_call() {
+    let place = Place::new();
+    place.audit.begin("a-1");
+    place.audit.goes_on("a-1", "checks");
+    let summaries: Vec<String> = (0..MANY_OPERATIONS * 2).map(|n| n.to_string()).collect();
+    let summaries: Vec<&str> = summaries.iter().map(String::as_str).collect();
+    for _ in 0..11 {
+        place.audit.finished(report(WATCH, "analyzer", &summaries));
+    }
+    place.audit.finished(report("a-1", "check", &["/secret"]));
+    place.audit.finished(report("a-1", "check", &summaries));
+    assert_eq!(place.told(WATCH), vec![format!("watch: 1×analyzer {}", summaries.len()); 11]);
+    assert_eq!(place.told("a-1"), [format!("checks: 1×check 1, 1×check {}", summaries.len())]);
 }
 
 #[test]

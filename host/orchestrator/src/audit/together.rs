@@ -6,13 +6,16 @@ use autodevops_journal::audit::Call;
 /// them is lost.
 const MAX_OPERATIONS: usize = 1000;
 
-/// Whether the further call can be added: it is of the same function of the same component, both gave a result, and there is room.
+/// Whether the further call can be added: it is of the same function of the same component, both gave a result, neither has a recording
+/// of its own, and there is room.
 pub fn same(before: &Call, further: &Call) -> bool {
     before.digest == further.digest
         && before.plugin == further.plugin
         && before.function == further.function
         && before.failure.is_none()
         && further.failure.is_none()
+        && before.recording.is_none()
+        && further.recording.is_none()
         && before.operations.len() + further.operations.len() <= MAX_OPERATIONS
 }
 
@@ -93,5 +96,12 @@ mod tests {
         assert_eq!(add(&mut before, new), 1);
         assert!(!same(&before, &call(["one more".to_owned()].into_iter())));
         assert!(same(&before, &call(std::iter::empty())));
+    }
+
+    #[test]
+    fn a_call_with_a_recording_is_a_record_of_its_own() {
+        let plain = call(std::iter::empty());
+        let recorded = Call { recording: Some("blake3:01".into()), ..plain.clone() };
+        assert!(!same(&plain, &recorded) && !same(&recorded, &plain) && same(&plain, &plain));
     }
 }
