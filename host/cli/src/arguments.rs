@@ -100,6 +100,11 @@ pub enum Verb {
     },
     /// End a run. Traffic that it moved returns to the release before, at once.
     Abort(Answer),
+    /// Make a token by which someone speaks to the HTTP API; shown once, with the line for `[server]`.
+    Token {
+        /// Who speaks by it: an approver's name.
+        name: String,
+    },
     /// Go back to the release before, or to a named one, in seconds.
     Rollback(Rollback),
     /// Explain how counts are judged: pass, fail or inconclusive, by which rule and with which numbers. Needs no configuration:

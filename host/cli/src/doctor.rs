@@ -103,6 +103,7 @@ async fn of_project(file: &Path) -> Vec<Finding> {
             }),
         ),
         found("loop", false, looping(&project)),
+        found("people", false, people(&project)),
         found("logs", false, logs(&project)),
         found("front door", false, if project.is_local() { serves.await } else { Ok("not needed".to_owned()) }),
         bubblewrap(in_bubblewrap),
@@ -131,6 +132,21 @@ fn looping(project: &Project) -> Result<String> {
     let frozen = project.config.plan().freeze.iter().filter_map(|freeze| freeze.until(now())).max();
     let frozen = frozen.map_or(String::new(), |until| format!("; none begins with production until {}", day(until)));
     Ok(format!("runs start; {waiting} issues wait for theirs{frozen}"))
+}
+
+/// Who is waited for, and by what they speak.
+fn people(project: &Project) -> Result<String> {
+    project.check_people()?;
+    let approval = &project.config.approval;
+    let approvers = match &approval.approvers[..] {
+        [] => "whoever may speak to the runs may approve".to_owned(),
+        named => format!("{} of {} may approve", approval.count, named.join(", ")),
+    };
+    let server = match project.config.server.listen {
+        Some(listen) => format!("HTTP at {listen}, {} tokens", project.config.server.tokens.len()),
+        None => "no HTTP API".to_owned(),
+    };
+    Ok(format!("{approvers}; {server}"))
 }
 
 /// The watched logs that are there.

@@ -9,6 +9,7 @@ use autodevops_orchestrator::{
     catalog::{Misgranted, Unanswered},
     limits::Waits,
 };
+use autodevops_people::Nobody;
 
 use crate::output::Usage;
 
@@ -39,6 +40,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
             || cause.is::<LockFileError>()
             || cause.is::<Unanswered>()
             || cause.is::<Misgranted>()
+            || cause.is::<Nobody>()
     })
 }
 

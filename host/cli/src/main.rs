@@ -28,6 +28,7 @@ mod run;
 mod runs;
 mod show;
 mod story;
+mod token;
 mod verdict;
 mod worker;
 
@@ -88,6 +89,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             }
             Verb::Abort(Answer { run, reason }) => people::tell(run, Word::Abort, reason, config, format).await,
             Verb::Ack(Answer { run, reason }) => people::tell(run, Word::Ack, reason, config, format).await,
+            Verb::Token { name } => token::run(&name, format),
             Verb::Rollback(Rollback { environment, to, reason }) => {
                 people::say(Request::Rollback { environment, to, reason }, config, format).await
             }

@@ -5,6 +5,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use anyhow::{Context, Result, anyhow, bail};
 use autodevops_model::Stage;
 use autodevops_orchestrator::{
+    clock::now,
     controller::Controller,
     driver::{End, Observer},
     project::Project,
@@ -12,7 +13,7 @@ use autodevops_orchestrator::{
     watch::Watch,
 };
 use autodevops_pipeline::Outcome;
-use autodevops_server::{Control, RunDesk};
+use autodevops_server::{Api, Control, HttpApi, RunDesk, Runs};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -27,11 +28,12 @@ use crate::{
 pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
     project.check_answers()?;
+    project.check_people()?;
     let _lock = project.state.lock()?;
     let progress = Arc::new(Progress::new(format));
     let observer: Arc<dyn Observer> = progress.clone();
     let controller = Arc::new(Controller::new(Arc::clone(&project), observer)?);
-    let _control = open_control(&project, &controller)?;
+    let _ears = open_ears(&project, &controller, &*progress).await?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let driven = async {
@@ -105,10 +107,30 @@ async fn open_watch(project: &Project) -> Result<Watch> {
     Watch::open(journal, audit, project.recording(), analyzer, &project.config.logs.watch).await
 }
 
-fn open_control(project: &Project, controller: &Arc<Controller>) -> Result<Control> {
+/// Opens what people speak to the runs by, for as long as it is kept: the control socket, and the HTTP API where it is set up.
+async fn open_ears(
+    project: &Project,
+    controller: &Arc<Controller>,
+    observer: &dyn Observer,
+) -> Result<(Control, Option<HttpApi>)> {
     let socket = project.state.control_socket();
-    Control::open(&socket, Arc::new(RunDesk::new(Arc::clone(controller))))
-        .with_context(|| format!("the control socket {}", socket.display()))
+    let control = Control::open(&socket, Arc::new(RunDesk::new(Arc::clone(controller))))
+        .with_context(|| format!("the control socket {}", socket.display()))?;
+    let settings = &project.config.server;
+    let Some(listen) = settings.listen else { return Ok((control, None)) };
+    let api = Api {
+        office: Runs(Arc::clone(controller)),
+        tokens: settings.tokens.clone(),
+        links: project.links.as_ref().map(|links| links.key().clone()),
+        now,
+    };
+    let api = HttpApi::open(listen, api).await.with_context(|| format!("[server] `listen` {listen}"))?;
+    if !listen.ip().is_loopback() {
+        observer.notice(&format!(
+            "the HTTP API listens at {listen}, beyond this machine and without TLS; put a reverse proxy before it"
+        ));
+    }
+    Ok((control, Some(api)))
 }
 
 fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
@@ -138,11 +160,12 @@ fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
 pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
     project.check_answers()?;
+    project.check_people()?;
     let _lock = project.state.lock()?;
     let observer: Arc<dyn Observer> = Arc::new(Progress::lines(format));
     let controller = Arc::new(Controller::new(Arc::clone(&project), Arc::clone(&observer))?);
     // Whoever holds the lock must be spoken with; compiling may take a while.
-    let _control = open_control(&project, &controller)?;
+    let _ears = open_ears(&project, &controller, observer.as_ref()).await?;
     project.check_plugins()?;
     project.check_credentials().await?;
     project.check_tools()?;

@@ -8,6 +8,7 @@ use autodevops_orchestrator::{
     log::Logged,
 };
 use autodevops_pipeline::{Outcome, Run, Timestamp};
+use autodevops_server::{outcome_name, summary};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -69,40 +70,6 @@ pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<Exi
 /// An issue that waits for its run, among runs.
 fn waiting(queued: &Queued) -> Value {
     json!({ "run": null, "stage": "queued", "fingerprint": queued.fingerprint, "title": queued.title })
-}
-
-/// A run in JSON, without its events.
-pub fn summary(run: &Run) -> Value {
-    let (outcome, reason) = match run.outcome() {
-        None => (None, None),
-        Some(outcome) => (Some(outcome_name(outcome)), Some(outcome.to_string())),
-    };
-    json!({
-        "run": run.id(),
-        "stage": run.stage().name(),
-        "outcome": outcome,
-        "reason": reason,
-        "fingerprint": run.issue().fingerprint,
-        "title": run.issue().title,
-        "started": run.started_at(),
-        "last-event": run.last_event_at(),
-        "branch": run.branch(),
-        "commit": run.commit(),
-        "release": run.release(),
-        "waits-for": run.gate().map(|gate| &gate.reason),
-        "on-hold-by": run.on_hold().map(|hold| &hold.by),
-        "in-hand-of": run.alarm().and_then(|alarm| alarm.acknowledged.as_ref()),
-        "frozen-until": run.frozen().map(|(until, _)| until),
-    })
-}
-
-const fn outcome_name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Healed => "healed",
-        Outcome::RolledBack { .. } => "rolled-back",
-        Outcome::Aborted { .. } => "aborted",
-        Outcome::HandedOver { .. } => "handed-over",
-    }
 }
 
 /// Where a run is, or how it ended.

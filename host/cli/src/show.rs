@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use autodevops_orchestrator::{clock::now, controller::named, log::Logged};
 use autodevops_pipeline::{Environment, Run, Timestamp};
 use autodevops_record::rollout;
+use autodevops_server::summary;
 use serde_json::json;
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     output::{self, Format, Style, Usage, clean, cut},
     progress::clock,
     project,
-    runs::{day, state, summary},
+    runs::{day, state},
     story,
 };
 

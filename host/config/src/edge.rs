@@ -75,6 +75,6 @@ impl Default for Edge {
     }
 }
 
-fn some_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+pub(crate) fn some_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
     address(deserializer).map(Some)
 }

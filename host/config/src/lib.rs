@@ -19,13 +19,14 @@ mod retention;
 mod rollout;
 mod sandbox;
 mod schema;
+mod server;
 mod service;
 mod template;
 mod trigger;
 mod validate;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -49,6 +50,7 @@ pub use retention::RetentionRules;
 pub use rollout::{ChecksRules, IssueRules, Retries, Rollout, Share, Staging};
 pub use sandbox::SandboxSettings;
 pub use schema::schema;
+pub use server::{Notifications, Server};
 pub use service::{EnvironmentSettings, Logs, Service, ServiceKind};
 pub use template::TEMPLATE;
 pub use trigger::{DecisionRules, HardTripRule, MetricTrigger, NoDataPolicy, Threshold, WorseDirection};
@@ -126,6 +128,12 @@ pub struct Config {
     /// Who is told when nobody answers, level by level, until someone answers or acknowledges.
     #[serde(default)]
     pub escalation: Vec<EscalationLevel>,
+    /// How much people are told.
+    #[serde(default)]
+    pub notifications: Notifications,
+    /// The HTTP API, through which people and their tools speak to the runs.
+    #[serde(default)]
+    pub server: Server,
     /// What is done when something is unavailable.
     #[serde(default)]
     pub retries: Retries,
@@ -200,6 +208,11 @@ impl Config {
         let staging = self.staging.health_checks.iter().map(|name| ("health-checks", name.as_str()));
         let levels = self.escalation.iter().flat_map(|level| &level.notifiers);
         stages.chain(staging).chain(levels.map(|name| ("notifiers", name.as_str()))).collect()
+    }
+
+    /// Who may speak to the runs beside the users of this machine: by a token, or by a link.
+    pub fn speakers(&self) -> BTreeSet<&str> {
+        self.server.tokens.keys().chain(self.server.links.values()).map(String::as_str).collect()
     }
 
     /// Makes every path of the host absolute, from the project's folder.

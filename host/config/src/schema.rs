@@ -22,6 +22,11 @@ pub struct SpanText(#[schemars(regex(pattern = r"^\s*([0-9.]+\s*(ms|s|m|min|h|d)
 #[expect(dead_code, reason = "describes a text")]
 pub struct PercentText(#[schemars(regex(pattern = r"^\s*[0-9.]+\s*%\s*$"))] String);
 
+/// The hash of a token, as `autodevops token NAME` writes it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "describes a text")]
+pub struct TokenHashText(#[schemars(regex(pattern = r"^sha256:[0-9a-fA-F]{64}$"))] String);
+
 /// A number of bytes, such as `64 MiB`.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "describes a text")]

@@ -407,3 +407,20 @@ fn what_is_redacted_is_what_is_standard_and_what_is_added() {
     let redaction = config.redaction.redaction().unwrap();
     assert_eq!(redaction.text("C-17 a@b.example 203.0.113.7"), "[redacted:customer] a@b.example [redacted:ip-address]");
 }
+
+#[test]
+fn who_speaks_over_http_is_read_and_links_begin_where_people_reach_it() {
+    let hash = autodevops_people::TokenHash::of("x").to_string();
+    let text = format!(
+        "[stages]\nnotifiers = [\"chat\"]\n[server]\nlisten = \"127.0.0.1:9181\"\ntokens.ada = \"{hash}\"\nlinks.chat = \"ops\"\n"
+    );
+    let config = parse(&text);
+    assert!(config.server.tokens["ada"].is_of("x"));
+    assert_eq!(config.speakers(), BTreeSet::from(["ada", "ops"]));
+    assert_eq!(config.server.base().as_deref(), Some("http://127.0.0.1:9181"));
+    let config = parse(&format!("{text}public-url = \"https://ops.example.com/autodevops/\"\n"));
+    assert_eq!(config.server.base().as_deref(), Some("https://ops.example.com/autodevops"));
+    assert_eq!(parse("").server.base(), None);
+    let told = parse("[notifications]\nper-minute = 3\nrepeat-after = \"1h\"\n").notifications;
+    assert_eq!((told.per_minute, told.repeat_after), (3, Span(Duration::from_secs(3600))));
+}

@@ -283,6 +283,9 @@ fn environments(config: &Config, found: &mut Found) {
         let at = at!["environments", name.as_str(), "listen"].to_vec();
         take(settings.listen, format!("`{name}`"), at, found);
     }
+    if let Some(listen) = config.server.listen {
+        take(listen, "the HTTP API".into(), at!["server", "listen"].to_vec(), found);
+    }
     if let Some(metrics) = config.edge.metrics {
         take(metrics, "the counters".into(), at!["edge", "metrics"].to_vec(), found);
     }

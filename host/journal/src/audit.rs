@@ -107,6 +107,15 @@ impl AuditLog {
         Self { journal, folder }
     }
 
+    /// A secret of this host for a purpose, the same at every call: derived from the audit's key, which it says nothing of.
+    ///
+    /// # Errors
+    /// When the key cannot be read or made.
+    pub fn secret(&self, purpose: &str) -> Result<[u8; 32], AuditError> {
+        let key = key::host_key(&self.folder)?;
+        Ok(*blake3::keyed_hash(&key, format!("autodevops secret for {purpose}").as_bytes()).as_bytes())
+    }
+
     /// Seals records. They are durable when this returns.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ pub mod gc;
 mod keyvalue;
 pub mod limits;
 mod local;
+pub mod notices;
+pub mod people;
 pub mod plugins;
 mod probe;
 pub mod project;

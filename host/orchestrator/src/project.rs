@@ -30,6 +30,8 @@ use crate::{
     keyvalue::JournalStore,
     local::EdgeTarget,
     log::RunLog,
+    notices::Notices,
+    people::Links,
     plugins::{PluginSet, Services},
     record::Records,
     recordings::RecordingStore,
@@ -61,6 +63,10 @@ pub struct Project {
     pub redaction: Redaction,
     /// What was recorded of the runs' calls.
     pub recordings: Arc<RecordingStore>,
+    /// The links by which people answer what they are told; none where none are set up.
+    pub links: Option<Links>,
+    /// How much people were told.
+    pub notices: Notices,
     /// The plugins.
     pub plugins: PluginSet,
     /// What is deployed, by digest.
@@ -99,6 +105,8 @@ impl Project {
         let records = Records::new(log.clone());
         let redaction = config.redaction.redaction().map_err(|(name, error)| anyhow!("[redaction] {name}: {error}"))?;
         let audit = Arc::new(Audit::new(journal.clone()));
+        let links = Links::of(&config, audit.log())?;
+        let notices = Notices::new(config.notifications);
         Ok(Arc::new(Self {
             file,
             config,
@@ -109,6 +117,8 @@ impl Project {
             records,
             redaction,
             recordings,
+            links,
+            notices,
             plugins,
             artifacts,
             edge,

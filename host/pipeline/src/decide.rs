@@ -6,6 +6,8 @@ mod effects;
 mod people;
 mod steer;
 
+pub use effects::RETRY_AFTER;
+
 use std::time::Duration;
 
 use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, Split, StageError, TestFile};

@@ -38,7 +38,7 @@ mod time;
 mod verdict;
 
 pub use command::{Asked, Command};
-pub use decide::{EffectOutcome, Input, Link, Refused};
+pub use decide::{EffectOutcome, Input, Link, RETRY_AFTER, Refused};
 pub use event::{
     Environment, Event, EventKind, Gate, Live, Method, NamedReport, Outcome, SafetyCheck, Sample, UnreadableEvent,
     VERSION, Verdict,

@@ -2,17 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context;
 use autodevops_orchestrator::{
     clock::now,
     controller::{Controller, RolledBack},
+    log::Logged,
     usage::Usage,
 };
-use autodevops_pipeline::{Input, Link, Run};
+use autodevops_pipeline::{Refused, Run};
 use autodevops_policy::Span;
 
 use crate::{
     control::Desk,
-    message::{Reply, Request, Word},
+    http::{Office, Unheard},
+    message::{Reply, Request, Said, Word},
     peer::Peer,
 };
 
@@ -47,7 +50,9 @@ impl Desk for RunDesk {
 pub async fn answer(controller: &Controller, by: &str, request: Request) -> Result<String, anyhow::Error> {
     Ok(match request {
         Request::Ping => format!("process {}", std::process::id()),
-        Request::Say { run, word, reason } => say(controller, by, &run, word, reason, None).await?,
+        Request::Say { run, word, reason } => {
+            say(controller, Said { by: by.to_owned(), run, word, reason, link: None }).await?
+        }
         Request::Gc => format!("{} things are removed", controller.collect().await?.len()),
         Request::Deploy { environments } => {
             let made = controller.deploy(&environments, by).await?;
@@ -63,30 +68,13 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
     })
 }
 
-/// Says something to a run; what came of it, in words. `link` is the one-time link that it was said by.
+/// Says something to a run; what came of it, in words.
 ///
 /// # Errors
 /// Why it is not taken.
-pub async fn say(
-    controller: &Controller,
-    by: &str,
-    run: &str,
-    word: Word,
-    reason: String,
-    link: Option<Link>,
-) -> Result<String, anyhow::Error> {
-    let by = by.to_owned();
-    let input = match word {
-        Word::Approve { bypass } => Input::Approve { by, reason, bypass, link },
-        Word::Reject => Input::Reject { by, reason, link },
-        Word::Hold => Input::Hold { by, reason },
-        Word::Resume => Input::EndHold { by, reason },
-        Word::Skip => Input::Skip { by, reason },
-        Word::Extend { seconds } => Input::Extend { by, reason, span: seconds.map(Duration::from_secs) },
-        Word::Abort => Input::Abort { by, reason },
-        Word::Ack => Input::Acknowledge { by, reason, link },
-    };
-    let run = controller.say(&controller.named(run)?, input).await?;
+pub async fn say(controller: &Controller, said: Said) -> Result<String, anyhow::Error> {
+    let word = said.word;
+    let run = controller.say(&controller.named(&said.run)?, said.into_input()).await?;
     let id = run.id();
     Ok(match word {
         Word::Approve { .. } => approved(&run),
@@ -100,6 +88,51 @@ pub async fn say(
         Word::Abort => format!("run {id} ends; traffic that it moved returns first"),
         Word::Ack => format!("run {id}: you have it in hand; nobody further is told"),
     })
+}
+
+/// The runs of a controller, for the HTTP API.
+pub struct Runs(pub Arc<Controller>);
+
+impl Runs {
+    /// Reads where reading may wait for a disk.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Controller) -> Result<T, anyhow::Error> + Send + 'static,
+    ) -> Result<T, Unheard> {
+        let controller = Arc::clone(&self.0);
+        let read = tokio::task::spawn_blocking(move || read(&controller)).await;
+        read.unwrap_or_else(|error| Err(error.into())).map_err(unheard)
+    }
+}
+
+impl Office for Runs {
+    async fn all(&self) -> Result<Vec<Logged>, Unheard> {
+        self.read(|controller| controller.project().log.all()).await
+    }
+
+    async fn find(&self, run: &str) -> Result<Logged, Unheard> {
+        let run = run.to_owned();
+        self.read(move |controller| {
+            let run = controller.named(&run)?;
+            controller.project().log.read(&run)?.context("the run is not in the journal any more")
+        })
+        .await
+    }
+
+    async fn say(&self, said: Said) -> Result<String, Unheard> {
+        say(&self.0, said).await.map_err(unheard)
+    }
+}
+
+/// Why it is not told or done, as HTTP tells it apart.
+fn unheard(error: anyhow::Error) -> Unheard {
+    if let Some(usage) = error.chain().find_map(|cause| cause.downcast_ref::<Usage>()) {
+        return Unheard::NoRun(usage.to_string());
+    }
+    match error.downcast::<Refused>() {
+        Ok(refused) => Unheard::Refused(refused),
+        Err(error) => Unheard::Failed(error),
+    }
 }
 
 fn approved(run: &Run) -> String {

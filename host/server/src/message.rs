@@ -1,6 +1,9 @@
-//! What is said over the socket: one JSON value a line, a request and its reply.
+//! What is said to the runs, and over the socket: one JSON value a line, a request and its reply.
+
+use std::time::Duration;
 
 use autodevops_orchestrator::{by_hand::MadeLive, gc::Freed};
+use autodevops_pipeline::{Input, Link};
 use serde::{Deserialize, Serialize};
 
 /// The longest line that is read, in bytes.
@@ -65,6 +68,38 @@ pub enum Word {
     Abort,
     /// Have it in hand: nobody further is told.
     Ack,
+}
+
+/// What someone says to a run.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Who.
+    pub by: String,
+    /// To which run; the beginning of its name suffices.
+    pub run: String,
+    /// What.
+    pub word: Word,
+    /// Why.
+    pub reason: String,
+    /// The one-time link that they came by.
+    pub link: Option<Link>,
+}
+
+impl Said {
+    /// As the run takes it.
+    pub fn into_input(self) -> Input {
+        let Self { by, reason, link, .. } = self;
+        match self.word {
+            Word::Approve { bypass } => Input::Approve { by, reason, bypass, link },
+            Word::Reject => Input::Reject { by, reason, link },
+            Word::Hold => Input::Hold { by, reason },
+            Word::Resume => Input::EndHold { by, reason },
+            Word::Skip => Input::Skip { by, reason },
+            Word::Extend { seconds } => Input::Extend { by, reason, span: seconds.map(Duration::from_secs) },
+            Word::Abort => Input::Abort { by, reason },
+            Word::Ack => Input::Acknowledge { by, reason, link },
+        }
+    }
 }
 
 /// What came of a request.

@@ -2,13 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
+    io::{Read, Write},
+    net::TcpStream,
     process::Command,
     time::{Duration, Instant},
 };
 
 use autodevops_product_tests::{
     process::{call, until},
-    shop::Shop,
+    shop::{Shop, free_port},
 };
 
 /// The longest that anything may take to happen.
@@ -75,13 +77,13 @@ fn what_a_person_refuses_ends_and_production_is_not_touched() {
 
 #[test]
 fn someone_who_is_no_approver_is_refused_and_silence_never_approves() {
-    let mut shop = with_approvers("\"ada\"", "4s");
+    let mut shop = with_approvers("\"daemon\"", "4s");
     let old = shop.serving().unwrap();
     shop.expect(4, &["run", "--no-wait"]);
     let run = run_name(&shop);
     for verb in ["approve", "reject"] {
         let called = shop.expect(1, &[verb, &run]);
-        let refusal = format!("`{}` may not answer for `shop`; ask one of: ada", me());
+        let refusal = format!("`{}` may not answer for `shop`; ask one of: daemon", me());
         assert!(called.stderr.contains(&refusal), "{called}");
     }
     let called = shop.expect(1, &["approve", &run, "--bypass", "--reason", "now"]);
@@ -199,5 +201,60 @@ fn a_run_is_held_resumed_watched_for_longer_and_let_on_before_its_time() {
         let event = events.iter().find(|event| event["type"] == kind).unwrap_or_else(|| panic!("{kind}: {events:?}"));
         assert_eq!(event["by"].as_str(), Some(&*me()));
     }
+    shop.count_clients();
+}
+
+#[test]
+fn an_approver_who_is_nobody_is_told_before_a_run_waits_for_them() {
+    let shop = Shop::open(&[("required = false", "required = true\napprovers = [\"nobody-has-this-name\"]")]);
+    for verb in ["run", "serve"] {
+        let called = shop.expect(2, &[verb]);
+        assert!(called.stderr.contains("the approver `nobody-has-this-name` is nobody"), "{called}");
+        assert!(called.stderr.contains("autodevops token nobody-has-this-name"), "{called}");
+    }
+}
+
+/// Asks over HTTP, as the tools of people do: the status and the body.
+fn ask(port: u16, method: &str, path: &str, token: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+#[test]
+fn an_approver_with_a_token_lets_a_run_go_on_over_http() {
+    let mut command = autodevops_product_tests::autodevops();
+    command.args(["token", "ada", "--format", "json"]);
+    let made: serde_json::Value = serde_json::from_str(&call(command, LIMIT).stdout).unwrap();
+    let (token, port) = (made["token"].as_str().unwrap(), free_port());
+    let server = format!(
+        "[server]\nlisten = \"127.0.0.1:{port}\"\ntokens.ada = {}\n\n[approval]\nrequired = true\napprovers = [\"ada\"]",
+        made["hash"]
+    );
+    let mut shop = Shop::open_with_errors(&[("[approval]\nrequired = false", &server)]);
+    let old = shop.serving().unwrap();
+    let mut program = shop.start(&["run"]);
+    program.wait_for("approval is asked", LIMIT, |event| event["type"] == "approval-asked");
+    let run = run_name(&shop);
+    assert_eq!(ask(port, "POST", &format!("/runs/{run}/approve"), "autodevops_guess", "").0, 401);
+    let (status, body) = ask(port, "GET", "/runs", token, "");
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains(&format!("\"run\":\"{run}\"")) && body.contains("production requires approval"), "{body}");
+    let (status, body) = ask(port, "POST", &format!("/runs/{run}/approve"), token, "{\"reason\":\"from my phone\"}");
+    assert_eq!((status, body), (200, format!("{{\"done\":\"run {run} is approved\"}}")));
+    let called = program.wait(LIMIT);
+    assert_eq!(called.code, Some(0), "{called}");
+    assert_ne!(shop.serving(), Some(old));
+    let approved = shop.events().into_iter().find(|event| event["type"] == "approved").unwrap();
+    assert_eq!((approved["by"].as_str(), approved["reason"].as_str()), (Some("ada"), Some("from my phone")));
     shop.count_clients();
 }

@@ -1,6 +1,9 @@
 //! Whether the people that are asked can answer, and those that are told can be.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use autodevops_pipeline::AUTHOR;
 
@@ -10,6 +13,8 @@ use crate::{Config, place::Part};
 pub fn problems(config: &Config, found: &mut Found) {
     approval(config, found);
     escalation(config, found);
+    notifications(config, found);
+    server(config, found);
 }
 
 fn approval(config: &Config, found: &mut Found) {
@@ -89,5 +94,56 @@ fn escalation(config: &Config, found: &mut Found) {
             }
         }
         before = Some(after.0);
+    }
+}
+
+fn notifications(config: &Config, found: &mut Found) {
+    if config.notifications.per_minute == 0 {
+        let message = "`per-minute` is zero, so that nobody would be told anything; write at least 1";
+        found.add(at!["notifications", "per-minute"], message);
+    }
+}
+
+fn server(config: &Config, found: &mut Found) {
+    let server = &config.server;
+    if server.listen.is_none() {
+        for (key, given) in [
+            ("public-url", server.public_url.is_some()),
+            ("tokens", !server.tokens.is_empty()),
+            ("links", !server.links.is_empty()),
+        ] {
+            if given {
+                let message =
+                    format!("`{key}` is of no use without `listen`; write for example `listen = \"127.0.0.1:9181\"`");
+                found.add(at!["server", key], message);
+            }
+        }
+    }
+    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+    for (name, hash) in &server.tokens {
+        let at = at!["server", "tokens", name.as_str()];
+        if name.trim().is_empty() {
+            found.add(at, "a token of nobody; name who speaks by it");
+        } else if let Some(other) = owners.insert(hash.to_string(), name) {
+            found.add(
+                at,
+                format!("`{name}` and `{other}` have the same token; make one for each with `autodevops token`"),
+            );
+        }
+    }
+    let notifiers: BTreeSet<&str> = config
+        .plugins_of_stages()
+        .into_iter()
+        .filter_map(|(stage, name)| (stage == "notifiers").then_some(name))
+        .collect();
+    for (notifier, speaker) in &server.links {
+        let at = at!["server", "links", notifier.as_str()];
+        if !notifiers.contains(notifier.as_str()) {
+            let message =
+                format!("no notifier is named `{notifier}`; name it in [stages] `notifiers`, or in an escalation");
+            found.add(at, message);
+        } else if speaker.trim().is_empty() {
+            found.add(at, "nobody would speak by these links; name whoever reads what the notifier writes to");
+        }
     }
 }

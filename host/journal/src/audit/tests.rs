@@ -361,3 +361,13 @@ fn a_journal_of_the_format_before_gains_the_audit_and_keeps_its_events() {
     place.stage("old-1", "rollout", 0);
     assert_eq!(place.log.verify(None).unwrap().unwrap().unsealed, []);
 }
+
+#[test]
+fn a_purpose_has_a_secret_of_its_own_that_stays() {
+    let place = Place::new();
+    let secret = place.log.secret("links").unwrap();
+    assert_eq!(AuditLog::new(place.journal.clone()).secret("links").unwrap(), secret);
+    assert_ne!(place.log.secret("other").unwrap(), secret);
+    assert_ne!(Place::new().log.secret("links").unwrap(), secret);
+    assert_ne!(fs::read(place.folder.path().join("audit.key")).unwrap(), secret);
+}

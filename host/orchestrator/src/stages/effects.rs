@@ -1,9 +1,12 @@
 //! Changing the world outside: asked for by key, so that asking twice has one effect.
 
-use autodevops_model::{Stage, StageError};
-use autodevops_pipeline::{Command, EffectOutcome, Environment, Input, Run};
+use std::time::Duration;
 
-use super::{Stages, failed, of_call, of_host};
+use autodevops_model::{ErrorKind, Stage, StageError};
+use autodevops_pipeline::{Command, EffectOutcome, Environment, Input, RETRY_AFTER, Run};
+
+use super::{Stages, failed, of_call, of_host, stage_error};
+use crate::{clock::now, notices::Turn};
 
 impl Stages {
     /// Does an effect whose intent is on record. `again` says that it may have been done before: then the target is asked first.
@@ -47,13 +50,33 @@ impl Stages {
                 let set = target.set_traffic(&context, name(environment), key, *fence, splits.clone()).await;
                 set.map(|()| EffectOutcome::Done).map_err(|error| of_call(&error))
             }
-            Command::Notify { key, plugin, notification, .. } => {
+            Command::Notify { key, plugin, notification, asked } => {
+                match self.project.notices.turn(plugin, notification, asked.is_some(), now()) {
+                    Turn::Now => {}
+                    Turn::Told => return Ok(EffectOutcome::Done),
+                    Turn::After(wait) => return Err(too_much(plugin, wait)),
+                }
                 let notifier =
                     self.project.plugins.for_stage(plugin, Stage::Notifier).map_err(|error| of_host(&error))?;
-                let told = notifier.notify(&context, key, self.project.redaction.notification(notification)).await;
-                told.map(|()| EffectOutcome::Done).map_err(|error| of_call(&error))
+                // The links come last: what looks like a secret is taken out, and they are some.
+                let told = self.project.redaction.notification(notification);
+                let told = match &self.project.links {
+                    Some(links) => links.add(plugin, key, told, *asked),
+                    None => told,
+                };
+                notifier.notify(&context, key, told).await.map_err(|error| of_call(&error))?;
+                self.project.notices.told(plugin, notification, now());
+                Ok(EffectOutcome::Done)
             }
             other => Err(failed(format!("`{other:?}` is no effect; report this"))),
         }
     }
+}
+
+/// A notifier was given as much as people can read; this waits.
+fn too_much(plugin: &str, wait: Duration) -> StageError {
+    let message = format!("`{plugin}` was given as much as [notifications] `per-minute` allows; this waits its turn");
+    let mut error = stage_error(ErrorKind::Unavailable, message);
+    error.info.details.push((RETRY_AFTER.to_owned(), wait.as_secs().saturating_add(1).to_string()));
+    error
 }

@@ -17,6 +17,17 @@ const HURRIED: u32 = 12;
 /// The longest time between two later tries: a rollback is tried for ever, and its journal must not grow as fast.
 const LATE_RETRY_CAP: Duration = Duration::from_secs(300);
 
+/// The detail of an error by which whoever is unavailable says when to come again, in whole seconds.
+pub const RETRY_AFTER: &str = "retry-after";
+
+/// No more than this is waited for because someone asked for it.
+const LONGEST_ASKED: Duration = Duration::from_secs(600);
+
+fn retry_after(error: &StageError) -> Option<Duration> {
+    let (_, seconds) = error.info.details.iter().find(|(name, _)| name == RETRY_AFTER)?;
+    seconds.parse().ok().map(Duration::from_secs)
+}
+
 impl Draft {
     /// Records that an effect is about to be tried. A second time, with the same fence and no outcome between, it is on
     /// record already.
@@ -107,7 +118,10 @@ impl Draft {
         let again = forever || (error.kind == ErrorKind::Unavailable && attempt <= plan.retries && (due || told));
         let doubled = |first: Duration, times: u32| first.saturating_mul(1_u32 << times.min(16));
         let pause = match forever {
-            false => doubled(plan.retry_after, attempt.saturating_sub(1)).min(RETRY_CAP),
+            false => {
+                let asked = retry_after(&error).unwrap_or_default().min(LONGEST_ASKED);
+                doubled(plan.retry_after, attempt.saturating_sub(1)).min(RETRY_CAP).max(asked)
+            }
             true if attempt <= HURRIED => doubled(plan.retry_after, attempt.saturating_sub(1)).min(ROLLBACK_RETRY_CAP),
             true => doubled(ROLLBACK_RETRY_CAP, attempt - HURRIED).min(LATE_RETRY_CAP),
         };

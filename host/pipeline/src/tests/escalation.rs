@@ -162,3 +162,25 @@ fn a_link_that_was_used_says_so_after_what_it_asked_for_is_over() {
     assert_eq!(scene.say(by_link(1, "n")), Err(Refused::LinkUsed { run: "r1".into() }));
     assert!(matches!(scene.say(by_link(1, "other")), Err(Refused::NothingToApprove { .. })));
 }
+
+#[test]
+fn a_notifier_that_says_when_to_come_again_is_taken_at_its_word() {
+    let mut scene = Scene::new(laddered()).until(RunStage::Approval);
+    let Command::Notify { key, .. } = scene.command() else { panic!("nobody is told") };
+    let mut limited = error(ErrorKind::Unavailable);
+    limited.info.details.push((crate::RETRY_AFTER.into(), "42".into()));
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    scene.say(Input::Effect { key: key.clone(), outcome: crate::EffectOutcome::Failed(limited) }).unwrap();
+    let retry = |scene: &Scene| match scene.events.last().unwrap().event {
+        EventKind::EffectFailed { retry: Some(retry), .. } => (retry.0 - scene.now.0) / 1_000_000_000,
+        ref other => panic!("{}", other.name()),
+    };
+    assert_eq!(retry(&scene), 42);
+    scene.now = scene.now.after(43 * SECOND);
+    let mut endless = error(ErrorKind::Unavailable);
+    endless.info.details.push((crate::RETRY_AFTER.into(), u64::MAX.to_string()));
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    let events = scene.say(Input::Effect { key, outcome: crate::EffectOutcome::Failed(endless) }).unwrap();
+    let EventKind::EffectFailed { retry: Some(retry), .. } = events[0].event else { panic!("{events:?}") };
+    assert_eq!((retry.0 - scene.now.0) / 1_000_000_000, 600);
+}

@@ -1,0 +1,132 @@
+//! The HTTP API: the verbs of the control socket, the runs, and the pages of one-time links.
+//!
+//! ```text
+//! GET  /runs              every run, newest first                    Authorization: Bearer TOKEN
+//! GET  /runs/RUN          one, with its events                       "
+//! POST /runs/RUN/VERB     {"reason":…}; {"bypass":true} to approve, {"by":"30m"} to extend
+//! GET  /answer/LINK       what the link would do: shows, changes nothing, so that no preview answers
+//! POST /answer/LINK       does it, once
+//! ```
+//! Plain HTTP, for this machine or a reverse proxy. Who speaks is known by their token, or by the link that they were sent.
+
+mod pages;
+mod routes;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use autodevops_driver::log::Logged;
+use autodevops_people::{LinkKey, TokenHash};
+use autodevops_pipeline::{Refused, Timestamp};
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+
+use crate::message::Said;
+
+/// Connections that are open at once; further ones wait.
+const CONNECTIONS: usize = 128;
+
+/// The longest that a client may take for the head of a request.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest that a request may take in all, its body included.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest body that is read, in bytes.
+const MAX_BODY_BYTES: usize = 64 << 10;
+
+/// Why something is not told or not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Unheard {
+    /// There is no such run, or there are several.
+    #[error("{0}")]
+    NoRun(String),
+    /// The run does not take it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// It could not be tried.
+    #[error("{0:#}")]
+    Failed(anyhow::Error),
+}
+
+/// Knows the runs and speaks to them.
+pub trait Office: Send + Sync + 'static {
+    /// Every run, oldest first.
+    fn all(&self) -> impl Future<Output = Result<Vec<Logged>, Unheard>> + Send;
+    /// The run of this name, or the one whose name begins so.
+    fn find(&self, run: &str) -> impl Future<Output = Result<Logged, Unheard>> + Send;
+    /// Says something to a run; what came of it, in words.
+    fn say(&self, said: Said) -> impl Future<Output = Result<String, Unheard>> + Send;
+}
+
+/// What the API is opened with.
+pub struct Api<O> {
+    /// The runs.
+    pub office: O,
+    /// Who speaks by which token.
+    pub tokens: BTreeMap<String, TokenHash>,
+    /// What signs links; absent, there are none.
+    pub links: Option<LinkKey>,
+    /// The time.
+    pub now: fn() -> Timestamp,
+}
+
+/// The open API; closed when it is dropped.
+#[derive(Debug)]
+pub struct HttpApi {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl HttpApi {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When the address cannot be listened at.
+    pub async fn open<O: Office>(listen: SocketAddr, api: Api<O>) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let api = Arc::new(api);
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let task = tokio::spawn(async move {
+            loop {
+                let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+                let stream = match listener.accept().await {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        tracing::warn!(%error, "the HTTP API does not accept");
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                        continue;
+                    }
+                };
+                let api = Arc::clone(&api);
+                let service = service_fn(move |request| {
+                    let api = Arc::clone(&api);
+                    async move { Ok::<_, Infallible>(routes::answer(&api, request).await) }
+                });
+                tokio::spawn(async move {
+                    let mut server = http1::Builder::new();
+                    server.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_buf_size(MAX_BODY_BYTES);
+                    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+                        tracing::debug!(%error, "a client of the HTTP API went away");
+                    }
+                    drop(place);
+                });
+            }
+        });
+        Ok(Self { address, task })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for HttpApi {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

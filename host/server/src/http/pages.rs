@@ -1,0 +1,91 @@
+//! The pages that a person sees who follows a link.
+
+use autodevops_people::{Action, Claim};
+use autodevops_pipeline::Run;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use http_body_util::Full;
+
+use super::routes::Answer;
+
+/// Asks whether to do what the link says; the button does it.
+pub fn question(claim: &Claim, run: &Run) -> Answer {
+    let (title, button) = match claim.action {
+        Action::Approve => ("Approve", "Approve: the release goes on"),
+        Action::Reject => ("Reject", "Reject: the run ends"),
+        Action::Ack => ("Acknowledge", "I have it in hand"),
+    };
+    let asked = match (run.gate(), run.alarm()) {
+        (Some(gate), _) => &gate.reason,
+        (None, Some(alarm)) => &alarm.reason,
+        (None, None) => "",
+    };
+    let body = format!(
+        "<p><b>{service}</b>, run <code>{run}</code>: {issue}</p>\n<p>{asked}</p>\n\
+         <form method=\"post\">\n<p><label>Why (it is recorded):<br><input name=\"reason\" maxlength=\"500\" size=\"60\"></label></p>\n\
+         <p><button>{button}</button></p>\n</form>\n<p>You answer as <b>{by}</b>. This link works once.</p>",
+        service = escaped(&run.plan().service),
+        run = escaped(run.id()),
+        issue = escaped(&run.issue().title),
+        asked = escaped(asked),
+        by = escaped(&claim.by),
+    );
+    page(StatusCode::OK, title, &body)
+}
+
+/// Says what was done.
+pub fn done(text: &str) -> Answer {
+    page(StatusCode::OK, "Done", &format!("<p>{}</p>", escaped(text)))
+}
+
+/// Says why nothing was done.
+pub fn refusal(status: StatusCode, text: &str) -> Answer {
+    page(status, "Nothing was changed", &format!("<p>{}</p>", escaped(text)))
+}
+
+fn page(status: StatusCode, title: &str, body: &str) -> Answer {
+    let html = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{title}</title>\n\
+         <meta name=\"viewport\" content=\"width=device-width\"></head>\n<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
+    );
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        // The address is the permission: it is kept nowhere and told to nobody.
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; form-action 'self'; frame-ancestors 'none'"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    let mut answer = Answer::new(Full::new(Bytes::from(html)));
+    *answer.status_mut() = status;
+    for (name, value) in headers {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+/// Text that stands for itself in HTML, in attributes too.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_text() {
+        assert_eq!(escaped("<a href='x'>&\"</a>"), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;&lt;/a&gt;");
+    }
+}

@@ -1,0 +1,242 @@
+//! Requests to words, and what came of them to answers.
+
+use autodevops_people::{Action, Claim};
+use autodevops_pipeline::{Link, Refused, Run};
+use autodevops_policy::Span;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Body;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Api, MAX_BODY_BYTES, Office, PATIENCE, Unheard, pages};
+use crate::{
+    message::{Said, Word},
+    summary::summary,
+};
+
+/// What is answered.
+pub type Answer = Response<Full<Bytes>>;
+
+/// Verbs that a run is told by `POST /runs/RUN/VERB`.
+const VERBS: &str = "approve, reject, hold, resume, skip, extend, abort and ack";
+
+/// Answers a request, in time.
+pub async fn answer<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(
+    api: &Api<O>,
+    request: Request<B>,
+) -> Answer {
+    match tokio::time::timeout(PATIENCE, route(api, request)).await {
+        Ok(answer) => answer,
+        Err(_) => error(StatusCode::REQUEST_TIMEOUT, "it took too long; ask again, `GET /runs` says what came of it"),
+    }
+}
+
+async fn route<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(
+    api: &Api<O>,
+    request: Request<B>,
+) -> Answer {
+    let (head, body) = request.into_parts();
+    let path: Vec<&str> = head.uri.path().split('/').skip(1).collect();
+    let get = head.method == Method::GET;
+    let post = head.method == Method::POST;
+    match path[..] {
+        ["runs"] if get => match speaker(api, &head.headers) {
+            Ok(_) => told(runs(api).await),
+            Err(stranger) => stranger,
+        },
+        ["runs", run] if get => match speaker(api, &head.headers) {
+            Ok(_) => told(one(api, run).await),
+            Err(stranger) => stranger,
+        },
+        ["runs", run, verb] if post => {
+            let by = match speaker(api, &head.headers) {
+                Ok(by) => by,
+                Err(stranger) => return stranger,
+            };
+            match whole(body).await {
+                Ok(body) => say(api, by, run, verb, &body).await,
+                Err(too_much) => error(too_much, format!("a body of at most {MAX_BODY_BYTES} bytes is read")),
+            }
+        }
+        ["answer", link] if get => look(api, link).await,
+        ["answer", link] if post => match whole(body).await {
+            Ok(body) => take(api, link, &body).await,
+            Err(too_much) => pages::refusal(too_much, "what was sent is too long; give a shorter reason"),
+        },
+        ["runs"] | ["runs", _] => other_method("GET"),
+        ["runs", _, _] => other_method("POST"),
+        ["answer", _] => other_method("GET, POST"),
+        _ => error(
+            StatusCode::NOT_FOUND,
+            "there is nothing here; there are `GET /runs`, `GET /runs/RUN` and `POST /runs/RUN/VERB`",
+        ),
+    }
+}
+
+/// The body, as long as it may be.
+async fn whole<B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(body: B) -> Result<Bytes, StatusCode> {
+    let read = Limited::new(body, MAX_BODY_BYTES).collect().await;
+    read.map(http_body_util::Collected::to_bytes).map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+/// Who speaks, by their token.
+fn speaker<O>(api: &Api<O>, headers: &HeaderMap) -> Result<String, Answer> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given =
+        value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let known = given.and_then(|(_, token)| api.tokens.iter().find(|(_, hash)| hash.is_of(token.trim())));
+    known.map(|(name, _)| name.clone()).ok_or_else(|| {
+        let text = "send a token that [server.tokens] knows, as `Authorization: Bearer TOKEN`; make one with \
+                    `autodevops token NAME`";
+        let mut answer = error(StatusCode::UNAUTHORIZED, text);
+        answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        answer
+    })
+}
+
+fn answered(status: StatusCode, value: &Value) -> Answer {
+    let mut answer = Response::new(Full::from(value.to_string()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+fn error(status: StatusCode, text: impl ToString) -> Answer {
+    answered(status, &json!({ "error": text.to_string() }))
+}
+
+fn other_method(allowed: &'static str) -> Answer {
+    let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, format!("this is asked for by {allowed}"));
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+impl Unheard {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NoRun(_) => StatusCode::NOT_FOUND,
+            Self::Refused(Refused::NotApprover { .. } | Refused::MayNotApprove { .. }) => StatusCode::FORBIDDEN,
+            Self::Refused(_) => StatusCode::CONFLICT,
+            Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+fn told(told: Result<Value, Unheard>) -> Answer {
+    match told {
+        Ok(value) => answered(StatusCode::OK, &value),
+        Err(unheard) => error(unheard.status(), &unheard),
+    }
+}
+
+async fn runs<O: Office>(api: &Api<O>) -> Result<Value, Unheard> {
+    let all = api.office.all().await?;
+    Ok(all.iter().rev().map(|logged| summary(&logged.run)).collect())
+}
+
+async fn one<O: Office>(api: &Api<O>, run: &str) -> Result<Value, Unheard> {
+    let logged = api.office.find(run).await?;
+    Ok(json!({ "run": summary(&logged.run), "events": logged.events }))
+}
+
+/// What a verb is told with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct Told {
+    reason: String,
+    bypass: Option<bool>,
+    by: Option<Span>,
+}
+
+async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &[u8]) -> Answer {
+    let read = if body.trim_ascii().is_empty() { Ok(Told::default()) } else { serde_json::from_slice(body) };
+    let Told { reason, bypass, by: span } = match read {
+        Ok(told) => told,
+        Err(wrong) => {
+            let text =
+                format!("the body is not what is expected: {wrong}; send for example {{\"reason\":\"looks right\"}}");
+            return error(StatusCode::BAD_REQUEST, text);
+        }
+    };
+    for (key, given, of) in [("bypass", bypass.is_some(), "approve"), ("by", span.is_some(), "extend")] {
+        if given && verb != of {
+            return error(StatusCode::BAD_REQUEST, format!("`{key}` belongs to `{of}`, not to `{verb}`; leave it out"));
+        }
+    }
+    let word = match verb {
+        "approve" => Word::Approve { bypass: bypass.unwrap_or_default() },
+        "reject" => Word::Reject,
+        "hold" => Word::Hold,
+        "resume" => Word::Resume,
+        "skip" => Word::Skip,
+        "extend" => Word::Extend { seconds: span.map(whole_seconds) },
+        "abort" => Word::Abort,
+        "ack" => Word::Ack,
+        _ => return error(StatusCode::NOT_FOUND, format!("no verb is named `{verb}`; there are {VERBS}")),
+    };
+    let said = api.office.say(Said { by, run: run.to_owned(), word, reason, link: None }).await;
+    told(said.map(|done| json!({ "done": done })))
+}
+
+/// A span in seconds, rounded up: what is asked for is given.
+fn whole_seconds(span: Span) -> u64 {
+    span.0.as_secs() + u64::from(span.0.subsec_nanos() > 0)
+}
+
+/// What a link claims, and the run that it is for.
+async fn claimed<O: Office>(api: &Api<O>, text: &str) -> Result<(Claim, Run), Answer> {
+    let Some(key) = &api.links else {
+        return Err(pages::refusal(
+            StatusCode::NOT_FOUND,
+            "there are no links here; they are set up in [server.links]",
+        ));
+    };
+    let claim = key.read(text, (api.now)().0).map_err(|bad| pages::refusal(StatusCode::GONE, &bad.to_string()))?;
+    let found = api.office.find(&claim.run).await;
+    let logged = found.map_err(|unheard| pages::refusal(unheard.status(), &unheard.to_string()))?;
+    Ok((claim, logged.run))
+}
+
+/// What is said by pressing the link's button.
+fn said(claim: &Claim, reason: String) -> Said {
+    let word = match claim.action {
+        Action::Approve => Word::Approve { bypass: false },
+        Action::Reject => Word::Reject,
+        Action::Ack => Word::Ack,
+    };
+    let link = Some(Link { asked: claim.asked, nonce: claim.nonce.clone() });
+    Said { by: claim.by.clone(), run: claim.run.clone(), word, reason, link }
+}
+
+/// Shows what the link would do. Nothing is changed: programs look at links, too.
+async fn look<O: Office>(api: &Api<O>, text: &str) -> Answer {
+    let (claim, run) = match claimed(api, text).await {
+        Ok(claimed) => claimed,
+        Err(refusal) => return refusal,
+    };
+    match run.decide(said(&claim, String::new()).into_input(), (api.now)()) {
+        Ok(_) => pages::question(&claim, &run),
+        Err(refused) => refused_page(&Unheard::Refused(refused)),
+    }
+}
+
+/// Does what the link says; the run sees to it that this happens once.
+async fn take<O: Office>(api: &Api<O>, text: &str, body: &[u8]) -> Answer {
+    let (claim, _) = match claimed(api, text).await {
+        Ok(claimed) => claimed,
+        Err(refusal) => return refusal,
+    };
+    let reason = url::form_urlencoded::parse(body).find(|(key, _)| key == "reason");
+    let reason = reason.map(|(_, reason)| reason.into_owned()).unwrap_or_default();
+    match api.office.say(said(&claim, reason)).await {
+        Ok(done) => pages::done(&done),
+        Err(unheard) => refused_page(&unheard),
+    }
+}
+
+fn refused_page(unheard: &Unheard) -> Answer {
+    pages::refusal(unheard.status(), &unheard.to_string())
+}

@@ -1,0 +1,279 @@
+//! What the API answers, over real connections: who may speak, and what links do once, and once only.
+
+use std::sync::Mutex;
+
+use autodevops_model::{Capabilities, Issue, IssueKind, Release, Severity};
+use autodevops_people::{Action, Claim, Token};
+use autodevops_pipeline::{Event, EventKind, Gate, Input, Live, Plan, Run};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_000_000_000_000);
+const RUN: &str = "62e23fd1-1";
+
+fn now() -> Timestamp {
+    NOW
+}
+
+/// One run that waits for approval, in memory.
+struct OneRun(Mutex<Logged>);
+
+impl OneRun {
+    fn waiting(plan: Plan) -> Self {
+        let release = |id: &str| Release { id: id.into(), artifact: "sha256:0".into(), commit: "c".into() };
+        let issue = Issue {
+            fingerprint: "62e23fd1".into(),
+            kind: IssueKind::Exception,
+            title: "TypeError: <b>country</b> & co".into(),
+            exception: None,
+            message: String::new(),
+            severity: Severity::Error,
+            confidence: 1.0,
+            count: 1,
+            first_seen: None,
+            last_seen: None,
+            evidence: Vec::new(),
+            location: None,
+            stack: Vec::new(),
+            rate: None,
+        };
+        let live = Live { staging: None, production: Some(release("old")) };
+        let capabilities = Capabilities {
+            split_traffic: true,
+            preview: true,
+            instant_rollback: true,
+            fenced: true,
+            keeps_state: true,
+        };
+        let first = Run::started(RUN, issue, plan, "c", 1, live, capabilities, Timestamp(0));
+        let run = Run::start(&first).unwrap();
+        let this = Self(Mutex::new(Logged { run, events: vec![first], version: 1 }));
+        this.apply(EventKind::ApprovalAsked {
+            gate: Gate::Production,
+            until: NOW.after(Duration::from_secs(3600)),
+            reason: "production requires approval".into(),
+        });
+        this
+    }
+
+    fn apply(&self, event: EventKind) {
+        let mut logged = self.0.lock().unwrap();
+        let event = Event { v: autodevops_pipeline::VERSION, at: Timestamp(1), event };
+        logged.run.apply(&event);
+        logged.events.push(event);
+    }
+}
+
+impl Office for Arc<OneRun> {
+    async fn all(&self) -> Result<Vec<Logged>, Unheard> {
+        Ok(vec![self.0.lock().unwrap().clone()])
+    }
+
+    async fn find(&self, run: &str) -> Result<Logged, Unheard> {
+        let logged = self.0.lock().unwrap().clone();
+        let found = (run == logged.run.id()).then_some(logged);
+        found.ok_or_else(|| Unheard::NoRun(format!("there is no run `{run}`")))
+    }
+
+    async fn say(&self, said: Said) -> Result<String, Unheard> {
+        let mut logged = self.find(&said.run).await?;
+        let words = format!("{:?} by {}", said.word, said.by);
+        for event in logged.run.decide(said.into_input(), NOW)? {
+            logged.run.apply(&event);
+            logged.events.push(event);
+        }
+        *self.0.lock().unwrap() = logged;
+        Ok(words)
+    }
+}
+
+struct Place {
+    runs: Arc<OneRun>,
+    key: LinkKey,
+    token: Token,
+    open: HttpApi,
+    client: Client<HttpConnector, Full<bytes::Bytes>>,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let mut plan = Plan::defaults("shop");
+        plan.approval.approvers = vec!["ada".into(), "ops".into()];
+        let (runs, key, token) = (Arc::new(OneRun::waiting(plan)), LinkKey::new(&[1; 32]), Token::new().unwrap());
+        let tokens =
+            BTreeMap::from([("ada".to_owned(), token.hash()), ("eve".to_owned(), TokenHash::of("autodevops_eves"))]);
+        let api = Api { office: Arc::clone(&runs), tokens, links: Some(key.clone()), now };
+        let open = HttpApi::open("127.0.0.1:0".parse().unwrap(), api).await.unwrap();
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { runs, key, token, open, client }
+    }
+
+    async fn ask(&self, method: Method, path: &str, token: Option<&str>, body: &str) -> (StatusCode, String) {
+        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.open.address()));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let answer = self.client.request(request.body(Full::from(body.to_owned())).unwrap()).await.unwrap();
+        let status = answer.status();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        let (status, body) = self.ask(Method::POST, path, Some(self.token.text()), &body.to_string()).await;
+        (status, serde_json::from_str(&body).unwrap())
+    }
+
+    fn link(&self, action: Action, asked: u32, until: i64) -> String {
+        let nonce = "1/notify-webhook".to_owned();
+        let claim = Claim { run: RUN.into(), asked, action, by: "ops".into(), until, nonce };
+        format!("/answer/{}", self.key.sign(&claim))
+    }
+
+    async fn follow(&self, link: &str) -> (StatusCode, String) {
+        self.ask(Method::GET, link, None, "").await
+    }
+
+    async fn press(&self, link: &str) -> (StatusCode, String) {
+        self.ask(Method::POST, link, None, "reason=looks+right%21").await
+    }
+
+    fn events(&self) -> Vec<&'static str> {
+        self.runs.0.lock().unwrap().events.iter().map(|event| event.event.name()).collect()
+    }
+}
+
+const LATER: i64 = NOW.0 + 1_000;
+
+#[tokio::test]
+async fn a_stranger_is_told_nothing_and_changes_nothing() {
+    let place = Place::new().await;
+    for token in [None, Some("autodevops_guess"), Some("")] {
+        for (method, path) in
+            [(Method::GET, "/runs"), (Method::GET, "/runs/62e23fd1-1"), (Method::POST, "/runs/62e23fd1-1/abort")]
+        {
+            let (status, body) = place.ask(method, path, token, "").await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{body}");
+            assert!(body.contains("autodevops token") && !body.contains("62e23fd1"), "{body}");
+        }
+    }
+    assert_eq!(place.events(), ["started", "approval-asked"]);
+}
+
+#[tokio::test]
+async fn runs_are_told_and_spoken_to_by_whoever_the_token_names() {
+    let place = Place::new().await;
+    let (status, body) = place.ask(Method::GET, "/runs", Some(place.token.text()), "").await;
+    let runs: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &runs[0]["run"]), (StatusCode::OK, &json!(RUN)));
+    assert_eq!(runs[0]["waits-for"], "production requires approval");
+    let (status, body) = place.post("/runs/62e23fd1-1/hold", json!({"reason": "let me look"})).await;
+    assert_eq!((status, body), (StatusCode::OK, json!({"done": "Hold by ada"})));
+    let (status, body) = place.post("/runs/62e23fd1-1/hold", json!({})).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(body["error"].as_str().unwrap().contains("on hold by ada already"), "{body}");
+    let (status, body) = place.ask(Method::POST, "/runs/62e23fd1-1/approve", Some("autodevops_eves"), "").await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{body}");
+    let (_, body) = place.ask(Method::GET, "/runs/62e23fd1-1", Some(place.token.text()), "").await;
+    let run: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (&run["run"]["on-hold-by"], &run["events"][2]["event"]["type"]),
+        (&json!("ada"), &json!("hold-requested"))
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_refused_with_a_word_of_what_can() {
+    let place = Place::new().await;
+    for (path, body, status, word) in [
+        ("/runs/62e23fd1-1/aprove", json!({}), 404, "there are approve, reject"),
+        ("/runs/other-1/approve", json!({}), 404, "there is no run `other-1`"),
+        ("/runs/62e23fd1-1/approve", json!({"raeson": "x"}), 400, "unknown field `raeson`"),
+        ("/runs/62e23fd1-1/hold", json!({"bypass": true}), 400, "`bypass` belongs to `approve`"),
+        ("/runs/62e23fd1-1/approve", json!({"by": "1h"}), 400, "`by` belongs to `extend`"),
+        ("/runs/62e23fd1-1/extend", json!({"by": "soon"}), 400, "soon"),
+        ("/runs", json!({}), 405, "asked for by GET"),
+        ("/elsewhere", json!({}), 404, "there is nothing here"),
+        ("/runs/62e23fd1-1/abort", json!({"reason": "x".repeat(70_000)}), 413, "at most 65536 bytes"),
+    ] {
+        let (got, answer) = place.post(path, body).await;
+        assert_eq!(got.as_u16(), status, "{path}: {answer}");
+        assert!(answer["error"].as_str().unwrap().contains(word), "{answer}");
+    }
+    assert_eq!(place.events(), ["started", "approval-asked"]);
+}
+
+#[tokio::test]
+async fn a_link_that_is_looked_at_changes_nothing_and_its_button_answers_once() {
+    let place = Place::new().await;
+    let link = place.link(Action::Approve, 1, LATER);
+    for _ in 0..3 {
+        let (status, page) = place.follow(&link).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        assert!(page.contains("<form method=\"post\">") && page.contains("You answer as <b>ops</b>"), "{page}");
+        assert!(page.contains("TypeError: &lt;b&gt;country&lt;/b&gt; &amp; co"), "{page}");
+    }
+    assert_eq!(place.events(), ["started", "approval-asked"]);
+    let (status, page) = place.press(&link).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert_eq!(place.events()[2..], ["approved", "gate-passed"]);
+    let approved = place.runs.0.lock().unwrap().events[2].event.clone();
+    let expected = EventKind::Approved {
+        by: "ops".into(),
+        reason: "looks right!".into(),
+        bypass: false,
+        link: Some("1/notify-webhook".into()),
+    };
+    assert_eq!(approved, expected);
+    for (status, page) in [place.press(&link).await, place.follow(&link).await] {
+        assert_eq!(status, StatusCode::CONFLICT);
+        assert!(page.contains("this link was used already"), "{page}");
+    }
+    let (_, page) = place.press(&place.link(Action::Reject, 1, LATER)).await;
+    assert!(page.contains("this link was used already"), "the other answer of the same message: {page}");
+    assert_eq!(place.events().len(), 4);
+}
+
+#[tokio::test]
+async fn a_link_out_of_time_or_of_another_question_or_forged_changes_nothing() {
+    let place = Place::new().await;
+    let other = Claim {
+        run: RUN.into(),
+        asked: 1,
+        action: Action::Approve,
+        by: "ops".into(),
+        until: LATER,
+        nonce: "1/notify-webhook".into(),
+    };
+    let forged = format!("/answer/{}", LinkKey::new(&[2; 32]).sign(&other));
+    for (link, status, word) in [
+        (place.link(Action::Approve, 1, NOW.0), 410, "the time to answer by this link is over"),
+        (place.link(Action::Approve, 2, LATER), 409, "answers another question"),
+        (forged, 410, "not made by this host"),
+        ("/answer/x".to_owned(), 410, "not made by this host"),
+    ] {
+        for (got, page) in [place.follow(&link).await, place.press(&link).await] {
+            assert_eq!(got.as_u16(), status, "{page}");
+            assert!(page.contains(word) && page.contains("Nothing was changed"), "{page}");
+        }
+    }
+    assert_eq!(place.events(), ["started", "approval-asked"]);
+}
+
+#[tokio::test]
+async fn having_it_in_hand_is_said_by_a_link_too() {
+    let place = Place::new().await;
+    let (status, page) = place.press(&place.link(Action::Ack, 1, LATER)).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    let run = place.runs.0.lock().unwrap().run.clone();
+    assert_eq!(run.alarm().unwrap().acknowledged.as_deref(), Some("ops"));
+    assert!(run.gate().is_some());
+    assert!(matches!(run.decide(Input::Tick, NOW), Ok(events) if events.is_empty()));
+}
