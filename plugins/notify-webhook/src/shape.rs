@@ -1,0 +1,291 @@
+//! Events in the shapes that webhooks expect. Their limits are kept, and nothing in an event is taken for markup or for a mention.
+
+use autodevops_sdk::{
+    Error, Result,
+    types::{Event, Severity},
+};
+use serde_json::{Value, json};
+
+use crate::settings::{Settings, Shape};
+
+/// Slack: longest header, section and address of a button, and buttons of one block.
+/// <https://docs.slack.dev/reference/block-kit/blocks>
+const SLACK: (usize, usize, usize, usize) = (150, 3000, 3000, 25);
+/// Discord: longest title and description of an embed. <https://discord.com/developers/docs/resources/message#embed-object>
+const DISCORD: (usize, usize) = (256, 4096);
+/// Teams: a message has 28 KB in all; so much of the body leaves room.
+const TEAMS: usize = 10_000;
+
+/// The message's body.
+pub fn body(settings: &Settings, event: &Event) -> Result<Value> {
+    Ok(match settings.shape {
+        Shape::Slack => slack(event),
+        Shape::Discord => discord(event),
+        Shape::Teams => teams(event),
+        Shape::Json => plain(event),
+        Shape::Template => return template(&settings.template, event),
+    })
+}
+
+const fn severity(event: &Event) -> &'static str {
+    match event.severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+        Severity::Critical => "critical",
+    }
+}
+
+fn cut(text: &str, characters: usize) -> String {
+    if text.chars().count() <= characters {
+        return text.to_owned();
+    }
+    text.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Slack's three characters; what is escaped is no mention and no link.
+fn for_slack(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// As much of the text as is no longer than so many characters when it is escaped.
+fn slack_text(text: &str, characters: usize) -> String {
+    let mut room = text.chars().count().min(characters);
+    loop {
+        let escaped = for_slack(&cut(text, room));
+        let over = escaped.chars().count().saturating_sub(characters);
+        if over == 0 || room == 0 {
+            return escaped;
+        }
+        room = room.saturating_sub(over.div_ceil(4).max(1));
+    }
+}
+
+fn slack(event: &Event) -> Value {
+    let (header, section, address, buttons) = SLACK;
+    let button = |(name, url): &(String, String)| {
+        let mut button =
+            json!({ "type": "button", "text": { "type": "plain_text", "text": cut(name, 75) }, "url": url });
+        if let Some(style) = match name.as_str() {
+            "approve" => Some("primary"),
+            "reject" => Some("danger"),
+            _ => None,
+        } {
+            button["style"] = style.into();
+        }
+        button
+    };
+    let links: Vec<Value> =
+        event.links.iter().filter(|(_, url)| url.len() <= address).take(buttons).map(button).collect();
+    let mut blocks = vec![
+        json!({ "type": "header", "text": { "type": "plain_text", "text": cut(&event.title, header) } }),
+        json!({ "type": "section", "text": { "type": "mrkdwn", "text": slack_text(&event.body, section) } }),
+        json!({ "type": "context", "elements": [{ "type": "plain_text", "text": cut(&context(event), section) }] }),
+    ];
+    if !links.is_empty() {
+        blocks.push(json!({ "type": "actions", "elements": links }));
+    }
+    json!({ "text": slack_text(&event.title, section), "blocks": blocks })
+}
+
+fn context(event: &Event) -> String {
+    format!("{}, run {}, in {}", severity(event), event.run, event.stage)
+}
+
+fn discord(event: &Event) -> Value {
+    let (title, description) = DISCORD;
+    let colour = match event.severity {
+        Severity::Info => 0x2e_a0_43,
+        Severity::Warning => 0xd2_99_22,
+        Severity::Error => 0xda_36_33,
+        Severity::Critical => 0x8b_00_00,
+    };
+    let links: String = event.links.iter().map(|(name, url)| format!("\n[{name}]({url})")).collect();
+    let room = description.saturating_sub(links.chars().count());
+    json!({
+        // Whatever a log said, nobody is called by it.
+        "allowed_mentions": { "parse": [] },
+        "embeds": [{
+            "title": cut(&event.title, title),
+            "description": cut(&format!("{}{links}", cut(&event.body, room)), description),
+            "color": colour,
+            "footer": { "text": context(event) },
+        }],
+    })
+}
+
+fn teams(event: &Event) -> Value {
+    let colour = match event.severity {
+        Severity::Info => "good",
+        Severity::Warning => "warning",
+        Severity::Error | Severity::Critical => "attention",
+    };
+    let block = |text: String| json!({ "type": "TextBlock", "text": text, "wrap": true });
+    let mut title = block(cut(&event.title, 500));
+    title["weight"] = "bolder".into();
+    title["color"] = colour.into();
+    let open = |(name, url): &(String, String)| json!({ "type": "Action.OpenUrl", "title": name, "url": url });
+    json!({
+        "type": "message",
+        "attachments": [{
+            "contentType": "application/vnd.microsoft.card.adaptive",
+            "content": {
+                "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+                "type": "AdaptiveCard",
+                "version": "1.4",
+                "body": [title, block(cut(&event.body, TEAMS)), block(context(event))],
+                "actions": event.links.iter().map(open).collect::<Vec<_>>(),
+            },
+        }],
+    })
+}
+
+fn plain(event: &Event) -> Value {
+    let links: Vec<Value> = event.links.iter().map(|(name, url)| json!({ "name": name, "url": url })).collect();
+    json!({
+        "run": event.run,
+        "stage": event.stage,
+        "severity": severity(event),
+        "title": event.title,
+        "body": event.body,
+        "links": links,
+        "at": event.at,
+    })
+}
+
+/// The operator's JSON with the event filled into its texts: whatever the event holds, the JSON stays as it was written.
+fn template(text: &str, event: &Event) -> Result<Value> {
+    let mut value: Value = serde_json::from_str(text).map_err(|error| {
+        Error::wrong_input(format!("`template` is no JSON: {error}; write for example {{\"text\":\"{{title}}\"}}"))
+    })?;
+    let links: Vec<String> = event.links.iter().map(|(name, url)| format!("{name}: {url}")).collect();
+    let names = [
+        ("title", event.title.clone()),
+        ("body", event.body.clone()),
+        ("run", event.run.clone()),
+        ("stage", event.stage.clone()),
+        ("severity", severity(event).to_owned()),
+        ("links", links.join("\n")),
+    ];
+    fill(&mut value, &names)?;
+    Ok(value)
+}
+
+fn fill(value: &mut Value, names: &[(&str, String)]) -> Result<()> {
+    match value {
+        Value::String(text) => *text = filled(text, names)?,
+        Value::Array(values) => values.iter_mut().try_for_each(|value| fill(value, names))?,
+        Value::Object(values) => values.values_mut().try_for_each(|value| fill(value, names))?,
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+    Ok(())
+}
+
+/// The text with its placeholders filled in, once: what is filled in is not looked at again.
+fn filled(text: &str, names: &[(&str, String)]) -> Result<String> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let Some((name, behind)) = after.split_once('}') else {
+            filled.push('{');
+            rest = after;
+            continue;
+        };
+        let Some((_, value)) = names.iter().find(|(known, _)| *known == name) else {
+            let known: Vec<String> = names.iter().map(|(known, _)| format!("{{{known}}}")).collect();
+            return Err(Error::wrong_input(format!(
+                "`template` names {{{name}}}, which there is not; there are {}",
+                known.join(", ")
+            )));
+        };
+        filled.push_str(value);
+        rest = behind;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::tests::{event, settings};
+
+    fn shaped(shape: Shape, event: &Event) -> Value {
+        body(&settings(shape), event).unwrap()
+    }
+
+    #[test]
+    fn slack_gets_a_header_the_text_and_a_button_for_each_link() {
+        let value = shaped(Shape::Slack, &event());
+        assert_eq!(value["blocks"][0]["text"]["text"], "shop: approval asked: TypeError <b> & \"co\"");
+        assert_eq!(value["text"], "shop: approval asked: TypeError &lt;b&gt; &amp; \"co\"");
+        let buttons = value["blocks"][3]["elements"].as_array().unwrap();
+        assert_eq!(buttons.len(), 3);
+        assert_eq!(
+            (&buttons[1]["url"], &buttons[1]["style"]),
+            (&json!("https://ops.example.com/answer/a.b"), &json!("primary"))
+        );
+        assert_eq!(
+            shaped(Shape::Slack, &Event { links: Vec::new(), ..event() })["blocks"].as_array().unwrap().len(),
+            3
+        );
+    }
+
+    #[test]
+    fn discord_calls_nobody() {
+        let value = shaped(Shape::Discord, &event());
+        assert_eq!(value["allowed_mentions"], json!({ "parse": [] }));
+        let description = value["embeds"][0]["description"].as_str().unwrap();
+        assert!(
+            description.ends_with(
+                "[approve](https://ops.example.com/answer/a.b)\n[reject](https://ops.example.com/answer/c.d)"
+            )
+        );
+    }
+
+    #[test]
+    fn teams_gets_a_card_with_an_action_for_each_link() {
+        let content = &shaped(Shape::Teams, &event())["attachments"][0]["content"];
+        assert_eq!((&content["type"], &content["actions"][2]["title"]), (&json!("AdaptiveCard"), &json!("reject")));
+        assert_eq!(content["body"][0]["color"], "warning");
+    }
+
+    #[test]
+    fn the_longest_event_keeps_within_every_limit() {
+        let long = Event { title: "<é".repeat(5000), body: "&<>x".repeat(5000), ..event() };
+        let slack = shaped(Shape::Slack, &long);
+        let length = |value: &Value| value.as_str().unwrap().chars().count();
+        assert!(length(&slack["blocks"][0]["text"]["text"]) <= 150);
+        let section = length(&slack["blocks"][1]["text"]["text"]);
+        assert!(section <= 3000 && section > 2900, "{section}");
+        let discord = shaped(Shape::Discord, &long);
+        assert!(length(&discord["embeds"][0]["title"]) <= 256);
+        assert_eq!(length(&discord["embeds"][0]["description"]), 4096);
+        assert!(discord["embeds"][0]["description"].as_str().unwrap().ends_with("answer/c.d)"));
+        assert!(shaped(Shape::Teams, &long).to_string().len() < 28_000);
+    }
+
+    #[test]
+    fn a_template_is_filled_in_inside_of_texts_and_stays_the_json_that_it_was() {
+        let mut settings = settings(Shape::Template);
+        settings.template =
+            r#"{"msg": "{title} ({severity})", "n": 1, "list": ["{run}", {"a": "{links}"}], "open": "{"}"#.into();
+        let odd = Event { title: "\"},{\"x\":\"{run}".into(), ..event() };
+        let value = body(&settings, &odd).unwrap();
+        assert_eq!(value["msg"], "\"},{\"x\":\"{run} (warning)");
+        assert_eq!((&value["list"][0], &value["open"], &value["n"]), (&json!("62e23fd1-1"), &json!("{"), &json!(1)));
+        assert!(value["list"][1]["a"].as_str().unwrap().starts_with("staging: http://127.0.0.1:8081/\napprove: "));
+        for (template, word) in [("{", "no JSON"), (r#"{"a":"{tilte}"}"#, "{tilte}")] {
+            settings.template = template.into();
+            let Err(Error::InvalidInput(info)) = body(&settings, &event()) else { panic!("{template}") };
+            assert!(info.message.contains(word), "{}", info.message);
+        }
+    }
+
+    #[test]
+    fn the_event_itself_is_a_shape() {
+        let value = shaped(Shape::Json, &event());
+        assert_eq!((&value["severity"], &value["links"][1]["name"]), (&json!("warning"), &json!("approve")));
+    }
+}

@@ -1,0 +1,128 @@
+//! People are told by a real webhook, and answer by the link that it carried: once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::mpsc::{Receiver, channel},
+    thread::spawn,
+    time::Duration,
+};
+
+use autodevops_product_tests::shop::{Shop, free_port};
+use serde_json::Value;
+
+/// The longest that anything may take to happen.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A webhook that asks for patience at first, and then takes what it is sent: its port, and what it was sent with each answer.
+fn webhook() -> (u16, Receiver<(u16, Value)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, received) = channel();
+    spawn(move || {
+        for (index, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            let body = request(&mut stream);
+            let (status, more) = if index == 0 { (429, "retry-after: 1\r\n") } else { (200, "") };
+            write!(stream, "HTTP/1.1 {status} x\r\n{more}content-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            if sender.send((status, serde_json::from_str(&body).unwrap())).is_err() {
+                return;
+            }
+        }
+    });
+    (port, received)
+}
+
+/// Reads up to the end of a line, or of a head.
+fn until(stream: &mut TcpStream, end: &[u8]) -> String {
+    let mut read = Vec::new();
+    let mut byte = [0];
+    while !read.ends_with(end) {
+        stream.read_exact(&mut byte).unwrap();
+        read.push(byte[0]);
+    }
+    String::from_utf8(read).unwrap()
+}
+
+/// The body of a request, which comes in chunks: a plugin's requests are streams.
+fn request(stream: &mut TcpStream) -> String {
+    let head = until(stream, b"\r\n\r\n").to_lowercase();
+    assert!(head.starts_with("post /hook http/1.1\r\n") && head.contains("transfer-encoding: chunked"), "{head}");
+    let mut body = Vec::new();
+    loop {
+        let length = usize::from_str_radix(until(stream, b"\r\n").trim(), 16).unwrap();
+        let mut chunk = vec![0; length];
+        stream.read_exact(&mut chunk).unwrap();
+        until(stream, b"\r\n");
+        if length == 0 {
+            return String::from_utf8(body).unwrap();
+        }
+        body.extend(chunk);
+    }
+}
+
+/// Asks for a page, as a browser does: the status and the page.
+fn browse(method: &str, url: &str) -> (u16, String) {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let body = if method == "POST" { "reason=by+a+link" } else { "" };
+    let length = body.len();
+    write!(
+        stream,
+        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
+}
+
+#[test]
+fn a_webhook_carries_links_that_approve_once_and_is_asked_again_when_it_asks_for_patience() {
+    let (hook, received) = webhook();
+    let port = free_port();
+    let people = format!(
+        "[server]\nlisten = \"127.0.0.1:{port}\"\nlinks.notify-webhook = \"ops\"\n\n\
+         [plugins.notify-webhook.config]\nurl = \"http://127.0.0.1:{hook}/hook\"\nshape = \"json\"\n\n\
+         [plugins.notify-webhook.grant]\nhttp = [\"http://127.0.0.1:{hook}\"]\nkeyvalue = true\n\n\
+         [retries]\nafter = \"500ms\"\n\n[approval]\nrequired = true\napprovers = [\"ops\"]"
+    );
+    let mut shop = Shop::open_with_errors(&[
+        ("[approval]\nrequired = false", &people),
+        ("[stages]\n", "[stages]\nnotifiers = [\"notify-webhook\"]\n"),
+    ]);
+    let program = shop.start(&["run"]);
+    let (refused, first) = received.recv_timeout(LIMIT).unwrap();
+    let (taken, message) = received.recv_timeout(LIMIT).unwrap();
+    assert_eq!((refused, taken), (429, 200));
+    assert_eq!(first, message, "it is the same message, with the same links");
+    assert_eq!(message["severity"], "warning");
+    let link = |name: &str| {
+        let links = message["links"].as_array().unwrap();
+        links.iter().find(|link| link["name"] == name).unwrap()["url"].as_str().unwrap().to_owned()
+    };
+    // As the preview of a chat does.
+    for name in ["approve", "reject", "acknowledge"] {
+        let (status, page) = browse("GET", &link(name));
+        assert_eq!(status, 200, "{page}");
+    }
+    assert!(!shop.events().iter().any(|event| event["type"] == "approved"));
+    let (status, page) = browse("POST", &link("approve"));
+    assert_eq!(status, 200, "{page}");
+    for name in ["approve", "reject"] {
+        let (status, page) = browse("POST", &link(name));
+        assert_eq!(status, 409, "{page}");
+        assert!(page.contains("this link was used already"), "{page}");
+    }
+    let called = program.wait(LIMIT);
+    assert_eq!(called.code, Some(0), "{called}");
+    let approved: Vec<_> = shop.events().into_iter().filter(|event| event["type"] == "approved").collect();
+    assert_eq!(approved.len(), 1);
+    assert_eq!((approved[0]["by"].as_str(), approved[0]["reason"].as_str()), (Some("ops"), Some("by a link")));
+    let (_, healed) = received.recv_timeout(LIMIT).unwrap();
+    assert!(healed["title"].as_str().unwrap().contains("healed"), "{healed}");
+    shop.stop_clients();
+}
