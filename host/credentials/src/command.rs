@@ -12,7 +12,10 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use crate::text::{Fault, of_bytes};
+use crate::{
+    NEXT_TRY,
+    text::{Fault, of_bytes},
+};
 
 /// Longest time that it runs.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -27,7 +30,8 @@ const KEPT: Duration = Duration::from_secs(60);
 pub struct Output {
     command: Vec<String>,
     longest: Duration,
-    kept: Mutex<Option<(Instant, Secret)>>,
+    /// What came of its last run, and when.
+    kept: Mutex<Option<(Instant, Result<Secret, Fault>)>>,
 }
 
 /// A program and what it started; ended with this.
@@ -55,18 +59,19 @@ impl Output {
 
     pub async fn secret(&self) -> Result<Secret, Fault> {
         let mut kept = self.kept.lock().await;
-        if let Some((since, secret)) = &*kept
-            && since.elapsed() < KEPT
-        {
-            return Ok(secret.clone());
+        if let Some((since, read)) = &*kept {
+            let holds = if read.is_ok() { KEPT } else { NEXT_TRY };
+            if since.elapsed() < holds {
+                return read.clone();
+            }
         }
         let seconds = self.longest.as_secs();
-        let secret = tokio::time::timeout(self.longest, self.run()).await.unwrap_or_else(|_| {
+        let read = tokio::time::timeout(self.longest, self.run()).await.unwrap_or_else(|_| {
             let what = format!("which did not end within {seconds} s");
             Err(Fault::new(what, "name a program that prints the credential without asking anything"))
-        })?;
-        *kept = Some((Instant::now(), secret.clone()));
-        Ok(secret)
+        });
+        *kept = Some((Instant::now(), read.clone()));
+        read
     }
 
     async fn run(&self) -> Result<Secret, Fault> {
@@ -126,6 +131,21 @@ mod tests {
         let fault = output.secret().await.unwrap_err();
         assert_eq!(fault.what, "which ended with exit status: 3");
         assert!(!format!("{fault:?} {}", output.program()).contains("its-credential"));
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_is_run_again_after_a_while_and_not_for_each_who_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = folder.path().join("count");
+        let output = shell(&format!("echo run >> {}; exit 3", count.display()));
+        let (one, other) = tokio::join!(output.secret(), output.secret());
+        assert_eq!(one.unwrap_err(), other.unwrap_err());
+        assert_eq!(std::fs::read_to_string(&count).unwrap(), "run\n");
+        if let Some((since, _)) = &mut *output.kept.lock().await {
+            *since -= NEXT_TRY;
+        }
+        output.secret().await.unwrap_err();
+        assert_eq!(std::fs::read_to_string(count).unwrap(), "run\nrun\n");
     }
 
     #[tokio::test]

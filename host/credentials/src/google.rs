@@ -18,7 +18,7 @@ use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::{
-    file, post,
+    NEXT_TRY, file, post,
     text::{Fault, secret},
 };
 
@@ -34,10 +34,6 @@ const BEFORE_THE_END: Duration = Duration::from_secs(300);
 
 /// Which part of a token's life is its last, in which a new one is asked for.
 const LAST_PART: u32 = 4;
-
-/// After an exchange that failed, a token that still holds is used for so long before the next is tried: an endpoint that is gone
-/// does not hold up each request.
-const NEXT_TRY: Duration = Duration::from_secs(15);
 
 /// A longer life of a token is not believed.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -78,16 +74,31 @@ struct Token {
     ends: Instant,
 }
 
+/// An exchange that failed: of which key, when, and how.
+struct Failed {
+    key: blake3::Hash,
+    at: Instant,
+    fault: Fault,
+}
+
+/// What came of the last exchanges.
+#[derive(Default)]
+struct Kept {
+    token: Option<Token>,
+    /// Where there is no token.
+    failed: Option<Failed>,
+}
+
 /// A service account, whose token is kept until shortly before it ends. Those who need it at once wait for one exchange.
 pub struct Account {
     key: PathBuf,
     scopes: Vec<String>,
-    kept: Mutex<Option<Token>>,
+    kept: Mutex<Kept>,
 }
 
 impl Account {
     pub fn new(key: PathBuf, scopes: Vec<String>) -> Self {
-        Self { key, scopes, kept: Mutex::new(None) }
+        Self { key, scopes, kept: Mutex::default() }
     }
 
     pub fn key(&self) -> &Path {
@@ -102,22 +113,30 @@ impl Account {
         let mut kept = self.kept.lock().await;
         let bytes = file::read(&self.key).await?;
         let key = blake3::hash(&bytes);
-        let mut current = kept.as_mut().filter(|token| token.key == key && now < token.ends);
+        let Kept { token, failed } = &mut *kept;
+        let mut current = token.as_mut().filter(|token| token.key == key && now < token.ends);
         if let Some(token) = current.as_ref().filter(|token| now < token.renew) {
             return Ok(token.secret.clone());
+        }
+        let recently = |failed: &&Failed| failed.key == key && now < failed.at + NEXT_TRY;
+        if let (None, Some(failed)) = (&current, failed.as_ref().filter(recently)) {
+            return Err(failed.fault.clone());
         }
         match (self.exchange(&bytes).await, &mut current) {
             (Ok((secret, life)), _) => {
                 let renew = now + life.saturating_sub(BEFORE_THE_END.min(life / LAST_PART));
-                *kept = Some(Token { secret: secret.clone(), key, renew, ends: now + life });
+                *token = Some(Token { secret: secret.clone(), key, renew, ends: now + life });
                 Ok(secret)
             }
-            // The one before still holds for a while.
+            // The one before still holds for a while: the next is tried later.
             (Err(_), Some(token)) => {
                 token.renew = now + NEXT_TRY;
                 Ok(token.secret.clone())
             }
-            (Err(fault), None) => Err(fault),
+            (Err(fault), None) => {
+                *failed = Some(Failed { key, at: now, fault: fault.clone() });
+                Err(fault)
+            }
         }
     }
 

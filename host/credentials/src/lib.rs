@@ -8,12 +8,15 @@ mod google;
 mod post;
 mod text;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use autodevops_policy::{BindingSource, CredentialBinding};
 use autodevops_sandbox::{CredentialSource, Secret};
 
 use crate::{command::Output, google::Account, text::Fault};
+
+/// What failed is tried again after so long: a program or an endpoint that gives no credential holds up one call, not all that follow.
+const NEXT_TRY: Duration = Duration::from_secs(15);
 
 /// A credential that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
