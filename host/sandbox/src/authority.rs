@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use autodevops_policy::{Denial, EffectiveGrant, Limit, Operation};
+use autodevops_policy::{Denial, EffectiveGrant, Limit, Operation, OverLimit};
 
 use crate::{http::Scrubber, ledger::Ledger, outcome::Outcome, quota::Quota, refusal::Refusal, report::Record};
 
@@ -17,6 +17,8 @@ pub struct Authority {
     quota: Arc<Quota>,
     ledger: Ledger,
     denied: Option<Denial>,
+    /// By what the call ends when the host call under way returns, whatever that answers.
+    ends: Option<Denial>,
     /// The span of the host call under way.
     span: Option<tracing::Span>,
 }
@@ -24,7 +26,8 @@ pub struct Authority {
 impl Authority {
     /// For one call of the plugin, whose secrets no record shows.
     pub fn new(plugin: Arc<str>, grant: Arc<EffectiveGrant>, quota: Arc<Quota>, scrubber: Scrubber) -> Self {
-        Self { plugin, grant, ledger: Ledger::new(Arc::clone(&quota), scrubber), quota, denied: None, span: None }
+        let ledger = Ledger::new(Arc::clone(&quota), scrubber);
+        Self { plugin, grant, ledger, quota, denied: None, ends: None, span: None }
     }
 
     /// Whether the operation may go on. Counted and recorded either way.
@@ -60,7 +63,8 @@ impl Authority {
             }
         });
         let refusal = decision.as_ref().err().map(Refusal::from);
-        let decision = self.ledger.enter(operation, refusal).map_or_else(|full| Err(full.into()), |()| decision);
+        let entered = self.ledger.enter(operation, refusal);
+        let decision = self.ends_where_full(entered).and(decision);
         if let Err(denial) = &decision {
             self.denied = Some(denial.clone());
             // That it went over a limit is on record with this.
@@ -83,7 +87,28 @@ impl Authority {
 
     /// What the host call under way asked for is refused, though it was allowed to ask. Recorded so.
     pub fn refuse(&mut self, refusal: &Refusal) {
-        self.ledger.refuse(refusal);
+        let refused = self.ledger.refuse(refusal);
+        let _ = self.ends_where_full(refused);
+    }
+
+    /// The host call that returned last is refused by the engine: what it answered did not come to the guest. Recorded so.
+    pub fn refuse_before(&mut self, refusal: &Refusal) {
+        // The call has ended as it is.
+        let _ = self.ledger.refuse_before(refusal);
+    }
+
+    /// The call ends by this when the host call under way returns: for a host function that has no answer which says so.
+    pub fn end(&mut self, denial: Denial) {
+        self.ends.get_or_insert(denial);
+    }
+
+    /// What cannot be told apart on record any more ends the call, though the host function has an answer for the guest.
+    fn ends_where_full(&mut self, entered: Result<(), OverLimit>) -> Result<(), Denial> {
+        entered.map_err(|over| {
+            let denial = Denial::from(over);
+            self.end(denial.clone());
+            denial
+        })
     }
 
     /// Where to note what becomes of the request that was just allowed.
@@ -104,16 +129,24 @@ impl Authority {
     }
 
     /// The guest goes on after a host call of so long.
-    pub fn returned(&mut self, took: Duration) {
+    ///
+    /// # Errors
+    /// When it does not go on, but ends by this.
+    pub fn returned(&mut self, took: Duration) -> Result<(), Denial> {
         self.settle();
         self.ledger.returned(took);
         self.span = None;
+        self.ends.take().map_or(Ok(()), Err)
     }
 
     /// A host call that went over a limit was refused, whatever counted it.
     fn settle(&mut self) {
         if let Some(limit) = self.quota.take_gone_over() {
-            self.ledger.refuse(&Refusal::Over(limit));
+            self.refuse(&Refusal::Over(limit));
+            if limit == Limit::Records {
+                // In a replay, it is the recording that says so.
+                self.end(self.quota.exceed_aside(limit).into());
+            }
         }
     }
 
@@ -125,7 +158,7 @@ impl Authority {
     /// What was asked so far, oldest first, in words; forgotten here.
     pub fn take_records(&mut self) -> Vec<Record> {
         self.settle();
-        self.span = None;
+        (self.ends, self.span) = (None, None);
         self.ledger.take()
     }
 
@@ -136,7 +169,7 @@ impl Authority {
 
     /// Forgets what was asked, where nobody wants to know.
     pub fn forget(&mut self) {
-        self.span = None;
+        (self.ends, self.span) = (None, None);
         self.ledger.forget();
     }
 
@@ -209,12 +242,12 @@ mod tests {
         for _ in 0..3 {
             write(&mut authority);
             authority.passes(5);
-            authority.returned(Duration::from_nanos(10));
+            authority.returned(Duration::from_nanos(10)).unwrap();
         }
         // As a stream does, which has only the quota.
         write(&mut authority);
         authority.quota().charge(Limit::Stderr, 2).unwrap_err();
-        authority.returned(Duration::from_nanos(10));
+        authority.returned(Duration::from_nanos(10)).unwrap();
         // As a host function does.
         write(&mut authority);
         authority.charge(Limit::Files, 3).unwrap_err();
@@ -233,7 +266,36 @@ mod tests {
         authority.quota().exceed(Limit::Memory);
         authority.entered(Duration::ZERO);
         authority.authorize(Operation::Clock).unwrap();
-        authority.returned(Duration::ZERO);
+        authority.returned(Duration::ZERO).unwrap();
         assert_eq!(told(&mut authority), [("clock", "".into(), None, 1)]);
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_ends_the_call_when_it_is_noticed_late_too() {
+        let mut full = authority(Limits { records: 1, ..Limits::default() });
+        for (times, over) in [(0, None), (1, Some(Limit::Records))] {
+            full.entered(Duration::ZERO);
+            full.authorize(Operation::Log).unwrap();
+            full.refuse(if times == 0 { &Refusal::Url } else { &Refusal::Method });
+            assert_eq!(full.returned(Duration::ZERO).err().and_then(|denial| denial.limit()), over);
+        }
+        let mut full = authority(Limits { records: 0, ..Limits::default() });
+        full.entered(Duration::ZERO);
+        // Its host function answers the guest, which goes on as if nothing were.
+        full.authorize(Operation::Random).unwrap_err();
+        assert_eq!(full.returned(Duration::ZERO).unwrap_err().limit(), Some(Limit::Records));
+        assert_eq!(full.returned(Duration::ZERO), Ok(()), "once");
+    }
+
+    #[test]
+    fn a_denial_that_no_answer_can_tell_ends_the_call_and_a_sessions_next_call_goes_on() {
+        let mut authority = authority(Limits::default());
+        authority.entered(Duration::ZERO);
+        let denial = authority.authorize(Operation::Socket("socket")).unwrap_err();
+        authority.end(denial.clone());
+        assert_eq!(authority.returned(Duration::ZERO), Err(denial.clone()));
+        authority.end(denial);
+        authority.take_records();
+        assert_eq!(authority.returned(Duration::ZERO), Ok(()));
     }
 }

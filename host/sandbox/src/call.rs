@@ -29,6 +29,7 @@ use crate::{
     measure::{Size, measure},
     permits::CallPermit,
     quota::Quota,
+    refusal::Refusal,
     replay::{FailureKind, Header, Outcome, RecordedToHere, Recorder, Recordings, Replayed, Tape, lock},
     report::{CallReport, Observer},
     stderr::Tail,
@@ -159,7 +160,7 @@ impl Call {
                 }
                 CallHook::ReturningFromHost => {
                     let took = guest.clock.resume(now);
-                    guest.authority().returned(took);
+                    guest.authority().returned(took)?;
                 }
                 CallHook::CallingHost => {
                     let at = guest.clock.pause(now);
@@ -365,6 +366,9 @@ impl Call {
         if error.is::<DeadlinePassed>() {
             return CallFailure::OutOfTime(caller.grant.limits.wall_time);
         }
+        if let Some(limit) = failure::host_call_over(error) {
+            self.store.data_mut().authority().refuse_before(&Refusal::Over(limit));
+        }
         failure::of_engine(error, &quota, caller.sandbox.stack())
     }
 }
@@ -408,13 +412,12 @@ pub(crate) fn outcome_of(failure: &CallFailure) -> Outcome {
 }
 
 /// A call's credentials, all of which are looked for before anything of it is logged, recorded or answered. A replay has none: it
-/// sends nothing. Nothing is held meanwhile, and a program or an endpoint that is slow to give one is waited for no longer than the call
-/// may take.
+/// sends nothing. Nothing is held meanwhile.
 async fn vault(caller: &Caller, context: &CallContext, most: Duration) -> Arc<Vault> {
     let source = caller.credentials.clone().filter(|_| context.replay.is_none());
     let vault = Arc::new(Vault::new(Arc::clone(&caller.name), Arc::clone(&caller.grant), source));
-    if vault.is_bound() && tokio::time::timeout(most, vault.load()).await.is_err() {
-        tracing::warn!(plugin = &*caller.name, "its credentials were not to be had in time; the call goes on without");
+    if vault.is_bound() {
+        vault.load(most).await;
     }
     vault
 }

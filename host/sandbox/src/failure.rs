@@ -123,12 +123,8 @@ pub(crate) fn of_engine(error: &wasmtime::Error, quota: &Quota, stack: Bytes) ->
         Some(over) => return CallFailure::OverLimit(over),
         None => {}
     }
-    if let Some(ResourceTableError::Full) = error.downcast_ref() {
-        return CallFailure::OverLimit(quota.exceed(Limit::Resources));
-    }
-    let cause = error.root_cause().to_string();
-    if let Some((_, limit)) = TEXTS.iter().find(|(text, _)| cause.contains(text)) {
-        return CallFailure::OverLimit(quota.exceed(*limit));
+    if let Some(limit) = limit_of(error) {
+        return CallFailure::OverLimit(quota.exceed(limit));
     }
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
         return CallFailure::Trap(format!("it ended itself with exit code {}", exit.0));
@@ -141,7 +137,22 @@ pub(crate) fn of_engine(error: &wasmtime::Error, quota: &Quota, stack: Bytes) ->
     }
     // Where there are frames of the guest, it was in the middle of something: the host did not take what it was given.
     match error.downcast_ref::<WasmBacktrace>() {
-        Some(_) => CallFailure::Trap(cause),
-        None => CallFailure::BadOutput(cause),
+        Some(_) => CallFailure::Trap(error.root_cause().to_string()),
+        None => CallFailure::BadOutput(error.root_cause().to_string()),
     }
+}
+
+/// The limit that an error names which the engine itself makes.
+fn limit_of(error: &wasmtime::Error) -> Option<Limit> {
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return Some(Limit::Resources);
+    }
+    let cause = error.root_cause().to_string();
+    TEXTS.iter().find(|(text, _)| cause.contains(text)).map(|(_, limit)| *limit)
+}
+
+/// The limit by which the engine refused a host call that the guest was in the middle of: not what the guest gives back itself.
+pub(crate) fn host_call_over(error: &wasmtime::Error) -> Option<Limit> {
+    error.downcast_ref::<WasmBacktrace>()?;
+    limit_of(error)
 }

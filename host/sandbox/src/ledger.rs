@@ -3,14 +3,14 @@
 //!
 //! | what | told apart | beyond that |
 //! |---|---|---|
-//! | acts on the world (requests, changed files, the local target) and refusals | as many as `limits.records` | refused, with that limit |
+//! | acts on the world (requests, changed files, the local target) and refusals | as many as `limits.records` | refused, and the call ends by that limit |
 //! | looks (files read, buckets) | [`MOST_LOOKS`] | one entry for their kind, which counts |
 //! | all else has no target of the plugin's choice | always | |
 
 use std::{sync::Arc, time::Duration};
 
 use autodevops_policy::{Limit, Operation, OverLimit};
-use indexmap::{IndexMap, map::Entry};
+use indexmap::IndexMap;
 
 use crate::{
     http::Scrubber,
@@ -66,22 +66,19 @@ impl Tally {
 }
 
 /// Where an operation is kept.
-#[derive(Clone, Copy)]
 enum Place {
     Own(usize),
-    Others(usize),
+    /// Not told apart there, but known here: should it be refused, that is on record with what it was about.
+    Others {
+        index: usize,
+        operation: Operation,
+    },
 }
 
 /// Which room an operation takes.
 enum Room {
     /// There is always some: there are few such operations.
     Free,
-    Looks,
-    Records,
-}
-
-/// Of what there is no room.
-enum Full {
     Looks,
     Records,
 }
@@ -101,6 +98,8 @@ pub struct Ledger {
     last: usize,
     /// What the host call under way asked for: one operation, and another where it is about two.
     now: [Option<Place>; 2],
+    /// What the host call before asked for, until the next one begins: the engine may refuse to hand its answer on.
+    before: [Option<Place>; 2],
     /// When the host call under way began, from the start of the call.
     at: Duration,
     /// Requests that a session's earlier calls sent, and that go on.
@@ -117,16 +116,17 @@ impl Ledger {
             looks: 0,
             records: 0,
             last: 0,
-            now: [None; 2],
+            now: [None, None],
+            before: [None, None],
             at: Duration::ZERO,
             under_way: Vec::new(),
         }
     }
 
     /// A host call begins.
-    pub const fn entered(&mut self, at: Duration) {
+    pub fn entered(&mut self, at: Duration) {
         self.at = at;
-        self.now = [None; 2];
+        (self.now, self.before) = ([None, None], [None, None]);
     }
 
     /// The host call under way has ended, after so long.
@@ -134,7 +134,7 @@ impl Ledger {
         if let Some(tally) = self.current() {
             tally.duration = tally.duration.saturating_add(took);
         }
-        self.now = [None; 2];
+        self.before = std::mem::take(&mut self.now);
     }
 
     /// Enters an operation of the host call under way.
@@ -148,96 +148,113 @@ impl Ledger {
             && *known == asked
         {
             tally.again(self.at);
-            self.place(Place::Own(self.last));
+            let place = Place::Own(self.last);
+            self.place(place);
             return Ok(());
         }
-        let name = asked.operation.name();
-        let (place, entered) = match self.find(asked) {
-            Ok(index) => {
-                self.last = index;
-                (Place::Own(index), Ok(()))
-            }
-            Err(Full::Looks) => (self.among_others(name, None), Ok(())),
-            Err(Full::Records) => {
-                let over = self.quota.exceed(Limit::Records);
-                (self.among_others(name, Some(Refusal::Over(Limit::Records))), Err(over))
-            }
-        };
+        let (place, entered) = self.count(asked);
+        if let Place::Own(index) = place {
+            self.last = index;
+        }
         self.place(place);
         entered
     }
 
     /// What the host call under way asked for is refused after all: it counts as that, and no longer as allowed.
-    pub fn refuse(&mut self, refusal: &Refusal) {
+    ///
+    /// # Errors
+    /// When the account has no room for the refusal. It is entered as one, among others of its kind.
+    pub fn refuse(&mut self, refusal: &Refusal) -> Result<(), OverLimit> {
+        let mut refused = Ok(());
         for slot in 0..self.now.len() {
-            let Some(place) = self.now.get(slot).copied().flatten() else { continue };
-            let Some((operation, tally)) = self.take_one(place) else { continue };
-            let place = match operation {
-                Ok(operation) => {
-                    let name = operation.name();
-                    let found = self.find(Asked { operation, refusal: Some(refusal.clone()) });
-                    found.map_or_else(|_| self.among_others(name, Some(refusal.clone())), Place::Own)
+            let Some(place) = self.now.get_mut(slot).and_then(Option::take) else { continue };
+            let place = match self.take_one(place) {
+                Ok((operation, tally)) => {
+                    let (place, counted) = self.count(Asked { operation, refusal: Some(refusal.clone()) });
+                    self.add(&place, tally);
+                    refused = refused.and(counted);
+                    place
                 }
-                Err(name) => self.among_others(name, Some(refusal.clone())),
+                Err(refused_before) => refused_before,
             };
-            if let Some(there) = self.tally(place) {
-                if there.count <= 1 {
-                    there.at = tally.at;
-                }
-                there.bytes = there.bytes.saturating_add(tally.bytes);
-                there.duration = there.duration.saturating_add(tally.duration);
-                there.requests.extend(tally.requests);
-            }
             if let Some(slot) = self.now.get_mut(slot) {
                 *slot = Some(place);
             }
         }
+        refused
     }
 
-    /// Takes one time of an allowed operation away, with all else of it where it was the only time.
-    fn take_one(&mut self, place: Place) -> Option<(Result<Operation, &'static str>, Tally)> {
+    /// What the host call before asked for is refused, though the host gave its answer: it did not come to the guest.
+    ///
+    /// # Errors
+    /// As for [`refuse`](Self::refuse).
+    pub fn refuse_before(&mut self, refusal: &Refusal) -> Result<(), OverLimit> {
+        self.now = std::mem::take(&mut self.before);
+        let refused = self.refuse(refusal);
+        self.now = [None, None];
+        refused
+    }
+
+    /// Takes one time of an allowed operation away, with all else of it where it was the only time; or leaves one that was refused.
+    fn take_one(&mut self, place: Place) -> Result<(Operation, Tally), Place> {
         let at = self.at;
         let (operation, tally) = match place {
-            Place::Own(index) => {
-                let (asked, tally) = self.entries.get_index_mut(index)?;
-                (asked.refusal.is_none().then(|| Ok(asked.operation.clone()))?, tally)
-            }
-            Place::Others(index) => {
-                let (name, refusal, tally) = self.others.get_mut(index)?;
-                (refusal.is_none().then_some(Err(*name))?, tally)
-            }
+            Place::Own(index) => match self.entries.get_index_mut(index) {
+                Some((Asked { operation, refusal: None }, tally)) => (operation.clone(), tally),
+                _ => return Err(place),
+            },
+            Place::Others { index, operation } => match self.others.get_mut(index) {
+                Some((_, None, tally)) => (operation, tally),
+                _ => return Err(Place::Others { index, operation }),
+            },
         };
         let alone = tally.count <= 1;
         tally.count = tally.count.saturating_sub(1);
         let taken = if alone { std::mem::take(tally) } else { Tally { at, ..Tally::default() } };
-        Some((operation, taken))
+        Ok((operation, taken))
     }
 
-    /// Counts an operation where it is or where there is room for it; or says of what there is none.
-    fn find(&mut self, asked: Asked) -> Result<usize, Full> {
-        let room = room(&asked);
-        match self.entries.entry(asked) {
-            Entry::Occupied(mut known) => {
-                known.get_mut().again(self.at);
-                Ok(known.index())
-            }
-            Entry::Vacant(new) => {
-                match room {
-                    Room::Free => {}
-                    Room::Looks if self.looks < MOST_LOOKS => self.looks += 1,
-                    Room::Records if self.quota.charge_quietly(Limit::Records, 1) => self.records += 1,
-                    Room::Looks => return Err(Full::Looks),
-                    Room::Records => return Err(Full::Records),
-                }
-                let index = new.index();
-                new.insert(Tally::default()).again(self.at);
-                Ok(index)
+    /// Adds all that is known of one time to where that was counted.
+    fn add(&mut self, place: &Place, tally: Tally) {
+        let Some(there) = self.tally(place) else { return };
+        if there.count <= 1 {
+            there.at = tally.at;
+        }
+        there.bytes = there.bytes.saturating_add(tally.bytes);
+        there.duration = there.duration.saturating_add(tally.duration);
+        there.requests.extend(tally.requests);
+    }
+
+    /// Counts an operation where it is or where there is room for it, else among others of its kind.
+    ///
+    /// # Errors
+    /// When there is no room for one that must be told apart: it is counted as refused for that.
+    fn count(&mut self, asked: Asked) -> (Place, Result<(), OverLimit>) {
+        if let Some((index, _, tally)) = self.entries.get_full_mut(&asked) {
+            tally.again(self.at);
+            return (Place::Own(index), Ok(()));
+        }
+        match room(&asked) {
+            Room::Free => {}
+            Room::Looks if self.looks < MOST_LOOKS => self.looks += 1,
+            Room::Looks => return (self.among_others(asked), Ok(())),
+            Room::Records if self.quota.charge_quietly(Limit::Records, 1) => self.records += 1,
+            Room::Records => {
+                let over = self.quota.exceed(Limit::Records);
+                let refused = Asked { refusal: Some(Refusal::Over(Limit::Records)), ..asked };
+                return (self.among_others(refused), Err(over));
             }
         }
+        let (index, _) = self.entries.insert_full(asked, Tally::default());
+        if let Some((_, tally)) = self.entries.get_index_mut(index) {
+            tally.again(self.at);
+        }
+        (Place::Own(index), Ok(()))
     }
 
     /// Counts one that is not told apart.
-    fn among_others(&mut self, name: &'static str, refusal: Option<Refusal>) -> Place {
+    fn among_others(&mut self, Asked { operation, refusal }: Asked) -> Place {
+        let name = operation.name();
         let known = self.others.iter_mut().position(|(known, why, _)| *known == name && *why == refusal);
         let index = known.unwrap_or_else(|| {
             self.others.push((name, refusal, Tally::default()));
@@ -246,28 +263,30 @@ impl Ledger {
         if let Some((_, _, tally)) = self.others.get_mut(index) {
             tally.again(self.at);
         }
-        Place::Others(index)
+        Place::Others { index, operation }
     }
 
     /// The host call under way asked for what is kept there.
-    const fn place(&mut self, place: Place) {
+    fn place(&mut self, place: Place) {
         match &mut self.now {
             [first @ None, _] => *first = Some(place),
             [_, second] => *second = Some(place),
         }
     }
 
-    fn tally(&mut self, place: Place) -> Option<&mut Tally> {
+    fn tally(&mut self, place: &Place) -> Option<&mut Tally> {
         match place {
-            Place::Own(index) => self.entries.get_index_mut(index).map(|(_, tally)| tally),
-            Place::Others(index) => self.others.get_mut(index).map(|(_, _, tally)| tally),
+            Place::Own(index) => self.entries.get_index_mut(*index).map(|(_, tally)| tally),
+            Place::Others { index, .. } => self.others.get_mut(*index).map(|(_, _, tally)| tally),
         }
     }
 
     /// What the host call under way asked for last.
     fn current(&mut self) -> Option<&mut Tally> {
-        let place = self.now.iter().rev().copied().flatten().next()?;
-        self.tally(place)
+        match self.now.iter().rev().flatten().next()? {
+            Place::Own(index) => self.entries.get_index_mut(*index).map(|(_, tally)| tally),
+            Place::Others { index, .. } => self.others.get_mut(*index).map(|(_, _, tally)| tally),
+        }
     }
 
     /// Bytes that the host call under way passes.
@@ -337,7 +356,8 @@ impl Ledger {
 
     fn clear(&mut self) {
         self.quota.release(Limit::Records, std::mem::take(&mut self.records));
-        (self.looks, self.last, self.now) = (0, 0, [None; 2]);
+        (self.looks, self.last) = (0, 0);
+        (self.now, self.before) = ([None, None], [None, None]);
     }
 }
 

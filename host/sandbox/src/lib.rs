@@ -41,6 +41,7 @@ mod report;
 mod script;
 mod session;
 mod shape;
+mod shares;
 mod stages;
 mod stderr;
 mod summary;

@@ -22,16 +22,30 @@ impl LogQuota {
         Self { quota, scrubber, dropped: 0 }
     }
 
-    /// Writes a record, or counts it when it no longer fits. Nothing in it can forge another line.
-    pub fn write(&mut self, labels: &Labels, level: Level, target: &str, message: &str, fields: &[(String, String)]) {
+    /// Writes a record. Nothing in it can forge another line.
+    ///
+    /// # Errors
+    /// The limit into which it does not fit any more. It is dropped, and counted.
+    pub fn write(
+        &mut self,
+        labels: &Labels,
+        level: Level,
+        target: &str,
+        message: &str,
+        fields: &[(String, String)],
+    ) -> Result<(), Limit> {
         let size = target.len()
             + message.len()
             + fields.iter().map(|(name, value)| name.len() + value.len() + FIELD_BYTES).sum::<usize>();
         let size = u64::try_from(size).unwrap_or(u64::MAX);
-        let fits = self.quota.left(Limit::LogLines) > 0 && self.quota.charge_quietly(Limit::LogBytes, size);
-        if !fits {
+        let over = if self.quota.left(Limit::LogLines) == 0 {
+            Some(Limit::LogLines)
+        } else {
+            (!self.quota.charge_quietly(Limit::LogBytes, size)).then_some(Limit::LogBytes)
+        };
+        if let Some(limit) = over {
             self.dropped = self.dropped.saturating_add(1);
-            return;
+            return Err(limit);
         }
         self.quota.charge_quietly(Limit::LogLines, 1);
         let wanted = match level {
@@ -42,7 +56,7 @@ impl LogQuota {
             Level::Error => tracing::enabled!(tracing::Level::ERROR),
         };
         if !wanted {
-            return;
+            return Ok(());
         }
         let (plugin, run) = (&*labels.plugin, &*labels.run);
         let stage = labels.stage.map_or("", Stage::name);
@@ -60,6 +74,7 @@ impl LogQuota {
             Level::Warn => tracing::warn!(plugin, run, stage, target, fields, "{message}"),
             Level::Error => tracing::error!(plugin, run, stage, target, fields, "{message}"),
         }
+        Ok(())
     }
 
     /// How many records did not fit since this was asked last.
@@ -87,10 +102,10 @@ mod tests {
         let limits = Limits { log_lines: 2, log_bytes: Bytes(100), ..Limits::default() };
         let grant = EffectiveGrant { limits, ..EffectiveGrant::default() };
         let mut quota = LogQuota::new(Quota::new("a".into(), Arc::new(grant)), Scrubber::default());
-        quota.write(&labels(), Level::Info, "t", &"x".repeat(200), &[]);
+        assert_eq!(quota.write(&labels(), Level::Info, "t", &"x".repeat(200), &[]), Err(Limit::LogBytes));
         assert_eq!(quota.take_dropped(), 1);
-        for _ in 0..3 {
-            quota.write(&labels(), Level::Info, "t", "short", &[]);
+        for fits in [Ok(()), Ok(()), Err(Limit::LogLines)] {
+            assert_eq!(quota.write(&labels(), Level::Info, "t", "short", &[]), fits);
         }
         assert_eq!(quota.take_dropped(), 1);
     }
@@ -101,8 +116,8 @@ mod tests {
         let grant = EffectiveGrant { limits, ..EffectiveGrant::default() };
         let mut quota = LogQuota::new(Quota::new("a".into(), Arc::new(grant)), Scrubber::default());
         let fields = vec![(String::new(), String::new()); 200];
-        quota.write(&labels(), Level::Info, "t", "message", &fields);
-        quota.write(&labels(), Level::Info, "t", "message", &fields);
+        assert_eq!(quota.write(&labels(), Level::Info, "t", "message", &fields), Ok(()));
+        assert_eq!(quota.write(&labels(), Level::Info, "t", "message", &fields), Err(Limit::LogBytes));
         assert_eq!(quota.take_dropped(), 1);
     }
 

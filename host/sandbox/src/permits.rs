@@ -1,22 +1,14 @@
 //! Who may have a call running: so many for all plugins together, and no plugin more than its share, so that a flood of one
 //! plugin's calls never keeps another's from starting.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout_at},
-};
+use crate::shares::{Place, Shares, Taken};
 
 /// The right to have one call running.
 #[derive(Debug)]
 pub struct CallPermit {
-    _share: OwnedSemaphorePermit,
-    _all: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// There was none within the time.
@@ -40,13 +32,11 @@ pub fn parts_of_call(memories: u32, tables: u32) -> u32 {
     PARTS_PER_CALL.max(memories).max(tables.div_ceil(2))
 }
 
-/// The calls of all plugins on one engine, counted in parts of the pool that their instances come from. Whoever waits longest
-/// is next, in each of the two queues.
+/// The calls of all plugins on one engine, counted in parts of the pool that their instances come from.
 pub struct CallPermits {
-    all: Arc<Semaphore>,
+    parts: Shares,
     calls: u32,
     share: u32,
-    shares: Mutex<HashMap<Box<str>, Arc<Semaphore>>>,
 }
 
 impl CallPermits {
@@ -54,7 +44,7 @@ impl CallPermits {
     pub fn new(calls: u32, share: u32) -> Self {
         let calls = calls.clamp(1, u32::MAX / PARTS_PER_CALL);
         let share = share.clamp(1, calls);
-        Self { all: semaphore(calls), calls, share, shares: Mutex::default() }
+        Self { parts: Shares::new(parts_of(calls), parts_of(share)), calls, share }
     }
 
     /// A permit for a call of this plugin, waited for at most so long. Whoever waits for the plugin's own share takes nothing
@@ -63,46 +53,24 @@ impl CallPermits {
     /// # Errors
     /// [`Busy`], when there was none in time.
     pub async fn acquire(&self, plugin: &str, parts: u32, most: Duration) -> Result<CallPermit, Busy> {
-        let (all, share) = (&self.all, self.share_of(plugin));
         // One call there may always be; the pool has room for it, see `engine`.
         let parts = parts.min(self.share.saturating_mul(PARTS_PER_CALL));
-        let deadline = Instant::now() + most;
-        let busy = Busy::Share(self.share);
-        let share = match Arc::clone(&share).try_acquire_many_owned(parts) {
-            Ok(permit) => permit,
-            Err(_) => {
-                timeout_at(deadline, share.acquire_many_owned(parts)).await.ok().and_then(Result::ok).ok_or(busy)?
-            }
-        };
-        let busy = Busy::All(self.calls);
-        let all = match Arc::clone(all).try_acquire_many_owned(parts) {
-            Ok(permit) => permit,
-            Err(_) => {
-                let permit = timeout_at(deadline, Arc::clone(all).acquire_many_owned(parts)).await;
-                permit.ok().and_then(Result::ok).ok_or(busy)?
-            }
-        };
-        Ok(CallPermit { _share: share, _all: all })
-    }
-
-    fn share_of(&self, plugin: &str) -> Arc<Semaphore> {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(share) = shares.get(plugin) {
-            return Arc::clone(share);
-        }
-        let share = semaphore(self.share);
-        shares.insert(plugin.into(), Arc::clone(&share));
-        share
+        let place = self.parts.acquire(plugin, parts, most).await.map_err(|taken| match taken {
+            Taken::Share => Busy::Share(self.share),
+            Taken::All => Busy::All(self.calls),
+        })?;
+        Ok(CallPermit { _place: place })
     }
 }
 
-fn semaphore(calls: u32) -> Arc<Semaphore> {
-    let parts = calls as usize * PARTS_PER_CALL as usize;
-    Arc::new(Semaphore::new(parts.min(Semaphore::MAX_PERMITS)))
+const fn parts_of(calls: u32) -> usize {
+    calls as usize * PARTS_PER_CALL as usize
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(3600);

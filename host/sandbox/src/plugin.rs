@@ -341,6 +341,9 @@ pub struct Interfaces {
 }
 
 impl Interfaces {
+    /// Names of the interfaces that a component may import, without their versions.
+    pub const OFFERED: &[&str] = guarded::KNOWN;
+
     /// Reads the names off a component.
     ///
     /// # Errors

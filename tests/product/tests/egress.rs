@@ -97,11 +97,16 @@ impl Observer for Told {
 #[tokio::test]
 async fn what_a_call_was_given_and_says_shows_no_credential_that_it_has_not_used() {
     let secret = format!("it is {SECRET}.");
-    let stars = format!("it is {}.", "*".repeat(SECRET.len()));
-    for (act, failed) in [("say", false), ("refuse", true)] {
+    let denied = format!("https://denied.example/?token={SECRET}");
+    let stars = "*".repeat(SECRET.len());
+    for (act, argument, failed) in [("say", &secret, false), ("refuse", &secret, true), ("fetch", &denied, true)] {
         let told = Told::default();
         let lines = told.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || lines.clone()).finish();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || lines.clone())
+            .finish();
         let _guard = tracing::subscriber::set_default(subscriber);
         let shelf = Shelf::new(1 << 20);
         let context = CallContext {
@@ -111,7 +116,7 @@ async fn what_a_call_was_given_and_says_shows_no_credential_that_it_has_not_used
             ..CallContext::default()
         };
         let origin = "https://api.example.com";
-        let plugin = probe(origin).with_credential(origin, Arc::new(Fixed(Ok(SECRET)))).plugin(act, &secret);
+        let plugin = probe(origin).with_credential(origin, Arc::new(Fixed(Ok(SECRET)))).plugin(act, argument);
         let input = CheckInput { changed: vec![secret.clone()], tests: vec![], fix: None, issue: None, url: None };
         let error = plugin.check(&context, input).await.err().map_or(String::new(), |error| error.to_string());
         assert_eq!(!error.is_empty(), failed, "{act}: {error}");

@@ -60,10 +60,13 @@ impl log::Host for Guarded<'_> {
         fields: Vec<(String, String)>,
     ) -> wasmtime::Result<()> {
         self.authorize(Operation::Log)?;
-        self.passes(message.len());
         // Another text is another host call, but not what people look for.
         noted!(self, "autodevops:host/log write", (Shown(&(level, &target, &message, &fields))), {
-            self.0.log.write(&self.0.labels, level, &target, &message, &fields);
+            match self.0.log.write(&self.0.labels, level, &target, &message, &fields) {
+                Ok(()) => self.passes(message.len()),
+                // The guest is not told, and goes on.
+                Err(limit) => self.refuses(&Refusal::Over(limit)),
+            }
             Ok(())
         })
     }

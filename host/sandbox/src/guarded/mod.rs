@@ -143,9 +143,12 @@ const fn guard(guest: &mut Guest) -> Guarded<'_> {
 }
 
 /// Sockets can be named and never made: no guest holds one, so that the engine refuses every call of their methods by the handle.
-/// One that came here all the same would be on record, and would find an empty table.
+/// One that came here all the same would be on record, and would be the end of the call: what is given here cannot say no.
 fn sockets(guest: &mut Guest) -> WasiSocketsCtxView<'_> {
-    let _ = guest.authority().authorize(Operation::Socket("socket"));
+    let authority = guest.authority();
+    if let Err(denial) = authority.authorize(Operation::Socket("socket")) {
+        authority.end(denial);
+    }
     WasiSocketsCtxView { ctx: guest.wasi.sockets(), table: &mut guest.table }
 }
 
@@ -191,4 +194,71 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     traffic::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     runtime::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     Ok(linker)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::HashMap,
+        sync::Arc,
+        time::{Duration, Instant},
+    };
+
+    use autodevops_policy::EffectiveGrant;
+    use wasmtime_wasi_http::WasiHttpCtx;
+
+    use super::*;
+    use crate::{
+        activations::Activations,
+        authority::Authority,
+        budget::MemoryBudget,
+        clock::GuestClock,
+        guest::{Labels, resource_table, wasi_context},
+        http::{HttpGate, HttpOptions, Network, Vault},
+        keyvalue::Overlay,
+        logging::LogQuota,
+        quota::Quota,
+        replay::Tape,
+        stderr::Tail,
+    };
+
+    /// A guest that was granted nothing.
+    fn guest() -> Guest {
+        let (name, grant): (Arc<str>, _) = ("a".into(), Arc::new(EffectiveGrant::default()));
+        let quota = Quota::new(Arc::clone(&name), Arc::clone(&grant));
+        let output = Tail::default();
+        let vault = Arc::new(Vault::new(Arc::clone(&name), Arc::clone(&grant), None));
+        let scrubber = vault.scrubber().clone();
+        let authority = Authority::new(Arc::clone(&name), Arc::clone(&grant), Arc::clone(&quota), scrubber.clone());
+        let network = Arc::new(Network::new(&HttpOptions::default()).unwrap());
+        Guest {
+            labels: Labels { plugin: Arc::clone(&name), run: "run-1".into(), stage: None },
+            wasi: wasi_context(&grant, &[], &output, &quota).unwrap(),
+            table: resource_table(10),
+            listings: HashMap::new(),
+            http: WasiHttpCtx::new(),
+            gate: HttpGate::new(authority, network, vault),
+            budget: MemoryBudget::new(Arc::clone(&quota)),
+            config: Arc::from([]),
+            log: LogQuota::new(quota, scrubber),
+            keyvalue: Overlay::new(None, name),
+            local: None,
+            clock: GuestClock::new(),
+            activations: Activations::default(),
+            deadline: Instant::now(),
+            output,
+            tape: Tape::Live,
+        }
+    }
+
+    #[test]
+    fn whoever_came_to_use_a_socket_would_end_there() {
+        let mut guest = guest();
+        guest.authority().entered(Duration::ZERO);
+        let _ = sockets(&mut guest);
+        let ended = guest.authority().returned(Duration::ZERO).unwrap_err();
+        assert!(ended.to_string().contains("socket"), "{ended}");
+        let records = guest.authority().take_records();
+        assert!(matches!(&records[..], [record] if record.operation == "socket" && !record.allowed), "{records:?}");
+    }
 }

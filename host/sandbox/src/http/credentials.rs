@@ -1,9 +1,13 @@
 //! The credentials of a call: put on the wire for their own origins, and known to nobody else.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use autodevops_policy::EffectiveGrant;
+use autodevops_policy::{EffectiveCredential, EffectiveGrant};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use tokio::{task::JoinSet, time::timeout};
 use url::Url;
 
 use super::{
@@ -11,6 +15,12 @@ use super::{
     scrub::{SHORTEST_SECRET_BYTES, Scrubber},
 };
 use crate::{credentials::CredentialSource, refusal::Refusal};
+
+/// A call waits no longer for its credentials before it begins; one that is slow to be had is looked for beside it.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+
+/// No look goes on for longer, the call over or not; longer than any source takes by itself.
+const LONGEST_LOOK: Duration = Duration::from_secs(60);
 
 /// What one call may have put on the wire.
 pub struct Vault {
@@ -33,16 +43,33 @@ impl Vault {
         &self.scrubber
     }
 
-    /// Has all of the plugin's credentials looked for from now on, before it can use one: what it is given may hold one, too. One that
-    /// is not to be had now harms nothing before it is needed, and is asked for again then.
-    pub async fn load(&self) {
+    /// The plugin.
+    pub fn plugin(&self) -> &str {
+        &self.plugin
+    }
+
+    /// Has all of the plugin's credentials looked for from now on, before it can use one: what it is given may hold one, too. All at
+    /// once, and waited for at most so long: one that is slow keeps no other from being known, and is known when it is there. One that is
+    /// not to be had harms nothing before it is needed, and is asked for again then.
+    pub async fn load(self: &Arc<Self>, most: Duration) {
+        let mut looks = JoinSet::new();
+        for credential in self.grant.credentials.iter().cloned() {
+            let vault = Arc::clone(self);
+            looks.spawn(async move { timeout(LONGEST_LOOK, vault.look(&credential)).await });
+        }
+        let all = async { while looks.join_next().await.is_some() {} };
+        if timeout(most.min(FIRST_LOOK), all).await.is_err() {
+            tracing::warn!(plugin = &*self.plugin, "its credentials are slow to be had; the call begins meanwhile");
+            looks.detach_all();
+        }
+    }
+
+    async fn look(&self, credential: &EffectiveCredential) {
         let Some(source) = &self.source else { return };
-        for credential in &self.grant.credentials {
-            match source.secret(&self.plugin, &credential.name).await {
-                Ok(secret) => self.scrubber.add(&secret, &credential.prefix),
-                Err(reason) => {
-                    tracing::debug!(plugin = &*self.plugin, credential = credential.name, reason, "not to be had yet");
-                }
+        match source.secret(&self.plugin, &credential.name).await {
+            Ok(secret) => self.scrubber.add(&secret, &credential.prefix),
+            Err(reason) => {
+                tracing::debug!(plugin = &*self.plugin, credential = credential.name, reason, "not to be had yet");
             }
         }
     }

@@ -47,7 +47,7 @@ impl HttpGate {
         let target = url.as_ref().map_or_else(|_| request.uri().to_string(), ToString::to_string);
         let operation = Operation::Http { method: request.method().to_string(), url: target };
         if let Err(denial) = self.authority.authorize(operation) {
-            tracing::debug!(%denial, "request refused");
+            tracing::debug!(denial = self.scrubber().scrub(&denial.to_string()), "request refused");
             return Err(Error::HttpRequestDenied);
         }
         let quota = self.authority.quota();

@@ -3,18 +3,23 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr, ToSocketAddrs as _},
-    sync::Arc,
+    time::Duration,
 };
 
 use autodevops_policy::address::{AddressKind, classify};
-use tokio::sync::Semaphore;
 use url::{Host, Url};
 use wasmtime_wasi_http::Error;
 
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, shares::Shares};
 
-/// Look-ups at once: the operating system's cannot be called off, so what a plugin leaves behind is bounded.
+/// Look-ups at once: the operating system's cannot be called off, so what plugins leave behind is bounded.
 const LOOK_UPS: usize = 64;
+
+/// Look-ups at once of one plugin: names that take for ever, and that it no longer waits for, are its own loss.
+const LOOK_UPS_OF_ONE: usize = 8;
+
+/// Nobody waits so long for a look-up to begin: each request has its time.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Most addresses of a name that are tried.
 const ADDRESSES: usize = 16;
@@ -22,31 +27,43 @@ const ADDRESSES: usize = 16;
 /// Looks names up. A request asks once; what it answers is judged, and nothing else is connected to.
 #[async_trait::async_trait]
 pub trait Resolver: fmt::Debug + Send + Sync {
-    /// The addresses of a name.
+    /// The addresses of a name that a plugin asks for. What one plugin's names take must not keep another's from being looked up.
     ///
     /// # Errors
     /// When it has none or they cannot be found out.
-    async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>>;
+    async fn resolve(&self, plugin: &str, name: &str) -> io::Result<Vec<IpAddr>>;
 }
 
-/// The operating system's resolver.
+/// A look-up that blocks.
+type LookUp = fn(&str) -> io::Result<Vec<IpAddr>>;
+
+/// The operating system's resolver. Each plugin has its share of it, until what it asked for is done.
 #[derive(Debug)]
-pub struct SystemResolver(Arc<Semaphore>);
+pub struct SystemResolver {
+    shares: Shares,
+    look_up: LookUp,
+}
 
 impl Default for SystemResolver {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(LOOK_UPS)))
+        Self::by(|name| (name, 0).to_socket_addrs().map(|found| found.map(|address| address.ip()).collect()))
+    }
+}
+
+impl SystemResolver {
+    pub(super) fn by(look_up: LookUp) -> Self {
+        Self { shares: Shares::new(LOOK_UPS, LOOK_UPS_OF_ONE), look_up }
     }
 }
 
 #[async_trait::async_trait]
 impl Resolver for SystemResolver {
-    async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        let permit = Arc::clone(&self.0).acquire_owned().await.map_err(io::Error::other)?;
-        let name = name.to_owned();
+    async fn resolve(&self, plugin: &str, name: &str) -> io::Result<Vec<IpAddr>> {
+        let place = self.shares.acquire(plugin, 1, LONGEST_WAIT).await.map_err(io::Error::other)?;
+        let (look_up, name) = (self.look_up, name.to_owned());
         let look_up = move || {
-            let _until_done = permit;
-            (name.as_str(), 0).to_socket_addrs().map(|found| found.map(|address| address.ip()).collect())
+            let _until_done = place;
+            look_up(&name)
         };
         tokio::task::spawn_blocking(look_up).await.map_err(io::Error::other)?
     }
@@ -55,22 +72,21 @@ impl Resolver for SystemResolver {
 /// Why a name leads nowhere.
 #[derive(Debug)]
 pub enum NoWay {
-    /// It was not found.
+    /// It was not found, and why.
+    NotFound(io::Error),
+    /// It has no address.
     Lost(Error),
     /// It leads to where the plugin may not go.
     Refused(Refusal),
 }
 
 /// The addresses of a URL's host that may be connected to: its own where it is one, else what the name is looked up as.
-pub async fn addresses(resolver: &dyn Resolver, url: &Url) -> Result<Vec<SocketAddr>, NoWay> {
+pub async fn addresses(resolver: &dyn Resolver, plugin: &str, url: &Url) -> Result<Vec<SocketAddr>, NoWay> {
     let port = url.port_or_known_default().ok_or(NoWay::Refused(Refusal::Url))?;
     let found = match url.host().ok_or(NoWay::Refused(Refusal::Url))? {
         Host::Ipv4(address) => vec![address.into()],
         Host::Ipv6(address) => vec![address.into()],
-        Host::Domain(name) => resolver.resolve(name).await.map_err(|error| {
-            tracing::debug!(name, %error, "a name was not found");
-            NoWay::Lost(Error::DnsError { rcode: Some("the name was not found".into()), info_code: None })
-        })?,
+        Host::Domain(name) => resolver.resolve(plugin, name).await.map_err(NoWay::NotFound)?,
     };
     if found.is_empty() {
         return Err(NoWay::Lost(Error::DestinationNotFound));
@@ -156,7 +172,7 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Resolver for Changing {
-        async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        async fn resolve(&self, _: &str, _: &str) -> io::Result<Vec<IpAddr>> {
             Ok(vec![self.0.lock().unwrap().pop().expect("no more look-ups than answers").parse().unwrap()])
         }
     }
@@ -165,9 +181,9 @@ mod tests {
     async fn a_name_is_looked_up_once_and_what_it_leads_to_then_is_what_counts() {
         let url: Url = "https://rebind.example/".parse().unwrap();
         let resolver = Changing(Mutex::new(vec!["127.0.0.1", "93.184.216.34"]));
-        let found = addresses(&resolver, &url).await.unwrap();
+        let found = addresses(&resolver, "a", &url).await.unwrap();
         assert_eq!(found, ["93.184.216.34:443".parse().unwrap()]);
-        let refused = addresses(&resolver, &url).await;
+        let refused = addresses(&resolver, "a", &url).await;
         assert!(matches!(&refused, Err(NoWay::Refused(Refusal::Address(to))) if to.is_loopback()), "{refused:?}");
     }
 
@@ -177,14 +193,14 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Resolver for Empty {
-        async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        async fn resolve(&self, _: &str, _: &str) -> io::Result<Vec<IpAddr>> {
             Ok(Vec::new())
         }
     }
 
     #[tokio::test]
     async fn a_name_without_an_address_is_lost_and_not_refused() {
-        let lost = addresses(&Empty, &"https://a.example".parse().unwrap()).await;
+        let lost = addresses(&Empty, "a", &"https://a.example".parse().unwrap()).await;
         assert!(matches!(lost, Err(NoWay::Lost(Error::DestinationNotFound))), "{lost:?}");
     }
 }

@@ -55,7 +55,14 @@ impl Decided {
         let limits = *exchange.quota().limits();
         let revealed = vault.reveal(&self.url).await.map_err(|refusal| exchange.refuse(refusal))?;
         let connecting = async {
-            let addresses = addresses(&*network.resolver, &self.url).await.map_err(|no_way| match no_way {
+            let found = addresses(&*network.resolver, vault.plugin(), &self.url).await;
+            let addresses = found.map_err(|no_way| match no_way {
+                NoWay::NotFound(error) => {
+                    let scrub = |text: &str| vault.scrubber().scrub(text);
+                    let name = scrub(self.url.host_str().unwrap_or_default());
+                    tracing::debug!(name, error = scrub(&error.to_string()), "a name was not found");
+                    Error::DnsError { rcode: Some("the name was not found".into()), info_code: None }
+                }
                 NoWay::Lost(error) => error,
                 NoWay::Refused(refusal) => exchange.refuse(refusal),
             })?;

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod limits;
+mod names;
 mod refusals;
 mod wire;
 
@@ -59,8 +60,17 @@ impl Call {
     }
 
     fn with(grant: EffectiveGrant, source: Option<Arc<dyn CredentialSource>>, options: &HttpOptions) -> Self {
+        Self::of("a", grant, source, options)
+    }
+
+    fn of(
+        plugin: &str,
+        grant: EffectiveGrant,
+        source: Option<Arc<dyn CredentialSource>>,
+        options: &HttpOptions,
+    ) -> Self {
         let grant = Arc::new(grant);
-        let plugin: Arc<str> = "a".into();
+        let plugin: Arc<str> = plugin.into();
         let quota = Quota::new(Arc::clone(&plugin), Arc::clone(&grant));
         let vault = Arc::new(Vault::new(Arc::clone(&plugin), Arc::clone(&grant), source));
         let authority = Authority::new(plugin, grant, Arc::clone(&quota), vault.scrubber().clone());

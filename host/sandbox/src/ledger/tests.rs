@@ -123,13 +123,13 @@ fn what_is_refused_after_all_counts_as_that_alone() {
     for _ in 0..2 {
         at(&mut ledger, 1).enter(open("a", false), None).unwrap();
     }
-    ledger.refuse(&Refusal::NotPermitted);
+    ledger.refuse(&Refusal::NotPermitted).unwrap();
     // A rename is about two.
     at(&mut ledger, 2).enter(open("../b", true), None).unwrap();
     ledger.enter(open("c", true), None).unwrap();
     ledger.passes(7);
-    ledger.refuse(&Refusal::NotPermitted);
-    ledger.refuse(&Refusal::TooLong);
+    ledger.refuse(&Refusal::NotPermitted).unwrap();
+    ledger.refuse(&Refusal::TooLong).unwrap();
     ledger.returned(Duration::from_nanos(9));
     let records = ledger.take();
     let told: Vec<_> =
@@ -139,26 +139,60 @@ fn what_is_refused_after_all_counts_as_that_alone() {
     assert!(records[3].reason.as_deref().unwrap().contains("granted folder"), "the first reason counts");
 }
 
-#[test]
-fn one_that_is_not_told_apart_is_refused_as_well() {
-    let mut ledger = ledger(1);
-    for index in 0..=MOST_LOOKS {
-        ledger.entered(Duration::ZERO);
-        ledger.enter(open(format!("f{index}"), false), None).unwrap();
+/// So many files are looked at, each another one.
+fn look_at_many(ledger: &mut Ledger) {
+    for index in 0..MOST_LOOKS {
+        at(ledger, 1).enter(open(format!("f{index}"), false), None).unwrap();
     }
-    ledger.refuse(&Refusal::NotPermitted);
-    ledger.entered(Duration::ZERO);
-    ledger.enter(open("f1", false), None).unwrap();
-    ledger.refuse(&Refusal::NotPermitted);
-    ledger.entered(Duration::ZERO);
-    ledger.enter(open("f2", false), None).unwrap();
-    ledger.refuse(&Refusal::NotPermitted);
+}
+
+#[test]
+fn a_forbidden_look_is_told_with_what_it_was_at_whatever_was_looked_at_before() {
+    let mut ledger = ledger(1);
+    look_at_many(&mut ledger);
+    at(&mut ledger, 2).enter(open("g", false), None).unwrap();
+    at(&mut ledger, 3).enter(open("../secret/key", false), None).unwrap();
+    ledger.passes(5);
+    ledger.refuse(&Refusal::NotPermitted).unwrap();
+    ledger.refuse(&Refusal::TooLong).unwrap();
     let told = told(&mut ledger);
+    assert_eq!(told.len(), MOST_LOOKS + 2);
+    assert!(told.contains(&"1×open (others)".to_owned()), "the one that was allowed");
     let denied: Vec<&String> = told.iter().filter(|told| told.contains("outside")).collect();
-    // The room for refusals is used up by the first; the next is not lost.
-    assert_eq!(denied.len(), 2, "{denied:?}");
-    assert!(denied.iter().any(|told| told.starts_with("1×open f1:")), "{denied:?}");
-    assert!(denied.iter().any(|told| told.starts_with("2×open (others):")), "{denied:?}");
+    assert!(matches!(&denied[..], [one] if one.starts_with("1×open ../secret/key: ")), "{denied:?}");
+}
+
+#[test]
+fn a_late_refusal_without_room_goes_over_the_limit() {
+    let mut ledger = ledger(1);
+    for path in ["../a", "../b", "../c"] {
+        at(&mut ledger, 1).enter(open(path, false), None).unwrap();
+        let refused = ledger.refuse(&Refusal::NotPermitted);
+        assert_eq!(refused.err().map(|over| over.limit), (path != "../a").then_some(Limit::Records), "{path}");
+    }
+    assert_eq!(ledger.quota.exceeded().unwrap().limit, Limit::Records);
+    let [first, others] = &told(&mut ledger)[..] else { panic!("two records") };
+    assert!(first.starts_with("1×open ../a: outside"), "{first}");
+    assert_eq!(others, "2×open (others): over limits.records");
+}
+
+#[test]
+fn a_host_call_whose_answer_did_not_arrive_is_told_as_refused_and_no_other() {
+    let mut ledger = ledger(10);
+    for _ in 0..3 {
+        at(&mut ledger, 1).enter(Operation::Clock, None).unwrap();
+        ledger.returned(Duration::from_nanos(1));
+    }
+    ledger.refuse(&Refusal::NotPermitted).unwrap();
+    ledger.refuse_before(&Refusal::Over(Limit::Resources)).unwrap();
+    ledger.refuse_before(&Refusal::Over(Limit::Output)).unwrap();
+    at(&mut ledger, 2).enter(Operation::Random, None).unwrap();
+    ledger.returned(Duration::from_nanos(1));
+    // One whose arguments the engine did not take: nobody asked.
+    ledger.entered(Duration::from_nanos(3));
+    ledger.returned(Duration::from_nanos(1));
+    ledger.refuse_before(&Refusal::Over(Limit::Output)).unwrap();
+    assert_eq!(told(&mut ledger), ["2×clock ", "1×clock : over limits.resources", "1×random "]);
 }
 
 #[test]

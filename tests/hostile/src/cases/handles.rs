@@ -3,6 +3,7 @@
 use autodevops_model::Stage;
 use autodevops_policy::Limit;
 
+use super::record::refused;
 use crate::{
     call::Function,
     case::{Case, Ending},
@@ -29,8 +30,9 @@ fn often(act: &str) -> String {
     )
 }
 
-/// More handles at once than there may be.
+/// More handles at once than there may be. The one too many is on record as refused, where the host was asked for it.
 fn floods() -> Vec<Case> {
+    const OVER: &str = "over limits.resources";
     let flood = |name: &str, guest: Wat| {
         Case::new(name, "limits/resources", guest, Ending::Over(Limit::Resources))
             .given(|terms| terms.grant.clocks = true)
@@ -56,24 +58,29 @@ fn floods() -> Vec<Case> {
         flood(
             "a flood of timers",
             Wat::check(&often("(drop (call $subscribe-duration (i64.const 0)))")).import(CLOCK, "subscribe-duration"),
-        ),
+        )
+        .and(refused("clock", "", OVER, 1)),
         flood(
             "a flood of timers that never end",
             Wat::check(&often("(drop (call $subscribe-instant (i64.const -1)))")).import(CLOCK, "subscribe-instant"),
-        ),
+        )
+        .and(refused("clock", "", OVER, 1)),
         flood(
             "a flood of streams",
             Wat::check(&often("(drop (call $get-stdout))")).import("wasi:cli/stdout", "get-stdout"),
-        ),
+        )
+        .and(refused("stdio", "stdout", OVER, 1)),
         flood(
             "a flood of headers",
             Wat::check(&often("(drop (call $constructor_fields))")).import("wasi:http/types", "[constructor]fields"),
-        ),
+        )
+        .and(refused("use", "wasi:http/types [constructor]fields", OVER, 1)),
         flood(
             "a flood of options for requests",
             Wat::check(&often("(drop (call $constructor_request-options))"))
                 .import("wasi:http/types", "[constructor]request-options"),
-        ),
+        )
+        .and(refused("use", "wasi:http/types [constructor]request-options", OVER, 1)),
         flood(
             "a flood of networks",
             Wat::check(&often("(drop (call $instance-network))"))

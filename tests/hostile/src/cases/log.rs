@@ -2,6 +2,7 @@
 
 use autodevops_policy::{Bytes, Limit};
 
+use super::record::refused;
 use crate::{
     case::{Attempt, Case, Ending},
     component::Wat,
@@ -47,12 +48,18 @@ fn lines() -> Vec<Case> {
     vec![
         Case::new("a flood of log lines", "limits/log-lines", flood(50, 10), Ending::Says("done".into()))
             .held(|terms| terms.limits().log_lines = 5)
-            .and(|attempt| logged(attempt, 5, Some(45)))
+            .and(|attempt| {
+                logged(attempt, 5, Some(45))?;
+                refused("log", "", "over limits.log-lines", 45)(attempt)
+            })
             .raised(|_| {}, Ending::Says("done".into()))
             .and_raised(|attempt| logged(attempt, 50, None)),
         Case::new("a flood of long log lines", "limits/log-bytes", flood(20, 1000), Ending::Says("done".into()))
             .held(|terms| terms.limits().log_bytes = Bytes(5500))
-            .and(|attempt| logged(attempt, 5, Some(15)))
+            .and(|attempt| {
+                logged(attempt, 5, Some(15))?;
+                refused("log", "", "over limits.log-bytes", 15)(attempt)
+            })
             .raised(|_| {}, Ending::Says("done".into()))
             .and_raised(|attempt| logged(attempt, 20, None)),
         Case::new("a flood of log calls", "limits/host-calls", flood(500, 10), Ending::Over(Limit::HostCalls))

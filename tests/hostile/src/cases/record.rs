@@ -1,7 +1,7 @@
 //! What is on record of a guest's call: whatever the host refused, whenever it noticed, and nothing pushed out by a flood.
 
 use autodevops_policy::{Access, Bytes, Limit};
-use autodevops_sandbox::Record;
+use autodevops_sandbox::{CallReport, Record};
 
 use crate::{
     case::{Attempt, Case, Ending, Terms},
@@ -11,7 +11,7 @@ use crate::{
 
 /// All of them.
 pub fn cases() -> Vec<Case> {
-    [requests(), streams(), files(), pushed_out()].into_iter().flatten().collect()
+    [requests(), streams(), files(), forbidden_looks(), pushed_out()].into_iter().flatten().collect()
 }
 
 const REFUSALS: &str = "audit/refusals";
@@ -45,7 +45,7 @@ fn records(attempt: &Attempt) -> impl Iterator<Item = &Record> {
 }
 
 /// There is a record of this operation, about this, that was refused so often for this reason; and the account is whole.
-fn refused(
+pub(super) fn refused(
     operation: &'static str,
     about: &str,
     reason: &'static str,
@@ -63,6 +63,19 @@ fn refused(
             return Err(format!("{found} records of {operation} {about} that were refused, not {times}: {all:?}"));
         }
         whole(attempt)
+    }
+}
+
+/// The engine took the host call's arguments for none, so that the host was not asked: what is on record is the call's failure, by this
+/// limit.
+pub(super) fn not_asked(limit: Limit) -> impl Fn(&Attempt) -> Result<(), String> + Send + Sync + 'static {
+    move |attempt| match &attempt.reports[..] {
+        [CallReport { records, failure: Some(failure), .. }]
+            if records.is_empty() && failure.contains(&format!("`limits.{limit}`")) =>
+        {
+            Ok(())
+        }
+        other => Err(format!("one call was to be on record as failed by limits.{limit}, but: {other:?}")),
     }
 }
 
@@ -254,16 +267,72 @@ fn files() -> Vec<Case> {
     ]
 }
 
+/// Puts a name of four letters for the number `$n` at 4096.
+const NAME_OF_N: &str = "
+    (i32.store8 (i32.const 4096) (i32.add (i32.const 97) (i32.and (local.get $n) (i32.const 15))))
+    (i32.store8 (i32.const 4097) (i32.add (i32.const 97) (i32.and (i32.shr_u (local.get $n) (i32.const 4)) (i32.const 15))))
+    (i32.store8 (i32.const 4098) (i32.add (i32.const 97) (i32.and (i32.shr_u (local.get $n) (i32.const 8)) (i32.const 15))))
+    (i32.store8 (i32.const 4099) (i32.add (i32.const 97) (i32.shr_u (local.get $n) (i32.const 12))))";
+
+/// Looks at so many files, each another one, then opens this one to read it, and is done whatever came of it.
+fn looks(files: u32, path: &str) -> Wat {
+    Wat::check(&format!(
+        "(local $n i32) (local $folder i32)
+         (call $get-directories (i32.const 8192))
+         (local.set $folder (i32.load (i32.load (i32.const 8192))))
+         (loop $next
+            {NAME_OF_N}
+            (if (i32.lt_u (local.get $n) (i32.const {files})) (then
+                (call $method_descriptor.stat-at
+                    (local.get $folder) (i32.const 0) (i32.const 4096) (i32.const 4) (i32.const 8192))
+                (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                (br $next))))
+         (call $method_descriptor.open-at (local.get $folder) (i32.const 0) (i32.const 4200) (i32.const {})
+            (i32.const 0) (i32.const 1) (i32.const 8192))
+         (call $passed)",
+        path.len()
+    ))
+    .import("wasi:filesystem/preopens", "get-directories")
+    .import("wasi:filesystem/types", "[method]descriptor.stat-at")
+    .import("wasi:filesystem/types", "[method]descriptor.open-at")
+    .with(&format!("(data (i32.const 4200) \"{path}\")"))
+}
+
+/// Looks beyond what is told apart: one that is forbidden is on record by its path, or it is the end of the call.
+fn forbidden_looks() -> Vec<Case> {
+    const OUTSIDE: &str = "outside of the granted folder";
+    let read = |terms: &mut Terms| terms.grant_folder("/data", Access::ReadOnly);
+    vec![
+        Case::new(
+            "a forbidden look behind a flood of looks",
+            COMPLETE,
+            looks(10_100, "../secret/key"),
+            Ending::Says("done".into()),
+        )
+        .given(read)
+        .and(refused("open", "../secret/key", OUTSIDE, 1))
+        .mended(looks(10_100, "a.txt")),
+        Case::new(
+            "a forbidden look without room for its refusal, by a guest that goes on",
+            "limits/records",
+            looks(0, "../secret/key"),
+            Ending::Over(Limit::Records),
+        )
+        .given(read)
+        .held(|terms| terms.limits().records = 0)
+        .and(refused("open", "(others)", "over limits.records", 1))
+        .raised(|_| {}, Ending::Says("done".into()))
+        .and_raised(refused("open", "../secret/key", OUTSIDE, 1)),
+    ]
+}
+
 /// Floods around one act that is forbidden: it stays on record, and so does each of the flood, together with its like.
 fn pushed_out() -> Vec<Case> {
     const BUCKETS: u64 = 12_000;
     let flood = format!(
         "(local.set $n (i32.const 0))
          (loop $next
-            (i32.store8 (i32.const 4096) (i32.add (i32.const 97) (i32.and (local.get $n) (i32.const 15))))
-            (i32.store8 (i32.const 4097) (i32.add (i32.const 97) (i32.and (i32.shr_u (local.get $n) (i32.const 4)) (i32.const 15))))
-            (i32.store8 (i32.const 4098) (i32.add (i32.const 97) (i32.and (i32.shr_u (local.get $n) (i32.const 8)) (i32.const 15))))
-            (i32.store8 (i32.const 4099) (i32.add (i32.const 97) (i32.shr_u (local.get $n) (i32.const 12))))
+            {NAME_OF_N}
             (call $open (i32.const 4096) (i32.const 4) (i32.const 8192))
             (if (i32.eqz (i32.load8_u (i32.const 8192))) (then
                 (call $resource-drop_bucket (i32.load (i32.const 8196)))))

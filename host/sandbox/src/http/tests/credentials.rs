@@ -1,15 +1,16 @@
 //! Credentials: on the wire for their own origins, and nowhere else.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use autodevops_policy::Limits;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::io::AsyncWriteExt as _;
 use wasmtime_wasi_http::Error;
 
-use super::*;
+use super::{super::Resolver, *};
 
 const SECRET: &str = "s3cr3t-t0ken-0123456789";
+const LONG: Duration = Duration::from_secs(60);
 
 fn bound(granted: &[&str], credentials: Vec<EffectiveCredential>, secret: &'static str) -> Call {
     let grant = EffectiveGrant { credentials, ..grant(granted, Limits::default()) };
@@ -147,7 +148,7 @@ async fn a_credential_is_looked_for_before_it_was_used_and_in_what_other_hosts_s
         answering(format!("HTTP/1.1 200 OK\r\nx-told: {SECRET}\r\ncontent-length: {}\r\n\r\n{body}", body.len())).await;
     let credentials = || vec![credential("token", &["https://api.example.com"], "authorization", "Bearer ")];
     let mut call = bound(&[&other], credentials(), SECRET);
-    call.vault.load().await;
+    call.vault.load(LONG).await;
     let answer = call.get(&other).await.unwrap();
     assert!(answer.text().starts_with(&format!("we know {}, ", "*".repeat(SECRET.len()))), "{}", answer.text());
     assert!(!format!("{answer:?} {}", answer.text()).contains("s3cr3t"));
@@ -155,7 +156,7 @@ async fn a_credential_is_looked_for_before_it_was_used_and_in_what_other_hosts_s
     assert_eq!(answer.headers["x-told"], "*".repeat(SECRET.len()).as_str());
     // One that is not to be had harms nothing until it is needed.
     let mut call = bound(&[&other], credentials(), "");
-    call.vault.load().await;
+    call.vault.load(LONG).await;
     assert_eq!(call.get(&other).await.unwrap().status, 200);
     assert_eq!(call.gate.missing_credential(), None);
 }
@@ -174,7 +175,82 @@ async fn a_credential_that_changes_during_a_call_is_looked_for_as_it_was_and_as_
     let credentials = vec![credential("token", &[&address], "authorization", "Bearer ")];
     let grant = EffectiveGrant { credentials, ..grant(&[&address], Limits::default()) };
     let mut call = Call::with(grant, Some(Arc::new(Changing(0.into()))), &HttpOptions::default());
-    call.vault.load().await;
+    call.vault.load(LONG).await;
     let stars = "*".repeat("s3cr3t-of-turn-0".len());
     assert_eq!(call.get(&address).await.unwrap().text(), format!("{stars} {stars}"));
+}
+
+#[tokio::test]
+async fn a_credential_that_is_slow_to_be_had_keeps_no_other_unknown_and_is_known_when_it_is_there() {
+    /// One that comes when it is let, and one that is there.
+    struct SlowFirst(tokio::sync::Semaphore);
+    #[async_trait::async_trait]
+    impl CredentialSource for SlowFirst {
+        async fn secret(&self, _: &str, credential: &str) -> Result<Secret, String> {
+            if credential == "slow" {
+                let _ = self.0.acquire().await;
+            }
+            Ok(Secret::new(format!("s3cr3t-{credential}")))
+        }
+    }
+    let origin = "https://api.example.com";
+    let credentials =
+        ["slow", "ready"].map(|name| credential(name, &[origin], &format!("x-{name}"), "")).into_iter().collect();
+    let grant = EffectiveGrant { credentials, ..grant(&[origin], Limits::default()) };
+    let source = Arc::new(SlowFirst(tokio::sync::Semaphore::new(0)));
+    let call = Call::with(grant, Some(Arc::clone(&source) as _), &HttpOptions::default());
+    let scrubber = call.gate.scrubber().clone();
+    call.vault.load(Duration::from_millis(50)).await;
+    assert_eq!(scrubber.scrub("s3cr3t-ready s3cr3t-slow"), "************ s3cr3t-slow");
+    drop(call);
+    source.0.add_permits(1);
+    while scrubber.scrub("s3cr3t-slow") != "***********" {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What is logged, at every level.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_line_of_the_log_shows_a_credential_that_stands_in_what_is_asked_for() {
+    /// Knows no name, and says which.
+    #[derive(Debug)]
+    struct Nowhere;
+    #[async_trait::async_trait]
+    impl Resolver for Nowhere {
+        async fn resolve(&self, _: &str, name: &str) -> std::io::Result<Vec<std::net::IpAddr>> {
+            Err(std::io::Error::other(format!("{name} is nowhere")))
+        }
+    }
+    let lines = Lines::default();
+    let written = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || written.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let credentials = vec![credential("token", &["https://api.example.com"], "authorization", "Bearer ")];
+    let grant = EffectiveGrant { credentials, ..grant(&["https://*.example.com"], Limits::default()) };
+    let options = HttpOptions { resolver: Some(Arc::new(Nowhere)), ..HttpOptions::default() };
+    let mut call = Call::with(grant, Some(Arc::new(Fixed(SECRET))), &options);
+    call.vault.load(LONG).await;
+    call.get(&format!("https://denied.example/{SECRET}?token={SECRET}")).await.unwrap_err();
+    call.get(&format!("https://{SECRET}.example.com/?token={SECRET}")).await.unwrap_err();
+    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("request refused") && log.contains("a name was not found"), "{log}");
+    assert!(!log.contains("s3cr3t"), "{log}");
 }

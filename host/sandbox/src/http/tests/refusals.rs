@@ -30,7 +30,7 @@ struct Always(&'static str);
 
 #[async_trait::async_trait]
 impl Resolver for Always {
-    async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+    async fn resolve(&self, _: &str, _: &str) -> io::Result<Vec<IpAddr>> {
         Ok(vec![self.0.parse().unwrap()])
     }
 }
@@ -50,7 +50,7 @@ async fn a_name_that_is_not_found_is_no_refusal() {
     struct Never;
     #[async_trait::async_trait]
     impl Resolver for Never {
-        async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        async fn resolve(&self, _: &str, _: &str) -> io::Result<Vec<IpAddr>> {
             Err(io::Error::other("no such name"))
         }
     }

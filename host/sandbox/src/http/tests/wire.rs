@@ -130,7 +130,7 @@ struct Turns(AtomicUsize, Vec<&'static str>);
 
 #[async_trait::async_trait]
 impl Resolver for Turns {
-    async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+    async fn resolve(&self, _: &str, _: &str) -> io::Result<Vec<IpAddr>> {
         let turn = self.0.fetch_add(1, Ordering::Relaxed);
         Ok(vec![self.1[turn % self.1.len()].parse().unwrap()])
     }

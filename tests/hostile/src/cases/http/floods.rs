@@ -2,7 +2,10 @@
 
 use autodevops_policy::{Bytes, Limit};
 
-use crate::case::{Case, Ending, Terms, ms};
+use crate::{
+    case::{Case, Ending, Terms, ms},
+    cases::record::refused,
+};
 
 use super::{asking, granted, hello, intruder};
 
@@ -123,6 +126,7 @@ pub fn cases() -> Vec<Case> {
         )
         .given(asking("500|"))
         .held(|terms| terms.limits().resources = 100)
+        .and(refused("use", "wasi:http/types [constructor]", "over limits.resources", 1))
         .raised(|_| {}, Ending::Says("500 made".into())),
     ]
 }

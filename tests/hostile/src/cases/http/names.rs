@@ -28,7 +28,7 @@ pub struct Names {
 
 #[async_trait::async_trait]
 impl Resolver for Names {
-    async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+    async fn resolve(&self, _: &str, _: &str) -> io::Result<Vec<IpAddr>> {
         let turn = self.asked.fetch_add(1, Ordering::Relaxed).min(self.answers.len().saturating_sub(1));
         match self.answers.get(turn) {
             Some(answer) => Ok(answer.clone()),

@@ -291,6 +291,8 @@ fn everything(terms: &mut Terms) {
 mod tests {
     use std::collections::BTreeSet;
 
+    use autodevops_sandbox::Interfaces;
+
     use super::*;
 
     /// Interfaces whose functions are the plugin's own affair: they are decided about, and never denied but by a limit.
@@ -337,6 +339,13 @@ mod tests {
             let known = exported || NOT_OFFERED.contains(&unversioned(&name)) || offered.contains(&name);
             assert!(known, "{name} is in the contract, and no guest is offered it");
         }
+    }
+
+    #[test]
+    fn the_host_takes_the_interfaces_that_the_generated_guests_call_and_no_other() {
+        let offered = Contract::get().imports(Stage::Check);
+        let offered: BTreeSet<&str> = offered.iter().map(|(name, _)| unversioned(name)).collect();
+        assert_eq!(Interfaces::OFFERED.iter().copied().collect::<BTreeSet<_>>(), offered);
     }
 
     #[test]
