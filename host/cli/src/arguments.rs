@@ -105,6 +105,11 @@ pub enum Verb {
         /// Who speaks by it: an approver's name.
         name: String,
     },
+    /// Take in a complaint of one who uses the service.
+    ///
+    /// It is on record for good. While a release is rolled out, so many complaints within a window turn it back: `[[rollout.triggers]]`
+    /// with `metric = "complaints"`.
+    Feedback(Feedback),
     /// Go back to the release before, or to a named one, in seconds.
     Rollback(Rollback),
     /// Explain how counts are judged: pass, fail or inconclusive, by which rule and with which numbers. Needs no configuration:
@@ -290,6 +295,21 @@ pub struct Extend {
     /// Why; it is recorded.
     #[arg(long, default_value = "")]
     pub reason: String,
+}
+
+#[derive(Args)]
+pub struct Feedback {
+    /// What is wrong, in their words.
+    pub text: String,
+    /// The service; the project's own, when absent.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// Whose complaint it is: complaints of one person count as one.
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<String>,
+    /// The release that it is about, where that is known.
+    #[arg(long, value_name = "RELEASE")]
+    pub release: Option<String>,
 }
 
 #[derive(Args)]

@@ -35,7 +35,8 @@ mod worker;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use arguments::{Answer, Approve, Arguments, Extend, Rollback, RolloutVerb, Verb};
+use arguments::{Answer, Approve, Arguments, Extend, Feedback, Rollback, RolloutVerb, Verb};
+use autodevops_orchestrator::feedback::Complaint;
 use autodevops_server::{Request, Word};
 use clap::{CommandFactory, Parser};
 
@@ -90,6 +91,10 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Abort(Answer { run, reason }) => people::tell(run, Word::Abort, reason, config, format).await,
             Verb::Ack(Answer { run, reason }) => people::tell(run, Word::Ack, reason, config, format).await,
             Verb::Token { name } => token::run(&name, format),
+            Verb::Feedback(Feedback { text, service, from, release }) => {
+                let complaint = Complaint { text, service, from, release };
+                people::say(Request::Feedback(complaint), config, format).await
+            }
             Verb::Rollback(Rollback { environment, to, reason }) => {
                 people::say(Request::Rollback { environment, to, reason }, config, format).await
             }

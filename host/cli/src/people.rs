@@ -7,6 +7,7 @@ use autodevops_orchestrator::{
     controller::Controller,
     driver::{End, Observer},
 };
+use autodevops_pipeline::Run;
 use autodevops_server::{Reply, Request, Unreachable, Word, answer, ask, this_user};
 
 use crate::{
@@ -83,11 +84,17 @@ async fn finish(controller: &Controller, request: &Request) -> Result<String> {
         Request::Say { run, word: Word::Reject | Word::Abort, .. } => Some(controller.named(run)?),
         Request::Say { word: Word::Hold | Word::Ack, .. } => return Ok(String::new()),
         Request::Say { .. } => return Ok("; it goes on with `autodevops run`".to_owned()),
+        Request::Feedback(_) => return end(controller, |run| run.ending().is_some()).await,
         Request::Rollback { .. } | Request::Deploy { .. } | Request::Gc | Request::Ping => None,
     };
+    end(controller, |logged| run.as_deref().is_none_or(|run| run == logged.id())).await
+}
+
+/// Drives these of the runs to their ends; what came of them.
+async fn end(controller: &Controller, which: impl Fn(&Run) -> bool) -> Result<String> {
     let mut text = String::new();
     for logged in controller.unfinished()? {
-        if run.as_deref().is_none_or(|run| run == logged.run.id()) {
+        if which(&logged.run) {
             let name = logged.run.id().to_owned();
             if let End::Finished(outcome) = controller.drive(logged, false).await? {
                 text.push_str(&format!("\nrun {name}: {outcome}"));

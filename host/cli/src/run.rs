@@ -8,8 +8,10 @@ use autodevops_orchestrator::{
     clock::now,
     controller::Controller,
     driver::{End, Observer},
+    log::Logged,
     project::Project,
     serve::serve,
+    signals,
     watch::Watch,
 };
 use autodevops_pipeline::Outcome;
@@ -38,8 +40,10 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
     let mut terminate = signal(SignalKind::terminate())?;
     let driven = async {
         let mut unfinished = controller.unfinished()?;
+        let mut watch = None;
         if unfinished.is_empty() {
-            let issue = look(&project, &controller, &*progress, options).await?;
+            let watch = watch.insert(open_watch(&project).await?);
+            let issue = look(&project, &controller, &*progress, options, watch).await?;
             let Some(issue) = issue else { return Ok(None) };
             unfinished.push(controller.start(issue).await?);
         } else if options.issue.is_some() {
@@ -51,7 +55,7 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
         let mut last = None;
         for logged in unfinished {
             let run = logged.run.id().to_owned();
-            let end = controller.drive(logged, !options.no_wait).await?;
+            let end = drive(&controller, logged, !options.no_wait, &mut watch, &*progress).await?;
             last = Some((run, end));
         }
         Ok(last)
@@ -74,14 +78,41 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
     }
 }
 
+/// Drives a run, and follows the logs meanwhile: a critical error that is new speaks against its release.
+async fn drive(
+    controller: &Controller,
+    logged: Logged,
+    wait: bool,
+    watch: &mut Option<Watch>,
+    observer: &dyn Observer,
+) -> Result<End> {
+    let driven = controller.drive(logged, wait);
+    tokio::pin!(driven);
+    let follow = async {
+        let watch = match watch {
+            Some(watch) => watch,
+            None => watch.insert(open_watch(controller.project()).await?),
+        };
+        signals::follow(controller, watch).await
+    };
+    tokio::select! {
+        end = &mut driven => return end,
+        Err(error) = follow => {
+            // A run must be brought to its end all the same.
+            observer.notice(&format!("the logs are not followed while the run is under way: {error:#}"));
+        }
+    }
+    driven.await
+}
+
 /// The issue to heal. Where there is none it is said why: a log that is misnamed looks like a healthy service.
 async fn look(
     project: &Project,
     controller: &Controller,
     observer: &dyn Observer,
     options: &RunOptions,
+    watch: &mut Watch,
 ) -> Result<Option<autodevops_model::Issue>> {
-    let mut watch = open_watch(project).await?;
     watch.poll().await?;
     let issues = watch.issues().await?;
     watch.save().await?;

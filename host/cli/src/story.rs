@@ -1,7 +1,7 @@
 //! A run's events in words.
 
 use autodevops_model::{Fix, Outcome as CheckOutcome, Severity, Split};
-use autodevops_pipeline::{Command, Environment, EventKind, Gate, NamedReport, Run, Verdict};
+use autodevops_pipeline::{Command, Counted, Environment, EventKind, Gate, NamedReport, Run, Verdict};
 
 use crate::{output::cut, runs::day};
 
@@ -70,6 +70,14 @@ pub fn event(event: &EventKind) -> Option<Telling> {
             CheckOutcome::Failed => tell(format!("measured: {}: {}", verdict.rule, verdict.words)),
             _ => None,
         },
+        EventKind::Signalled { signal } => {
+            let what = match signal.counted {
+                Counted::Complaints => "complaint",
+                Counted::CriticalErrors => "critical error",
+            };
+            tell(format!("{what}: {}", cut(&signal.text, 200)))
+        }
+        EventKind::CountReached { verdict } => tell(format!("counted: {}: {}", verdict.rule, verdict.words)),
         EventKind::StepPassed { environment, percent, reason } => tell(match environment {
             Environment::Staging => format!("staging passed: {reason}"),
             Environment::Production => format!("{percent} % passed: {reason}"),

@@ -2,7 +2,7 @@
 
 use autodevops_pipeline::{Decision, HardTrip, Plan, Step};
 
-use crate::{Config, EscalationLevel, FreezeWindow};
+use crate::{Config, EscalationLevel, FreezeWindow, MetricTrigger};
 
 impl Config {
     /// What a run that starts now will do and is judged by.
@@ -22,6 +22,7 @@ impl Config {
             interval: rollout.interval.0,
             freeze: self.r#loop.freeze.iter().flat_map(FreezeWindow::freezes).collect(),
             triggers: rollout.triggers.iter().filter_map(|trigger| trigger.trigger(rollout.min_samples)).collect(),
+            counts: rollout.triggers.iter().filter_map(MetricTrigger::count).collect(),
             hard_trip: HardTrip { rate: rollout.hard_trip.rate.ratio(), min_samples: rollout.hard_trip.min_samples },
             decision: Decision {
                 sequential_up_to: whole_percent(rollout.decision.sequential_up_to.value()),

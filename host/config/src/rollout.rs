@@ -99,7 +99,12 @@ impl Default for Rollout {
                 .collect(),
             monitoring: Span(plan.monitoring),
             max_extensions: plan.max_extensions,
-            triggers: plan.triggers.iter().map(MetricTrigger::of).collect(),
+            triggers: plan
+                .triggers
+                .iter()
+                .map(MetricTrigger::of)
+                .chain(plan.counts.iter().map(MetricTrigger::of_count))
+                .collect(),
             hard_trip: HardTripRule::default(),
             decision: DecisionRules::default(),
             custom_metrics: Vec::new(),

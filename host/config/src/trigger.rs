@@ -2,18 +2,18 @@
 
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
-use autodevops_pipeline::{Decision, Direction, NoData, Rule, Trigger};
+use autodevops_pipeline::{CountTrigger, Counted, Decision, Direction, NoData, Rule, Trigger};
 use autodevops_policy::{Percent, QuantityError, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::rollout::percent;
 
-/// A metric that turns a release back: `above` or `below` something, or `worse-by` a share than what served before.
+/// A metric that turns a release back: `above` or `below` something, `worse-by` a share than what served before, or `at-least` so many.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MetricTrigger {
-    /// `error-rate`, `latency`, or one of `custom-metrics`.
+    /// `error-rate`, `latency`, or one of `custom-metrics`; or what the host counts: `complaints`, `critical-errors`.
     pub metric: String,
     /// A share for a rate, such as `5 %`, or a time for a latency, such as `2s`.
     #[serde(default)]
@@ -27,6 +27,9 @@ pub struct MetricTrigger {
     #[serde(default)]
     #[schemars(with = "Option<crate::schema::PercentText>")]
     pub worse_by: Option<Percent>,
+    /// How many `complaints` or `critical-errors` within the window turn a release back.
+    #[serde(default)]
+    pub at_least: Option<u32>,
     /// Which way is worse, for `worse-by`. `increase` when absent.
     #[serde(default)]
     pub direction: Option<WorseDirection>,
@@ -116,6 +119,7 @@ impl MetricTrigger {
             above,
             below,
             worse_by,
+            at_least: None,
             direction: None,
             effect: None,
             quantile,
@@ -128,7 +132,33 @@ impl MetricTrigger {
         }
     }
 
-    /// What it is to a run, where `min_samples` are asked of all. None where it has no rule, which validation refuses.
+    /// As a count is written.
+    pub(crate) fn of_count(trigger: &CountTrigger) -> Self {
+        Self {
+            metric: trigger.counted.name().to_owned(),
+            above: None,
+            below: None,
+            worse_by: None,
+            at_least: Some(trigger.at_least),
+            direction: None,
+            effect: None,
+            quantile: None,
+            window: Span(trigger.window),
+            min_samples: None,
+            critical: trigger.critical,
+            weight: None,
+            dry_run: false,
+            no_data: NoDataPolicy::default(),
+        }
+    }
+
+    /// What is counted by it; none where it measures something.
+    pub(crate) fn count(&self) -> Option<CountTrigger> {
+        let (counted, at_least) = (Counted::named(&self.metric)?, self.at_least?);
+        Some(CountTrigger { counted, at_least, window: self.window.0, critical: self.critical })
+    }
+
+    /// What it is to a run, where `min_samples` are asked of all. None where it counts; all others have a rule, validation sees to it.
     pub(crate) fn trigger(&self, min_samples: u64) -> Option<Trigger> {
         let rule = match (self.above, self.below, self.worse_by) {
             (Some(Threshold::Share(share)), ..) => Rule::RateAbove(share.ratio()),

@@ -17,12 +17,14 @@ use crate::{
     by_hand::{self, MadeLive},
     clock::now,
     driver::{Driver, End, Observer, Word},
+    feedback::Feedback,
     front_door,
     gc::{self, Freed},
     limits::{LoopState, may_start},
     live::Live,
     log::Logged,
     project::Project,
+    signals::{self, CriticalErrors},
     usage::Usage,
 };
 
@@ -52,6 +54,8 @@ pub struct Controller {
     speakers: Mutex<BTreeMap<String, mpsc::Sender<Word>>>,
     /// Held while a run is begun or something is made live by hand: one looks at what the other changes.
     beginning: tokio::sync::Mutex<()>,
+    /// Critical errors in the watched logs.
+    pub(crate) critical: CriticalErrors,
 }
 
 impl Controller {
@@ -70,7 +74,8 @@ impl Controller {
         LoopState::new(&project.journal).account(&project.audit)?;
         project.recordings.tidy();
         let (speakers, beginning) = (Mutex::default(), tokio::sync::Mutex::default());
-        Ok(Self { project, observer, handled: Mutex::new(handled), speakers, beginning })
+        let critical = CriticalErrors::default();
+        Ok(Self { project, observer, handled: Mutex::new(handled), speakers, beginning, critical })
     }
 
     /// The project.
@@ -238,6 +243,7 @@ impl Controller {
             if !fresh {
                 front_door::ensure(&self.project).await?;
                 driver.take_over().await?;
+                signals::catch_up(&mut driver, Feedback::new(&self.project.journal)).await?;
             }
             driver.drive().await
         }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 use autodevops_record::{Attempt, Complaint, Entry, of_run, settled};
 
-use crate::log::RunLog;
+use crate::{feedback::Feedback, log::RunLog};
 
 /// What the facts are named that keep entries; the name of what they are of follows.
 const FACT: &str = "record/";
@@ -80,12 +80,13 @@ impl Records {
         Ok(settled(kept.into_values().flatten().chain(entries)))
     }
 
-    /// What those who use the service complained of. There is no intake yet, so that nothing was taken in.
+    /// What those who use the service complained of.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn complaints(&self) -> Result<Vec<Complaint>> {
-        Ok(Vec::new())
+        let all = Feedback::new(self.log.journal()).all()?;
+        Ok(all.into_iter().map(|taken| Complaint { service: taken.service, at: taken.at }).collect())
     }
 }
 

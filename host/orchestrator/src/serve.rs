@@ -13,6 +13,7 @@ use crate::{
     driver::{End, Observer},
     front_door,
     limits::LoopState,
+    signals,
     watch::Watch,
 };
 
@@ -43,6 +44,8 @@ pub async fn serve(
     left.reverse();
     let mut saved = Instant::now();
     let mut look_again = true;
+    let mut critical_looked = Instant::now();
+    let mut unlooked = true;
     let mut not_before = Instant::now();
     let mut told = String::new();
     let queue = LoopState::new(&controller.project().journal);
@@ -54,7 +57,13 @@ pub async fn serve(
         observer.notice(&format!("{error:#}"));
     }
     while !*stop.borrow() {
-        look_again |= watch.poll().await?;
+        let more = watch.poll().await?;
+        look_again |= more;
+        unlooked |= more;
+        if unlooked && under_way.is_some() && critical_looked.elapsed() >= signals::LOOK {
+            controller.look_for_critical(&watch.issues().await?).await?;
+            (unlooked, critical_looked) = (false, Instant::now());
+        }
         if saved.elapsed() >= SAVE {
             save(&mut watch, observer.as_ref()).await;
             saved = Instant::now();
@@ -96,7 +105,10 @@ pub async fn serve(
                 Some(logged) => Some(Ok(logged)),
                 None if look_again => {
                     look_again = false;
-                    let mut waiting = controller.wanted(watch.issues().await?);
+                    let issues = watch.issues().await?;
+                    // What is there before the run is known.
+                    controller.look_for_critical(&issues).await?;
+                    let mut waiting = controller.wanted(issues);
                     queue.set_queue(&waiting)?;
                     if waiting.is_empty() {
                         None

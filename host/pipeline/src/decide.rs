@@ -13,8 +13,8 @@ use std::time::Duration;
 use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, Split, StageError, TestFile};
 
 use crate::{
-    Environment, Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Timestamp, VERSION,
-    Verdict, finite, safety,
+    Environment, Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Signal, Timestamp,
+    VERSION, Verdict, finite, safety,
 };
 
 /// What came in: what came of a command, a person's word, or the passing of time.
@@ -47,6 +47,8 @@ pub enum Input {
     Measured { samples: Vec<Sample>, error: Option<String> },
     /// The candidate lost its part of production's traffic without the run's doing: the target gave it back to stable.
     TrafficReturned,
+    /// A person complained, or the watched logs show a critical error; it counts where it concerns the candidate.
+    Signal(Signal),
     /// A person agrees. The host has made sure of who speaks, here and below, and of the link where they came by one.
     Approve { by: String, reason: String, bypass: bool, link: Option<Link> },
     /// A person refuses.
@@ -248,6 +250,7 @@ impl Draft {
             Input::Effect { key, outcome } => self.effect(key, outcome)?,
             Input::Failed { key, error } => self.failed(key, error)?,
             Input::Measured { samples, error } => self.measured(finite::samples(samples), error)?,
+            Input::Signal(signal) => self.signalled(signal)?,
             Input::Approve { by, reason, bypass, link } => self.approve(by, reason, bypass, link)?,
             Input::Reject { by, reason, link } => self.reject(by, reason, link)?,
             Input::Hold { by, reason } => self.put_on_hold(by, reason)?,

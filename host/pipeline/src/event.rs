@@ -24,7 +24,7 @@ use autodevops_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Plan, Timestamp};
+use crate::{Plan, Signal, Timestamp};
 
 pub use read::UnreadableEvent;
 
@@ -141,6 +141,8 @@ pub enum Method {
     Quantile,
     /// Latencies against each other, by ranks.
     MannWhitney,
+    /// So many that no statistics are needed.
+    Count,
 }
 
 impl Method {
@@ -156,6 +158,7 @@ impl Method {
             Self::TwoProportions => "two-proportions",
             Self::Quantile => "quantile",
             Self::MannWhitney => "mann-whitney",
+            Self::Count => "count",
         }
     }
 }
@@ -315,6 +318,10 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         others: Vec<Verdict>,
     },
+    /// A person complained, or the watched logs show a critical error that is new, while the candidate has production's traffic.
+    Signalled { signal: Signal },
+    /// There were so many signals that they speak against the release.
+    CountReached { verdict: Verdict },
     /// The watch was passed.
     StepPassed { environment: Environment, percent: u8, reason: String },
     /// The watch was made longer for want of evidence.
@@ -404,6 +411,8 @@ impl EventKind {
             Self::StepEntered { .. } => "step-entered",
             Self::Measured { .. } => "measured",
             Self::Judged { .. } => "judged",
+            Self::Signalled { .. } => "signalled",
+            Self::CountReached { .. } => "count-reached",
             Self::StepPassed { .. } => "step-passed",
             Self::StepExtended { .. } => "step-extended",
             Self::Held { .. } => "held",

@@ -12,7 +12,8 @@
 //! - A watch is passed at its end, by a verdict that passed. In production that needs what the host observed or two sources.
 //!   Too few requests make a step longer, then hold it. In staging, where nobody may come by, they pass.
 //! - A failed verdict turns back when it holds twice in a row, or at once where half of the requests fail ([`HardTrip`]). A
-//!   trigger that is not critical holds the step instead. A held step is watched on: it passes or turns back by itself.
+//!   trigger that is not critical holds the step instead. So many complaints, or a new critical error, turn back at once: they are
+//!   counted, not measured ([`CountTrigger`]), and that there are none passes nothing. A held step is watched on: it passes or turns back by itself.
 //! - Turning back sets traffic to what was stable when the run started. Production's rollback is tried for ever; people are
 //!   told when it does not succeed.
 //! - Whoever may speak to a run can hold it, make a step longer, abort it, or say that they have it in hand; to resume it, to
@@ -34,6 +35,7 @@ mod plan;
 mod rollout;
 mod run;
 mod safety;
+mod signal;
 mod time;
 mod verdict;
 
@@ -44,9 +46,13 @@ pub use event::{
     VERSION, Verdict,
 };
 pub use freeze::Freeze;
-pub use plan::{AUTHOR, Approval, BadPlan, Decision, Direction, HardTrip, Level, NoData, Plan, Rule, Step, Trigger};
+pub use plan::{
+    AUTHOR, Approval, BadPlan, CountTrigger, Counted, Decision, Direction, HardTrip, Level, NoData, Plan, Rule, Step,
+    Trigger,
+};
 pub use run::{Alarm, Approved, Effect, OnHold, OpenGate, ReplayError, Run, RunStage, Watch};
 pub use safety::{SCANNED, needs_person};
+pub use signal::Signal;
 pub use time::Timestamp;
 pub use verdict::{ALL_ERRORS, CONFIDENCE, CRASH_LOOP, ERROR_RATE, Judgement, PROBE, Round, judge};
 

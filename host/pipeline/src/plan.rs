@@ -1,5 +1,6 @@
 //! Everything about a run that is decided before it starts, so that a change of configuration cannot bend a run under way.
 
+mod count;
 mod decision;
 mod trigger;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Freeze;
 
+pub use count::{CountTrigger, Counted};
 pub use decision::Decision;
 pub use trigger::{Direction, HardTrip, NoData, Rule, Trigger};
 
@@ -35,6 +37,9 @@ pub struct Plan {
     pub freeze: Vec<Freeze>,
     /// What turns a release back.
     pub triggers: Vec<Trigger>,
+    /// What turns a release back by its number alone.
+    #[serde(default)]
+    pub counts: Vec<CountTrigger>,
     /// What turns a release back with no statistics.
     pub hard_trip: HardTrip,
     /// How sure a verdict must be.
@@ -155,6 +160,7 @@ impl Plan {
             interval: MINUTE,
             freeze: Vec::new(),
             triggers: Trigger::defaults(),
+            counts: CountTrigger::defaults(),
             hard_trip: HardTrip::default(),
             decision: Decision::default(),
             approval: Approval::default(),
@@ -198,6 +204,9 @@ impl Plan {
         }
         if self.triggers.iter().all(|trigger| trigger.dry_run) {
             return bad("all its triggers are dry runs, so nothing could pass a step", "let one of them decide");
+        }
+        if self.counts.iter().any(|count| count.at_least == 0) {
+            return bad("a trigger counts to zero, so that every release would be turned back", "count to 1 at least");
         }
         let approval = &self.approval;
         let may = approval.approvers.iter().filter(|name| approval.why_not(name, None).is_none()).count();

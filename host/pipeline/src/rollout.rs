@@ -69,19 +69,16 @@ impl Draft {
         let failed = judgement.outcome == CheckOutcome::Failed;
         let strikes = self.run.watch().map_or(0, |watch| watch.strikes);
         let reason = format!("{} at {} %: {}", watch.environment.role(), watch.percent, verdict.words);
-        // Nothing is passed, nobody is asked anew: people are waited for already.
-        let waits = watch.kept || self.run.on_hold().is_some();
         if failed && (judgement.at_once || strikes >= self.run.plan().decision.bad_windows) {
             if judgement.critical {
-                self.fall_back(watch, judgement, reason);
-            } else if waits {
-                self.seen_in_passing(reason);
-            } else if self.run.held().is_none() {
-                self.hold(reason);
+                self.performance(judgement);
+                self.take_release_back(watch.environment, watch.percent, reason);
+            } else {
+                self.speak_against(reason);
             }
             return;
         }
-        if failed || waits || end < watch.until {
+        if failed || self.waits() || end < watch.until {
             return;
         }
         if judgement.outcome == CheckOutcome::Passed {
@@ -121,10 +118,24 @@ impl Draft {
         self.push(EventKind::StepPassed { environment, percent, reason });
     }
 
-    fn fall_back(&mut self, watch: &Watch, judgement: &Judgement, reason: String) {
-        self.performance(judgement);
-        let production = watch.environment == Environment::Production;
-        if production && watch.percent == 100 {
+    /// Nothing is passed, nobody is asked anew: people are waited for already.
+    fn waits(&self) -> bool {
+        self.run.on_hold().is_some() || self.run.watch().is_some_and(|watch| watch.kept)
+    }
+
+    /// Something speaks against the release that turns nothing back by itself: the step is held, and people are asked.
+    pub(crate) fn speak_against(&mut self, reason: String) {
+        if self.waits() {
+            self.seen_in_passing(reason);
+        } else if self.run.held().is_none() {
+            self.hold(reason);
+        }
+    }
+
+    /// What was seen is bad enough: traffic goes back to stable, and the run ends so.
+    pub(crate) fn take_release_back(&mut self, environment: Environment, percent: u8, reason: String) {
+        let production = environment == Environment::Production;
+        if production && percent == 100 {
             self.push(EventKind::RollbackChecked { needed: true, reason: reason.clone() });
         }
         self.turn_back(match production {

@@ -11,7 +11,8 @@ use autodevops_model::{
 };
 
 use crate::{
-    BadPlan, Environment, Event, EventKind, Live, NamedReport, Outcome, Plan, SafetyCheck, Timestamp, VERSION, Verdict,
+    BadPlan, Environment, Event, EventKind, Live, NamedReport, Outcome, Plan, SafetyCheck, Signal, Timestamp, VERSION,
+    Verdict,
 };
 
 pub use parts::{Alarm, Approved, Effect, OnHold, OpenGate, RunStage, Watch};
@@ -99,6 +100,10 @@ pub struct Run {
     links: BTreeSet<String>,
     /// What stable was last seen to do, while it had production's traffic.
     before: Vec<Measurement>,
+    /// Since when the candidate has production's traffic.
+    exposed: Option<Timestamp>,
+    /// What was signalled since then.
+    pub(crate) signals: Vec<Signal>,
     effects: BTreeMap<String, Effect>,
     attempts: BTreeMap<String, Attempt>,
     notes: Vec<Note>,
@@ -320,6 +325,11 @@ impl Run {
 
     pub(crate) fn before(&self) -> &[Measurement] {
         &self.before
+    }
+
+    /// Since when the candidate has production's traffic; none while it has not.
+    pub const fn exposed(&self) -> Option<Timestamp> {
+        self.exposed
     }
 
     pub(crate) fn candidate(&self) -> &str {

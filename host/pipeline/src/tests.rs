@@ -10,4 +10,5 @@ mod safety;
 mod scene;
 mod simulation;
 mod steer;
+mod triggers;
 mod way;

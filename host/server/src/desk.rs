@@ -59,6 +59,14 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
             let lines = made.iter().map(|live| format!("{} serves release {}", live.environment, live.release.id));
             lines.collect::<Vec<_>>().join("\n")
         }
+        Request::Feedback(complaint) => {
+            let (taken, turned) = controller.complain(complaint, by).await?;
+            let mut text = format!("complaint {} about {} is taken in", taken.number, taken.service);
+            for run in turned {
+                text.push_str(&format!("; run {run} takes its release back"));
+            }
+            text
+        }
         Request::Rollback { environment, to, reason } => {
             match controller.roll_back(&environment, to.as_deref(), by, &reason).await? {
                 RolledBack::ByRun(run) => format!("run {run} takes its release back"),

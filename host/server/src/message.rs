@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autodevops_orchestrator::{by_hand::MadeLive, gc::Freed};
+use autodevops_orchestrator::{by_hand::MadeLive, feedback::Complaint, gc::Freed};
 use autodevops_pipeline::{Input, Link};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,8 @@ pub enum Request {
     },
     /// Remove what is not needed any more.
     Gc,
+    /// Take in a complaint of one who uses the service.
+    Feedback(Complaint),
     /// Go back to the release before, or to a named one.
     Rollback {
         /// The environment.

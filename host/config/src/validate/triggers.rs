@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use autodevops_pipeline::Counted;
 use autodevops_policy::strict_toml::nearest;
 
 use super::{Found, NAME, Part, is_name};
@@ -15,12 +16,19 @@ pub fn problems(config: &Config, found: &mut Found) {
     for (index, name) in rollout.custom_metrics.iter().enumerate() {
         if !is_name(name) {
             found.add(at!["rollout", "custom-metrics", index], format!("no metric is named {name:?}; {NAME}"));
+        } else if Counted::named(name).is_some() {
+            let message = format!("`{name}` are counted by the host, no plugin measures them; remove it");
+            found.add(at!["rollout", "custom-metrics", index], message);
         }
     }
     if rollout.triggers.is_empty() {
         let message = "no trigger would ever turn a release back; write one, or remove `triggers` for the defaults";
         found.add(at!["rollout", "triggers"], message);
-    } else if rollout.triggers.iter().all(|trigger| trigger.dry_run) {
+    } else if rollout.triggers.iter().all(|trigger| Counted::named(&trigger.metric).is_some()) {
+        let message = "nothing is measured, so nothing could pass a step: that nobody complains is no evidence; add for example \
+                       `{ metric = \"error-rate\", above = \"5 %\" }`";
+        found.add(at!["rollout", "triggers"], message);
+    } else if rollout.triggers.iter().all(|trigger| trigger.dry_run || Counted::named(&trigger.metric).is_some()) {
         let message = "all triggers are dry runs, so that nothing would decide; let one of them decide";
         found.add(at!["rollout", "triggers"], message);
     }
@@ -38,9 +46,13 @@ pub fn problems(config: &Config, found: &mut Found) {
         found.add(at!["rollout", "hard-trip", "rate"], message);
     }
     for (index, trigger) in rollout.triggers.iter().enumerate() {
-        metric(config, index, trigger, found);
-        rule(index, trigger, found);
-        parts(config, index, trigger, found);
+        if Counted::named(&trigger.metric).is_some() {
+            count(index, trigger, found);
+        } else {
+            metric(config, index, trigger, found);
+            rule(index, trigger, found);
+            parts(config, index, trigger, found);
+        }
         for (other, before) in rollout.triggers.iter().take(index).enumerate() {
             together(index, trigger, other, before, found);
         }
@@ -50,7 +62,8 @@ pub fn problems(config: &Config, found: &mut Found) {
 
 fn metric(config: &Config, index: usize, trigger: &MetricTrigger, found: &mut Found) {
     let custom = &config.rollout.custom_metrics;
-    let known = || METRICS.into_iter().chain(custom.iter().map(String::as_str));
+    let counted = Counted::ALL.map(Counted::name);
+    let known = || METRICS.into_iter().chain(counted).chain(custom.iter().map(String::as_str));
     let metric = trigger.metric.as_str();
     if !known().any(|name| name == metric) {
         let hint = match nearest(metric, known()) {
@@ -58,6 +71,39 @@ fn metric(config: &Config, index: usize, trigger: &MetricTrigger, found: &mut Fo
             None => format!("known are {}; name others in `custom-metrics`", known().collect::<Vec<_>>().join(", ")),
         };
         found.add(at!["rollout", "triggers", index, "metric"], format!("unknown metric `{metric}`; {hint}"));
+    }
+}
+
+/// A trigger on what is counted: a number within a time, and nothing else.
+fn count(index: usize, trigger: &MetricTrigger, found: &mut Found) {
+    let at = |key: &str| at!["rollout", "triggers", index, key];
+    let metric = trigger.metric.as_str();
+    match trigger.at_least {
+        None => found.add(
+            at("metric"),
+            format!("the trigger on `{metric}` does not say how many; write for example `at-least = 3`"),
+        ),
+        Some(0) => found.add(at("at-least"), "no release has less than none; write at least 1"),
+        Some(_) => {}
+    }
+    let others = [
+        ("above", trigger.above.is_some()),
+        ("below", trigger.below.is_some()),
+        ("worse-by", trigger.worse_by.is_some()),
+        ("direction", trigger.direction.is_some()),
+        ("effect", trigger.effect.is_some()),
+        ("quantile", trigger.quantile.is_some()),
+        ("min-samples", trigger.min_samples.is_some()),
+        ("weight", trigger.weight.is_some()),
+        ("dry-run", trigger.dry_run),
+        ("no-data", trigger.no_data != NoDataPolicy::default()),
+    ];
+    for (key, _) in others.into_iter().filter(|(_, given)| *given) {
+        let message = format!("`{metric}` are counted: they have `at-least`, `window` and `critical`; remove `{key}`");
+        found.add(at(key), message);
+    }
+    if trigger.window.0 == Duration::ZERO {
+        found.add(at("window"), "`window` is zero; write how long, for example `10m`");
     }
 }
 
@@ -71,6 +117,10 @@ fn rule(index: usize, trigger: &MetricTrigger, found: &mut Found) {
         ("worse-by", trigger.worse_by.is_some()),
     ];
     let mut named = named.into_iter().filter(|(_, named)| *named).map(|(key, _)| key);
+    if trigger.at_least.is_some() {
+        let counted = Counted::ALL.map(Counted::name).join(" and ");
+        found.add(at("at-least"), format!("`at-least` is for {counted}; write `above` or `worse-by` here"));
+    }
     match (named.next(), named.next()) {
         (None, _) => found.add(
             at("metric"),

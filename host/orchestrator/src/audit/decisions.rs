@@ -81,6 +81,8 @@ pub fn tell(event: &EventKind) -> Told {
             let failed = error.as_ref().map_or(String::new(), |error| format!("; failed in part: {error}"));
             plain(format!("{} samples of {}{failed}", samples.len(), sources.join(", ")))
         }
+        EventKind::Signalled { signal } => decided(signal.counted.name(), &signal.id),
+        EventKind::CountReached { verdict } => decided("count-reached", words(verdict)),
         EventKind::StepPassed { environment, percent, reason } => {
             decided("passed", format!("{} at {percent} %: {reason}", environment.role()))
         }

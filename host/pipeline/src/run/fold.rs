@@ -57,6 +57,8 @@ impl Run {
             asked: 0,
             links: Default::default(),
             before: Vec::new(),
+            exposed: None,
+            signals: Vec::new(),
             effects: Default::default(),
             attempts: Default::default(),
             notes: Vec::new(),
@@ -99,7 +101,9 @@ impl Run {
             | EventKind::NoFix { .. }
             | EventKind::AbortRequested { .. }
             | EventKind::RollbackRequested { .. }
-            | EventKind::SkipRequested { .. } => {}
+            | EventKind::SkipRequested { .. }
+            | EventKind::CountReached { .. } => {}
+            EventKind::Signalled { signal } => self.signals.push(signal.clone()),
             EventKind::Resumed { fence } => (self.fence, self.unsure) = (*fence, true),
             EventKind::Compared { .. } => self.unsure = false,
             EventKind::Diverged { found, reason } => self.diverge(found, reason),
@@ -305,6 +309,17 @@ impl Run {
     }
 
     fn effect(&mut self, at: Timestamp, event: &EventKind) {
+        self.record_effect(at, event);
+        match self.share(Environment::Production) {
+            0 => {
+                self.exposed = None;
+                self.signals.clear();
+            }
+            _ => self.exposed = self.exposed.or(Some(at)),
+        }
+    }
+
+    fn record_effect(&mut self, at: Timestamp, event: &EventKind) {
         match event {
             EventKind::EffectIntended { key, fence, environment, splits } => {
                 if *environment == Some(Environment::Production) {

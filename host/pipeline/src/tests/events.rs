@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::scene::{error, fix, plan, release, report, started};
 use crate::{
-    Environment, Event, EventKind, Gate, Method, Outcome, ReplayError, Run, SafetyCheck, Sample, Timestamp, VERSION,
-    Verdict,
+    Counted, Environment, Event, EventKind, Gate, Method, Outcome, ReplayError, Run, SafetyCheck, Sample, Signal,
+    Timestamp, VERSION, Verdict,
 };
 
 /// One event of each kind, as JSON, one a line.
@@ -41,6 +41,15 @@ fn every_kind() -> Vec<Event> {
     let (reports, reason, by, key) =
         (vec![report("reviewer", CheckOutcome::Passed)], text("because"), text("ada"), text("r1/build"));
     let until = Timestamp(9);
+    let complaint = Signal {
+        counted: Counted::Complaints,
+        id: text("12"),
+        by: Some(text("eve")),
+        release: None,
+        at: until,
+        text: text("the cart is empty"),
+    };
+    let verdict_of_counts = verdict.clone();
     let kinds = vec![
         EventKind::Resumed { fence: 8 },
         EventKind::Compared { found: splits.clone() },
@@ -101,6 +110,8 @@ fn every_kind() -> Vec<Event> {
         EventKind::Escalated { level: 1, reason: reason.clone() },
         EventKind::WatchKept { environment, percent: 100 },
         EventKind::Frozen { until, reason },
+        EventKind::Signalled { signal: complaint },
+        EventKind::CountReached { verdict: verdict_of_counts },
     ];
     let event = |event| Event { v: VERSION, at: Timestamp(1), event };
     std::iter::once(started(plan())).chain(kinds.into_iter().map(event)).collect()

@@ -1,0 +1,125 @@
+//! Signals: single complaints and critical errors, each on record, and what so many of them lead to.
+
+use autodevops_model::{Outcome as CheckOutcome, Window};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    CountTrigger, Counted, Environment, EventKind, Method, Run, Timestamp, Verdict,
+    decide::{Draft, Refused},
+};
+
+/// So many signals are kept of one exposure: whoever complains without end fills no journal.
+const MOST: usize = 1000;
+
+/// Something that speaks against what serves production. The host took it in itself: of people, or of the logs that it reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Signal {
+    /// What it is.
+    pub counted: Counted,
+    /// What tells it from others of its kind: it counts once, however often it is told.
+    pub id: String,
+    /// Whose it is, where that is known: so that one person who complains three times is not three who complain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The release that it is about, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// When it was taken in.
+    pub at: Timestamp,
+    /// What it says.
+    pub text: String,
+}
+
+impl Run {
+    /// Signals since the candidate has production's traffic, oldest first.
+    pub fn signals(&self) -> &[Signal] {
+        &self.signals
+    }
+
+    /// Whether a signal is one against the candidate: it has traffic, and the signal is neither older nor about another release.
+    fn concerns(&self, signal: &Signal) -> bool {
+        self.ending().is_none()
+            && self.share(Environment::Production) > 0
+            && self.exposed().is_some_and(|exposed| signal.at >= exposed)
+            && signal.release.as_ref().is_none_or(|release| release == self.candidate())
+    }
+}
+
+impl Draft {
+    /// Takes in a signal where it counts, and turns the release back where it is one too many. What does not concern the candidate is not
+    /// refused: nobody who complains knows of runs.
+    pub(crate) fn signalled(&mut self, signal: Signal) -> Result<(), Refused> {
+        let counted = self.run.plan().counts.iter().any(|trigger| trigger.counted == signal.counted);
+        let known = |before: &Signal| before.counted == signal.counted && before.id == signal.id;
+        let full = self.run.signals().len() >= MOST;
+        if full || !counted || !self.run.concerns(&signal) || self.run.signals().iter().any(known) {
+            return Ok(());
+        }
+        let kind = signal.counted;
+        self.push(EventKind::Signalled { signal });
+        let mut reached: Vec<(CountTrigger, Verdict)> = Vec::new();
+        for trigger in self.run.plan().counts.iter().filter(|trigger| trigger.counted == kind) {
+            reached.extend(reaches(&self.run, trigger, self.at).map(|verdict| (*trigger, verdict)));
+        }
+        reached.sort_by_key(|(trigger, _)| !trigger.critical);
+        if let Some((trigger, verdict)) = reached.into_iter().next() {
+            self.counted(trigger, verdict);
+        }
+        Ok(())
+    }
+
+    fn counted(&mut self, trigger: CountTrigger, verdict: Verdict) {
+        let percent = self.run.share(Environment::Production);
+        let reason = format!("production at {percent} %: {}", verdict.words);
+        self.push(EventKind::CountReached { verdict });
+        if trigger.critical {
+            self.take_release_back(Environment::Production, percent, reason);
+        } else {
+            self.speak_against(reason);
+        }
+    }
+}
+
+/// Whether the trigger's number is reached, in words that can be checked by hand.
+fn reaches(run: &Run, trigger: &CountTrigger, now: Timestamp) -> Option<Verdict> {
+    let start = now.before(trigger.window).max(run.exposed().unwrap_or(now));
+    let within = run.signals().iter().filter(|signal| signal.counted == trigger.counted && signal.at >= start);
+    let mut counted: Vec<&Signal> = Vec::new();
+    for signal in within {
+        // Who is not known counts each time.
+        if signal.by.is_none() || counted.iter().all(|other| other.by != signal.by) {
+            counted.push(signal);
+        }
+    }
+    let number = u32::try_from(counted.len()).unwrap_or(u32::MAX);
+    if number < trigger.at_least {
+        return None;
+    }
+    let seconds = trigger.window.as_secs();
+    let window = match seconds % 60 {
+        0 if seconds > 0 => format!("{} min", seconds / 60),
+        _ => format!("{} s", trigger.window.as_secs_f64()),
+    };
+    let what = match (trigger.counted, counted.last()) {
+        (Counted::Complaints, _) => match number {
+            1 => "1 complaint".to_owned(),
+            _ => format!("complaints of {number} people or more"),
+        },
+        (Counted::CriticalErrors, Some(last)) if number == 1 => format!("a new critical error: {}", last.text),
+        (Counted::CriticalErrors, Some(last)) => format!("{number} new critical errors, the last: {}", last.text),
+        (Counted::CriticalErrors, None) => format!("{number} new critical errors"),
+    };
+    Some(Verdict {
+        outcome: CheckOutcome::Failed,
+        rule: format!("{} at least {} in {window}", trigger.counted, trigger.at_least),
+        words: format!("{what} within {window}, since it has traffic; {} turn it back", trigger.at_least),
+        numbers: vec![
+            (trigger.counted.name().to_owned(), f64::from(number)),
+            ("threshold".to_owned(), f64::from(trigger.at_least)),
+        ],
+        window: Some(Window { start: start.0, end: now.0 }),
+        method: Some(Method::Count),
+        dry_run: false,
+    })
+}
