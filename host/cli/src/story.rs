@@ -77,6 +77,7 @@ pub fn event(event: &EventKind) -> Option<Telling> {
             };
             tell(format!("{what}: {}", cut(&signal.text, 200)))
         }
+        EventKind::StableBroken { reason } => tell(format!("nothing to go back to: {reason}")),
         EventKind::CountReached { verdict } => tell(format!("counted: {}: {}", verdict.rule, verdict.words)),
         EventKind::StepPassed { environment, percent, reason } => tell(match environment {
             Environment::Staging => format!("staging passed: {reason}"),

@@ -320,6 +320,8 @@ pub enum EventKind {
     },
     /// A person complained, or the watched logs show a critical error that is new, while the candidate has production's traffic.
     Signalled { signal: Signal },
+    /// The candidate failed and stays where it is: the stable release is broken itself. People are asked until they answer.
+    StableBroken { reason: String },
     /// There were so many signals that they speak against the release.
     CountReached { verdict: Verdict },
     /// The watch was passed.
@@ -412,6 +414,7 @@ impl EventKind {
             Self::Measured { .. } => "measured",
             Self::Judged { .. } => "judged",
             Self::Signalled { .. } => "signalled",
+            Self::StableBroken { .. } => "stable-broken",
             Self::CountReached { .. } => "count-reached",
             Self::StepPassed { .. } => "step-passed",
             Self::StepExtended { .. } => "step-extended",

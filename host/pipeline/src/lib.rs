@@ -14,7 +14,8 @@
 //! - A failed verdict turns back when it holds twice in a row, or at once where half of the requests fail ([`HardTrip`]). A
 //!   trigger that is not critical holds the step instead. So many complaints, or a new critical error, turn back at once: they are
 //!   counted, not measured ([`CountTrigger`]), and that there are none passes nothing. A held step is watched on: it passes or turns back by itself.
-//! - Turning back sets traffic to what was stable when the run started. Production's rollback is tried for ever; people are
+//! - Turning back sets traffic to what was stable when the run started; but where that does not serve itself, nothing is moved without
+//!   a person's word: they are asked until they answer. Production's rollback is tried for ever; people are
 //!   told when it does not succeed.
 //! - Whoever may speak to a run can hold it, make a step longer, abort it, or say that they have it in hand; to resume it, to
 //!   skip a step and to approve takes an approver who is not excluded, such as the author of the change. While people are waited
@@ -36,6 +37,7 @@ mod rollout;
 mod run;
 mod safety;
 mod signal;
+mod stable;
 mod time;
 mod verdict;
 

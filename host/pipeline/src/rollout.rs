@@ -72,7 +72,7 @@ impl Draft {
         if failed && (judgement.at_once || strikes >= self.run.plan().decision.bad_windows) {
             if judgement.critical {
                 self.performance(judgement);
-                self.take_release_back(watch.environment, watch.percent, reason);
+                self.take_release_back(watch.environment, watch.percent, reason, &judgement.verdicts);
             } else {
                 self.speak_against(reason);
             }
@@ -133,8 +133,18 @@ impl Draft {
     }
 
     /// What was seen is bad enough: traffic goes back to stable, and the run ends so.
-    pub(crate) fn take_release_back(&mut self, environment: Environment, percent: u8, reason: String) {
+    /// `failed` are the verdicts on what was measured that it failed by. Where stable is the broken one, everything stays as it is.
+    pub(crate) fn take_release_back(
+        &mut self,
+        environment: Environment,
+        percent: u8,
+        reason: String,
+        failed: &[Verdict],
+    ) {
         let production = environment == Environment::Production;
+        if production && self.stays(&reason, failed) {
+            return;
+        }
         if production && percent == 100 {
             self.push(EventKind::RollbackChecked { needed: true, reason: reason.clone() });
         }

@@ -11,8 +11,8 @@ use autodevops_model::{
 };
 
 use crate::{
-    BadPlan, Environment, Event, EventKind, Live, NamedReport, Outcome, Plan, SafetyCheck, Signal, Timestamp, VERSION,
-    Verdict,
+    BadPlan, Environment, Event, EventKind, Live, NamedReport, Outcome, Plan, SafetyCheck, Sample, Signal, Timestamp,
+    VERSION, Verdict,
 };
 
 pub use parts::{Alarm, Approved, Effect, OnHold, OpenGate, RunStage, Watch};
@@ -100,6 +100,10 @@ pub struct Run {
     links: BTreeSet<String>,
     /// What stable was last seen to do, while it had production's traffic.
     before: Vec<Measurement>,
+    /// What the last measurement saw.
+    pub(crate) last_seen: Vec<Sample>,
+    /// Why traffic is not given back to stable by itself.
+    pub(crate) stable_broken: Option<String>,
     /// Since when the candidate has production's traffic.
     exposed: Option<Timestamp>,
     /// What was signalled since then.

@@ -74,7 +74,7 @@ impl Draft {
         let reason = format!("production at {percent} %: {}", verdict.words);
         self.push(EventKind::CountReached { verdict });
         if trigger.critical {
-            self.take_release_back(Environment::Production, percent, reason);
+            self.take_release_back(Environment::Production, percent, reason, &[]);
         } else {
             self.speak_against(reason);
         }

@@ -9,6 +9,7 @@ mod people;
 mod safety;
 mod scene;
 mod simulation;
+mod stable;
 mod steer;
 mod triggers;
 mod way;

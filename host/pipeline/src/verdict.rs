@@ -29,6 +29,8 @@ use crate::{Plan, Rule, Sample, Trigger, Verdict};
 
 pub use trip::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, PROBE};
 
+pub(crate) use trip::hard_trip;
+
 use ruling::rank;
 use trigger::Ruled;
 

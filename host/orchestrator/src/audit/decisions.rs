@@ -82,6 +82,7 @@ pub fn tell(event: &EventKind) -> Told {
             plain(format!("{} samples of {}{failed}", samples.len(), sources.join(", ")))
         }
         EventKind::Signalled { signal } => decided(signal.counted.name(), &signal.id),
+        EventKind::StableBroken { reason } => decided("stable-broken", reason),
         EventKind::CountReached { verdict } => decided("count-reached", words(verdict)),
         EventKind::StepPassed { environment, percent, reason } => {
             decided("passed", format!("{} at {percent} %: {reason}", environment.role()))

@@ -16,7 +16,7 @@ impl Draft {
     }
 
     /// Tells the people of every level that is left: the run ends because nobody answered, and there is no later.
-    pub(super) fn escalate_all(&mut self, reason: &str) {
+    pub(crate) fn escalate_all(&mut self, reason: &str) {
         let told = self.run.alarm().map_or(0, |alarm| alarm.told);
         let levels = u32::try_from(self.run.plan().escalation.len()).unwrap_or(u32::MAX);
         for level in told + 1..=levels {

@@ -134,6 +134,9 @@ impl Draft {
 
     /// Ends a run whose people did not answer, and tells everyone who could have: silence never approves.
     pub(super) fn expire(&mut self, gate: Gate) {
+        if let Some(reason) = self.run.stable_broken().map(str::to_owned) {
+            return self.ask_again(reason);
+        }
         let reason = "nobody approved in time";
         self.escalate_all(reason);
         self.push(EventKind::ApprovalExpired { gate });

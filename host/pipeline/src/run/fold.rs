@@ -57,6 +57,8 @@ impl Run {
             asked: 0,
             links: Default::default(),
             before: Vec::new(),
+            last_seen: Vec::new(),
+            stable_broken: None,
             exposed: None,
             signals: Vec::new(),
             effects: Default::default(),
@@ -103,6 +105,7 @@ impl Run {
             | EventKind::RollbackRequested { .. }
             | EventKind::SkipRequested { .. }
             | EventKind::CountReached { .. } => {}
+            EventKind::StableBroken { reason } => self.stable_broken = Some(reason.clone()),
             EventKind::Signalled { signal } => self.signals.push(signal.clone()),
             EventKind::Resumed { fence } => (self.fence, self.unsure) = (*fence, true),
             EventKind::Compared { .. } => self.unsure = false,
@@ -199,7 +202,7 @@ impl Run {
     fn end(&mut self, outcome: &Outcome) {
         self.ending = Some(outcome.clone());
         (self.gate, self.watch, self.held, self.blocked) = (None, None, None, None);
-        (self.alarm, self.on_hold, self.diverged) = (None, None, None);
+        (self.alarm, self.on_hold, self.diverged, self.stable_broken) = (None, None, None, None);
         self.frozen = None;
     }
 
@@ -312,7 +315,8 @@ impl Run {
         self.record_effect(at, event);
         match self.share(Environment::Production) {
             0 => {
-                self.exposed = None;
+                (self.exposed, self.stable_broken) = (None, None);
+                self.last_seen.clear();
                 self.signals.clear();
             }
             _ => self.exposed = self.exposed.or(Some(at)),
@@ -433,6 +437,7 @@ impl Run {
                 let end = samples.iter().map(|sample| Timestamp(sample.window.end)).max();
                 watch.measured = end.unwrap_or(at).max(watch.measured);
                 watch.errors += u32::from(samples.is_empty());
+                self.last_seen.clone_from(samples);
             }
             (EventKind::Judged { verdict, .. }, Some(watch)) => {
                 watch.strikes = match verdict.outcome {
@@ -447,6 +452,7 @@ impl Run {
                 (watch.until, watch.extensions) = (until, extension);
             }
             (EventKind::StepPassed { .. }, watch) => {
+                self.stable_broken = None;
                 (*watch, self.gate, self.held, self.alarm) = (None, None, None, None);
                 self.stage = match self.stage {
                     RunStage::Soak => RunStage::Approval,

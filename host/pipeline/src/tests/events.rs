@@ -110,6 +110,7 @@ fn every_kind() -> Vec<Event> {
         EventKind::Escalated { level: 1, reason: reason.clone() },
         EventKind::WatchKept { environment, percent: 100 },
         EventKind::Frozen { until, reason },
+        EventKind::StableBroken { reason: text("because") },
         EventKind::Signalled { signal: complaint },
         EventKind::CountReached { verdict: verdict_of_counts },
     ];

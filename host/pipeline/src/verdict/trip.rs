@@ -29,7 +29,7 @@ pub(super) fn is_own(metric: &str) -> bool {
     metric == ALL_ERRORS || SIGNS.iter().any(|(sign, _)| *sign == metric)
 }
 
-pub(super) fn hard_trip(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
+pub(crate) fn hard_trip(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
     sign(round).or_else(|| failures(plan, round))
 }
 

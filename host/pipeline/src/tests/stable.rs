@@ -1,0 +1,132 @@
+//! Where the stable release is the broken one: traffic does not go back to it without a person's word.
+
+use super::scene::{SECOND, Scene, plan};
+use crate::{Counted, EventKind, Input, Level, Outcome, Plan, RunStage, Signal};
+
+/// A plan with steps of ten minutes, and people who are told when nobody answers.
+fn watched() -> Plan {
+    let mut plan = plan();
+    for step in &mut plan.steps {
+        step.duration = 600 * SECOND;
+    }
+    plan.interval = 60 * SECOND;
+    plan.notifiers = vec!["chat".into()];
+    plan.escalation = vec![Level { after: 10 * SECOND, notifiers: vec!["pager".into()] }];
+    plan
+}
+
+/// Three who complain: something that the candidate fails by, whatever is measured.
+fn complain(scene: &mut Scene) {
+    for id in ["1", "2", "3"] {
+        let signal = Signal {
+            counted: Counted::Complaints,
+            id: format!("{id}-{}", scene.now.0),
+            by: None,
+            release: None,
+            at: scene.now,
+            text: "no".into(),
+        };
+        scene.say(Input::Signal(signal)).unwrap();
+    }
+}
+
+/// A rollout at 25 % with a stable release of which so many of 1000 requests fail, seen at least once.
+fn at_a_quarter(failing: u64) -> Scene {
+    let mut scene = Scene::new(watched()).until_step(25);
+    scene.stable_seen = (failing, 1000);
+    let begin = scene.now;
+    while scene.now < begin.after(130 * SECOND) {
+        scene.go();
+    }
+    scene
+}
+
+#[test]
+fn traffic_does_not_go_back_to_a_release_that_does_not_serve_and_people_are_asked() {
+    let mut scene = at_a_quarter(700);
+    complain(&mut scene);
+    assert_eq!(scene.production(), [("old", 75), ("new", 25)]);
+    assert_eq!(scene.run.stage(), RunStage::Rollout);
+    let reason = scene.run.gate().unwrap().reason.clone();
+    assert!(
+        reason.contains("traffic does not go back to `old`, which is broken itself (hard trip: 700 of 1000"),
+        "{reason}"
+    );
+    assert!(scene.has(|event| matches!(event, EventKind::StableBroken { .. })));
+}
+
+#[test]
+fn nobody_answers_and_everything_stays_as_it_is_while_they_are_asked_again() {
+    let mut scene = at_a_quarter(700);
+    complain(&mut scene);
+    let begin = scene.now;
+    while scene.now < begin.after(150 * SECOND) {
+        scene.go();
+    }
+    assert_eq!(scene.production(), [("old", 75), ("new", 25)]);
+    let count = |name: &str| scene.names().iter().filter(|seen| **seen == name).count();
+    let expired = count("approval-expired");
+    assert!(expired >= 2, "{expired}");
+    assert_eq!(
+        (count("approval-asked"), count("escalated")),
+        (expired + 1, expired),
+        "the ladder begins anew each time"
+    );
+    assert!(scene.run.gate().is_some(), "it waits for a person");
+    assert_eq!(count("turned-back"), 0);
+}
+
+#[test]
+fn a_person_can_stay_with_the_release_or_go_back_all_the_same() {
+    let mut scene = at_a_quarter(700);
+    complain(&mut scene);
+    let approve = Input::Approve { by: "ada".into(), reason: "better than none".into(), bypass: false, link: None };
+    scene.say(approve).unwrap();
+    assert_eq!((scene.run.stable_broken(), scene.run.steps_passed()), (None, 2));
+
+    let mut scene = at_a_quarter(700);
+    complain(&mut scene);
+    scene.say(Input::Rollback { by: "ada".into(), reason: "known to be worse".into() }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::RolledBack { reason: "by ada: known to be worse".into() });
+    assert_eq!(scene.production(), [("old", 100)]);
+}
+
+#[test]
+fn a_stable_that_serves_again_is_gone_back_to_when_the_candidate_fails_on() {
+    let mut scene = at_a_quarter(700);
+    complain(&mut scene);
+    scene.stable_seen = (0, 1000);
+    scene.seen = (190, 200);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(scene.production(), [("old", 100)]);
+}
+
+#[test]
+fn a_stable_that_only_has_the_fault_of_the_run_is_gone_back_to() {
+    let mut scene = at_a_quarter(120);
+    complain(&mut scene);
+    assert!(matches!(scene.outcome().0, Outcome::RolledBack { .. }));
+}
+
+#[test]
+fn after_the_last_step_it_is_what_stable_last_did_that_counts() {
+    let mut scene = at_a_quarter(0);
+    scene = scene.until_step(50);
+    scene.stable_seen = (800, 1000);
+    let mut scene = scene.until(RunStage::Monitoring);
+    complain(&mut scene);
+    assert_eq!(scene.production(), [("new", 100)]);
+    assert!(scene.run.stable_broken().is_some());
+    assert!(!scene.has(|event| matches!(event, EventKind::RollbackChecked { .. })));
+}
+
+#[test]
+fn a_candidate_that_is_worse_by_the_same_metric_is_the_greater_evil() {
+    let mut scene = at_a_quarter(550);
+    scene.seen = (199, 200);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(scene.production(), [("old", 100)]);
+}
