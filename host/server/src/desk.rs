@@ -6,6 +6,7 @@ use anyhow::Context;
 use autodevops_orchestrator::{
     clock::now,
     controller::{Controller, RolledBack},
+    feedback::Complaint,
     log::Logged,
     usage::Usage,
 };
@@ -59,14 +60,7 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
             let lines = made.iter().map(|live| format!("{} serves release {}", live.environment, live.release.id));
             lines.collect::<Vec<_>>().join("\n")
         }
-        Request::Feedback(complaint) => {
-            let (taken, turned) = controller.complain(complaint, by).await?;
-            let mut text = format!("complaint {} about {} is taken in", taken.number, taken.service);
-            for run in turned {
-                text.push_str(&format!("; run {run} takes its release back"));
-            }
-            text
-        }
+        Request::Feedback(complaint) => complain(controller, complaint, by).await?,
         Request::Rollback { environment, to, reason } => {
             match controller.roll_back(&environment, to.as_deref(), by, &reason).await? {
                 RolledBack::ByRun(run) => format!("run {run} takes its release back"),
@@ -74,6 +68,16 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
             }
         }
     })
+}
+
+/// Takes a complaint in; what came of it, in words.
+async fn complain(controller: &Controller, complaint: Complaint, by: &str) -> Result<String, anyhow::Error> {
+    let (taken, turned) = controller.complain(complaint, by).await?;
+    let mut text = format!("complaint {} about {} is taken in", taken.number, taken.service);
+    for run in turned {
+        text.push_str(&format!("; run {run} takes its release back"));
+    }
+    Ok(text)
 }
 
 /// Says something to a run; what came of it, in words.
@@ -129,6 +133,13 @@ impl Office for Runs {
 
     async fn say(&self, said: Said) -> Result<String, Unheard> {
         say(&self.0, said).await.map_err(unheard)
+    }
+
+    async fn complain(&self, complaint: Complaint, by: String) -> Result<String, Unheard> {
+        complain(&self.0, complaint, &by).await.map_err(|error| match error.downcast::<Usage>() {
+            Ok(usage) => Unheard::Unfit(usage.to_string()),
+            Err(error) => Unheard::Failed(error),
+        })
     }
 }
 

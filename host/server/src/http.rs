@@ -4,6 +4,7 @@
 //! GET  /runs              every run, newest first                    Authorization: Bearer TOKEN
 //! GET  /runs/RUN          one, with its events                       "
 //! POST /runs/RUN/VERB     {"reason":…}; {"bypass":true} to approve, {"by":"30m"} to extend
+//! POST /feedback         {"text":…}, and "service", "from", "release": a complaint of one who uses the service
 //! GET  /answer/LINK       what the link would do: shows, changes nothing, so that no preview answers
 //! POST /answer/LINK       does it, once
 //! ```
@@ -17,6 +18,7 @@ mod tests;
 use std::{collections::BTreeMap, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use autodevops_driver::log::Logged;
+use autodevops_orchestrator::feedback::Complaint;
 use autodevops_people::{LinkKey, TokenHash};
 use autodevops_pipeline::{Refused, Timestamp};
 use hyper::{server::conn::http1, service::service_fn};
@@ -43,6 +45,9 @@ pub enum Unheard {
     /// There is no such run, or there are several.
     #[error("{0}")]
     NoRun(String),
+    /// What was sent cannot be meant.
+    #[error("{0}")]
+    Unfit(String),
     /// The run does not take it.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -59,6 +64,8 @@ pub trait Office: Send + Sync + 'static {
     fn find(&self, run: &str) -> impl Future<Output = Result<Logged, Unheard>> + Send;
     /// Says something to a run; what came of it, in words.
     fn say(&self, said: Said) -> impl Future<Output = Result<String, Unheard>> + Send;
+    /// Takes a complaint in that this one tells of; what came of it, in words.
+    fn complain(&self, complaint: Complaint, by: String) -> impl Future<Output = Result<String, Unheard>> + Send;
 }
 
 /// What the API is opened with.

@@ -60,17 +60,27 @@ async fn route<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send +
                 Err(too_much) => error(too_much, format!("a body of at most {MAX_BODY_BYTES} bytes is read")),
             }
         }
+        ["feedback"] if post => {
+            let by = match speaker(api, &head.headers) {
+                Ok(by) => by,
+                Err(stranger) => return stranger,
+            };
+            match whole(body).await {
+                Ok(body) => complain(api, by, &body).await,
+                Err(too_much) => error(too_much, format!("a body of at most {MAX_BODY_BYTES} bytes is read")),
+            }
+        }
         ["answer", link] if get => look(api, link).await,
         ["answer", link] if post => match whole(body).await {
             Ok(body) => take(api, link, &body).await,
             Err(too_much) => pages::refusal(too_much, "what was sent is too long; give a shorter reason"),
         },
         ["runs"] | ["runs", _] => other_method("GET"),
-        ["runs", _, _] => other_method("POST"),
+        ["runs", _, _] | ["feedback"] => other_method("POST"),
         ["answer", _] => other_method("GET, POST"),
         _ => error(
             StatusCode::NOT_FOUND,
-            "there is nothing here; there are `GET /runs`, `GET /runs/RUN` and `POST /runs/RUN/VERB`",
+            "there is nothing here; there are `GET /runs`, `GET /runs/RUN`, `POST /runs/RUN/VERB` and `POST /feedback`",
         ),
     }
 }
@@ -118,6 +128,7 @@ impl Unheard {
     fn status(&self) -> StatusCode {
         match self {
             Self::NoRun(_) => StatusCode::NOT_FOUND,
+            Self::Unfit(_) => StatusCode::BAD_REQUEST,
             Self::Refused(Refused::NotApprover { .. } | Refused::MayNotApprove { .. }) => StatusCode::FORBIDDEN,
             Self::Refused(_) => StatusCode::CONFLICT,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -179,6 +190,16 @@ async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &
     };
     let said = api.office.say(Said { by, run: run.to_owned(), word, reason, link: None }).await;
     told(said.map(|done| json!({ "done": done })))
+}
+
+async fn complain<O: Office>(api: &Api<O>, by: String, body: &[u8]) -> Answer {
+    match serde_json::from_slice(body) {
+        Ok(complaint) => told(api.office.complain(complaint, by).await.map(|done| json!({ "done": done }))),
+        Err(wrong) => error(
+            StatusCode::BAD_REQUEST,
+            format!("the body is not what is expected: {wrong}; send for example {{\"text\":\"the cart is empty\"}}"),
+        ),
+    }
 }
 
 /// A span in seconds, rounded up: what is asked for is given.

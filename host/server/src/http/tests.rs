@@ -92,6 +92,13 @@ impl Office for Arc<OneRun> {
         *self.0.lock().unwrap() = logged;
         Ok(words)
     }
+
+    async fn complain(&self, complaint: Complaint, by: String) -> Result<String, Unheard> {
+        if complaint.text.is_empty() {
+            return Err(Unheard::Unfit("a complaint needs a text".into()));
+        }
+        Ok(format!("{} of {}, told by {by}", complaint.text, complaint.from.unwrap_or_default()))
+    }
 }
 
 struct Place {
@@ -156,15 +163,36 @@ const LATER: i64 = NOW.0 + 1_000;
 async fn a_stranger_is_told_nothing_and_changes_nothing() {
     let place = Place::new().await;
     for token in [None, Some("autodevops_guess"), Some("")] {
-        for (method, path) in
-            [(Method::GET, "/runs"), (Method::GET, "/runs/62e23fd1-1"), (Method::POST, "/runs/62e23fd1-1/abort")]
-        {
+        for (method, path) in [
+            (Method::GET, "/runs"),
+            (Method::GET, "/runs/62e23fd1-1"),
+            (Method::POST, "/runs/62e23fd1-1/abort"),
+            (Method::POST, "/feedback"),
+        ] {
             let (status, body) = place.ask(method, path, token, "").await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{body}");
             assert!(body.contains("autodevops token") && !body.contains("62e23fd1"), "{body}");
         }
     }
     assert_eq!(place.events(), ["started", "approval-asked"]);
+}
+
+#[tokio::test]
+async fn complaints_are_taken_of_whoever_the_token_names_and_nonsense_is_not() {
+    let place = Place::new().await;
+    let (status, body) = place.post("/feedback", json!({ "text": "the cart is empty", "from": "amy" })).await;
+    assert_eq!((status, &body["done"]), (StatusCode::OK, &json!("the cart is empty of amy, told by ada")));
+    for (body, expected) in [
+        (json!({ "text": "" }), "a complaint needs a text"),
+        (json!({ "text": "x", "fron": "amy" }), "unknown field `fron`"),
+        (json!([]), "send for example"),
+    ] {
+        let (status, body) = place.post("/feedback", body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        assert!(body["error"].as_str().unwrap().contains(expected), "{body}");
+    }
+    let (status, _) = place.ask(Method::GET, "/feedback", Some(place.token.text()), "").await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]
