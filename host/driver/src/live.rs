@@ -58,14 +58,15 @@ impl<'a> Live<'a> {
         Ok(self.history(environment)?.into_iter().next().map(|live| live.release))
     }
 
-    /// The release that was live before the current one: the newest other.
+    /// The release that a rollback goes to: the one that the current one took the place of. A release that was gone back from is none to
+    /// go back to, however lately it was live.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn before(&self, environment: &str) -> Result<Option<Release>> {
         let history = self.history(environment)?;
-        let current = history.first().map(|live| live.release.id.clone());
-        Ok(history.into_iter().map(|live| live.release).find(|release| Some(&release.id) != current.as_ref()))
+        let line = line(&history);
+        Ok(line.iter().rev().nth(1).map(|was| was.release.clone()))
     }
 
     /// Notes that the release is live; nothing changes where it is known to be.
@@ -105,6 +106,18 @@ impl<'a> Live<'a> {
     }
 }
 
+/// The releases that led to the current one, oldest first. To return to one of them is to leave all that came after it.
+fn line(history: &[WasLive]) -> Vec<&WasLive> {
+    let mut line: Vec<&WasLive> = Vec::new();
+    for was in history.iter().rev() {
+        if let Some(place) = line.iter().position(|before| before.release == was.release) {
+            line.truncate(place);
+        }
+        line.push(was);
+    }
+    line
+}
+
 fn fact(environment: &str) -> String {
     format!("live/{environment}")
 }
@@ -137,6 +150,49 @@ mod tests {
         assert_eq!(live.history("p").unwrap()[1].since, Timestamp(1));
         assert_eq!(live.current("s").unwrap(), None);
         live.set("p", was("b", &Origin::Rollback("ada".into()), 9)).unwrap();
-        assert_eq!((live.current("p").unwrap(), live.before("p").unwrap()), (Some(release("b")), Some(release("c"))));
+        assert_eq!((live.current("p").unwrap(), live.before("p").unwrap()), (Some(release("b")), Some(release("a"))));
+    }
+
+    fn history(ids: &[&str]) -> (tempfile::TempDir, Journal) {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path().join("journal.db")).unwrap();
+        for (at, id) in ids.iter().enumerate() {
+            Live::new(&journal).set("p", was(id, &Origin::Rollback("ada".into()), at as i64)).unwrap();
+        }
+        (folder, journal)
+    }
+
+    #[test]
+    fn a_rollback_never_goes_to_a_release_that_was_gone_back_from() {
+        for (ids, before) in [
+            (&["a"][..], None),
+            (&["a", "b"], Some("a")),
+            (&["a", "b", "a"], None),
+            (&["a", "b", "c", "b"], Some("a")),
+            (&["a", "b", "c", "a"], None),
+            (&["a", "b", "a", "c"], Some("a")),
+            (&["a", "b", "a", "b", "c"], Some("b")),
+            (&["a", "b", "c", "a", "c"], Some("a")),
+        ] {
+            let (_folder, journal) = history(ids);
+            assert_eq!(Live::new(&journal).before("p").unwrap(), before.map(release), "{ids:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+        #[test]
+        fn one_rollback_after_the_other_ends_and_visits_nothing_twice(ids in proptest::collection::vec("[a-f]", 1..20)) {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let (_folder, journal) = history(&ids);
+            let live = Live::new(&journal);
+            let mut visited = vec![live.current("p").unwrap().unwrap()];
+            while let Some(before) = live.before("p").unwrap() {
+                proptest::prop_assert!(!visited.contains(&before), "{} again after {:?}", before.id, visited);
+                let at = 100 + visited.len() as i64;
+                live.set("p", was(&before.id, &Origin::Rollback("ada".into()), at)).unwrap();
+                visited.push(before);
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What a person does without a run: a first deploy, and going back.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use autodevops_model::{Release, Split};
 use autodevops_pipeline::Timestamp;
 use autodevops_record::{Attempt, By, Ending, Entry, TakenBack};
@@ -70,9 +70,10 @@ pub async fn roll_back(project: &Project, environment: &str, to: Option<&str>, b
     known(project, environment)?;
     let live = Live::new(&project.journal);
     let release = match to {
-        None => live.before(environment)?.with_context(|| {
-            format!("no release was live in {environment} before the one that is; there is nothing to go back to")
-        })?,
+        None => match live.before(environment)? {
+            Some(before) => before,
+            None => bail!(nothing_before(environment, &live.history(environment)?)),
+        },
         Some(wanted) => {
             let history = live.history(environment)?;
             let found = history.iter().find(|was| was.release.id == wanted).map(|was| was.release.clone());
@@ -90,6 +91,22 @@ pub async fn roll_back(project: &Project, environment: &str, to: Option<&str>, b
     front_door::ensure(project).await?;
     let before = make_live(project, environment, &release, Origin::Rollback(by.to_owned())).await?;
     Ok(MadeLive { environment: environment.to_owned(), release, before })
+}
+
+/// Why there is no release to go back to, and what to do.
+fn nothing_before(environment: &str, history: &[WasLive]) -> String {
+    let current = history.first().map(|was| &was.release);
+    let mut left: Vec<&str> =
+        history.iter().filter(|was| Some(&was.release) != current).map(|was| was.release.id.as_str()).collect();
+    left.dedup();
+    let Some(newest) = left.first() else {
+        return format!("no release was live in {environment} before the one that is; there is nothing to go back to");
+    };
+    format!(
+        "every other release that was live in {environment} was gone back from: {}; name one to have it again all the same, such as \
+         `autodevops rollback {environment} --to {newest}`",
+        left.join(", ")
+    )
 }
 
 /// Refuses an environment that the configuration does not have.
