@@ -20,6 +20,7 @@ impl Config {
                 .collect(),
             monitoring: rollout.monitoring.0,
             interval: rollout.interval.0,
+            glance: rollout.glance.0,
             freeze: self.r#loop.freeze.iter().flat_map(FreezeWindow::freezes).collect(),
             triggers: rollout.triggers.iter().filter_map(|trigger| trigger.trigger(rollout.min_samples)).collect(),
             counts: rollout.triggers.iter().filter_map(MetricTrigger::count).collect(),

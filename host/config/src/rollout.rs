@@ -66,6 +66,10 @@ pub struct Rollout {
     /// Time between measurements.
     #[schemars(with = "crate::schema::SpanText")]
     pub interval: Span,
+    /// Time between glances at the front door's own counts meanwhile, for what turns a release back at once: the hard trip and the
+    /// sequential test.
+    #[schemars(with = "crate::schema::SpanText")]
+    pub glance: Span,
     /// Fewer requests than this decide nothing.
     pub min_samples: u64,
     /// Shares of the traffic, growing, the last one `100 %`.
@@ -91,6 +95,7 @@ impl Default for Rollout {
         Self {
             environment: plan.production,
             interval: Span(plan.interval),
+            glance: Span(plan.glance),
             min_samples: autodevops_pipeline::Trigger::MIN_SAMPLES,
             steps: plan
                 .steps

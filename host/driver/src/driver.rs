@@ -1,5 +1,7 @@
 //! Drives one run: asks the core what is to be done, does it, records what came of it, and asks again.
 
+mod rounds;
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
@@ -10,10 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 pub use crate::parts::Observer;
 use crate::{ledger::urgent, log::Logged, parts::Parts};
 
+use rounds::Rounds;
+
 /// Between two tries to write to a journal that cannot be written: a full disk is not the end of a run.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(2);
 
-/// The longest that the driver sleeps: a candidate's lease is renewed meanwhile.
+/// The longest that the driver sleeps.
 const NAP: Duration = Duration::from_secs(10);
 
 /// What a person says to a run, and where the answer goes.
@@ -66,6 +70,8 @@ pub struct Driver {
     told: bool,
     /// Whether to wait for people at a gate.
     wait: bool,
+    /// What comes round by itself, and when.
+    rounds: Rounds,
 }
 
 impl Driver {
@@ -75,7 +81,8 @@ impl Driver {
         if logged.run.outcome().is_none() {
             parts.account.take_over(&logged.run);
         }
-        Self { parts, run: logged.run, version: logged.version, words, unheard: VecDeque::new(), told: false, wait }
+        let (unheard, rounds) = (VecDeque::new(), Rounds::default());
+        Self { parts, run: logged.run, version: logged.version, words, unheard, told: false, wait, rounds }
     }
 
     /// Takes over a run whose driver ended before it: effects go on with a fence above all before.
@@ -191,14 +198,14 @@ impl Driver {
     async fn rest(&mut self, until: Timestamp) -> Result<()> {
         let clock = Arc::clone(&self.parts.clock);
         loop {
-            if self.renew().await? {
+            if self.round().await? {
                 return Ok(());
             }
             let left = Duration::from_nanos(u64::try_from(until.0.saturating_sub(self.now().0)).unwrap_or(0));
             if left.is_zero() {
                 break;
             }
-            let nap = left.min(self.parts.world.renewal()).min(NAP);
+            let nap = left.min(self.until_round()).min(NAP);
             tokio::select! {
                 biased;
                 word = self.words.recv() => {
@@ -212,15 +219,6 @@ impl Driver {
         }
         // What time brought, the core knows best; that it has nothing to say is fine.
         self.take(Input::Tick).await?.or_else(|_| Ok(()))
-    }
-
-    /// Renews the candidate's lease. When it had run out, the run is told, and has other plans now.
-    async fn renew(&mut self) -> Result<bool> {
-        let returned = self.parts.world.renew(&self.run).await;
-        if returned {
-            self.take(Input::TrafficReturned).await?.map_err(anyhow::Error::from)?;
-        }
-        Ok(returned)
     }
 
     /// Does one command to its end and takes what came of it. People are heard all the while. Where what they say makes the command
@@ -251,19 +249,20 @@ impl Driver {
         let effect = command.needs_intent();
         let mut work = if effect { world.effect(&run, &command, again) } else { world.perform(&run, &command) };
         let input = loop {
-            let renewal = world.renewal();
             tokio::select! {
                 biased;
                 input = &mut work => break input,
-                // Whether traffic returned while it is being moved is for the next look at it to say.
-                () = clock.sleep(renewal), if effect => drop(world.renew(&run).await),
-                () = clock.sleep(renewal), if !effect => if self.renew().await? {
-                    return Ok(());
-                },
+                () = clock.sleep(self.until_round()) => {
+                    let changed = if effect { self.round_meanwhile().await? } else { self.round().await? };
+                    if changed && (!effect || self.makes_way(&command)) {
+                        return Ok(());
+                    }
+                }
                 word = self.words.recv() => {
                     let Some(word) = word else { break work.await };
                     self.answer(word).await?;
-                    if !effect && !self.run.commands(self.now()).iter().any(|wanted| same(wanted, &command)) {
+                    let wanted = effect || self.run.commands(self.now()).iter().any(|wanted| same(wanted, &command));
+                    if !wanted || self.makes_way(&command) {
                         return Ok(());
                     }
                 }

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use autodevops_journal::AppendError;
-use autodevops_pipeline::{Command, Event, Input, Run, Timestamp};
+use autodevops_pipeline::{Command, Event, Glance, Input, Run, Sample, Timestamp};
 
 /// A future of a trait's method.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -19,6 +19,9 @@ pub trait World: Send + Sync {
 
     /// Renews the lease of a candidate that has a part of production's traffic; whether it had run out before.
     fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, bool>;
+
+    /// Looks at what the host itself counts; nothing where it counts nothing, or cannot look now.
+    fn glance<'a>(&'a self, run: &'a Run, glance: &'a Glance) -> Later<'a, Vec<Sample>>;
 
     /// How often a candidate's lease is renewed.
     fn renewal(&self) -> Duration;

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use autodevops_driver::parts::{Later, World};
 use autodevops_model::{ErrorInfo, ErrorKind, StageError};
-use autodevops_pipeline::{Command, Environment, Input, Run, RunStage};
+use autodevops_pipeline::{Command, Environment, Glance, Input, Run, RunStage, Sample};
 use autodevops_sandbox::{CallError, CallFailure};
 
 use crate::{front_door, probe, project::Project};
@@ -113,6 +113,10 @@ impl World for Stages {
 
     fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, bool> {
         Box::pin(Self::renew(self, run))
+    }
+
+    fn glance<'a>(&'a self, _: &'a Run, glance: &'a Glance) -> Later<'a, Vec<Sample>> {
+        Box::pin(Self::glance(self, glance))
     }
 
     fn renewal(&self) -> Duration {

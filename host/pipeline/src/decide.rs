@@ -45,6 +45,8 @@ pub enum Input {
     AutomatedTested { key: String, reports: Vec<NamedReport> },
     /// Measurements came back: a sample for each source and window, and what went wrong with the others.
     Measured { samples: Vec<Sample>, error: Option<String> },
+    /// A glance at what the host counts: see [`Run::glance`].
+    Glanced { samples: Vec<Sample> },
     /// The candidate lost its part of production's traffic without the run's doing: the target gave it back to stable.
     TrafficReturned,
     /// A person complained, or the watched logs show a critical error; it counts where it concerns the candidate.
@@ -250,6 +252,7 @@ impl Draft {
             Input::Effect { key, outcome } => self.effect(key, outcome)?,
             Input::Failed { key, error } => self.failed(key, error)?,
             Input::Measured { samples, error } => self.measured(finite::samples(samples), error)?,
+            Input::Glanced { samples } => self.glanced(finite::samples(samples))?,
             Input::Signal(signal) => self.signalled(signal)?,
             Input::Approve { by, reason, bypass, link } => self.approve(by, reason, bypass, link)?,
             Input::Reject { by, reason, link } => self.reject(by, reason, link)?,

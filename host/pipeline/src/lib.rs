@@ -11,6 +11,7 @@
 //!   is a reason to ask before production, even where no approval is required; so is a change that [`needs_person`] names.
 //! - A watch is passed at its end, by a verdict that passed. In production that needs what the host observed or two sources.
 //!   Too few requests make a step longer, then hold it. In staging, where nobody may come by, they pass.
+//! - Between the measurements the host's own counts are looked at many times a second ([`Glance`]), for what needs no second look.
 //! - A failed verdict turns back when it holds twice in a row, or at once where half of the requests fail ([`HardTrip`]). A
 //!   trigger that is not critical holds the step instead. So many complaints, or a new critical error, turn back at once: they are
 //!   counted, not measured ([`CountTrigger`]), and that there are none passes nothing. A held step is watched on: it passes or turns back by itself.
@@ -32,6 +33,7 @@ mod decide;
 mod event;
 mod finite;
 mod freeze;
+mod glance;
 mod plan;
 mod rollout;
 mod run;
@@ -48,6 +50,7 @@ pub use event::{
     VERSION, Verdict,
 };
 pub use freeze::Freeze;
+pub use glance::Glance;
 pub use plan::{
     AUTHOR, Approval, BadPlan, CountTrigger, Counted, Decision, Direction, HardTrip, Level, NoData, Plan, Rule, Step,
     Trigger,

@@ -32,6 +32,9 @@ pub struct Plan {
     pub monitoring: Duration,
     /// Time between measurements.
     pub interval: Duration,
+    /// Time between glances at what the host itself counts, for what is bad enough at once; zero: there are none.
+    #[serde(default)]
+    pub glance: Duration,
     /// When no run begins with production.
     #[serde(default)]
     pub freeze: Vec<Freeze>,
@@ -158,6 +161,7 @@ impl Plan {
             steps: vec![step(5, 10 * MINUTE), step(25, 30 * MINUTE), step(50, HOUR), step(100, 2 * HOUR)],
             monitoring: HOUR,
             interval: MINUTE,
+            glance: Duration::from_millis(250),
             freeze: Vec::new(),
             triggers: Trigger::defaults(),
             counts: CountTrigger::defaults(),

@@ -41,28 +41,30 @@ impl Draft {
             let (run, stage) = (self.run.id().to_owned(), self.run.stage().name());
             return Err(Refused::OutOfPlace { run, stage, input: "measurement" });
         };
-        let whole = whole(&watch, &samples);
-        let baseline = self.run.baseline(&watch);
-        let judgement = whole.as_ref().map(|whole| {
-            let round = Round {
-                samples: &samples,
-                candidate: self.run.candidate(),
-                baseline: baseline.as_deref(),
-                before: if watch.environment == Environment::Production { self.run.before() } else { &[] },
-                whole,
-                independent: watch.environment == Environment::Production,
-                percent: watch.percent,
-            };
-            judge(self.run.plan(), &round)
-        });
-        let judgement = judgement.unwrap_or_else(|| blind(error.as_deref()));
-        let end = whole.map_or(self.at, |whole| Timestamp(whole.end));
+        let judgement = self.judgement(&watch, &samples).unwrap_or_else(|| blind(error.as_deref()));
+        let end = whole(&watch, &samples).map_or(self.at, |whole| Timestamp(whole.end));
         self.push(EventKind::Measured { samples, error });
         let mut verdicts = judgement.verdicts.iter().cloned();
         let verdict = verdicts.next().unwrap_or_else(|| blind_verdict(None));
         self.push(EventKind::Judged { verdict: verdict.clone(), others: verdicts.collect() });
         self.judged(&watch, &judgement, &verdict, end);
         Ok(())
+    }
+
+    /// What the samples say of the candidate; nothing where none of them is over the whole watch.
+    pub(crate) fn judgement(&self, watch: &Watch, samples: &[Sample]) -> Option<Judgement> {
+        let whole = whole(watch, samples)?;
+        let baseline = self.run.baseline(watch);
+        let round = Round {
+            samples,
+            candidate: self.run.candidate(),
+            baseline: baseline.as_deref(),
+            before: if watch.environment == Environment::Production { self.run.before() } else { &[] },
+            whole: &whole,
+            independent: watch.environment == Environment::Production,
+            percent: watch.percent,
+        };
+        Some(judge(self.run.plan(), &round))
     }
 
     fn judged(&mut self, watch: &Watch, judgement: &Judgement, verdict: &Verdict, end: Timestamp) {

@@ -363,6 +363,11 @@ impl Run {
         doubts.map(|(name, decided)| (*name, &decided.verdict))
     }
 
+    /// Whether the candidate has some of the environment's traffic, or may have: its intent is on record.
+    pub const fn is_moved(&self, environment: Environment) -> bool {
+        self.lane(environment).moved
+    }
+
     pub(crate) const fn lane(&self, environment: Environment) -> &Lane {
         match environment {
             Environment::Staging => &self.staging,

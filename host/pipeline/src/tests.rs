@@ -5,6 +5,7 @@ mod escalation;
 mod events;
 mod failures;
 mod freeze;
+mod glance;
 mod people;
 mod safety;
 mod scene;

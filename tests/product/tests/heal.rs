@@ -102,3 +102,30 @@ fn a_fix_that_breaks_production_is_caught_at_the_smallest_step_and_taken_back() 
     // It is a person's turn now: the same fix would fail the same way.
     assert_eq!(shop.json(&["run"])["outcome"], "nothing-to-do");
 }
+
+#[test]
+fn between_two_measurements_the_front_door_is_looked_at_many_times_a_second() {
+    let changes = Shop::hasty_generator();
+    let mut changes: Vec<(&str, &str)> = changes.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    changes.extend([("interval = \"100ms\"", "interval = \"2m\""), ("for = \"600ms\"", "for = \"10m\"")]);
+    let shop = Shop::open_with_errors(&changes);
+    let old = shop.serving().unwrap();
+    shop.expect(3, &["run"]);
+    assert_eq!(shop.shares(), [(old, 100)]);
+    let run = shop.last_run()["run"].as_str().unwrap().to_owned();
+    let events = shop.json(&["show", &run])["events"].as_array().unwrap().clone();
+    let at = |kind: &str| {
+        let is = |event: &&Value| event["event"]["type"] == kind && event["event"]["environment"] != "staging";
+        events
+            .iter()
+            .rev()
+            .find(is)
+            .and_then(|event| event["at"].as_i64())
+            .unwrap_or_else(|| panic!("no {kind}: {events:?}"))
+    };
+    let seconds = |from: &str, to: &str| (at(to) - at(from)) as f64 / 1e9;
+    // The measurement would have come after two minutes.
+    assert!(seconds("step-entered", "judged") < 60.0, "{}", seconds("step-entered", "judged"));
+    assert!(seconds("judged", "rolled-back") < 5.0, "{}", seconds("judged", "rolled-back"));
+    println!("from the glance to the rollback: {:.3} s", seconds("judged", "rolled-back"));
+}

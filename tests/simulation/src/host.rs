@@ -16,7 +16,9 @@ use autodevops_driver::{
 };
 use autodevops_journal::{AppendError, JournalError};
 use autodevops_model::{Deployment, ErrorKind, Outcome, StageError, TestFile, Window};
-use autodevops_pipeline::{Command, EffectOutcome, Environment, Event, Input, Run, RunStage, Sample, Timestamp};
+use autodevops_pipeline::{
+    Command, EffectOutcome, Environment, Event, Glance, Input, Run, RunStage, Sample, Timestamp,
+};
 
 use crate::{
     stock::{self, NEW, OLD, SECOND, error, release, reports},
@@ -240,6 +242,18 @@ impl Outside for Host {
             let returned = world.production.renew(run.fence(), now);
             world.serving();
             run.stage() == RunStage::Rollout && returned == Ok(true)
+        })
+    }
+
+    fn glance<'a>(&'a self, _: &'a Run, glance: &'a Glance) -> Later<'a, Vec<Sample>> {
+        Box::pin(async move {
+            self.live_or_hang(5, "at a glance").await;
+            let mut world = self.world.lock();
+            if world.tape.happens(60) {
+                return Vec::new();
+            }
+            let windows = std::slice::from_ref(&glance.window);
+            samples(&mut world, glance.environment, glance.baseline.as_deref(), windows)
         })
     }
 

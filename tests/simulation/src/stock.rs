@@ -106,6 +106,7 @@ pub fn plan(tape: &mut Tape) -> Plan {
     plan.steps = [5, 25, 100].map(step).to_vec();
     plan.monitoring = 20 * SECOND;
     plan.interval = 10 * SECOND;
+    plan.glance = 2 * SECOND;
     plan.retry_after = SECOND;
     plan.triggers.truncate(2);
     plan.review = vec!["reviewer".into()];

@@ -21,6 +21,7 @@ fn times(config: &Config, found: &mut Found) {
     };
     check("staging", "soak", config.staging.soak);
     check("rollout", "interval", config.rollout.interval);
+    check("rollout", "glance", config.rollout.glance);
     check("rollout", "monitoring", config.rollout.monitoring);
     check("edge", "lease", config.edge.lease);
     check("edge", "ready-timeout", config.edge.ready_timeout);

@@ -2,7 +2,7 @@
 
 use autodevops_edge::{Phase, ReleaseStatus};
 use autodevops_model::{Measurement, Observation, Rate, Stage, Window};
-use autodevops_pipeline::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, Environment, Input, PROBE, Sample};
+use autodevops_pipeline::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, Environment, Glance, Input, PROBE, Sample};
 
 use super::Stages;
 
@@ -20,9 +20,10 @@ impl Stages {
         windows: &[Window],
     ) -> Input {
         let config = &self.project.config;
-        let (name, checks) = match environment {
-            Environment::Staging => (&config.staging.environment, &config.staging.health_checks),
-            Environment::Production => (&config.rollout.environment, &config.stages.health_checks),
+        let name = self.name(environment);
+        let checks = match environment {
+            Environment::Staging => &config.staging.health_checks,
+            Environment::Production => &config.stages.health_checks,
         };
         let mut samples = Vec::new();
         let mut errors = Vec::new();
@@ -49,6 +50,31 @@ impl Stages {
         errors.dedup();
         let error = (!errors.is_empty()).then(|| errors.join("; "));
         Input::Measured { samples, error }
+    }
+
+    /// What the front door counted of the watch so far; and whether a release ends by itself again and again. That one does not answer its
+    /// probe just now is left to the measurements: it may be starting anew.
+    pub(super) async fn glance(&self, glance: &Glance) -> Vec<Sample> {
+        if !self.project.is_local() {
+            return Vec::new();
+        }
+        let name = self.name(glance.environment);
+        let Glance { candidate, baseline, window, .. } = glance;
+        let seen = self.observe(name, candidate, baseline.as_deref(), window).await;
+        let signs = self.signs(name, candidate, baseline.as_deref(), std::slice::from_ref(window)).await;
+        let (Ok(mut sample), Ok(mut signs)) = (seen, signs) else { return Vec::new() };
+        signs.retain(|sign| sign.metric == CRASH_LOOP);
+        sample.measurements.extend(signs);
+        vec![sample]
+    }
+
+    /// What the operator calls the environment.
+    fn name(&self, environment: Environment) -> &str {
+        let config = &self.project.config;
+        match environment {
+            Environment::Staging => &config.staging.environment,
+            Environment::Production => &config.rollout.environment,
+        }
     }
 
     async fn ask(

@@ -1,0 +1,79 @@
+//! What comes round by itself while a run is driven, whatever else is under way: the candidate's lease is renewed, and the host glances at
+//! what it counts itself.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Result;
+use autodevops_pipeline::{Command, Environment, Input, Timestamp};
+
+use super::Driver;
+
+/// When each comes round next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rounds {
+    renewal: Timestamp,
+    glance: Timestamp,
+}
+
+impl Driver {
+    /// How long it is until something comes round.
+    pub(super) fn until_round(&self) -> Duration {
+        let now = self.now();
+        let next = match self.run.glance(now) {
+            Some(_) => self.rounds.renewal.min(self.rounds.glance),
+            None => self.rounds.renewal,
+        };
+        Duration::from_nanos(u64::try_from(next.0.saturating_sub(now.0)).unwrap_or(0))
+    }
+
+    /// Does what has come round. Whether the run has other plans now.
+    pub(super) async fn round(&mut self) -> Result<bool> {
+        if self.rounds.renewal <= self.now() && self.renew().await? {
+            return Ok(true);
+        }
+        self.glance().await
+    }
+
+    /// As [`Self::round`], while traffic is being moved: whether it returned is for the next look at it to say.
+    pub(super) async fn round_meanwhile(&mut self) -> Result<bool> {
+        if self.rounds.renewal <= self.now() {
+            self.set_renewal();
+            let _ = self.parts.world.renew(&self.run).await;
+        }
+        self.glance().await
+    }
+
+    /// Renews the candidate's lease. When it had run out, the run is told, and has other plans now.
+    pub(super) async fn renew(&mut self) -> Result<bool> {
+        self.set_renewal();
+        let returned = self.parts.world.renew(&self.run).await;
+        if returned {
+            self.take(Input::TrafficReturned).await?.map_err(anyhow::Error::from)?;
+        }
+        Ok(returned)
+    }
+
+    fn set_renewal(&mut self) {
+        self.rounds.renewal = self.now().after(self.parts.world.renewal());
+    }
+
+    /// Looks at what the host counts, where it is time to and the run wants it.
+    async fn glance(&mut self) -> Result<bool> {
+        let now = self.now();
+        let Some((every, glance)) = self.run.glance(now).filter(|_| self.rounds.glance <= now) else {
+            return Ok(false);
+        };
+        self.rounds.glance = now.after(every);
+        let (world, version) = (Arc::clone(&self.parts.world), self.version);
+        let samples = world.glance(&self.run, &glance).await;
+        // One that the run does not want any more says nothing.
+        self.take(Input::Glanced { samples }).await?.or_else(|_| anyhow::Ok(()))?;
+        Ok(self.version != version)
+    }
+
+    /// Whether a command is given up though it is an effect: people are told again later, but clients wait for production to go back.
+    pub(super) fn makes_way(&self, command: &Command) -> bool {
+        let goes_back = self.run.ending().is_some() && self.run.is_moved(Environment::Production);
+        matches!(command, Command::Notify { .. }) && goes_back
+    }
+}

@@ -1,0 +1,97 @@
+//! Glances between the measurements.
+
+use autodevops_model::{Measurement, Observation, Rate};
+
+use super::scene::{SECOND, Scene, plan};
+use crate::{CRASH_LOOP, Decision, EventKind, Input, Method, Outcome, Plan, RunStage, Sample};
+
+/// A plan with steps of ten minutes, measured once a minute.
+fn slow() -> Plan {
+    let mut plan = plan();
+    for step in &mut plan.steps {
+        step.duration = 600 * SECOND;
+    }
+    plan.interval = 60 * SECOND;
+    plan
+}
+
+/// A second later, what a glance at so many failures shows.
+fn glanced(scene: &mut Scene, seen: (u64, u64)) -> Vec<Sample> {
+    scene.now = scene.now.after(SECOND);
+    scene.seen = seen;
+    let (_, glance) = scene.run.glance(scene.now).unwrap();
+    scene.samples(&[glance.window], glance.baseline.as_deref())
+}
+
+#[test]
+fn half_of_the_requests_fail_and_it_is_not_waited_for_the_measurement() {
+    let mut scene = Scene::new(slow()).until_step(50);
+    let samples = glanced(&mut scene, (9, 18));
+    let events = scene.say(Input::Glanced { samples }).unwrap();
+    assert!(matches!(events[0].event, EventKind::Measured { .. }), "what decided is on record: {events:?}");
+    let EventKind::Judged { verdict, .. } = &events[1].event else { panic!("{events:?}") };
+    assert_eq!(verdict.method, Some(Method::HardTrip));
+    assert_eq!(scene.run.stage(), RunStage::Ending);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(scene.production(), [("old", 100)]);
+}
+
+#[test]
+fn the_sequential_test_decides_by_a_glance_and_a_window_does_not() {
+    let plan = Plan { decision: Decision::default(), ..slow() };
+    let mut scene = Scene::new(plan.clone()).until_step(5);
+    // 1 of 5 fails: too few for a hard trip, and far too many for a release that is good.
+    let samples = glanced(&mut scene, (12, 60));
+    let events = scene.say(Input::Glanced { samples }).unwrap();
+    let EventKind::Judged { verdict, .. } = &events[1].event else { panic!("{events:?}") };
+    assert_eq!(verdict.method, Some(Method::Sprt), "{verdict:?}");
+    assert_eq!(scene.run.stage(), RunStage::Ending);
+    // The same at a step that windows decide: a glance is no window.
+    let mut scene = Scene::new(plan).until_step(50);
+    for _ in 0..10 {
+        let samples = glanced(&mut scene, (12, 60));
+        assert_eq!(scene.say(Input::Glanced { samples }).unwrap(), []);
+    }
+    assert_eq!(scene.run.stage(), RunStage::Rollout);
+}
+
+#[test]
+fn a_good_release_is_glanced_at_without_a_trace() {
+    let mut scene = Scene::new(slow()).until_step(5);
+    let before = scene.run.clone();
+    for _ in 0..100 {
+        let samples = glanced(&mut scene, (1, 200));
+        assert_eq!(scene.say(Input::Glanced { samples }).unwrap(), []);
+    }
+    assert_eq!(scene.run, before);
+}
+
+#[test]
+fn a_release_that_ends_again_and_again_is_turned_back_by_a_glance() {
+    let mut scene = Scene::new(slow()).until_step(5);
+    let mut samples = glanced(&mut scene, (0, 0));
+    let window = samples[0].window.clone();
+    samples[0].measurements.push(Measurement {
+        metric: CRASH_LOOP.into(),
+        unit: "ratio".into(),
+        release: "new".into(),
+        observation: Observation::Rate(Rate { events: 1, total: 1 }),
+        window,
+    });
+    scene.say(Input::Glanced { samples }).unwrap();
+    assert_eq!(scene.run.stage(), RunStage::Ending);
+}
+
+#[test]
+fn what_a_plugin_says_is_no_glance_and_neither_is_what_no_watch_wants() {
+    let mut scene = Scene::new(slow()).until_step(50);
+    let mut samples = glanced(&mut scene, (100, 100));
+    samples[0].observed_by_host = false;
+    assert_eq!(scene.say(Input::Glanced { samples }).unwrap(), []);
+    let soak = Scene::new(slow()).until(RunStage::Soak);
+    assert_eq!(soak.run.glance(soak.now), None);
+    let none = Plan { glance: std::time::Duration::ZERO, ..slow() };
+    let scene = Scene::new(none).until_step(50);
+    assert_eq!(scene.run.glance(scene.now), None);
+}
