@@ -20,12 +20,22 @@ pub enum Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IssueKind {
-    /// An exception or an error record.
+    /// An exception or an error record that was there from the beginning.
     Exception,
-    /// A rate that rose against its own past.
-    RisingRate,
-    /// Responses became slower.
-    SlowResponse,
+    /// An error that the service as a whole does not survive.
+    CriticalError,
+    /// A fault that was not there before.
+    NewPattern,
+    /// Errors that became more frequent.
+    ErrorBurst,
+    /// Other lines that became more or less frequent.
+    RateChange,
+    /// What is timed takes longer.
+    LatencyRegression,
+    /// A line that came regularly and stopped.
+    VanishedHeartbeat,
+    /// A measured value that will reach its limit.
+    Prediction,
     /// Anything else that a person should look at.
     Anomaly,
 }
@@ -82,6 +92,49 @@ pub struct RateChange {
     pub window_seconds: u64,
 }
 
+/// How often something was seen over time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct History {
+    /// When the first count begins: nanoseconds since 1970-01-01T00:00:00Z.
+    pub start: i64,
+    /// Length of the time that one count covers, in seconds.
+    pub step_seconds: u32,
+    /// Counts, oldest first, at most 120.
+    pub counts: Vec<u32>,
+}
+
+/// When a measured value will reach its limit, if it goes on as it did. All times are nanoseconds since
+/// 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Forecast {
+    /// The value when it was last seen.
+    pub value: f64,
+    /// The limit that it goes to.
+    pub limit: f64,
+    /// When it most likely gets there.
+    pub expected: i64,
+    /// The beginning of the time in which it gets there with 90 % certainty.
+    pub earliest: i64,
+    /// The end of that time.
+    pub latest: i64,
+}
+
+/// Something that came with an issue, and most likely of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Related {
+    /// What it would be known by as an issue of its own.
+    pub fingerprint: String,
+    /// What it is about.
+    pub kind: IssueKind,
+    /// The source in which it was seen.
+    pub source: String,
+    /// One line for a person.
+    pub title: String,
+}
+
 /// Something that is wrong with the watched service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -114,4 +167,44 @@ pub struct Issue {
     pub stack: Vec<StackFrame>,
     /// The change of rate, for issues about a rate.
     pub rate: Option<RateChange>,
+    /// Why it is reported: one sentence with the numbers; empty where there is no more to say than the title.
+    #[serde(default)]
+    pub reason: String,
+    /// What its lines have in common, with `<*>` for each part that varies.
+    pub template: Option<String>,
+    /// How often it was seen over time, where its lines tell the time.
+    pub history: Option<History>,
+    /// Where it goes, for predictions.
+    pub forecast: Option<Forecast>,
+    /// What came with it, at most ten; the issue itself is the probable cause.
+    #[serde(default)]
+    pub related: Vec<Related>,
+}
+
+impl Issue {
+    /// An issue that was seen once, with nothing known but this; the rest is filled by struct update.
+    pub fn new(fingerprint: impl Into<String>, kind: IssueKind, severity: Severity, title: impl Into<String>) -> Self {
+        let title = title.into();
+        Self {
+            fingerprint: fingerprint.into(),
+            kind,
+            message: title.clone(),
+            title,
+            exception: None,
+            severity,
+            confidence: 1.0,
+            count: 1,
+            first_seen: None,
+            last_seen: None,
+            evidence: Vec::new(),
+            location: None,
+            stack: Vec::new(),
+            rate: None,
+            reason: String::new(),
+            template: None,
+            history: None,
+            forecast: None,
+            related: Vec::new(),
+        }
+    }
 }

@@ -16,7 +16,7 @@ mod stage;
 pub use error::{ErrorInfo, ErrorKind, StageError};
 pub use event::{Notification, SnapshotInfo};
 pub use fix::{Edit, FileChange, Fix, Proposal, Risk, RollbackPlan, TestFile, TextEdit};
-pub use issue::{Evidence, Issue, IssueKind, Location, RateChange, Severity, StackFrame};
+pub use issue::{Evidence, Forecast, History, Issue, IssueKind, Location, RateChange, Related, Severity, StackFrame};
 pub use measurement::{Bucket, Measurement, Observation, Rate, Window};
 pub use release::{Capabilities, Deployment, LiveState, Release, Split};
 pub use report::{CheckInput, Finding, Metric, Outcome, Report, TestResult};

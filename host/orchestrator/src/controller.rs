@@ -406,20 +406,11 @@ mod tests {
 
     fn issue(first: i64, last: i64) -> Issue {
         Issue {
-            fingerprint: "f00d".into(),
-            kind: IssueKind::Exception,
-            title: "TypeError".into(),
-            exception: None,
             message: "x".into(),
-            severity: Severity::Error,
-            confidence: 1.0,
             count: 3,
             first_seen: Some(first),
             last_seen: Some(last),
-            evidence: Vec::new(),
-            location: None,
-            stack: Vec::new(),
-            rate: None,
+            ..Issue::new("f00d", IssueKind::Exception, Severity::Error, "TypeError")
         }
     }
 

@@ -168,20 +168,9 @@ mod tests {
 
     fn issue(fingerprint: &str, severity: Severity, first_seen: Option<i64>) -> Issue {
         Issue {
-            fingerprint: fingerprint.into(),
-            kind: IssueKind::Exception,
-            title: "out of memory".into(),
-            exception: None,
             message: String::new(),
-            severity,
-            confidence: 1.0,
-            count: 1,
             first_seen,
-            last_seen: None,
-            evidence: Vec::new(),
-            location: None,
-            stack: Vec::new(),
-            rate: None,
+            ..Issue::new(fingerprint, IssueKind::Exception, severity, "out of memory")
         }
     }
 

@@ -149,11 +149,16 @@ impl Redaction {
         })
     }
 
-    /// The issue with its title, message and evidence redacted. Where it is in the project, and what identifies it, stay.
+    /// The issue with its title, message, reason, template and evidence redacted. Where it is in the project, and what identifies it, stay.
     pub fn issue(&self, issue: &Issue) -> Issue {
         let mut redacted = issue.clone();
         redacted.title = self.text(&issue.title);
         redacted.message = self.text(&issue.message);
+        redacted.reason = self.text(&issue.reason);
+        redacted.template = issue.template.as_deref().map(|template| self.text(template));
+        for related in &mut redacted.related {
+            related.title = self.text(&related.title);
+        }
         for evidence in &mut redacted.evidence {
             evidence.text = self.text(&evidence.text);
         }

@@ -220,20 +220,20 @@ fn release(id: &str) -> Release {
 fn issue(at: Timestamp) -> Issue {
     let seen = at.before(Duration::from_secs(300)).0;
     Issue {
-        fingerprint: "62e23fd1200296c4".into(),
-        kind: IssueKind::Exception,
-        title: "TypeError: Cannot read properties of undefined (reading 'country')".into(),
         exception: Some("TypeError".into()),
         message: "Cannot read properties of undefined (reading 'country')".into(),
-        severity: Severity::Error,
         confidence: 0.9,
         count: 10,
         first_seen: Some(seen),
         last_seen: Some(at.0),
         evidence: vec![Evidence { source: "production.log".into(), line: 12, text: "TypeError: Cannot read".into() }],
         location: Some(Location { path: "functions/lib/pricing.js".into(), line: 54, column: None }),
-        stack: Vec::new(),
-        rate: None,
+        ..Issue::new(
+            "62e23fd1200296c4",
+            IssueKind::Exception,
+            Severity::Error,
+            "TypeError: Cannot read properties of undefined (reading 'country')",
+        )
     }
 }
 

@@ -114,20 +114,8 @@ fn release(id: &str) -> Release {
 impl<'a> Stage<'a> {
     fn new(plan: &Plan, traffic: &'a Traffic, seed: u64) -> Result<Self, ReplayError> {
         let issue = Issue {
-            fingerprint: "rehearsal".to_owned(),
-            kind: IssueKind::Anomaly,
-            title: "a rehearsal".to_owned(),
-            exception: None,
             message: String::new(),
-            severity: Severity::Info,
-            confidence: 1.0,
-            count: 1,
-            first_seen: None,
-            last_seen: None,
-            evidence: Vec::new(),
-            location: None,
-            stack: Vec::new(),
-            rate: None,
+            ..Issue::new("rehearsal", IssueKind::Anomaly, Severity::Info, "a rehearsal")
         };
         let live = Live { staging: Some(release("stable")), production: Some(release("stable")) };
         let capabilities = Capabilities {

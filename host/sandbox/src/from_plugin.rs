@@ -22,8 +22,13 @@ impl From<wit::IssueKind> for model::IssueKind {
     fn from(value: wit::IssueKind) -> Self {
         match value {
             wit::IssueKind::Exception => Self::Exception,
-            wit::IssueKind::RisingRate => Self::RisingRate,
-            wit::IssueKind::SlowResponse => Self::SlowResponse,
+            wit::IssueKind::CriticalError => Self::CriticalError,
+            wit::IssueKind::NewPattern => Self::NewPattern,
+            wit::IssueKind::ErrorBurst => Self::ErrorBurst,
+            wit::IssueKind::RateChange => Self::RateChange,
+            wit::IssueKind::LatencyRegression => Self::LatencyRegression,
+            wit::IssueKind::VanishedHeartbeat => Self::VanishedHeartbeat,
+            wit::IssueKind::Prediction => Self::Prediction,
             wit::IssueKind::Anomaly => Self::Anomaly,
         }
     }
@@ -63,6 +68,30 @@ impl From<wit::RateChange> for model::RateChange {
     }
 }
 
+impl From<wit::History> for model::History {
+    fn from(value: wit::History) -> Self {
+        Self { start: value.start, step_seconds: value.step_seconds, counts: value.counts }
+    }
+}
+
+impl From<wit::Forecast> for model::Forecast {
+    fn from(value: wit::Forecast) -> Self {
+        Self {
+            value: value.value,
+            limit: value.limit,
+            expected: value.expected,
+            earliest: value.earliest,
+            latest: value.latest,
+        }
+    }
+}
+
+impl From<wit::Related> for model::Related {
+    fn from(value: wit::Related) -> Self {
+        Self { fingerprint: value.fingerprint, kind: value.kind.into(), source: value.source, title: value.title }
+    }
+}
+
 impl From<wit::Issue> for model::Issue {
     fn from(value: wit::Issue) -> Self {
         Self {
@@ -80,6 +109,11 @@ impl From<wit::Issue> for model::Issue {
             location: value.location.map(Into::into),
             stack: value.stack.into_iter().map(Into::into).collect(),
             rate: value.rate.map(Into::into),
+            reason: value.reason,
+            template: value.template,
+            history: value.history.map(Into::into),
+            forecast: value.forecast.map(Into::into),
+            related: value.related.into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -23,8 +23,13 @@ impl From<model::IssueKind> for wit::IssueKind {
     fn from(value: model::IssueKind) -> Self {
         match value {
             model::IssueKind::Exception => Self::Exception,
-            model::IssueKind::RisingRate => Self::RisingRate,
-            model::IssueKind::SlowResponse => Self::SlowResponse,
+            model::IssueKind::CriticalError => Self::CriticalError,
+            model::IssueKind::NewPattern => Self::NewPattern,
+            model::IssueKind::ErrorBurst => Self::ErrorBurst,
+            model::IssueKind::RateChange => Self::RateChange,
+            model::IssueKind::LatencyRegression => Self::LatencyRegression,
+            model::IssueKind::VanishedHeartbeat => Self::VanishedHeartbeat,
+            model::IssueKind::Prediction => Self::Prediction,
             model::IssueKind::Anomaly => Self::Anomaly,
         }
     }
@@ -64,6 +69,30 @@ impl From<model::RateChange> for wit::RateChange {
     }
 }
 
+impl From<model::History> for wit::History {
+    fn from(value: model::History) -> Self {
+        Self { start: value.start, step_seconds: value.step_seconds, counts: value.counts }
+    }
+}
+
+impl From<model::Forecast> for wit::Forecast {
+    fn from(value: model::Forecast) -> Self {
+        Self {
+            value: value.value,
+            limit: value.limit,
+            expected: value.expected,
+            earliest: value.earliest,
+            latest: value.latest,
+        }
+    }
+}
+
+impl From<model::Related> for wit::Related {
+    fn from(value: model::Related) -> Self {
+        Self { fingerprint: value.fingerprint, kind: value.kind.into(), source: value.source, title: value.title }
+    }
+}
+
 impl From<model::Issue> for wit::Issue {
     fn from(value: model::Issue) -> Self {
         Self {
@@ -81,6 +110,11 @@ impl From<model::Issue> for wit::Issue {
             location: value.location.map(Into::into),
             stack: value.stack.into_iter().map(Into::into).collect(),
             rate: value.rate.map(Into::into),
+            reason: value.reason,
+            template: value.template,
+            history: value.history.map(Into::into),
+            forecast: value.forecast.map(Into::into),
+            related: value.related.into_iter().map(Into::into).collect(),
         }
     }
 }

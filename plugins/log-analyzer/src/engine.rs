@@ -126,14 +126,14 @@ impl Engine {
         }
         let [dated, undated] = state.coverage;
         let mut issues = state.groups.issues(dated, undated);
-        if !issues.iter().any(|issue| issue.kind == IssueKind::RisingRate) {
+        if !issues.iter().any(|issue| issue.kind == IssueKind::ErrorBurst) {
             issues.extend(state.sources.iter().filter_map(|(name, source)| source.rising(name)));
         }
         if state.groups.left() > 0 {
             log::warn!("{} kinds of issue were left out; raise `max-groups` to keep more", state.groups.left());
         }
         issues.sort_by(|a, b| {
-            let of_rate = |issue: &Issue| issue.kind == IssueKind::RisingRate;
+            let of_rate = |issue: &Issue| issue.kind == IssueKind::ErrorBurst;
             (b.severity as u8)
                 .cmp(&(a.severity as u8))
                 .then(of_rate(a).cmp(&of_rate(b)))

@@ -12,7 +12,7 @@ use crate::{
 pub fn of_group(issue: &Issue, rise: &Rise) -> Issue {
     let (severity, change) = measure(rise);
     Issue {
-        kind: IssueKind::RisingRate,
+        kind: IssueKind::ErrorBurst,
         fingerprint: fingerprint(&["rising-rate", &issue.fingerprint]),
         title: shorten(&format!("{} often: {}", more(rise, "as"), issue.title)),
         severity: severity.min(issue.severity),
@@ -40,7 +40,7 @@ pub fn of_source(source: &str, count: u64, rise: &Rise, seen: Coverage, evidence
         last_seen: seen.map(|(_, last)| last),
         evidence,
         rate: Some(change),
-        ..Issue::new(fingerprint(&["rising-rate", "source", source]), IssueKind::RisingRate, severity, shorten(&title))
+        ..Issue::new(fingerprint(&["rising-rate", "source", source]), IssueKind::ErrorBurst, severity, shorten(&title))
     }
 }
 

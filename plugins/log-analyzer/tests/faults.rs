@@ -309,7 +309,7 @@ fn log(minutes: u32, errors: impl Fn(u32) -> u32) -> String {
 #[test]
 fn fifteen_percent_more_processing_errors_are_a_rising_rate() {
     let issues = analyze(&log(60, |minute| if minute < 40 { 100 } else { 115 }));
-    let rising: Vec<&Issue> = issues.iter().filter(|issue| issue.kind == IssueKind::RisingRate).collect();
+    let rising: Vec<&Issue> = issues.iter().filter(|issue| issue.kind == IssueKind::ErrorBurst).collect();
     assert_eq!(rising.len(), 1, "{issues:#?}");
     let rate = rising[0].rate.unwrap();
     assert!((rate.current_per_minute / rate.baseline_per_minute - 1.15).abs() < 0.01, "{rate:?}");
@@ -337,6 +337,6 @@ fn a_rise_of_server_errors_in_an_access_log_is_found() {
         }
     }
     let issues = analyze(&text);
-    assert!(issues.iter().any(|issue| issue.kind == IssueKind::RisingRate), "{issues:#?}");
+    assert!(issues.iter().any(|issue| issue.kind == IssueKind::ErrorBurst), "{issues:#?}");
     assert_eq!(issues.iter().filter(|issue| issue.kind == IssueKind::Exception).count(), 1);
 }

@@ -27,6 +27,11 @@ impl Issue {
             location: None,
             stack: Vec::new(),
             rate: None,
+            reason: String::new(),
+            template: None,
+            history: None,
+            forecast: None,
+            related: Vec::new(),
         }
     }
 }

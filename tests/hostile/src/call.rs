@@ -141,20 +141,12 @@ pub fn check_input() -> CheckInput {
 
 fn issue() -> Issue {
     Issue {
-        fingerprint: "0".repeat(32),
-        kind: IssueKind::Exception,
-        title: "TypeError: x is undefined".into(),
         exception: Some("TypeError".into()),
         message: "x is undefined".into(),
-        severity: Severity::Error,
         confidence: 0.9,
-        count: 1,
         first_seen: Some(0),
         last_seen: Some(0),
-        evidence: Vec::new(),
-        location: None,
-        stack: Vec::new(),
-        rate: None,
+        ..Issue::new("0".repeat(32), IssueKind::Exception, Severity::Error, "TypeError: x is undefined")
     }
 }
 

@@ -27,20 +27,12 @@ pub fn release(id: &str) -> Release {
 
 pub fn issue() -> Issue {
     Issue {
-        fingerprint: "f00d".into(),
-        kind: IssueKind::Exception,
-        title: "TypeError: total is undefined".into(),
         exception: Some("TypeError".into()),
         message: "total is undefined".into(),
-        severity: Severity::Error,
         confidence: 0.5,
         count: 3,
         first_seen: Some(1),
-        last_seen: None,
-        evidence: Vec::new(),
-        location: None,
-        stack: Vec::new(),
-        rate: None,
+        ..Issue::new("f00d", IssueKind::Exception, Severity::Error, "TypeError: total is undefined")
     }
 }
 

@@ -29,20 +29,8 @@ impl OneRun {
     fn waiting(plan: Plan) -> Self {
         let release = |id: &str| Release { id: id.into(), artifact: "sha256:0".into(), commit: "c".into() };
         let issue = Issue {
-            fingerprint: "62e23fd1".into(),
-            kind: IssueKind::Exception,
-            title: "TypeError: <b>country</b> & co".into(),
-            exception: None,
             message: String::new(),
-            severity: Severity::Error,
-            confidence: 1.0,
-            count: 1,
-            first_seen: None,
-            last_seen: None,
-            evidence: Vec::new(),
-            location: None,
-            stack: Vec::new(),
-            rate: None,
+            ..Issue::new("62e23fd1", IssueKind::Exception, Severity::Error, "TypeError: <b>country</b> & co")
         };
         let live = Live { staging: None, production: Some(release("old")) };
         let capabilities = Capabilities {
