@@ -27,10 +27,12 @@ pub enum IssueKind {
     /// A fault that was not there before.
     NewPattern,
     /// Errors that became more frequent.
+    #[serde(alias = "rising-rate")]
     ErrorBurst,
     /// Other lines that became more or less frequent.
     RateChange,
     /// What is timed takes longer.
+    #[serde(alias = "slow-response")]
     LatencyRegression,
     /// A line that came regularly and stopped.
     VanishedHeartbeat,
@@ -168,16 +170,19 @@ pub struct Issue {
     /// The change of rate, for issues about a rate.
     pub rate: Option<RateChange>,
     /// Why it is reported: one sentence with the numbers; empty where there is no more to say than the title.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// What its lines have in common, with `<*>` for each part that varies.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
     /// How often it was seen over time, where its lines tell the time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
     /// Where it goes, for predictions.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
     /// What came with it, at most ten; the issue itself is the probable cause.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<Related>,
 }
 
