@@ -110,7 +110,15 @@ pub enum Verb {
     /// It is on record for good. While a release is rolled out, so many complaints within a window turn it back: `[[rollout.triggers]]`
     /// with `metric = "complaints"`.
     Feedback(Feedback),
+    /// Try again what was aborted or failed: another run for the same issue, with the same fix where production has the same base still.
+    ///
+    /// It never happens by itself. Where the release had to be taken back, a person is asked before it goes to production again. Another
+    /// fix is looked for by `autodevops run --issue FINGERPRINT`.
+    Retry(Sequence),
     /// Go back to the release before, or to a named one, in seconds.
+    ///
+    /// A release that was gone back from is none to go back to, unless it is named. Where the live release has served for longer than
+    /// `[rollout] rollback-window`, it takes `--now`: others may rely on it by then.
     Rollback(Rollback),
     /// Explain how counts are judged: pass, fail or inconclusive, by which rule and with which numbers. Needs no configuration:
     /// `autodevops verdict --threshold "5 %" 7/120`.
@@ -286,6 +294,15 @@ pub struct Answer {
 }
 
 #[derive(Args)]
+pub struct Sequence {
+    /// The run's name, or the beginning of it.
+    pub run: String,
+    /// Why; it is recorded.
+    #[arg(long)]
+    pub reason: String,
+}
+
+#[derive(Args)]
 pub struct Extend {
     /// The run's name, or the beginning of it.
     pub run: String,
@@ -319,6 +336,9 @@ pub struct Rollback {
     /// The release to go back to; without it, the one that was live before.
     #[arg(long, value_name = "RELEASE")]
     pub to: Option<String>,
+    /// Though the live release has served for longer than the rollback window.
+    #[arg(long)]
+    pub now: bool,
     /// Why; it is recorded.
     #[arg(long, default_value = "")]
     pub reason: String,

@@ -35,9 +35,9 @@ mod worker;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use arguments::{Answer, Approve, Arguments, Extend, Feedback, Rollback, RolloutVerb, Verb};
+use arguments::{Answer, Approve, Arguments, Extend, Feedback, Rollback, RolloutVerb, Sequence, Verb};
 use autodevops_orchestrator::feedback::Complaint;
-use autodevops_server::{Request, Word};
+use autodevops_server::{Request, Sequel, Word};
 use clap::{CommandFactory, Parser};
 
 fn main() -> ExitCode {
@@ -95,8 +95,11 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
                 let complaint = Complaint { text, service, from, release };
                 people::say(Request::Feedback(complaint), config, format).await
             }
-            Verb::Rollback(Rollback { environment, to, reason }) => {
-                people::say(Request::Rollback { environment, to, reason }, config, format).await
+            Verb::Retry(Sequence { run, reason }) => {
+                people::say(Request::After { run, sequel: Sequel::Retry, reason }, config, format).await
+            }
+            Verb::Rollback(Rollback { environment, to, now, reason }) => {
+                people::say(Request::Rollback { environment, to, now, reason }, config, format).await
             }
             Verb::Pause { reason } => pause::pause(&reason, config, format),
             Verb::Verdict(options) => verdict::run(&options, config, format),

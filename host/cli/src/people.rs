@@ -1,4 +1,4 @@
-//! `autodevops approve`, `reject`, `hold`, `resume`, `skip`, `extend`, `abort`, `ack` and `rollback`: what people say to runs.
+//! `autodevops approve`, `reject`, `hold`, `resume`, `skip`, `extend`, `abort`, `ack`, `retry` and `rollback`: what people say to runs.
 
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use autodevops_orchestrator::{
     driver::{End, Observer},
 };
 use autodevops_pipeline::Run;
-use autodevops_server::{Reply, Request, Unreachable, Word, answer, ask, this_user};
+use autodevops_server::{Reply, Request, Sequel, Unreachable, Word, answer, ask, this_user};
 
 use crate::{
     output::{self, Format, Usage},
@@ -84,6 +84,7 @@ async fn finish(controller: &Controller, request: &Request) -> Result<String> {
         Request::Say { run, word: Word::Reject | Word::Abort, .. } => Some(controller.named(run)?),
         Request::Say { word: Word::Hold | Word::Ack, .. } => return Ok(String::new()),
         Request::Say { .. } => return Ok("; it goes on with `autodevops run`".to_owned()),
+        Request::After { sequel: Sequel::Retry, .. } => return Ok("; it begins with `autodevops run`".to_owned()),
         Request::Feedback(_) => return end(controller, |run| run.ending().is_some()).await,
         Request::Rollback { .. } | Request::Deploy { .. } | Request::Gc | Request::Ping => None,
     };

@@ -1,7 +1,7 @@
 //! A run's events in words.
 
 use autodevops_model::{Fix, Outcome as CheckOutcome, Severity, Split};
-use autodevops_pipeline::{Command, Counted, Environment, EventKind, Gate, NamedReport, Run, Verdict};
+use autodevops_pipeline::{Command, Counted, Environment, EventKind, Former, Gate, NamedReport, Retry, Run, Verdict};
 
 use crate::{output::cut, runs::day};
 
@@ -23,8 +23,10 @@ fn tell(line: impl Into<String>) -> Option<Telling> {
 /// The event in words.
 pub fn event(event: &EventKind) -> Option<Telling> {
     match event {
-        EventKind::Started { issue, base, .. } => {
-            Some(Telling { line: format!("issue found: {}", cut(&issue.title, 120)), under: issue_lines(issue, base) })
+        EventKind::Started { issue, base, former, .. } => {
+            let mut under = issue_lines(issue, base);
+            under.extend(former.as_ref().map(follows));
+            Some(Telling { line: format!("issue found: {}", cut(&issue.title, 120)), under })
         }
         EventKind::FixProposed { plugin, fix } => Some(proposed(plugin, fix)),
         EventKind::NoFix { reason } => tell(format!("no fix: {reason}")),
@@ -159,6 +161,14 @@ fn issue_lines(issue: &autodevops_model::Issue, base: &str) -> Vec<String> {
     }
     lines.push(format!("production was built from {}", base.chars().take(10).collect::<String>()));
     lines
+}
+
+/// The run before for the same fault, and by whose word it is tried again.
+fn follows(former: &Former) -> String {
+    match &former.retry {
+        Some(Retry { by, reason }) => format!("{by} has run {} tried again ({}): {reason}", former.run, former.outcome),
+        None => format!("run {} came before, for the same fault: {}", former.run, former.outcome),
+    }
 }
 
 fn judged(what: &str, reports: &[NamedReport], verdict: &Verdict) -> Option<Telling> {

@@ -77,6 +77,10 @@ pub struct Rollout {
     /// How long the release is watched after the last step.
     #[schemars(with = "crate::schema::SpanText")]
     pub monitoring: Span,
+    /// For how long after a release is there for good `autodevops rollback` goes back from it without `--now`. A run under way takes its
+    /// release back at any time.
+    #[schemars(with = "crate::schema::SpanText")]
+    pub rollback_window: Span,
     /// How often a step is made longer for want of evidence before a person is asked.
     pub max_extensions: u32,
     /// What turns a release back.
@@ -103,6 +107,7 @@ impl Default for Rollout {
                 .map(|step| Share { traffic: percent(f64::from(step.percent)), r#for: Span(step.duration) })
                 .collect(),
             monitoring: Span(plan.monitoring),
+            rollback_window: Span(plan.monitoring),
             max_extensions: plan.max_extensions,
             triggers: plan
                 .triggers

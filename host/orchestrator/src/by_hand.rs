@@ -1,8 +1,11 @@
 //! What a person does without a run: a first deploy, and going back.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use autodevops_model::{Release, Split};
 use autodevops_pipeline::Timestamp;
+use autodevops_policy::Span;
 use autodevops_record::{Attempt, By, Ending, Entry, TakenBack};
 
 use crate::{
@@ -12,7 +15,7 @@ use crate::{
     front_door,
     live::{Live, Origin, WasLive},
     project::Project,
-    usage::Usage,
+    usage::{Declined, Usage},
 };
 
 /// A release that was made live.
@@ -65,8 +68,14 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
 /// Goes back to the release before the live one, or to a named one that was live. The caller holds the state's lock.
 ///
 /// # Errors
-/// When there is no such release, or it does not come up.
-pub async fn roll_back(project: &Project, environment: &str, to: Option<&str>, by: &str) -> Result<MadeLive> {
+/// When there is no such release, it does not come up, or the rollback window is over and it is not to be `at_once` all the same.
+pub async fn roll_back(
+    project: &Project,
+    environment: &str,
+    to: Option<&str>,
+    at_once: bool,
+    by: &str,
+) -> Result<MadeLive> {
     known(project, environment)?;
     let live = Live::new(&project.journal);
     let release = match to {
@@ -87,10 +96,35 @@ pub async fn roll_back(project: &Project, environment: &str, to: Option<&str>, b
     if live.current(environment)?.as_ref() == Some(&release) && to.is_some() {
         bail!("release {} is live in {environment} already", release.id);
     }
+    if !at_once && environment == project.config.rollout.environment {
+        in_window(project, environment)?;
+    }
     project.check_target_credentials().await?;
     front_door::ensure(project).await?;
     let before = make_live(project, environment, &release, Origin::Rollback(by.to_owned())).await?;
     Ok(MadeLive { environment: environment.to_owned(), release, before })
+}
+
+/// Whether the live release is new enough to be left without a second thought: counted from when its run was over, or it was deployed.
+fn in_window(project: &Project, environment: &str) -> Result<()> {
+    let Some(was) = Live::new(&project.journal).history(environment)?.into_iter().next() else { return Ok(()) };
+    let settled = match &was.by {
+        Origin::Run(run) => {
+            project.log.read(run)?.map_or(was.since, |logged| logged.run.last_event_at().max(was.since))
+        }
+        Origin::Deploy(_) | Origin::Rollback(_) => was.since,
+    };
+    let (window, at) = (project.config.rollout.rollback_window, now());
+    if at <= settled.after(window.0) {
+        return Ok(());
+    }
+    let served = Duration::from_nanos(u64::try_from(at.0.saturating_sub(settled.0)).unwrap_or(0));
+    bail!(Declined(format!(
+        "{environment} has had {} for {}, which is longer than [rollout] `rollback-window` ({window}); people, data and other services may \
+         rely on it by now. Go back at once all the same with `--now`, or revert the change in git and `autodevops deploy`",
+        was.release.id,
+        Span(Duration::from_secs(served.as_secs()))
+    )))
 }
 
 /// Why there is no release to go back to, and what to do.

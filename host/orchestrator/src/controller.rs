@@ -1,15 +1,18 @@
 //! Which runs there are to drive: unfinished ones first, then one for each issue that deserves it.
 
+mod handled;
+mod retry;
+
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 use anyhow::{Context, Result, bail};
 use autodevops_driver::parts::Ledger;
 use autodevops_model::{Issue, Release};
-use autodevops_pipeline::{Input, Live as LiveReleases, Outcome, Run, Timestamp};
+use autodevops_pipeline::{Former, Input, Live as LiveReleases, Retry, Run};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -25,26 +28,13 @@ use crate::{
     log::Logged,
     project::Project,
     signals::{self, CriticalErrors},
-    usage::Usage,
+    usage::{Declined, Usage},
 };
 
-/// A fault seen so soon after its fix was live everywhere may still be the release before, draining.
-const SETTLE: Duration = Duration::from_secs(60);
+use handled::Handled;
 
 /// Words that wait for a run to hear them.
 const WORDS: usize = 64;
-
-/// What became of an issue before.
-#[derive(Clone, Debug)]
-struct Handled {
-    run: String,
-    /// None while the run is under way.
-    outcome: Option<Outcome>,
-    started: Timestamp,
-    at: Timestamp,
-    /// How often the issue had been seen when the run started.
-    count: u64,
-}
 
 /// Drives the runs of a project. The caller holds the state's lock.
 pub struct Controller {
@@ -52,6 +42,8 @@ pub struct Controller {
     observer: Arc<dyn Observer>,
     handled: Mutex<BTreeMap<String, Handled>>,
     speakers: Mutex<BTreeMap<String, mpsc::Sender<Word>>>,
+    /// Runs that people began, and that nobody drives yet.
+    begun: Mutex<VecDeque<Logged>>,
     /// Held while a run is begun or something is made live by hand: one looks at what the other changes.
     beginning: tokio::sync::Mutex<()>,
     /// Critical errors in the watched logs.
@@ -67,7 +59,7 @@ impl Controller {
         let mut handled = BTreeMap::new();
         let all = project.log.all()?;
         for Logged { run, .. } in &all {
-            handled.insert(run.issue().fingerprint.clone(), summary(run));
+            note(&mut handled, run);
         }
         let finished = all.iter().filter(|logged| logged.run.outcome().is_some());
         project.audit.seal_finished(finished.map(|logged| (logged.run.id(), logged.version)))?;
@@ -75,7 +67,8 @@ impl Controller {
         project.recordings.tidy();
         let (speakers, beginning) = (Mutex::default(), tokio::sync::Mutex::default());
         let critical = CriticalErrors::default();
-        Ok(Self { project, observer, handled: Mutex::new(handled), speakers, beginning, critical })
+        let (handled, begun) = (Mutex::new(handled), Mutex::default());
+        Ok(Self { project, observer, handled, speakers, begun, beginning, critical })
     }
 
     /// The project.
@@ -97,7 +90,7 @@ impl Controller {
     /// # Errors
     /// When the named one is not there, or is being handled now.
     pub fn choose(&self, issues: Vec<Issue>, fingerprint: Option<&str>) -> Result<Option<Issue>> {
-        let handled = self.handled.lock().unwrap_or_else(PoisonError::into_inner);
+        let handled = self.handled();
         if let Some(wanted) = fingerprint {
             let mut found: Vec<Issue> =
                 issues.into_iter().filter(|issue| issue.fingerprint.starts_with(wanted)).collect();
@@ -118,14 +111,14 @@ impl Controller {
 
     /// The issues that the configuration wants a run for and that have had none, in their order.
     pub fn wanted(&self, issues: Vec<Issue>) -> Vec<Issue> {
-        let handled = self.handled.lock().unwrap_or_else(PoisonError::into_inner);
+        let handled = self.handled();
         let rules = &self.project.config.issues;
         let wanted = |issue: &Issue| {
             issue.severity >= rules.min_severity
                 && issue.confidence >= rules.min_confidence.ratio()
                 && issue.count >= rules.min_count
-                && handled.get(&issue.fingerprint).is_none_or(|before| came_back(before, issue))
-                && !handled.values().any(|before| of_taken_back(before, issue))
+                && handled.get(&issue.fingerprint).is_none_or(|before| before.came_back(issue))
+                && !handled.values().any(|before| before.is_of_taken_back(issue))
         };
         issues.into_iter().filter(wanted).collect()
     }
@@ -136,8 +129,19 @@ impl Controller {
     /// When the loop is paused or has done enough for a day ([`Waits`](crate::limits::Waits)); when it is not known what serves, or it was not put there by this host; when the repository is not in order; when a plugin
     /// cannot be used. Nothing was begun then.
     pub async fn start(&self, issue: Issue) -> Result<Logged> {
+        self.start_anew(issue, None).await
+    }
+
+    /// Starts a run for an issue, which a person has tried again, or which has none yet.
+    async fn start_anew(&self, issue: Issue, retry: Option<Retry>) -> Result<Logged> {
         let _alone = self.beginning.lock().await;
         let project = &self.project;
+        if let Some(under_way) = self.unfinished()?.first() {
+            let run = under_way.run.id();
+            bail!(Declined(format!(
+                "run {run} is not over, and runs follow each other; wait for its end, or abort it"
+            )));
+        }
         LoopState::new(&project.journal).account(&project.audit)?;
         may_start(project, now())?;
         project.check_plugins()?;
@@ -146,8 +150,9 @@ impl Controller {
         front_door::ensure(project).await?;
         front_door::tidy(project, &[]).await?;
         let id = self.name(&issue);
+        let former = self.handled().get(&issue.fingerprint).and_then(|before| before.former(retry));
         project.audit.begin(&id);
-        let started = self.begin(&id, issue).await;
+        let started = self.begin(&id, issue, former).await;
         if let Err(error) = &started {
             project.audit.note(&id, audit::NOT_STARTED, None, &format!("{error:#}"));
             project.audit.let_go(&id, "start", 0, true);
@@ -156,7 +161,7 @@ impl Controller {
     }
 
     /// Starts a run under this name.
-    async fn begin(&self, id: &str, issue: Issue) -> Result<Logged> {
+    async fn begin(&self, id: &str, issue: Issue, former: Option<Former>) -> Result<Logged> {
         let project = &self.project;
         let plan = project.config.plan();
         let target = project.deploy_target()?;
@@ -178,7 +183,7 @@ impl Controller {
         })?;
         let fence = project.next_fence()?;
         let live = LiveReleases { staging, production };
-        let event = Run::started(id, issue, plan, base.commit, fence, live, capabilities, now());
+        let event = Run::started(id, issue, plan, base.commit, fence, live, capabilities, now()).following(former);
         let run = Run::start(&event)?;
         let events = vec![event];
         let version = project.ledger().append(&run, 0, &events)?;
@@ -261,8 +266,20 @@ impl Controller {
     }
 
     fn note(&self, run: &Run) {
-        let mut handled = self.handled.lock().unwrap_or_else(PoisonError::into_inner);
-        handled.insert(run.issue().fingerprint.clone(), summary(run));
+        note(&mut self.handled(), run);
+    }
+
+    fn handled(&self) -> MutexGuard<'_, BTreeMap<String, Handled>> {
+        self.handled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begun(&self) -> MutexGuard<'_, VecDeque<Logged>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest run for an issue.
+    fn newest(&self, fingerprint: &str) -> Option<String> {
+        self.handled().get(fingerprint).map(|handled| handled.run.clone())
     }
 
     /// Says something to a run, and waits until it is taken or refused; the run as it is then. A run that nobody drives now is
@@ -315,11 +332,19 @@ impl Controller {
         gc::collect(&self.project, false, SystemTime::now()).await
     }
 
-    /// Takes a release back: by the run that is under way in that environment, or by hand where there is none.
+    /// Takes a release back: by the run that is under way in that environment, or by hand where there is none; after the rollback window
+    /// only where it is to be `at_once` all the same.
     ///
     /// # Errors
-    /// When there is nothing to go back to.
-    pub async fn roll_back(&self, environment: &str, to: Option<&str>, by: &str, reason: &str) -> Result<RolledBack> {
+    /// When there is nothing to go back to, or the window is over.
+    pub async fn roll_back(
+        &self,
+        environment: &str,
+        to: Option<&str>,
+        at_once: bool,
+        by: &str,
+        reason: &str,
+    ) -> Result<RolledBack> {
         let _alone = self.beginning.lock().await;
         let under_way = self.unfinished()?.pop();
         if let Some(logged) = under_way {
@@ -333,7 +358,7 @@ impl Controller {
             self.say(&run, Input::Rollback { by: by.to_owned(), reason: reason.to_owned() }).await?;
             return Ok(RolledBack::ByRun(run));
         }
-        Ok(RolledBack::ByHand(by_hand::roll_back(&self.project, environment, to, by).await?))
+        Ok(RolledBack::ByHand(by_hand::roll_back(&self.project, environment, to, at_once, by).await?))
     }
 }
 
@@ -363,14 +388,10 @@ pub fn named(project: &Project, start: &str) -> Result<String> {
     }
 }
 
-fn summary(run: &Run) -> Handled {
-    Handled {
-        run: run.id().to_owned(),
-        outcome: run.outcome().cloned(),
-        started: run.started_at(),
-        at: run.last_event_at(),
-        count: run.issue().count,
-    }
+fn note(handled: &mut BTreeMap<String, Handled>, run: &Run) {
+    let fingerprint = &run.issue().fingerprint;
+    let by = Handled::by(run, handled.get(fingerprint));
+    handled.insert(fingerprint.clone(), by);
 }
 
 /// The beginning of a run's name.
@@ -379,54 +400,9 @@ fn name_start(fingerprint: &str) -> String {
     if start.is_empty() { "run".to_owned() } else { start }
 }
 
-/// Whether an issue that was fixed is seen again: a fault after its fix was everywhere. One that was not fixed waits for a person.
-fn came_back(before: &Handled, issue: &Issue) -> bool {
-    if before.outcome != Some(Outcome::Healed) {
-        return false;
-    }
-    match issue.last_seen {
-        Some(last) => last > before.at.after(SETTLE).0,
-        None => issue.count > before.count.saturating_mul(2),
-    }
-}
-
-/// Whether an issue was seen only while a release was out that was taken back: then it is most likely that release's own, and gone
-/// with it. One that goes on is seen later, too.
-fn of_taken_back(before: &Handled, issue: &Issue) -> bool {
-    let Some(Outcome::RolledBack { .. } | Outcome::Aborted { .. }) = before.outcome else { return false };
-    let (Some(first), Some(last)) = (issue.first_seen, issue.last_seen) else { return false };
-    before.started.0 <= first && last <= before.at.after(SETTLE).0
-}
-
 #[cfg(test)]
 mod tests {
-    use autodevops_model::{IssueKind, Severity};
-
     use super::*;
-
-    fn issue(first: i64, last: i64) -> Issue {
-        Issue {
-            message: "x".into(),
-            count: 3,
-            first_seen: Some(first),
-            last_seen: Some(last),
-            ..Issue::new("f00d", IssueKind::Exception, Severity::Error, "TypeError")
-        }
-    }
-
-    #[test]
-    fn a_fault_seen_only_while_a_release_was_out_that_was_taken_back_is_that_releases() {
-        let taken_back = Some(Outcome::RolledBack { reason: "errors".into() });
-        let of = |outcome: Option<Outcome>, first, last| {
-            let (started, at) = (Timestamp(100), Timestamp(200));
-            of_taken_back(&Handled { run: "r".into(), outcome, started, at, count: 1 }, &issue(first, last))
-        };
-        assert!(of(taken_back.clone(), 120, 190));
-        assert!(!of(taken_back.clone(), 90, 190), "it was there before");
-        assert!(!of(taken_back, 120, Timestamp(200).after(SETTLE).0 + 1), "it is there still");
-        assert!(!of(Some(Outcome::Healed), 120, 190));
-        assert!(!of(None, 120, 190));
-    }
 
     #[test]
     fn a_fingerprint_never_makes_a_path_of_a_runs_name() {

@@ -101,7 +101,7 @@ pub async fn serve(
             }
         }
         if under_way.is_none() && Instant::now() >= not_before {
-            let next = match left.pop() {
+            let next = match left.pop().or_else(|| controller.take_begun()) {
                 Some(logged) => Some(Ok(logged)),
                 None if look_again => {
                     look_again = false;

@@ -24,7 +24,7 @@ use autodevops_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Plan, Signal, Timestamp};
+use crate::{Former, Plan, Signal, Timestamp};
 
 pub use read::UnreadableEvent;
 
@@ -271,6 +271,8 @@ pub enum EventKind {
         fence: u64,
         live: Live,
         capabilities: Capabilities,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        former: Option<Former>,
     },
     /// A host took the run over, with a fence above all before it: an older host's effects are refused from now on.
     Resumed { fence: u64 },

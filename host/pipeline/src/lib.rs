@@ -24,7 +24,8 @@
 //! - In a [`Freeze`] a run does not begin with production, and waits for its end. What has begun goes on, and back.
 //! - A host that takes a run over looks what serves production before anything else. Where someone deployed past the run, it is held:
 //!   approved, it takes production over again; refused, it ends and leaves production as it is.
-//! - A run has one fix and one rollback. What comes after is for a person, or for a new run.
+//! - A run has one fix and one rollback. What comes after is for a person, or for a new run; and one for a fault whose last release had
+//!   to be taken back ([`Former`]) asks a person before production, whatever its plan says.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod command;
@@ -32,6 +33,7 @@ mod commands;
 mod decide;
 mod event;
 mod finite;
+mod former;
 mod freeze;
 mod glance;
 mod plan;
@@ -49,6 +51,7 @@ pub use event::{
     Environment, Event, EventKind, Gate, Live, Method, NamedReport, Outcome, SafetyCheck, Sample, UnreadableEvent,
     VERSION, Verdict,
 };
+pub use former::{Former, Retry};
 pub use freeze::Freeze;
 pub use glance::Glance;
 pub use plan::{

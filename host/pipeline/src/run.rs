@@ -11,8 +11,8 @@ use autodevops_model::{
 };
 
 use crate::{
-    BadPlan, Environment, Event, EventKind, Live, NamedReport, Outcome, Plan, SafetyCheck, Sample, Signal, Timestamp,
-    VERSION, Verdict,
+    BadPlan, Environment, Event, EventKind, Former, Live, NamedReport, Outcome, Plan, SafetyCheck, Sample, Signal,
+    Timestamp, VERSION, Verdict,
 };
 
 pub use parts::{Alarm, Approved, Effect, OnHold, OpenGate, RunStage, Watch};
@@ -69,6 +69,7 @@ pub struct Run {
     fence: u64,
     live: Live,
     capabilities: Capabilities,
+    pub(crate) former: Option<Former>,
     started: Timestamp,
     last: Timestamp,
     stage: RunStage,
@@ -136,7 +137,12 @@ impl Run {
     ) -> Event {
         let (run, base) = (run.into(), base.into());
         let (issue, plan) = (Box::new(issue), Box::new(plan));
-        Event { v: VERSION, at, event: EventKind::Started { run, issue, plan, base, fence, live, capabilities } }
+        let former = None;
+        Event {
+            v: VERSION,
+            at,
+            event: EventKind::Started { run, issue, plan, base, fence, live, capabilities, former },
+        }
     }
 
     /// The run's name.

@@ -8,7 +8,7 @@ use autodevops_orchestrator::{
     controller::{Controller, RolledBack},
     feedback::Complaint,
     log::Logged,
-    usage::Usage,
+    usage::{Declined, Usage},
 };
 use autodevops_pipeline::{Refused, Run};
 use autodevops_policy::Span;
@@ -16,7 +16,7 @@ use autodevops_policy::Span;
 use crate::{
     control::Desk,
     http::{Office, Unheard},
-    message::{Reply, Request, Said, Word},
+    message::{Reply, Request, Said, Sequel, Word},
     peer::Peer,
 };
 
@@ -61,8 +61,9 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
             lines.collect::<Vec<_>>().join("\n")
         }
         Request::Feedback(complaint) => complain(controller, complaint, by).await?,
-        Request::Rollback { environment, to, reason } => {
-            match controller.roll_back(&environment, to.as_deref(), by, &reason).await? {
+        Request::After { run, sequel, reason } => after(controller, by, &run, sequel, &reason).await?,
+        Request::Rollback { environment, to, now, reason } => {
+            match controller.roll_back(&environment, to.as_deref(), now, by, &reason).await? {
                 RolledBack::ByRun(run) => format!("run {run} takes its release back"),
                 RolledBack::ByHand(made) => format!("{environment} serves {} again", made.release.id),
             }
@@ -102,6 +103,23 @@ pub async fn say(controller: &Controller, said: Said) -> Result<String, anyhow::
     })
 }
 
+/// Does what is left to do about a run that is over; what came of it, in words.
+async fn after(
+    controller: &Controller,
+    by: &str,
+    run: &str,
+    sequel: Sequel,
+    reason: &str,
+) -> Result<String, anyhow::Error> {
+    match sequel {
+        Sequel::Retry => {
+            let again = controller.retry(run, by, reason).await?;
+            let former = again.former().map(|former| former.run.as_str()).unwrap_or_default();
+            Ok(format!("run {} tries again what run {former} tried", again.id()))
+        }
+    }
+}
+
 /// The runs of a controller, for the HTTP API.
 pub struct Runs(pub Arc<Controller>);
 
@@ -135,6 +153,10 @@ impl Office for Runs {
         say(&self.0, said).await.map_err(unheard)
     }
 
+    async fn after(&self, by: String, run: String, sequel: Sequel, reason: String) -> Result<String, Unheard> {
+        after(&self.0, &by, &run, sequel, &reason).await.map_err(unheard)
+    }
+
     async fn complain(&self, complaint: Complaint, by: String) -> Result<String, Unheard> {
         complain(&self.0, complaint, &by).await.map_err(|error| match error.downcast::<Usage>() {
             Ok(usage) => Unheard::Unfit(usage.to_string()),
@@ -147,6 +169,9 @@ impl Office for Runs {
 fn unheard(error: anyhow::Error) -> Unheard {
     if let Some(usage) = error.chain().find_map(|cause| cause.downcast_ref::<Usage>()) {
         return Unheard::NoRun(usage.to_string());
+    }
+    if let Some(declined) = error.chain().find_map(|cause| cause.downcast_ref::<Declined>()) {
+        return Unheard::Declined(declined.to_string());
     }
     match error.downcast::<Refused>() {
         Ok(refused) => Unheard::Refused(refused),

@@ -25,7 +25,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 
-use crate::message::Said;
+use crate::message::{Said, Sequel};
 
 /// Connections that are open at once; further ones wait.
 const CONNECTIONS: usize = 128;
@@ -48,6 +48,9 @@ pub enum Unheard {
     /// What was sent cannot be meant.
     #[error("{0}")]
     Unfit(String),
+    /// It does not fit how things stand.
+    #[error("{0}")]
+    Declined(String),
     /// The run does not take it.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -64,6 +67,14 @@ pub trait Office: Send + Sync + 'static {
     fn find(&self, run: &str) -> impl Future<Output = Result<Logged, Unheard>> + Send;
     /// Says something to a run; what came of it, in words.
     fn say(&self, said: Said) -> impl Future<Output = Result<String, Unheard>> + Send;
+    /// Does what is left to do about a run that is over; what came of it, in words.
+    fn after(
+        &self,
+        by: String,
+        run: String,
+        sequel: Sequel,
+        reason: String,
+    ) -> impl Future<Output = Result<String, Unheard>> + Send;
     /// Takes a complaint in that this one tells of; what came of it, in words.
     fn complain(&self, complaint: Complaint, by: String) -> impl Future<Output = Result<String, Unheard>> + Send;
 }

@@ -14,6 +14,6 @@ pub use client::{Unreachable, ask};
 pub use control::{Control, Desk};
 pub use desk::{RunDesk, Runs, answer};
 pub use http::{Api, HttpApi, Office, Unheard};
-pub use message::{Reply, Request, Said, Word};
+pub use message::{Reply, Request, Said, Sequel, Word};
 pub use peer::{Peer, this_user};
 pub use summary::{outcome_name, summary};

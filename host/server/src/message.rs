@@ -33,15 +33,34 @@ pub enum Request {
     Gc,
     /// Take in a complaint of one who uses the service.
     Feedback(Complaint),
+    /// Do what is left to do about a run that is over.
+    After {
+        /// The run, or the beginning of its name.
+        run: String,
+        /// What.
+        sequel: Sequel,
+        /// Why; it is recorded.
+        reason: String,
+    },
     /// Go back to the release before, or to a named one.
     Rollback {
         /// The environment.
         environment: String,
         /// The release; absent, the one before.
         to: Option<String>,
+        /// Whether to go back at once though the rollback window is over.
+        now: bool,
         /// Why.
         reason: String,
     },
+}
+
+/// What people can have done about a run that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sequel {
+    /// Try it again: another run for the same issue.
+    Retry,
 }
 
 /// What people can say to a run.

@@ -24,6 +24,8 @@ pub fn summary(run: &Run) -> Value {
         "waits-for": run.gate().map(|gate| &gate.reason),
         "on-hold-by": run.on_hold().map(|hold| &hold.by),
         "in-hand-of": run.alarm().and_then(|alarm| alarm.acknowledged.as_ref()),
+        "follows": run.former().map(|former| &former.run),
+        "retried-by": run.former().and_then(|former| former.retry.as_ref()).map(|retry| &retry.by),
         "frozen-until": run.frozen().map(|(until, _)| until),
     })
 }

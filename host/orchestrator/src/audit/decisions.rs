@@ -32,8 +32,12 @@ fn person(decision: &'static str, by: &str, reason: &str) -> Told {
 /// The event in a record's words.
 pub fn tell(event: &EventKind) -> Told {
     match event {
-        EventKind::Started { issue, base, .. } => {
-            decided("started", format!("issue {} ({}), from commit {base}", issue.fingerprint, issue.title))
+        EventKind::Started { issue, base, former, .. } => {
+            let words = format!("issue {} ({}), from commit {base}", issue.fingerprint, issue.title);
+            match former.as_ref().and_then(|former| Some((&former.run, former.retry.as_ref()?))) {
+                Some((run, retry)) => person("started", &retry.by, &format!("{run} again, {}: {words}", retry.reason)),
+                None => decided("started", words),
+            }
         }
         EventKind::Resumed { fence } => decided("taken-over", format!("effects have fence {fence} from here")),
         EventKind::Compared { found } => decided("compared", format!("production serves {}", shares(found))),

@@ -11,6 +11,9 @@ use super::{Stages, of_call, of_host, source::mount};
 impl Stages {
     /// Asks the fix generators in their order; the first fix that fits the repository is taken.
     pub(super) async fn propose(&self, run: &Run) -> Result<Input, StageError> {
+        if let Some(again) = self.propose_again(run).await? {
+            return Ok(again);
+        }
         let before = self.base_tree(run).await?;
         let context = self.project.context(run.id(), vec![mount("/repo", &before)]);
         let mut reasons = Vec::new();
@@ -45,6 +48,19 @@ impl Stages {
             }
             None => Ok(Input::NoProposal { reason: reasons.join("; ") }),
         }
+    }
+
+    /// The fix of the run that a person has tried again, where production has the same base still; else another is looked for.
+    async fn propose_again(&self, run: &Run) -> Result<Option<Input>, StageError> {
+        let Some(former) = run.former().filter(|former| former.retry.is_some()) else { return Ok(None) };
+        let former = self.project.log.read(&former.run).map_err(|error| of_host(&error))?.map(|logged| logged.run);
+        let former = former.filter(|former| former.base() == run.base());
+        let Some((plugin, fix)) = former.and_then(|former| Some((former.plugin()?.to_owned(), former.fix()?.clone())))
+        else {
+            return Ok(None);
+        };
+        let fits = self.fits(run, &fix).await.is_ok();
+        Ok(fits.then(|| Input::Proposed { plugin, fix: Box::new(fix) }))
     }
 
     /// The run's issue, as this plugin may see it: one that can send it on sees it without secrets and personal data.

@@ -29,6 +29,7 @@ impl Draft {
         if plan.approval.required {
             reasons.push(format!("{} requires approval", plan.production));
         }
+        reasons.extend(self.run.tried_before());
         let changed = self.run.changed();
         let named = needs_person(changed.iter().map(String::as_str));
         reasons.extend(named.into_iter().map(|(path, why)| format!("the change touches `{path}`: {why}")));

@@ -16,7 +16,7 @@ impl Run {
         if event.v != VERSION {
             return Err(ReplayError::Version { index: 0, found: event.v });
         }
-        let EventKind::Started { run, issue, plan, base, fence, live, capabilities } = &event.event else {
+        let EventKind::Started { run, issue, plan, base, fence, live, capabilities, former } = &event.event else {
             return Err(ReplayError::NotStarted { found: event.event.name() });
         };
         plan.validate()?;
@@ -34,6 +34,7 @@ impl Run {
             production: serving(live.production.as_ref()),
             live: live.clone(),
             capabilities: capabilities.clone(),
+            former: former.clone(),
             started: event.at,
             last: event.at,
             stage: RunStage::Fix,

@@ -2,8 +2,8 @@
 
 use autodevops_model::Outcome as CheckOutcome;
 
-use super::scene::{Scene, fix, plan, report};
-use crate::{Command, Environment, EventKind, Gate, Input, Outcome, Plan, Refused, RunStage};
+use super::scene::{Scene, fix, plan, report, started};
+use crate::{Command, Environment, EventKind, Former, Gate, Input, Outcome, Plan, Refused, Retry, RunStage};
 
 fn approve(by: &str) -> Input {
     Input::Approve { by: by.into(), reason: String::new(), bypass: false, link: None }
@@ -189,4 +189,21 @@ fn reports_of_plugins_that_do_not_scan_are_no_security_scan() {
     let verdict = crate::safety::security([&reviewed]);
     assert_eq!(verdict.outcome, CheckOutcome::Inconclusive);
     assert!(verdict.words.starts_with("no plugin scanned the change"), "{}", verdict.words);
+}
+
+#[test]
+fn what_had_to_be_taken_back_before_goes_to_production_by_a_persons_word_alone() {
+    let former = |rolled_back: Option<&str>| Former {
+        run: "r0".into(),
+        outcome: Outcome::Aborted { reason: "late".into() },
+        rolled_back: rolled_back.map(str::to_owned),
+        retry: Some(Retry { by: "ada".into(), reason: "the network was down".into() }),
+    };
+    // The plan asks nobody.
+    let (outcome, scene) = Scene::of(started(plan()).following(Some(former(None)))).outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert_eq!(scene.run.former().unwrap().run, "r0");
+    let scene = Scene::of(started(plan()).following(Some(former(Some("r0"))))).until(RunStage::Approval);
+    let gate = scene.run.gate().expect("a person is asked");
+    assert!(gate.reason.contains("the release of run r0, for the same fault, was taken back"), "{}", gate.reason);
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Api, MAX_BODY_BYTES, Office, PATIENCE, Unheard, pages};
 use crate::{
-    message::{Said, Word},
+    message::{Said, Sequel, Word},
     summary::summary,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 pub type Answer = Response<Full<Bytes>>;
 
 /// Verbs that a run is told by `POST /runs/RUN/VERB`.
-const VERBS: &str = "approve, reject, hold, resume, skip, extend, abort and ack";
+const VERBS: &str = "approve, reject, hold, resume, skip, extend, abort, ack and retry";
 
 /// Answers a request, in time.
 pub async fn answer<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(
@@ -130,7 +130,7 @@ impl Unheard {
             Self::NoRun(_) => StatusCode::NOT_FOUND,
             Self::Unfit(_) => StatusCode::BAD_REQUEST,
             Self::Refused(Refused::NotApprover { .. } | Refused::MayNotApprove { .. }) => StatusCode::FORBIDDEN,
-            Self::Refused(_) => StatusCode::CONFLICT,
+            Self::Refused(_) | Self::Declined(_) => StatusCode::CONFLICT,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -186,6 +186,13 @@ async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &
         "extend" => Word::Extend { seconds: span.map(whole_seconds) },
         "abort" => Word::Abort,
         "ack" => Word::Ack,
+        "retry" => {
+            if reason.trim().is_empty() {
+                return error(StatusCode::BAD_REQUEST, format!("to {verb} needs a reason; send {{\"reason\":\"…\"}}"));
+            }
+            let done = api.office.after(by, run.to_owned(), Sequel::Retry, reason).await;
+            return told(done.map(|done| json!({ "done": done })));
+        }
         _ => return error(StatusCode::NOT_FOUND, format!("no verb is named `{verb}`; there are {VERBS}")),
     };
     let said = api.office.say(Said { by, run: run.to_owned(), word, reason, link: None }).await;

@@ -81,6 +81,13 @@ impl Office for Arc<OneRun> {
         Ok(words)
     }
 
+    async fn after(&self, by: String, run: String, sequel: Sequel, reason: String) -> Result<String, Unheard> {
+        match self.find(&run).await?.run.outcome() {
+            None => Err(Unheard::Declined(format!("run {run} is not over"))),
+            Some(_) => Ok(format!("{sequel:?} of {run} by {by}: {reason}")),
+        }
+    }
+
     async fn complain(&self, complaint: Complaint, by: String) -> Result<String, Unheard> {
         if complaint.text.is_empty() {
             return Err(Unheard::Unfit("a complaint needs a text".into()));
@@ -224,6 +231,22 @@ async fn what_cannot_be_meant_is_refused_with_a_word_of_what_can() {
         assert!(answer["error"].as_str().unwrap().contains(word), "{answer}");
     }
     assert_eq!(place.events(), ["started", "approval-asked"]);
+}
+
+#[tokio::test]
+async fn a_run_is_tried_again_by_a_persons_word_with_a_reason_once_it_is_over() {
+    let place = Place::new().await;
+    let path = "/runs/62e23fd1-1/retry";
+    let (status, body) = place.post(path, json!({})).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    let (status, body) = place.post(path, json!({"reason": "the network was down"})).await;
+    assert_eq!((status, body["error"].as_str()), (StatusCode::CONFLICT, Some("run 62e23fd1-1 is not over")));
+    place.runs.apply(EventKind::Finished { outcome: autodevops_pipeline::Outcome::Aborted { reason: "late".into() } });
+    let (status, body) = place.post(path, json!({"reason": "the network was down"})).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(body["done"], "Retry of 62e23fd1-1 by ada: the network was down");
+    let (status, _) = place.ask(Method::POST, path, None, "").await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

@@ -1,0 +1,81 @@
+//! What is done about a run that is over: it is tried again by a person's word alone, and a release that served for long is not left
+//! without a second thought.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use autodevops_product_tests::shop::Shop;
+use serde_json::Value;
+
+fn run_name(shop: &Shop) -> String {
+    shop.last_run()["run"].as_str().unwrap().to_owned()
+}
+
+fn of_kind(shop: &Shop, kind: &str) -> Value {
+    let events = shop.events();
+    events.iter().find(|event| event["type"] == kind).cloned().unwrap_or_else(|| panic!("no {kind}: {events:?}"))
+}
+
+#[test]
+fn what_was_aborted_is_tried_again_with_the_same_fix_by_a_persons_word_alone() {
+    let shop = Shop::open_with_errors(&[("required = false", "required = true\ntimeout = \"1h\"")]);
+    shop.expect(4, &["run", "--no-wait"]);
+    let first = run_name(&shop);
+    let called = shop.expect(1, &["retry", &first, "--reason", "again"]);
+    assert!(called.stderr.contains(&format!("run {first} is not over")), "{called}");
+    shop.expect(0, &["abort", &first, "--reason", "not today"]);
+    let fix = of_kind(&shop, "fix-proposed");
+    assert_eq!(shop.json(&["run"])["outcome"], "nothing-to-do");
+    shop.expect(2, &["retry", &first]);
+    let called = shop.expect(2, &["retry", "nosuchrun", "--reason", "again"]);
+    assert!(called.stderr.contains("there is no run `nosuchrun`"), "{called}");
+
+    let called = shop.expect(0, &["retry", &first, "--reason", "tomorrow it is"]);
+    let second = run_name(&shop);
+    assert_ne!(second, first);
+    assert!(called.stdout.contains(&format!("run {second} tries again what run {first} tried")), "{called}");
+    assert_eq!(shop.last_run()["follows"], first.as_str());
+    assert!(shop.last_run()["retried-by"].is_string());
+    let called = shop.expect(1, &["retry", &first, "--reason", "twice"]);
+    assert!(called.stderr.contains(&format!("run {second} came after it")), "{called}");
+    shop.expect(4, &["run", "--no-wait"]);
+    assert_eq!(of_kind(&shop, "fix-proposed"), fix);
+    shop.expect(0, &["approve", &second]);
+    shop.expect(0, &["run"]);
+    assert_eq!(shop.last_run()["outcome"], "healed");
+    let called = shop.expect(1, &["retry", &second, "--reason", "once more"]);
+    assert!(called.stderr.contains("healed its issue"), "{called}");
+    let shown = shop.expect(0, &["show", &second]);
+    assert!(shown.stdout.contains(&format!("has run {first} tried again")), "{shown}");
+}
+
+#[test]
+fn what_had_to_be_taken_back_asks_a_person_before_it_goes_to_production_again() {
+    let changes = Shop::hasty_generator();
+    let changes: Vec<(&str, &str)> = changes.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    let shop = Shop::open_with_errors(&changes);
+    let old = shop.serving().unwrap();
+    shop.expect(3, &["run"]);
+    let first = run_name(&shop);
+    shop.expect(0, &["retry", &first, "--reason", "it was the network"]);
+    // No approval is required by the configuration.
+    shop.expect(4, &["run", "--no-wait"]);
+    let waits = shop.last_run()["waits-for"].as_str().unwrap().to_owned();
+    assert!(waits.contains(&format!("the release of run {first}, for the same fault, was taken back")), "{waits}");
+    assert_eq!(shop.shares(), [(old, 100)]);
+}
+
+#[test]
+fn a_release_that_served_for_longer_than_the_window_is_left_at_once_only_where_that_is_said() {
+    let shop =
+        Shop::open_with_errors(&[("monitoring = \"500ms\"", "monitoring = \"500ms\"\nrollback-window = \"1ms\"")]);
+    let old = shop.serving().unwrap();
+    shop.expect(0, &["run"]);
+    let new = shop.serving().unwrap();
+    let called = shop.expect(1, &["rollback", "production"]);
+    assert!(called.stderr.contains("`rollback-window` (1ms)") && called.stderr.contains("`--now`"), "{called}");
+    assert_eq!(shop.serving().as_ref(), Some(&new));
+    shop.expect(0, &["rollback", "production", "--now", "--reason", "odd orders"]);
+    assert_eq!(shop.serving(), Some(old));
+    // What was gone back from is nothing to go back to.
+    let called = shop.expect(1, &["rollback", "production", "--now"]);
+    assert!(called.stderr.contains("was gone back from") && called.stderr.contains(&new), "{called}");
+}
