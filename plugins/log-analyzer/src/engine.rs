@@ -6,10 +6,12 @@ use autodevops_sdk::types::{Evidence, Issue, IssueKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Assembler, Event, Line},
+    event::{Assembler, Event},
     group::Coverage,
+    grouping::{Former, Group, GroupId, Grouping, Values},
     groups::Groups,
     json,
+    line::Line,
     lines::LineReader,
     logfmt,
     rate::Series,
@@ -35,11 +37,13 @@ pub struct Settings {
     pub ignore: Vec<String>,
     /// Most kinds of issue that are kept.
     pub max_groups: usize,
+    /// Most patterns of messages that are kept.
+    pub max_patterns: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { root: String::new(), ignore: Vec::new(), max_groups: 1500 }
+        Self { root: String::new(), ignore: Vec::new(), max_groups: 1500, max_patterns: 4000 }
     }
 }
 
@@ -59,10 +63,14 @@ struct Source {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct State {
     sources: BTreeMap<String, Source>,
+    grouping: Grouping,
     groups: Groups,
     /// The times that the logs cover: those with a date, and those without.
     coverage: [Coverage; 2],
     pushes: u64,
+    /// Where a line's values lie, kept so that no line needs room anew.
+    #[serde(skip)]
+    values: Values,
 }
 
 /// Analyzes logs in constant memory. What it reports depends on the bytes alone: not on how they are parted, nor on when it
@@ -96,12 +104,17 @@ impl Engine {
 
     /// Adds bytes of a source. Parts of one source come in order and may end anywhere.
     pub fn push(&mut self, name: &str, bytes: &[u8]) {
+        self.push_and_tell(name, bytes, |_| ());
+    }
+
+    /// Adds bytes of a source, and tells the group of each line that they finish, in order.
+    pub fn push_and_tell(&mut self, name: &str, bytes: &[u8], mut tell: impl FnMut(GroupId)) {
         self.state.pushes += 1;
         let mut source = self.state.sources.remove(name).unwrap_or_default();
         source.used = self.state.pushes;
         let mut reader = std::mem::take(&mut source.lines);
         let (state, words, settings) = (&mut self.state, &self.words, &self.settings);
-        reader.push(bytes, |number, line| state.line(name, &mut source, number, line, words, settings));
+        reader.push(bytes, |number, line| tell(state.line(name, &mut source, number, line, words, settings)));
         source.lines = reader;
         self.state.sources.insert(name.to_owned(), source);
         if self.state.sources.len() > MAX_SOURCES {
@@ -115,6 +128,16 @@ impl Engine {
             self.state.finish(&name, &self.words, &self.settings);
             self.state.sources.remove(&name);
         }
+    }
+
+    /// The groups of the lines so far, in the order in which they were first seen.
+    pub fn groups(&self) -> Vec<Group> {
+        self.state.grouping.groups()
+    }
+
+    /// Patterns that are no more since this was last asked: their lines belong elsewhere now, or nowhere.
+    pub fn take_former(&mut self) -> Vec<Former> {
+        self.state.grouping.take_former()
     }
 
     /// The issues so far, those that matter most first. An unfinished last line counts as finished.
@@ -164,49 +187,51 @@ impl Engine {
 }
 
 impl State {
-    fn line(&mut self, name: &str, source: &mut Source, number: u64, raw: &[u8], words: &Words, settings: &Settings) {
+    fn line(
+        &mut self,
+        name: &str,
+        source: &mut Source,
+        number: u64,
+        raw: &[u8],
+        words: &Words,
+        settings: &Settings,
+    ) -> GroupId {
         let text = raw.trim_ascii_start();
         let structured = match text.first() {
             Some(b'{') => json::read(text),
             Some(b'a'..=b'z') => logfmt::read(text),
             _ => None,
         };
-        let (line, stack, message);
+        let mut values = std::mem::take(&mut self.values);
+        let (message, stack);
+        let (time, level, component, content, headed, indented);
         if let Some(read) = structured {
-            message = read.message;
+            (message, stack) = (read.message, read.stack);
             let of_message = record::header(message.as_bytes());
             let text = message.as_bytes();
-            let text = if of_message.level.is_some() && read.level.is_none() {
+            content = if of_message.level.is_some() && read.level.is_none() {
                 text.get(of_message.content..).unwrap_or_default()
             } else {
                 text
             };
-            let indented = text.first().is_some_and(u8::is_ascii_whitespace);
-            let level = read.level.or(of_message.level);
-            let headed = level.is_some() || read.time.is_some();
-            line =
-                Line { number, time: read.time.or(of_message.time), level, program: b"", text, headed, indented, raw };
-            stack = read.stack;
+            indented = content.first().is_some_and(u8::is_ascii_whitespace);
+            level = read.level.or(of_message.level);
+            headed = level.is_some() || read.time.is_some();
+            time = read.time.or(of_message.time);
+            component = &b""[..];
         } else {
             let header = record::header(raw);
-            let headed = header.time.is_some() || header.level.is_some();
+            headed = header.time.is_some() || header.level.is_some();
             let start = if headed { header.content } else { 0 };
-            let text = raw.get(start..).unwrap_or_default();
+            content = raw.get(start..).unwrap_or_default();
             let before = raw.get(..start).unwrap_or_default();
-            let indented =
-                text.first().is_some_and(u8::is_ascii_whitespace) || before.ends_with(b"  ") || before.ends_with(b"\t");
-            line = Line {
-                number,
-                time: header.time,
-                level: header.level,
-                program: header.program,
-                text,
-                headed,
-                indented,
-                raw,
-            };
-            stack = None;
+            indented = content.first().is_some_and(u8::is_ascii_whitespace)
+                || before.ends_with(b"  ")
+                || before.ends_with(b"\t");
+            (time, level, component, stack) = (header.time, header.level, header.program, None);
         }
+        let group = self.grouping.group(content, &mut values, settings.max_patterns);
+        let line = Line { number, time, level, component, content, group, values: &values, headed, indented, raw };
         if let Some(time) = line.time {
             self.cover(source, time);
         }
@@ -214,9 +239,11 @@ impl State {
             Some(stack) => source.assembler.structured(&line, Some(stack), words),
             None => source.assembler.line(&line, words),
         };
+        self.values = values;
         if let Some(event) = event {
             self.event(name, source, event, settings);
         }
+        group
     }
 
     fn cover(&mut self, source: &mut Source, time: LogTime) {

@@ -4,31 +4,12 @@ use autodevops_sdk::types::StackFrame;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    line::Line,
     pending::{Pending, is_traceback, text_of, told},
     record::{self, Level, Told, Words},
     time::LogTime,
     trace,
 };
-
-/// A line with its header read.
-pub struct Line<'a> {
-    /// Its number in the source, from 1.
-    pub number: u64,
-    /// When.
-    pub time: Option<LogTime>,
-    /// How bad, where it says so.
-    pub level: Option<Level>,
-    /// The program that the header names, as the system's log does; empty where it does not.
-    pub program: &'a [u8],
-    /// What is behind the header.
-    pub text: &'a [u8],
-    /// Whether there is a header.
-    pub headed: bool,
-    /// Whether the text is indented.
-    pub indented: bool,
-    /// The line as it is.
-    pub raw: &'a [u8],
-}
 
 /// A record that tells of a fault.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +84,7 @@ impl Assembler {
         for text in stack.lines() {
             let indented = text.starts_with([' ', '\t']);
             let text = text.as_bytes();
-            let part = Line { time: None, level: None, text, headed: false, indented, raw: b"", ..*line };
+            let part = Line { time: None, level: None, content: text, headed: false, indented, raw: b"", ..*line };
             pending.absorb(&part, words);
         }
         if let Some(section) = pending.sections.first_mut().filter(|section| section.exception.is_none()) {
@@ -122,7 +103,7 @@ impl Assembler {
         let told = told(line, words);
         let interesting = match line.level {
             Some(level) if level >= Level::Warning => true,
-            Some(_) => told.exception && (is_traceback(line.text) || trace::head(&text_of(line.text)).is_some()),
+            Some(_) => told.exception && (is_traceback(line.content) || trace::head(&text_of(line.content)).is_some()),
             None => self.tells_by_itself(line, told),
         };
         let status = if interesting || line.level.is_some() { None } else { record::server_error(line.raw) };
@@ -142,16 +123,17 @@ impl Assembler {
 
     /// Whether a line without a level tells of a fault.
     fn tells_by_itself(&self, line: &Line<'_>, told: Told) -> bool {
-        if told.exception && (is_traceback(line.text) || (!line.indented && trace::head(&text_of(line.text)).is_some()))
+        if told.exception
+            && (is_traceback(line.content) || (!line.indented && trace::head(&text_of(line.content)).is_some()))
         {
-            return !line.text.starts_with(b"throw ");
+            return !line.content.starts_with(b"throw ");
         }
         if told.critical {
             return true;
         }
         // A line without a header in a log with headers goes on with a message.
         let loose = self.headed && !line.headed;
-        told.fault.is_some() && !line.indented && !loose && !is_code(line.text) && !is_access(line.raw)
+        told.fault.is_some() && !line.indented && !loose && !is_code(line.content) && !is_access(line.raw)
     }
 }
 

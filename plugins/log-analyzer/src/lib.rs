@@ -10,9 +10,11 @@
 mod engine;
 mod event;
 mod group;
+mod grouping;
 mod groups;
 mod identity;
 mod json;
+mod line;
 mod lines;
 mod logfmt;
 mod miner;
@@ -27,6 +29,7 @@ mod trace;
 
 use autodevops_sdk::{Analyzer, Error, Result, types::Issue};
 pub use engine::{Engine, Settings};
+pub use grouping::{Former, Group, GroupId};
 
 /// The plugin: an engine with the operator's settings.
 pub struct LogAnalyzer(Result<Engine>);

@@ -4,7 +4,8 @@ use autodevops_sdk::types::StackFrame;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Event, Line},
+    event::Event,
+    line::Line,
     record::{Level, Told, Words},
     template::cut,
     time::LogTime,
@@ -80,7 +81,7 @@ pub struct Pending {
 impl Pending {
     /// A record that begins with the line.
     pub fn new(line: &Line<'_>, told: Told) -> Self {
-        let content = text_of(line.text.trim_ascii()).trim().to_owned();
+        let content = text_of(line.content.trim_ascii()).trim().to_owned();
         let mut pending = Self { time: line.time, level: line.level, told, ..Self::default() };
         let mut section = Section::default();
         if told.exception && content.contains(TRACEBACK) {
@@ -89,7 +90,7 @@ impl Pending {
         } else {
             section.exception = trace::head(&content).map(owned);
         }
-        pending.content = match text_of(line.program) {
+        pending.content = match text_of(line.component) {
             program if program.is_empty() => content,
             program => format!("{program}: {content}"),
         };
@@ -124,10 +125,10 @@ impl Pending {
 
     /// Whether the line belongs to the record; then it is taken.
     pub fn absorb(&mut self, line: &Line<'_>, words: &Words) -> bool {
-        if line.headed && self.state == State::Open && !looks_like_a_part(line.text) {
+        if line.headed && self.state == State::Open && !looks_like_a_part(line.content) {
             return false;
         }
-        let text = text_of(line.text);
+        let text = text_of(line.content);
         let belongs = match self.state {
             State::PythonBody => self.absorb_python(line, &text, words),
             State::PythonDone => self.absorb_after_python(&text),
@@ -233,7 +234,7 @@ impl Pending {
         let has_frames = self.sections.iter().any(|section| !section.frames.is_empty());
         self.loose <= MAX_LOOSE_LINES
             && (line.indented
-                || (!has_frames && told(line, words).fault.is_none() && !is_traceback(line.text))
+                || (!has_frames && told(line, words).fault.is_none() && !is_traceback(line.content))
                 || text.trim() == "}")
     }
 
@@ -274,7 +275,7 @@ fn looks_like_a_part(text: &[u8]) -> bool {
 
 /// What the words of a line tell.
 pub fn told(line: &Line<'_>, words: &Words) -> Told {
-    words.told(line.text.get(..MAX_CONTENT_BYTES).unwrap_or(line.text))
+    words.told(line.content.get(..MAX_CONTENT_BYTES).unwrap_or(line.content))
 }
 
 /// Whether a Python traceback begins there.

@@ -1,0 +1,37 @@
+//! A line as it is read, before anything is made of it: the border between reading logs and finding what is wrong.
+
+use std::ops::Range;
+
+use crate::{grouping::GroupId, record::Level, time::LogTime};
+
+/// A line with its header read and its group known.
+pub struct Line<'a> {
+    /// Its number in the source, from 1.
+    pub number: u64,
+    /// When.
+    pub time: Option<LogTime>,
+    /// How bad, where it says so.
+    pub level: Option<Level>,
+    /// The program that the header names, as the system's log does; empty where it does not.
+    pub component: &'a [u8],
+    /// What is behind the header, or the message of a structured line.
+    pub content: &'a [u8],
+    /// The group of lines with such a content; see [`crate::grouping::Grouping::groups`] for what it becomes.
+    pub group: GroupId,
+    /// Where the values lie in the content that are such by their form, in order: numbers, paths, addresses, identifiers.
+    pub values: &'a [Range<u32>],
+    /// Whether there is a header.
+    pub headed: bool,
+    /// Whether the content is indented.
+    pub indented: bool,
+    /// The line as it is.
+    pub raw: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    /// The values, in order.
+    pub fn values(&self) -> impl Iterator<Item = &'a [u8]> {
+        let content = self.content;
+        self.values.iter().filter_map(move |at| content.get(at.start as usize..at.end as usize))
+    }
+}
