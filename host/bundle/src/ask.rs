@@ -45,6 +45,8 @@ pub enum Wanted {
     Keyvalue,
     /// The local target.
     LocalTarget,
+    /// A command of the operator, by its name in `[commands]`.
+    Command(String),
     /// A credential of that name on its requests.
     Credential(String),
     /// A limit above the usual one.
@@ -67,6 +69,7 @@ pub fn asks(manifest: &Manifest) -> Vec<Ask> {
         PermissionKind::Random => Wanted::Random,
         PermissionKind::Keyvalue => Wanted::Keyvalue,
         PermissionKind::LocalTarget => Wanted::LocalTarget,
+        PermissionKind::Command => Wanted::Command(permission.command.clone().unwrap_or_default()),
     });
     let credentials = manifest.credentials.iter().map(|credential| Wanted::Credential(credential.name.clone()));
     let (raised, usual) = (Asked::of(manifest).limits(), Limits::default());
@@ -127,6 +130,7 @@ impl Wanted {
             Self::Random => "random = true".to_owned(),
             Self::Keyvalue => "keyvalue = true".to_owned(),
             Self::LocalTarget => "local-target = true".to_owned(),
+            Self::Command(name) => format!("commands = [\"{name}\"]"),
             Self::Credential(name) => format!("credentials.{name} = {{ env = \"VARIABLE\" }}"),
             Self::Limit(limit) => format!("limits.{limit} = …"),
         }
@@ -145,6 +149,9 @@ impl Wanted {
             Self::Random => grant.random = true,
             Self::Keyvalue => grant.keyvalue = true,
             Self::LocalTarget => grant.local_target = true,
+            Self::Command(name) => {
+                grant.commands.insert(name.clone());
+            }
             // As the manifest says, where the grant says nothing.
             Self::Limit(_) | Self::Folder { .. } | Self::Credential(_) => {}
         }
@@ -193,6 +200,13 @@ impl Wanted {
             Self::Random => take(before.random, &mut grant.random),
             Self::Keyvalue => take(before.keyvalue, &mut grant.keyvalue),
             Self::LocalTarget => take(before.local_target, &mut grant.local_target),
+            Self::Command(name) => {
+                let granted = before.commands.contains(name);
+                if granted {
+                    grant.commands.insert(name.clone());
+                }
+                granted
+            }
             Self::Credential(name) => {
                 let Some(binding) = before.credentials.get(name) else { return false };
                 grant.credentials.insert(name.clone(), binding.clone());
@@ -223,6 +237,7 @@ impl Wanted {
             Self::Random => yes(effective.random),
             Self::Keyvalue => yes(effective.keyvalue),
             Self::LocalTarget => yes(effective.local_target),
+            Self::Command(name) => yes(effective.commands.contains(name)),
             Self::Credential(name) => yes(effective.credentials.iter().any(|granted| granted.name == *name)),
             Self::Limit(limit) => {
                 let raised = effective.limits.amount(*limit) > Limits::default().amount(*limit);

@@ -1,6 +1,6 @@
 //! What a version of a plugin asks for, without its reasons: what an operator's answer is about, and is stored with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub struct Asked {
     pub http: Vec<Destination>,
     /// Folders, by their path as the plugin sees them.
     pub files: BTreeMap<String, Access>,
+    /// Commands of the operator, by their names.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub commands: BTreeSet<String>,
     /// Credentials, by their names.
     pub credentials: BTreeMap<String, AskedCredential>,
     /// Limits that lie above the usual ones.
@@ -63,6 +66,7 @@ impl Asked {
             local_target: asked(PermissionKind::LocalTarget),
             http: reduced(asks(PermissionKind::Http).flat_map(Permission::destinations).collect()),
             files: asks(PermissionKind::Files).filter_map(folder).collect(),
+            commands: asks(PermissionKind::Command).filter_map(|permission| permission.command.clone()).collect(),
             credentials: credentials.collect(),
             limits: manifest.limits.raised(),
         }

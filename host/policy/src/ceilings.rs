@@ -26,6 +26,8 @@ pub struct PermissionCeilings {
     pub keyvalue: bool,
     /// Whether the local target may be granted.
     pub local_target: bool,
+    /// Whether commands of the operator may be granted.
+    pub commands: bool,
     /// Whether credentials may be bound.
     pub credentials: bool,
 }
@@ -40,6 +42,7 @@ impl Default for PermissionCeilings {
             random: true,
             keyvalue: true,
             local_target: true,
+            commands: true,
             credentials: true,
         }
     }
@@ -74,6 +77,10 @@ impl PermissionCeilings {
             if granted && !allowed {
                 excesses.push(format!("[ceilings] {key} is false"));
             }
+        }
+        if !self.commands && !grant.commands.is_empty() {
+            let names = grant.commands.iter().map(|name| format!("`{name}`"));
+            excesses.push(format!("[ceilings] commands is false, and it has {}", words::list(names)));
         }
         if !self.credentials && !grant.credentials.is_empty() {
             let names = grant.credentials.iter().map(|credential| format!("`{}`", credential.name));

@@ -70,6 +70,15 @@ pub fn check_grant(manifest: &Manifest, grant: &Grant) -> Result<(), GrantError>
             Some(_) => {}
         }
     }
+    for name in grant.commands.difference(&asked.commands) {
+        let known = asked.commands.iter().map(|name| format!("`{name}`"));
+        let instead = match (nearest(name, asked.commands.iter().map(String::as_str)), asked.commands.is_empty()) {
+            (_, true) => kinds(&asked),
+            (Some(near), _) => format!("the command `{near}`"),
+            (None, _) => format!("the commands {}", words::list(known)),
+        };
+        return Err(not_asked(format!("commands = [\"{name}\"]"), instead));
+    }
     for destination in &grant.http {
         check_destination(plugin, &asked, destination)?;
     }
@@ -131,6 +140,7 @@ fn kinds(asked: &Asked) -> String {
     let lists = [
         (asked.files.is_empty(), "files"),
         (asked.http.is_empty(), "http"),
+        (asked.commands.is_empty(), "commands"),
         (asked.credentials.is_empty(), "credentials"),
     ];
     words::list(

@@ -41,6 +41,8 @@ pub fn difference(before: &Asked, now: &Asked) -> Difference {
     }
     http(&before.http, &now.http, &mut found);
     files(before, now, &mut found);
+    found.new.extend(now.commands.difference(&before.commands).map(|name| words::command(name)));
+    found.gone.extend(before.commands.difference(&now.commands).map(|name| words::command(name)));
     credentials(before, now, &mut found);
     let (was, is) = (before.limits(), now.limits());
     for limit in Limit::ALL.iter().copied() {

@@ -1,6 +1,9 @@
 //! What the operator allows, and what remains of it after the manifest is asked.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -48,6 +51,9 @@ pub struct Grant {
     pub keyvalue: bool,
     /// The local target.
     pub local_target: bool,
+    /// Commands of the operator, by their names in `[commands]`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub commands: BTreeSet<String>,
     /// Where the credentials come from that the plugin asks for, by their names.
     pub credentials: BTreeMap<String, CredentialBinding>,
     /// Ceilings on what one call may use; for what is not named, the manifest's limits hold.
@@ -70,6 +76,9 @@ pub struct EffectiveGrant {
     pub keyvalue: bool,
     /// The local target.
     pub local_target: bool,
+    /// Commands of the operator, by their names.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub commands: BTreeSet<String>,
     /// What one call may use. Written are those that are not as usual.
     #[serde(serialize_with = "unusual")]
     pub limits: Limits,
@@ -100,6 +109,7 @@ pub fn effective(manifest: &Manifest, grant: &Grant) -> EffectiveGrant {
         let binding = grant.credentials.get(&credential.name)?;
         Some(EffectiveCredential::of(credential, binding))
     });
+    let commands = asks(PermissionKind::Command).filter_map(|permission| permission.command.as_ref());
     EffectiveGrant {
         files,
         http: reduced(http.collect()),
@@ -107,6 +117,7 @@ pub fn effective(manifest: &Manifest, grant: &Grant) -> EffectiveGrant {
         random: grant.random && asked(PermissionKind::Random),
         keyvalue: grant.keyvalue && asked(PermissionKind::Keyvalue),
         local_target: grant.local_target && asked(PermissionKind::LocalTarget),
+        commands: commands.filter(|name| grant.commands.contains(*name)).cloned().collect(),
         limits: manifest.limits.at_most(&grant.limits),
         credentials: credentials.collect(),
     }
@@ -130,7 +141,15 @@ mod tests {
     }
 
     fn ask(kind: PermissionKind) -> Permission {
-        Permission { ask: kind, reason: "x".into(), guest: None, access: None, origins: Vec::new(), methods: None }
+        Permission {
+            ask: kind,
+            reason: "x".into(),
+            guest: None,
+            access: None,
+            origins: Vec::new(),
+            methods: None,
+            command: None,
+        }
     }
 
     #[test]
@@ -158,6 +177,14 @@ mod tests {
         };
         let effective = effective(&manifest(vec![permission]), &grant);
         assert_eq!(effective.http, ["https://api.example.com/v1".parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_command_is_run_that_was_both_asked_for_and_granted() {
+        let command = |name: &str| Permission { command: Some(name.into()), ..ask(PermissionKind::Command) };
+        let grant = Grant { commands: ["dump".into(), "drop".into()].into(), ..Grant::default() };
+        let effective = effective(&manifest(vec![command("dump"), command("restore")]), &grant);
+        assert_eq!(effective.commands, ["dump".to_owned()].into());
     }
 
     const KINDS: [PermissionKind; 4] =

@@ -189,6 +189,10 @@ limits! {
     files, Files, "files", "files made": u32 = 10_000;
     /// Bytes written to files.
     file_bytes, FileBytes, "file-bytes", "written to files": Bytes = Bytes(256 << 20);
+    /// Commands of the operator that are run.
+    commands, Commands, "commands", "commands run": u32 = 16;
+    /// Bytes that any one command writes to its standard output.
+    command_output, CommandOutput, "command-output", "written by a command": Bytes = Bytes(1 << 20);
     /// Keys written to the key-value store.
     keyvalue_entries, KeyvalueEntries, "keyvalue-entries", "keys written": u32 = 10_000;
     /// Bytes written to the key-value store.

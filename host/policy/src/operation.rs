@@ -1,6 +1,6 @@
 //! What a plugin asks the host for, and the decision about it.
 
-use crate::{Destination, EffectiveGrant, Limit, Method, OverLimit};
+use crate::{Destination, EffectiveGrant, Limit, Method, OverLimit, manifest::is_name, text::{escape, one_line}};
 
 /// Something that a plugin asks the host for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +37,13 @@ pub enum Operation {
         /// What it is about, in words: the environment, the releases and their shares.
         target: String,
     },
+    /// A command of the operator.
+    Command {
+        /// Its name.
+        name: String,
+        /// What is filled into it, in words.
+        with: String,
+    },
     /// A request, by method and URL.
     Http {
         /// The method, in capitals.
@@ -70,6 +77,7 @@ impl Operation {
             Self::Stdio(_) => "stdio",
             Self::Exit => "exit",
             Self::LocalTarget { .. } => "local-target",
+            Self::Command { .. } => "command",
             Self::Http { .. } => "http",
             Self::KeyValue(_) => "keyvalue",
             Self::Use { .. } => "use",
@@ -111,6 +119,7 @@ impl EffectiveGrant {
     /// # Errors
     /// The [`Denial`], which names the plugin, the thing and the key that grants it.
     pub fn decide(&self, plugin: &str, operation: &Operation) -> Result<(), Denial> {
+        let key_of_command;
         let (granted, what, key) = match operation {
             // Only reachable through what was acquired before, or the plugin's own.
             Operation::Open { .. }
@@ -129,6 +138,14 @@ impl EffectiveGrant {
             Operation::Socket(kind) => (false, format!("a {kind}"), "http = [\"https://…\"] instead"),
             Operation::LocalTarget { function, .. } => {
                 (self.local_target, format!("the local target ({function})"), "local-target = true")
+            }
+            Operation::Command { name, .. } => {
+                // A name that could be none is not offered as something to grant.
+                key_of_command = match is_name(name) {
+                    true => format!("commands = [\"{name}\"], and its manifest must ask for it"),
+                    false => "commands = [\"NAME\"], by the name of one of [commands]".to_owned(),
+                };
+                (self.commands.contains(name), format!("the command `{}`", escape(&one_line(name))), key_of_command.as_str())
             }
             Operation::KeyValue(_) => (self.keyvalue, "a key-value store".to_owned(), "keyvalue = true"),
             Operation::Http { method, url } => {
@@ -169,10 +186,22 @@ mod tests {
             (Operation::Socket("TCP socket"), "http = "),
             (Operation::LocalTarget { function: "traffic.set", target: "production".into() }, "local-target = true"),
             (Operation::KeyValue("b".into()), "keyvalue = true"),
+            (Operation::Command { name: "dump".into(), with: String::new() }, "commands = [\"dump\"]"),
             (http, "http = "),
         ] {
             let text = grant.decide("a", &operation).unwrap_err().to_string();
             assert!(text.contains(remedy), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_decided_by_its_whole_name() {
+        let grant = EffectiveGrant { commands: ["dump".to_owned()].into(), ..EffectiveGrant::default() };
+        let decide = |name: &str| grant.decide("a", &Operation::Command { name: name.into(), with: String::new() });
+        assert_eq!(decide("dump"), Ok(()));
+        for name in ["Dump", "dump ", "dump\0", "dum", "dump/../x", "", "dump\"]\nclocks = true"] {
+            let error = decide(name).unwrap_err().to_string();
+            assert!(error.contains("commands = [") && !error.contains('\n'), "{error}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, Destination, Methods, Origin};
+use crate::{Access, Destination, Methods, Origin, manifest::is_name};
 
 /// One thing that a plugin asks for, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Permission {
     /// For `http`: which methods the requests have; every one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub methods: Option<Methods>,
+    /// For `command`: its name in the operator's `[commands]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }
 
 /// The kinds of permission.
@@ -42,6 +45,8 @@ pub enum PermissionKind {
     Keyvalue,
     /// The local target's traffic and processes.
     LocalTarget,
+    /// One of the operator's commands, by its name.
+    Command,
 }
 
 impl PermissionKind {
@@ -54,6 +59,7 @@ impl PermissionKind {
             Self::Random => "random",
             Self::Keyvalue => "keyvalue",
             Self::LocalTarget => "local-target",
+            Self::Command => "command",
         }
     }
 }
@@ -78,6 +84,9 @@ pub enum PermissionError {
     /// Requests to nowhere.
     #[error("the permission `http` has no origins; name where requests go, such as \"https://api.example.com\"")]
     NoOrigins,
+    /// A command that has no name.
+    #[error("the permission `command` names {0:?}, which is no command's name; write for example `command = \"dump\"`")]
+    Command(String),
     /// A key that says nothing about this kind.
     #[error("the permission `{0}` has `{1}`, which says something about `{2}` only; remove it")]
     Stray(&'static str, &'static str, &'static str),
@@ -103,6 +112,7 @@ impl Permission {
             ("access", self.access.is_some(), PermissionKind::Files),
             ("origins", !self.origins.is_empty(), PermissionKind::Http),
             ("methods", self.methods.is_some(), PermissionKind::Http),
+            ("command", self.command.is_some(), PermissionKind::Command),
         ] {
             if given && of != self.ask {
                 return Err(PermissionError::Stray(kind, key, of.name()));
@@ -121,6 +131,12 @@ impl Permission {
                 }
             }
             PermissionKind::Http if self.origins.is_empty() => return Err(PermissionError::NoOrigins),
+            PermissionKind::Command => {
+                let name = self.command.as_deref().unwrap_or_default();
+                if !is_name(name) {
+                    return Err(PermissionError::Command(name.to_owned()));
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -131,11 +147,14 @@ impl Permission {
 pub(crate) fn check(permissions: &[Permission]) -> Result<(), PermissionError> {
     for (index, permission) in permissions.iter().enumerate() {
         permission.check()?;
-        let again = |other: &Permission| other.ask == permission.ask && other.guest == permission.guest;
+        let again = |other: &Permission| {
+            (other.ask, &other.guest, &other.command) == (permission.ask, &permission.guest, &permission.command)
+        };
         if permission.ask != PermissionKind::Http && permissions.iter().take(index).any(again) {
-            let what = match &permission.guest {
-                Some(guest) => format!("the folder {guest}"),
-                None => format!("the permission `{}`", permission.ask.name()),
+            let what = match (&permission.guest, &permission.command) {
+                (Some(guest), _) => format!("the folder {guest}"),
+                (None, Some(command)) => format!("the command `{command}`"),
+                (None, None) => format!("the permission `{}`", permission.ask.name()),
             };
             return Err(PermissionError::Twice(what));
         }
@@ -148,7 +167,15 @@ mod tests {
     use super::*;
 
     fn ask(kind: PermissionKind) -> Permission {
-        Permission { ask: kind, reason: "x".into(), guest: None, access: None, origins: Vec::new(), methods: None }
+        Permission {
+            ask: kind,
+            reason: "x".into(),
+            guest: None,
+            access: None,
+            origins: Vec::new(),
+            methods: None,
+            command: None,
+        }
     }
 
     #[test]
@@ -167,6 +194,12 @@ mod tests {
                 Permission { methods: Some(Methods::ALL), guest: Some("/a".into()), ..ask(PermissionKind::Files) },
                 "`files` has `methods`",
             ),
+            (
+                Permission { command: Some("dump".into()), ..ask(PermissionKind::Clocks) },
+                "`clocks` has `command`, which says something about `command` only",
+            ),
+            (ask(PermissionKind::Command), "the permission `command` names \"\""),
+            (Permission { command: Some("../sh".into()), ..ask(PermissionKind::Command) }, "names \"../sh\""),
             (ask(PermissionKind::Http), "the permission `http` has no origins"),
             (ask(PermissionKind::Files), "the guest path \"\" is not taken"),
         ] {
@@ -178,15 +211,17 @@ mod tests {
     #[test]
     fn nothing_but_requests_is_asked_for_twice() {
         let folder = Permission { guest: Some("/data".into()), ..ask(PermissionKind::Files) };
+        let command = |name: &str| Permission { command: Some(name.into()), ..ask(PermissionKind::Command) };
         for (permission, text) in [
             (ask(PermissionKind::Clocks), "the permission `clocks` is asked"),
             (folder.clone(), "the folder /data is asked"),
+            (command("dump"), "the command `dump` is asked"),
         ] {
             let error = check(&[permission.clone(), permission]).unwrap_err().to_string();
             assert!(error.contains(text), "{error}");
         }
         let http = Permission { origins: vec!["https://a.example".parse().unwrap()], ..ask(PermissionKind::Http) };
-        assert_eq!(check(&[http.clone(), http, folder]), Ok(()));
+        assert_eq!(check(&[http.clone(), http, folder, command("dump"), command("restore")]), Ok(()));
     }
 
     #[test]

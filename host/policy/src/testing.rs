@@ -1,5 +1,7 @@
 //! What property tests are made of: few names, so that what is asked, granted and requested often meets.
 
+use std::collections::BTreeSet;
+
 use proptest::{collection, option, prelude::*, sample::select};
 use url::Url;
 
@@ -60,10 +62,22 @@ const FLAGS: [PermissionKind; 4] =
     [PermissionKind::Clocks, PermissionKind::Random, PermissionKind::Keyvalue, PermissionKind::LocalTarget];
 const CREDENTIALS: [&str; 2] = ["one", "other"];
 
+fn commands() -> impl Strategy<Value = BTreeSet<&'static str>> {
+    collection::btree_set(select(&["dump", "restore", "check"][..]), 0..3)
+}
+
 /// Manifests that are valid but for credentials that overlap.
 pub fn manifest() -> impl Strategy<Value = Manifest> {
     let ask =
-        |ask| Permission { ask, reason: "x".into(), guest: None, access: None, origins: Vec::new(), methods: None };
+        |ask| Permission {
+            ask,
+            reason: "x".into(),
+            guest: None,
+            access: None,
+            origins: Vec::new(),
+            methods: None,
+            command: None,
+        };
     let files = collection::btree_map(select(&GUESTS[..]), access(), 0..3);
     let http = collection::vec((collection::vec(origin(), 1..3), option::of(methods())), 0..3);
     let flags = any::<[bool; 4]>();
@@ -80,8 +94,8 @@ pub fn manifest() -> impl Strategy<Value = Manifest> {
         })
     };
     let [one, other] = CREDENTIALS;
-    (files, http, flags, credential(one), credential(other), limits()).prop_map(
-        move |(files, http, flags, one, other, limits)| {
+    (files, http, flags, commands(), credential(one), credential(other), limits()).prop_map(
+        move |(files, http, flags, commands, one, other, limits)| {
             let mut permissions = Vec::new();
             for (guest, access) in files {
                 permissions.push(Permission {
@@ -93,6 +107,10 @@ pub fn manifest() -> impl Strategy<Value = Manifest> {
             for (origins, methods) in http {
                 permissions.push(Permission { origins, methods, ..ask(PermissionKind::Http) });
             }
+            permissions.extend(commands.into_iter().map(|name| Permission {
+                command: Some(name.into()),
+                ..ask(PermissionKind::Command)
+            }));
             permissions.extend(FLAGS.into_iter().zip(flags).filter(|(_, asked)| *asked).map(|(kind, _)| ask(kind)));
             let text = "name = \"a\"\nversion = \"0.1.0\"\ndescription = \"x\"\nstages = [\"check\"]";
             let credentials = one.into_iter().chain(other).collect();
@@ -112,10 +130,11 @@ pub fn grant() -> impl Strategy<Value = Grant> {
     });
     let credentials = collection::btree_map(select(&CREDENTIALS[..]).prop_map(str::to_owned), binding, 0..3);
     let limits = option::of(select(&[1u64, 512][..]));
-    (files, collection::vec(destination(), 0..4), any::<[bool; 4]>(), credentials, limits).prop_map(
-        |(files, http, [clocks, random, keyvalue, local_target], credentials, memory)| {
+    (files, collection::vec(destination(), 0..4), any::<[bool; 4]>(), commands(), credentials, limits).prop_map(
+        |(files, http, [clocks, random, keyvalue, local_target], commands, credentials, memory)| {
+            let commands = commands.into_iter().map(str::to_owned).collect();
             let limits = crate::Ceilings { memory: memory.map(|mib| Bytes(mib << 20)), ..crate::Ceilings::default() };
-            Grant { files, http, clocks, random, keyvalue, local_target, credentials, limits }
+            Grant { files, http, clocks, random, keyvalue, local_target, commands, credentials, limits }
         },
     )
 }

@@ -22,6 +22,7 @@ pub fn within(now: &EffectiveGrant, answered: &EffectiveGrant) -> Result<(), Vec
             Some(known) => found.extend(folder_excess(guest, preopen, known)),
         }
     }
+    found.extend(now.commands.difference(&answered.commands).map(|name| words::command(name)));
     for credential in &now.credentials {
         match answered.credentials.iter().find(|known| known.name == credential.name) {
             None => found.push(words::credential(

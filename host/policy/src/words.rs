@@ -47,6 +47,7 @@ fn permission_words(permission: &Permission) -> String {
         PermissionKind::Random => RANDOM.to_owned(),
         PermissionKind::Keyvalue => KEYVALUE.to_owned(),
         PermissionKind::LocalTarget => LOCAL_TARGET.to_owned(),
+        PermissionKind::Command => command(permission.command.as_deref().unwrap_or_default()),
     }
 }
 
@@ -56,6 +57,11 @@ pub(crate) fn folder(guest: &str, access: Access) -> String {
         Access::ReadOnly => format!("read the folder {guest}"),
         Access::ReadWrite => format!("read and write the folder {guest}"),
     }
+}
+
+/// ``run your command `dump`, as [commands.dump] has it``.
+pub(crate) fn command(name: &str) -> String {
+    format!("run your command `{name}`, as [commands.{name}] has it")
 }
 
 /// `send GET requests to https://api.example.com:443/`.
@@ -122,6 +128,11 @@ reason = "Sources."
 ask = "local-target"
 reason = "Local."
 
+[[permissions]]
+ask = "command"
+command = "dump"
+reason = "Dumps."
+
 [[credentials]]
 name = "firebase"
 origins = ["https://a.example", "https://b.example/v1"]
@@ -151,6 +162,7 @@ http-requests = 5000
                 "read and write the folder /data: Cache.",
                 "read the folder /repo: Sources.",
                 "start and stop releases on this machine, and set their shares of its traffic: Local.",
+                "run your command `dump`, as [commands.dump] has it: Dumps.",
                 "use the credential `firebase` for https://a.example:443/ and https://b.example:443/v1/ (sent as \
                  `authorization: Bearer …`, never seen by the plugin): Deploying needs one.",
                 "use the credential `key` for https://c.example:443/ (sent as `x-api-key: …`, never seen by the plugin): Key.",

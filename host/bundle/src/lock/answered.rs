@@ -100,8 +100,15 @@ impl Answer {
 
 /// A manifest that asks for this, with no reasons: what an answer is about, for the functions that compare grants with manifests.
 pub(super) fn manifest_of(name: &str, version: &str, asked: &Asked) -> Manifest {
-    let permission =
-        |ask| Permission { ask, reason: String::new(), guest: None, access: None, origins: vec![], methods: None };
+    let permission = |ask| Permission {
+        ask,
+        reason: String::new(),
+        guest: None,
+        access: None,
+        origins: vec![],
+        methods: None,
+        command: None,
+    };
     let flags = [
         (asked.clocks, PermissionKind::Clocks),
         (asked.random, PermissionKind::Random),
@@ -114,6 +121,10 @@ pub(super) fn manifest_of(name: &str, version: &str, asked: &Asked) -> Manifest 
         access: Some(*access),
         ..permission(PermissionKind::Files)
     });
+    let commands = asked
+        .commands
+        .iter()
+        .map(|name| Permission { command: Some(name.clone()), ..permission(PermissionKind::Command) });
     let http = asked.http.iter().map(|destination| Permission {
         origins: vec![destination.origin.clone()],
         methods: Some(destination.methods),
@@ -132,7 +143,7 @@ pub(super) fn manifest_of(name: &str, version: &str, asked: &Asked) -> Manifest 
         description: String::new(),
         component: None,
         stages: Vec::new(),
-        permissions: files.chain(http).chain(flags).collect(),
+        permissions: files.chain(http).chain(commands).chain(flags).collect(),
         credentials: credentials.collect(),
         limits: asked.limits(),
         config: BTreeMap::new(),

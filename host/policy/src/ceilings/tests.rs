@@ -17,6 +17,7 @@ fn what_goes_beyond_a_ceiling_is_refused_by_its_key() {
         ("random = false", "random = true", "[ceilings] random is false"),
         ("keyvalue = false", "keyvalue = true", "[ceilings] keyvalue is false"),
         ("local-target = false", "local-target = true", "[ceilings] local-target is false"),
+        ("commands = false", "commands = [\"dump\"]", "[ceilings] commands is false, and it has `dump`"),
         ("credentials = false", credential, "[ceilings] credentials is false, and it has `key`"),
         (
             "http = []",

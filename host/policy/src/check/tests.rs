@@ -39,6 +39,7 @@ fn a_grant_of_what_was_not_asked_for_is_refused_by_name() {
             "http = [\"http://*\"]",
             "leaves the host to the operator, and [plugins.a.grant] http = [\"http://*/\"] names none",
         ),
+        ("commands = [\"dump\"]", "[plugins.a.grant] commands = [\"dump\"] grants; it asks for `files`, `http`"),
         ("credentials.tokn = { env = \"A\" }", "credentials.tokn grants; it asks for the credential `token`"),
         ("credentials.key = { env = \"A\" }", "credentials.key grants; it asks for the credentials `token`"),
         ("credentials.token = {}", "the credential `token` is bound to nothing"),

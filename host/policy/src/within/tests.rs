@@ -20,6 +20,10 @@ prefix = "Bearer "
 "#,
     );
     for (text, excesses) in [
+        (
+            "commands = [\"dump\"]\nlimits.memory = \"1 MiB\"",
+            vec!["run your command `dump`, as [commands.dump] has it"],
+        ),
         ("", vec!["use up to 256 MiB of memory (answered: 64 MiB)"]),
         ("limits.memory = \"1 MiB\"", vec![]),
         ("clocks = true\nrandom = true\nlimits.memory = \"1 MiB\"", vec!["read the clocks", "use randomness"]),
@@ -95,6 +99,7 @@ proptest! {
                     Operation::Random,
                     Operation::KeyValue("b".into()),
                     Operation::LocalTarget { function: "traffic.set", target: String::new() },
+                    Operation::Command { name: "dump".into(), with: String::new() },
                 ] {
                     let (now, answered) = (now.decide("a", &operation), answered.decide("a", &operation));
                     prop_assert!(now.is_err() || answered.is_ok(), "{:?}", operation);
