@@ -5,6 +5,7 @@
 //! [`Config::plan`] before the run starts.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod data;
 mod delivery;
 mod detect;
 mod edge;
@@ -38,6 +39,7 @@ use autodevops_policy::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use data::{DataRules, OperatorCommand};
 pub use delivery::{Build, Git, Message};
 pub use detect::template_for;
 pub use edge::{Edge, Testers};
@@ -122,6 +124,12 @@ pub struct Config {
     /// How a release comes to serve people.
     #[serde(default)]
     pub rollout: Rollout,
+    /// What becomes of the service's data, such as its database, when a release is taken back.
+    #[serde(default)]
+    pub data: DataRules,
+    /// Programs of the operator's that plugins may be granted, by their names.
+    #[serde(default)]
+    pub commands: BTreeMap<String, OperatorCommand>,
     /// Whose word is needed before production.
     #[serde(default)]
     pub approval: ApprovalRules,
@@ -227,6 +235,9 @@ impl Config {
         for path in self.build.iter_mut().flat_map(|build| &mut build.read_only) {
             *path = folder.join(&*path);
         }
+        for command in self.commands.values_mut() {
+            command.resolve(folder);
+        }
         self.sandbox.resolve(folder);
         sandbox::resolve_ceilings(&mut self.ceilings, folder);
         for plugin in self.plugins.values_mut() {
@@ -250,6 +261,7 @@ fn with_remedy(message: &str) -> String {
         "traffic" => "`traffic = \"5 %\"`",
         "for" => "`for = \"10m\"`",
         "after" => "`after = \"10m\"`",
+        "argv" => "`argv = [\"pg_dump\", \"shop\"]`",
         "notifiers" => "`notifiers = [\"notify-email\"]`",
         "days" => "`days = \"fri-sun\"`",
         "metric" => "`metric = \"error-rate\"`",

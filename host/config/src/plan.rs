@@ -1,6 +1,8 @@
 //! From the configuration to what a run is decided by.
 
-use autodevops_pipeline::{Decision, HardTrip, Plan, Step};
+use std::time::Duration;
+
+use autodevops_pipeline::{DataPlan, Decision, HardTrip, Plan, Step};
 
 use crate::{Config, EscalationLevel, FreezeWindow, MetricTrigger};
 
@@ -33,6 +35,7 @@ impl Config {
                 bad_windows: rollout.decision.bad_windows,
                 min_score: rollout.decision.min_score.ratio(),
             },
+            data: self.data_plan(),
             approval: self.approval.rules(&self.git.author),
             review: self.stages.review.clone(),
             checks: self.stages.checks.clone(),
@@ -46,6 +49,13 @@ impl Config {
             retries: self.retries.count,
             retry_after: self.retries.after.0,
         }
+    }
+
+    fn data_plan(&self) -> DataPlan {
+        let guards = self.stages.state_guards.clone();
+        // A release that was just taken back may write for as long as it drains.
+        let settle = if guards.is_empty() { Duration::ZERO } else { self.edge.drain.0 };
+        DataPlan { guards, preserve: self.data.preserve, restore: self.data.restore, settle }
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Stages {
     pub health_checks: Vec<String>,
     /// Tell people.
     pub notifiers: Vec<String>,
+    /// Keep production's data, such as its database: a snapshot before each release, to be gone back to.
+    pub state_guards: Vec<String>,
 }
 
 impl Default for Stages {
@@ -49,13 +51,14 @@ impl Default for Stages {
             deploy_target: "local".into(),
             health_checks: one("error-rate"),
             notifiers: Vec::new(),
+            state_guards: Vec::new(),
         }
     }
 }
 
 impl Stages {
     /// Every stage's key with the plugins named for it.
-    pub fn named(&self) -> [(&'static str, Vec<&str>); 9] {
+    pub fn named(&self) -> [(&'static str, Vec<&str>); 10] {
         [
             ("analyzer", vec![&self.analyzer]),
             ("fix-generators", texts(&self.fix_generators)),
@@ -66,6 +69,7 @@ impl Stages {
             ("deploy-target", vec![&self.deploy_target]),
             ("health-checks", texts(&self.health_checks)),
             ("notifiers", texts(&self.notifiers)),
+            ("state-guards", texts(&self.state_guards)),
         ]
     }
 }

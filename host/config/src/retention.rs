@@ -17,11 +17,14 @@ pub struct RetentionRules {
     /// What `[build] prepare` made.
     #[schemars(with = "crate::schema::SpanText")]
     pub prepared: Span,
+    /// Snapshots of the service's data; the newest of each environment always stays.
+    #[schemars(with = "crate::schema::SpanText")]
+    pub snapshots: Span,
 }
 
 impl Default for RetentionRules {
     fn default() -> Self {
         let days = |days: u64| Span(Duration::from_secs(days * 86_400));
-        Self { artifacts: days(30), prepared: days(30) }
+        Self { artifacts: days(30), prepared: days(30), snapshots: days(30) }
     }
 }

@@ -64,6 +64,19 @@ pub enum SeverityName {
     Critical,
 }
 
+/// What is done with the data after a release is taken back.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "describes a name")]
+pub enum RestoreName {
+    /// It goes back to the snapshot by itself.
+    OnRollback,
+    /// A person is asked.
+    Ask,
+    /// It stays as it is.
+    Never,
+}
+
 /// What a plugin may do. It must have asked for it in its manifest, too.
 #[derive(JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -81,6 +94,8 @@ pub struct GrantTable {
     keyvalue: bool,
     /// The local target.
     local_target: bool,
+    /// Commands of `[commands]`, by their names.
+    commands: Vec<String>,
     /// Where the credentials come from that the plugin asks for, by their names. Exactly one source is named.
     credentials: BTreeMap<String, CredentialTable>,
     /// Ceilings on what one call may use; for what is not named, the manifest's limits hold.
@@ -105,6 +120,8 @@ pub struct CeilingsTable {
     keyvalue: Option<bool>,
     /// Whether the local target may be granted. `true` when absent.
     local_target: Option<bool>,
+    /// Whether commands may be granted. `true` when absent.
+    commands: Option<bool>,
     /// Whether credentials may be bound. `true` when absent.
     credentials: Option<bool>,
 }
@@ -243,6 +260,10 @@ pub struct LimitsTable {
     files: Option<u32>,
     /// Bytes written to files.
     file_bytes: Option<BytesText>,
+    /// Commands of the operator that are run.
+    commands: Option<u32>,
+    /// Bytes that any one command writes to its standard output.
+    command_output: Option<BytesText>,
     /// Keys written to the key-value store.
     keyvalue_entries: Option<u32>,
     /// Bytes written to the key-value store.

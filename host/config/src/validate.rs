@@ -17,6 +17,7 @@ macro_rules! at {
     ($($part:expr),+ $(,)?) => { [$(Part::from($part)),+] };
 }
 
+mod data;
 mod edge;
 mod loop_rules;
 mod people;
@@ -47,6 +48,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     people::problems(config, &mut found);
     triggers::problems(config, &mut found);
     sandbox::problems(config, &mut found);
+    data::problems(config, &mut found);
     loop_rules::problems(config, &mut found);
     found.0
 }
@@ -65,10 +67,11 @@ fn inside(path: &str, at: &[Part], found: &mut Found) {
     }
 }
 
-fn env(env: &BTreeMap<String, String>, table: &str, found: &mut Found) {
+fn env(env: &BTreeMap<String, String>, table: &[&str], found: &mut Found) {
     for name in env.keys() {
         if name.is_empty() || name.contains(['=', '\0']) {
-            found.add(at![table, "env", name.as_str()], format!("{name:?} is no name of an environment variable"));
+            let at = table.iter().copied().chain([name.as_str()]).map(Part::from);
+            found.add(at.collect::<Vec<_>>(), format!("{name:?} is no name of an environment variable"));
         }
     }
 }
@@ -128,7 +131,7 @@ fn service(config: &Config, found: &mut Found) {
         let (memory, processes) = (service.memory, service.processes);
         taken_by_command(memory.unwrap_or(LEAST_MEMORY), processes.unwrap_or(LEAST_PROCESSES), "service", found);
     }
-    env(&service.env, "service", found);
+    env(&service.env, &["service", "env"], found);
 }
 
 /// What a command cannot do without: a shell and the program, in bubblewrap.
@@ -239,7 +242,7 @@ fn build(config: &Config, found: &mut Found) {
         }
     }
     taken_by_command(build.memory, build.processes, "build", found);
-    env(&build.env, "build", found);
+    env(&build.env, &["build", "env"], found);
 }
 
 fn environments(config: &Config, found: &mut Found) {

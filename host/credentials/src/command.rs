@@ -1,16 +1,10 @@
 //! A credential that a program prints, such as `pass show api-token`. Run without a shell, bounded, and kept for a minute.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
+use autodevops_commands::bounded::{self, Bounds, NotEnded};
 use autodevops_sandbox::Secret;
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::{
-    io::AsyncReadExt as _,
-    process::{Child, Command},
-    sync::Mutex,
-    time::Instant,
-};
-use zeroize::Zeroizing;
+use tokio::{process::Command, sync::Mutex, time::Instant};
 
 use crate::{
     NEXT_TRY,
@@ -34,19 +28,6 @@ pub struct Output {
     kept: Mutex<Option<(Instant, Result<Secret, Fault>)>>,
 }
 
-/// A program and what it started; ended with this.
-struct Group(Child);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // Only while it was not waited for: then its number is still its own.
-        let id = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(id) = id {
-            let _ = kill_process_group(id, Signal::KILL);
-        }
-    }
-}
-
 impl Output {
     pub fn of(command: Vec<String>) -> Self {
         Self { command, longest: LONGEST, kept: Mutex::new(None) }
@@ -65,11 +46,7 @@ impl Output {
                 return read.clone();
             }
         }
-        let seconds = self.longest.as_secs();
-        let read = tokio::time::timeout(self.longest, self.run()).await.unwrap_or_else(|_| {
-            let what = format!("which did not end within {seconds} s");
-            Err(Fault::new(what, "name a program that prints the credential without asking anything"))
-        });
+        let read = self.run().await;
         *kept = Some((Instant::now(), read.clone()));
         read
     }
@@ -79,31 +56,26 @@ impl Output {
         let (program, arguments) =
             self.command.split_first().ok_or_else(|| Fault::new("which is empty", "name a program"))?;
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        command.process_group(0).kill_on_drop(true);
-        let child = command.spawn();
-        let child = child.map_err(|error| {
-            Fault::new(
-                format!("which cannot be run: {error}"),
-                "name a program that is there, with its arguments apart",
-            )
+        command.args(arguments);
+        let bounds = Bounds { longest: self.longest, most: MAX_BYTES };
+        let ended = bounded::run(command, bounds).await.map_err(|error| match error {
+            NotEnded::Start(_) => {
+                Fault::new(format!("which {error}"), "name a program that is there, with its arguments apart")
+            }
+            NotEnded::Read(_) => Fault::new(format!("which {error}"), run_it),
+            NotEnded::TooMuch(_) => Fault::new(
+                format!("which is more than {MAX_BYTES} bytes"),
+                "name a program that prints the credential alone",
+            ),
+            NotEnded::TooLong(_) => Fault::new(
+                format!("which {error}"),
+                "name a program that prints the credential without asking anything",
+            ),
         })?;
-        let mut group = Group(child);
-        let mut printed = Zeroizing::new(Vec::new());
-        if let Some(stdout) = group.0.stdout.take() {
-            let read = stdout.take(MAX_BYTES + 1).read_to_end(&mut printed).await;
-            read.map_err(|error| Fault::new(format!("which cannot be read: {error}"), run_it))?;
+        if !ended.status.success() {
+            return Err(Fault::new(format!("which ended with {}", ended.status), run_it));
         }
-        if printed.len() as u64 > MAX_BYTES {
-            let what = format!("which is more than {MAX_BYTES} bytes");
-            return Err(Fault::new(what, "name a program that prints the credential alone"));
-        }
-        let status = group.0.wait().await;
-        let status = status.map_err(|error| Fault::new(format!("which cannot be waited for: {error}"), run_it))?;
-        if !status.success() {
-            return Err(Fault::new(format!("which ended with {status}"), run_it));
-        }
-        of_bytes(&printed)
+        of_bytes(&ended.stdout)
     }
 }
 
@@ -149,18 +121,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_never_ends_is_ended_with_all_that_it_started() {
-        let folder = tempfile::tempdir().unwrap();
-        let alive = folder.path().join("alive");
-        assert!(std::process::Command::new("mkfifo").arg(&alive).status().unwrap().success());
-        // Whoever reads the pipe sees its end when the last that could write to it is gone.
-        let mut reader = tokio::net::unix::pipe::OpenOptions::new().open_receiver(&alive).unwrap();
-        let mut output = shell(&format!("exec 3>{}; sleep 1000 & sleep 1000", alive.display()));
-        output.longest = Duration::from_millis(300);
+    async fn one_that_never_ends_is_no_credential() {
+        let mut output = shell("sleep 1000");
+        output.longest = Duration::from_millis(100);
         let fault = output.secret().await.unwrap_err();
         assert!(fault.what.contains("did not end"), "{fault:?}");
-        let mut rest = Vec::new();
-        reader.read_to_end(&mut rest).await.unwrap();
     }
 
     #[tokio::test]

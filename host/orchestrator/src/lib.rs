@@ -9,6 +9,7 @@ mod build;
 pub mod by_hand;
 pub mod catalog;
 pub mod clock;
+mod commands;
 pub mod controller;
 pub mod credentials;
 pub mod feedback;

@@ -11,7 +11,9 @@ use autodevops_bundle::{PluginFolder, PluginFolders};
 pub use autodevops_config::PluginSettings;
 use autodevops_model::Stage;
 use autodevops_policy::{Ceilings, EffectiveGrant, effective};
-use autodevops_sandbox::{CredentialSource, KeyValueStore, LocalTarget, Plugin, PluginSource, Sandbox, SandboxOptions};
+use autodevops_sandbox::{
+    CredentialSource, KeyValueStore, LocalTarget, OperatorCommands, Plugin, PluginSource, Sandbox, SandboxOptions,
+};
 use serde_json::Value;
 
 use crate::{catalog::Catalog, recordings::RecordingStore, usage::Usage};
@@ -26,6 +28,8 @@ pub struct Services {
     pub keyvalue: Option<Arc<dyn KeyValueStore>>,
     /// The local target.
     pub local: Option<Arc<dyn LocalTarget>>,
+    /// The operator's commands.
+    pub commands: Option<Arc<dyn OperatorCommands>>,
     /// What is set about the engine; but for its cache, which is the user's.
     pub sandbox: SandboxOptions,
     /// Where the secrets of their credentials come from.
@@ -124,6 +128,7 @@ impl PluginSet {
             config: folder.manifest.configure(config)?,
             keyvalue: self.services.keyvalue.clone(),
             local: self.services.local.clone(),
+            commands: self.services.commands.clone(),
             credentials: self.services.credentials.clone(),
         };
         let plugin = Plugin::load(&self.sandbox, source)?;

@@ -26,7 +26,7 @@ use crate::{
     audit::Audit,
     catalog::Catalog,
     clock::HostClock,
-    credentials,
+    commands, credentials,
     keyvalue::JournalStore,
     local::EdgeTarget,
     log::RunLog,
@@ -96,6 +96,7 @@ impl Project {
         let services = Services {
             keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))),
             local: Some(Arc::new(local)),
+            commands: Some(Arc::new(commands::of(&config))),
             sandbox: sandbox::options(&config.sandbox, compiler)?,
             credentials: Some(Arc::clone(&credentials) as _),
             recordings: config.recording.enabled.then(|| Arc::clone(&recordings)),
@@ -215,13 +216,14 @@ impl Project {
     /// The plugins that the stages name, and the stages.
     pub(crate) fn stage_plugins(&self) -> impl Iterator<Item = (&String, Stage)> {
         let stages = &self.config.stages;
-        let named: [(&[String], Stage); 6] = [
+        let named: [(&[String], Stage); 7] = [
             (&stages.fix_generators, Stage::FixGenerator),
             (&stages.review, Stage::Check),
             (&stages.test_generators, Stage::TestGenerator),
             (&stages.checks, Stage::Check),
             (&stages.automated_tests, Stage::Check),
             (&stages.notifiers, Stage::Notifier),
+            (&stages.state_guards, Stage::StateGuard),
         ];
         let levels = self.config.escalation.iter().flat_map(|level| &level.notifiers);
         let health = stages.health_checks.iter().chain(&self.config.staging.health_checks);
@@ -239,6 +241,7 @@ impl Project {
     /// The first that cannot be used.
     pub fn check_plugins(&self) -> Result<()> {
         self.check_answers()?;
+        self.check_commands()?;
         let mut used = Vec::new();
         for (name, stage) in self.stage_plugins() {
             self.plugins.for_stage(name, stage)?;

@@ -55,8 +55,8 @@ pub use former::{Former, Retry};
 pub use freeze::Freeze;
 pub use glance::Glance;
 pub use plan::{
-    AUTHOR, Approval, BadPlan, CountTrigger, Counted, Decision, Direction, HardTrip, Level, NoData, Plan, Rule, Step,
-    Trigger,
+    AUTHOR, Approval, BadPlan, CountTrigger, Counted, DataPlan, Decision, Direction, HardTrip, Level, NoData, Plan,
+    Restore, Rule, Step, Trigger,
 };
 pub use run::{Alarm, Approved, Effect, OnHold, OpenGate, ReplayError, Run, RunStage, Watch};
 pub use safety::{SCANNED, needs_person};

@@ -1,6 +1,7 @@
 //! Everything about a run that is decided before it starts, so that a change of configuration cannot bend a run under way.
 
 mod count;
+mod data;
 mod decision;
 mod trigger;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::Freeze;
 
 pub use count::{CountTrigger, Counted};
+pub use data::{DataPlan, Restore};
 pub use decision::Decision;
 pub use trigger::{Direction, HardTrip, NoData, Rule, Trigger};
 
@@ -48,6 +50,9 @@ pub struct Plan {
     /// How sure a verdict must be.
     #[serde(default = "Decision::before")]
     pub decision: Decision,
+    /// What becomes of production's data when the release is taken back.
+    #[serde(default, skip_serializing_if = "DataPlan::is_default")]
+    pub data: DataPlan,
     /// Whose word is needed before production.
     pub approval: Approval,
     /// Plugins that review the change.
@@ -167,6 +172,7 @@ impl Plan {
             counts: CountTrigger::defaults(),
             hard_trip: HardTrip::default(),
             decision: Decision::default(),
+            data: DataPlan::default(),
             approval: Approval::default(),
             review: Vec::new(),
             checks: Vec::new(),
@@ -211,6 +217,12 @@ impl Plan {
         }
         if self.counts.iter().any(|count| count.at_least == 0) {
             return bad("a trigger counts to zero, so that every release would be turned back", "count to 1 at least");
+        }
+        if self.data.preserve && self.data.guards.is_empty() {
+            return bad(
+                "its data must be preserved, and no plugin keeps it",
+                "name a state guard, or let it not be preserved",
+            );
         }
         let approval = &self.approval;
         let may = approval.approvers.iter().filter(|name| approval.why_not(name, None).is_none()).count();

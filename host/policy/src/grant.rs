@@ -52,7 +52,6 @@ pub struct Grant {
     /// The local target.
     pub local_target: bool,
     /// Commands of the operator, by their names in `[commands]`.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub commands: BTreeSet<String>,
     /// Where the credentials come from that the plugin asks for, by their names.
     pub credentials: BTreeMap<String, CredentialBinding>,

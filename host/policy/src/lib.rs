@@ -9,6 +9,7 @@ mod asked;
 mod binding;
 mod ceilings;
 mod check;
+pub mod command;
 mod credential;
 mod destination;
 mod difference;

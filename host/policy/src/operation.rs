@@ -1,6 +1,10 @@
 //! What a plugin asks the host for, and the decision about it.
 
-use crate::{Destination, EffectiveGrant, Limit, Method, OverLimit, manifest::is_name, text::{escape, one_line}};
+use crate::{
+    Destination, EffectiveGrant, Limit, Method, OverLimit,
+    manifest::is_name,
+    text::{escape, one_line},
+};
 
 /// Something that a plugin asks the host for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -145,7 +149,11 @@ impl EffectiveGrant {
                     true => format!("commands = [\"{name}\"], and its manifest must ask for it"),
                     false => "commands = [\"NAME\"], by the name of one of [commands]".to_owned(),
                 };
-                (self.commands.contains(name), format!("the command `{}`", escape(&one_line(name))), key_of_command.as_str())
+                (
+                    self.commands.contains(name),
+                    format!("the command `{}`", escape(&one_line(name))),
+                    key_of_command.as_str(),
+                )
             }
             Operation::KeyValue(_) => (self.keyvalue, "a key-value store".to_owned(), "keyvalue = true"),
             Operation::Http { method, url } => {

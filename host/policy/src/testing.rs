@@ -68,16 +68,15 @@ fn commands() -> impl Strategy<Value = BTreeSet<&'static str>> {
 
 /// Manifests that are valid but for credentials that overlap.
 pub fn manifest() -> impl Strategy<Value = Manifest> {
-    let ask =
-        |ask| Permission {
-            ask,
-            reason: "x".into(),
-            guest: None,
-            access: None,
-            origins: Vec::new(),
-            methods: None,
-            command: None,
-        };
+    let ask = |ask| Permission {
+        ask,
+        reason: "x".into(),
+        guest: None,
+        access: None,
+        origins: Vec::new(),
+        methods: None,
+        command: None,
+    };
     let files = collection::btree_map(select(&GUESTS[..]), access(), 0..3);
     let http = collection::vec((collection::vec(origin(), 1..3), option::of(methods())), 0..3);
     let flags = any::<[bool; 4]>();
@@ -107,10 +106,11 @@ pub fn manifest() -> impl Strategy<Value = Manifest> {
             for (origins, methods) in http {
                 permissions.push(Permission { origins, methods, ..ask(PermissionKind::Http) });
             }
-            permissions.extend(commands.into_iter().map(|name| Permission {
-                command: Some(name.into()),
-                ..ask(PermissionKind::Command)
-            }));
+            permissions.extend(
+                commands
+                    .into_iter()
+                    .map(|name| Permission { command: Some(name.into()), ..ask(PermissionKind::Command) }),
+            );
             permissions.extend(FLAGS.into_iter().zip(flags).filter(|(_, asked)| *asked).map(|(kind, _)| ask(kind)));
             let text = "name = \"a\"\nversion = \"0.1.0\"\ndescription = \"x\"\nstages = [\"check\"]";
             let credentials = one.into_iter().chain(other).collect();

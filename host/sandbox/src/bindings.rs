@@ -12,6 +12,7 @@ pub mod base {
                 import autodevops:host/log@0.1.0;
                 import autodevops:host/traffic@0.1.0;
                 import autodevops:host/runtime@0.1.0;
+                import autodevops:host/command@0.1.0;
                 import wasi:config/store@0.2.0-rc.1;
             }
         ",
@@ -19,6 +20,7 @@ pub mod base {
         imports: {
             "autodevops:host/traffic": async | trappable,
             "autodevops:host/runtime": async | trappable,
+            "autodevops:host/command": async | trappable,
             default: trappable,
         },
     });
@@ -54,7 +56,11 @@ stage!(
 );
 stage!(health_check, "autodevops:stages/health-check-plugin");
 stage!(notifier, "autodevops:stages/notifier-plugin");
-stage!(state_guard, "autodevops:stages/state-guard-plugin");
+stage!(
+    state_guard,
+    "autodevops:stages/state-guard-plugin",
+    "autodevops:host/command": crate::bindings::base::autodevops::host::command
+);
 
 /// Keys and values; its resource is the host's own type.
 pub mod keyvalue {

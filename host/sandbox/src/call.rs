@@ -18,6 +18,7 @@ use crate::{
     bindings::base::autodevops::types::types,
     budget::MemoryBudget,
     clock::GuestClock,
+    command::OperatorCommands,
     credentials::CredentialSource,
     engine::Sandbox,
     failure::{self, CallError, CallFailure},
@@ -75,6 +76,7 @@ pub(crate) struct Caller {
     pub config: Arc<[(String, String)]>,
     pub keyvalue: Option<Arc<dyn KeyValueStore>>,
     pub local: Option<Arc<dyn LocalTarget>>,
+    pub commands: Option<Arc<dyn OperatorCommands>>,
     /// Parts of the pool that a call takes.
     pub parts: u32,
     pub credentials: Option<Arc<dyn CredentialSource>>,
@@ -138,6 +140,7 @@ impl Call {
             log: LogQuota::new(quota, vault.scrubber().clone()),
             keyvalue: Overlay::new(shared.keyvalue.clone(), Arc::clone(&shared.name)),
             local: shared.local.clone(),
+            commands: shared.commands.clone(),
             clock: GuestClock::new(),
             activations: Activations::default(),
             deadline: Instant::now() + limits.wall_time.0.min(LONGEST_CALL),

@@ -3,7 +3,7 @@
 //!
 //! | what | told apart | beyond that |
 //! |---|---|---|
-//! | acts on the world (requests, changed files, the local target) and refusals | as many as `limits.records` | refused, and the call ends by that limit |
+//! | acts on the world (requests, changed files, the local target, commands) and refusals | as many as `limits.records` | refused, and the call ends by that limit |
 //! | looks (files read, buckets) | [`MOST_LOOKS`] | one entry for their kind, which counts |
 //! | all else has no target of the plugin's choice | always | |
 
@@ -370,9 +370,13 @@ fn goes_on(request: &Arc<Outcome>) -> bool {
 const fn room(asked: &Asked) -> Room {
     match (&asked.operation, &asked.refusal) {
         (_, Some(_))
-        | (Operation::Http { .. } | Operation::LocalTarget { .. } | Operation::Open { write: true, .. }, None) => {
-            Room::Records
-        }
+        | (
+            Operation::Http { .. }
+            | Operation::LocalTarget { .. }
+            | Operation::Command { .. }
+            | Operation::Open { write: true, .. },
+            None,
+        ) => Room::Records,
         (Operation::Open { write: false, .. } | Operation::KeyValue(_), None) => Room::Looks,
         (
             Operation::Clock
@@ -398,11 +402,19 @@ fn shorten(operation: &mut Operation, scrubber: &Scrubber) {
             url.truncate(url.find(['?', '#']).unwrap_or(url.len()));
             url
         }
+        Operation::Command { name, with } => {
+            cut(name, scrubber);
+            with
+        }
         Operation::Open { path: name, .. }
         | Operation::KeyValue(name)
         | Operation::LocalTarget { target: name, .. } => name,
         _ => return,
     };
+    cut(text, scrubber);
+}
+
+fn cut(text: &mut String, scrubber: &Scrubber) {
     if text.len() > MAX_KEPT_BYTES {
         // Before it is cut: half a secret would be found by nobody.
         *text = scrubber.scrub(text);

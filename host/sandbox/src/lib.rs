@@ -18,6 +18,7 @@ mod budget;
 mod cache;
 mod call;
 mod clock;
+mod command;
 mod compile;
 mod credentials;
 mod engine;
@@ -48,6 +49,7 @@ mod summary;
 mod to_plugin;
 
 pub use call::CallContext;
+pub use command::{Completed, NotCompleted, OperatorCommands};
 pub use compile::{Compiler, compile_child};
 pub use credentials::{CredentialSource, Secret};
 pub use engine::{Sandbox, SandboxError, SandboxOptions};

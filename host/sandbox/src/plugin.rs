@@ -13,6 +13,7 @@ use crate::{
         state_guard::StateGuardPluginPre, test_generator::TestGeneratorPluginPre,
     },
     call::Caller,
+    command::OperatorCommands,
     compile::CompileFailure,
     credentials::CredentialSource,
     engine::{NotCompiled, PARTS_PER_COMPONENT, Sandbox},
@@ -187,6 +188,8 @@ pub struct PluginSource<'a> {
     pub keyvalue: Option<Arc<dyn KeyValueStore>>,
     /// The local target; none, and there is none.
     pub local: Option<Arc<dyn LocalTarget>>,
+    /// The operator's commands; none, and there are none.
+    pub commands: Option<Arc<dyn OperatorCommands>>,
     /// Where the secrets of its credentials come from; none, and it has no credentials.
     pub credentials: Option<Arc<dyn CredentialSource>>,
 }
@@ -237,8 +240,14 @@ impl Exports {
     }
 }
 
-/// What a plugin may reach of the host: its store, the local target, the operator's credentials.
-type Services = (Option<Arc<dyn KeyValueStore>>, Option<Arc<dyn LocalTarget>>, Option<Arc<dyn CredentialSource>>);
+/// What a plugin may reach of the host; a recording reaches nothing.
+#[derive(Default)]
+struct Services {
+    keyvalue: Option<Arc<dyn KeyValueStore>>,
+    local: Option<Arc<dyn LocalTarget>>,
+    commands: Option<Arc<dyn OperatorCommands>>,
+    credentials: Option<Arc<dyn CredentialSource>>,
+}
 
 impl Plugin {
     /// Compiles (or takes from the cache), checks and links a component.
@@ -250,14 +259,15 @@ impl Plugin {
         declared.sort_unstable();
         declared.dedup();
         let name = source.manifest.name.clone();
-        let PluginSource { component, grant, config, keyvalue, local, credentials, .. } = source;
-        Self::build(sandbox, name, Some(declared), component, grant, config, (keyvalue, local, credentials))
+        let PluginSource { component, grant, config, keyvalue, local, commands, credentials, .. } = source;
+        let services = Services { keyvalue, local, commands, credentials };
+        Self::build(sandbox, name, Some(declared), component, grant, config, services)
     }
 
     /// For a recording: the plugin as it was, with nothing to reach.
     pub(crate) fn load_recorded(sandbox: &Sandbox, header: &Header, component: &[u8]) -> Result<Self, LoadError> {
         let (name, grant, config) = (header.plugin.clone(), header.grant.clone(), header.config.clone());
-        Self::build(sandbox, name, None, component, grant, config, (None, None, None))
+        Self::build(sandbox, name, None, component, grant, config, Services::default())
     }
 
     fn build(
@@ -267,7 +277,7 @@ impl Plugin {
         bytes: &[u8],
         grant: EffectiveGrant,
         config: Vec<(String, String)>,
-        (keyvalue, local, credentials): Services,
+        Services { keyvalue, local, commands, credentials }: Services,
     ) -> Result<Self, LoadError> {
         let component = compile(sandbox, &name, bytes)?;
         let parts = parts(&name, &component)?;
@@ -288,6 +298,7 @@ impl Plugin {
             config: config.into(),
             keyvalue,
             local,
+            commands,
             parts,
             credentials,
         };

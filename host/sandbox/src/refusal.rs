@@ -37,6 +37,9 @@ pub enum Refusal {
     /// The answer is in a coding in which an echo of the credential could not be found.
     #[error("an answer in a coding that could hide the credential")]
     Coding(Option<String>),
+    /// What was to be filled into the operator's command is no name.
+    #[error("a value that no command is given")]
+    Fill,
     /// The answer is in another protocol.
     #[error("an answer that changes the protocol")]
     Protocol,

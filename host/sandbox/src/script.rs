@@ -51,6 +51,7 @@ impl ScriptEngine {
             config: Arc::from([]),
             keyvalue: None,
             local: None,
+            commands: None,
             parts,
             credentials: None,
         };

@@ -74,8 +74,10 @@ impl<'a> Exported<'a> {
             Stage::Notifier => self.function::<(&str, &Event), Answer<()>>("notify"),
             Stage::StateGuard => {
                 self.function::<(&str, &str), Answer<SnapshotInfo>>("snapshot")?;
-                self.function::<(&str, &str), Answer<bool>>("verify")?;
-                self.function::<(&str, &str, u64, &str), Answer<()>>("restore")
+                self.function::<(&str, &str), Answer<Option<String>>>("verify")?;
+                self.function::<(&str, &str, u64, &str), Answer<()>>("restore")?;
+                self.function::<(&str,), Answer<Vec<SnapshotInfo>>>("list")?;
+                self.function::<(&str, &str), Answer<()>>("forget")
             }
         }
     }

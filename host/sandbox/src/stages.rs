@@ -107,14 +107,25 @@ impl Plugin {
         StateGuard, state_guard, autodevops_stages_state_guard, call_snapshot, |info| info.into()
     }
     stage_call! {
-        /// Whether a snapshot is whole.
-        verify(environment: &str, id: &str) -> bool,
-        StateGuard, state_guard, autodevops_stages_state_guard, call_verify, |whole| whole
+        /// What keeps a snapshot from being gone back to; none where it is whole.
+        verify(environment: &str, id: &str) -> Option<String>,
+        StateGuard, state_guard, autodevops_stages_state_guard, call_verify, |fault| fault
     }
     stage_call! {
         /// Goes back to a snapshot.
         restore(environment: &str, key: &str, fence: u64, id: &str) -> (),
         StateGuard, state_guard, autodevops_stages_state_guard, call_restore, |done| done
+    }
+    stage_call! {
+        /// The snapshots of an environment, oldest first.
+        snapshots(environment: &str) -> Vec<SnapshotInfo>,
+        StateGuard, state_guard, autodevops_stages_state_guard, call_list,
+        |all| all.into_iter().map(Into::into).collect()
+    }
+    stage_call! {
+        /// Removes a snapshot.
+        forget(environment: &str, id: &str) -> (),
+        StateGuard, state_guard, autodevops_stages_state_guard, call_forget, |done| done
     }
 }
 

@@ -13,6 +13,7 @@ pub fn summary(operation: &Operation, scrubber: &Scrubber) -> String {
         Operation::Open { path, write: true } => format!("{path} (write)"),
         Operation::Socket(kind) | Operation::Stdio(kind) => (*kind).to_owned(),
         Operation::LocalTarget { function, target } => format!("{function} {target}").trim_end().to_owned(),
+        Operation::Command { name, with } => format!("{name} {with}").trim_end().to_owned(),
         Operation::Http { method, url } => format!("{method} {}", without_secrets(url)),
         Operation::KeyValue(bucket) => bucket.clone(),
         Operation::Use { interface, function } => format!("{interface} {function}"),

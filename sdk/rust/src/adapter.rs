@@ -141,7 +141,7 @@ impl<T: crate::StateGuard> bindings::state_guard::exports::autodevops::stages::s
         T::snapshot(environment, key)
     }
 
-    fn verify(environment: String, id: String) -> Result<bool> {
+    fn verify(environment: String, id: String) -> Result<Option<String>> {
         logging::start();
         T::verify(environment, id)
     }
@@ -149,5 +149,15 @@ impl<T: crate::StateGuard> bindings::state_guard::exports::autodevops::stages::s
     fn restore(environment: String, key: String, fence: u64, id: String) -> Result<()> {
         logging::start();
         T::restore(environment, key, fence, id)
+    }
+
+    fn list(environment: String) -> Result<Vec<SnapshotInfo>> {
+        logging::start();
+        T::list(environment)
+    }
+
+    fn forget(environment: String, id: String) -> Result<()> {
+        logging::start();
+        T::forget(environment, id)
     }
 }

@@ -72,18 +72,25 @@ stage!(test_generator, "test-generator-plugin");
 stage!(check, "check-plugin");
 stage!(health_check, "health-check-plugin");
 stage!(notifier, "notifier-plugin");
-stage!(state_guard, "state-guard-plugin");
 
-pub mod deploy_target {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "deploy-target-plugin",
-        pub_export_macro: true,
-        generate_all,
-        additional_derives: [PartialEq],
-        with: {
-            "autodevops:types/types@0.1.0": crate::bindings::base::autodevops::types::types,
-            "autodevops:host/log@0.1.0": crate::bindings::base::autodevops::host::log,
-        },
-    });
+/// A stage with imports of its own.
+macro_rules! stage_with_imports {
+    ($module:ident, $world:literal) => {
+        pub mod $module {
+            wit_bindgen::generate!({
+                path: "../../wit",
+                world: $world,
+                pub_export_macro: true,
+                generate_all,
+                additional_derives: [PartialEq],
+                with: {
+                    "autodevops:types/types@0.1.0": crate::bindings::base::autodevops::types::types,
+                    "autodevops:host/log@0.1.0": crate::bindings::base::autodevops::host::log,
+                },
+            });
+        }
+    };
 }
+
+stage_with_imports!(deploy_target, "deploy-target-plugin");
+stage_with_imports!(state_guard, "state-guard-plugin");

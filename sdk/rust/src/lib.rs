@@ -35,6 +35,11 @@ pub mod local {
     pub use crate::bindings::deploy_target::autodevops::host::{runtime, traffic};
 }
 
+/// The operator's commands, for state guards that were granted them by name.
+pub mod command {
+    pub use crate::bindings::state_guard::autodevops::host::command::{Completed, run};
+}
+
 /// The README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -242,11 +242,17 @@ pub trait Notifier: 'static {
 ///     fn snapshot(_environment: String, key: String) -> Result<SnapshotInfo> {
 ///         Ok(SnapshotInfo { id: key, taken: 0, bytes: 0 })
 ///     }
-///     fn verify(_environment: String, _id: String) -> Result<bool> {
-///         Ok(true)
+///     fn verify(_environment: String, id: String) -> Result<Option<String>> {
+///         Ok(Some(format!("snapshot {id} holds nothing")))
 ///     }
 ///     fn restore(_environment: String, _key: String, _fence: u64, id: String) -> Result<()> {
 ///         Err(Error::not_supported(format!("snapshot {id} holds nothing")))
+///     }
+///     fn list(_environment: String) -> Result<Vec<SnapshotInfo>> {
+///         Ok(Vec::new())
+///     }
+///     fn forget(_environment: String, _id: String) -> Result<()> {
+///         Ok(())
 ///     }
 /// }
 ///
@@ -260,15 +266,27 @@ pub trait StateGuard: 'static {
     /// When it cannot be done; the case says why.
     fn snapshot(environment: String, key: String) -> Result<SnapshotInfo>;
 
-    /// Whether the snapshot is whole and can be restored.
+    /// What keeps the snapshot from being gone back to, in words; none where it is whole.
     ///
     /// # Errors
-    /// When it cannot be done; the case says why.
-    fn verify(environment: String, id: String) -> Result<bool>;
+    /// When it cannot be told; the case says why.
+    fn verify(environment: String, id: String) -> Result<Option<String>>;
 
     /// Goes back to the snapshot.
     ///
     /// # Errors
     /// When it cannot be done; the case says why.
     fn restore(environment: String, key: String, fence: u64, id: String) -> Result<()>;
+
+    /// The snapshots that are kept, oldest first.
+    ///
+    /// # Errors
+    /// When it cannot be told; the case says why.
+    fn list(environment: String) -> Result<Vec<SnapshotInfo>>;
+
+    /// Removes the snapshot. One that is not there is removed already.
+    ///
+    /// # Errors
+    /// When it cannot be done; the case says why.
+    fn forget(environment: String, id: String) -> Result<()>;
 }

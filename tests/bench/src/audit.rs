@@ -85,6 +85,7 @@ fn probe(place: &Place, sandbox: &Sandbox) -> Result<Plugin> {
         config: folder.manifest.configure(&BTreeMap::from(config))?,
         keyvalue: None,
         local: None,
+        commands: None,
         credentials: None,
     };
     Ok(Plugin::load(sandbox, source)?)

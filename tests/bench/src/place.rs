@@ -67,6 +67,7 @@ impl Place {
             config,
             keyvalue: None,
             local: None,
+            commands: None,
             credentials: None,
         };
         Ok(Plugin::load(sandbox, source)?)

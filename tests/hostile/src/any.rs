@@ -66,6 +66,7 @@ pub async fn put_through(path: &Path) -> Result<Vec<Ended>> {
             config: Vec::new(),
             keyvalue: None,
             local: None,
+            commands: None,
             credentials: None,
         };
         let plugin = Arc::new(Plugin::load(field.sandbox(), source)?);

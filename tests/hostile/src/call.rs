@@ -36,6 +36,10 @@ pub enum Function {
     Verify,
     /// `state-guard.restore`.
     Restore,
+    /// `state-guard.list`.
+    List,
+    /// `state-guard.forget`.
+    Forget,
 }
 
 impl Function {
@@ -49,7 +53,7 @@ impl Function {
             Stage::DeployTarget => &[Self::Describe, Self::Deploy, Self::SetTraffic, Self::Live, Self::Find],
             Stage::HealthCheck => &[Self::Measure],
             Stage::Notifier => &[Self::Notify],
-            Stage::StateGuard => &[Self::Snapshot, Self::Verify, Self::Restore],
+            Stage::StateGuard => &[Self::Snapshot, Self::Verify, Self::Restore, Self::List, Self::Forget],
         }
     }
 
@@ -63,7 +67,7 @@ impl Function {
             Self::Describe | Self::Deploy | Self::SetTraffic | Self::Live | Self::Find => Stage::DeployTarget,
             Self::Measure => Stage::HealthCheck,
             Self::Notify => Stage::Notifier,
-            Self::Snapshot | Self::Verify | Self::Restore => Stage::StateGuard,
+            Self::Snapshot | Self::Verify | Self::Restore | Self::List | Self::Forget => Stage::StateGuard,
         }
     }
 
@@ -84,6 +88,8 @@ impl Function {
             Self::Snapshot => "snapshot",
             Self::Verify => "verify",
             Self::Restore => "restore",
+            Self::List => "list",
+            Self::Forget => "forget",
         }
     }
 
@@ -125,10 +131,15 @@ impl Function {
                 "told".to_owned()
             }
             Self::Snapshot => plugin.snapshot(context, ENVIRONMENT, KEY).await?.id,
-            Self::Verify => plugin.verify(context, ENVIRONMENT, "s1").await?.to_string(),
+            Self::Verify => format!("{:?}", plugin.verify(context, ENVIRONMENT, "s1").await?),
             Self::Restore => {
                 plugin.restore(context, ENVIRONMENT, KEY, 1, "s1").await?;
                 "restored".to_owned()
+            }
+            Self::List => format!("{} snapshots", plugin.snapshots(context, ENVIRONMENT).await?.len()),
+            Self::Forget => {
+                plugin.forget(context, ENVIRONMENT, "s1").await?;
+                "forgotten".to_owned()
             }
         })
     }

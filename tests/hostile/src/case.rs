@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use autodevops_model::CheckInput;
 use autodevops_policy::{Access, Bytes, EffectiveGrant, Limit, Limits, Preopen, Span};
-use autodevops_sandbox::{CallError, CallFailure, CallReport, KeyValueStore, LoadError, SandboxOptions};
+use autodevops_sandbox::{
+    CallError, CallFailure, CallReport, KeyValueStore, LoadError, OperatorCommands, SandboxOptions,
+};
 
 use crate::{
     call::{Function, check_input},
@@ -21,6 +23,8 @@ pub struct Terms {
     pub input: CheckInput,
     /// Where its keys and values are kept.
     pub keyvalue: Option<Arc<dyn KeyValueStore>>,
+    /// The operator's commands.
+    pub commands: Option<Arc<dyn OperatorCommands>>,
     /// The engine's own settings; those of all, where there are none.
     pub engine: Option<SandboxOptions>,
     /// A folder of its own for what the attempt needs on the host: `data`, `other` and, outside of what is ever granted, `secret`.
@@ -37,7 +41,15 @@ impl Terms {
             ..Limits::default()
         };
         let grant = EffectiveGrant { limits, ..EffectiveGrant::default() };
-        Self { grant, config: BTreeMap::new(), input: check_input(), keyvalue: None, engine: None, folder }
+        Self {
+            grant,
+            config: BTreeMap::new(),
+            input: check_input(),
+            keyvalue: None,
+            commands: None,
+            engine: None,
+            folder,
+        }
     }
 
     /// Its limits.

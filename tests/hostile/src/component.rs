@@ -46,6 +46,7 @@ const OFFERED: &[&str] = &[
     "wasi:sockets/udp-create-socket@0.2.12",
     "autodevops:host/traffic@0.1.0",
     "autodevops:host/runtime@0.1.0",
+    "autodevops:host/command@0.1.0",
 ];
 
 /// The contract, and a world for each stage that imports everything there is.

@@ -63,6 +63,7 @@ impl Field {
             config: vec![("act".into(), "answer".into()), ("argument".into(), String::new())],
             keyvalue: None,
             local: None,
+            commands: None,
             credentials: None,
         };
         let honest = Plugin::load(&sandbox, source)?;
@@ -111,7 +112,7 @@ impl Field {
         };
         let (sandbox, manifest) = (self.sandbox.clone(), manifest(name, case.function));
         let (grant, config) = (terms.grant.clone(), terms.config.clone());
-        let keyvalue = terms.keyvalue.clone();
+        let (keyvalue, commands) = (terms.keyvalue.clone(), terms.commands.clone());
         // Compiling computes for long: apart from what serves calls.
         let loaded = tokio::task::spawn_blocking(move || {
             let source = PluginSource {
@@ -121,6 +122,7 @@ impl Field {
                 config: config.into_iter().collect(),
                 keyvalue,
                 local: None,
+                commands,
                 credentials: None,
             };
             Plugin::load(&sandbox, source)

@@ -83,6 +83,7 @@ impl Probe {
             config: self.folder.manifest.configure(&config).expect("the probe's configuration fits"),
             keyvalue: self.keyvalue.clone(),
             local: None,
+            commands: None,
             credentials: self.credentials.clone(),
         };
         Plugin::load(&self.sandbox, source).expect("the probe loads")

@@ -29,6 +29,7 @@ fn probe(sandbox: &Sandbox, name: &str, act: &str, wall_time: Duration) -> Resul
         keyvalue: None,
         credentials: None,
         local: None,
+        commands: None,
     };
     Plugin::load(sandbox, source)
 }

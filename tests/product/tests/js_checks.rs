@@ -24,6 +24,7 @@ fn plugin() -> Plugin {
         config: Vec::new(),
         keyvalue: None,
         local: None,
+        commands: None,
         credentials: None,
     };
     Plugin::load(&sandbox(), source).expect("the plugin loads")

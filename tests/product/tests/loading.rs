@@ -18,6 +18,7 @@ fn load(sandbox: &Sandbox, component: &[u8], stages: &str) -> Result<Plugin, Loa
             config: vec![],
             keyvalue: None,
             local: None,
+            commands: None,
             credentials: None,
         },
     )

@@ -186,12 +186,13 @@ impl Guarded<'_> {
     }
 }
 
-type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
+/// What a function of the project's own interfaces answers.
+pub(super) type Answered<T> = wasmtime::Result<Result<T, types::Error>>;
 
 impl Guarded<'_> {
-    /// Asks for the local target. A refusal is an answer; one call too many is the end of all.
-    fn asks_local(&mut self, function: &'static str, target: String) -> wasmtime::Result<Result<(), types::Error>> {
-        match self.authorize(Operation::LocalTarget { function, target }) {
+    /// Asks for what the host does on a plugin's word. A refusal is an answer; one call too many is the end of all.
+    pub(super) fn asks(&mut self, operation: Operation) -> Answered<()> {
+        match self.authorize(operation) {
             Ok(()) => Ok(Ok(())),
             Err(denial @ Denial::NotGranted { .. }) => Ok(Err(denied(denial.to_string()))),
             Err(denial) => Err(denial.into()),
@@ -210,14 +211,14 @@ const fn denied(message: String) -> types::Error {
     types::Error::Denied(types::ErrorInfo { message, details: Vec::new() })
 }
 
-fn answer<T, W>(result: Result<T, StageError>, convert: impl FnOnce(T) -> W) -> Answer<W> {
+fn answer<T, W>(result: Result<T, StageError>, convert: impl FnOnce(T) -> W) -> Answered<W> {
     Ok(result.map(convert).map_err(Into::into))
 }
 
 /// A function of the local target: asked for, with what it is about, and then what came of it.
 macro_rules! local {
     ($guarded:ident, $name:literal, $target:expr, $function:literal, ($($argument:expr),*), |$local:ident| $real:expr, $convert:expr) => {{
-        if let Err(refused) = $guarded.asks_local($name, $target)? {
+        if let Err(refused) = $guarded.asks(Operation::LocalTarget { function: $name, target: $target })? {
             return noted!($guarded, $function, ($($argument),*), Ok(Err(refused)));
         }
         through!($guarded, $function, ($($argument),*), {
@@ -246,7 +247,7 @@ fn traffic_state(state: TrafficState) -> State {
 }
 
 impl traffic::Host for Guarded<'_> {
-    async fn set(&mut self, environment: String, key: String, fence: u64, splits: Vec<traffic::Split>) -> Answer<()> {
+    async fn set(&mut self, environment: String, key: String, fence: u64, splits: Vec<traffic::Split>) -> Answered<()> {
         let splits: Vec<Split> =
             splits.into_iter().map(|split| Split { release: split.release, percent: split.percent }).collect();
         local!(
@@ -260,7 +261,7 @@ impl traffic::Host for Guarded<'_> {
         )
     }
 
-    async fn get(&mut self, environment: String) -> Answer<Option<State>> {
+    async fn get(&mut self, environment: String) -> Answered<Option<State>> {
         local!(
             self,
             "traffic.get",
@@ -274,7 +275,7 @@ impl traffic::Host for Guarded<'_> {
 }
 
 impl runtime::Host for Guarded<'_> {
-    async fn start(&mut self, environment: String, key: String, fence: u64, release: types::Release) -> Answer<()> {
+    async fn start(&mut self, environment: String, key: String, fence: u64, release: types::Release) -> Answered<()> {
         let release = Release::from(release);
         local!(
             self,
@@ -287,7 +288,7 @@ impl runtime::Host for Guarded<'_> {
         )
     }
 
-    async fn find(&mut self, environment: String, key: String) -> Answer<Option<types::Release>> {
+    async fn find(&mut self, environment: String, key: String) -> Answered<Option<types::Release>> {
         local!(
             self,
             "runtime.find",
@@ -299,7 +300,7 @@ impl runtime::Host for Guarded<'_> {
         )
     }
 
-    async fn stop(&mut self, environment: String, key: String, fence: u64, release: String) -> Answer<()> {
+    async fn stop(&mut self, environment: String, key: String, fence: u64, release: String) -> Answered<()> {
         local!(
             self,
             "runtime.stop",
@@ -311,7 +312,7 @@ impl runtime::Host for Guarded<'_> {
         )
     }
 
-    async fn url(&mut self, environment: String, release: String) -> Answer<String> {
+    async fn url(&mut self, environment: String, release: String) -> Answered<String> {
         local!(
             self,
             "runtime.url",

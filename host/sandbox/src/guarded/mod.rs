@@ -4,6 +4,7 @@
 //! [`Authority`]: crate::authority::Authority
 
 mod cli;
+mod command;
 mod filesystem;
 mod host;
 mod http;
@@ -29,7 +30,7 @@ use wasmtime_wasi_io::bindings::wasi::io as wasi_io;
 use crate::{
     bindings::{
         base::{
-            autodevops::host::{log, runtime, traffic},
+            autodevops::host::{command as operator_command, log, runtime, traffic},
             wasi::config::store,
         },
         keyvalue::wasi::keyvalue::store as keyvalue,
@@ -41,6 +42,7 @@ use crate::{
 
 /// Interfaces that the host knows, without their versions.
 pub const KNOWN: &[&str] = &[
+    "autodevops:host/command",
     "autodevops:host/log",
     "autodevops:host/runtime",
     "autodevops:host/traffic",
@@ -193,6 +195,7 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     log::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     traffic::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     runtime::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    operator_command::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     Ok(linker)
 }
 
@@ -243,6 +246,7 @@ mod tests {
             log: LogQuota::new(quota, scrubber),
             keyvalue: Overlay::new(None, name),
             local: None,
+            commands: None,
             clock: GuestClock::new(),
             activations: Activations::default(),
             deadline: Instant::now(),

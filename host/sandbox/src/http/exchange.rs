@@ -77,9 +77,12 @@ impl Exchange {
             Refusal::Credential(_) => Error::ConfigurationError,
             Refusal::Coding(name) => Error::HttpResponseContentCoding(name.clone()),
             Refusal::Protocol => Error::HttpUpgradeFailed,
-            Refusal::NotGranted | Refusal::Over(_) | Refusal::NotPermitted | Refusal::TooLong | Refusal::Header => {
-                Error::HttpRequestDenied
-            }
+            Refusal::NotGranted
+            | Refusal::Over(_)
+            | Refusal::NotPermitted
+            | Refusal::TooLong
+            | Refusal::Header
+            | Refusal::Fill => Error::HttpRequestDenied,
         }
     }
 

@@ -67,6 +67,8 @@ pub async fn call(plugin: &Plugin, context: &CallContext, stage: Stage, function
         (Stage::StateGuard, "restore") => {
             call!(restore(environment: String, key: String, fence: u64, id: String) with (&environment, &key, fence, &id))
         }
+        (Stage::StateGuard, "snapshots") => call!(snapshots(environment: String) with (&environment)),
+        (Stage::StateGuard, "forget") => call!(forget(environment: String, id: String) with (&environment, &id)),
         (stage, name) => Called::Unfit(format!("the stage `{stage}` has no function `{name}`")),
     }
 }

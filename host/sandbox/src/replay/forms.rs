@@ -9,7 +9,10 @@ use wasmtime_wasi::p2::bindings::{
 
 use super::kept::kept_as;
 use crate::bindings::{
-    base::autodevops::{host::traffic, types::types},
+    base::autodevops::{
+        host::{command, traffic},
+        types::types,
+    },
     keyvalue::wasi::keyvalue::store as keyvalue,
 };
 
@@ -122,6 +125,8 @@ kept_as! {
     };
     keyvalue::KeyResponse: (Vec<String>, Option<u64>), |found| (found.keys.clone(), found.cursor),
     |form| keyvalue::KeyResponse { keys: form.0, cursor: form.1 };
+    command::Completed: (i32, String, String), |done| (done.status, done.stdout.clone(), done.stderr.clone()),
+    |form| command::Completed { status: form.0, stdout: form.1, stderr: form.2 };
     types::Error: StageError, |error| error.clone().into(), |form| form.into();
     types::Release: Release, |release| release.clone().into(), |form| form.into();
     traffic::State: TrafficForm,

@@ -3,6 +3,7 @@
 mod ambient;
 mod attacks;
 mod beside;
+mod commands;
 mod compile;
 mod files;
 mod handles;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Case> {
         files::cases(),
         races::cases(),
         keyvalue::cases(),
+        commands::cases(),
         http::cases(),
         load::cases(),
         imports::cases(),

@@ -1,5 +1,6 @@
 //! Does one thing that its configuration names, by the host's own functions, and says what the host answered.
 
+mod command;
 mod files;
 mod http;
 mod keyvalue;
@@ -14,6 +15,7 @@ mod bindings {
         inline: "
             package autodevops:intruder;
             world intruder {
+                import autodevops:host/command@0.1.0;
                 import wasi:filesystem/preopens@0.2.12;
                 import wasi:http/outgoing-handler@0.2.12;
                 import wasi:keyvalue/store@0.2.0-draft;
@@ -63,6 +65,7 @@ impl Check for Intruder {
         let parts = Parts(argument.split('|').collect());
         let (family, act) = act.split_once(' ').unwrap_or_default();
         let answer = match family {
+            "command" => command::act(act, &parts),
             "files" => files::act(act, &parts),
             "http" => http::act(act, &parts),
             "keyvalue" => keyvalue::act(act, &parts),

@@ -21,6 +21,7 @@ use crate::{
 
 /// Interfaces that are granted, and denied until they are. What gives a handle is denied; who has none can call no more.
 const GRANTED: &[&str] = &[
+    "autodevops:host/command",
     "autodevops:host/runtime",
     "autodevops:host/traffic",
     "wasi:clocks/monotonic-clock",
@@ -283,6 +284,8 @@ fn everything(terms: &mut Terms) {
     terms.grant.random = true;
     terms.grant.keyvalue = true;
     terms.grant.local_target = true;
+    // As the generated guests call it: a name of nothing but zeroes.
+    terms.grant.commands.insert(String::new());
     terms.grant_folder("/data", Access::ReadWrite);
     terms.grant_origin(&server::origin());
 }

@@ -53,6 +53,7 @@ pub fn of(interface: &str, function: &str) -> Vec<Shown> {
         ("wasi:sockets/ip-name-lookup", "resolve-addresses") => one("socket", "look-up of a name"),
         ("autodevops:host/log", _) => one("log", ""),
         ("autodevops:host/traffic", name) => one("local-target", &format!("traffic.{name}")),
+        ("autodevops:host/command", _) => one("command", ""),
         ("autodevops:host/runtime", name) => one("local-target", &format!("runtime.{name}")),
         _ => used(interface, function),
     }

@@ -1,0 +1,77 @@
+//! Keeps an SQLite database safe across a rollback, by SQLite's own backup.
+
+use autodevops_sdk::{Result, StateGuard, command::Completed, types::SnapshotInfo};
+use snapshots::{Guard, Kind, Plugins, said};
+
+const SQLITE: Kind = Kind {
+    prefix: "sqlite",
+    suffix: ".db",
+    // https://www.sqlite.org/fileformat.html, 1.3.1: the magic header string.
+    magic: b"SQLite format 3\0",
+    fault,
+    passes,
+};
+
+/// `PRAGMA integrity_check` gives one row that says `ok`, or what it found.
+fn fault(completed: &Completed) -> Option<String> {
+    (completed.stdout.trim() != "ok").then(|| format!("its integrity check says: {}", said(completed)))
+}
+
+/// Another connection holds the database for longer than was waited.
+fn passes(stderr: &str) -> bool {
+    ["database is locked", "database is busy", "source database is busy"].iter().any(|words| stderr.contains(words))
+}
+
+/// The state guard.
+pub struct Sqlite;
+
+fn guard() -> Guard<Plugins> {
+    Guard::new(SQLITE, Plugins)
+}
+
+impl StateGuard for Sqlite {
+    fn snapshot(environment: String, key: String) -> Result<SnapshotInfo> {
+        guard().snapshot(&environment, &key)
+    }
+
+    fn verify(environment: String, id: String) -> Result<Option<String>> {
+        guard().verify(&environment, &id)
+    }
+
+    fn restore(environment: String, key: String, fence: u64, id: String) -> Result<()> {
+        guard().restore(&environment, &key, fence, &id)
+    }
+
+    fn list(environment: String) -> Result<Vec<SnapshotInfo>> {
+        guard().list(&environment)
+    }
+
+    fn forget(environment: String, id: String) -> Result<()> {
+        guard().forget(&environment, &id)
+    }
+}
+
+autodevops_sdk::export!(state_guard: Sqlite);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(stdout: &str) -> Completed {
+        Completed { status: 0, stdout: stdout.into(), stderr: String::new() }
+    }
+
+    #[test]
+    fn only_ok_is_whole() {
+        assert_eq!(fault(&completed("ok\n")), None);
+        for output in ["", "*** in database main ***\nPage 3: btreeInitPage() returns error code 11", "ok\nok"] {
+            assert!(fault(&completed(output)).unwrap().starts_with("its integrity check says: "), "{output}");
+        }
+    }
+
+    #[test]
+    fn a_lock_passes_and_nothing_else() {
+        assert!(passes("Error: database is locked\n"));
+        assert!(!passes("Error: file is not a database"));
+    }
+}
