@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
-    collections::BTreeMap,
     fs,
     io::{Read, Write as _},
     net::TcpListener,
@@ -13,8 +12,8 @@ use std::{
 };
 
 use autodevops_policy::{Access, Grant, Preopen, Span};
-use autodevops_product_tests::Probe;
-use autodevops_sandbox::{CallContext, CallFailure, KeyValueStore, Write};
+use autodevops_product_tests::{Probe, memory::Memory};
+use autodevops_sandbox::{CallContext, CallFailure};
 
 fn folders(folders: &[(&str, &Path, Access)]) -> Grant {
     let files = folders.iter().map(|(guest, host, access)| {
@@ -106,32 +105,6 @@ async fn a_server_that_never_answers_costs_the_call_its_time_and_no_more() {
     probe.grant.http = vec![address.parse().unwrap()];
     let error = probe.call("fetch", &address).await.unwrap_err();
     assert!(matches!(error.failure, CallFailure::OutOfTime(_)), "{error}");
-}
-
-type Kept = BTreeMap<(String, String), Vec<u8>>;
-
-#[derive(Default)]
-struct Memory(Mutex<Kept>);
-
-impl KeyValueStore for Memory {
-    fn get(&self, _: &str, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, String> {
-        Ok(self.0.lock().unwrap().get(&(bucket.into(), key.into())).cloned())
-    }
-
-    fn keys(&self, _: &str, bucket: &str) -> Result<Vec<String>, String> {
-        Ok(self.0.lock().unwrap().keys().filter(|(name, _)| name == bucket).map(|(_, key)| key.clone()).collect())
-    }
-
-    fn commit(&self, _: &str, writes: Vec<Write>) -> Result<(), String> {
-        let mut kept = self.0.lock().unwrap();
-        for (key, value) in writes {
-            match value {
-                Some(value) => kept.insert(key, value),
-                None => kept.remove(&key),
-            };
-        }
-        Ok(())
-    }
 }
 
 #[tokio::test]
