@@ -118,6 +118,11 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         EventKind::RolledBack { environment, to, reason } => {
             tell(format!("{} serves {to} again: {reason}", environment.role()))
         }
+        EventKind::StableLooked { verdict } => tell(match verdict.outcome {
+            CheckOutcome::Failed => format!("the rollback was no help, people are needed: {}", verdict.words),
+            CheckOutcome::Passed => format!("the rollback helped: {}", verdict.words),
+            CheckOutcome::Inconclusive => format!("whether the rollback helped is not known: {}", verdict.words),
+        }),
         EventKind::RollbackChecked { needed, reason } => {
             tell(format!("rollback {}: {reason}", if *needed { "needed" } else { "not needed" }))
         }

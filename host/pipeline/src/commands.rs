@@ -35,6 +35,11 @@ impl Run {
                 _ => commands.extend(self.measure(watch, now)),
             }
         }
+        match self.recovery_due() {
+            Some(due) if due > now => later(due),
+            Some(_) => commands.extend(self.look_at_stable(now)),
+            None => {}
+        }
         for note in self.untold() {
             let (key, plugin) = (note.key.clone(), note.plugin.clone());
             match waits(&key) {

@@ -414,7 +414,8 @@ impl Draft {
             self.push(EventKind::Held { reason });
             return true;
         }
-        if self.run.untold().next().is_some() {
+        let nobody_yet = self.run.next_level().is_some();
+        if self.run.recovering().is_some() || nobody_yet || self.run.untold().next().is_some() {
             return false;
         }
         self.push(EventKind::Finished { outcome });

@@ -383,6 +383,8 @@ pub enum EventKind {
     TurnedBack { outcome: Outcome },
     /// The environment serves its stable release again.
     RolledBack { environment: Environment, to: String, reason: String },
+    /// After the rollback it was looked whether stable serves well: where it does not, the rollback was no help, and people are needed.
+    StableLooked { verdict: Verdict },
     /// After monitoring it was looked whether a rollback is needed.
     RollbackChecked { needed: bool, reason: String },
     /// The run is over.
@@ -438,6 +440,7 @@ impl EventKind {
             Self::WatchKept { .. } => "watch-kept",
             Self::TurnedBack { .. } => "turned-back",
             Self::RolledBack { .. } => "rolled-back",
+            Self::StableLooked { .. } => "stable-looked",
             Self::RollbackChecked { .. } => "rollback-checked",
             Self::Finished { .. } => "finished",
         }

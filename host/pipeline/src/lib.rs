@@ -24,6 +24,8 @@
 //! - In a [`Freeze`] a run does not begin with production, and waits for its end. What has begun goes on, and back.
 //! - A host that takes a run over looks what serves production before anything else. Where someone deployed past the run, it is held:
 //!   approved, it takes production over again; refused, it ends and leaves production as it is.
+//! - After a rollback stable is looked at once. Where it fails too, the rollback was no help: nothing more is moved, and people are told
+//!   level by level, until one says that they have it in hand.
 //! - A run has one fix and one rollback. What comes after is for a person, or for a new run; and one for a fault whose last release had
 //!   to be taken back ([`Former`]) asks a person before production, whatever its plan says.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
@@ -37,6 +39,7 @@ mod former;
 mod freeze;
 mod glance;
 mod plan;
+mod recovery;
 mod rollout;
 mod run;
 mod safety;

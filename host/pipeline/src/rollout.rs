@@ -37,6 +37,9 @@ impl Draft {
 
     /// Judges a round of measurements, and decides.
     pub(crate) fn measured(&mut self, samples: Vec<Sample>, error: Option<String>) -> Result<(), Refused> {
+        if self.looked_at_stable(&samples, error.as_deref()) {
+            return Ok(());
+        }
         let Some(watch) = self.run.watch().cloned() else {
             let (run, stage) = (self.run.id().to_owned(), self.run.stage().name());
             return Err(Refused::OutOfPlace { run, stage, input: "measurement" });

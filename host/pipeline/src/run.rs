@@ -105,6 +105,8 @@ pub struct Run {
     pub(crate) last_seen: Vec<Sample>,
     /// Why traffic is not given back to stable by itself.
     pub(crate) stable_broken: Option<String>,
+    /// Since when stable serves again after a rollback, while it was not looked at.
+    pub(crate) recovering: Option<Timestamp>,
     /// Since when the candidate has production's traffic.
     exposed: Option<Timestamp>,
     /// What was signalled since then.

@@ -7,6 +7,7 @@ mod failures;
 mod freeze;
 mod glance;
 mod people;
+mod recovery;
 mod safety;
 mod scene;
 mod simulation;

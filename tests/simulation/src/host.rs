@@ -107,8 +107,8 @@ impl Host {
             Command::AutomatedTests { plugins, .. } => {
                 Input::AutomatedTested { key, reports: reports(plugins, outcome()) }
             }
-            Command::Measure { environment, baseline, windows, .. } => Input::Measured {
-                samples: samples(&mut world, *environment, baseline.as_deref(), windows),
+            Command::Measure { candidate, environment, baseline, windows } => Input::Measured {
+                samples: samples(&mut world, *environment, candidate, baseline.as_deref(), windows),
                 error: None,
             },
             other => panic!("{other:?} is no such command"),
@@ -167,14 +167,20 @@ fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<Effect
 }
 
 /// What was seen of the releases: by the host's own eyes, and by a plugin that may lie.
-fn samples(world: &mut World, environment: Environment, baseline: Option<&str>, windows: &[Window]) -> Vec<Sample> {
-    let share = u64::from(world.target(environment).share(NEW));
+fn samples(
+    world: &mut World,
+    environment: Environment,
+    candidate: &str,
+    baseline: Option<&str>,
+    windows: &[Window],
+) -> Vec<Sample> {
+    let share = u64::from(world.target(environment).share(candidate));
     let seen = world.rate * if environment == Environment::Staging { 10 } else { share };
-    let failing = world.failing;
+    let failing = if candidate == NEW || world.rotten { world.failing } else { 0 };
     let observed = |window: &Window, failing: u64| {
         let seconds = u64::try_from((window.end - window.start) / 1_000_000_000).unwrap_or(0);
         let total = seen * seconds / 10;
-        let mut measurements = stock::measured(NEW, total * failing / 1000, total, window).to_vec();
+        let mut measurements = stock::measured(candidate, total * failing / 1000, total, window).to_vec();
         if let Some(baseline) = baseline {
             measurements.extend(stock::measured(baseline, 0, seconds * 100, window));
         }
@@ -253,7 +259,7 @@ impl Outside for Host {
                 return Vec::new();
             }
             let windows = std::slice::from_ref(&glance.window);
-            samples(&mut world, glance.environment, glance.baseline.as_deref(), windows)
+            samples(&mut world, glance.environment, &glance.candidate, glance.baseline.as_deref(), windows)
         })
     }
 

@@ -85,12 +85,27 @@ impl Rules {
                     self.hold(past.iter().any(open), || "production is moved before its gate is passed".to_owned());
                     self.checked(past);
                 }
+                EventKind::TurnedBack { .. } => {
+                    let before = past.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
+                    self.hold(!before, || "a run turns back twice".to_owned());
+                }
+                EventKind::StableLooked { .. } => self.looked(past),
                 EventKind::StepPassed { environment: Environment::Production, percent, .. } => {
                     self.evident(past, *percent);
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Stable is looked at once for each time that its traffic came back.
+    fn looked(&mut self, past: &[Event]) {
+        let last = past.iter().rev().find(|event| {
+            let back = matches!(event.event, EventKind::RolledBack { environment: Environment::Production, .. });
+            back || matches!(event.event, EventKind::StableLooked { .. })
+        });
+        let due = matches!(last.map(|event| &event.event), Some(EventKind::RolledBack { .. }));
+        self.hold(due, || "stable is looked at though nothing went back to it".to_owned());
     }
 
     /// Every check passed, or a person agreed to go on without.
@@ -136,12 +151,23 @@ pub fn ended(outcome: &Outcome, world: &World) -> Option<String> {
     if production.share(wanted) != 100 {
         return Some(format!("the run ended ({outcome}), and production serves {:?}", production.splits));
     }
+    let judged = |event: &Event| matches!(event.event, EventKind::StableLooked { .. });
+    if matches!(outcome, Outcome::RolledBack { .. }) && moved_back(world) && !world.events.iter().any(judged) {
+        return Some("nobody looked whether the rollback helped".to_owned());
+    }
     let pushed = world.events.iter().any(|event| passed_by_a_person(&event.event));
     if *outcome == Outcome::Healed && world.failing >= 500 && !pushed {
         return Some("a release that fails every other request was promoted".to_owned());
     }
     let decided = world.events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
     (decided && *outcome == Outcome::Healed).then(|| "a rollback was decided, and never took place".to_owned())
+}
+
+/// Whether production's traffic went back.
+fn moved_back(world: &World) -> bool {
+    let back =
+        |event: &Event| matches!(event.event, EventKind::RolledBack { environment: Environment::Production, .. });
+    world.events.iter().any(back)
 }
 
 /// What a person deployed past the run is not overwritten, unless a rollback was decided before it was looked, or a person has the run

@@ -6,7 +6,7 @@ use autodevops_model::{
     Bucket, Capabilities, Edit, ErrorInfo, ErrorKind, FileChange, Fix, Issue, IssueKind, Measurement, Metric,
     Observation, Outcome, Rate, Release, Report, Risk, RollbackPlan, Severity, StageError, TestFile, Window,
 };
-use autodevops_pipeline::{NamedReport, Plan, SCANNED, Step};
+use autodevops_pipeline::{Level, NamedReport, Plan, SCANNED, Step};
 
 use crate::tape::Tape;
 
@@ -115,6 +115,9 @@ pub fn plan(tape: &mut Tape) -> Plan {
     plan.triggers[0].critical = !tape.happens(200);
     if tape.happens(300) {
         plan.notifiers = vec!["chat".into()];
+        if tape.happens(500) {
+            plan.escalation = vec![Level { after: 30 * SECOND, notifiers: vec!["chat".into()] }];
+        }
     }
     if tape.happens(200) {
         plan.automated.clear();

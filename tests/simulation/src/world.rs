@@ -49,6 +49,8 @@ pub struct World {
     pub reserve: u32,
     /// Of a thousand of its requests the new release fails so many.
     pub failing: u64,
+    /// Whether the fault is not the new release's alone: the old one has it, too, once it is back.
+    pub rotten: bool,
     /// Requests a second.
     pub rate: u64,
     /// How many events the run had when a person deployed past it.
@@ -77,6 +79,7 @@ impl Shared {
         let plan = stock::plan(&mut tape);
         let failing = tape.one(&[0, 0, 500, 100, 5]);
         let rate = tape.one(&[20, 100, 1, 0]);
+        let rotten = tape.happens(200);
         Self(Arc::new(Mutex::new(World {
             tape,
             plan,
@@ -92,6 +95,7 @@ impl Shared {
             full_until: 0,
             reserve: 64,
             failing,
+            rotten,
             rate,
             seized: None,
             dying: None,

@@ -51,6 +51,7 @@ impl Reasons {
                 lines
             }
             EventKind::RollbackChecked { .. } => Vec::new(),
+            EventKind::StableLooked { verdict } => rule(verdict),
             _ => {
                 self.judged = None;
                 Vec::new()

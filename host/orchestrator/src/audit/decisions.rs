@@ -53,7 +53,9 @@ pub fn tell(event: &EventKind) -> Told {
         EventKind::SafetyChecked { check, verdict } => {
             decided(outcome(verdict.outcome), format!("{}: {}", check.name(), words(verdict)))
         }
-        EventKind::Judged { verdict, .. } => decided(outcome(verdict.outcome), words(verdict)),
+        EventKind::Judged { verdict, .. } | EventKind::StableLooked { verdict } => {
+            decided(outcome(verdict.outcome), words(verdict))
+        }
         EventKind::TestsGenerated { tests } => plain(format!("{} tests", tests.len())),
         EventKind::Committed { branch, commit } => decided("committed", format!("{commit} on {branch}")),
         EventKind::Built { release } => decided("built", format!("release {} ({})", release.id, release.artifact)),

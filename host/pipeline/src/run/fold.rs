@@ -60,6 +60,7 @@ impl Run {
             before: Vec::new(),
             last_seen: Vec::new(),
             stable_broken: None,
+            recovering: None,
             exposed: None,
             signals: Vec::new(),
             effects: Default::default(),
@@ -163,6 +164,12 @@ impl Run {
             | EventKind::Escalated { .. }
             | EventKind::HoldRequested { .. }
             | EventKind::ResumeRequested { .. } => self.people(at, &event.event),
+            EventKind::StableLooked { verdict } => {
+                self.recovering = None;
+                if verdict.outcome == CheckOutcome::Failed {
+                    self.no_help(at, verdict);
+                }
+            }
             EventKind::Frozen { until, reason } => self.frozen = Some((*until, reason.clone())),
             EventKind::Approved { by, reason, bypass, link } => {
                 self.links.extend(link.clone());
@@ -380,6 +387,9 @@ impl Run {
                 let lane = self.lane_mut(*environment);
                 lane.moved = false;
                 lane.rollbacks += 1;
+                if self.is_taken_back(*environment) {
+                    self.recovering = Some(at);
+                }
                 if *environment == Environment::Production {
                     (self.held, self.alarm) = (None, None);
                     let words = format!("production serves `{to}` again: {reason}");

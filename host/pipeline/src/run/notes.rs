@@ -5,7 +5,7 @@ use std::time::Duration;
 use autodevops_model::{Notification, Severity};
 
 use super::{Alarm, Run};
-use crate::{Asked, Timestamp};
+use crate::{Asked, Timestamp, Verdict};
 
 /// How long one can say that one has in hand what is no gate, and so has no end of its own.
 const IN_HAND: Duration = Duration::from_secs(24 * 3600);
@@ -57,6 +57,18 @@ impl Run {
         let gate = self.gate.as_ref().filter(|gate| gate.number == alarm.number);
         let until = gate.map_or(alarm.since.after(IN_HAND), |gate| gate.until);
         Some(Asked { number: alarm.number, until, gate: gate.is_some() })
+    }
+
+    /// The rollback was no help: what fails is not the release that was taken back.
+    pub(super) fn no_help(&mut self, at: Timestamp, verdict: &Verdict) {
+        let stable = self.live.production.as_ref().map_or("", |stable| &stable.id);
+        let reason = format!(
+            "production went back to `{stable}`, and that fails too ({}): nothing more is moved by itself; look for what else changed",
+            verdict.words
+        );
+        self.alarm_raised(at, &reason);
+        let body = format!("{reason}{}", self.how_to_answer());
+        self.tell(at, Severity::Critical, "the rollback was no help", &body);
     }
 
     /// People are needed from now on.

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::scene::{error, fix, plan, release, report, started};
 use crate::{
-    Counted, Environment, Event, EventKind, Gate, Method, Outcome, ReplayError, Run, SafetyCheck, Sample, Signal,
-    Timestamp, VERSION, Verdict,
+    Counted, Environment, Event, EventKind, Former, Gate, Method, Outcome, ReplayError, Retry, Run, SafetyCheck,
+    Sample, Signal, Timestamp, VERSION, Verdict,
 };
 
 /// One event of each kind, as JSON, one a line.
@@ -112,10 +112,15 @@ fn every_kind() -> Vec<Event> {
         EventKind::Frozen { until, reason },
         EventKind::StableBroken { reason: text("because") },
         EventKind::Signalled { signal: complaint },
-        EventKind::CountReached { verdict: verdict_of_counts },
+        EventKind::CountReached { verdict: verdict_of_counts.clone() },
+        EventKind::StableLooked { verdict: verdict_of_counts },
     ];
     let event = |event| Event { v: VERSION, at: Timestamp(1), event };
-    std::iter::once(started(plan())).chain(kinds.into_iter().map(event)).collect()
+    let retry = Some(Retry { by: text("ada"), reason: text("because") });
+    let rolled_back = Some(text("r0"));
+    let outcome = Outcome::Aborted { reason: text("because") };
+    let again = started(plan()).following(Some(Former { run: text("r0"), outcome, rolled_back, retry }));
+    std::iter::once(started(plan())).chain(kinds.into_iter().map(event)).chain([again]).collect()
 }
 
 #[test]

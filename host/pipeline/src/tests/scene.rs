@@ -153,14 +153,20 @@ impl Scene {
             Command::SetTraffic { key, .. } | Command::Notify { key, .. } => {
                 Input::Effect { key, outcome: EffectOutcome::Done }
             }
-            Command::Measure { windows, baseline, .. } => {
-                Input::Measured { samples: self.samples(&windows, baseline.as_deref()), error: None }
+            Command::Measure { candidate, windows, baseline, .. } => {
+                Input::Measured { samples: self.samples_of(&candidate, &windows, baseline.as_deref()), error: None }
             }
             Command::AskApproval { .. } | Command::WaitUntil(_) | Command::Finish(_) => Input::Tick,
         }
     }
 
+    /// Of the candidate, and of what it is compared with.
     pub(super) fn samples(&self, windows: &[Window], baseline: Option<&str>) -> Vec<Sample> {
+        self.samples_of("new", windows, baseline)
+    }
+
+    fn samples_of(&self, candidate: &str, windows: &[Window], baseline: Option<&str>) -> Vec<Sample> {
+        let seen = |release: &str| if release == "new" { self.seen } else { self.stable_seen };
         let measurement = |release: &str, (events, total), window: &Window| Measurement {
             metric: "error-rate".into(),
             unit: "ratio".into(),
@@ -181,12 +187,11 @@ impl Scene {
             source: "edge".into(),
             observed_by_host: true,
             window: window.clone(),
-            measurements: [("new", self.seen)]
-                .into_iter()
-                .chain(baseline.map(|release| (release, self.stable_seen)))
-                .flat_map(|(release, seen)| {
-                    let rate = measurement(release, seen, window);
-                    [rate.clone(), latency(rate, seen.1)]
+            measurements: std::iter::once(candidate)
+                .chain(baseline)
+                .flat_map(|release| {
+                    let rate = measurement(release, seen(release), window);
+                    [rate.clone(), latency(rate, seen(release).1)]
                 })
                 .collect(),
         };

@@ -1,0 +1,93 @@
+//! One rollback for one incident: what follows where it was no help.
+
+use super::scene::{SECOND, Scene, plan};
+use crate::{Command, EventKind, Input, Level, Outcome, Plan};
+
+/// People are told by a ladder.
+fn laddered() -> Plan {
+    let mut plan = plan();
+    plan.notifiers = vec!["chat".into()];
+    let level = |after, notifier: &str| Level { after: after * SECOND, notifiers: vec![notifier.into()] };
+    plan.escalation = vec![level(10, "mail"), level(30, "pager")];
+    plan
+}
+
+/// A release that fails is taken back, and of stable's next 1000 requests so many fail.
+fn taken_back(plan: Plan, failing: u64) -> Scene {
+    let mut scene = Scene::new(plan).until_step(25);
+    scene.seen = (150, 200);
+    for _ in 0..50 {
+        if scene.run.recovering().is_some() {
+            scene.stable_seen = (failing, 1000);
+            return scene;
+        }
+        scene.go();
+    }
+    panic!("it was never taken back");
+}
+
+fn count(scene: &Scene, name: &str) -> usize {
+    scene.names().iter().filter(|seen| **seen == name).count()
+}
+
+#[test]
+fn the_rollback_helped_and_the_run_is_over() {
+    let scene = taken_back(laddered(), 3);
+    let since = scene.now;
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(scene.now, since.after(SECOND), "one look, after the interval");
+    assert_eq!((count(&scene, "stable-looked"), count(&scene, "escalated")), (1, 0));
+}
+
+#[test]
+fn the_rollback_was_no_help_and_nothing_more_is_moved_but_people_are_told_level_by_level() {
+    let scene = taken_back(laddered(), 700);
+    let moved = scene.traffic_was();
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(scene.traffic_was(), moved);
+    assert_eq!((count(&scene, "rolled-back"), count(&scene, "turned-back"), count(&scene, "escalated")), (2, 1, 2));
+    let told = |scene: &Scene| {
+        let keys = scene.events.iter().filter_map(|event| match &event.event {
+            EventKind::EffectDone { key } => Some(key.rsplit('/').next().unwrap().to_owned()),
+            _ => None,
+        });
+        keys.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&scene), ["chat", "chat", "mail", "pager"]);
+    assert_eq!(scene.production(), [("old", 100)]);
+}
+
+#[test]
+fn whoever_has_it_in_hand_ends_the_run() {
+    let mut scene = taken_back(laddered(), 700);
+    while count(&scene, "stable-looked") == 0 {
+        scene.go();
+    }
+    let alarm = scene.run.alarm().unwrap();
+    assert!(alarm.reason.contains("that fails too (hard trip: 700 of 1000"), "{}", alarm.reason);
+    scene.say(Input::Acknowledge { by: "ada".into(), reason: "it is the database".into(), link: None }).unwrap();
+    let (_, scene) = scene.outcome();
+    assert_eq!(count(&scene, "escalated"), 0);
+}
+
+#[test]
+fn where_nobody_can_look_the_run_ends_all_the_same() {
+    let mut scene = taken_back(laddered(), 0);
+    while !matches!(scene.command(), Command::Measure { .. }) {
+        scene.go();
+    }
+    scene.say(Input::Measured { samples: Vec::new(), error: Some("no answer".into()) }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(count(&scene, "escalated"), 0);
+}
+
+#[test]
+fn a_person_who_aborts_is_not_told_whether_that_helped() {
+    let mut scene = Scene::new(laddered()).until_step(25);
+    scene.say(Input::Abort { by: "ada".into(), reason: "enough".into() }).unwrap();
+    let (_, scene) = scene.outcome();
+    assert_eq!((count(&scene, "rolled-back"), count(&scene, "stable-looked")), (2, 0));
+}
