@@ -98,6 +98,9 @@ pub enum Verb {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// Give a run's release all of production's traffic at once, past the steps that are left: forward, where the release before does not
+    /// serve. Takes an approver, and a reason. The last step and the monitoring watch it all the same.
+    RollForward(Sequence),
     /// End a run. Traffic that it moved returns to the release before, at once.
     Abort(Answer),
     /// Make a token by which someone speaks to the HTTP API; shown once, with the line for `[server]`.
@@ -115,6 +118,11 @@ pub enum Verb {
     /// It never happens by itself. Where the release had to be taken back, a person is asked before it goes to production again. Another
     /// fix is looked for by `autodevops run --issue FINGERPRINT`.
     Retry(Sequence),
+    /// Undo in git what a run changed, or a release that was deployed: on a branch of its own, `autodevops/revert-…`, for you to merge.
+    ///
+    /// Your checkout is not touched. Where a release is taken back whose change was merged, this happens by itself, unless `[rollout]
+    /// revert` is "off".
+    Revert(Sequence),
     /// Go back to the release before, or to a named one, in seconds.
     ///
     /// A release that was gone back from is none to go back to, unless it is named. Where the live release has served for longer than

@@ -88,6 +88,9 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
                 let seconds = by.map(|by| by.0.as_secs_f64().ceil() as u64);
                 people::tell(run, Word::Extend { seconds }, reason, config, format).await
             }
+            Verb::RollForward(Sequence { run, reason }) => {
+                people::tell(run, Word::RollForward, reason, config, format).await
+            }
             Verb::Abort(Answer { run, reason }) => people::tell(run, Word::Abort, reason, config, format).await,
             Verb::Ack(Answer { run, reason }) => people::tell(run, Word::Ack, reason, config, format).await,
             Verb::Token { name } => token::run(&name, format),
@@ -97,6 +100,9 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             }
             Verb::Retry(Sequence { run, reason }) => {
                 people::say(Request::After { run, sequel: Sequel::Retry, reason }, config, format).await
+            }
+            Verb::Revert(Sequence { run, reason }) => {
+                people::say(Request::After { run, sequel: Sequel::Revert, reason }, config, format).await
             }
             Verb::Rollback(Rollback { environment, to, now, reason }) => {
                 people::say(Request::Rollback { environment, to, now, reason }, config, format).await

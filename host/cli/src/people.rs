@@ -84,6 +84,7 @@ async fn finish(controller: &Controller, request: &Request) -> Result<String> {
         Request::Say { run, word: Word::Reject | Word::Abort, .. } => Some(controller.named(run)?),
         Request::Say { word: Word::Hold | Word::Ack, .. } => return Ok(String::new()),
         Request::Say { .. } => return Ok("; it goes on with `autodevops run`".to_owned()),
+        Request::After { sequel: Sequel::Revert, .. } => return Ok(String::new()),
         Request::After { sequel: Sequel::Retry, .. } => return Ok("; it begins with `autodevops run`".to_owned()),
         Request::Feedback(_) => return end(controller, |run| run.ending().is_some()).await,
         Request::Rollback { .. } | Request::Deploy { .. } | Request::Gc | Request::Ping => None,

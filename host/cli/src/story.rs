@@ -109,6 +109,9 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         EventKind::ExtendRequested { by, reason, until } => {
             tell(format!("{by} has the step watched until {}{}", day(*until), because(reason)))
         }
+        EventKind::RollForwardRequested { by, reason } => {
+            tell(format!("{by} has the release go forward to all of production at once{}", because(reason)))
+        }
         EventKind::Acknowledged { by, reason, .. } => tell(format!("{by} has it in hand{}", because(reason))),
         EventKind::Escalated { level, reason } => tell(format!("further people are told (level {level}): {reason}")),
         EventKind::WatchKept { environment, percent } => {

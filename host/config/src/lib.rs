@@ -49,7 +49,7 @@ pub use plugins::{PluginSettings, Stages, resolve_grant};
 pub use recording::RecordingSettings;
 pub use redaction::RedactionSettings;
 pub use retention::RetentionRules;
-pub use rollout::{ChecksRules, IssueRules, Retries, Rollout, Share, Staging};
+pub use rollout::{ChecksRules, IssueRules, Retries, Revert, Rollout, Share, Staging};
 pub use sandbox::SandboxSettings;
 pub use schema::schema;
 pub use server::{Notifications, Server};

@@ -83,6 +83,8 @@ pub struct Rollout {
     pub rollback_window: Span,
     /// How often a step is made longer for want of evidence before a person is asked.
     pub max_extensions: u32,
+    /// What is done in git when a release is taken back whose change was merged.
+    pub revert: Revert,
     /// What turns a release back.
     pub triggers: Vec<MetricTrigger>,
     /// What turns a release back with no statistics.
@@ -109,6 +111,7 @@ impl Default for Rollout {
             monitoring: Span(plan.monitoring),
             rollback_window: Span(plan.monitoring),
             max_extensions: plan.max_extensions,
+            revert: Revert::default(),
             triggers: plan
                 .triggers
                 .iter()
@@ -120,6 +123,17 @@ impl Default for Rollout {
             custom_metrics: Vec::new(),
         }
     }
+}
+
+/// What is done in git when a release is taken back. The checkout is never touched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Revert {
+    /// The change is undone on a branch of its own, for a person to merge.
+    #[default]
+    Branch,
+    /// Nothing: `autodevops revert` does it by a person's word.
+    Off,
 }
 
 /// A share of the traffic for a time.

@@ -64,9 +64,16 @@ impl<'a> Live<'a> {
     /// # Errors
     /// When the journal cannot be read.
     pub fn before(&self, environment: &str) -> Result<Option<Release>> {
+        Ok(self.line(environment)?.into_iter().rev().nth(1))
+    }
+
+    /// The releases that led to the current one, oldest first, and that one; those that were gone back from are not among them.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn line(&self, environment: &str) -> Result<Vec<Release>> {
         let history = self.history(environment)?;
-        let line = line(&history);
-        Ok(line.iter().rev().nth(1).map(|was| was.release.clone()))
+        Ok(line(&history).into_iter().map(|was| was.release.clone()).collect())
     }
 
     /// Notes that the release is live; nothing changes where it is known to be.

@@ -27,6 +27,7 @@ use crate::{
     live::Live,
     log::Logged,
     project::Project,
+    revert::{self, Reverted},
     signals::{self, CriticalErrors},
     usage::{Declined, Usage},
 };
@@ -257,6 +258,11 @@ impl Controller {
         self.note(driver.run());
         if matches!(end, Ok(End::Finished(_))) {
             let candidate = driver.run().release().map(|release| release.id.clone());
+            if revert::is_taken_back(driver.run()) {
+                let reason = driver.run().outcome().map(ToString::to_string).unwrap_or_default();
+                let made = tokio::task::block_in_place(|| revert::by_itself(&self.project, &id, &reason));
+                made.iter().for_each(|words| self.observer.notice(words));
+            }
             let keep: Vec<&str> = candidate.iter().map(String::as_str).collect();
             if let Err(error) = front_door::tidy(&self.project, &keep).await {
                 tracing::warn!("releases that are not needed any more go on: {error:#}");
@@ -358,7 +364,24 @@ impl Controller {
             self.say(&run, Input::Rollback { by: by.to_owned(), reason: reason.to_owned() }).await?;
             return Ok(RolledBack::ByRun(run));
         }
-        Ok(RolledBack::ByHand(by_hand::roll_back(&self.project, environment, to, at_once, by).await?))
+        let made = by_hand::roll_back(&self.project, environment, to, at_once, by).await?;
+        let line = Live::new(&self.project.journal).line(environment)?;
+        // Whoever goes forward to a release that was named leaves none behind.
+        let left = made.before.as_ref().filter(|left| !line.contains(left));
+        let left = left.filter(|_| environment == self.project.config.rollout.environment);
+        let reverted = left.and_then(|left| {
+            tokio::task::block_in_place(|| revert::by_itself(&self.project, &left.id, &format!("{by}: {reason}")))
+        });
+        Ok(RolledBack::ByHand { made, reverted })
+    }
+
+    /// Undoes in git, on a branch, what a run or a release changed.
+    ///
+    /// # Errors
+    /// As [`revert::revert`].
+    pub async fn revert(&self, subject: &str, by: &str, reason: &str) -> Result<Reverted> {
+        let _alone = self.beginning.lock().await;
+        tokio::task::block_in_place(|| revert::revert(&self.project, subject, by, reason))
     }
 }
 
@@ -368,7 +391,12 @@ pub enum RolledBack {
     /// The run under way does it.
     ByRun(String),
     /// It is done.
-    ByHand(MadeLive),
+    ByHand {
+        /// What serves.
+        made: MadeLive,
+        /// What came of undoing the change in git, in words; nothing where there was nothing to undo.
+        reverted: Option<String>,
+    },
 }
 
 /// The whole name of a run of which the beginning is given.

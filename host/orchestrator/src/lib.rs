@@ -26,6 +26,7 @@ mod probe;
 pub mod project;
 pub mod record;
 pub mod recordings;
+pub mod revert;
 pub mod sandbox;
 pub mod serve;
 pub mod signals;

@@ -61,6 +61,8 @@ pub enum Input {
     EndHold { by: String, reason: String },
     /// A person passes the watch under way, without waiting for its end.
     Skip { by: String, reason: String },
+    /// A person gives the candidate all of production's traffic at once.
+    RollForward { by: String, reason: String },
     /// A person makes the watch under way longer: by so much, or by as long as it was meant to be.
     Extend { by: String, reason: String, span: Option<Duration> },
     /// A person has it in hand: nobody further need be told.
@@ -133,6 +135,12 @@ pub enum Refused {
     GateOpen { run: String, reason: String },
     #[error("the last measurement speaks against the release ({words}); wait for the next, or abort")]
     NotNow { words: String },
+    #[error(
+        "run `{run}` has no part of production's traffic that could grow, it is in stage `{stage}`; see `autodevops show {run}`"
+    )]
+    NothingToRollForward { run: String, stage: &'static str },
+    #[error("to go forward past the steps needs a reason; give one")]
+    RollForwardWithoutReason,
     #[error("to skip a step needs a reason; give one")]
     SkipWithoutReason,
     #[error("a step cannot be made longer by nothing; say by how much, such as 10m")]
@@ -259,6 +267,7 @@ impl Draft {
             Input::Hold { by, reason } => self.put_on_hold(by, reason)?,
             Input::EndHold { by, reason } => self.end_hold(by, reason)?,
             Input::Skip { by, reason } => self.skip(by, reason)?,
+            Input::RollForward { by, reason } => self.roll_forward(by, reason)?,
             Input::Extend { by, reason, span } => self.extend(by, reason, span)?,
             Input::Acknowledge { by, reason, link } => self.acknowledge(by, reason, link)?,
             Input::Abort { by, reason } => self.abort(by, reason)?,

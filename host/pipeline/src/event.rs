@@ -366,6 +366,8 @@ pub enum EventKind {
     ResumeRequested { by: String, reason: String },
     /// A person passes the watch under way without waiting for its end.
     SkipRequested { by: String, reason: String },
+    /// A person gives the candidate all of production's traffic at once: forward, where there is nothing good to go back to.
+    RollForwardRequested { by: String, reason: String },
     /// A person makes the watch under way longer.
     ExtendRequested { by: String, reason: String, until: Timestamp },
     /// A person has it in hand: nobody further is told.
@@ -434,6 +436,7 @@ impl EventKind {
             Self::HoldRequested { .. } => "hold-requested",
             Self::ResumeRequested { .. } => "resume-requested",
             Self::SkipRequested { .. } => "skip-requested",
+            Self::RollForwardRequested { .. } => "roll-forward-requested",
             Self::ExtendRequested { .. } => "extend-requested",
             Self::Acknowledged { .. } => "acknowledged",
             Self::Escalated { .. } => "escalated",

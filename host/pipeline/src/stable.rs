@@ -49,8 +49,9 @@ impl Draft {
         let stable = self.run.stable(Environment::Production).map(|stable| stable.id.clone()).unwrap_or_default();
         let reason = format!(
             "{reason}; traffic does not go back to `{stable}`, which is broken itself ({}): approve to stay with the release, reject \
-             to go back all the same",
-            tripped.words
+             to go back all the same, or give the release everything with `autodevops roll-forward {}`",
+            tripped.words,
+            self.run.id()
         );
         if self.run.stable_broken().is_none() {
             self.push(EventKind::StableBroken { reason: reason.clone() });

@@ -65,7 +65,10 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
         Request::Rollback { environment, to, now, reason } => {
             match controller.roll_back(&environment, to.as_deref(), now, by, &reason).await? {
                 RolledBack::ByRun(run) => format!("run {run} takes its release back"),
-                RolledBack::ByHand(made) => format!("{environment} serves {} again", made.release.id),
+                RolledBack::ByHand { made, reverted } => {
+                    let reverted = reverted.map(|words| format!("; {words}")).unwrap_or_default();
+                    format!("{environment} serves {} again{reverted}", made.release.id)
+                }
             }
         }
     })
@@ -98,6 +101,9 @@ pub async fn say(controller: &Controller, said: Said) -> Result<String, anyhow::
         Word::Resume => format!("run {id} goes on"),
         Word::Skip => format!("run {id} goes on to what comes next"),
         Word::Extend { .. } => format!("run {id} watches the step for {} more", left(&run)),
+        Word::RollForward => {
+            format!("run {id} goes forward: production has all of its release next, and it is watched on")
+        }
         Word::Abort => format!("run {id} ends; traffic that it moved returns first"),
         Word::Ack => format!("run {id}: you have it in hand; nobody further is told"),
     })
@@ -116,6 +122,10 @@ async fn after(
             let again = controller.retry(run, by, reason).await?;
             let former = again.former().map(|former| former.run.as_str()).unwrap_or_default();
             Ok(format!("run {} tries again what run {former} tried", again.id()))
+        }
+        Sequel::Revert => {
+            let made = controller.revert(run, by, reason).await?;
+            Ok(format!("commit {} is undone on the branch `{}`; look at it, and merge it", made.undone, made.branch))
         }
     }
 }

@@ -35,7 +35,7 @@ pub enum Request {
     Feedback(Complaint),
     /// Do what is left to do about a run that is over.
     After {
-        /// The run, or the beginning of its name.
+        /// The run, or the beginning of its name; or, to revert it, a release.
         run: String,
         /// What.
         sequel: Sequel,
@@ -61,6 +61,8 @@ pub enum Request {
 pub enum Sequel {
     /// Try it again: another run for the same issue.
     Retry,
+    /// Undo its change in git, on a branch; of a release, too.
+    Revert,
 }
 
 /// What people can say to a run.
@@ -85,6 +87,8 @@ pub enum Word {
         /// By how many seconds; absent, by as long as the step was meant to be.
         seconds: Option<u64>,
     },
+    /// Give its release all of production's traffic at once.
+    RollForward,
     /// End it; traffic that it moved returns first.
     Abort,
     /// Have it in hand: nobody further is told.
@@ -117,6 +121,7 @@ impl Said {
             Word::Resume => Input::EndHold { by, reason },
             Word::Skip => Input::Skip { by, reason },
             Word::Extend { seconds } => Input::Extend { by, reason, span: seconds.map(Duration::from_secs) },
+            Word::RollForward => Input::RollForward { by, reason },
             Word::Abort => Input::Abort { by, reason },
             Word::Ack => Input::Acknowledge { by, reason, link },
         }

@@ -80,7 +80,7 @@ impl Repository {
         text(&self.objects.run(&who, &arguments, Some(message.as_bytes()))?).parse()
     }
 
-    fn is_part_of(&self, commit: &ObjectId, of: &ObjectId) -> Result<bool, SourceError> {
+    pub(crate) fn is_part_of(&self, commit: &ObjectId, of: &ObjectId) -> Result<bool, SourceError> {
         let asked = self.objects.ask(&["merge-base", "--is-ancestor", commit.as_str(), of.as_str()])?;
         Ok(asked.code == Some(0))
     }

@@ -15,6 +15,7 @@ mod git;
 mod links;
 mod propose;
 mod repository;
+mod revert;
 mod tree;
 
 pub use artifacts::{ArtifactError, Store};

@@ -59,6 +59,12 @@ pub struct Proposed {
 /// What a file is to be: its kind and bytes; nothing: it is removed.
 type After = Option<(Kind, Vec<u8>)>;
 
+/// What a path of the project is to be in the index; nothing: it is removed.
+pub(crate) struct IndexLine {
+    pub(crate) path: String,
+    pub(crate) entry: Option<(Kind, ObjectId)>,
+}
+
 impl Repository {
     /// Applies edits and adds tests to the project as it is in a commit. Nothing is committed, no file of the operator's touched.
     ///
@@ -130,16 +136,11 @@ impl Repository {
         entries: &Entries,
         after: BTreeMap<String, After>,
     ) -> Result<Proposed, SourceError> {
-        let folder = tempfile::tempdir_in(self.scratch.path()).map_err(file(self.scratch.path()))?;
-        let index = folder.path().join("index");
-        let with_index = [("GIT_INDEX_FILE", index.as_os_str())];
-        self.objects.run(&with_index, &["read-tree", base.as_str()].map(OsStr::new), None)?;
         let mut lines = Vec::new();
         let mut changed = Vec::new();
-        let nothing = "0".repeat(base.as_str().len());
         for (path, made) in after {
             let before = entries.get(&path);
-            let line = match made {
+            let entry = match made {
                 Some((kind, bytes)) => {
                     let arguments = ["hash-object", "-w", "--no-filters", "--stdin"].map(OsStr::new);
                     let id: ObjectId = text(&self.objects.run(&[], &arguments, Some(&bytes))?).parse()?;
@@ -148,19 +149,43 @@ impl Repository {
                     }
                     let kind_of_change = if before.is_some() { ChangeKind::Modified } else { ChangeKind::Added };
                     changed.push(ChangedPath { path: path.clone(), kind: kind_of_change });
-                    format!("{} {id}\t{}{path}\0", kind.mode(), self.prefix)
+                    Some((kind, id))
                 }
                 None => {
                     changed.push(ChangedPath { path: path.clone(), kind: ChangeKind::Deleted });
-                    format!("0 {nothing}\t{}{path}\0", self.prefix)
+                    None
                 }
             };
-            lines.extend_from_slice(line.as_bytes());
+            lines.push(IndexLine { path, entry });
         }
+        self.indexed(base, &lines, changed)
+    }
+
+    /// Makes the tree of a commit with these entries of the project in it, by an index of its own.
+    pub(crate) fn indexed(
+        &self,
+        base: &ObjectId,
+        lines: &[IndexLine],
+        changed: Vec<ChangedPath>,
+    ) -> Result<Proposed, SourceError> {
+        let folder = tempfile::tempdir_in(self.scratch.path()).map_err(file(self.scratch.path()))?;
+        let index = folder.path().join("index");
+        let with_index = [("GIT_INDEX_FILE", index.as_os_str())];
+        self.objects.run(&with_index, &["read-tree", base.as_str()].map(OsStr::new), None)?;
+        let nothing = "0".repeat(base.as_str().len());
+        let line = |line: &IndexLine| match &line.entry {
+            Some((kind, id)) => format!("{} {id}\t{}{}\0", kind.mode(), self.prefix, line.path),
+            None => format!("0 {nothing}\t{}{}\0", self.prefix, line.path),
+        };
+        let lines: String = lines.iter().map(line).collect();
         if changed.is_empty() {
             return Err(SourceError::NoChange);
         }
-        self.objects.run(&with_index, &["update-index", "-z", "--index-info"].map(OsStr::new), Some(&lines))?;
+        self.objects.run(
+            &with_index,
+            &["update-index", "-z", "--index-info"].map(OsStr::new),
+            Some(lines.as_bytes()),
+        )?;
         let tree = text(&self.objects.run(&with_index, &["write-tree"].map(OsStr::new), None)?).parse()?;
         Ok(Proposed { base: base.clone(), tree, changed })
     }

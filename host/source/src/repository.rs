@@ -210,7 +210,7 @@ impl Repository {
     pub(crate) fn set_reference(&self, name: &str, new: &ObjectId, old: Option<&ObjectId>) -> Result<(), SourceError> {
         let nothing = "0".repeat(new.as_str().len());
         let old = old.map_or(nothing.as_str(), ObjectId::as_str);
-        let message = "autodevops: a fix";
+        let message = "autodevops: a change";
         self.real.text(&["update-ref", "-m", message, name, new.as_str(), old]).map(drop)
     }
 }

@@ -189,5 +189,10 @@ fn after_hotfix(world: &World, at: usize) -> Option<String> {
 }
 
 const fn passed_by_a_person(event: &EventKind) -> bool {
-    matches!(event, EventKind::GatePassed { gate: Gate::Held, .. } | EventKind::SkipRequested { .. })
+    matches!(
+        event,
+        EventKind::GatePassed { gate: Gate::Held, .. }
+            | EventKind::SkipRequested { .. }
+            | EventKind::RollForwardRequested { .. }
+    )
 }

@@ -232,7 +232,7 @@ impl Hosts {
         let by = world.tape.one(&[APPROVERS[0], APPROVERS[1], "mallory"]).to_owned();
         let reason = "because".to_owned();
         let link = None;
-        let input = match world.tape.one(&[0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9]) {
+        let input = match world.tape.one(&[0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10]) {
             0 => Input::Approve { by, reason, bypass: false, link },
             1 => Input::Reject { by, reason, link },
             2 => Input::Abort { by, reason },
@@ -241,6 +241,7 @@ impl Hosts {
             5 => Input::Hold { by, reason },
             6 => Input::EndHold { by, reason },
             7 => Input::Skip { by, reason },
+            10 => Input::RollForward { by, reason },
             8 => Input::Extend { by, reason, span: None },
             _ => Input::Acknowledge { by, reason, link },
         };

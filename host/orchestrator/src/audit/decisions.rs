@@ -106,6 +106,7 @@ pub fn tell(event: &EventKind) -> Told {
         EventKind::RollbackRequested { by, reason } => person("rollback-requested", by, reason),
         EventKind::HoldRequested { by, reason } => person("hold-requested", by, reason),
         EventKind::ResumeRequested { by, reason } => person("resume-requested", by, reason),
+        EventKind::RollForwardRequested { by, reason } => person("roll-forward-requested", by, reason),
         EventKind::SkipRequested { by, reason } => person("skip-requested", by, reason),
         EventKind::ExtendRequested { by, reason, .. } => person("extend-requested", by, reason),
         EventKind::Acknowledged { by, reason, .. } => person("acknowledged", by, reason),

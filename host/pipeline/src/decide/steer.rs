@@ -48,6 +48,30 @@ impl Draft {
         Ok(())
     }
 
+    /// Gives the candidate all of production's traffic at once, past the steps that are left but the last, whose watch and what follows it
+    /// stay: an approver's word, with a reason on record. Where stable is broken itself, this is the way out; where it is not, nothing
+    /// must speak against the candidate.
+    pub(super) fn roll_forward(&mut self, by: String, reason: String) -> Result<(), Refused> {
+        self.not_ending()?;
+        self.not_on_hold()?;
+        let last = self.run.steps_passed().saturating_add(1) >= self.run.steps().len();
+        let shared = self.run.share(Environment::Production) > 0;
+        if self.run.stage() != RunStage::Rollout || !shared || last || self.run.diverged().is_some() {
+            let (run, stage) = (self.run.id().to_owned(), self.run.stage().name());
+            return Err(Refused::NothingToRollForward { run, stage });
+        }
+        self.may_approve(&by)?;
+        if reason.trim().is_empty() {
+            return Err(Refused::RollForwardWithoutReason);
+        }
+        let strikes = self.run.watch().filter(|watch| watch.strikes > 0 && self.run.stable_broken().is_none());
+        if let Some(verdict) = strikes.and_then(|watch| watch.verdict.as_ref()) {
+            return Err(Refused::NotNow { words: verdict.words.clone() });
+        }
+        self.push(EventKind::RollForwardRequested { by, reason });
+        Ok(())
+    }
+
     /// Makes the watch longer. Where the step is held, this answers what people were asked: to wait for more evidence.
     pub(super) fn extend(&mut self, by: String, reason: String, span: Option<Duration>) -> Result<(), Refused> {
         self.not_ending()?;

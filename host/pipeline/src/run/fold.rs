@@ -164,6 +164,11 @@ impl Run {
             | EventKind::Escalated { .. }
             | EventKind::HoldRequested { .. }
             | EventKind::ResumeRequested { .. } => self.people(at, &event.event),
+            EventKind::RollForwardRequested { .. } => {
+                // The last step is left: what serves everyone is watched as long as any.
+                self.passed = self.steps().len().saturating_sub(1);
+                (self.watch, self.gate, self.held, self.alarm, self.stable_broken) = (None, None, None, None, None);
+            }
             EventKind::StableLooked { verdict } => {
                 self.recovering = None;
                 if verdict.outcome == CheckOutcome::Failed {

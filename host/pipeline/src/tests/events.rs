@@ -49,7 +49,7 @@ fn every_kind() -> Vec<Event> {
         at: until,
         text: text("the cart is empty"),
     };
-    let verdict_of_counts = verdict.clone();
+    let (verdict_of_counts, reason_to_go_forward) = (verdict.clone(), reason.clone());
     let kinds = vec![
         EventKind::Resumed { fence: 8 },
         EventKind::Compared { found: splits.clone() },
@@ -114,6 +114,7 @@ fn every_kind() -> Vec<Event> {
         EventKind::Signalled { signal: complaint },
         EventKind::CountReached { verdict: verdict_of_counts.clone() },
         EventKind::StableLooked { verdict: verdict_of_counts },
+        EventKind::RollForwardRequested { by: text("ada"), reason: reason_to_go_forward },
     ];
     let event = |event| Event { v: VERSION, at: Timestamp(1), event };
     let retry = Some(Retry { by: text("ada"), reason: text("because") });

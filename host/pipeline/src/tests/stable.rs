@@ -1,7 +1,7 @@
 //! Where the stable release is the broken one: traffic does not go back to it without a person's word.
 
 use super::scene::{SECOND, Scene, plan};
-use crate::{Counted, EventKind, Input, Level, Outcome, Plan, RunStage, Signal};
+use crate::{Counted, Environment, EventKind, Input, Level, Outcome, Plan, Refused, RunStage, Signal};
 
 /// A plan with steps of ten minutes, and people who are told when nobody answers.
 fn watched() -> Plan {
@@ -30,6 +30,10 @@ fn complain(scene: &mut Scene) {
     }
 }
 
+fn forward(reason: &str) -> Input {
+    Input::RollForward { by: "ada".into(), reason: reason.into() }
+}
+
 /// A rollout at 25 % with a stable release of which so many of 1000 requests fail, seen at least once.
 fn at_a_quarter(failing: u64) -> Scene {
     let mut scene = Scene::new(watched()).until_step(25);
@@ -53,6 +57,42 @@ fn traffic_does_not_go_back_to_a_release_that_does_not_serve_and_people_are_aske
         "{reason}"
     );
     assert!(scene.has(|event| matches!(event, EventKind::StableBroken { .. })));
+}
+
+#[test]
+fn a_person_has_the_release_go_forward_where_there_is_nothing_to_go_back_to() {
+    let mut scene = at_a_quarter(700);
+    complain(&mut scene);
+    assert_eq!(scene.say(forward(" ")), Err(Refused::RollForwardWithoutReason));
+    scene.say(forward("the old one is down")).unwrap();
+    assert!(scene.run.gate().is_none() && scene.run.stable_broken().is_none());
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert_eq!(scene.traffic_was(), [5, 25, 100], "one step is left, and it is watched");
+    let watched = |percent| {
+        scene.has(|event| matches!(event, EventKind::StepEntered { environment: Environment::Production, percent: p, .. } if *p == percent))
+    };
+    assert!(watched(100) && !watched(50));
+}
+
+#[test]
+fn nobody_goes_forward_with_a_release_that_fails_or_has_no_traffic_or_has_all_of_it() {
+    let early = Scene::new(watched()).until(RunStage::Soak);
+    let refused = early.run.decide(forward("now"), early.now);
+    assert!(matches!(refused, Err(Refused::NothingToRollForward { stage: "soak", .. })), "{refused:?}");
+    let late = Scene::new(watched()).until_step(100);
+    assert!(matches!(late.run.decide(forward("now"), late.now), Err(Refused::NothingToRollForward { .. })));
+    // One bad window, and stable is well.
+    let mut failing = Scene::new(watched()).until_step(25);
+    failing.seen = (60, 200);
+    while failing.run.watch().is_some_and(|watch| watch.strikes == 0) {
+        failing.go();
+    }
+    assert!(matches!(failing.run.decide(forward("now"), failing.now), Err(Refused::NotNow { .. })));
+    let mut plan = watched();
+    plan.approval.approvers = vec!["bob".into()];
+    let named = Scene::new(plan).until_step(5);
+    assert!(matches!(named.run.decide(forward("now"), named.now), Err(Refused::NotApprover { .. })));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::{
 pub type Answer = Response<Full<Bytes>>;
 
 /// Verbs that a run is told by `POST /runs/RUN/VERB`.
-const VERBS: &str = "approve, reject, hold, resume, skip, extend, abort, ack and retry";
+const VERBS: &str = "approve, reject, hold, resume, skip, extend, roll-forward, abort, ack, retry and revert";
 
 /// Answers a request, in time.
 pub async fn answer<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(
@@ -184,13 +184,15 @@ async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &
         "resume" => Word::Resume,
         "skip" => Word::Skip,
         "extend" => Word::Extend { seconds: span.map(whole_seconds) },
+        "roll-forward" => Word::RollForward,
         "abort" => Word::Abort,
         "ack" => Word::Ack,
-        "retry" => {
+        "retry" | "revert" => {
+            let sequel = if verb == "retry" { Sequel::Retry } else { Sequel::Revert };
             if reason.trim().is_empty() {
                 return error(StatusCode::BAD_REQUEST, format!("to {verb} needs a reason; send {{\"reason\":\"…\"}}"));
             }
-            let done = api.office.after(by, run.to_owned(), Sequel::Retry, reason).await;
+            let done = api.office.after(by, run.to_owned(), sequel, reason).await;
             return told(done.map(|done| json!({ "done": done })));
         }
         _ => return error(StatusCode::NOT_FOUND, format!("no verb is named `{verb}`; there are {VERBS}")),

@@ -59,6 +59,10 @@ impl Fixture {
     pub fn commit(&self, message: &str) -> ObjectId {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "--no-verify", "-m", message]);
+        self.at_head()
+    }
+
+    pub fn at_head(&self) -> ObjectId {
         self.git(&["rev-parse", "HEAD"]).parse().unwrap()
     }
 

@@ -6,3 +6,4 @@ mod exports;
 mod fixture;
 mod positions;
 mod proposals;
+mod reverts;

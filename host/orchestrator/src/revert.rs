@@ -1,0 +1,191 @@
+//! A change that was taken back, undone in git: on a branch of its own, for a person to merge. The checkout is never touched.
+
+use anyhow::{Context, Result, bail};
+use autodevops_config::Revert;
+use autodevops_pipeline::{Outcome, Run};
+use autodevops_source::{CommitRequest, SourceError};
+
+use crate::{
+    audit::BY_HAND,
+    controller::named,
+    live::{Live, WasLive},
+    project::Project,
+    usage::{Declined, Usage},
+};
+
+/// Letters of a commit that name it to people.
+const SHORT: usize = 10;
+
+/// In whose name a change is undone that nobody asked about: see [`by_itself`].
+const HOST: &str = "autodevops";
+
+/// A change that is undone on a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reverted {
+    /// The branch.
+    pub branch: String,
+    /// Its commit.
+    pub commit: String,
+    /// The commit that is undone.
+    pub undone: String,
+}
+
+/// What is to be undone.
+struct Undone {
+    /// What it is, in words.
+    what: String,
+    title: String,
+    commit: String,
+    /// The commit whose content comes back.
+    before: String,
+    release: Option<String>,
+    /// When it was taken back, in seconds since 1970: the same for a repetition, so that it is the same commit.
+    at: i64,
+}
+
+/// Undoes in git what a run, or a release that was deployed by hand, changed. `subject` names the one or the other.
+///
+/// # Errors
+/// [`Usage`] when there is no such run or release; [`Declined`] when it serves production, was never merged, or others build upon it.
+pub fn revert(project: &Project, subject: &str, by: &str, reason: &str) -> Result<Reverted> {
+    let undone = find(project, subject)?;
+    let serving = Live::new(&project.journal).current(&project.config.rollout.environment)?;
+    if serving.is_some_and(|serving| Some(serving.id) == undone.release) {
+        let environment = &project.config.rollout.environment;
+        bail!(Declined(format!(
+            "{} serves {environment}; go back first with `autodevops rollback {environment}`",
+            undone.what
+        )));
+    }
+    let repository = project.repository()?;
+    let (commit, before) = (repository.commit_of(&undone.commit)?, repository.commit_of(&undone.before)?);
+    if !repository.is_merged(&commit)? {
+        bail!(Declined(format!(
+            "{}: its commit {} is no part of what is checked out, so that there is nothing to revert; where its branch is not needed, \
+             delete that",
+            undone.what,
+            short(&undone.commit)
+        )));
+    }
+    let git = &project.config.git;
+    let change = repository.undo(&commit, &before)?;
+    let message = format!(
+        "Revert \"{}\"\n\nThis reverts {} ({}), which was taken back from {}.\n{reason}\n\nBy: {by}\n",
+        undone.title, undone.commit, undone.what, project.config.rollout.environment
+    );
+    let made = repository.commit(&CommitRequest {
+        change: &change,
+        branch: &format!("{}revert-{}", git.branch_prefix, short(&undone.commit)),
+        message: &message,
+        author: &git.author,
+        at: undone.at,
+    });
+    let made = made.map_err(|error| match error {
+        SourceError::Conflict { paths, .. } => anyhow::Error::from(Declined(format!(
+            "{} cannot be undone by itself: later changes build upon it in {}; revert it by hand with `git revert {}`",
+            undone.what,
+            paths.join(", "),
+            short(&undone.commit)
+        ))),
+        SourceError::BranchTaken { branch, .. } => {
+            let what = &undone.what;
+            Declined(format!(
+                "{what} is undone on `{branch}` already; merge that, or delete it with `git branch -D {branch}`"
+            ))
+            .into()
+        }
+        error => error.into(),
+    })?;
+    let reverted = Reverted { branch: made.branch, commit: made.commit.to_string(), undone: undone.commit };
+    note(project, by, reason, &undone.what, &reverted);
+    Ok(reverted)
+}
+
+/// Puts it on record who had it undone, and why.
+fn note(project: &Project, by: &str, reason: &str, what: &str, reverted: &Reverted) {
+    let name = format!("revert-{}", short(&reverted.undone));
+    let Reverted { branch, commit, .. } = reverted;
+    project.audit.begin(&name);
+    project.audit.note(&name, BY_HAND, Some(by), &format!("reverts {what} on {branch} as {commit}: {reason}"));
+    project.audit.let_go(&name, BY_HAND, 0, true);
+}
+
+fn find(project: &Project, subject: &str) -> Result<Undone> {
+    match named(project, subject) {
+        Ok(run) => {
+            let logged = project.log.read(&run)?.context("the run is not in the journal any more")?;
+            of_run(&logged.run)
+        }
+        Err(no_run) => of_release(project, subject)?.ok_or(no_run),
+    }
+}
+
+fn of_run(run: &Run) -> Result<Undone> {
+    let id = run.id();
+    if run.outcome().is_none() {
+        bail!(Declined(format!("run {id} is not over; abort it first with `autodevops abort {id}`")));
+    }
+    let Some(commit) = run.commit() else {
+        bail!(Declined(format!("run {id} committed nothing, so that there is nothing to revert")));
+    };
+    Ok(Undone {
+        what: format!("the change of run {id}"),
+        title: run.fix().map_or_else(|| id.to_owned(), |fix| fix.title.clone()),
+        commit: commit.to_owned(),
+        before: run.base().to_owned(),
+        release: run.release().map(|release| release.id.clone()),
+        at: seconds(run.last_event_at().0),
+    })
+}
+
+/// A release that served production, with what it took the place of.
+fn of_release(project: &Project, id: &str) -> Result<Option<Undone>> {
+    let history = Live::new(&project.journal).history(&project.config.rollout.environment)?;
+    let Some(place) = history.iter().position(|was| was.release.id == id) else { return Ok(None) };
+    let older = history.iter().skip(place + 1).find(|was| was.release.id != id);
+    let (Some(WasLive { release, since, .. }), Some(before)) = (history.get(place), older) else {
+        bail!(Usage(format!(
+            "release {id} is the first that is known of, and nothing was before it that could come back"
+        )));
+    };
+    Ok(Some(Undone {
+        what: format!("release {id}"),
+        title: format!("release {id}"),
+        commit: release.commit.clone(),
+        before: before.release.commit.clone(),
+        release: Some(id.to_owned()),
+        at: seconds(since.0),
+    }))
+}
+
+/// Undoes in git what was just taken back, where the configuration wants that, and the change was merged; what was made, in words for
+/// people. That it cannot be done takes nothing back.
+pub fn by_itself(project: &Project, subject: &str, reason: &str) -> Option<String> {
+    if project.config.rollout.revert == Revert::Off {
+        return None;
+    }
+    match revert(project, subject, HOST, reason) {
+        Ok(Reverted { branch, undone, .. }) => Some(format!(
+            "{} is undone on the branch `{branch}`: merge it, or the next deploy brings it back",
+            short(&undone)
+        )),
+        Err(error) if error.is::<Declined>() => {
+            tracing::info!("nothing is reverted: {error:#}");
+            None
+        }
+        Err(error) => Some(format!("what was taken back is not undone in git: {error:#}")),
+    }
+}
+
+/// Whether a run's release was taken back, so that its change may have to be undone, too.
+pub const fn is_taken_back(run: &Run) -> bool {
+    matches!(run.ending(), Some(Outcome::RolledBack { .. }))
+}
+
+const fn seconds(nanoseconds: i64) -> i64 {
+    nanoseconds.div_euclid(1_000_000_000)
+}
+
+fn short(commit: &str) -> String {
+    commit.chars().take(SHORT).collect()
+}
