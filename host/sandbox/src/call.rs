@@ -155,7 +155,7 @@ impl Call {
         store.set_max_component_handles(limits.resources as usize);
         store.call_hook(|mut context, hook| {
             let guest = context.data_mut();
-            let now = Instant::now();
+            let now = quanta::Instant::now();
             match hook {
                 CallHook::CallingWasm => {
                     guest.activations.enter()?;

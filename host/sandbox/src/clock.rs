@@ -1,6 +1,11 @@
 //! How a call's time is divided between the guest's own code and the host.
+//!
+//! It is read twice in each host call, by the processor's own counter where that can be relied on: asking the system took longer
+//! than all else that is done about a host call.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use quanta::Instant;
 
 /// How long the guest's own code runs, and each host call.
 pub struct GuestClock {
