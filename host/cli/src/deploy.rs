@@ -38,9 +38,9 @@ pub async fn run(options: &Deploy, config: Option<&Path>, format: Format) -> Res
         return Ok(ExitCode::SUCCESS);
     }
     for live in &made {
-        let address = project.config.environments.get(&live.environment).map(|environment| environment.listen);
-        let at = address.map_or(String::new(), |address| format!(" at http://{address}/"));
-        output::text(&format!("{} serves release {}{at}\n", live.environment, live.release.id))?;
+        let place = project.config.places_of(&live.environment).into_iter().find(|place| place.name == live.place);
+        let at = place.map_or(String::new(), |place| format!(" at http://{}/", place.listen));
+        output::text(&format!("{} serves release {}{at}\n", live.words(), live.release.id))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,6 @@ use std::{
 
 use anyhow::Result;
 use autodevops_bubblewrap::Outside;
-use autodevops_config::ServiceKind;
 use autodevops_orchestrator::{
     catalog::Catalog,
     clock::now,
@@ -73,7 +72,7 @@ async fn of_project(file: &Path) -> Vec<Finding> {
         Err(error) => return vec![found("project", true, Err(error)), bubblewrap(false)],
     };
     let config = &project.config;
-    let in_bubblewrap = config.build.is_some() || config.service.kind == ServiceKind::Command;
+    let in_bubblewrap = config.needs_bubblewrap();
     let serves = async {
         let status = project.edge.status().await?;
         let environments: Vec<String> = status

@@ -33,8 +33,8 @@ pub fn run(options: &Metrics, config: Option<&Path>, format: Format) -> Result<E
     }
     let environments = project.config.environments.keys().map(String::as_str);
     one_of("environment", options.environment.as_deref(), environments, &attempts, |attempt| &attempt.environment)?;
-    let service = std::iter::once(project.config.service.name.as_str());
-    one_of("service", options.service.as_deref(), service, &attempts, |attempt| &attempt.service)?;
+    let services = project.config.services().iter().map(|service| service.name.as_str());
+    one_of("service", options.service.as_deref(), services, &attempts, |attempt| &attempt.service)?;
     let question =
         Question { service: options.service.clone(), environment: options.environment.clone(), since, until };
     let report = report(&attempts, &complaints, &question);

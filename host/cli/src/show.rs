@@ -7,8 +7,8 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use autodevops_orchestrator::{clock::now, controller::named, log::Logged};
-use autodevops_pipeline::{Environment, Run, Timestamp};
-use autodevops_record::rollout;
+use autodevops_pipeline::{Environment, Member, Run, Timestamp};
+use autodevops_record::rollouts;
 use autodevops_server::summary;
 use serde_json::json;
 
@@ -61,12 +61,14 @@ fn as_it_was(logged: &Logged, at: Timestamp, now: Timestamp) -> Result<Logged> {
 
 /// What serves, by the run's account.
 fn traffic(run: &Run) -> String {
-    let splits = run.traffic(Environment::Production);
-    let shares: Vec<String> = splits.iter().map(|split| format!("{} {} %", split.release, split.percent)).collect();
-    match shares.as_slice() {
-        [] => format!("nothing served in {}", run.plan().production),
-        shares => format!("{} served {}", run.plan().production, shares.join(", ")),
-    }
+    let served = |member: &Member| {
+        let place = member.place(Environment::Production);
+        match member.traffic(Environment::Production) {
+            [] => format!("nothing served in {place}"),
+            splits => format!("{place} served {}", story::shares(splits)),
+        }
+    };
+    run.members().map(served).collect::<Vec<_>>().join("; ")
 }
 
 fn text(logged: &Logged, at: Option<Timestamp>, before: Option<&str>, style: Style) -> String {
@@ -89,7 +91,7 @@ fn text(logged: &Logged, at: Option<Timestamp>, before: Option<&str>, style: Sty
         }
     }
     // Events that are a run were read already.
-    if let Ok(Some(rollout)) = rollout(&logged.events) {
+    for rollout in rollouts(&logged.events).unwrap_or_default() {
         text.push_str(&format!("\n{}", chart::drawn(&rollout, run.plan(), style)));
     }
     if let (Some(gate), Some(_)) = (run.gate(), at) {

@@ -40,7 +40,7 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         EventKind::Committed { branch, commit } => {
             tell(format!("committed to {branch} as {}", commit.chars().take(10).collect::<String>()))
         }
-        EventKind::Built { release } => tell(format!("release {} made", release.id)),
+        EventKind::Built { service, release } => tell(format!("release {}{} made", release.id, of(service))),
         // What a person is to do about it is told by the hold that follows.
         EventKind::Compared { .. } | EventKind::Diverged { .. } => None,
         EventKind::EffectIntended { .. } | EventKind::EffectDone { .. } => None,
@@ -48,16 +48,17 @@ pub fn event(event: &EventKind) -> Option<Telling> {
             let then = if retry.is_some() { "; it is tried again" } else { "" };
             tell(format!("{key} failed (try {attempt}): {error}{then}"))
         }
-        EventKind::Deployed { environment, deployment, .. } => {
+        EventKind::Deployed { service, environment, deployment, .. } => {
             let url = deployment.url.as_ref().map_or(String::new(), |url| format!(", alone at {url}"));
-            tell(format!("release {} is up in {}{url}", deployment.release.id, environment.role()))
+            tell(format!("release {} is up in {}{}{url}", deployment.release.id, environment.role(), of(service)))
         }
-        EventKind::TrafficSet { environment, splits, .. } => {
-            tell(format!("traffic of {}: {}", environment.role(), shares(splits)))
+        EventKind::TrafficSet { service, environment, splits, .. } => {
+            tell(format!("traffic of {}{}: {}", environment.role(), of(service), shares(splits)))
         }
-        EventKind::TrafficReturned { environment, to } => tell(format!(
-            "nobody renewed the share in time: {} went back to {to}; the step begins anew",
-            environment.role()
+        EventKind::TrafficReturned { service, environment, to } => tell(format!(
+            "nobody renewed the share in time: {}{} went back to {to}; the step begins anew",
+            environment.role(),
+            of(service)
         )),
         EventKind::AutomatedTested { reports, verdict } => judged("tests of the staged release", reports, verdict),
         EventKind::StepEntered { environment, percent, .. } => tell(match environment {
@@ -118,8 +119,8 @@ pub fn event(event: &EventKind) -> Option<Telling> {
             tell(format!("{} is watched on at {percent} % meanwhile", environment.role()))
         }
         EventKind::TurnedBack { outcome } => tell(format!("turning back: {outcome}")),
-        EventKind::RolledBack { environment, to, reason } => {
-            tell(format!("{} serves {to} again: {reason}", environment.role()))
+        EventKind::RolledBack { service, environment, to, reason } => {
+            tell(format!("{}{} serves {to} again: {reason}", environment.role(), of(service)))
         }
         EventKind::StableLooked { verdict } => tell(match verdict.outcome {
             CheckOutcome::Failed => format!("the rollback was no help, people are needed: {}", verdict.words),
@@ -206,6 +207,11 @@ fn verdict_words(verdict: &Verdict) -> String {
     if verdict.words.is_empty() { outcome.to_owned() } else { format!("{outcome}: {}", cut(&verdict.words, 300)) }
 }
 
+/// Which service it is about, where the project has several.
+fn of(service: &str) -> String {
+    if service.is_empty() { String::new() } else { format!(" of {service}") }
+}
+
 /// Shares, as `a 95 %, b 5 %`.
 pub fn shares(splits: &[Split]) -> String {
     splits.iter().map(|split| format!("{} {} %", split.release, split.percent)).collect::<Vec<_>>().join(", ")
@@ -220,10 +226,13 @@ pub fn doing(run: &Run, command: &Command) -> Option<String> {
         Command::GenerateTests { .. } => "writing tests".to_owned(),
         Command::RunChecks { plugins, .. } => format!("checking the change: {}", plugins.join(", ")),
         Command::Commit { .. } => "committing".to_owned(),
-        Command::Build { .. } => "building".to_owned(),
-        Command::Deploy { environment, .. } => format!("bringing the release into {}", environment.role()),
-        Command::SetTraffic { environment, splits, .. } => {
-            format!("moving traffic of {}: {}", environment.role(), shares(splits))
+        Command::Build { service, .. } if service.is_empty() => "building".to_owned(),
+        Command::Build { service, .. } => format!("building {service}"),
+        Command::Deploy { service, environment, .. } => {
+            format!("bringing the release{} into {}", of(service), environment.role())
+        }
+        Command::SetTraffic { service, environment, splits, .. } => {
+            format!("moving traffic of {}{}: {}", environment.role(), of(service), shares(splits))
         }
         Command::AutomatedTests { .. } => "testing the staged release".to_owned(),
         Command::Measure { .. } => {

@@ -135,8 +135,13 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
     let measurements = std::iter::once(measurement("candidate", candidate))
         .chain(baseline.map(|baseline| measurement("baseline", baseline)))
         .collect();
-    let samples =
-        [Sample { source: "the command line".to_owned(), observed_by_host: true, window: whole.clone(), measurements }];
+    let samples = [Sample {
+        service: String::new(),
+        source: "the command line".to_owned(),
+        observed_by_host: true,
+        window: whole.clone(),
+        measurements,
+    }];
     let round = Round {
         samples: &samples,
         candidate: "candidate",
@@ -145,6 +150,7 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
         whole: &whole,
         independent: true,
         percent,
+        together: 1,
     };
     let verdict = judge(&plan, &round).verdicts.into_iter().next();
     Ok(verdict.ok_or_else(|| Usage("nothing was judged; give counts such as 7/120".to_owned()))?)

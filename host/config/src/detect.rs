@@ -150,31 +150,37 @@ mod tests {
             ("backend/package.json", r#"{"main": "src/main.js"}"#),
             ("backend/src/main.js", ""),
         ]);
-        assert_eq!((config.service.name.as_str(), config.service.kind), ("web-shop", ServiceKind::Functions));
-        assert_eq!(config.service.public.as_deref(), Some("web"));
-        assert_eq!(config.service.functions.as_deref(), Some("backend/src/main.js"));
+        assert_eq!(
+            (config.services()[0].name.as_str(), config.services()[0].kind),
+            ("web-shop", ServiceKind::Functions)
+        );
+        assert_eq!(config.services()[0].public.as_deref(), Some("web"));
+        assert_eq!(config.services()[0].functions.as_deref(), Some("backend/src/main.js"));
         assert_eq!(config.build, None);
     }
 
     #[test]
     fn folders_of_the_usual_names_are_seen() {
         let config = config(&[("public/index.html", ""), ("functions/index.js", "")]);
-        assert_eq!(config.service.public.as_deref(), Some("public"));
-        assert_eq!(config.service.functions.as_deref(), Some("functions/index.js"));
+        assert_eq!(config.services()[0].public.as_deref(), Some("public"));
+        assert_eq!(config.services()[0].functions.as_deref(), Some("functions/index.js"));
     }
 
     #[test]
     fn a_page_alone_is_files_and_a_program_alone_a_command() {
         let nothing = config(&[]);
-        assert_eq!((nothing.service.kind, nothing.service.public.as_deref()), (ServiceKind::Files, Some("public")));
+        assert_eq!(
+            (nothing.services()[0].kind, nothing.services()[0].public.as_deref()),
+            (ServiceKind::Files, Some("public"))
+        );
         let page = config(&[("index.html", "")]);
-        assert_eq!((page.service.kind, page.service.public.as_deref()), (ServiceKind::Files, Some(".")));
+        assert_eq!((page.services()[0].kind, page.services()[0].public.as_deref()), (ServiceKind::Files, Some(".")));
         let program = config(&[
             ("package.json", r#"{"name": "7-api", "scripts": {"start": "node server.js --port 1", "build": "tsc"}}"#),
             ("package-lock.json", "{}"),
         ]);
-        assert_eq!((program.service.kind, program.service.name.as_str()), (ServiceKind::Command, "api"));
-        assert_eq!(program.service.command, ["node", "server.js", "--port", "1"]);
+        assert_eq!((program.services()[0].kind, program.services()[0].name.as_str()), (ServiceKind::Command, "api"));
+        assert_eq!(program.services()[0].command, ["node", "server.js", "--port", "1"]);
         let build = program.build.unwrap();
         assert_eq!(
             (build.command.as_str(), build.prepared.as_slice()),
@@ -185,6 +191,6 @@ mod tests {
     #[test]
     fn files_that_do_not_parse_are_passed_over() {
         let config = config(&[("package.json", "{"), ("firebase.json", "[]"), ("www/x", "")]);
-        assert_eq!(config.service.public.as_deref(), Some("www"));
+        assert_eq!(config.services()[0].public.as_deref(), Some("www"));
     }
 }

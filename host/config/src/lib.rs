@@ -12,6 +12,7 @@ mod edge;
 mod loop_rules;
 mod people;
 mod place;
+mod places;
 mod plan;
 mod plugins;
 mod recording;
@@ -45,6 +46,7 @@ pub use detect::template_for;
 pub use edge::{Edge, Testers};
 pub use loop_rules::{Clock, Days, FreezeWindow, LoopRules};
 pub use people::{ApprovalRules, EscalationLevel};
+pub use places::Place;
 pub use plugins::{PluginSettings, Stages, resolve_grant};
 pub use recording::RecordingSettings;
 pub use redaction::RedactionSettings;
@@ -53,7 +55,7 @@ pub use rollout::{ChecksRules, IssueRules, Retries, Revert, Rollout, Share, Stag
 pub use sandbox::SandboxSettings;
 pub use schema::schema;
 pub use server::{Notifications, Server};
-pub use service::{EnvironmentSettings, Logs, Service, ServiceKind};
+pub use service::{EnvironmentSettings, Listen, Logs, Service, ServiceKind};
 pub use template::TEMPLATE;
 pub use trigger::{DecisionRules, HardTripRule, MetricTrigger, NoDataPolicy, Threshold, WorseDirection};
 
@@ -93,8 +95,13 @@ pub struct Config {
     /// Folder of everything that is kept between runs. `.autodevops` when absent.
     #[serde(default = "default_state")]
     pub state: PathBuf,
-    /// What is watched and healed.
-    pub service: Service,
+    /// What is watched and healed, where it is one service.
+    #[serde(default)]
+    pub service: Option<Service>,
+    /// What is watched and healed, where it is several services: a change that touches several is released to all of them together, or
+    /// to none. Traffic is moved in their order.
+    #[serde(default)]
+    pub services: Vec<Service>,
     /// Where its faults are seen.
     #[serde(default)]
     pub logs: Logs,
@@ -232,7 +239,8 @@ impl Config {
         for path in &mut self.logs.watch {
             *path = escaped.join(&*path);
         }
-        for path in self.build.iter_mut().flat_map(|build| &mut build.read_only) {
+        let own = self.services.iter_mut().filter_map(|service| service.build.as_mut());
+        for path in self.build.iter_mut().chain(own).flat_map(|build| &mut build.read_only) {
             *path = folder.join(&*path);
         }
         for command in self.commands.values_mut() {
@@ -252,7 +260,6 @@ fn with_remedy(message: &str) -> String {
         return message.to_owned();
     };
     let example = match key {
-        "service" => "[service] with its `name` and `kind`",
         "environments" => "[environments.staging] and [environments.production], each with `listen`",
         "name" => "`name = \"my-service\"`",
         "kind" => "`kind = \"functions\"`, \"files\" or \"command\"",

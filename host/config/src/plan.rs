@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use autodevops_pipeline::{DataPlan, Decision, HardTrip, Plan, Step};
+use autodevops_pipeline::{DataPlan, Decision, HardTrip, Plan, Service as Planned, Step};
 
-use crate::{Config, EscalationLevel, FreezeWindow, MetricTrigger};
+use crate::{Config, EscalationLevel, FreezeWindow, MetricTrigger, Service};
 
 impl Config {
     /// What a run that starts now will do and is judged by.
     pub fn plan(&self) -> Plan {
         let rollout = &self.rollout;
         Plan {
-            service: self.service.name.clone(),
+            service: self.title(),
             staging: self.staging.environment.clone(),
             production: rollout.environment.clone(),
+            services: self.services().iter().map(|service| self.planned(service)).collect(),
             soak: self.staging.soak.0,
             steps: rollout
                 .steps
@@ -44,7 +45,7 @@ impl Config {
             escalation: self.escalation.iter().map(EscalationLevel::level).collect(),
             min_coverage: self.checks.min_coverage.map(|share| share.ratio()),
             test_generators: !self.stages.test_generators.is_empty(),
-            build: self.build.is_some(),
+            build: self.services().iter().any(|service| self.build_of(service).is_some()),
             max_extensions: rollout.max_extensions,
             retries: self.retries.count,
             retry_after: self.retries.after.0,
@@ -56,6 +57,17 @@ impl Config {
         // A release that was just taken back may write for as long as it drains.
         let settle = if guards.is_empty() { Duration::ZERO } else { self.edge.drain.0 };
         DataPlan { guards, preserve: self.data.preserve, restore: self.data.restore, settle }
+    }
+}
+
+impl Config {
+    fn planned(&self, service: &Service) -> Planned {
+        Planned {
+            name: service.name.clone(),
+            paths: service.paths.clone(),
+            staging: self.place_name(service, &self.staging.environment),
+            production: self.place_name(service, &self.rollout.environment),
+        }
     }
 }
 

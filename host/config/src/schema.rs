@@ -49,6 +49,17 @@ pub struct ThresholdText(
     #[schemars(regex(pattern = r"^\s*([0-9.]+\s*%|([0-9.]+\s*(ms|s|m|min|h|d)\s*)+)\s*$"))] String,
 );
 
+/// An address such as `127.0.0.1:8080`, or a table with the address of each service.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes a shape")]
+pub enum ListenShape {
+    /// The address of the only service.
+    At(String),
+    /// The addresses of several services, by their names.
+    Each(BTreeMap<String, String>),
+}
+
 /// How much an issue matters, from least to most.
 #[derive(JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -1,10 +1,12 @@
 //! The service, its logs and its environments.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
 
 use autodevops_policy::{Bytes, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::Build;
 
 /// What is watched and healed.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -12,6 +14,13 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 pub struct Service {
     /// Its name: 1 to 64 of `a-z`, `0-9` and `-`, starting with a letter.
     pub name: String,
+    /// Files and folders that are its own, such as `services/cart`, relative to the project: a change of them is released by this
+    /// service alone, and a change of what is no service's own by all. For `[[services]]`.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// How a commit becomes its artifact, where it is not by `[build]`. For `[[services]]`.
+    #[serde(default)]
+    pub build: Option<Build>,
     /// What a release of it is.
     pub kind: ServiceKind,
     /// Folder of static files, relative to the project. For `files` and `functions`.
@@ -67,17 +76,62 @@ pub struct Logs {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EnvironmentSettings {
-    /// Address at which its front door listens, such as `127.0.0.1:8080`.
-    #[serde(deserialize_with = "address")]
-    #[schemars(with = "String")]
-    pub listen: SocketAddr,
+    /// Address at which its front door listens, such as `127.0.0.1:8080`; of several services, the address of each by its name.
+    #[schemars(with = "crate::schema::ListenShape")]
+    pub listen: Listen,
+}
+
+/// Where an environment listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// There.
+    At(SocketAddr),
+    /// Each service at an address of its own.
+    Each(BTreeMap<String, SocketAddr>),
+}
+
+impl Listen {
+    /// Where that service listens.
+    pub fn of(&self, service: &str) -> Option<SocketAddr> {
+        match self {
+            Self::At(address) => Some(*address),
+            Self::Each(each) => each.get(service).copied(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Shape;
+        impl<'de> de::Visitor<'de> for Shape {
+            type Value = Listen;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address such as \"127.0.0.1:8080\", or a table with the address of each service")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Listen, E> {
+                parsed(text).map(Listen::At)
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Listen, A::Error> {
+                let mut each = BTreeMap::new();
+                while let Some((service, text)) = map.next_entry::<String, String>()? {
+                    each.insert(service, parsed(&text)?);
+                }
+                Ok(Listen::Each(each))
+            }
+        }
+        deserializer.deserialize_any(Shape)
+    }
 }
 
 pub(crate) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    parsed(&String::deserialize(deserializer)?)
+}
+
+fn parsed<E: de::Error>(text: &str) -> Result<SocketAddr, E> {
     text.parse().map_err(|_| {
-        de::Error::custom(format!(
-            "{text:?} is no address with a port; write for example \"127.0.0.1:8080\" or \"[::1]:8080\""
-        ))
+        E::custom(format!("{text:?} is no address with a port; write for example \"127.0.0.1:8080\" or \"[::1]:8080\""))
     })
 }

@@ -246,7 +246,8 @@ fn the_template_is_valid_and_says_the_defaults() {
     let config = Config::parse(TEMPLATE, "template.toml").unwrap_or_else(|error| panic!("{error}"));
     let defaults = parse("");
     assert_eq!(config.plan().triggers, defaults.plan().triggers);
-    assert_eq!(Plan { service: "shop".into(), ..config.plan() }, defaults.plan());
+    let named = |plan: Plan| Plan { service: "shop".into(), services: defaults.plan().services, ..plan };
+    assert_eq!(named(config.plan()), defaults.plan());
     assert_eq!((config.git, config.stages, config.staging), (defaults.git, defaults.stages, defaults.staging));
     assert_eq!((config.rollout, config.approval), (defaults.rollout, defaults.approval));
     assert_eq!((config.issues, config.checks, config.retries), (defaults.issues, defaults.checks, defaults.retries));
@@ -265,6 +266,9 @@ fn the_templates_examples_can_be_uncommented() {
     assert_eq!((build.timeout, build.memory, build.processes), (least.timeout, least.memory, least.processes));
     let text = text.replace("command = [\"node\", \"server.js\"]\nenv = { NODE_ENV = \"production\" }\n", "");
     let text = text.replace("together. For command.\nprocesses = 1024\n", "together. For command.\n");
+    // It stands in place of [service].
+    let (before, services) = text.split_once("[[services]]\n").unwrap();
+    let text = format!("{before}[logs]\n{}", services.split_once("[logs]\n").unwrap().1);
     Config::parse(&text, "template.toml").unwrap_or_else(|error| panic!("{error}"));
 }
 
@@ -317,8 +321,18 @@ fn every_key_of_the_schema_stands_in_the_template() {
     assert!(known.contains("rollout.steps.traffic") && known.contains("plugins.*.grant.files.*.access"), "{known:?}");
     let mut found = BTreeSet::new();
     written(&uncommented().parse().unwrap(), &known, "", &mut found);
-    // A plugin's own ceilings have the names of those for all.
-    let stands = |key: &str| found.contains(&key.replacen("plugins.*.grant.limits", "limits", 1));
+    // A plugin's own ceilings have the names of those for all; one of several services has the keys of the only one, its build those of
+    // [build], and what only one of several has is refused elsewhere.
+    let same = [("plugins.*.grant.limits", "limits"), ("service.build.", "build."), ("services.", "service.")];
+    let several = |key: &str| ["service.paths", "service.build"].contains(&key);
+    let stands = |key: &str| {
+        let alike = |(of, is): &(&str, &str)| key.starts_with(of) && found.contains(&key.replacen(of, is, 1));
+        found.contains(key)
+            || same.iter().any(alike)
+            || key.strip_prefix("services.build.").is_some_and(|key| found.contains(&format!("build.{key}")))
+            || several(key)
+    };
+    assert!(found.contains("services.paths") && found.contains("services.build"));
     let missing: Vec<_> = known.iter().filter(|key| !stands(key)).collect();
     assert!(missing.is_empty(), "the template lacks {missing:?}");
 }
@@ -423,4 +437,53 @@ fn who_speaks_over_http_is_read_and_links_begin_where_people_reach_it() {
     assert_eq!(parse("").server.base(), None);
     let told = parse("[notifications]\nper-minute = 3\nrepeat-after = \"1h\"\n").notifications;
     assert_eq!((told.per_minute, told.repeat_after), (3, Span(Duration::from_secs(3600))));
+}
+
+const SEVERAL: &str = r#"
+[[services]]
+name = "cart"
+kind = "files"
+public = "services/cart"
+paths = ["services/cart"]
+build = { command = "make cart" }
+
+[[services]]
+name = "shop"
+kind = "command"
+command = ["./shop"]
+paths = ["services/shop", "shop.json"]
+
+[build]
+command = "make"
+
+[environments.staging]
+listen = { cart = "127.0.0.1:8181", shop = "127.0.0.1:8182" }
+[environments.production]
+listen = { shop = "127.0.0.1:8082", cart = "127.0.0.1:8081" }
+"#;
+
+#[test]
+fn several_services_have_places_builds_and_files_of_their_own() {
+    let config = Config::parse(SEVERAL, "c.toml").unwrap_or_else(|error| panic!("{error}"));
+    let plan = config.plan();
+    assert_eq!(plan.service, "cart, shop");
+    let planned: Vec<(&str, usize, &str)> =
+        plan.services.iter().map(|one| (one.name.as_str(), one.paths.len(), one.production.as_str())).collect();
+    assert_eq!(planned, [("cart", 1, "production-cart"), ("shop", 2, "production-shop")]);
+    let places = config.places_of("production");
+    let listens: Vec<(String, u16)> = places.iter().map(|place| (place.name.clone(), place.listen.port())).collect();
+    assert_eq!(listens, [("production-cart".to_owned(), 8081), ("production-shop".to_owned(), 8082)]);
+    let built: Vec<&str> = config.services().iter().map(|one| config.build_of(one).unwrap().command.as_str()).collect();
+    assert_eq!(built, ["make cart", "make"]);
+    assert_eq!(config.places().len(), 4);
+    plan.validate().unwrap();
+}
+
+#[test]
+fn one_service_is_known_to_the_target_by_its_environment_alone() {
+    let config = parse("");
+    let plan = config.plan();
+    assert_eq!((plan.services.len(), plan.services[0].production.as_str()), (1, "production"));
+    assert_eq!(config.service_of("").unwrap().name, "shop");
+    assert_eq!(config.places().iter().map(|place| place.name.as_str()).collect::<Vec<_>>(), ["production", "staging"]);
 }

@@ -1,14 +1,11 @@
 //! What no single value shows: whether the values fit each other. Every problem is found in one go.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::{Component, Path},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use autodevops_policy::{Bytes, ProjectPath, strict_toml::nearest};
+use autodevops_policy::{ProjectPath, strict_toml::nearest};
 
 use crate::{
-    Config, ServiceKind,
+    Config, Listen,
     delivery::PLACEHOLDERS,
     place::{Part, Problem},
 };
@@ -23,6 +20,7 @@ mod loop_rules;
 mod people;
 mod rollout;
 mod sandbox;
+mod services;
 mod triggers;
 
 #[derive(Default)]
@@ -37,10 +35,9 @@ impl Found {
 /// Everything that is wrong.
 pub fn problems(config: &Config) -> Vec<Problem> {
     let mut found = Found::default();
-    service(config, &mut found);
+    services::problems(config, &mut found);
     logs(config, &mut found);
     git(config, &mut found);
-    build(config, &mut found);
     environments(config, &mut found);
     edge::problems(config, &mut found);
     stages(config, &mut found);
@@ -59,92 +56,21 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
+/// What is wrong with environment variables, which stand at this place of the file.
+fn env(env: &BTreeMap<String, String>, table: &[Part], found: &mut Found) {
+    for name in env.keys() {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let at = [table, &at![name.as_str()]].concat();
+            found.add(at, format!("{name:?} is no name of an environment variable"));
+        }
+    }
+}
+
 const NAME: &str = "use 1 to 64 of a-z, 0-9 and -, starting with a letter";
 
 fn inside(path: &str, at: &[Part], found: &mut Found) {
     if let Err(error) = ProjectPath::new(path) {
         found.add(at.iter().cloned(), error.to_string());
-    }
-}
-
-fn env(env: &BTreeMap<String, String>, table: &[&str], found: &mut Found) {
-    for name in env.keys() {
-        if name.is_empty() || name.contains(['=', '\0']) {
-            let at = table.iter().copied().chain([name.as_str()]).map(Part::from);
-            found.add(at.collect::<Vec<_>>(), format!("{name:?} is no name of an environment variable"));
-        }
-    }
-}
-
-fn service(config: &Config, found: &mut Found) {
-    let service = &config.service;
-    if !is_name(&service.name) {
-        found.add(at!["service", "name"], format!("the name {:?} is not taken; {NAME}", service.name));
-    }
-    for (key, path) in [("public", &service.public), ("functions", &service.functions)] {
-        // The project itself may be the folder of static files.
-        if let Some(path) = path.as_deref().filter(|path| (key, *path) != ("public", ".")) {
-            inside(path, &at!["service", key], found);
-        }
-    }
-    let kind = match service.kind {
-        ServiceKind::Files => "files",
-        ServiceKind::Functions => "functions",
-        ServiceKind::Command => "command",
-    };
-    let needed = match service.kind {
-        ServiceKind::Files => ("public", service.public.is_none(), "public = \"public\""),
-        ServiceKind::Functions => ("functions", service.functions.is_none(), "functions = \"functions/index.js\""),
-        ServiceKind::Command => ("command", service.command.is_empty(), "command = [\"node\", \"server.js\"]"),
-    };
-    if let (key, true, example) = needed {
-        let message = format!("a service of the kind `{kind}` lacks `{key}`; write for example `{example}`");
-        found.add(at!["service", "kind"], message);
-    }
-    let functions = service.kind == ServiceKind::Functions;
-    let command = service.kind == ServiceKind::Command;
-    for (key, given, used, by) in [
-        ("public", service.public.is_some(), !command, "`files` or `functions`"),
-        ("functions", service.functions.is_some(), functions, "`functions`"),
-        ("wall-time", service.wall_time.is_some(), functions, "`functions`"),
-        ("memory", service.memory.is_some(), functions || command, "`functions` or `command`"),
-        ("processes", service.processes.is_some(), command, "`command`"),
-        ("command", !service.command.is_empty(), command, "`command`"),
-        ("env", !service.env.is_empty(), command, "`command`"),
-    ] {
-        if given && !used {
-            found.add(
-                at!["service", key],
-                format!("`{key}` is for a service of the kind {by}, this one is `{kind}`; remove it or change `kind`"),
-            );
-        }
-    }
-    if let Some(path) = &service.ready
-        && !path.starts_with('/')
-    {
-        found.add(at!["service", "ready"], format!("the path {path:?} is not one; write for example \"/health\""));
-    }
-    if service.command.first().is_some_and(|program| program.trim().is_empty()) {
-        found.add(at!["service", "command"], "the program is empty; write for example [\"node\", \"server.js\"]");
-    }
-    if command {
-        let (memory, processes) = (service.memory, service.processes);
-        taken_by_command(memory.unwrap_or(LEAST_MEMORY), processes.unwrap_or(LEAST_PROCESSES), "service", found);
-    }
-    env(&service.env, &["service", "env"], found);
-}
-
-/// What a command cannot do without: a shell and the program, in bubblewrap.
-const LEAST_MEMORY: Bytes = Bytes(16 << 20);
-const LEAST_PROCESSES: u32 = 4;
-
-fn taken_by_command(memory: Bytes, processes: u32, table: &'static str, found: &mut Found) {
-    if memory < LEAST_MEMORY {
-        found.add(at![table, "memory"], format!("{memory} is too little for a command; give at least {LEAST_MEMORY}"));
-    }
-    if processes < LEAST_PROCESSES {
-        let message = format!("{processes} is too few for a command; give at least {LEAST_PROCESSES}");
-        found.add(at![table, "processes"], message);
     }
 }
 
@@ -207,44 +133,6 @@ fn git(config: &Config, found: &mut Found) {
     }
 }
 
-fn build(config: &Config, found: &mut Found) {
-    let Some(build) = &config.build else { return };
-    if build.command.trim().is_empty() {
-        found.add(
-            at!["build", "command"],
-            "the command is empty; write one such as \"npm run build\", or remove [build]",
-        );
-    }
-    for (key, paths) in [("prepared", &build.prepared), ("lockfiles", &build.lockfiles), ("outputs", &build.outputs)] {
-        for (index, path) in paths.iter().enumerate() {
-            inside(path, &at!["build", key, index], found);
-        }
-    }
-    match &build.prepare {
-        Some(command) if command.trim().is_empty() => {
-            found.add(at!["build", "prepare"], "the command is empty; write one such as \"npm ci\", or remove it");
-        }
-        Some(_) if build.prepared.is_empty() => found.add(
-            at!["build", "prepare"],
-            "what `prepare` makes is not named and would be lost; write for example `prepared = [\"node_modules\"]`",
-        ),
-        None if !build.prepared.is_empty() => found.add(
-            at!["build", "prepared"],
-            "`prepared` is what `prepare` makes, and there is no `prepare`; write one, or remove it",
-        ),
-        _ => {}
-    }
-    for (index, path) in build.read_only.iter().enumerate() {
-        if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) || path == Path::new("/") {
-            let message =
-                format!("{path:?} is not taken; name an absolute folder below the root, such as \"/opt/node\"");
-            found.add(at!["build", "read-only", index], message);
-        }
-    }
-    taken_by_command(build.memory, build.processes, "build", found);
-    env(&build.env, &["build", "env"], found);
-}
-
 fn environments(config: &Config, found: &mut Found) {
     for name in config.environments.keys() {
         if !is_name(name) {
@@ -283,8 +171,18 @@ fn environments(config: &Config, found: &mut Found) {
         }
     };
     for (name, settings) in &config.environments {
-        let at = at!["environments", name.as_str(), "listen"].to_vec();
-        take(settings.listen, format!("`{name}`"), at, found);
+        match &settings.listen {
+            Listen::At(address) => {
+                let at = at!["environments", name.as_str(), "listen"].to_vec();
+                take(*address, format!("`{name}`"), at, found);
+            }
+            Listen::Each(each) => {
+                for (service, address) in each {
+                    let at = at!["environments", name.as_str(), "listen", service.as_str()].to_vec();
+                    take(*address, format!("`{service}` in `{name}`"), at, found);
+                }
+            }
+        }
     }
     if let Some(listen) = config.server.listen {
         take(listen, "the HTTP API".into(), at!["server", "listen"].to_vec(), found);

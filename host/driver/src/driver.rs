@@ -168,7 +168,7 @@ impl Driver {
 
     /// A candidate with a part of production's traffic loses it when its host goes away; the host stays for it.
     fn holds_no_lease(&self) -> bool {
-        self.run.traffic(Environment::Production).len() < 2
+        self.run.members().all(|member| member.traffic(Environment::Production).len() < 2)
     }
 
     /// Takes everything that was said meanwhile.

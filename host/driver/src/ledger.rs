@@ -1,9 +1,11 @@
 //! Runs in the journal, as a driver writes them.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use autodevops_journal::{AppendError, Journal, JournalError};
 use autodevops_model::{Outcome as CheckOutcome, Release, Split};
-use autodevops_pipeline::{Environment, Event, EventKind, Run};
+use autodevops_pipeline::{Event, EventKind, Run};
 
 use crate::{
     live::{Live, Origin, WasLive},
@@ -38,10 +40,10 @@ impl JournalLedger {
     /// # Errors
     /// When the journal cannot be used.
     pub fn catch_up(&self, run: &Run, events: &[Event]) -> Result<()> {
-        for environment in [Environment::Staging, Environment::Production] {
-            let of = |event: &Event| made_live(run, event).filter(|made| made.environment == environment);
-            if let Some(made) = events.iter().rev().find_map(of) {
-                Live::new(self.0.journal()).set(name(run, environment), made.live)?;
+        let mut known = BTreeSet::new();
+        for made in events.iter().rev().filter_map(|event| made_live(run, event)) {
+            if known.insert(made.place.clone()) {
+                Live::new(self.0.journal()).set(&made.place, made.live)?;
             }
         }
         Ok(())
@@ -53,7 +55,7 @@ impl Ledger for JournalLedger {
         let live = Live::new(self.0.journal());
         let mut facts = Vec::new();
         for made in events.iter().filter_map(|event| made_live(run, event)) {
-            facts.extend(live.next(name(run, made.environment), made.live)?);
+            facts.extend(live.next(&made.place, made.live)?);
         }
         let append = || self.0.append(run.id(), version, events, &facts);
         let journal = self.0.journal();
@@ -98,33 +100,23 @@ pub fn urgent(run: &Run, events: &[Event]) -> bool {
 
 /// An environment that one release was given.
 struct MadeLive {
-    environment: Environment,
+    /// What the target calls it.
+    place: String,
     live: WasLive,
 }
 
 fn made_live(run: &Run, event: &Event) -> Option<MadeLive> {
-    let (environment, id) = match &event.event {
-        EventKind::TrafficSet { environment, splits, .. } => match splits.as_slice() {
-            [Split { release, percent: 100 }] => (*environment, release),
+    let (service, environment, id) = match &event.event {
+        EventKind::TrafficSet { service, environment, splits, .. } => match splits.as_slice() {
+            [Split { release, percent: 100 }] => (service, *environment, release),
             _ => return None,
         },
-        EventKind::RolledBack { environment, to, .. } => (*environment, to),
+        EventKind::RolledBack { service, environment, to, .. } => (service, *environment, to),
         _ => return None,
     };
-    let before = match environment {
-        Environment::Staging => run.live().staging.as_ref(),
-        Environment::Production => run.live().production.as_ref(),
-    };
-    let known: [Option<&Release>; 2] = [run.release(), before];
+    let member = run.member(service)?;
+    let known: [Option<&Release>; 2] = [member.release(), member.stable(environment)];
     let release = known.into_iter().flatten().find(|known| known.id == *id)?.clone();
     let live = WasLive { release, since: event.at, by: Origin::Run(run.id().to_owned()) };
-    Some(MadeLive { environment, live })
-}
-
-/// What the operator calls the environment.
-fn name(run: &Run, environment: Environment) -> &str {
-    match environment {
-        Environment::Staging => &run.plan().staging,
-        Environment::Production => &run.plan().production,
-    }
+    Some(MadeLive { place: member.place(environment).to_owned(), live })
 }

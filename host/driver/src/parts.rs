@@ -17,8 +17,9 @@ pub trait World: Send + Sync {
     /// Does an effect whose intent is on record. `again` says that it may have been done before: then the target is asked first.
     fn effect<'a>(&'a self, run: &'a Run, command: &'a Command, again: bool) -> Later<'a, Input>;
 
-    /// Renews the lease of a candidate that has a part of production's traffic; whether it had run out before.
-    fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, bool>;
+    /// Renews the leases of candidates that have a part of production's traffic; the services of those that had run out before, as
+    /// events call them.
+    fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, Vec<String>>;
 
     /// Looks at what the host itself counts; nothing where it counts nothing, or cannot look now.
     fn glance<'a>(&'a self, run: &'a Run, glance: &'a Glance) -> Later<'a, Vec<Sample>>;

@@ -22,7 +22,10 @@ fn journal(name: &str) -> (tempfile::TempDir, RunLog) {
 
 /// What a run's events amount to, as far as others can see it.
 fn state(run: &Run) -> Value {
-    let lane = |environment| json!({ "deployment": run.deployment(environment), "traffic": run.traffic(environment) });
+    // There was one service then.
+    let member = run.members().next().unwrap();
+    let lane =
+        |environment| json!({ "deployment": member.deployment(environment), "traffic": member.traffic(environment) });
     let safety: Vec<Value> = SafetyCheck::ALL
         .iter()
         .filter_map(|check| Some(json!({ "check": check.name(), "outcome": run.safety(*check)?.outcome })))
@@ -64,7 +67,7 @@ fn state(run: &Run) -> Value {
         "changed": run.changed(),
         "branch": run.branch(),
         "commit": run.commit(),
-        "release": run.release(),
+        "release": member.release(),
         "reviews": run.reviews().len(),
         "checks": run.checks().len(),
         "safety": safety,

@@ -114,12 +114,14 @@ pub struct EnvironmentOptions {
     pub log: PathBuf,
     /// The path that a release answers with a status below 500 when it is ready.
     pub probe: String,
+    /// Further arguments of the worker that serves its releases.
+    pub worker: Vec<OsString>,
 }
 
 impl EnvironmentOptions {
     /// An environment whose releases are ready when they answer `/`.
     pub fn new(listen: SocketAddr, log: impl Into<PathBuf>) -> Self {
-        Self { listen, log: log.into(), probe: "/".into() }
+        Self { listen, log: log.into(), probe: "/".into(), worker: Vec::new() }
     }
 }
 

@@ -285,7 +285,7 @@ fn environments(
         let store = Store::new(state, name);
         let record = store.load()?;
         let setup = Setup {
-            worker: options.worker.clone(),
+            worker: options.worker.iter().chain(&environment.worker).cloned().collect(),
             sockets: sockets.to_owned(),
             next: Arc::clone(&next),
             log: Arc::new(Log::open(&environment.log).map_err(EdgeError::file(&environment.log))?),

@@ -4,17 +4,18 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use autodevops_bubblewrap::Limits;
+use autodevops_config::Service;
 use autodevops_model::Release;
 use autodevops_source::{BuildOptions, Builder, Prepare};
 
 use crate::project::Project;
 
-/// Makes the release of a commit. `base` is the commit on which dependencies are prepared: one that a person has seen. `work` is a
+/// Makes a service's release of a commit. `base` is the commit on which dependencies are prepared: one that a person has seen. `work` is a
 /// folder for the trees; it is removed.
 ///
 /// # Errors
 /// When the commit cannot be exported, the build fails or the artifact cannot be kept.
-pub fn build(project: &Project, base: &str, commit: &str, work: &Path) -> Result<Release> {
+pub fn build(project: &Project, service: &Service, base: &str, commit: &str, work: &Path) -> Result<Release> {
     let repository = project.repository()?;
     let fresh = || match std::fs::remove_dir_all(work) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
@@ -24,8 +25,8 @@ pub fn build(project: &Project, base: &str, commit: &str, work: &Path) -> Result
     std::fs::create_dir_all(work).with_context(|| work.display().to_string())?;
     let tree = work.join("tree");
     repository.export(&repository.commit_of(commit)?, &tree)?;
-    project.check_files(&tree)?;
-    let artifact = match &project.config.build {
+    project.check_files(service, &tree)?;
+    let artifact = match project.config.build_of(service) {
         None => project.artifacts.put(&tree)?,
         Some(settings) => {
             let before = work.join("base");
@@ -48,15 +49,17 @@ pub fn build(project: &Project, base: &str, commit: &str, work: &Path) -> Result
         }
     };
     fresh().with_context(|| work.display().to_string())?;
-    Ok(Release { id: release_id(commit, &artifact), artifact, commit: commit.to_owned() })
+    let named = project.config.has_service_list().then_some(service.name.as_str());
+    Ok(Release { id: release_id(named, commit, &artifact), artifact, commit: commit.to_owned() })
 }
 
 /// The release's name: the beginnings of its commit and of its artifact's digest, so that the same files of the same commit are
-/// the same release.
-fn release_id(commit: &str, artifact: &str) -> String {
+/// the same release; of one of several services, its name before them.
+fn release_id(service: Option<&str>, commit: &str, artifact: &str) -> String {
     let digest = artifact.strip_prefix("sha256:").unwrap_or(artifact);
     let start = |text: &str, length| text.chars().take(length).collect::<String>();
-    format!("{}-{}", start(commit, 10), start(digest, 8))
+    let before = service.map_or_else(String::new, |service| format!("{service}-"));
+    format!("{before}{}-{}", start(commit, 10), start(digest, 8))
 }
 
 #[cfg(test)]
@@ -65,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_release_is_named_by_its_commit_and_its_files() {
-        let id = release_id(&"ab".repeat(20), &format!("sha256:{}", "cd".repeat(32)));
-        assert_eq!(id, "ababababab-cdcdcdcd");
+        let id = |service| release_id(service, &"ab".repeat(20), &format!("sha256:{}", "cd".repeat(32)));
+        assert_eq!(id(None), "ababababab-cdcdcdcd");
+        assert_eq!(id(Some("cart")), "cart-ababababab-cdcdcdcd");
     }
 }

@@ -1,13 +1,17 @@
 //! What a person does without a run: a first deploy, and going back.
 
+mod back;
+
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, anyhow, bail};
+use autodevops_config::Place;
 use autodevops_model::{Release, Split};
 use autodevops_pipeline::Timestamp;
 use autodevops_policy::Span;
 use autodevops_record::{Attempt, By, Ending, Entry, TakenBack};
 
+use self::back::{Past, back};
 use crate::{
     audit::BY_HAND,
     build::build,
@@ -24,14 +28,27 @@ use crate::{
 pub struct MadeLive {
     /// The environment.
     pub environment: String,
+    /// The service; empty where the project has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service: String,
+    /// What the target calls the two.
+    pub place: String,
     /// The release.
     pub release: Release,
     /// The release before it.
     pub before: Option<Release>,
 }
 
-/// Deploys what is checked out and committed to these environments, one after the other, and gives it all of their traffic. The
-/// caller holds the state's lock.
+impl MadeLive {
+    /// Where it is live, for a person.
+    pub fn words(&self) -> String {
+        let of = if self.service.is_empty() { String::new() } else { format!(" of {}", self.service) };
+        format!("{}{of}", self.environment)
+    }
+}
+
+/// Deploys what is checked out and committed to these environments, one after the other, and gives it all of their traffic; of several
+/// services all or none. The caller holds the state's lock.
 ///
 /// # Errors
 /// When a run is not over, the project is not committed, does not build, or does not come up; environments before the one that
@@ -51,21 +68,25 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
     project.check_tools()?;
     project.check_target_credentials().await?;
     front_door::ensure(project).await?;
-    let release = tokio::task::block_in_place(|| {
+    let releases = tokio::task::block_in_place(|| {
         let head = project.repository()?.head()?;
         let commit = head.commit.to_string();
-        build(project, &commit, &commit, &project.state.work("deploy"))
+        let work = project.state.work("deploy");
+        let services = project.config.services().iter();
+        services.map(|service| build(project, service, &commit, &commit, &work)).collect::<Result<Vec<Release>>>()
     })?;
     let mut made = Vec::new();
     for environment in environments {
-        let before = make_live(project, environment, &release, Origin::Deploy(by.to_owned())).await?;
-        made.push(MadeLive { environment: environment.clone(), release: release.clone(), before });
+        let moves: Vec<(Place<'_>, Release)> =
+            project.config.places_of(environment).into_iter().zip(releases.iter().cloned()).collect();
+        made.extend(together(project, moves, &Origin::Deploy(by.to_owned())).await?);
     }
     front_door::tidy(project, &[]).await?;
     Ok(made)
 }
 
-/// Goes back to the release before the live one, or to a named one that was live. The caller holds the state's lock.
+/// Goes back to the releases before the live ones, or to a named one that was live. What came together goes back together, all or none.
+/// The caller holds the state's lock.
 ///
 /// # Errors
 /// When there is no such release, it does not come up, or the rollback window is over and it is not to be `at_once` all the same.
@@ -75,34 +96,61 @@ pub async fn roll_back(
     to: Option<&str>,
     at_once: bool,
     by: &str,
-) -> Result<MadeLive> {
+) -> Result<Vec<MadeLive>> {
     known(project, environment)?;
     let live = Live::new(&project.journal);
-    let release = match to {
-        None => match live.before(environment)? {
-            Some(before) => before,
-            None => bail!(nothing_before(environment, &live.history(environment)?)),
-        },
-        Some(wanted) => {
-            let history = live.history(environment)?;
-            let found = history.iter().find(|was| was.release.id == wanted).map(|was| was.release.clone());
-            let known: Vec<&str> = history.iter().map(|was| was.release.id.as_str()).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            found.ok_or_else(|| {
-                Usage(format!("release {wanted} was never live in {environment}; those that were: {known}"))
-            })?
-        }
+    let places = project.config.places_of(environment);
+    let past = |place: &Place<'_>| {
+        let (history, before) = (live.history(&place.name)?, live.before(&place.name)?);
+        anyhow::Ok(Past { place: place.name.clone(), history, before })
     };
-    if live.current(environment)?.as_ref() == Some(&release) && to.is_some() {
-        bail!("release {} is live in {environment} already", release.id);
-    }
-    if !at_once && environment == project.config.rollout.environment {
-        in_window(project, environment)?;
+    let past = places.iter().map(past).collect::<Result<Vec<Past>>>()?;
+    let mut moves: Vec<(Place<'_>, Release)> = Vec::new();
+    for (index, release) in back(environment, &past, to)? {
+        let Some(place) = places.get(index).cloned() else { continue };
+        if !at_once && environment == project.config.rollout.environment {
+            in_window(project, &place.name)?;
+        }
+        moves.push((place, release));
     }
     project.check_target_credentials().await?;
     front_door::ensure(project).await?;
-    let before = make_live(project, environment, &release, Origin::Rollback(by.to_owned())).await?;
-    Ok(MadeLive { environment: environment.to_owned(), release, before })
+    // What was moved last goes back first.
+    moves.reverse();
+    together(project, moves, &Origin::Rollback(by.to_owned())).await
+}
+
+/// Makes these releases live, one after the other; where one does not come up, those before it serve no longer: all or none.
+async fn together(project: &Project, moves: Vec<(Place<'_>, Release)>, by: &Origin) -> Result<Vec<MadeLive>> {
+    let mut made: Vec<(Place<'_>, MadeLive)> = Vec::new();
+    for (place, release) in moves {
+        match make_live(project, &place, &release, by.clone()).await {
+            Ok(before) => {
+                let service = if project.config.has_service_list() { &place.service.name } else { "" }.to_owned();
+                let environment = place.environment.to_owned();
+                let live = MadeLive { environment, service, place: place.name.clone(), release, before };
+                made.push((place, live));
+            }
+            Err(error) => return Err(undone(project, made, by, error.context(place.name)).await),
+        }
+    }
+    Ok(made.into_iter().map(|(_, made)| made).collect())
+}
+
+/// Takes back what was made live before one failed, the last first; the failure, with what of it could not be taken back.
+async fn undone(project: &Project, made: Vec<(Place<'_>, MadeLive)>, by: &Origin, error: Error) -> Error {
+    let who = match by {
+        Origin::Deploy(who) | Origin::Rollback(who) | Origin::Run(who) => who.clone(),
+    };
+    let mut left = Vec::new();
+    for (place, made) in made.into_iter().rev() {
+        let back = match made.before {
+            Some(before) => make_live(project, &place, &before, Origin::Rollback(who.clone())).await.err(),
+            None => Some(anyhow!("nothing served there before")),
+        };
+        left.extend(back.map(|error| format!("{} still serves {}: {error:#}", place.name, made.release.id)));
+    }
+    if left.is_empty() { error } else { error.context(format!("not all could be taken back ({})", left.join("; "))) }
 }
 
 /// Whether the live release is new enough to be left without a second thought: counted from when its run was over, or it was deployed.
@@ -127,22 +175,6 @@ fn in_window(project: &Project, environment: &str) -> Result<()> {
     )))
 }
 
-/// Why there is no release to go back to, and what to do.
-fn nothing_before(environment: &str, history: &[WasLive]) -> String {
-    let current = history.first().map(|was| &was.release);
-    let mut left: Vec<&str> =
-        history.iter().filter(|was| Some(&was.release) != current).map(|was| was.release.id.as_str()).collect();
-    left.dedup();
-    let Some(newest) = left.first() else {
-        return format!("no release was live in {environment} before the one that is; there is nothing to go back to");
-    };
-    format!(
-        "every other release that was live in {environment} was gone back from: {}; name one to have it again all the same, such as \
-         `autodevops rollback {environment} --to {newest}`",
-        left.join(", ")
-    )
-}
-
 /// Refuses an environment that the configuration does not have.
 fn known(project: &Project, environment: &str) -> Result<()> {
     if project.config.environments.contains_key(environment) {
@@ -154,7 +186,8 @@ fn known(project: &Project, environment: &str) -> Result<()> {
 
 /// Brings a release up and gives it all of the traffic; gives the release that was live before. It is on record under a name of its
 /// own, as runs are.
-async fn make_live(project: &Project, environment: &str, release: &Release, by: Origin) -> Result<Option<Release>> {
+async fn make_live(project: &Project, place: &Place<'_>, release: &Release, by: Origin) -> Result<Option<Release>> {
+    let environment = place.name.as_str();
     let fence = project.next_fence()?;
     let name = format!("by-hand-{fence}");
     let (who, what) = match &by {
@@ -176,7 +209,7 @@ async fn make_live(project: &Project, environment: &str, release: &Release, by: 
     };
     audit.note(&name, BY_HAND, who, &outcome);
     audit.let_go(&name, BY_HAND, 0, true);
-    if let Some(entry) = entry(project, environment, release, &by, began, made.as_ref().ok())
+    if let Some(entry) = entry(project, place, release, &by, began, made.as_ref().ok())
         && let Err(error) = project.records.keep(&name, &[entry])
     {
         tracing::warn!("`autodevops metrics` will not know of {name}: {error:#}");
@@ -187,7 +220,7 @@ async fn make_live(project: &Project, environment: &str, release: &Release, by: 
 /// What it is in the deployment record: a deploy is an attempt, and going back is what became of the attempt before.
 fn entry(
     project: &Project,
-    environment: &str,
+    place: &Place<'_>,
     release: &Release,
     by: &Origin,
     began: Timestamp,
@@ -205,9 +238,9 @@ fn entry(
                 ended: Some(at),
                 ending: Some(if served.is_some() { Ending::Kept } else { Ending::Stopped }),
                 ..Attempt::begun(
-                    &config.service.name,
-                    environment,
-                    environment == config.rollout.environment,
+                    &place.service.name,
+                    place.environment,
+                    place.environment == config.rollout.environment,
                     By::Person(who.clone()),
                     began,
                 )
@@ -215,8 +248,8 @@ fn entry(
             Some(Entry::Attempt(Box::new(attempt)))
         }
         Origin::Rollback(who) => Some(Entry::TakenBack(TakenBack {
-            service: config.service.name.clone(),
-            environment: environment.to_owned(),
+            service: place.service.name.clone(),
+            environment: place.environment.to_owned(),
             release: made?.as_ref()?.id.clone(),
             by: who.clone(),
             at,

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     audit,
+    base::base,
     by_hand::{self, MadeLive},
     clock::now,
     driver::{Driver, End, Observer, Word},
@@ -168,23 +169,27 @@ impl Controller {
         let target = project.deploy_target()?;
         let context = project.context(id, Vec::new());
         let capabilities = target.describe(&context).await?;
-        let production = self.serving(id, &plan.production).await?;
-        let staging = self.serving(id, &plan.staging).await?;
-        let Some(base) = production.clone() else {
-            bail!(
-                "nothing was deployed to {} yet; deploy what is checked in with `autodevops deploy`",
-                plan.production
-            );
-        };
-        tokio::task::block_in_place(|| {
+        let mut live = Vec::new();
+        let mut serving = Vec::new();
+        for service in &plan.services {
+            let production = self.serving(id, &service.production).await?;
+            let staging = self.serving(id, &service.staging).await?;
+            let Some(release) = &production else {
+                bail!(
+                    "nothing was deployed to {} yet; deploy what is checked in with `autodevops deploy`",
+                    service.production
+                );
+            };
+            serving.push((service.clone(), release.clone()));
+            live.push(LiveReleases { staging, production });
+        }
+        let base = tokio::task::block_in_place(|| {
             let repository = project.repository()?;
             repository.head()?;
-            repository.commit_of(&base.commit)?;
-            anyhow::Ok(())
+            base(&repository, &serving)
         })?;
         let fence = project.next_fence()?;
-        let live = LiveReleases { staging, production };
-        let event = Run::started(id, issue, plan, base.commit, fence, live, capabilities, now()).following(former);
+        let event = Run::started(id, issue, plan, base, fence, live, capabilities, now()).following(former);
         let run = Run::start(&event)?;
         let events = vec![event];
         let version = project.ledger().append(&run, 0, &events)?;
@@ -257,13 +262,13 @@ impl Controller {
         self.speakers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         self.note(driver.run());
         if matches!(end, Ok(End::Finished(_))) {
-            let candidate = driver.run().release().map(|release| release.id.clone());
             if revert::is_taken_back(driver.run()) {
                 let reason = driver.run().outcome().map(ToString::to_string).unwrap_or_default();
                 let made = tokio::task::block_in_place(|| revert::by_itself(&self.project, &id, &reason));
                 made.iter().for_each(|words| self.observer.notice(words));
             }
-            let keep: Vec<&str> = candidate.iter().map(String::as_str).collect();
+            let keep: Vec<&str> =
+                driver.run().members().filter_map(|member| Some(member.release()?.id.as_str())).collect();
             if let Err(error) = front_door::tidy(&self.project, &keep).await {
                 tracing::warn!("releases that are not needed any more go on: {error:#}");
             }
@@ -365,9 +370,12 @@ impl Controller {
             return Ok(RolledBack::ByRun(run));
         }
         let made = by_hand::roll_back(&self.project, environment, to, at_once, by).await?;
-        let line = Live::new(&self.project.journal).line(environment)?;
-        // Whoever goes forward to a release that was named leaves none behind.
-        let left = made.before.as_ref().filter(|left| !line.contains(left));
+        let mut left = None;
+        for (live, before) in made.iter().filter_map(|live| Some((live, live.before.as_ref()?))) {
+            let line = Live::new(&self.project.journal).line(&live.place)?;
+            // Whoever goes forward to a release that was named leaves none behind. What came together is of one change.
+            left = left.or(Some(before).filter(|before| !line.contains(before)));
+        }
         let left = left.filter(|_| environment == self.project.config.rollout.environment);
         let reverted = left.and_then(|left| {
             tokio::task::block_in_place(|| revert::by_itself(&self.project, &left.id, &format!("{by}: {reason}")))
@@ -392,8 +400,8 @@ pub enum RolledBack {
     ByRun(String),
     /// It is done.
     ByHand {
-        /// What serves.
-        made: MadeLive,
+        /// What serves: of each of the services that went back.
+        made: Vec<MadeLive>,
         /// What came of undoing the change in git, in words; nothing where there was nothing to undo.
         reverted: Option<String>,
     },

@@ -26,7 +26,7 @@ const MAX_FROM: usize = 200;
 pub struct Complaint {
     /// What is wrong, in their words.
     pub text: String,
-    /// The service; the project's, when absent.
+    /// The service; the project's only one, when absent.
     #[serde(default)]
     pub service: Option<String>,
     /// Whose it is; complaints of one person count as one. Absent, it counts by itself.
@@ -64,6 +64,7 @@ impl Taken {
             counted: Counted::Complaints,
             id: self.number.to_string(),
             by: self.from.clone(),
+            service: Some(self.service.clone()),
             release: self.release.clone(),
             at: self.at,
             text: self.text.clone(),
@@ -84,7 +85,7 @@ impl<'a> Feedback<'a> {
     ///
     /// # Errors
     /// It says nothing, or is about a service that is another's; or the journal cannot be written.
-    pub fn take(&self, complaint: Complaint, service: &str, by: &str, at: Timestamp) -> Result<Taken> {
+    pub fn take(&self, complaint: Complaint, services: &[&str], by: &str, at: Timestamp) -> Result<Taken> {
         let text = complaint.text.trim();
         if text.is_empty() {
             bail!(Usage("a complaint needs a text; say what is wrong".to_owned()));
@@ -92,13 +93,19 @@ impl<'a> Feedback<'a> {
         if text.chars().count() > MAX_TEXT {
             bail!(Usage(format!("a complaint has at most {MAX_TEXT} characters; shorten it")));
         }
-        if let Some(named) = complaint.service.as_deref().filter(|named| *named != service) {
-            let hint = match nearest(named, [service]) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there is `{service}`"),
-            };
-            bail!(Usage(format!("there is no service `{named}` here; {hint}")));
-        }
+        let all = services.iter().map(|service| format!("`{service}`")).collect::<Vec<_>>().join(", ");
+        let service = match (complaint.service.as_deref(), services) {
+            (Some(named), _) if services.contains(&named) => named,
+            (Some(named), _) => {
+                let hint = match nearest(named, services.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there is {all}"),
+                };
+                bail!(Usage(format!("there is no service `{named}` here; {hint}")));
+            }
+            (None, [only]) => *only,
+            (None, _) => bail!(Usage(format!("it is not said which service it is about; name one of {all}"))),
+        };
         let from = complaint.from.map(|from| from.trim().to_owned()).filter(|from| !from.is_empty());
         if from.as_ref().is_some_and(|from| from.chars().count() > MAX_FROM) {
             bail!(Usage(format!("a name of who complains has at most {MAX_FROM} characters; shorten it")));
@@ -139,7 +146,7 @@ mod tests {
         let (_folder, journal) = journal();
         for number in 1..=12 {
             let at = Timestamp(number);
-            let taken = Feedback::new(&journal).take(says(" it is slow "), "shop", "ada", at).unwrap();
+            let taken = Feedback::new(&journal).take(says(" it is slow "), &["shop"], "ada", at).unwrap();
             assert_eq!((taken.number, taken.text.as_str()), (number.unsigned_abs(), "it is slow"));
         }
         let numbers: Vec<u64> = Feedback::new(&journal).all().unwrap().iter().map(|taken| taken.number).collect();
@@ -150,7 +157,7 @@ mod tests {
     fn a_complaint_is_to_a_run_what_was_said_and_by_whom() {
         let (_folder, journal) = journal();
         let given = Complaint { from: Some(" eve ".into()), release: Some("r-2".into()), ..says("no") };
-        let signal = Feedback::new(&journal).take(given, "shop", "ada", Timestamp(7)).unwrap().signal();
+        let signal = Feedback::new(&journal).take(given, &["shop"], "ada", Timestamp(7)).unwrap().signal();
         assert_eq!((signal.counted, signal.id.as_str(), signal.at), (Counted::Complaints, "1", Timestamp(7)));
         assert_eq!((signal.by.as_deref(), signal.release.as_deref()), (Some("eve"), Some("r-2")));
     }
@@ -175,7 +182,7 @@ mod tests {
             ),
         ];
         for (given, expected) in cases {
-            let error = Feedback::new(&journal).take(given, "shop", "ada", Timestamp(1)).unwrap_err();
+            let error = Feedback::new(&journal).take(given, &["shop"], "ada", Timestamp(1)).unwrap_err();
             assert_eq!(error.to_string(), expected);
             assert!(error.is::<Usage>());
         }

@@ -1,7 +1,6 @@
 //! The local target's front door, seen from the host: how it is set up, started and tidied up.
 
 use std::{
-    ffi::OsString,
     fs::OpenOptions,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -28,14 +27,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub fn options(project: &Project, is_detached: bool) -> Result<EdgeOptions> {
     let config = &project.config;
     let program = std::env::current_exe().context("this program's own file")?;
-    let mut worker: Vec<OsString> = vec![program.into(), "worker".into()];
-    if let Some(time) = config.service.wall_time {
-        worker.extend(["--wall-time".into(), time.to_string().into()]);
-    }
-    if let Some(memory) = config.service.memory {
-        worker.extend(["--memory".into(), memory.to_string().into()]);
-    }
-    let mut options = EdgeOptions::new(project.state.edge(), worker);
+    let mut options = EdgeOptions::new(project.state.edge(), vec![program.into(), "worker".into()]);
     options.metrics = config.edge.metrics;
     options.lease = config.edge.lease.0;
     options.drain = config.edge.drain.0;
@@ -48,12 +40,18 @@ pub fn options(project: &Project, is_detached: bool) -> Result<EdgeOptions> {
     };
     options.sorting = sorting(&config.edge)?;
     options.own_log = is_detached.then(|| log(project));
-    for (name, environment) in &config.environments {
-        let mut settings = EnvironmentOptions::new(environment.listen, project.state.log(name));
-        if let Some(path) = &config.service.ready {
+    for place in config.places() {
+        let mut settings = EnvironmentOptions::new(place.listen, project.state.log(&place.name));
+        if let Some(path) = &place.service.ready {
             settings.probe.clone_from(path);
         }
-        options.environments.insert(name.clone(), settings);
+        if let Some(time) = place.service.wall_time {
+            settings.worker.extend(["--wall-time".into(), time.to_string().into()]);
+        }
+        if let Some(memory) = place.service.memory {
+            settings.worker.extend(["--memory".into(), memory.to_string().into()]);
+        }
+        options.environments.insert(place.name, settings);
     }
     Ok(options)
 }
@@ -83,10 +81,11 @@ pub async fn ensure(project: &Project) -> Result<bool> {
         return Ok(false);
     }
     if let Ok(status) = project.edge.status().await {
+        let places = project.config.places();
         let same = status.metrics == project.config.edge.metrics
-            && status.environments.len() == project.config.environments.len()
-            && project.config.environments.iter().all(|(name, environment)| {
-                status.environments.get(name).is_some_and(|serving| serving.listen == environment.listen)
+            && status.environments.len() == places.len()
+            && places.iter().all(|place| {
+                status.environments.get(&place.name).is_some_and(|serving| serving.listen == place.listen)
             });
         if !same {
             tracing::warn!(

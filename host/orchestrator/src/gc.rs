@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use autodevops_config::RetentionRules;
 use autodevops_model::Release;
+use autodevops_pipeline::Environment;
 use serde::{Deserialize, Serialize};
 
 use crate::{live::Live, project::Project};
@@ -54,9 +55,9 @@ pub async fn collect(project: &Project, dry_run: bool, now: SystemTime) -> Resul
 async fn needed(project: &Project) -> Result<Needed> {
     let mut releases: Vec<Release> = Vec::new();
     let live = Live::new(&project.journal);
-    for environment in project.config.environments.keys() {
-        releases.extend(live.current(environment)?);
-        releases.extend(live.before(environment)?);
+    for place in project.config.places() {
+        releases.extend(live.current(&place.name)?);
+        releases.extend(live.before(&place.name)?);
     }
     if project.is_local() {
         let remedy = "it is not known which releases it holds; start it with `autodevops edge start`";
@@ -75,8 +76,10 @@ async fn needed(project: &Project) -> Result<Needed> {
         );
     }
     for run in known.into_iter().map(|logged| logged.run).filter(|run| run.outcome().is_none()) {
-        let of_run = [run.release(), run.live().staging.as_ref(), run.live().production.as_ref()];
-        releases.extend(of_run.into_iter().flatten().cloned());
+        let of_run = run.members().flat_map(|member| {
+            [member.release(), member.stable(Environment::Staging), member.stable(Environment::Production)]
+        });
+        releases.extend(of_run.flatten().cloned());
         needed.runs.insert(run.id().to_owned());
     }
     needed.artifacts = releases.iter().map(|release| hex(&release.artifact).to_owned()).collect();
@@ -198,7 +201,7 @@ mod tests {
         make(&folders.artifacts, "incoming", now, 100);
         make(&folders.work, "run-1", now, 0);
         make(&folders.work, "run-2", now, 0);
-        let rules = RetentionRules { artifacts: Span(30 * DAY), prepared: Span(14 * DAY) };
+        let rules = RetentionRules { artifacts: Span(30 * DAY), prepared: Span(14 * DAY), ..RetentionRules::default() };
         let needed = Needed { artifacts: [name("b")].into(), runs: ["run-2".to_owned()].into() };
         let expected = [("artifact", name("a")), ("prepared", name("d")), ("work", "run-1".to_owned())];
         let told = |dry_run| {

@@ -5,6 +5,7 @@ pub use autodevops_driver::{driver, live, log};
 
 pub mod analysis;
 pub mod audit;
+mod base;
 mod build;
 pub mod by_hand;
 pub mod catalog;

@@ -3,7 +3,7 @@
 //! All of it is facts in the journal, so that whoever has the state folder reads and changes them, whether or not a process drives the
 //! runs; that process asks before each run.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
 use autodevops_config::LoopRules;
@@ -251,8 +251,14 @@ pub fn may_start(project: &Project, now: Timestamp) -> Result<()> {
 
 /// When runs brought a release to people. A run has one at most, and runs follow each other: one that may start may deploy.
 fn deploys(attempts: &[Attempt]) -> Vec<Timestamp> {
-    let by_run = attempts.iter().filter(|attempt| attempt.production && matches!(attempt.by, By::Run(_)));
-    by_run.filter_map(|attempt| attempt.exposed).collect()
+    let mut runs: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for attempt in attempts.iter().filter(|attempt| attempt.production) {
+        // Releases of several services come together: they are one.
+        if let (By::Run(run), Some(exposed)) = (&attempt.by, attempt.exposed) {
+            runs.entry(run).and_modify(|before| *before = exposed.min(*before)).or_insert(exposed);
+        }
+    }
+    runs.into_values().collect()
 }
 
 #[cfg(test)]
@@ -339,7 +345,9 @@ mod tests {
 
     #[test]
     fn what_runs_brought_to_people_is_what_counts_as_a_deploy() {
-        let stories = [Story::healed(), Story::rolled_back(), Story { builds: false, ..Story::default() }.events()];
+        let of = |run: &str, builds| Story { run: run.into(), builds, ..Story::default() };
+        let together = Story { services: vec!["cart".into(), "shop".into()], ..of("c-1", true) };
+        let stories = [of("a-1", true).events(), of("b-1", false).events(), together.events()];
         let attempts = stories.iter().flat_map(|events| of_run(events).unwrap());
         let attempts = settled(attempts.map(|attempt| Entry::Attempt(Box::new(attempt))));
         assert_eq!(deploys(&attempts).len(), 2);

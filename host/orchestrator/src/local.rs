@@ -1,16 +1,15 @@
 //! The local target as plugins see it: the front door's client, and what the operator's configuration says a release is.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use autodevops_config::{Config, ServiceKind};
+use autodevops_config::{Config, Service, ServiceKind};
 use autodevops_edge::{Client, CommandLimits, RunSpec, Start};
 use autodevops_model::{ErrorInfo, ErrorKind, Release, Split, StageError};
 use autodevops_sandbox::{LocalTarget, TrafficState};
 use autodevops_source::Store;
 
-/// How the service's releases are run.
-pub fn run_spec(config: &Config) -> RunSpec {
-    let service = &config.service;
+/// How a service's releases are run.
+pub fn run_spec(config: &Config, service: &Service) -> RunSpec {
     match service.kind {
         ServiceKind::Files => RunSpec::Files { public: service.public.clone().unwrap_or_else(|| ".".to_owned()) },
         ServiceKind::Functions => RunSpec::Functions {
@@ -20,14 +19,14 @@ pub fn run_spec(config: &Config) -> RunSpec {
         ServiceKind::Command => RunSpec::Command {
             argv: service.command.clone(),
             env: service.env.clone(),
-            read: config.build.as_ref().map(|build| build.read_only.clone()).unwrap_or_default(),
-            limits: command_limits(config),
+            read: config.build_of(service).map(|build| build.read_only.clone()).unwrap_or_default(),
+            limits: command_limits(service),
         },
     }
 }
 
-fn command_limits(config: &Config) -> CommandLimits {
-    let (service, usual) = (&config.service, CommandLimits::default());
+fn command_limits(service: &Service) -> CommandLimits {
+    let usual = CommandLimits::default();
     CommandLimits {
         memory: service.memory.map_or(usual.memory, |memory| memory.0),
         processes: service.processes.map_or(usual.processes, u64::from),
@@ -38,13 +37,16 @@ fn command_limits(config: &Config) -> CommandLimits {
 pub struct EdgeTarget {
     client: Client,
     artifacts: Store,
-    run: RunSpec,
+    /// How releases are run, by the place.
+    runs: BTreeMap<String, RunSpec>,
 }
 
 impl EdgeTarget {
     /// Releases are taken from `artifacts` and run as the configuration says.
     pub fn new(client: Client, artifacts: Store, config: &Config) -> Self {
-        Self { client, artifacts, run: run_spec(config) }
+        let places = config.places().into_iter();
+        let runs = places.map(|place| (place.name.clone(), run_spec(config, place.service))).collect();
+        Self { client, artifacts, runs }
     }
 
     fn root(&self, release: &Release) -> Result<PathBuf, StageError> {
@@ -53,6 +55,12 @@ impl EdgeTarget {
             info: ErrorInfo { message: format!("release {}: {error}", release.id), details: Vec::new() },
         })
     }
+}
+
+fn unknown(environment: &str) -> StageError {
+    let message =
+        format!("there is no environment `{environment}`; the configuration's [environments] and services make those");
+    StageError { kind: ErrorKind::InvalidInput, info: ErrorInfo { message, details: Vec::new() } }
 }
 
 #[async_trait::async_trait]
@@ -74,14 +82,8 @@ impl LocalTarget for EdgeTarget {
 
     async fn start(&self, environment: &str, key: &str, fence: u64, release: Release) -> Result<(), StageError> {
         let root = self.root(&release)?;
-        let start = Start {
-            environment: environment.to_owned(),
-            key: key.to_owned(),
-            fence,
-            release,
-            root,
-            run: self.run.clone(),
-        };
+        let run = self.runs.get(environment).cloned().ok_or_else(|| unknown(environment))?;
+        let start = Start { environment: environment.to_owned(), key: key.to_owned(), fence, release, root, run };
         self.client.start(start).await
     }
 

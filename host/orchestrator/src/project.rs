@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use autodevops_bundle::lock::LOCK;
-use autodevops_config::{Config, ServiceKind};
+use autodevops_config::{Config, Service};
 use autodevops_credentials::Credentials;
 use autodevops_driver::{
     ledger::JournalLedger,
@@ -262,7 +262,7 @@ impl Project {
     /// What is missing, and the remedy.
     pub fn check_tools(&self) -> Result<()> {
         let config = &self.config;
-        if config.build.is_some() || config.service.kind == ServiceKind::Command {
+        if config.needs_bubblewrap() {
             autodevops_bubblewrap::outside()?;
         }
         Ok(())
@@ -285,17 +285,21 @@ impl Project {
         Ok(())
     }
 
-    /// Refuses a project whose files are not what the configuration says.
+    /// Refuses a tree whose files are not what the configuration says of a service.
     ///
     /// # Errors
     /// What is missing, and where.
-    pub fn check_files(&self, tree: &Path) -> Result<()> {
-        let service = &self.config.service;
+    pub fn check_files(&self, service: &Service, tree: &Path) -> Result<()> {
+        let table = if self.config.has_service_list() {
+            format!("[[services]] {}", service.name)
+        } else {
+            "[service]".to_owned()
+        };
         let files = [("public", service.public.as_ref()), ("functions", service.functions.as_ref())];
         for (key, path) in files.into_iter().filter_map(|(key, path)| path.map(|path| (key, path))) {
-            let inside = ProjectPath::new(path.trim_end_matches('/')).with_context(|| format!("[service] {key}"))?;
-            if self.config.build.is_none() && !tree.join(inside.as_str()).exists() {
-                bail!("[service] {key}: the repository has no `{path}`; check it in, or correct the key");
+            let inside = ProjectPath::new(path.trim_end_matches('/')).with_context(|| format!("{table} {key}"))?;
+            if self.config.build_of(service).is_none() && !tree.join(inside.as_str()).exists() {
+                bail!("{table} {key}: the repository has no `{path}`; check it in, or correct the key");
             }
         }
         Ok(())

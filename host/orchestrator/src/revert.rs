@@ -38,7 +38,7 @@ struct Undone {
     commit: String,
     /// The commit whose content comes back.
     before: String,
-    release: Option<String>,
+    releases: Vec<String>,
     /// When it was taken back, in seconds since 1970: the same for a repetition, so that it is the same commit.
     at: i64,
 }
@@ -49,9 +49,13 @@ struct Undone {
 /// [`Usage`] when there is no such run or release; [`Declined`] when it serves production, was never merged, or others build upon it.
 pub fn revert(project: &Project, subject: &str, by: &str, reason: &str) -> Result<Reverted> {
     let undone = find(project, subject)?;
-    let serving = Live::new(&project.journal).current(&project.config.rollout.environment)?;
-    if serving.is_some_and(|serving| Some(serving.id) == undone.release) {
-        let environment = &project.config.rollout.environment;
+    let environment = &project.config.rollout.environment;
+    let live = Live::new(&project.journal);
+    let mut serves = false;
+    for place in project.config.places_of(environment) {
+        serves |= live.current(&place.name)?.is_some_and(|serving| undone.releases.contains(&serving.id));
+    }
+    if serves {
         bail!(Declined(format!(
             "{} serves {environment}; go back first with `autodevops rollback {environment}`",
             undone.what
@@ -133,14 +137,21 @@ fn of_run(run: &Run) -> Result<Undone> {
         title: run.fix().map_or_else(|| id.to_owned(), |fix| fix.title.clone()),
         commit: commit.to_owned(),
         before: run.base().to_owned(),
-        release: run.release().map(|release| release.id.clone()),
+        releases: run.members().filter_map(|member| Some(member.release()?.id.clone())).collect(),
         at: seconds(run.last_event_at().0),
     })
 }
 
 /// A release that served production, with what it took the place of.
 fn of_release(project: &Project, id: &str) -> Result<Option<Undone>> {
-    let history = Live::new(&project.journal).history(&project.config.rollout.environment)?;
+    let live = Live::new(&project.journal);
+    let mut history = Vec::new();
+    for place in project.config.places_of(&project.config.rollout.environment) {
+        let was = live.history(&place.name)?;
+        if was.iter().any(|was| was.release.id == id) {
+            history = was;
+        }
+    }
     let Some(place) = history.iter().position(|was| was.release.id == id) else { return Ok(None) };
     let older = history.iter().skip(place + 1).find(|was| was.release.id != id);
     let (Some(WasLive { release, since, .. }), Some(before)) = (history.get(place), older) else {
@@ -153,7 +164,7 @@ fn of_release(project: &Project, id: &str) -> Result<Option<Undone>> {
         title: format!("release {id}"),
         commit: release.commit.clone(),
         before: before.release.commit.clone(),
-        release: Some(id.to_owned()),
+        releases: vec![id.to_owned()],
         at: seconds(since.0),
     }))
 }

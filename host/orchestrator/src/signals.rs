@@ -16,6 +16,7 @@ use crate::{
     driver::Driver,
     feedback::{Complaint, Feedback, Taken},
     live::Live,
+    log::Logged,
     usage::Usage,
     watch::Watch,
 };
@@ -44,6 +45,8 @@ impl CriticalErrors {
                 counted: Counted::CriticalErrors,
                 id: issue.fingerprint.clone(),
                 by: None,
+                // The logs of all are read as one.
+                service: None,
                 release: None,
                 at: issue.first_seen.map_or(seen, Timestamp),
                 text: issue.title.chars().take(MAX_TITLE).collect(),
@@ -60,10 +63,11 @@ impl Controller {
     /// When it is not taken in; see [`Feedback::take`].
     pub async fn complain(&self, complaint: Complaint, by: &str) -> Result<(Taken, Vec<String>)> {
         let project = self.project();
+        let services: Vec<&str> = project.config.services().iter().map(|service| service.name.as_str()).collect();
         if let Some(release) = &complaint.release {
             self.known_release(release)?;
         }
-        let taken = Feedback::new(&project.journal).take(complaint, &project.config.service.name, by, now())?;
+        let taken = Feedback::new(&project.journal).take(complaint, &services, by, now())?;
         Ok((taken.clone(), self.signal(&[taken.signal()]).await?))
     }
 
@@ -110,10 +114,15 @@ impl Controller {
     /// Refuses a release that nothing is known of: a misspelt one would count for nothing.
     fn known_release(&self, release: &str) -> Result<()> {
         let project = self.project();
-        let live = Live::new(&project.journal).history(&project.config.rollout.environment)?;
-        let candidates = self.unfinished()?.into_iter().filter_map(|logged| logged.run.release().cloned());
-        let mut known = live.into_iter().map(|was| was.release).chain(candidates);
-        if known.any(|known| known.id == release) {
+        for place in project.config.places_of(&project.config.rollout.environment) {
+            let live = Live::new(&project.journal).history(&place.name)?;
+            if live.iter().any(|was| was.release.id == release) {
+                return Ok(());
+            }
+        }
+        let is_candidate =
+            |logged: &Logged| logged.run.members().any(|member| member.release().is_some_and(|own| own.id == release));
+        if self.unfinished()?.iter().any(is_candidate) {
             return Ok(());
         }
         bail!(Usage(format!("no release `{release}` serves or served; leave it out where it is not known")))

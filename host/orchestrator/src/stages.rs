@@ -9,9 +9,10 @@ mod source;
 
 use std::{sync::Arc, time::Duration};
 
+use autodevops_config::Service;
 use autodevops_driver::parts::{Later, World};
 use autodevops_model::{ErrorInfo, ErrorKind, StageError};
-use autodevops_pipeline::{Command, Environment, Glance, Input, Run, RunStage, Sample};
+use autodevops_pipeline::{Command, Environment, Glance, Input, NamedReport, Run, RunStage, Sample, Staged};
 use autodevops_sandbox::{CallError, CallFailure};
 
 use crate::{front_door, probe, project::Project};
@@ -42,13 +43,13 @@ impl Stages {
             }
             Command::Compare { key } => self.serving(run, key).await,
             Command::Commit { key } => self.commit(run, key).await,
-            Command::Build { key, commit } => self.build(run, key, commit).await,
-            Command::AutomatedTests { key, url, plugins } => {
-                let reports = self.automated_tests(run, url.as_deref(), plugins).await;
+            Command::Build { service, key, commit } => self.build(run, service, key, commit).await,
+            Command::AutomatedTests { key, staged, plugins } => {
+                let reports = self.automated_tests(run, staged, plugins).await;
                 reports.map(|reports| Input::AutomatedTested { key: key.clone(), reports })
             }
-            Command::Measure { environment, candidate, baseline, windows } => {
-                return self.measure(run.id(), *environment, candidate, baseline.as_deref(), windows).await;
+            Command::Measure { environment, subjects, windows } => {
+                return self.measure(run, *environment, subjects, windows).await;
             }
             other => Err(failed(format!("`{other:?}` is no command that is performed so; report this"))),
         };
@@ -56,26 +57,36 @@ impl Stages {
         done.unwrap_or_else(|error| Input::Failed { key, error })
     }
 
-    /// Renews the lease of a candidate that has a part of production's traffic; whether it had run out before. Starts a front door
-    /// again that ended by itself.
-    pub async fn renew(&self, run: &Run) -> bool {
+    /// Renews the leases of candidates that have a part of production's traffic; the services of those that had run out before. Starts a
+    /// front door again that ended by itself.
+    pub async fn renew(&self, run: &Run) -> Vec<String> {
         if front_door::crashed(&self.project) {
             tracing::warn!("the front door ended by itself; it is started again");
             if let Err(error) = front_door::ensure(&self.project).await {
                 tracing::warn!("the front door does not start: {error:#}");
             }
         }
-        if !self.project.is_local() || run.traffic(Environment::Production).len() < 2 {
-            return false;
-        }
-        match self.project.edge.renew(&run.plan().production, run.fence()).await {
-            // Shares that were set since would have taken the mark away.
-            Ok(state) => run.stage() == RunStage::Rollout && state.returned_at.is_some(),
-            Err(error) => {
-                tracing::warn!(%error, "the candidate's lease cannot be renewed");
-                false
+        let mut returned = Vec::new();
+        let production = Environment::Production;
+        let shared = run.members().filter(|member| member.traffic(production).len() > 1);
+        for member in shared.filter(|_| self.project.is_local()) {
+            match self.project.edge.renew(member.place(production), run.fence()).await {
+                // Shares that were set since would have taken the mark away.
+                Ok(state) if run.stage() == RunStage::Rollout && state.returned_at.is_some() => {
+                    returned.push(member.label().to_owned());
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "the candidate's lease cannot be renewed"),
             }
         }
+        returned
+    }
+
+    /// The service that the run's events call so, as the configuration has it now.
+    fn service(&self, label: &str) -> Result<&Service, StageError> {
+        let missing =
+            || failed(format!("the configuration has no service `{label}` any more; put it back, or abort the run"));
+        self.project.config.service_of(label).ok_or_else(missing)
     }
 
     /// Removes what only a run under way needs.
@@ -89,14 +100,20 @@ impl Stages {
     async fn automated_tests(
         &self,
         run: &Run,
-        url: Option<&str>,
+        staged: &[Staged],
         plugins: &[String],
-    ) -> Result<Vec<autodevops_pipeline::NamedReport>, StageError> {
-        let mut reports = self.check_at(run, plugins, url).await?;
-        if let Some(url) = url {
-            let path = self.project.config.service.ready.clone().unwrap_or_else(|| "/".to_owned());
-            let report = probe::look(url, &[path]).await;
-            reports.push(autodevops_pipeline::NamedReport { plugin: probe::NAME.to_owned(), report });
+    ) -> Result<Vec<NamedReport>, StageError> {
+        let mut reports = Vec::new();
+        for Staged { service, url } in staged {
+            let mut own = self.check_at(run, plugins, url.as_deref()).await?;
+            if let Some(url) = url {
+                let path = self.service(service)?.ready.clone().unwrap_or_else(|| "/".to_owned());
+                own.push(NamedReport { plugin: probe::NAME.to_owned(), report: probe::look(url, &[path]).await });
+            }
+            if !service.is_empty() {
+                own.iter_mut().for_each(|named| named.report.summary.insert_str(0, &format!("{service}: ")));
+            }
+            reports.extend(own);
         }
         Ok(reports)
     }
@@ -111,12 +128,12 @@ impl World for Stages {
         Box::pin(Self::effect(self, run, command, again))
     }
 
-    fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, bool> {
+    fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, Vec<String>> {
         Box::pin(Self::renew(self, run))
     }
 
-    fn glance<'a>(&'a self, _: &'a Run, glance: &'a Glance) -> Later<'a, Vec<Sample>> {
-        Box::pin(Self::glance(self, glance))
+    fn glance<'a>(&'a self, run: &'a Run, glance: &'a Glance) -> Later<'a, Vec<Sample>> {
+        Box::pin(Self::glance(self, run, glance))
     }
 
     fn renewal(&self) -> Duration {

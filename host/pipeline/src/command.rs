@@ -4,7 +4,8 @@ use autodevops_model::{Notification, Release, Split, Window};
 
 use crate::{Environment, Gate, Outcome, Timestamp};
 
-/// Something to do. What has a key is repeatable; the same key means the same command.
+/// Something to do. What has a key is repeatable; the same key means the same command. `service` names the service that it is about;
+/// it is empty where the project has one.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the variants say what to do, their fields are named by what they hold")]
 pub enum Command {
@@ -19,17 +20,17 @@ pub enum Command {
     /// Put the change into git.
     Commit { key: String },
     /// Make the artifact of the commit.
-    Build { key: String, commit: String },
+    Build { service: String, key: String, commit: String },
     /// Bring the release into the environment. Record the intent first.
-    Deploy { environment: Environment, key: String, fence: u64, release: Release },
+    Deploy { service: String, environment: Environment, key: String, fence: u64, release: Release },
     /// Share the traffic so. Record the intent first.
-    SetTraffic { environment: Environment, key: String, fence: u64, splits: Vec<Split> },
-    /// Have the plugins test the staged release at its address, if there are any; the host may look for itself too.
-    AutomatedTests { key: String, url: Option<String>, plugins: Vec<String> },
-    /// Look what serves production: another host drove the run before, and someone may have deployed meanwhile.
+    SetTraffic { service: String, environment: Environment, key: String, fence: u64, splits: Vec<Split> },
+    /// Have the plugins test the staged releases at their addresses, if there are any; the host may look for itself too.
+    AutomatedTests { key: String, staged: Vec<Staged>, plugins: Vec<String> },
+    /// Look what serves production of each of the run's services: another host drove the run before, and someone may have deployed meanwhile.
     Compare { key: String },
     /// Measure the releases over each of the windows.
-    Measure { environment: Environment, candidate: String, baseline: Option<String>, windows: Vec<Window> },
+    Measure { environment: Environment, subjects: Vec<Subject>, windows: Vec<Window> },
     /// A person must answer; ask by whatever interface there is, and wait.
     AskApproval { gate: Gate, until: Timestamp, reason: String },
     /// Tell people through the plugin. Record the intent first.
@@ -38,6 +39,26 @@ pub enum Command {
     WaitUntil(Timestamp),
     /// The run is over.
     Finish(Outcome),
+}
+
+/// A release that is to be measured, of one service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The service; empty where the project has one.
+    pub service: String,
+    /// The release that is judged.
+    pub candidate: String,
+    /// The release it is compared with, where both have traffic.
+    pub baseline: Option<String>,
+}
+
+/// A release that is staged, of one service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staged {
+    /// The service; empty where the project has one.
+    pub service: String,
+    /// Address at which it alone answers, where the target has previews.
+    pub url: Option<String>,
 }
 
 /// What a notification asks people for, so that whoever carries it can offer an answer.

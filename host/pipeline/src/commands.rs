@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use autodevops_model::{Split, Window};
 
-use crate::{Command, Environment, Outcome, Run, RunStage, Step, Timestamp, Watch};
+use crate::{Command, Environment, Member, Outcome, Run, RunStage, Staged, Step, Subject, Timestamp, Watch};
 
 /// How long a run that a person holds may sleep, unless something else is due.
 const WHILE_ON_HOLD: Duration = Duration::from_secs(3600);
@@ -23,16 +23,18 @@ impl Run {
         let waits = |key: &str| self.attempt(key).and_then(|attempt| attempt.retry).filter(|retry| *retry > now);
         if let Some((until, _)) = self.freeze(now) {
             later(until);
-        } else if let Some(work) = self.work() {
-            match work.key().and_then(waits) {
-                Some(retry) => later(retry),
-                None => commands.push(work),
+        } else {
+            for work in self.work() {
+                match work.key().and_then(waits) {
+                    Some(retry) => later(retry),
+                    None => commands.push(work),
+                }
             }
         }
         if let Some(watch) = self.watch().filter(|_| !self.is_unsure()) {
             match watch.due(self.plan().interval) {
                 due if due > now => later(due),
-                _ => commands.extend(self.measure(watch, now)),
+                _ => commands.push(self.measure(watch, now)),
             }
         }
         match self.recovery_due() {
@@ -70,15 +72,24 @@ impl Run {
         commands
     }
 
-    /// The one command that carries the run on, whether or not it must wait for a retry.
-    pub(crate) fn work(&self) -> Option<Command> {
+    /// What carries the run on, whether or not it must wait for a retry: one command, but where several services go back, each of which
+    /// does whatever comes of the others.
+    pub(crate) fn work(&self) -> Vec<Command> {
         if self.is_unsure() {
-            return Some(Command::Compare { key: self.compare_key() });
+            return vec![Command::Compare { key: self.compare_key() }];
         }
         let held = self.on_hold().is_some() && self.stage() != RunStage::Ending;
         if self.blocked().is_some() || self.diverged().is_some() || held {
-            return None;
+            return Vec::new();
         }
+        if self.stage() == RunStage::Ending {
+            return self.roll_back();
+        }
+        self.next().into_iter().collect()
+    }
+
+    /// The command that brings the run forward.
+    fn next(&self) -> Option<Command> {
         let plan = self.plan();
         let key = |name: &str| format!("{}/{name}", self.id());
         Some(match self.stage() {
@@ -87,75 +98,85 @@ impl Run {
             RunStage::TestGeneration => Command::GenerateTests { key: key("tests") },
             RunStage::Checks => Command::RunChecks { key: key("checks"), plugins: plan.checks.clone() },
             RunStage::Commit => Command::Commit { key: key("commit") },
-            RunStage::Build => Command::Build { key: key("build"), commit: self.commit()?.to_owned() },
-            RunStage::StagingDeploy if self.deployment(Environment::Staging).is_none() => {
-                self.deploy(Environment::Staging)?
+            RunStage::Build => {
+                let member = self.members().find(|member| member.release().is_none())?;
+                let (service, key) = (member.label().to_owned(), member.key(key("build")));
+                Command::Build { service, key, commit: self.commit()?.to_owned() }
             }
-            RunStage::StagingDeploy => {
-                let splits = vec![Split { release: self.release()?.id.clone(), percent: 100 }];
-                self.set_traffic(Environment::Staging, key("traffic/staging/100"), splits)
-            }
+            RunStage::StagingDeploy => match self.deploy(Environment::Staging) {
+                Some(deploy) => deploy,
+                None => {
+                    let member = self.members().find(|member| member.share(Environment::Staging) != 100)?;
+                    let splits = vec![Split { release: member.candidate().to_owned(), percent: 100 }];
+                    self.set_traffic(member, Environment::Staging, member.key(key("traffic/staging/100")), splits)
+                }
+            },
             RunStage::AutomatedTesting => Command::AutomatedTests {
                 key: key("automated"),
-                url: self.deployment(Environment::Staging).and_then(|deployment| deployment.url.clone()),
+                staged: self.members().map(staged).collect(),
                 plugins: plan.automated.clone(),
             },
             RunStage::ProductionDeploy => self.deploy(Environment::Production)?,
             RunStage::Rollout if self.watch().is_none() => {
                 let percent = self.step()?.percent;
-                let mut key = key(&format!("traffic/production/{percent}"));
+                let production = Environment::Production;
+                let is_there =
+                    |member: &&Member| member.step_splits(percent).as_deref() == Some(member.traffic(production));
+                let member = self.members().find(|member| !is_there(member))?;
+                let mut key = member.key(key(&format!("traffic/production/{percent}")));
                 // The target knows the key before and would do nothing.
-                let returns = self.lane(Environment::Production).returns;
+                let returns = member.lane(production).returns;
                 if returns > 0 {
                     key.push_str(&format!("/{}", returns + 1));
                 }
-                self.set_traffic(Environment::Production, key, self.step_splits(percent)?)
+                self.set_traffic(member, production, key, member.step_splits(percent)?)
             }
-            RunStage::Ending => self.roll_back()?,
             RunStage::Soak
             | RunStage::Approval
             | RunStage::Rollout
             | RunStage::Monitoring
             | RunStage::RollbackCheck
+            | RunStage::Ending
             | RunStage::Finished => return None,
         })
     }
 
+    /// Brings the next release into the environment; none where all are there.
     fn deploy(&self, environment: Environment) -> Option<Command> {
-        let key = format!("{}/deploy/{}", self.id(), environment.role());
-        Some(Command::Deploy { environment, key, fence: self.fence(), release: self.release()?.clone() })
+        let member = self.members().find(|member| member.deployment(environment).is_none())?;
+        let key = member.key(format!("{}/deploy/{}", self.id(), environment.role()));
+        let (service, release) = (member.label().to_owned(), member.release()?.clone());
+        Some(Command::Deploy { service, environment, key, fence: self.fence(), release })
     }
 
-    fn set_traffic(&self, environment: Environment, key: String, splits: Vec<Split>) -> Command {
-        Command::SetTraffic { environment, key, fence: self.fence(), splits }
+    fn set_traffic(&self, member: &Member, environment: Environment, key: String, splits: Vec<Split>) -> Command {
+        Command::SetTraffic { service: member.label().to_owned(), environment, key, fence: self.fence(), splits }
     }
 
-    /// Takes back what was moved: production first, then staging, where there is something to go back to.
-    fn roll_back(&self) -> Option<Command> {
+    /// Takes back what was moved: production of all first, then staging, where there is something to go back to. What was moved last
+    /// goes back first.
+    fn roll_back(&self) -> Vec<Command> {
         if self.ending() == Some(&Outcome::Healed) {
-            return None;
+            return Vec::new();
         }
-        [Environment::Production, Environment::Staging].into_iter().find_map(|environment| {
-            let lane = self.lane(environment);
-            if !lane.moved || lane.given_up {
-                return None;
-            }
-            let stable = self.stable(environment)?;
-            let splits = vec![Split { release: stable.id.clone(), percent: 100 }];
-            Some(self.set_traffic(environment, self.rollback_key(environment), splits))
-        })
+        let of = |environment: Environment| -> Vec<Command> {
+            let moved = self.members().rev().filter(|member| {
+                let lane = member.lane(environment);
+                lane.moved && !lane.given_up
+            });
+            let back = |member: &Member| {
+                let splits = vec![Split { release: member.stable(environment)?.id.clone(), percent: 100 }];
+                let key = member.rollback_key(self.id(), environment);
+                Some(self.set_traffic(member, environment, key, splits))
+            };
+            moved.filter_map(back).collect()
+        };
+        let production = of(Environment::Production);
+        if production.is_empty() { of(Environment::Staging) } else { production }
     }
 
     pub(crate) fn compare_key(&self) -> String {
         format!("{}/compare/{}", self.id(), self.fence())
-    }
-
-    pub(crate) fn rollback_key(&self, environment: Environment) -> String {
-        let key = format!("{}/rollback/{}", self.id(), environment.role());
-        match self.lane(environment).rollbacks {
-            0 => key,
-            done => format!("{key}/{}", done + 1),
-        }
     }
 
     /// The steps that the target can do: all of them, or, where it cannot split traffic, the last alone.
@@ -173,18 +194,8 @@ impl Run {
         self.steps().get(self.steps_passed())
     }
 
-    /// Production's shares with so much for the candidate; stable has the rest.
-    pub(crate) fn step_splits(&self, percent: u8) -> Option<Vec<Split>> {
-        let candidate = Split { release: self.release()?.id.clone(), percent };
-        if percent >= 100 {
-            return Some(vec![candidate]);
-        }
-        let stable = self.stable(Environment::Production)?;
-        Some(vec![Split { release: stable.id.clone(), percent: 100 - percent }, candidate])
-    }
-
     /// The windows to measure: each trigger's, none longer than the watch, and the whole watch, which comes first.
-    fn measure(&self, watch: &Watch, now: Timestamp) -> Option<Command> {
+    fn measure(&self, watch: &Watch, now: Timestamp) -> Command {
         let mut windows = vec![Window { start: watch.started.0, end: now.0 }];
         for trigger in &self.plan().triggers {
             let start = now.before(trigger.window).max(watch.started);
@@ -193,17 +204,31 @@ impl Run {
                 windows.push(window);
             }
         }
-        Some(Command::Measure {
-            environment: watch.environment,
-            candidate: self.release()?.id.clone(),
-            baseline: self.baseline(watch),
-            windows,
-        })
+        Command::Measure { environment: watch.environment, subjects: self.subjects(watch), windows }
     }
 
-    /// The release that the candidate is compared with: stable, while both have production's traffic.
-    pub(crate) fn baseline(&self, watch: &Watch) -> Option<String> {
-        let both = watch.environment == Environment::Production && watch.percent < 100;
-        self.stable(Environment::Production).filter(|_| both).map(|release| release.id.clone())
+    /// The releases that a watch is about.
+    pub(crate) fn subjects(&self, watch: &Watch) -> Vec<Subject> {
+        let subject = |member: &Member| Subject {
+            service: member.label().to_owned(),
+            candidate: member.candidate().to_owned(),
+            baseline: member.baseline(watch),
+        };
+        self.members().map(subject).collect()
+    }
+}
+
+fn staged(member: &Member) -> Staged {
+    let url = member.deployment(Environment::Staging).and_then(|deployment| deployment.url.clone());
+    Staged { service: member.label().to_owned(), url }
+}
+
+impl Member {
+    pub(crate) fn rollback_key(&self, run: &str, environment: Environment) -> String {
+        let key = self.key(format!("{run}/rollback/{}", environment.role()));
+        match self.lane(environment).rollbacks {
+            0 => key,
+            done => format!("{key}/{}", done + 1),
+        }
     }
 }

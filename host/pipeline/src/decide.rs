@@ -13,8 +13,8 @@ use std::time::Duration;
 use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, Split, StageError, TestFile};
 
 use crate::{
-    Environment, Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Signal, Timestamp,
-    VERSION, Verdict, finite, safety,
+    Command, Environment, Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Signal,
+    Timestamp, VERSION, Verdict, finite, safety,
 };
 
 /// What came in: what came of a command, a person's word, or the passing of time.
@@ -47,8 +47,8 @@ pub enum Input {
     Measured { samples: Vec<Sample>, error: Option<String> },
     /// A glance at what the host counts: see [`Run::glance`].
     Glanced { samples: Vec<Sample> },
-    /// The candidate lost its part of production's traffic without the run's doing: the target gave it back to stable.
-    TrafficReturned,
+    /// Candidates lost their part of production's traffic without the run's doing: the target gave it back to stable, of these services.
+    TrafficReturned { services: Vec<String> },
     /// A person complained, or the watched logs show a critical error; it counts where it concerns the candidate.
     Signal(Signal),
     /// A person agrees. The host has made sure of who speaks, here and below, and of the link where they came by one.
@@ -71,12 +71,21 @@ pub enum Input {
     Abort { by: String, reason: String },
     /// A person takes the release back.
     Rollback { by: String, reason: String },
-    /// What serves production, by its target's word; nothing where nothing was ever deployed.
-    Serving { key: String, splits: Vec<Split> },
+    /// What serves production, by its target's word, of each of the run's services.
+    Serving { key: String, found: Vec<Found> },
     /// A host takes the run over, with a fence above all before it.
     Resume { fence: u64 },
     /// Time passed.
     Tick,
+}
+
+/// What serves a service's production.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The service; empty where the project has one.
+    pub service: String,
+    /// The shares; none where nothing was ever deployed.
+    pub splits: Vec<Split>,
 }
 
 /// The one-time link that a person answered by. That it was signed by this host and is in time, the host has made sure of.
@@ -249,8 +258,10 @@ impl Draft {
                 self.push(EventKind::Committed { branch, commit });
             }
             Input::Built { key, release } => {
-                self.answers(RunStage::Build, "release", &key)?;
-                self.push(EventKind::Built { release });
+                let Command::Build { service, .. } = self.answers(RunStage::Build, "release", &key)? else {
+                    return Err(self.unknown(&key));
+                };
+                self.push(EventKind::Built { service, release });
             }
             Input::AutomatedTested { key, reports } => {
                 self.answers(RunStage::AutomatedTesting, "automated tests", &key)?;
@@ -279,19 +290,22 @@ impl Draft {
                 }
                 self.push(EventKind::Resumed { fence });
             }
-            Input::Serving { key, splits } => self.compare(key, splits)?,
-            Input::TrafficReturned => self.traffic_returned()?,
+            Input::Serving { key, found } => self.compare(key, &found)?,
+            Input::TrafficReturned { services } => self.traffic_returned(&services)?,
             Input::Tick => {}
         }
         Ok(())
     }
 
     /// What was seen at the step no longer says anything of what comes: the step begins anew.
-    fn traffic_returned(&mut self) -> Result<(), Refused> {
+    fn traffic_returned(&mut self, services: &[String]) -> Result<(), Refused> {
         self.in_place(RunStage::Rollout, "return of traffic")?;
         let environment = Environment::Production;
-        if let Some(stable) = self.run.stable(environment).filter(|_| self.run.traffic(environment).len() > 1) {
-            self.push(EventKind::TrafficReturned { environment, to: stable.id.clone() });
+        for service in services {
+            let split = self.run.member(service).filter(|member| member.traffic(environment).len() > 1);
+            if let Some(to) = split.and_then(|member| member.stable(environment)).map(|stable| stable.id.clone()) {
+                self.push(EventKind::TrafficReturned { service: service.clone(), environment, to });
+            }
         }
         Ok(())
     }
@@ -303,13 +317,15 @@ impl Draft {
         Err(Refused::OutOfPlace { run: self.run.id().to_owned(), stage: self.run.stage().name(), input })
     }
 
-    /// Whether the input answers what the run commands.
-    fn answers(&self, stage: RunStage, input: &'static str, key: &str) -> Result<(), Refused> {
+    /// What the run commands that the input answers.
+    fn answers(&self, stage: RunStage, input: &'static str, key: &str) -> Result<Command, Refused> {
         self.in_place(stage, input)?;
-        match self.run.work() {
-            Some(command) if command.key() == Some(key) => Ok(()),
-            _ => Err(self.unknown(key)),
-        }
+        self.due(key).ok_or_else(|| self.unknown(key))
+    }
+
+    /// What is to be done now under that key.
+    fn due(&self, key: &str) -> Option<Command> {
+        self.run.work().into_iter().find(|work| work.key() == Some(key))
     }
 
     fn unknown(&self, key: &str) -> Refused {
@@ -389,7 +405,7 @@ impl Draft {
                 return self.enter();
             }
             RunStage::RollbackCheck => {
-                let reason = format!("{} passed every step and the monitoring", self.run.candidate());
+                let reason = format!("{} passed every step and the monitoring", self.run.candidates());
                 self.push(EventKind::RollbackChecked { needed: false, reason });
             }
             _ => return false,
@@ -410,9 +426,10 @@ impl Draft {
 
     /// Ends the run once traffic is back and people are told, or these were given up.
     fn finish(&mut self, outcome: Outcome) -> bool {
-        if let Some(command) = self.run.work() {
-            let key = command.key().unwrap_or_default();
-            let Some(attempt) = self.run.attempt(key) else { return false };
+        let work = self.run.work();
+        if !work.is_empty() {
+            let attempts = work.iter().filter_map(|command| self.run.attempt(command.key()?));
+            let Some(attempt) = attempts.max_by_key(|attempt| attempt.count) else { return false };
             if attempt.count <= self.run.plan().retries || self.run.held().is_some() {
                 return false;
             }

@@ -29,7 +29,7 @@ use crate::{Former, Plan, Signal, Timestamp};
 pub use read::UnreadableEvent;
 
 /// The version of the events' shape that this build writes; it reads those before, too.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl Environment {
     }
 }
 
-/// What served when the run started.
+/// What served of a service when the run started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Live {
@@ -87,6 +87,9 @@ pub struct NamedReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Sample {
+    /// The service that was measured; empty where the project has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service: String,
     /// The plugin that measured.
     pub source: String,
     /// Whether the host's own edge or the platform counted, not the plugin: then one source is enough to promote.
@@ -257,7 +260,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What can happen.
+/// What can happen. `service` names the service that it happened to; it is empty where the project has one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[allow(missing_docs, reason = "the variants say what happened, their fields are named by what they hold")]
@@ -269,7 +272,8 @@ pub enum EventKind {
         plan: Box<Plan>,
         base: String,
         fence: u64,
-        live: Live,
+        /// Of each of the plan's services, in their order.
+        live: Vec<Live>,
         capabilities: Capabilities,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         former: Option<Former>,
@@ -277,9 +281,18 @@ pub enum EventKind {
     /// A host took the run over, with a fence above all before it: an older host's effects are refused from now on.
     Resumed { fence: u64 },
     /// What serves production is what the run made of it, or is about to.
-    Compared { found: Vec<Split> },
+    Compared {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        service: String,
+        found: Vec<Split>,
+    },
     /// What serves production is something else: a person deployed past the run.
-    Diverged { found: Vec<Split>, reason: String },
+    Diverged {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        service: String,
+        found: Vec<Split>,
+        reason: String,
+    },
     /// A plugin proposed a fix.
     FixProposed { plugin: String, fix: Box<Fix> },
     /// No plugin has a fix.
@@ -295,21 +308,49 @@ pub enum EventKind {
     /// The change is in git.
     Committed { branch: String, commit: String },
     /// The artifact is made.
-    Built { release: Release },
+    Built {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        service: String,
+        release: Release,
+    },
     /// An effect is about to be asked of a target.
-    EffectIntended { key: String, fence: u64, environment: Option<Environment>, splits: Vec<Split> },
+    EffectIntended {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        service: String,
+        key: String,
+        fence: u64,
+        environment: Option<Environment>,
+        splits: Vec<Split>,
+    },
     /// The effect took place.
     EffectDone { key: String },
     /// A command failed; it is tried again at `retry`, or given up.
     EffectFailed { key: String, error: StageError, attempt: u32, retry: Option<Timestamp> },
     /// The release is in the environment, without traffic.
-    Deployed { environment: Environment, key: String, deployment: Deployment },
+    Deployed {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        service: String,
+        environment: Environment,
+        key: String,
+        deployment: Deployment,
+    },
     /// Traffic is shared so.
-    TrafficSet { environment: Environment, key: String, splits: Vec<Split> },
+    TrafficSet {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        service: String,
+        environment: Environment,
+        key: String,
+        splits: Vec<Split>,
+    },
     /// Tests of the staged release came back.
     AutomatedTested { reports: Vec<NamedReport>, verdict: Verdict },
     /// The target gave the candidate's share back to stable by itself: nobody renewed it in time. The step is taken anew.
-    TrafficReturned { environment: Environment, to: String },
+    TrafficReturned {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        service: String,
+        environment: Environment,
+        to: String,
+    },
     /// A watch began: the soak, a step or the monitoring; `percent` is the candidate's share.
     StepEntered { environment: Environment, percent: u8, until: Timestamp },
     /// What was observed; nothing where measuring failed, with the reason.
@@ -384,7 +425,13 @@ pub enum EventKind {
     /// The run turns back: traffic returns to stable where it was moved, then the run ends so.
     TurnedBack { outcome: Outcome },
     /// The environment serves its stable release again.
-    RolledBack { environment: Environment, to: String, reason: String },
+    RolledBack {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        service: String,
+        environment: Environment,
+        to: String,
+        reason: String,
+    },
     /// After the rollback it was looked whether stable serves well: where it does not, the rollback was no help, and people are needed.
     StableLooked { verdict: Verdict },
     /// After monitoring it was looked whether a rollback is needed.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use autodevops_model::Window;
 
 use crate::{
-    Environment, Judgement, Run, Sample, Timestamp,
+    Environment, Judgement, Run, Sample, Subject, Timestamp,
     decide::{Draft, Refused},
 };
 
@@ -18,10 +18,8 @@ use crate::{
 pub struct Glance {
     /// Where.
     pub environment: Environment,
-    /// The release that is watched.
-    pub candidate: String,
-    /// The release that it is compared with, where both have traffic.
-    pub baseline: Option<String>,
+    /// The releases that are watched.
+    pub subjects: Vec<Subject>,
     /// The whole watch so far.
     pub window: Window,
 }
@@ -38,8 +36,7 @@ impl Run {
         }
         let glance = Glance {
             environment: watch.environment,
-            candidate: self.candidate().to_owned(),
-            baseline: self.baseline(watch),
+            subjects: self.subjects(watch),
             window: Window { start: watch.started.0, end: now.0.max(watch.started.0) },
         };
         Some((every, glance))
@@ -59,7 +56,8 @@ impl Draft {
         samples.retain(|sample| sample.observed_by_host);
         let wanted = self.run.glance(self.at).is_some();
         let watch = self.run.watch().filter(|_| wanted);
-        if watch.and_then(|watch| self.judgement(watch, &samples)).is_some_and(|judgement| judgement.is_enough()) {
+        let judged = watch.map(|watch| self.judgements(watch, &samples, None)).unwrap_or_default();
+        if judged.iter().any(|judged| judged.judgement.is_enough()) {
             return self.measured(samples, None);
         }
         Ok(())

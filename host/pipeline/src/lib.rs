@@ -21,6 +21,9 @@
 //! - Whoever may speak to a run can hold it, make a step longer, abort it, or say that they have it in hand; to resume it, to
 //!   skip a step and to approve takes an approver who is not excluded, such as the author of the change. While people are waited
 //!   for, what was released is watched on, and can be turned back. The longer nobody answers, the more people are told.
+//! - A change that touches several services makes a release of each ([`Member`]). They are promoted together or not at all: a step moves
+//!   the traffic of one after the other, is measured once all have its share, and is passed where each of them passes. What turns one
+//!   back turns all back, in the reverse order, and each goes back whatever comes of the others. One service is a set of one.
 //! - In a [`Freeze`] a run does not begin with production, and waits for its end. What has begun goes on, and back.
 //! - A host that takes a run over looks what serves production before anything else. Where someone deployed past the run, it is held:
 //!   approved, it takes production over again; refused, it ends and leaves production as it is.
@@ -48,8 +51,8 @@ mod stable;
 mod time;
 mod verdict;
 
-pub use command::{Asked, Command};
-pub use decide::{EffectOutcome, Input, Link, RETRY_AFTER, Refused};
+pub use command::{Asked, Command, Staged, Subject};
+pub use decide::{EffectOutcome, Found, Input, Link, RETRY_AFTER, Refused};
 pub use event::{
     Environment, Event, EventKind, Gate, Live, Method, NamedReport, Outcome, SafetyCheck, Sample, UnreadableEvent,
     VERSION, Verdict,
@@ -59,9 +62,9 @@ pub use freeze::Freeze;
 pub use glance::Glance;
 pub use plan::{
     AUTHOR, Approval, BadPlan, CountTrigger, Counted, DataPlan, Decision, Direction, HardTrip, Level, NoData, Plan,
-    Restore, Rule, Step, Trigger,
+    Restore, Rule, Service, Step, Trigger,
 };
-pub use run::{Alarm, Approved, Effect, OnHold, OpenGate, ReplayError, Run, RunStage, Watch};
+pub use run::{Alarm, Approved, Effect, Member, OnHold, OpenGate, ReplayError, Run, RunStage, Watch};
 pub use safety::{SCANNED, needs_person};
 pub use signal::Signal;
 pub use time::Timestamp;

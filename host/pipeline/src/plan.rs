@@ -3,6 +3,7 @@
 mod count;
 mod data;
 mod decision;
+mod service;
 mod trigger;
 
 use std::time::Duration;
@@ -14,18 +15,22 @@ use crate::Freeze;
 pub use count::{CountTrigger, Counted};
 pub use data::{DataPlan, Restore};
 pub use decision::Decision;
+pub use service::Service;
+pub(crate) use service::touched;
 pub use trigger::{Direction, HardTrip, NoData, Rule, Trigger};
 
 /// What a run will do and what it is judged by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Plan {
-    /// Name of the service.
+    /// What is healed, in words: the service's name, or the names of all.
     pub service: String,
-    /// Name of the environment that a release is tried in.
+    /// What people call the environment that a release is tried in.
     pub staging: String,
-    /// Name of the environment that serves people.
+    /// What people call the environment that serves people.
     pub production: String,
+    /// The project's services, in the order in which their traffic is moved; it goes back in the reverse order.
+    pub services: Vec<Service>,
     /// How long staging is watched.
     pub soak: Duration,
     /// Shares of production's traffic, growing, the last one 100 %.
@@ -158,10 +163,13 @@ impl Plan {
     /// The founding document's defaults, for a service of that name.
     pub fn defaults(service: impl Into<String>) -> Self {
         let step = |percent, duration| Step { percent, duration };
+        let (name, staging, production) = (service.into(), "staging".to_owned(), "production".to_owned());
+        let (of_staging, of_production) = (staging.clone(), production.clone());
         Self {
-            service: service.into(),
-            staging: "staging".into(),
-            production: "production".into(),
+            service: name.clone(),
+            staging,
+            production,
+            services: vec![Service { name, paths: Vec::new(), staging: of_staging, production: of_production }],
             soak: 30 * MINUTE,
             steps: vec![step(5, 10 * MINUTE), step(25, 30 * MINUTE), step(50, HOUR), step(100, 2 * HOUR)],
             monitoring: HOUR,
@@ -196,6 +204,10 @@ impl Plan {
         let bad = |what: &str, remedy: &str| {
             Err(BadPlan { service: self.service.clone(), what: what.to_owned(), remedy: remedy.to_owned() })
         };
+        let unlike = |service: &Service| self.services.iter().filter(|other| other.name == service.name).count() == 1;
+        if self.services.is_empty() || !self.services.iter().all(unlike) {
+            return bad("it is of no service, or of two of one name", "name each of its services once");
+        }
         let grows = self.steps.iter().zip(self.steps.iter().skip(1)).all(|(a, b)| a.percent < b.percent);
         if !grows || self.steps.first().is_none_or(|step| step.percent == 0) {
             return bad("its steps do not grow from above 0 %", "list the shares from the least to 100");

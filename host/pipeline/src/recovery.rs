@@ -3,7 +3,8 @@
 use autodevops_model::{Outcome as CheckOutcome, Window};
 
 use crate::{
-    Command, Environment, EventKind, Method, Outcome, Round, Run, Sample, Timestamp, Verdict, decide::Draft, judge,
+    Command, Environment, EventKind, Member, Method, Outcome, Round, Run, Sample, Subject, Timestamp, Verdict,
+    decide::Draft, judge, rollout::of_service, safety::worst,
 };
 
 impl Run {
@@ -12,9 +13,10 @@ impl Run {
         self.recovering
     }
 
-    /// Whether what comes is a look at stable, after its traffic came back.
+    /// Whether what comes is a look at stable, after its traffic came back: of all services.
     pub(crate) fn is_taken_back(&self, environment: Environment) -> bool {
-        environment == Environment::Production && matches!(self.ending(), Some(Outcome::RolledBack { .. }))
+        let back = environment == Environment::Production && !self.is_moved(environment);
+        back && matches!(self.ending(), Some(Outcome::RolledBack { .. }))
     }
 
     /// When stable is to be looked at.
@@ -22,14 +24,20 @@ impl Run {
         Some(self.recovering?.after(self.plan().interval))
     }
 
-    /// The look at stable.
+    /// The look at stable, of each service that went back.
     pub(crate) fn look_at_stable(&self, now: Timestamp) -> Option<Command> {
-        Some(Command::Measure {
-            environment: Environment::Production,
-            candidate: self.stable(Environment::Production)?.id.clone(),
-            baseline: None,
-            windows: vec![Window { start: self.recovering?.0, end: now.0 }],
-        })
+        let environment = Environment::Production;
+        let windows = vec![Window { start: self.recovering?.0, end: now.0 }];
+        Some(Command::Measure { environment, subjects: self.gone_back(), windows })
+    }
+
+    fn gone_back(&self) -> Vec<Subject> {
+        let back = self.members().filter(|member| member.lane(Environment::Production).rollbacks > 0);
+        let subject = |member: &Member| {
+            let stable = member.stable(Environment::Production)?.id.clone();
+            Some(Subject { service: member.label().to_owned(), candidate: stable, baseline: None })
+        };
+        back.filter_map(subject).collect()
     }
 }
 
@@ -37,7 +45,7 @@ impl Draft {
     /// Whether these samples are of stable since its traffic came back; then that was the look at it.
     pub(crate) fn looked_at_stable(&mut self, samples: &[Sample], error: Option<&str>) -> bool {
         let Some(since) = self.run.recovering() else { return false };
-        let verdict = self.recovery(samples, since).unwrap_or_else(|| Verdict {
+        let unseen = || Verdict {
             outcome: CheckOutcome::Inconclusive,
             rule: "stable after the rollback".to_owned(),
             words: format!("nothing was measured: {}", error.unwrap_or("nobody measured stable")),
@@ -45,22 +53,33 @@ impl Draft {
             window: None,
             method: Some(if error.is_some() { Method::Error } else { Method::NoData }),
             dry_run: false,
-        });
+        };
+        let looked: Vec<Verdict> = self
+            .run
+            .gone_back()
+            .iter()
+            .map(|subject| {
+                let verdict = self.recovery(subject, samples, since).unwrap_or_else(unseen);
+                of_service(&subject.service, verdict)
+            })
+            .collect();
+        let verdict = worst(&looked).cloned().unwrap_or_else(unseen);
         self.push(EventKind::StableLooked { verdict });
         true
     }
 
-    fn recovery(&self, samples: &[Sample], since: Timestamp) -> Option<Verdict> {
-        let stable = self.run.stable(Environment::Production)?;
+    fn recovery(&self, subject: &Subject, samples: &[Sample], since: Timestamp) -> Option<Verdict> {
+        let samples: Vec<Sample> = samples.iter().filter(|sample| sample.service == subject.service).cloned().collect();
         let whole = samples.iter().map(|sample| &sample.window).find(|window| window.start == since.0)?.clone();
         let round = Round {
-            samples,
-            candidate: &stable.id,
+            samples: &samples,
+            candidate: &subject.candidate,
             baseline: None,
             before: &[],
             whole: &whole,
             independent: true,
             percent: 100,
+            together: 1,
         };
         judge(self.run.plan(), &round).verdicts.into_iter().next()
     }

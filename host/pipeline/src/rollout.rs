@@ -6,9 +6,44 @@ use autodevops_model::{Outcome as CheckOutcome, Window};
 
 use crate::decide::{Draft, Refused};
 use crate::{
-    Environment, EventKind, Judgement, Method, Outcome, Round, RunStage, SafetyCheck, Sample, Timestamp, Verdict,
-    Watch, judge,
+    Environment, EventKind, Judgement, Member, Method, Outcome, Round, RunStage, SafetyCheck, Sample, Timestamp,
+    Verdict, Watch, judge, safety::worst,
 };
+
+/// What a round of measurements says of one of the run's services.
+pub(crate) struct Judged {
+    pub(crate) service: String,
+    pub(crate) judgement: Judgement,
+}
+
+impl Judged {
+    fn failed(&self) -> bool {
+        self.judgement.outcome == CheckOutcome::Failed
+    }
+
+    /// The worst first: what turns back at once, what turns back, what holds.
+    fn rank(&self) -> (u8, bool, bool) {
+        let outcome = match self.judgement.outcome {
+            CheckOutcome::Failed => 0,
+            CheckOutcome::Inconclusive => 1,
+            CheckOutcome::Passed => 2,
+        };
+        (outcome, !self.judgement.critical, !self.judgement.at_once)
+    }
+
+    /// Its verdicts, the deciding one first, which say whose they are where there are several services.
+    fn verdicts(&self) -> impl Iterator<Item = Verdict> {
+        self.judgement.verdicts.iter().map(|verdict| of_service(&self.service, verdict.clone()))
+    }
+}
+
+/// The verdict, which says whose it is where there are several services.
+pub(crate) fn of_service(service: &str, verdict: Verdict) -> Verdict {
+    match service {
+        "" => verdict,
+        service => Verdict { words: format!("{service}: {}", verdict.words), ..verdict },
+    }
+}
 
 impl Draft {
     /// Begins the watch of the stage, once traffic is set for it.
@@ -18,7 +53,10 @@ impl Draft {
             RunStage::Soak => (Environment::Staging, 100, plan.soak),
             RunStage::Rollout => {
                 let Some(step) = self.run.step().copied() else { return false };
-                if self.run.step_splits(step.percent).as_deref() != Some(self.run.traffic(Environment::Production)) {
+                let is_there = |member: &Member| {
+                    member.step_splits(step.percent).as_deref() == Some(member.traffic(Environment::Production))
+                };
+                if !self.run.members().all(is_there) {
                     return false;
                 }
                 (Environment::Production, step.percent, step.duration)
@@ -44,58 +82,73 @@ impl Draft {
             let (run, stage) = (self.run.id().to_owned(), self.run.stage().name());
             return Err(Refused::OutOfPlace { run, stage, input: "measurement" });
         };
-        let judgement = self.judgement(&watch, &samples).unwrap_or_else(|| blind(error.as_deref()));
+        let judged = self.judgements(&watch, &samples, error.as_deref());
         let end = whole(&watch, &samples).map_or(self.at, |whole| Timestamp(whole.end));
         self.push(EventKind::Measured { samples, error });
-        let mut verdicts = judgement.verdicts.iter().cloned();
+        let mut verdicts = judged.iter().flat_map(Judged::verdicts);
         let verdict = verdicts.next().unwrap_or_else(|| blind_verdict(None));
-        self.push(EventKind::Judged { verdict: verdict.clone(), others: verdicts.collect() });
-        self.judged(&watch, &judgement, &verdict, end);
+        self.push(EventKind::Judged { verdict, others: verdicts.collect() });
+        self.judged(&watch, &judged, end);
         Ok(())
     }
 
-    /// What the samples say of the candidate; nothing where none of them is over the whole watch.
-    pub(crate) fn judgement(&self, watch: &Watch, samples: &[Sample]) -> Option<Judgement> {
-        let whole = whole(watch, samples)?;
-        let baseline = self.run.baseline(watch);
-        let round = Round {
-            samples,
-            candidate: self.run.candidate(),
-            baseline: baseline.as_deref(),
-            before: if watch.environment == Environment::Production { self.run.before() } else { &[] },
-            whole: &whole,
-            independent: watch.environment == Environment::Production,
-            percent: watch.percent,
-        };
-        Some(judge(self.run.plan(), &round))
+    /// What the samples say of each of the services, the worst first.
+    pub(crate) fn judgements(&self, watch: &Watch, samples: &[Sample], error: Option<&str>) -> Vec<Judged> {
+        let whole = whole(watch, samples);
+        let mut judged: Vec<Judged> = Vec::new();
+        for member in self.run.members() {
+            let of = member.label().to_owned();
+            let own: Vec<Sample> = samples.iter().filter(|sample| sample.service == of).cloned().collect();
+            let baseline = member.baseline(watch);
+            let judgement = whole.as_ref().filter(|_| !own.is_empty()).map(|whole| {
+                let round = Round {
+                    samples: &own,
+                    candidate: member.candidate(),
+                    baseline: baseline.as_deref(),
+                    before: member.before(watch.environment),
+                    whole,
+                    independent: watch.environment == Environment::Production,
+                    percent: watch.percent,
+                    together: self.run.members().count() as u64,
+                };
+                judge(self.run.plan(), &round)
+            });
+            judged.push(Judged { service: of, judgement: judgement.unwrap_or_else(|| blind(error)) });
+        }
+        judged.sort_by_key(Judged::rank);
+        judged
     }
 
-    fn judged(&mut self, watch: &Watch, judgement: &Judgement, verdict: &Verdict, end: Timestamp) {
-        let failed = judgement.outcome == CheckOutcome::Failed;
+    /// What follows from the judgements on all services: the worst of them decides, and a pass is one of all.
+    fn judged(&mut self, watch: &Watch, judged: &[Judged], end: Timestamp) {
         let strikes = self.run.watch().map_or(0, |watch| watch.strikes);
-        let reason = format!("{} at {} %: {}", watch.environment.role(), watch.percent, verdict.words);
-        if failed && (judgement.at_once || strikes >= self.run.plan().decision.bad_windows) {
-            if judgement.critical {
-                self.performance(judgement);
-                self.take_release_back(watch.environment, watch.percent, reason, &judgement.verdicts);
-            } else {
-                self.speak_against(reason);
-            }
+        let bad_windows = self.run.plan().decision.bad_windows;
+        let decided = |judged: &&Judged| judged.failed() && (judged.judgement.at_once || strikes >= bad_windows);
+        let reason = |judged: Option<&Judged>| {
+            let words = judged.and_then(|judged| judged.verdicts().next()).unwrap_or_else(|| blind_verdict(None)).words;
+            format!("{} at {} %: {words}", watch.environment.role(), watch.percent)
+        };
+        if let Some(bad) = judged.iter().filter(decided).find(|judged| judged.judgement.critical) {
+            self.performance(judged);
+            self.take_release_back(watch.environment, watch.percent, reason(Some(bad)), judged);
             return;
         }
-        if failed || self.waits() || end < watch.until {
+        if let Some(bad) = judged.iter().find(decided) {
+            return self.speak_against(reason(Some(bad)));
+        }
+        if judged.iter().any(Judged::failed) || self.waits() || end < watch.until {
             return;
         }
-        if judgement.outcome == CheckOutcome::Passed {
-            self.pass(watch, judgement, reason);
-        } else if watch.environment == Environment::Staging && judgement.lacking {
+        let reason = reason(judged.first());
+        let passed = |judged: &Judged| judged.judgement.outcome == CheckOutcome::Passed;
+        if judged.iter().all(passed) {
+            self.pass(watch, judged, reason);
+        } else if watch.environment == Environment::Staging
+            && judged.iter().all(|judged| judged.judgement.lacking || passed(judged))
+        {
             // Staging may have no visitors; it is production that needs evidence.
-            let seen = requests(judgement);
-            self.pass(
-                watch,
-                judgement,
-                format!("staging was seen to serve {seen} requests; nothing speaks against it"),
-            );
+            let seen: u64 = judged.iter().map(|judged| requests(&judged.judgement)).sum();
+            self.pass(watch, judged, format!("staging was seen to serve {seen} requests; nothing speaks against it"));
         } else if self.run.held().is_some() {
             // People are asked already; the watch goes on meanwhile.
         } else if watch.extensions < self.run.plan().max_extensions {
@@ -117,9 +170,9 @@ impl Draft {
         }
     }
 
-    fn pass(&mut self, watch: &Watch, judgement: &Judgement, reason: String) {
+    fn pass(&mut self, watch: &Watch, judged: &[Judged], reason: String) {
         let (environment, percent) = (watch.environment, watch.percent);
-        self.performance(judgement);
+        self.performance(judged);
         self.push(EventKind::StepPassed { environment, percent, reason });
     }
 
@@ -138,16 +191,16 @@ impl Draft {
     }
 
     /// What was seen is bad enough: traffic goes back to stable, and the run ends so.
-    /// `failed` are the verdicts on what was measured that it failed by. Where stable is the broken one, everything stays as it is.
+    /// `judged` is what was measured that it failed by. Where stable is the broken one, everything stays as it is.
     pub(crate) fn take_release_back(
         &mut self,
         environment: Environment,
         percent: u8,
         reason: String,
-        failed: &[Verdict],
+        judged: &[Judged],
     ) {
         let production = environment == Environment::Production;
-        if production && self.stays(&reason, failed) {
+        if production && self.stays(&reason, judged) {
             return;
         }
         if production && percent == 100 {
@@ -160,8 +213,10 @@ impl Draft {
     }
 
     /// Records the performance check, where its outcome is new.
-    fn performance(&mut self, judgement: &Judgement) {
-        let Some(verdict) = &judgement.performance else { return };
+    fn performance(&mut self, judged: &[Judged]) {
+        let Some(verdict) = worst(judged.iter().filter_map(|judged| judged.judgement.performance.as_ref())) else {
+            return;
+        };
         let check = SafetyCheck::PerformanceBaseline;
         if self.run.safety(check).is_none_or(|before| before.outcome != verdict.outcome) {
             self.push(EventKind::SafetyChecked { check, verdict: verdict.clone() });

@@ -1,20 +1,20 @@
 //! The state of a run: what its events amount to.
 
 mod fold;
+mod member;
 mod notes;
 mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use autodevops_model::{
-    Capabilities, Deployment, Fix, Issue, Measurement, Outcome as CheckOutcome, Release, Split, TestFile,
-};
+use autodevops_model::{Capabilities, Fix, Issue, Outcome as CheckOutcome, TestFile};
 
 use crate::{
-    BadPlan, Environment, Event, EventKind, Former, Live, NamedReport, Outcome, Plan, SafetyCheck, Sample, Signal,
-    Timestamp, VERSION, Verdict,
+    BadPlan, Event, EventKind, Former, Live, NamedReport, Outcome, Plan, SafetyCheck, Sample, Signal, Timestamp,
+    VERSION, Verdict,
 };
 
+pub use member::Member;
 pub use parts::{Alarm, Approved, Effect, OnHold, OpenGate, RunStage, Watch};
 
 pub(crate) use notes::Note;
@@ -33,6 +33,16 @@ pub enum ReplayError {
     NotStarted {
         /// The event's name.
         found: &'static str,
+    },
+    /// What served is not of its plan's services.
+    #[error(
+        "the run's plan has {services} services, and what served of {live} is on record; restore its journal from a backup"
+    )]
+    Live {
+        /// How many services there are.
+        services: usize,
+        /// Of how many it is known.
+        live: usize,
     },
     /// A second `started`.
     #[error("event {index} starts the run a second time; two runs were written under one name")]
@@ -67,7 +77,6 @@ pub struct Run {
     plan: Plan,
     base: String,
     fence: u64,
-    live: Live,
     capabilities: Capabilities,
     pub(crate) former: Option<Former>,
     started: Timestamp,
@@ -83,9 +92,10 @@ pub struct Run {
     safety: BTreeMap<&'static str, Decided>,
     branch: Option<String>,
     commit: Option<String>,
-    release: Option<Release>,
-    staging: Lane,
-    production: Lane,
+    /// The project's services.
+    members: Vec<Member>,
+    /// Which of them the run releases.
+    touched: Vec<usize>,
     /// How many of the plan's steps are passed.
     passed: usize,
     watch: Option<Watch>,
@@ -99,15 +109,13 @@ pub struct Run {
     asked: u32,
     /// Nonces of the links that were used.
     links: BTreeSet<String>,
-    /// What stable was last seen to do, while it had production's traffic.
-    before: Vec<Measurement>,
     /// What the last measurement saw.
     pub(crate) last_seen: Vec<Sample>,
     /// Why traffic is not given back to stable by itself.
     pub(crate) stable_broken: Option<String>,
     /// Since when stable serves again after a rollback, while it was not looked at.
     pub(crate) recovering: Option<Timestamp>,
-    /// Since when the candidate has production's traffic.
+    /// Since when a candidate has production's traffic.
     exposed: Option<Timestamp>,
     /// What was signalled since then.
     pub(crate) signals: Vec<Signal>,
@@ -125,7 +133,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The first event of a run. `capabilities` are production's target's.
+    /// The first event of a run. `live` is what serves of each of the plan's services, `capabilities` are production's target's.
     #[allow(clippy::too_many_arguments, reason = "all of it is decided at the start and never again")]
     pub fn started(
         run: impl Into<String>,
@@ -133,7 +141,7 @@ impl Run {
         plan: Plan,
         base: impl Into<String>,
         fence: u64,
-        live: Live,
+        live: Vec<Live>,
         capabilities: Capabilities,
         at: Timestamp,
     ) -> Event {
@@ -175,11 +183,6 @@ impl Run {
     /// The fence that its effects carry.
     pub const fn fence(&self) -> u64 {
         self.fence
-    }
-
-    /// What served when it started.
-    pub const fn live(&self) -> &Live {
-        &self.live
     }
 
     /// What production's target can do.
@@ -237,21 +240,6 @@ impl Run {
     /// The change's commit.
     pub fn commit(&self) -> Option<&str> {
         self.commit.as_deref()
-    }
-
-    /// The candidate.
-    pub const fn release(&self) -> Option<&Release> {
-        self.release.as_ref()
-    }
-
-    /// What the target said of the candidate's deploy.
-    pub fn deployment(&self, environment: Environment) -> Option<&Deployment> {
-        self.lane(environment).deployed.as_ref()
-    }
-
-    /// The shares of the traffic, by what is on record; empty where nothing serves.
-    pub fn traffic(&self, environment: Environment) -> &[Split] {
-        &self.lane(environment).traffic
     }
 
     /// The watch under way.
@@ -335,17 +323,9 @@ impl Run {
         self.effects.get(key)
     }
 
-    pub(crate) fn before(&self) -> &[Measurement] {
-        &self.before
-    }
-
-    /// Since when the candidate has production's traffic; none while it has not.
+    /// Since when a candidate has production's traffic; none while it has not.
     pub const fn exposed(&self) -> Option<Timestamp> {
         self.exposed
-    }
-
-    pub(crate) fn candidate(&self) -> &str {
-        self.release.as_ref().map_or("", |release| &release.id)
     }
 
     /// What the reviews found.
@@ -369,31 +349,5 @@ impl Run {
         let open = |decided: &Decided| !decided.accepted && decided.verdict.outcome == CheckOutcome::Inconclusive;
         let doubts = self.safety.iter().filter(move |(name, decided)| **name != performance && open(decided));
         doubts.map(|(name, decided)| (*name, &decided.verdict))
-    }
-
-    /// Whether the candidate has some of the environment's traffic, or may have: its intent is on record.
-    pub const fn is_moved(&self, environment: Environment) -> bool {
-        self.lane(environment).moved
-    }
-
-    pub(crate) const fn lane(&self, environment: Environment) -> &Lane {
-        match environment {
-            Environment::Staging => &self.staging,
-            Environment::Production => &self.production,
-        }
-    }
-
-    pub(crate) const fn lane_mut(&mut self, environment: Environment) -> &mut Lane {
-        match environment {
-            Environment::Staging => &mut self.staging,
-            Environment::Production => &mut self.production,
-        }
-    }
-
-    pub(crate) const fn stable(&self, environment: Environment) -> Option<&Release> {
-        match environment {
-            Environment::Staging => self.live.staging.as_ref(),
-            Environment::Production => self.live.production.as_ref(),
-        }
     }
 }

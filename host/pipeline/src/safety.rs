@@ -174,19 +174,25 @@ pub(crate) fn security<'a>(reports: impl IntoIterator<Item = &'a NamedReport>) -
 pub(crate) fn rollback(run: &Run) -> Verdict {
     let rule = "rollback capability";
     let capabilities = run.capabilities();
-    let Some(stable) = run.stable(Environment::Production) else {
-        let words = "production has no stable release to go back to; deploy one by hand first";
-        return verdict(Outcome::Failed, rule, words.into(), Vec::new());
-    };
+    let mut back = Vec::new();
+    for member in run.members() {
+        let Some(stable) = member.stable(Environment::Production) else {
+            let of = if member.label().is_empty() { String::new() } else { format!(" of `{}`", member.label()) };
+            let words = format!("production{of} has no stable release to go back to; deploy one by hand first");
+            return verdict(Outcome::Failed, rule, words, Vec::new());
+        };
+        back.push(format!("`{}`", stable.id));
+    }
+    let back = back.join(" and ");
     if !capabilities.instant_rollback && !capabilities.split_traffic {
         let words = "the target can neither roll back at once nor split traffic; choose one that can";
         return verdict(Outcome::Failed, rule, words.into(), Vec::new());
     }
     match run.fix().map(|fix| &fix.rollback).filter(|plan| !plan.previous_release_suffices) {
         Some(plan) => {
-            let words = format!("going back to `{}` is not enough: {}", stable.id, plan.summary);
+            let words = format!("going back to {back} is not enough: {}", plan.summary);
             verdict(Outcome::Inconclusive, rule, words, Vec::new())
         }
-        None => verdict(Outcome::Passed, rule, format!("traffic can go back to `{}`", stable.id), Vec::new()),
+        None => verdict(Outcome::Passed, rule, format!("traffic can go back to {back}"), Vec::new()),
     }
 }

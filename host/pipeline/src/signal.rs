@@ -22,6 +22,9 @@ pub struct Signal {
     /// Whose it is, where that is known: so that one person who complains three times is not three who complain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// The service that it is about, by its name, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// The release that it is about, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
@@ -37,12 +40,13 @@ impl Run {
         &self.signals
     }
 
-    /// Whether a signal is one against the candidate: it has traffic, and the signal is neither older nor about another release.
+    /// Whether a signal is one against the candidate: it has traffic, and the signal is neither older nor about another service or release.
     fn concerns(&self, signal: &Signal) -> bool {
         self.ending().is_none()
             && self.share(Environment::Production) > 0
             && self.exposed().is_some_and(|exposed| signal.at >= exposed)
-            && signal.release.as_ref().is_none_or(|release| release == self.candidate())
+            && signal.service.as_ref().is_none_or(|service| self.members().any(|member| member.name() == service))
+            && signal.release.as_ref().is_none_or(|release| self.members().any(|member| member.candidate() == release))
     }
 }
 

@@ -1,8 +1,11 @@
 //! Whether there is anything to go back to: a stable release that does not serve itself is none.
 
-use autodevops_model::{Measurement, Outcome as CheckOutcome};
+use autodevops_model::Outcome as CheckOutcome;
 
-use crate::{Environment, EventKind, Gate, Round, Run, Sample, Verdict, decide::Draft, verdict::hard_trip};
+use crate::{
+    Environment, EventKind, Gate, Member, Round, Run, Sample, Verdict, decide::Draft, rollout::Judged,
+    verdict::hard_trip,
+};
 
 impl Run {
     /// Why traffic is not given back to the stable release by itself, while that is so.
@@ -10,14 +13,16 @@ impl Run {
         self.stable_broken.as_deref()
     }
 
-    /// Whether stable trips the hard trip by what was last seen of it: now, while it has traffic, or when it had. A release that only
+    /// Whether a service's stable release trips the hard trip by what was last seen of it: now, while it has traffic, or when it had. A release that only
     /// has the fault that the run is about is not meant: going back to it is better than to stay with a worse one. `failed` are what the
     /// candidate failed by: where it is worse than stable by the same metric, stable is the lesser evil.
-    fn stable_trips(&self, failed: &[Verdict]) -> Option<Verdict> {
-        let stable = self.stable(Environment::Production)?;
-        let of_stable = |sample: &&Sample| sample.measurements.iter().any(|seen| seen.release == stable.id);
+    fn stable_trips(&self, member: &Member, failed: &[Verdict]) -> Option<Verdict> {
+        let stable = member.stable(Environment::Production)?;
+        let of_stable = |sample: &&Sample| {
+            sample.service == member.label() && sample.measurements.iter().any(|seen| seen.release == stable.id)
+        };
         let now: Vec<Sample> = self.last_seen.iter().filter(of_stable).cloned().collect();
-        let seen = if now.is_empty() { vec![remembered(self.before())?] } else { now };
+        let seen = if now.is_empty() { vec![remembered(member)?] } else { now };
         let whole = seen.first()?.window.clone();
         let round = Round {
             samples: &seen,
@@ -27,6 +32,7 @@ impl Run {
             whole: &whole,
             independent: false,
             percent: 100,
+            together: 1,
         };
         let metric = |verdict: &Verdict| verdict.rule.split(' ').next().unwrap_or_default().to_owned();
         let failed: Vec<String> =
@@ -35,18 +41,23 @@ impl Run {
     }
 }
 
-/// What stable was last seen to do while it had traffic, as a sample.
-fn remembered(before: &[Measurement]) -> Option<Sample> {
-    let window = before.first()?.window.clone();
-    Some(Sample { source: "stable".to_owned(), observed_by_host: true, window, measurements: before.to_vec() })
+/// What a service's stable release was last seen to do while it had traffic, as a sample.
+fn remembered(member: &Member) -> Option<Sample> {
+    let before = member.before(Environment::Production);
+    let (service, window) = (member.label().to_owned(), before.first()?.window.clone());
+    Some(Sample { service, source: "stable".to_owned(), observed_by_host: true, window, measurements: before.to_vec() })
 }
 
 impl Draft {
     /// Keeps traffic where it is, though the candidate failed, where stable is the broken one: that would make one outage of another. People
     /// are asked, again and again. Whether it is so.
-    pub(crate) fn stays(&mut self, reason: &str, failed: &[Verdict]) -> bool {
-        let Some(tripped) = self.run.stable_trips(failed) else { return false };
-        let stable = self.run.stable(Environment::Production).map(|stable| stable.id.clone()).unwrap_or_default();
+    pub(crate) fn stays(&mut self, reason: &str, judged: &[Judged]) -> bool {
+        let trips = |member: &Member| {
+            let failed = judged.iter().find(|judged| judged.service == member.label());
+            let tripped = self.run.stable_trips(member, failed.map_or(&[], |failed| &failed.judgement.verdicts))?;
+            Some((member.stable(Environment::Production)?.id.clone(), tripped))
+        };
+        let Some((stable, tripped)) = self.run.members().find_map(trips) else { return false };
         let reason = format!(
             "{reason}; traffic does not go back to `{stable}`, which is broken itself ({}): approve to stay with the release, reject \
              to go back all the same, or give the release everything with `autodevops roll-forward {}`",

@@ -13,5 +13,6 @@ mod scene;
 mod simulation;
 mod stable;
 mod steer;
+mod together;
 mod triggers;
 mod way;

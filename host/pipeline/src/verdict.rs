@@ -71,6 +71,8 @@ pub struct Round<'a> {
     pub independent: bool,
     /// The candidate's share of the traffic in per cent: small ones are decided by the sequential test.
     pub percent: u8,
+    /// How many services are promoted together: each is a chance to be wrong about all.
+    pub together: u64,
 }
 
 impl Round<'_> {
@@ -94,7 +96,7 @@ pub fn judge(plan: &Plan, round: &Round<'_>) -> Judgement {
     let applies = |trigger: &&Trigger| round.baseline.is_some() || !matches!(trigger.rule, Rule::WorseBy { .. });
     let mut ruled: Vec<Ruled<'_>> =
         plan.triggers.iter().filter(applies).map(|trigger| trigger::judge(plan, trigger, round)).collect();
-    family::correct(plan, &mut ruled);
+    family::correct(plan, round, &mut ruled);
     let (dry, mut ruled): (Vec<_>, Vec<_>) = ruled.into_iter().partition(|ruled| ruled.trigger.dry_run);
     ruled.sort_by_key(|ruled| {
         let rank = rank(ruled.ruling.outcome);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use autodevops_model::{Measurement, Split};
-use autodevops_pipeline::{Environment, Event, EventKind, ReplayError, Run, Sample, Timestamp};
+use autodevops_pipeline::{Environment, Event, EventKind, Member, ReplayError, Run, Sample, Timestamp};
 
 use crate::{
     Attempt, By, Ending,
@@ -11,7 +11,7 @@ use crate::{
     seen::{Seen, Sum},
 };
 
-/// What a run came to in each environment that it began to bring its release to: staging first. None where it ended before.
+/// What a run came to, for each of its services, in each environment that it began to bring its release to: staging first. None where it ended before.
 ///
 /// # Errors
 /// When the events are no run.
@@ -42,8 +42,8 @@ struct Fold {
     run: Run,
     waits: Vec<Wait>,
     committed: Option<Timestamp>,
-    staging: Lane,
-    production: Lane,
+    /// By service, as events call it, and environment.
+    lanes: BTreeMap<(String, Environment), Lane>,
 }
 
 #[derive(Default)]
@@ -60,15 +60,11 @@ struct Lane {
 
 impl Fold {
     fn new(run: Run) -> Self {
-        let (staging, production) = (Lane::default(), Lane::default());
-        Self { run, waits: Vec::new(), committed: None, staging, production }
+        Self { run, waits: Vec::new(), committed: None, lanes: BTreeMap::new() }
     }
 
-    fn lane(&mut self, environment: Environment) -> &mut Lane {
-        match environment {
-            Environment::Staging => &mut self.staging,
-            Environment::Production => &mut self.production,
-        }
+    fn lane(&mut self, service: &str, environment: Environment) -> &mut Lane {
+        self.lanes.entry((service.to_owned(), environment)).or_default()
     }
 
     fn take(&mut self, event: &Event) {
@@ -88,12 +84,12 @@ impl Fold {
     fn look(&mut self, event: &EventKind, at: Timestamp) {
         match event {
             EventKind::Committed { .. } => self.committed = Some(at),
-            EventKind::EffectIntended { environment: Some(environment), splits, .. } if splits.is_empty() => {
-                self.lane(*environment).begun = true;
+            EventKind::EffectIntended { service, environment: Some(environment), splits, .. } if splits.is_empty() => {
+                self.lane(service, *environment).begun = true;
             }
-            EventKind::TrafficSet { environment, splits, .. } => {
-                let share = self.share(splits);
-                let lane = self.lane(*environment);
+            EventKind::TrafficSet { service, environment, splits, .. } => {
+                let share = share(self.run.member(service), splits);
+                let lane = self.lane(service, *environment);
                 if share > 0 {
                     lane.exposed.get_or_insert(at);
                 }
@@ -101,60 +97,58 @@ impl Fold {
                     lane.served.get_or_insert(at);
                 }
             }
-            EventKind::RolledBack { environment, .. } => {
-                self.lane(*environment).restored.get_or_insert(at);
+            EventKind::RolledBack { service, environment, .. } => {
+                self.lane(service, *environment).restored.get_or_insert(at);
             }
             EventKind::StepPassed { environment, .. } => {
-                self.lane(*environment).passed.get_or_insert(at);
+                for service in self.run.members().map(|member| member.label().to_owned()).collect::<Vec<_>>() {
+                    self.lane(&service, *environment).passed.get_or_insert(at);
+                }
             }
             EventKind::Measured { samples, .. } => self.measured(samples),
             _ => {}
         }
     }
 
-    fn share(&self, splits: &[Split]) -> u32 {
-        let release = self.run.release().map(|release| &release.id);
-        splits.iter().filter(|split| Some(&split.release) == release).map(|split| u32::from(split.percent)).sum()
-    }
-
-    /// Keeps what the best source says of the whole watch so far: the host, where it observed.
+    /// Keeps what the best source says of each service over the whole watch so far: the host, where it observed.
     fn measured(&mut self, samples: &[Sample]) {
         let Some(watch) = self.run.watch() else { return };
         let (environment, percent, started) = (watch.environment, watch.percent, watch.started);
-        let whole = samples.iter().filter(|sample| sample.window.start == started.0);
-        let Some(sample) = whole.max_by_key(|sample| (sample.observed_by_host, sample.window.end)) else { return };
-        let time = between(started, Timestamp(sample.window.end));
-        let whole = Whole { percent, time, measurements: sample.measurements.clone() };
-        self.lane(environment).watches.insert(started, whole);
+        for service in self.run.members().map(|member| member.label().to_owned()).collect::<Vec<_>>() {
+            let whole = samples.iter().filter(|sample| sample.service == service && sample.window.start == started.0);
+            let best = whole.max_by_key(|sample| (sample.observed_by_host, sample.window.end));
+            let Some(sample) = best else { continue };
+            let time = between(started, Timestamp(sample.window.end));
+            let whole = Whole { percent, time, measurements: sample.measurements.clone() };
+            self.lane(&service, environment).watches.insert(started, whole);
+        }
     }
 
-    fn attempts(self) -> Vec<Attempt> {
+    fn attempts(&self) -> Vec<Attempt> {
         [Environment::Staging, Environment::Production]
             .into_iter()
-            .filter_map(|environment| self.attempt(environment))
+            .flat_map(|environment| self.run.members().filter_map(move |member| self.attempt(member, environment)))
             .collect()
     }
 
-    fn attempt(&self, environment: Environment) -> Option<Attempt> {
+    fn attempt(&self, member: &Member, environment: Environment) -> Option<Attempt> {
         let (run, plan) = (&self.run, self.run.plan());
         let production = environment == Environment::Production;
-        let (lane, name, stable) = match environment {
-            Environment::Staging => (&self.staging, &plan.staging, None),
-            Environment::Production => (&self.production, &plan.production, run.live().production.as_ref()),
+        let (name, stable) = match environment {
+            Environment::Staging => (&plan.staging, None),
+            Environment::Production => (&plan.production, member.stable(environment)),
         };
-        if !lane.begun {
-            return None;
-        }
+        let lane = self.lanes.get(&(member.label().to_owned(), environment)).filter(|lane| lane.begun)?;
         let finished = run.outcome().map(|_| run.last_event_at());
         let (ended, ending) = match (lane.passed.filter(|_| !production), finished) {
             (Some(passed), _) => (Some(passed), Some(Ending::Kept)),
             (None, None) => (None, None),
-            (None, Some(at)) if self.share(run.traffic(environment)) >= 100 => (Some(at), Some(Ending::Kept)),
+            (None, Some(at)) if member.share(environment) >= 100 => (Some(at), Some(Ending::Kept)),
             (None, Some(at)) => {
                 (Some(at), Some(if lane.exposed.is_some() { Ending::RolledBack } else { Ending::Stopped }))
             }
         };
-        let candidate = run.release().map_or("", |release| &release.id);
+        let candidate = member.candidate();
         let over = |release: &str, wanted: fn(u8) -> bool| -> Seen {
             let mut sum = Sum::default();
             for whole in lane.watches.values().filter(|whole| wanted(whole.percent)) {
@@ -165,7 +159,7 @@ impl Fold {
         let until = lane.served.or(ended).unwrap_or_else(|| run.last_event_at());
         let by = By::Run(run.id().to_owned());
         Some(Attempt {
-            release: run.release().map(|release| release.id.clone()),
+            release: member.release().map(|release| release.id.clone()),
             committed: self.committed,
             exposed: lane.exposed,
             served: lane.served,
@@ -177,7 +171,7 @@ impl Fold {
             stable: stable.map_or_else(Seen::default, |stable| over(&stable.id, |percent| percent < 100)),
             shared: over(candidate, |percent| percent < 100),
             alone: over(candidate, |percent| percent >= 100),
-            ..Attempt::begun(&plan.service, name, production, by, run.started_at())
+            ..Attempt::begun(member.name(), name, production, by, run.started_at())
         })
     }
 
@@ -191,4 +185,10 @@ impl Fold {
         let started = self.run.started_at();
         self.run.issue().first_seen.map_or(started, |seen| Timestamp(seen).min(started))
     }
+}
+
+/// The share that a service's candidate has of this traffic, in per cent.
+fn share(member: Option<&Member>, splits: &[Split]) -> u32 {
+    let candidate = member.map_or("", Member::candidate);
+    splits.iter().filter(|split| split.release == candidate).map(|split| u32::from(split.percent)).sum()
 }

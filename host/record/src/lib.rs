@@ -2,8 +2,8 @@
 //!
 //! [`of_run`] folds a run's events into its [`Attempt`]s: one for each environment that it brought its release to. An attempt is
 //! small and complete, so that it outlives the events: whoever clears old runs out of the journal keeps their attempts.
-//! [`report`] answers a [`Question`] about attempts, by service and environment; [`exposition`] gives them to Prometheus. [`rollout`]
-//! is what a run's rollout looks like over time.
+//! [`report`] answers a [`Question`] about attempts, by service and environment; [`exposition`] gives them to Prometheus. [`rollouts`]
+//! are what a run's rollouts look like over time.
 //!
 //! What the words mean:
 //! - An attempt begins with its run, or with a person's deploy, and *serves* from the moment at which all traffic is the release's.
@@ -30,7 +30,7 @@ pub use exposition::{CONTENT_TYPE, exposition};
 pub use fold::of_run;
 pub use numbers::{Share, Spread};
 pub use report::{Change, Complaint, Dora, Group, Impact, PerThousand, Question, Report, Satisfaction, Series, report};
-pub use rollout::{Point, Rollout, rollout};
+pub use rollout::{Point, Rollout, rollouts};
 pub use seen::Seen;
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! A run's rollout over time: how production's traffic was shared, and what was seen of the candidate and the baseline.
+//! A run's rollouts over time, one for each service: how production's traffic was shared, and what was seen of the candidate and the
+//! baseline.
 
 use autodevops_model::{Observation, Rate, Split};
-use autodevops_pipeline::{Environment, Event, EventKind, ReplayError, Run, Sample, Timestamp};
+use autodevops_pipeline::{Environment, Event, EventKind, Member, ReplayError, Run, Sample, Timestamp};
 
 /// The metric that is drawn.
 const ERROR_RATE: &str = "error-rate";
@@ -9,6 +10,8 @@ const ERROR_RATE: &str = "error-rate";
 /// Production's traffic from the candidate's first share to the end of the run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rollout {
+    /// The service; empty where the project has one.
+    pub service: String,
     /// The candidate.
     pub candidate: String,
     /// The release before it, where there was one.
@@ -49,52 +52,68 @@ impl Rollout {
     }
 }
 
-/// The rollout of a run; none where the candidate never had a share of production's traffic.
+/// The rollouts of a run, of those services whose candidate ever had a share of production's traffic.
 ///
 /// # Errors
 /// When the events are no run.
-pub fn rollout(events: &[Event]) -> Result<Option<Rollout>, ReplayError> {
+pub fn rollouts(events: &[Event]) -> Result<Vec<Rollout>, ReplayError> {
+    let run = Run::replay(events)?;
+    let mut rollouts = Vec::new();
+    for member in run.members() {
+        rollouts.extend(rollout(events, member.label())?);
+    }
+    Ok(rollouts)
+}
+
+fn rollout(events: &[Event], service: &str) -> Result<Option<Rollout>, ReplayError> {
     let (first, rest) = events.split_first().ok_or(ReplayError::Empty)?;
     let mut run = Run::start(first)?;
     let (mut shares, mut points) = (Vec::new(), Vec::new());
     for event in rest {
         match &event.event {
-            EventKind::TrafficSet { environment: Environment::Production, splits, .. } => {
-                shares.push((event.at, share(&run, splits)));
+            EventKind::TrafficSet { service: of, environment: Environment::Production, splits, .. }
+                if of == service =>
+            {
+                shares.push((event.at, share(run.member(service), splits)));
             }
-            EventKind::TrafficReturned { environment: Environment::Production, .. } => shares.push((event.at, 0)),
-            EventKind::Diverged { found, .. } => shares.push((event.at, share(&run, found))),
+            EventKind::TrafficReturned { service: of, environment: Environment::Production, .. } if of == service => {
+                shares.push((event.at, 0));
+            }
+            EventKind::Diverged { service: of, found, .. } if of == service => {
+                shares.push((event.at, share(run.member(service), found)));
+            }
             EventKind::Measured { samples, .. }
                 if run.watch().is_some_and(|watch| watch.environment == Environment::Production) =>
             {
-                points.extend(point(&run, samples));
+                points.extend(run.member(service).and_then(|member| point(member, samples)));
             }
             _ => {}
         }
         run.apply(event);
     }
     let Some(begin) = shares.iter().find(|(_, share)| *share > 0).map(|(at, _)| *at) else { return Ok(None) };
-    let stable = run.live().production.as_ref().map(|release| release.id.clone());
-    let candidate = run.release().map_or_else(String::new, |release| release.id.clone());
-    Ok(Some(Rollout { candidate, stable, begin, end: run.last_event_at(), shares, points }))
+    let Some(member) = run.member(service) else { return Ok(None) };
+    let (candidate, service) = (member.candidate().to_owned(), service.to_owned());
+    let stable = member.stable(Environment::Production).map(|release| release.id.clone());
+    Ok(Some(Rollout { service, candidate, stable, begin, end: run.last_event_at(), shares, points }))
 }
 
-fn share(run: &Run, splits: &[Split]) -> u8 {
-    let candidate = run.release().map(|release| &release.id);
-    splits.iter().filter(|split| Some(&split.release) == candidate).map(|split| split.percent).sum()
+fn share(member: Option<&Member>, splits: &[Split]) -> u8 {
+    let candidate = member.map_or("", Member::candidate);
+    splits.iter().filter(|split| split.release == candidate).map(|split| split.percent).sum()
 }
 
 /// The shortest window shows best what is going on now; of several, what the host observed.
-fn point(run: &Run, samples: &[Sample]) -> Option<Point> {
+fn point(member: &Member, samples: &[Sample]) -> Option<Point> {
     let rate = |sample: &Sample, release: &str| -> Option<Rate> {
         sample.measurements.iter().find_map(|one| match &one.observation {
             Observation::Rate(rate) if one.metric == ERROR_RATE && one.release == release => Some(rate.clone()),
             _ => None,
         })
     };
-    let candidate = run.release().map_or("", |release| &release.id);
-    let stable = run.live().production.as_ref();
-    let seen = samples.iter().filter(|sample| rate(sample, candidate).is_some());
+    let (candidate, stable) = (member.candidate(), member.stable(Environment::Production));
+    let own = samples.iter().filter(|sample| sample.service == member.label());
+    let seen = own.filter(|sample| rate(sample, candidate).is_some());
     let sample = seen.max_by_key(|sample| (sample.observed_by_host, sample.window.start))?;
     Some(Point {
         from: Timestamp(sample.window.start),
@@ -113,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_rollout_has_its_shares_and_what_was_seen_of_both() {
-        let rollout = rollout(&Story::healed()).unwrap().unwrap();
+        let rollout = rollouts(&Story::healed()).unwrap().remove(0);
         let shares: Vec<u8> = rollout.shares.iter().map(|(_, share)| *share).collect();
         assert_eq!(shares, [5, 25, 50, 100]);
         assert_eq!(rollout.share(rollout.begin.before(Duration::from_secs(1))), 0);
@@ -129,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_rollout_that_was_taken_back_ends_with_no_share() {
-        let rollout = rollout(&Story::rolled_back()).unwrap().unwrap();
+        let rollout = rollouts(&Story::rolled_back()).unwrap().remove(0);
         assert_eq!(rollout.shares.last().unwrap().1, 0);
         let last = rollout.points.last().unwrap();
         assert!(last.candidate.as_ref().unwrap().events > last.stable.as_ref().unwrap().events);
@@ -139,6 +158,7 @@ mod tests {
     fn a_moment_between_measurements_shows_the_one_whose_window_reaches_it() {
         let point = |from, to| Point { from: Timestamp(from), to: Timestamp(to), candidate: None, stable: None };
         let rollout = Rollout {
+            service: String::new(),
             candidate: "new".into(),
             stable: None,
             begin: Timestamp(0),
@@ -154,8 +174,19 @@ mod tests {
     }
 
     #[test]
+    fn each_service_has_a_rollout_of_its_own() {
+        let both = rollouts(&Story::turned_back_together()).unwrap();
+        assert_eq!(both.iter().map(|rollout| rollout.service.as_str()).collect::<Vec<_>>(), ["cart", "shop"]);
+        for (rollout, fails) in both.iter().zip([false, true]) {
+            assert_eq!(rollout.shares.last().unwrap().1, 0, "both are back");
+            let last = rollout.points.last().unwrap().candidate.as_ref().unwrap();
+            assert_eq!(last.events > 0, fails, "{}", rollout.service);
+        }
+    }
+
+    #[test]
     fn a_run_without_production_has_no_rollout() {
         let events = Story { builds: false, ..Story::default() }.events();
-        assert_eq!(rollout(&events).unwrap(), None);
+        assert_eq!(rollouts(&events).unwrap(), []);
     }
 }

@@ -10,7 +10,8 @@ use autodevops_model::{
     Severity, StageError, Window,
 };
 use autodevops_pipeline::{
-    Command, EffectOutcome, Environment, Event, Input, Live, NamedReport, Plan, Run, SCANNED, Sample, Step, Timestamp,
+    Command, EffectOutcome, Environment, Event, Input, Live, NamedReport, Plan, Run, SCANNED, Sample, Service, Step,
+    Subject, Timestamp,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -29,12 +30,14 @@ pub struct Story {
     pub per_second: u64,
     /// Failed requests in 1,000 of the release before.
     pub stable_errors: u64,
-    /// Failed requests in 1,000 of the candidate.
+    /// Failed requests in 1,000 of the candidate; of several services, of the last one's.
     pub candidate_errors: u64,
     /// How long a person takes to approve production; none: nobody is asked.
     pub approved_after: Option<Duration>,
     /// Whether the build succeeds.
     pub builds: bool,
+    /// The services, where there are several.
+    pub services: Vec<String>,
 }
 
 impl Default for Story {
@@ -47,6 +50,7 @@ impl Default for Story {
             candidate_errors: 0,
             approved_after: None,
             builds: true,
+            services: Vec::new(),
         }
     }
 }
@@ -67,6 +71,11 @@ impl Story {
         Self { per_second: 0, ..Self::default() }.events()
     }
 
+    /// A fix that touches two services, of which the second's release fails in production.
+    pub fn turned_back_together() -> Vec<Event> {
+        Self { candidate_errors: 120, services: vec!["cart".into(), "shop".into()], ..Self::default() }.events()
+    }
+
     /// The events of the run, up to its end.
     pub fn events(&self) -> Vec<Event> {
         let first = Run::started(
@@ -75,7 +84,7 @@ impl Story {
             self.plan(),
             "1".repeat(40),
             7,
-            Live { staging: Some(release("old")), production: Some(release("old")) },
+            vec![Live { staging: Some(release("old")), production: Some(release("old")) }; self.services.len().max(1)],
             Capabilities {
                 split_traffic: true,
                 preview: true,
@@ -122,6 +131,15 @@ impl Story {
     fn plan(&self) -> Plan {
         let step = |percent, seconds| Step { percent, duration: Duration::from_secs(seconds) };
         let mut plan = Plan::defaults("shop");
+        let service = |name: &String| Service {
+            name: name.clone(),
+            paths: vec![format!("services/{name}")],
+            staging: format!("staging-{name}"),
+            production: format!("production-{name}"),
+        };
+        if !self.services.is_empty() {
+            plan.services = self.services.iter().map(service).collect();
+        }
         plan.soak = 20 * SECOND;
         plan.steps = vec![step(5, 60), step(25, 60), step(50, 60), step(100, 60)];
         plan.monitoring = 60 * SECOND;
@@ -160,8 +178,9 @@ impl Story {
             Command::SetTraffic { key, .. } | Command::Notify { key, .. } => {
                 Input::Effect { key, outcome: EffectOutcome::Done }
             }
-            Command::Measure { environment, windows, baseline, .. } => {
-                Input::Measured { samples: self.samples(environment, &windows, baseline.as_deref()), error: None }
+            Command::Measure { environment, windows, subjects } => {
+                let of = |subject: &Subject| self.samples(environment, &windows, subject);
+                Input::Measured { samples: subjects.iter().flat_map(of).collect(), error: None }
             }
             Command::AskApproval { .. } if self.approved_after.is_some() => {
                 Input::Approve { by: "ada".into(), reason: "looks right".into(), bypass: false, link: None }
@@ -174,8 +193,10 @@ impl Story {
     }
 
     /// Traffic that is shared halfway, whatever the share: what matters to a story is that both are seen.
-    fn samples(&self, environment: Environment, windows: &[Window], baseline: Option<&str>) -> Vec<Sample> {
-        let both = baseline.is_some();
+    fn samples(&self, environment: Environment, windows: &[Window], subject: &Subject) -> Vec<Sample> {
+        let (baseline, both) = (subject.baseline.as_deref(), subject.baseline.is_some());
+        let is_last = self.services.last().is_none_or(|last| *last == subject.service);
+        let candidate_errors = if is_last { self.candidate_errors } else { 0 };
         let sample = |window: &Window| {
             let seconds = u64::try_from(window.end - window.start).unwrap_or(0) / 1_000_000_000;
             let all = match environment {
@@ -203,11 +224,17 @@ impl Story {
                     measurement("latency", "seconds", Observation::Histogram(buckets)),
                 ]
             };
-            let mut measurements = seen("new", self.candidate_errors, 0.96).to_vec();
+            let mut measurements = seen("new", candidate_errors, 0.96).to_vec();
             if let Some(baseline) = baseline {
                 measurements.extend(seen(baseline, self.stable_errors, 0.9));
             }
-            Sample { source: "edge".into(), observed_by_host: true, window: window.clone(), measurements }
+            Sample {
+                service: subject.service.clone(),
+                source: "edge".into(),
+                observed_by_host: true,
+                window: window.clone(),
+                measurements,
+            }
         };
         windows.iter().map(sample).collect()
     }

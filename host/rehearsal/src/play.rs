@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use autodevops_model::{
     Capabilities, Deployment, Fix, Issue, IssueKind, Outcome as CheckOutcome, Release, Risk, RollbackPlan, Severity,
+    Window,
 };
 use autodevops_pipeline::{
     Command, EffectOutcome, Environment, Event, EventKind, Gate, Input, Live, Method, Outcome, Plan, ReplayError, Run,
-    RunStage, Timestamp,
+    RunStage, Subject, Timestamp,
 };
 
 use crate::{Traffic, World};
@@ -104,6 +105,8 @@ fn bare(plan: &Plan) -> Plan {
     plan.glance = Duration::ZERO;
     plan.approval = autodevops_pipeline::Approval { required: false, ..Default::default() };
     plan.soak = Duration::ZERO;
+    // Of several services each has traffic of its own; it is one of them that is rehearsed.
+    plan.services.truncate(1);
     plan
 }
 
@@ -126,7 +129,7 @@ impl<'a> Stage<'a> {
             keeps_state: true,
         };
         let world = World::new(plan, traffic, seed);
-        let first = Run::started("rehearsal", issue, bare(plan), "base", 1, live, capabilities, Timestamp(0));
+        let first = Run::started("rehearsal", issue, bare(plan), "base", 1, vec![live], capabilities, Timestamp(0));
         let run = Run::start(&first)?;
         let (now, percent, watch, steps, ending, method) = (Timestamp(0), 0, None, Vec::new(), None, None);
         Ok(Self { run, world, now, percent, watch, steps, ending, method })
@@ -173,10 +176,13 @@ impl<'a> Stage<'a> {
                 self.ending.get_or_insert(if outcome == Outcome::Healed { Ending::Promoted } else { astray });
                 return;
             }
-            Command::Measure { candidate, baseline, windows, .. } => {
+            Command::Measure { subjects, windows, .. } => {
                 self.world.pass(self.now.0, self.percent);
-                let sample = |window| self.world.sample(window, &candidate, baseline.as_deref());
-                Input::Measured { samples: windows.iter().map(sample).collect(), error: None }
+                let windows = subjects.iter().flat_map(|subject| windows.iter().map(move |window| (subject, window)));
+                let sample = |(subject, window): (&Subject, &Window)| {
+                    self.world.sample(window, &subject.candidate, subject.baseline.as_deref())
+                };
+                Input::Measured { samples: windows.map(sample).collect(), error: None }
             }
             other => {
                 if other.needs_intent()

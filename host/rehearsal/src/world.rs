@@ -141,7 +141,13 @@ impl<'a> World<'a> {
                 self.measure(&mut measurements, baseline, s0, s1, window);
             }
         }
-        Sample { source: "edge".to_owned(), observed_by_host: true, window: window.clone(), measurements }
+        Sample {
+            service: String::new(),
+            source: "edge".to_owned(),
+            observed_by_host: true,
+            window: window.clone(),
+            measurements,
+        }
     }
 
     fn measure(

@@ -57,7 +57,7 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
         Request::Gc => format!("{} things are removed", controller.collect().await?.len()),
         Request::Deploy { environments } => {
             let made = controller.deploy(&environments, by).await?;
-            let lines = made.iter().map(|live| format!("{} serves release {}", live.environment, live.release.id));
+            let lines = made.iter().map(|live| format!("{} serves release {}", live.words(), live.release.id));
             lines.collect::<Vec<_>>().join("\n")
         }
         Request::Feedback(complaint) => complain(controller, complaint, by).await?,
@@ -66,8 +66,9 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
             match controller.roll_back(&environment, to.as_deref(), now, by, &reason).await? {
                 RolledBack::ByRun(run) => format!("run {run} takes its release back"),
                 RolledBack::ByHand { made, reverted } => {
+                    let again = made.iter().map(|live| format!("{} serves {} again", live.words(), live.release.id));
                     let reverted = reverted.map(|words| format!("; {words}")).unwrap_or_default();
-                    format!("{environment} serves {} again{reverted}", made.release.id)
+                    format!("{}{reverted}", again.collect::<Vec<_>>().join("\n"))
                 }
             }
         }

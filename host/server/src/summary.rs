@@ -1,6 +1,6 @@
 //! A run in a few values, as `runs` lists it and the API tells it.
 
-use autodevops_pipeline::{Outcome, Run};
+use autodevops_pipeline::{Environment, Member, Outcome, Run};
 use serde_json::{Value, json};
 
 /// The run in a few values.
@@ -9,6 +9,8 @@ pub fn summary(run: &Run) -> Value {
         None => (None, None),
         Some(outcome) => (Some(outcome_name(outcome)), Some(outcome.to_string())),
     };
+    // What there may be several of is in the list of services.
+    let alone = run.members().next().filter(|_| run.members().count() == 1);
     json!({
         "run": run.id(),
         "stage": run.stage().name(),
@@ -20,13 +22,23 @@ pub fn summary(run: &Run) -> Value {
         "last-event": run.last_event_at(),
         "branch": run.branch(),
         "commit": run.commit(),
-        "release": run.release(),
+        "release": alone.and_then(Member::release),
+        "services": run.members().map(service).collect::<Vec<_>>(),
         "waits-for": run.gate().map(|gate| &gate.reason),
         "on-hold-by": run.on_hold().map(|hold| &hold.by),
         "in-hand-of": run.alarm().and_then(|alarm| alarm.acknowledged.as_ref()),
         "follows": run.former().map(|former| &former.run),
         "retried-by": run.former().and_then(|former| former.retry.as_ref()).map(|retry| &retry.by),
         "frozen-until": run.frozen().map(|(until, _)| until),
+    })
+}
+
+/// A service's candidate, and its share of production.
+fn service(member: &Member) -> Value {
+    json!({
+        "service": member.name(),
+        "release": member.release(),
+        "production-percent": member.share(Environment::Production),
     })
 }
 

@@ -80,7 +80,11 @@ impl Repository {
         text(&self.objects.run(&who, &arguments, Some(message.as_bytes()))?).parse()
     }
 
-    pub(crate) fn is_part_of(&self, commit: &ObjectId, of: &ObjectId) -> Result<bool, SourceError> {
+    /// Whether a commit is the other, or in its past.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn is_part_of(&self, commit: &ObjectId, of: &ObjectId) -> Result<bool, SourceError> {
         let asked = self.objects.ask(&["merge-base", "--is-ancestor", commit.as_str(), of.as_str()])?;
         Ok(asked.code == Some(0))
     }

@@ -199,6 +199,21 @@ impl Repository {
         time.parse().map_err(|_| SourceError::NoCommit(commit.to_string()))
     }
 
+    /// The project's paths that differ between two commits, sorted.
+    ///
+    /// # Errors
+    /// When the repository does not have them.
+    pub fn changed_between(&self, one: &ObjectId, other: &ObjectId) -> Result<Vec<String>, SourceError> {
+        let arguments = ["diff-tree", "-r", "--no-renames", "--name-only", "-z", one.as_str(), other.as_str()];
+        let found = self.objects.ask(&arguments)?;
+        if found.code != Some(0) {
+            return Err(SourceError::Failed { command: "diff-tree".into(), reason: found.stderr });
+        }
+        let paths = found.stdout.split(|byte| *byte == 0).map(|path| String::from_utf8_lossy(path).into_owned());
+        let inside = paths.filter_map(|path| path.strip_prefix(&self.prefix).map(str::to_owned));
+        Ok(inside.filter(|path| !path.is_empty()).collect())
+    }
+
     /// What the reference names, if it is there.
     pub(crate) fn reference(&self, name: &str) -> Result<Option<ObjectId>, SourceError> {
         let found = self.real.ask(&["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])?;

@@ -17,7 +17,8 @@ use autodevops_driver::{
 use autodevops_journal::{AppendError, JournalError};
 use autodevops_model::{Deployment, ErrorKind, Outcome, StageError, TestFile, Window};
 use autodevops_pipeline::{
-    Command, EffectOutcome, Environment, Event, Glance, Input, Run, RunStage, Sample, Timestamp,
+    Command, EffectOutcome, Environment, Event, Found, Glance, Input, Live, Member, Run, RunStage, Sample, Subject,
+    Timestamp,
 };
 
 use crate::{
@@ -79,7 +80,7 @@ impl Host {
     }
 
     /// What a plugin answers that may be wrong.
-    fn answer(&self, command: &Command) -> Input {
+    fn answer(&self, run: &Run, command: &Command) -> Input {
         let mut world = self.world.lock();
         let key = command.key().unwrap_or_default().to_owned();
         if let Some(error) = Self::fault(&mut world) {
@@ -94,8 +95,14 @@ impl Host {
         };
         match command {
             Command::Propose { .. } if outcome() == Outcome::Failed => Input::NoProposal { reason: "no idea".into() },
-            Command::Propose { .. } => Input::Proposed { plugin: "recipes".into(), fix: stock::fix() },
-            Command::Compare { .. } => Input::Serving { key, splits: world.production.splits.clone() },
+            Command::Propose { .. } => Input::Proposed { plugin: "recipes".into(), fix: stock::fix(&world.touched) },
+            Command::Compare { .. } => {
+                let found = |member: &Member| Found {
+                    service: member.label().to_owned(),
+                    splits: world.production(member.label()).splits.clone(),
+                };
+                Input::Serving { key, found: run.members().map(found).collect() }
+            }
             Command::Review { plugins, .. } => Input::Reviewed { key, reports: reports(plugins, outcome()) },
             Command::GenerateTests { .. } => {
                 let tests = vec![TestFile { path: "tests/more.test.js".into(), content: "generated".into() }];
@@ -107,10 +114,9 @@ impl Host {
             Command::AutomatedTests { plugins, .. } => {
                 Input::AutomatedTested { key, reports: reports(plugins, outcome()) }
             }
-            Command::Measure { candidate, environment, baseline, windows } => Input::Measured {
-                samples: samples(&mut world, *environment, candidate, baseline.as_deref(), windows),
-                error: None,
-            },
+            Command::Measure { environment, subjects, windows } => {
+                Input::Measured { samples: samples(&mut world, *environment, subjects, windows), error: None }
+            }
             other => panic!("{other:?} is no such command"),
         }
     }
@@ -151,32 +157,32 @@ impl Host {
 fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
     let now = world.now();
     match command {
-        Command::Deploy { environment, key, fence, release } => {
-            let target = world.target(*environment);
+        Command::Deploy { service, environment, key, fence, release } => {
+            let target = world.target(service, *environment);
             let deployed = |release| EffectOutcome::Deployed(Deployment { release, url: None });
             if let Some(found) = target.find(key).filter(|_| again) {
                 return Ok(deployed(found));
             }
             target.deploy(key, *fence, release).map(|()| deployed(release.clone()))
         }
-        Command::SetTraffic { environment, key, fence, splits } => {
-            world.target(*environment).set(key, *fence, splits, now).map(|()| EffectOutcome::Done)
+        Command::SetTraffic { service, environment, key, fence, splits } => {
+            world.target(service, *environment).set(key, *fence, splits, now).map(|()| EffectOutcome::Done)
         }
         _ => Ok(EffectOutcome::Done),
     }
 }
 
 /// What was seen of the releases: by the host's own eyes, and by a plugin that may lie.
-fn samples(
-    world: &mut World,
-    environment: Environment,
-    candidate: &str,
-    baseline: Option<&str>,
-    windows: &[Window],
-) -> Vec<Sample> {
-    let share = u64::from(world.target(environment).share(candidate));
+fn samples(world: &mut World, environment: Environment, subjects: &[Subject], windows: &[Window]) -> Vec<Sample> {
+    subjects.iter().flat_map(|subject| samples_of(world, environment, subject, windows)).collect()
+}
+
+fn samples_of(world: &mut World, environment: Environment, subject: &Subject, windows: &[Window]) -> Vec<Sample> {
+    let Subject { service, candidate, baseline } = subject;
+    let share = u64::from(world.target(service, environment).share(candidate));
     let seen = world.rate * if environment == Environment::Staging { 10 } else { share };
-    let failing = if candidate == NEW || world.rotten { world.failing } else { 0 };
+    let fails = world.failing_service.as_ref().is_none_or(|failing| failing == service);
+    let failing = if fails && (candidate == NEW || world.rotten) { world.failing } else { 0 };
     let observed = |window: &Window, failing: u64| {
         let seconds = u64::try_from((window.end - window.start) / 1_000_000_000).unwrap_or(0);
         let total = seen * seconds / 10;
@@ -190,6 +196,7 @@ fn samples(
     let mut samples: Vec<Sample> = Vec::new();
     for window in windows {
         let sample = |source: &str, observed_by_host, failing| Sample {
+            service: service.clone(),
             source: source.into(),
             observed_by_host,
             window: window.clone(),
@@ -217,11 +224,11 @@ fn told(command: &Command) -> String {
 }
 
 impl Outside for Host {
-    fn perform<'a>(&'a self, _: &'a Run, command: &'a Command) -> Later<'a, Input> {
+    fn perform<'a>(&'a self, run: &'a Run, command: &'a Command) -> Later<'a, Input> {
         Box::pin(async move {
             self.takes().await;
             self.live_or_hang(30, "at work").await;
-            self.answer(command)
+            self.answer(run, command)
         })
     }
 
@@ -235,19 +242,22 @@ impl Outside for Host {
         })
     }
 
-    fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, bool> {
+    fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, Vec<String>> {
         Box::pin(async move {
-            if run.traffic(Environment::Production).len() < 2 {
-                return false;
+            let mut returned = Vec::new();
+            for member in run.members().filter(|member| member.traffic(Environment::Production).len() > 1) {
+                let mut world = self.world.lock();
+                if world.tape.happens(30) {
+                    continue;
+                }
+                let now = world.now();
+                let renewed = world.target(member.label(), Environment::Production).renew(run.fence(), now);
+                world.serving();
+                if run.stage() == RunStage::Rollout && renewed == Ok(true) {
+                    returned.push(member.label().to_owned());
+                }
             }
-            let mut world = self.world.lock();
-            if world.tape.happens(30) {
-                return false;
-            }
-            let now = world.now();
-            let returned = world.production.renew(run.fence(), now);
-            world.serving();
-            run.stage() == RunStage::Rollout && returned == Ok(true)
+            returned
         })
     }
 
@@ -259,7 +269,7 @@ impl Outside for Host {
                 return Vec::new();
             }
             let windows = std::slice::from_ref(&glance.window);
-            samples(&mut world, glance.environment, &glance.candidate, glance.baseline.as_deref(), windows)
+            samples(&mut world, glance.environment, &glance.subjects, windows)
         })
     }
 
@@ -346,7 +356,7 @@ impl Observer for Host {
     }
 }
 
-/// The releases that there are, for whoever looks for one by its name.
-pub fn live() -> autodevops_pipeline::Live {
-    autodevops_pipeline::Live { staging: Some(release(OLD)), production: Some(release(OLD)) }
+/// What serves of a service at the beginning.
+pub fn live() -> Live {
+    Live { staging: Some(release(OLD)), production: Some(release(OLD)) }
 }

@@ -46,6 +46,14 @@ impl Rules {
         }
     }
 
+    /// Services are moved together: where their new releases have traffic, they are at one step or on their way to the next.
+    pub fn beside(&mut self, plan: &Plan, shares: &[u8]) {
+        let step = |share: &u8| plan.steps.iter().position(|step| step.percent == *share);
+        let steps: Vec<usize> = shares.iter().filter_map(step).collect();
+        let apart = steps.iter().max().unwrap_or(&0) - steps.iter().min().unwrap_or(&0);
+        self.hold(apart <= 1, || format!("services are more than a step apart: {shares:?}"));
+    }
+
     /// A key stands for one command for ever, and what is known to have taken place is not asked for again.
     pub fn asked(&mut self, command: &Command, events: &[Event]) {
         let Some(key) = command.key() else { return };
@@ -143,13 +151,20 @@ impl Rules {
 
 /// A run that is over serves what it says; the rule that it breaks, where it does not.
 pub fn ended(outcome: &Outcome, world: &World) -> Option<String> {
-    let production = &world.production;
-    if let Some(at) = world.seized {
-        return after_hotfix(world, at);
-    }
     let wanted = if *outcome == Outcome::Healed { NEW } else { OLD };
-    if production.share(wanted) != 100 {
-        return Some(format!("the run ended ({outcome}), and production serves {:?}", production.splits));
+    let seized = world.seized.as_ref().map(|(_, service)| service);
+    // All of them or none: whoever deployed past the run changes nothing of that.
+    for (service, target) in world.productions().filter(|(service, _)| seized != Some(service)) {
+        let wanted = if world.touched.contains(service) { wanted } else { OLD };
+        if target.share(wanted) != 100 {
+            return Some(format!(
+                "the run ended ({outcome}), and production of {service:?} serves {:?}",
+                target.splits
+            ));
+        }
+    }
+    if let Some((at, service)) = &world.seized {
+        return after_hotfix(world, *at, service);
     }
     let judged = |event: &Event| matches!(event.event, EventKind::StableLooked { .. });
     if matches!(outcome, Outcome::RolledBack { .. }) && moved_back(world) && !world.events.iter().any(judged) {
@@ -172,17 +187,25 @@ fn moved_back(world: &World) -> bool {
 
 /// What a person deployed past the run is not overwritten, unless a rollback was decided before it was looked, or a person has the run
 /// take production over again.
-fn after_hotfix(world: &World, at: usize) -> Option<String> {
+fn after_hotfix(world: &World, at: usize, service: &String) -> Option<String> {
+    let production = world.production(service);
+    if !world.touched.contains(service) {
+        let stays = production.share(FOREIGN) == 100;
+        return (!stays)
+            .then(|| format!("a hotfix of what is not the run's was overwritten by {:?}", production.splits));
+    }
     let since = world.events.get(at..).unwrap_or_default();
-    let first = since.iter().find(|event| {
-        matches!(event.event, EventKind::TurnedBack { .. } | EventKind::Diverged { .. } | EventKind::Compared { .. })
+    let first = since.iter().find(|event| match &event.event {
+        EventKind::TurnedBack { .. } => true,
+        EventKind::Diverged { service: of, .. } | EventKind::Compared { service: of, .. } => of == service,
+        _ => false,
     });
     let noticed = matches!(first.map(|event| &event.event), Some(EventKind::Diverged { .. }));
     let given_back = since.iter().any(|event| passed_by_a_person(&event.event));
     match first.map(|event| &event.event) {
-        Some(EventKind::Compared { found }) => Some(format!("a hotfix was taken for the run's own: {found:?}")),
-        _ if noticed && !given_back && world.production.share(FOREIGN) != 100 => {
-            Some(format!("a hotfix was overwritten by {:?}", world.production.splits))
+        Some(EventKind::Compared { found, .. }) => Some(format!("a hotfix was taken for the run's own: {found:?}")),
+        _ if noticed && !given_back && production.share(FOREIGN) != 100 => {
+            Some(format!("a hotfix was overwritten by {:?}", production.splits))
         }
         _ => None,
     }

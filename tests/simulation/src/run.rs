@@ -14,7 +14,7 @@ use autodevops_driver::{
     driver::{Driver, End, TwoHosts, Word},
     log::Logged,
 };
-use autodevops_pipeline::{Event, EventKind, Gate, Input, Outcome, Run};
+use autodevops_pipeline::{Environment, Event, EventKind, Gate, Input, Outcome, Run};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -122,7 +122,8 @@ impl Hosts {
         world.fences += 1;
         let (fence, at, plan) = (world.fences, world.wall(), world.plan.clone());
         let capabilities = capabilities(&mut world.tape);
-        let first = Run::started("r1", issue(), plan, "old-commit", fence, host::live(), capabilities, at);
+        let live = vec![host::live(); plan.services.len()];
+        let first = Run::started("r1", issue(), plan, "old-commit", fence, live, capabilities, at);
         world.events.push(first);
         drop(world);
         self.host(false);
@@ -314,10 +315,13 @@ impl Hosts {
             return Err(rule);
         }
         let run = Run::replay(&world.events).map_err(|error| error.to_string())?;
-        let recorded = run.traffic(autodevops_pipeline::Environment::Production);
-        // A person's word that ended the run before it looked leaves what is on record as it was.
-        if world.seized.is_none() && recorded != world.production.splits.as_slice() {
-            return Err(format!("on record {recorded:?} serve, in truth {:?}", world.production.splits));
+        for member in run.members() {
+            let recorded = member.traffic(Environment::Production);
+            let production = world.production(member.label());
+            // A person's word that ended the run before it looked leaves what is on record as it was.
+            if world.seized.is_none() && recorded != production.splits.as_slice() {
+                return Err(format!("on record {recorded:?} serve, in truth {:?}", production.splits));
+            }
         }
         let count = |found: fn(&EventKind) -> bool| world.events.iter().filter(|event| found(&event.event)).count();
         let asked = count(|event| matches!(event, EventKind::ApprovalAsked { gate: Gate::Production, .. }));

@@ -6,7 +6,7 @@ use autodevops_model::{
     Bucket, Capabilities, Edit, ErrorInfo, ErrorKind, FileChange, Fix, Issue, IssueKind, Measurement, Metric,
     Observation, Outcome, Rate, Release, Report, Risk, RollbackPlan, Severity, StageError, TestFile, Window,
 };
-use autodevops_pipeline::{Level, NamedReport, Plan, SCANNED, Step};
+use autodevops_pipeline::{Level, NamedReport, Plan, SCANNED, Service, Step};
 
 use crate::tape::Tape;
 
@@ -36,17 +36,19 @@ pub fn issue() -> Issue {
     }
 }
 
-pub fn fix() -> Box<Fix> {
+/// A fix that touches these services.
+pub fn fix(touched: &[String]) -> Box<Fix> {
+    let edit = |service: &String| Edit {
+        path: format!("{service}/cart.js").trim_start_matches('/').to_owned(),
+        base_sha256: None,
+        change: FileChange::Create("x".into()),
+    };
     Box::new(Fix {
         title: "Guard the total".into(),
         root_cause: "an empty cart has none".into(),
         confidence: 0.75,
         risk: Risk::Low,
-        edits: vec![Edit {
-            path: "functions/cart.js".into(),
-            base_sha256: None,
-            change: FileChange::Create("x".into()),
-        }],
+        edits: touched.iter().map(edit).collect(),
         tests: vec![TestFile { path: "tests/cart.test.js".into(), content: "own".into() }],
         rollback: RollbackPlan { summary: "go back".into(), previous_release_suffices: true, state: Vec::new() },
     })
@@ -94,6 +96,17 @@ pub fn measured(release: &str, events: u64, total: u64, window: &Window) -> [Mea
 pub fn plan(tape: &mut Tape) -> Plan {
     let step = |percent| Step { percent, duration: 20 * SECOND };
     let mut plan = Plan::defaults("shop");
+    let service = |name: &str| Service {
+        name: name.into(),
+        paths: vec![name.into()],
+        staging: format!("staging-{name}"),
+        production: format!("production-{name}"),
+    };
+    match tape.one(&[1, 2, 3]) {
+        1 => {}
+        2 => plan.services = ["cart", "shop"].map(service).into(),
+        _ => plan.services = ["cart", "shop", "mail"].map(service).into(),
+    }
     plan.soak = 10 * SECOND;
     plan.steps = [5, 25, 100].map(step).to_vec();
     plan.monitoring = 20 * SECOND;
@@ -124,6 +137,20 @@ pub fn plan(tape: &mut Tape) -> Plan {
         plan.soak = Duration::ZERO;
     }
     plan
+}
+
+/// What events call the plan's services.
+pub fn labels(plan: &Plan) -> Vec<String> {
+    match plan.services.as_slice() {
+        [_] => vec![String::new()],
+        several => several.iter().map(|service| service.name.clone()).collect(),
+    }
+}
+
+/// The services that the change touches: all, or but for the last.
+pub fn touched(tape: &mut Tape, services: &[String]) -> Vec<String> {
+    let but_last = services.len() > 1 && tape.happens(300);
+    services.iter().take(services.len() - usize::from(but_last)).cloned().collect()
 }
 
 pub fn capabilities(tape: &mut Tape) -> Capabilities {

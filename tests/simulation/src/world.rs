@@ -1,7 +1,7 @@
 //! The simulated world: its time, its targets, its disk, and what it makes fail.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
@@ -9,12 +9,11 @@ use std::{
     time::Duration,
 };
 
-use autodevops_model::Split;
-use autodevops_pipeline::{Environment, Event, Plan, Timestamp};
+use autodevops_pipeline::{Environment, Event, EventKind, Plan, Timestamp};
 
 use crate::{
     rules::Rules,
-    stock::{self, FOREIGN},
+    stock::{self, FOREIGN, NEW, OLD},
     tape::Tape,
     target::Target,
 };
@@ -38,8 +37,12 @@ pub struct World {
     next_timer: u64,
     /// The host that sleeps, by its number: its time does not come.
     pub asleep: Option<u64>,
-    pub staging: Target,
-    pub production: Target,
+    /// The targets of each service, as events call it.
+    targets: BTreeMap<(String, Environment), Target>,
+    /// The services that the run's change touches, as events call them.
+    pub touched: Vec<String>,
+    /// The service whose new release fails; all of them, where there is none.
+    pub failing_service: Option<String>,
     /// The run's journal.
     pub events: Vec<Event>,
     pub fences: u64,
@@ -53,8 +56,8 @@ pub struct World {
     pub rotten: bool,
     /// Requests a second.
     pub rate: u64,
-    /// How many events the run had when a person deployed past it.
-    pub seized: Option<usize>,
+    /// How many events the run had when a person deployed past it, and which service that was.
+    pub seized: Option<(usize, String)>,
     /// The host that is to die, by its number.
     pub dying: Option<u64>,
     pub rules: Rules,
@@ -77,6 +80,16 @@ pub struct Shared(Arc<Mutex<World>>);
 impl Shared {
     pub fn new(mut tape: Tape, Options { told, fenced }: Options) -> Self {
         let plan = stock::plan(&mut tape);
+        let services = stock::labels(&plan);
+        let touched = stock::touched(&mut tape, &services);
+        let both = [Environment::Staging, Environment::Production];
+        let places = services.iter().flat_map(|service| both.map(|environment| (service.clone(), environment)));
+        let targets = places.map(|place| (place, Target::new(fenced))).collect();
+        let failing_service = match tape.one(&[0, 1, 2]) {
+            0 => None,
+            1 => touched.last().cloned(),
+            _ => touched.first().cloned(),
+        };
         let failing = tape.one(&[0, 0, 500, 100, 5]);
         let rate = tape.one(&[20, 100, 1, 0]);
         let rotten = tape.happens(200);
@@ -88,8 +101,9 @@ impl Shared {
             timers: BTreeSet::new(),
             next_timer: 0,
             asleep: None,
-            staging: Target::new(fenced),
-            production: Target::new(fenced),
+            targets,
+            touched,
+            failing_service,
             events: Vec::new(),
             fences: 0,
             full_until: 0,
@@ -147,8 +161,9 @@ impl World {
 
     fn to(&mut self, until: i64) {
         self.now = self.now.max(until);
-        self.staging.expire(self.now);
-        self.production.expire(self.now);
+        for target in self.targets.values_mut() {
+            target.expire(self.now);
+        }
         self.serving();
     }
 
@@ -166,9 +181,11 @@ impl World {
 
     /// A person deploys past the run.
     pub fn seize(&mut self) {
-        self.seized = Some(self.events.len());
-        self.production.seize(FOREIGN);
-        self.tell(|| "someone deploys a hotfix past the run".to_owned());
+        let services: Vec<String> = stock::labels(&self.plan);
+        let service = services[usize::from(self.tape.one(&[0_u8, 1, 2])) % services.len()].clone();
+        self.target(&service, Environment::Production).seize(FOREIGN);
+        self.tell(|| format!("someone deploys a hotfix of {service:?} past the run"));
+        self.seized = Some((self.events.len(), service));
         self.serving();
     }
 
@@ -176,17 +193,43 @@ impl World {
         self.now < self.full_until
     }
 
-    pub const fn target(&mut self, environment: Environment) -> &mut Target {
-        match environment {
-            Environment::Staging => &mut self.staging,
-            Environment::Production => &mut self.production,
-        }
+    pub fn target(&mut self, service: &str, environment: Environment) -> &mut Target {
+        self.targets.get_mut(&(service.to_owned(), environment)).unwrap()
+    }
+
+    /// The target that serves a service's people.
+    pub fn production(&self, service: &str) -> &Target {
+        &self.targets[&(service.to_owned(), Environment::Production)]
+    }
+
+    /// The targets that serve people, by their services.
+    pub fn productions(&self) -> impl Iterator<Item = (&String, &Target)> {
+        self.targets.iter().filter_map(move |((service, environment), target)| {
+            (*environment == Environment::Production).then_some((service, target))
+        })
     }
 
     /// Looks at what serves, after anything may have changed it.
     pub fn serving(&mut self) {
-        let splits: &[Split] = &self.production.splits;
-        self.rules.serving(&self.plan, splits);
+        let seized = self.seized.as_ref().map(|(_, service)| service);
+        let mut shares = Vec::new();
+        for ((service, environment), target) in &self.targets {
+            if *environment != Environment::Production {
+                continue;
+            }
+            self.rules.serving(&self.plan, &target.splits);
+            if self.touched.contains(service) {
+                shares.extend((seized != Some(service)).then(|| target.share(NEW)));
+            } else {
+                let old = target.share(OLD) == 100 || seized == Some(service);
+                self.rules
+                    .hold(old, || format!("{service}, which the change does not touch, serves {:?}", target.splits));
+            }
+        }
+        // A person may have it go forward past all steps.
+        if !self.events.iter().any(|event| matches!(event.event, EventKind::RollForwardRequested { .. })) {
+            self.rules.beside(&self.plan, &shares);
+        }
     }
 
     pub fn tell(&mut self, line: impl FnOnce() -> String) {

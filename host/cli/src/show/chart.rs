@@ -28,7 +28,8 @@ pub fn drawn(rollout: &Rollout, plan: &Plan, style: Style) -> String {
     };
     let columns: Vec<(Timestamp, Timestamp)> = (0..COLUMNS).map(|column| (at(column), at(column + 1))).collect();
     let span = |nanoseconds: i64| time(Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0)));
-    let head = format!("traffic of {}, a column is {}", plan.production, span(length / COLUMNS as i64));
+    let of = if rollout.service.is_empty() { String::new() } else { format!(" of {}", rollout.service) };
+    let head = format!("traffic of {}{of}, a column is {}", plan.production, span(length / COLUMNS as i64));
     let mut text = format!("{}\n", style.bold(&head));
     let mut shares: Vec<u8> = rollout.shares.iter().map(|(_, share)| *share).filter(|share| *share > 0).collect();
     shares.extend(plan.steps.iter().map(|step| step.percent));

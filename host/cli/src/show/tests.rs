@@ -43,12 +43,20 @@ fn an_escalated_run_says_what_was_missing() {
 }
 
 #[test]
+fn a_run_of_two_services_says_which_of_them_turned_both_back() {
+    let text = shown("turned-back-together", Story::turned_back_together());
+    assert!(text.contains("traffic of production of cart: ") && text.contains("production of shop serves old again"));
+    assert_eq!(text.matches("a column is").count(), 2, "each is drawn");
+}
+
+#[test]
 fn what_is_drawn_fits_in_eighty_columns() {
-    for events in [Story::healed(), Story::rolled_back(), Story::escalated()] {
-        let rollout = rollout(&events).unwrap().unwrap();
+    for events in [Story::healed(), Story::rolled_back(), Story::escalated(), Story::turned_back_together()] {
         let run = Run::replay(&events).unwrap();
-        for line in chart::drawn(&rollout, run.plan(), Style::plain()).lines() {
-            assert!(line.chars().count() <= 80, "{line}");
+        for rollout in rollouts(&events).unwrap() {
+            for line in chart::drawn(&rollout, run.plan(), Style::plain()).lines() {
+                assert!(line.chars().count() <= 80, "{line}");
+            }
         }
     }
 }

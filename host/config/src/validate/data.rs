@@ -48,7 +48,7 @@ fn commands(config: &Config, found: &mut Found) {
         if command.timeout.0.is_zero() {
             found.add(at("timeout"), "a time of zero ends it before it begins; write for example \"10m\"");
         }
-        env(&command.env, &["commands", name.as_str(), "env"], found);
+        env(&command.env, &at("env"), found);
         for (index, variable) in command.pass_env.iter().enumerate() {
             if variable.is_empty() || variable.contains(['=', '\0']) {
                 let at = at!["commands", name.as_str(), "pass-env", index];

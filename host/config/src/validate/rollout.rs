@@ -32,7 +32,7 @@ fn times(config: &Config, found: &mut Found) {
     if let Some(build) = &config.build {
         check("build", "timeout", build.timeout);
     }
-    if let Some(span) = config.service.wall_time {
+    if let Some(span) = config.service.as_ref().and_then(|service| service.wall_time) {
         check("service", "wall-time", span);
     }
     if let Some(span) = config.limits.wall_time {

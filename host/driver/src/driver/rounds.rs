@@ -43,12 +43,13 @@ impl Driver {
         self.glance().await
     }
 
-    /// Renews the candidate's lease. When it had run out, the run is told, and has other plans now.
+    /// Renews the candidates' leases. When one had run out, the run is told, and has other plans now.
     pub(super) async fn renew(&mut self) -> Result<bool> {
         self.set_renewal();
-        let returned = self.parts.world.renew(&self.run).await;
+        let services = self.parts.world.renew(&self.run).await;
+        let returned = !services.is_empty();
         if returned {
-            self.take(Input::TrafficReturned).await?.map_err(anyhow::Error::from)?;
+            self.take(Input::TrafficReturned { services }).await?.map_err(anyhow::Error::from)?;
         }
         Ok(returned)
     }

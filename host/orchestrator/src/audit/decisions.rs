@@ -40,7 +40,9 @@ pub fn tell(event: &EventKind) -> Told {
             }
         }
         EventKind::Resumed { fence } => decided("taken-over", format!("effects have fence {fence} from here")),
-        EventKind::Compared { found } => decided("compared", format!("production serves {}", shares(found))),
+        EventKind::Compared { service, found } => {
+            decided("compared", format!("production{} serves {}", of(service), shares(found)))
+        }
         EventKind::Diverged { reason, .. } => decided("diverged", reason),
         EventKind::FixProposed { plugin, fix } => {
             let paths: Vec<&str> = fix.edits.iter().map(|edit| edit.path.as_str()).collect();
@@ -58,7 +60,7 @@ pub fn tell(event: &EventKind) -> Told {
         }
         EventKind::TestsGenerated { tests } => plain(format!("{} tests", tests.len())),
         EventKind::Committed { branch, commit } => decided("committed", format!("{commit} on {branch}")),
-        EventKind::Built { release } => decided("built", format!("release {} ({})", release.id, release.artifact)),
+        EventKind::Built { release, .. } => decided("built", format!("release {} ({})", release.id, release.artifact)),
         EventKind::EffectIntended { key, fence, splits, .. } if splits.is_empty() => {
             decided("intended", format!("{key}, fence {fence}"))
         }
@@ -70,14 +72,16 @@ pub fn tell(event: &EventKind) -> Told {
             let then = if retry.is_some() { "tried again" } else { "given up" };
             decided("failed", format!("{key}, try {attempt}, {then}: {error}"))
         }
-        EventKind::Deployed { environment, deployment, .. } => {
-            decided("deployed", format!("release {} into {}", deployment.release.id, environment.role()))
+        EventKind::Deployed { service, environment, deployment, .. } => {
+            let (role, of) = (environment.role(), of(service));
+            decided("deployed", format!("release {} into {role}{of}", deployment.release.id))
         }
-        EventKind::TrafficSet { environment, splits, .. } => {
-            decided("traffic-set", format!("{}: {}", environment.role(), shares(splits)))
+        EventKind::TrafficSet { service, environment, splits, .. } => {
+            decided("traffic-set", format!("{}{}: {}", environment.role(), of(service), shares(splits)))
         }
-        EventKind::TrafficReturned { environment, to } => {
-            decided("traffic-returned", format!("{} to {to}: the candidate's share ran out", environment.role()))
+        EventKind::TrafficReturned { service, environment, to } => {
+            let (role, of) = (environment.role(), of(service));
+            decided("traffic-returned", format!("{role}{of} to {to}: the candidate's share ran out"))
         }
         EventKind::StepEntered { environment, percent, .. } => {
             decided("entered", format!("{} at {percent} %", environment.role()))
@@ -115,8 +119,8 @@ pub fn tell(event: &EventKind) -> Told {
             decided("watched-on", format!("{} at {percent} %", environment.role()))
         }
         EventKind::TurnedBack { outcome } => decided("turned-back", outcome.to_string()),
-        EventKind::RolledBack { environment, to, reason } => {
-            decided("rolled-back", format!("{} to {to}: {reason}", environment.role()))
+        EventKind::RolledBack { service, environment, to, reason } => {
+            decided("rolled-back", format!("{}{} to {to}: {reason}", environment.role(), of(service)))
         }
         EventKind::RollbackChecked { needed: true, reason } => decided("rollback-needed", reason),
         EventKind::RollbackChecked { needed: false, reason } => decided("no-rollback-needed", reason),
@@ -155,6 +159,11 @@ const fn name(gate: Gate) -> &'static str {
         Gate::Production => "production",
         Gate::Held => "held",
     }
+}
+
+/// Which service it is about, where the project has several.
+fn of(service: &str) -> String {
+    if service.is_empty() { String::new() } else { format!(" of {service}") }
 }
 
 fn shares(splits: &[Split]) -> String {

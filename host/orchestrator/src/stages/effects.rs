@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use autodevops_model::{ErrorKind, Stage, StageError};
-use autodevops_pipeline::{Command, EffectOutcome, Environment, Input, RETRY_AFTER, Run};
+use autodevops_pipeline::{Command, EffectOutcome, Environment, Found, Input, RETRY_AFTER, Run};
 
 use super::{Stages, failed, of_call, of_host, stage_error};
 use crate::{clock::now, notices::Turn};
@@ -18,24 +18,29 @@ impl Stages {
         Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
     }
 
-    /// What serves production, by the target's word.
+    /// What serves production of each of the run's services, by the target's word.
     pub(super) async fn serving(&self, run: &Run, key: &str) -> Result<Input, StageError> {
         let target = self.project.deploy_target().map_err(|error| of_host(&error))?;
         let context = self.project.context(run.id(), Vec::new());
-        let state = target.live(&context, &run.plan().production).await.map_err(|error| of_call(&error))?;
-        Ok(Input::Serving { key: key.to_owned(), splits: state.map(|state| state.splits).unwrap_or_default() })
+        let mut found = Vec::new();
+        for member in run.members() {
+            let state = target.live(&context, member.place(Environment::Production)).await;
+            let splits = state.map_err(|error| of_call(&error))?.map(|state| state.splits).unwrap_or_default();
+            found.push(Found { service: member.label().to_owned(), splits });
+        }
+        Ok(Input::Serving { key: key.to_owned(), found })
     }
 
     async fn affect(&self, run: &Run, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
         let context = self.project.context(run.id(), Vec::new());
-        let name = |environment: &Environment| match environment {
-            Environment::Staging => run.plan().staging.as_str(),
-            Environment::Production => run.plan().production.as_str(),
+        let place = |service: &str, environment: Environment| match run.member(service) {
+            Some(member) => Ok(member.place(environment)),
+            None => Err(failed(format!("the run has no service `{service}`; report this"))),
         };
         match command {
-            Command::Deploy { environment, key, fence, release } => {
+            Command::Deploy { service, environment, key, fence, release } => {
                 let target = self.project.deploy_target().map_err(|error| of_host(&error))?;
-                let environment = name(environment);
+                let environment = place(service, *environment)?;
                 if again {
                     let found = target.find(&context, environment, key).await.map_err(|error| of_call(&error))?;
                     if let Some(deployment) = found {
@@ -45,9 +50,10 @@ impl Stages {
                 let deployed = target.deploy(&context, environment, key, *fence, release.clone()).await;
                 deployed.map(EffectOutcome::Deployed).map_err(|error| of_call(&error))
             }
-            Command::SetTraffic { environment, key, fence, splits } => {
+            Command::SetTraffic { service, environment, key, fence, splits } => {
                 let target = self.project.deploy_target().map_err(|error| of_host(&error))?;
-                let set = target.set_traffic(&context, name(environment), key, *fence, splits.clone()).await;
+                let environment = place(service, *environment)?;
+                let set = target.set_traffic(&context, environment, key, *fence, splits.clone()).await;
                 set.map(|()| EffectOutcome::Done).map_err(|error| of_call(&error))
             }
             Command::Notify { key, plugin, notification, asked } => {

@@ -90,12 +90,13 @@ impl Stages {
         .await
     }
 
-    /// Makes the artifact of the run's commit.
-    pub(super) async fn build(&self, run: &Run, key: &str, commit: &str) -> Result<Input, StageError> {
+    /// Makes a service's artifact of the run's commit.
+    pub(super) async fn build(&self, run: &Run, service: &str, key: &str, commit: &str) -> Result<Input, StageError> {
+        let service = self.service(service)?.clone();
         let (key, id, base, commit) = (key.to_owned(), run.id().to_owned(), run.base().to_owned(), commit.to_owned());
         self.blocking(move |project| {
             let work = project.state.work(&id).join("build");
-            let release: Release = build(project, &base, &commit, &work)?;
+            let release: Release = build(project, &service, &base, &commit, &work)?;
             Ok(Input::Built { key, release })
         })
         .await

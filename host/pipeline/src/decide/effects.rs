@@ -5,7 +5,7 @@ use std::time::Duration;
 use autodevops_model::{ErrorInfo, ErrorKind, StageError};
 
 use super::{Draft, EffectOutcome, Refused};
-use crate::{Command, Environment, EventKind, Outcome, RunStage};
+use crate::{Command, Environment, EventKind, Member, Outcome, RunStage};
 
 /// The longest time between two tries.
 const RETRY_CAP: Duration = Duration::from_secs(60);
@@ -33,16 +33,14 @@ impl Draft {
     /// record already.
     pub(super) fn intent(&mut self, key: String) -> Result<(), Refused> {
         let fence = self.run.fence();
-        let (environment, splits) = match self.run.work() {
-            Some(Command::Deploy { environment, key: due, .. }) if due == key => (Some(environment), Vec::new()),
-            Some(Command::SetTraffic { environment, key: due, splits, .. }) if due == key => {
-                (Some(environment), splits)
-            }
-            _ if self.run.untold().any(|note| note.key == key) => (None, Vec::new()),
+        let (service, environment, splits) = match self.due(&key) {
+            Some(Command::Deploy { service, environment, .. }) => (service, Some(environment), Vec::new()),
+            Some(Command::SetTraffic { service, environment, splits, .. }) => (service, Some(environment), splits),
+            _ if self.run.untold().any(|note| note.key == key) => (String::new(), None, Vec::new()),
             _ => return Err(self.unknown(&key)),
         };
         if self.run.effect_of(&key).is_none_or(|effect| effect.fence != fence) {
-            self.push(EventKind::EffectIntended { key, fence, environment, splits });
+            self.push(EventKind::EffectIntended { service, key, fence, environment, splits });
         }
         Ok(())
     }
@@ -50,35 +48,36 @@ impl Draft {
     /// Records what came of an effect, also of one that the run no longer wants: what happened, happened.
     pub(super) fn effect(&mut self, key: String, outcome: EffectOutcome) -> Result<(), Refused> {
         let Some(effect) = self.run.effect_of(&key).cloned() else {
-            let due = self.run.work().is_some_and(|work| work.key() == Some(&key));
-            return Err(if due || self.run.untold().any(|note| note.key == key) {
+            return Err(if self.due(&key).is_some() || self.run.untold().any(|note| note.key == key) {
                 Refused::NotIntended { run: self.run.id().to_owned(), key }
             } else {
                 self.unknown(&key)
             });
         };
+        let service = effect.service;
         match (outcome, effect.environment) {
             (EffectOutcome::Failed(error), _) => self.fail(key, error),
             (EffectOutcome::Done, None) => self.push(EventKind::EffectDone { key }),
             (EffectOutcome::Done, Some(environment)) if !effect.splits.is_empty() => {
                 let back = key.starts_with(&format!("{}/rollback/", self.run.id()));
                 let to = effect.splits.first().map(|split| split.release.clone()).unwrap_or_default();
-                self.push(EventKind::TrafficSet { environment, key, splits: effect.splits });
+                self.push(EventKind::TrafficSet { service: service.clone(), environment, key, splits: effect.splits });
                 if back {
                     let reason = self.run.ending().map(ToString::to_string).unwrap_or_default();
-                    self.push(EventKind::RolledBack { environment, to, reason });
+                    self.push(EventKind::RolledBack { service, environment, to, reason });
                 }
             }
             (EffectOutcome::Deployed(deployment), Some(environment)) if effect.splits.is_empty() => {
-                if self.run.release() == Some(&deployment.release) {
-                    self.push(EventKind::Deployed { environment, key, deployment });
+                let member = self.run.member(&service);
+                if member.and_then(Member::release) == Some(&deployment.release) {
+                    self.push(EventKind::Deployed { service, environment, key, deployment });
                 } else {
                     let message = format!(
                         "the target of {} deployed `{}` ({}) where `{}` was asked; look at the plugin",
                         environment.role(),
                         deployment.release.id,
                         deployment.release.artifact,
-                        self.run.candidate()
+                        member.map_or("", Member::candidate)
                     );
                     let info = ErrorInfo { message, details: Vec::new() };
                     self.fail(key, StageError { kind: ErrorKind::Failed, info });
@@ -98,8 +97,10 @@ impl Draft {
 
     /// Records that a command failed.
     pub(super) fn failed(&mut self, key: String, error: StageError) -> Result<(), Refused> {
-        let due = self.run.work().is_some_and(|work| work.key() == Some(&key));
-        if !due && self.run.effect_of(&key).is_none() && !self.run.untold().any(|note| note.key == key) {
+        if self.due(&key).is_none()
+            && self.run.effect_of(&key).is_none()
+            && !self.run.untold().any(|note| note.key == key)
+        {
             return Err(self.unknown(&key));
         }
         self.fail(key, error);
@@ -111,10 +112,11 @@ impl Draft {
     fn fail(&mut self, key: String, error: StageError) {
         let plan = self.run.plan();
         let attempt = self.run.attempt(&key).map_or(0, |attempt| attempt.count).saturating_add(1);
-        let due = self.run.work().is_some_and(|work| work.key() == Some(&key));
+        let due = self.due(&key).is_some();
         let told = self.run.untold().any(|note| note.key == key);
         let compares = self.run.is_unsure() && key == self.run.compare_key();
-        let forever = compares || key == self.run.rollback_key(Environment::Production);
+        let goes_back = |member: &Member| key == member.rollback_key(self.run.id(), Environment::Production);
+        let forever = compares || self.run.members().any(goes_back);
         let again = forever || (error.kind == ErrorKind::Unavailable && attempt <= plan.retries && (due || told));
         let doubled = |first: Duration, times: u32| first.saturating_mul(1_u32 << times.min(16));
         let pause = match forever {
@@ -135,7 +137,7 @@ impl Draft {
         if self.run.stage() == RunStage::TestGeneration && has_tests {
             // The fix brings tests of its own; whether they reach far enough is for the coverage check to say.
             self.push(EventKind::TestsGenerated { tests: Vec::new() });
-        } else if self.run.lane(Environment::Production).moved {
+        } else if self.run.is_moved(Environment::Production) {
             self.turn_back(Outcome::RolledBack { reason });
         } else {
             self.turn_back(Outcome::HandedOver { reason });

@@ -155,7 +155,7 @@ impl Draft {
     /// Takes the release back, at any time after production's traffic was touched.
     pub(super) fn take_back(&mut self, by: String, reason: String) -> Result<(), Refused> {
         self.not_ending()?;
-        if !self.run.lane(Environment::Production).moved {
+        if !self.run.is_moved(Environment::Production) {
             return Err(Refused::NothingToRollBack { run: self.run.id().to_owned() });
         }
         self.push(EventKind::RollbackRequested { by: by.clone(), reason: reason.clone() });

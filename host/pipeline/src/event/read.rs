@@ -1,7 +1,7 @@
 //! Events as a journal holds them: of this version, or of one before.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Event, VERSION};
 
@@ -10,10 +10,25 @@ type Upcast = fn(&mut Value);
 
 /// What brings a record of version 1, 2 and so on to the version after it. Whoever raises [`VERSION`] says here what became of the
 /// shapes before.
-const UPCASTS: [Upcast; VERSION as usize - 1] = [grown];
+const UPCASTS: [Upcast; VERSION as usize - 1] = [grown, several];
 
 /// Kinds and fields were added, and each added field has a default.
 const fn grown(_: &mut Value) {}
+
+/// A run had one service, which the plan named; now it has a list of them, and of what served of each.
+fn several(record: &mut Value) {
+    let Some(started) = record.get_mut("event").filter(|event| event.get("type") == Some(&Value::from("started")))
+    else {
+        return;
+    };
+    if let Some(live) = started.get_mut("live") {
+        *live = Value::Array(vec![live.take()]);
+    }
+    let Some(plan) = started.get_mut("plan").and_then(Value::as_object_mut) else { return };
+    let of = |key: &str| plan.get(key).cloned().unwrap_or_default();
+    let service = json!({ "name": of("service"), "staging": of("staging"), "production": of("production") });
+    plan.insert("services".to_owned(), Value::Array(vec![service]));
+}
 
 /// Why a record of a journal is no event to this build.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,8 +81,6 @@ impl Event {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::{EventKind, Timestamp};
 
@@ -92,7 +105,8 @@ mod tests {
         };
         let mut old = record(1);
         old["event"] = json!({ "type": "held", "because": "why" });
-        assert_eq!(Event::read_by(old, &[renamed]), Event::read(record(1)));
+        let upcasts: [Upcast; VERSION as usize - 1] = [renamed, grown];
+        assert_eq!(Event::read_by(old, &upcasts), Event::read(record(1)));
         assert_eq!(
             Event::read_by(record(u64::from(VERSION)), &[renamed; VERSION as usize - 1]),
             Event::read(record(1))

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use autodevops_model::{Measurement, Outcome as CheckOutcome, Severity, Split};
 
-use super::{Approved, Attempt, Decided, Effect, Lane, OnHold, OpenGate, ReplayError, Run, RunStage, Watch};
-use crate::{Environment, Event, EventKind, Gate, Outcome, Sample, Timestamp, VERSION, Verdict};
+use super::{
+    Approved, Attempt, Decided, Effect, OnHold, OpenGate, ReplayError, Run, RunStage, Watch,
+    member::{Member, all_of},
+};
+use crate::{Environment, Event, EventKind, Gate, Outcome, Sample, Timestamp, VERSION, Verdict, plan::touched};
 
 impl Run {
     /// A run from its first event.
@@ -20,19 +23,19 @@ impl Run {
             return Err(ReplayError::NotStarted { found: event.event.name() });
         };
         plan.validate()?;
-        let serving = |release: Option<&autodevops_model::Release>| Lane {
-            traffic: release.map(|release| Split { release: release.id.clone(), percent: 100 }).into_iter().collect(),
-            ..Lane::default()
-        };
+        if live.len() != plan.services.len() {
+            return Err(ReplayError::Live { services: plan.services.len(), live: live.len() });
+        }
+        let alone = plan.services.len() == 1;
+        let members = plan.services.iter().zip(live);
         Ok(Self {
             id: run.clone(),
             issue: (**issue).clone(),
             plan: (**plan).clone(),
             base: base.clone(),
             fence: *fence,
-            staging: serving(live.staging.as_ref()),
-            production: serving(live.production.as_ref()),
-            live: live.clone(),
+            touched: (0..plan.services.len()).collect(),
+            members: members.map(|(service, live)| Member::new(service.clone(), alone, live.clone())).collect(),
             capabilities: capabilities.clone(),
             former: former.clone(),
             started: event.at,
@@ -47,7 +50,6 @@ impl Run {
             safety: Default::default(),
             branch: None,
             commit: None,
-            release: None,
             passed: 0,
             watch: None,
             held: None,
@@ -57,7 +59,6 @@ impl Run {
             alarm: None,
             asked: 0,
             links: Default::default(),
-            before: Vec::new(),
             last_seen: Vec::new(),
             stable_broken: None,
             recovering: None,
@@ -111,9 +112,10 @@ impl Run {
             EventKind::Signalled { signal } => self.signals.push(signal.clone()),
             EventKind::Resumed { fence } => (self.fence, self.unsure) = (*fence, true),
             EventKind::Compared { .. } => self.unsure = false,
-            EventKind::Diverged { found, reason } => self.diverge(found, reason),
+            EventKind::Diverged { service, found, reason } => self.diverge(service, found, reason),
             EventKind::FixProposed { plugin, fix } => {
                 self.plugin = Some(plugin.clone());
+                self.touched = touched(&self.plan.services, fix.edits.iter().map(|edit| edit.path.as_str()));
                 self.fix = Some((**fix).clone());
                 self.stage = RunStage::CodeReview;
             }
@@ -140,9 +142,13 @@ impl Run {
                 self.commit = Some(commit.clone());
                 self.stage = RunStage::Build;
             }
-            EventKind::Built { release } => {
-                self.release = Some(release.clone());
-                self.stage = RunStage::StagingDeploy;
+            EventKind::Built { service, release } => {
+                if let Some(member) = self.member_mut(service) {
+                    member.release = Some(release.clone());
+                }
+                if self.members().all(|member| member.release.is_some()) {
+                    self.stage = RunStage::StagingDeploy;
+                }
             }
             EventKind::EffectIntended { .. }
             | EventKind::EffectDone { .. }
@@ -221,12 +227,14 @@ impl Run {
 
     /// Production is someone else's now: nothing of it is taken back but the candidate's own share, and where a person gives it to the
     /// run again, its step is taken anew.
-    fn diverge(&mut self, found: &[Split], reason: &str) {
-        let moved = self.candidate_share(found) > 0;
-        let lane = &mut self.production;
-        lane.traffic = found.to_vec();
-        lane.moved = moved;
-        lane.returns += 1;
+    fn diverge(&mut self, service: &str, found: &[Split], reason: &str) {
+        if let Some(member) = self.member_mut(service) {
+            let moved = member.share_of(found) > 0;
+            let lane = &mut member.production;
+            lane.traffic = found.to_vec();
+            lane.moved = moved;
+            lane.returns += 1;
+        }
         (self.watch, self.gate, self.held, self.alarm) = (None, None, None, None);
         if matches!(self.stage, RunStage::Monitoring | RunStage::RollbackCheck) {
             self.passed = self.passed.saturating_sub(1);
@@ -338,17 +346,17 @@ impl Run {
 
     fn record_effect(&mut self, at: Timestamp, event: &EventKind) {
         match event {
-            EventKind::EffectIntended { key, fence, environment, splits } => {
+            EventKind::EffectIntended { service, key, fence, environment, splits } => {
                 if *environment == Some(Environment::Production) {
                     self.frozen = None;
                 }
-                if let Some(environment) = *environment
-                    && self.candidate_share(splits) > 0
+                if let (Some(environment), Some(member)) = (*environment, self.member_mut(service))
+                    && member.share_of(splits) > 0
                 {
-                    self.lane_mut(environment).moved = true;
+                    member.lane_mut(environment).moved = true;
                 }
-                let (fence, environment, splits) = (*fence, *environment, splits.clone());
-                self.effects.insert(key.clone(), Effect { key: key.clone(), fence, environment, splits });
+                let (service, fence, environment, splits) = (service.clone(), *fence, *environment, splits.clone());
+                self.effects.insert(key.clone(), Effect { key: key.clone(), service, fence, environment, splits });
             }
             EventKind::EffectDone { key } => {
                 self.settled(key);
@@ -360,44 +368,57 @@ impl Run {
                 self.attempts.insert(key.clone(), attempt);
                 if retry.is_none() {
                     self.told(key);
-                    if *key == self.rollback_key(Environment::Staging) {
-                        self.staging.given_up = true;
+                    for member in &mut self.members {
+                        member.staging.given_up |= *key == member.rollback_key(&self.id, Environment::Staging);
                     }
                 }
             }
-            EventKind::Deployed { environment, key, deployment } => {
+            EventKind::Deployed { service, environment, key, deployment } => {
                 self.settled(key);
-                self.lane_mut(*environment).deployed = Some(deployment.clone());
-                if *environment == Environment::Production && self.stage == RunStage::ProductionDeploy {
+                if let Some(member) = self.member_mut(service) {
+                    member.lane_mut(*environment).deployed = Some(deployment.clone());
+                }
+                let all = self.members().all(|member| member.deployment(*environment).is_some());
+                if all && *environment == Environment::Production && self.stage == RunStage::ProductionDeploy {
                     self.stage = RunStage::Rollout;
                 }
             }
-            EventKind::TrafficSet { environment, key, splits } => {
+            EventKind::TrafficSet { service, environment, key, splits } => {
                 self.settled(key);
-                let moved = self.candidate_share(splits) > 0;
-                let lane = self.lane_mut(*environment);
-                lane.traffic.clone_from(splits);
-                lane.moved |= moved;
-                if *environment == Environment::Staging && self.stage == RunStage::StagingDeploy {
+                if let Some(member) = self.member_mut(service) {
+                    let moved = member.share_of(splits) > 0;
+                    let lane = member.lane_mut(*environment);
+                    lane.traffic.clone_from(splits);
+                    lane.moved |= moved;
+                }
+                let all = self.members().all(|member| member.share(*environment) == 100);
+                if all && *environment == Environment::Staging && self.stage == RunStage::StagingDeploy {
                     self.stage = RunStage::AutomatedTesting;
                 }
             }
-            EventKind::TrafficReturned { environment, to } => {
-                let lane = self.lane_mut(*environment);
-                lane.traffic = vec![Split { release: to.clone(), percent: 100 }];
-                lane.returns += 1;
+            EventKind::TrafficReturned { service, environment, to } => {
+                if let Some(member) = self.member_mut(service) {
+                    let lane = member.lane_mut(*environment);
+                    lane.traffic = vec![all_of(to)];
+                    lane.returns += 1;
+                }
                 (self.watch, self.gate, self.held, self.alarm) = (None, None, None, None);
             }
-            EventKind::RolledBack { environment, reason, to } => {
-                let lane = self.lane_mut(*environment);
-                lane.moved = false;
-                lane.rollbacks += 1;
+            EventKind::RolledBack { service, environment, reason, to } => {
+                if let Some(member) = self.member_mut(service) {
+                    let lane = member.lane_mut(*environment);
+                    lane.moved = false;
+                    lane.rollbacks += 1;
+                }
                 if self.is_taken_back(*environment) {
                     self.recovering = Some(at);
                 }
                 if *environment == Environment::Production {
-                    (self.held, self.alarm) = (None, None);
-                    let words = format!("production serves `{to}` again: {reason}");
+                    if !self.is_moved(Environment::Production) {
+                        (self.held, self.alarm) = (None, None);
+                    }
+                    let of = if service.is_empty() { String::new() } else { format!(" of `{service}`") };
+                    let words = format!("production{of} serves `{to}` again: {reason}");
                     self.tell(at, Severity::Error, "rolled back", &words);
                 }
             }
@@ -447,8 +468,9 @@ impl Run {
             }
             (EventKind::Measured { samples, .. }, Some(watch)) => {
                 if watch.environment == Environment::Production && watch.percent < 100 {
-                    let stable = self.live.production.as_ref().map_or("", |release| &release.id);
-                    remember(&mut self.before, samples, stable, watch.started);
+                    for member in &mut self.members {
+                        remember(member, samples, watch.started);
+                    }
                 }
                 let end = samples.iter().map(|sample| Timestamp(sample.window.end)).max();
                 watch.measured = end.unwrap_or(at).max(watch.measured);
@@ -484,21 +506,13 @@ impl Run {
             _ => {}
         }
     }
-
-    /// The candidate's share of the environment's traffic, in per cent.
-    pub(crate) fn share(&self, environment: Environment) -> u8 {
-        self.candidate_share(self.traffic(environment))
-    }
-
-    fn candidate_share(&self, splits: &[Split]) -> u8 {
-        let candidate = self.release.as_ref().map(|release| &release.id);
-        splits.iter().filter(|split| Some(&split.release) == candidate).map(|split| split.percent).sum()
-    }
 }
 
-/// Keeps what the samples over the whole watch say of the stable release: the host's word before a plugin's.
-fn remember(before: &mut Vec<Measurement>, samples: &[Sample], stable: &str, started: Timestamp) {
-    let mut whole: Vec<_> = samples.iter().filter(|sample| sample.window.start == started.0).collect();
+/// Keeps what the samples over the whole watch say of a service's stable release: the host's word before a plugin's.
+fn remember(member: &mut Member, samples: &[Sample], started: Timestamp) {
+    let stable = member.stable(Environment::Production).map_or("", |release| &release.id);
+    let over = |sample: &&Sample| sample.window.start == started.0 && sample.service == member.label();
+    let mut whole: Vec<_> = samples.iter().filter(over).collect();
     whole.sort_by_key(|sample| !sample.observed_by_host);
     let mut seen: Vec<Measurement> = Vec::new();
     for measurement in whole.into_iter().flat_map(|sample| &sample.measurements).filter(|m| m.release == stable) {
@@ -507,6 +521,6 @@ fn remember(before: &mut Vec<Measurement>, samples: &[Sample], stable: &str, sta
         }
     }
     if !seen.is_empty() {
-        *before = seen;
+        member.before = seen;
     }
 }

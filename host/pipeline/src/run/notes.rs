@@ -5,7 +5,7 @@ use std::time::Duration;
 use autodevops_model::{Notification, Severity};
 
 use super::{Alarm, Run};
-use crate::{Asked, Timestamp, Verdict};
+use crate::{Asked, Environment, Timestamp, Verdict};
 
 /// How long one can say that one has in hand what is no gate, and so has no end of its own.
 const IN_HAND: Duration = Duration::from_secs(24 * 3600);
@@ -35,7 +35,11 @@ impl Run {
         let number = self.told;
         let asked = self.asked();
         let mut links: Vec<(String, String)> = Vec::new();
-        links.extend(self.staging.deployed.iter().filter_map(|d| Some(("staging".to_owned(), d.url.clone()?))));
+        links.extend(self.members().filter_map(|member| {
+            let url = member.deployment(Environment::Staging)?.url.clone()?;
+            let of = if member.label().is_empty() { String::new() } else { format!(" of {}", member.label()) };
+            Some((format!("staging{of}"), url))
+        }));
         let notification = Notification {
             run: self.id.clone(),
             stage: self.stage.name().to_owned(),
@@ -61,7 +65,8 @@ impl Run {
 
     /// The rollback was no help: what fails is not the release that was taken back.
     pub(super) fn no_help(&mut self, at: Timestamp, verdict: &Verdict) {
-        let stable = self.live.production.as_ref().map_or("", |stable| &stable.id);
+        let stable = self.members().filter_map(|member| Some(member.stable(Environment::Production)?.id.as_str()));
+        let stable = stable.collect::<Vec<_>>().join("`, `");
         let reason = format!(
             "production went back to `{stable}`, and that fails too ({}): nothing more is moved by itself; look for what else changed",
             verdict.words

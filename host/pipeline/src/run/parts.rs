@@ -163,6 +163,8 @@ pub struct Approved {
 pub struct Effect {
     /// The key that the target knows it by.
     pub key: String,
+    /// The service that it is about; empty for a notification, and where the project has one.
+    pub service: String,
     /// The fence that it was tried with.
     pub fence: u64,
     /// Where; absent for a notification.

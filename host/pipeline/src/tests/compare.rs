@@ -3,7 +3,7 @@
 use autodevops_model::{ErrorKind, Split};
 
 use super::scene::{Scene, error, plan, shares};
-use crate::{Command, Environment, EventKind, Gate, Input, Outcome, RunStage};
+use crate::{Command, Environment, EventKind, Found, Gate, Input, Outcome, RunStage};
 
 fn splits(shares: &[(&str, u8)]) -> Vec<Split> {
     shares.iter().map(|(release, percent)| Split { release: (*release).into(), percent: *percent }).collect()
@@ -14,7 +14,7 @@ fn taken_over(mut scene: Scene, found: &[(&str, u8)]) -> Scene {
     let fence = scene.run.fence() + 1;
     scene.say(Input::Resume { fence }).unwrap();
     let Command::Compare { key } = scene.command() else { panic!("{:?}", scene.commands()) };
-    scene.say(Input::Serving { key, splits: splits(found) }).unwrap();
+    scene.say(Input::Serving { key, found: vec![Found { service: String::new(), splits: splits(found) }] }).unwrap();
     scene
 }
 
@@ -89,7 +89,7 @@ fn what_someone_deployed_past_the_run_holds_it_and_is_left_alone_when_it_is_refu
                 if *environment == production && key.contains("/rollback/"))
         });
         assert!(!asked, "nobody's release is taken back");
-        assert_eq!(shares(scene.run.traffic(Environment::Production)), [("hotfix", 100)]);
+        assert_eq!(shares(super::scene::traffic(&scene.run, Environment::Production)), [("hotfix", 100)]);
     }
 }
 
@@ -118,7 +118,8 @@ fn a_rollback_that_was_decided_asks_nobody_what_serves() {
 fn an_answer_to_an_older_look_is_refused() {
     let mut scene = Scene::new(plan()).until_step(5);
     scene.say(Input::Resume { fence: 8 }).unwrap();
-    let late = Input::Serving { key: "r1/compare/7".into(), splits: splits(&[("hotfix", 100)]) };
+    let found = vec![Found { service: String::new(), splits: splits(&[("hotfix", 100)]) }];
+    let late = Input::Serving { key: "r1/compare/7".into(), found };
     scene.say(late).unwrap_err();
     assert!(scene.run.gate().is_none());
 }

@@ -12,8 +12,8 @@ use crate::{
 /// One event of each kind, as JSON, one a line.
 const SNAPSHOT: &str = include_str!("events.jsonl");
 
-/// The same of version 1, as builds of that version wrote them. Never updated.
-const VERSION_1: &str = include_str!("events-1.jsonl");
+/// The same of the versions before, as builds of those versions wrote them, and how many there were. Never updated.
+const BEFORE: [(&str, usize); 2] = [(include_str!("events-1.jsonl"), 34), (include_str!("events-2.jsonl"), 52)];
 
 fn every_kind() -> Vec<Event> {
     let (environment, gate) = (Environment::Production, Gate::Production);
@@ -36,7 +36,13 @@ fn every_kind() -> Vec<Event> {
         observation: Observation::Rate(Rate { events: 0, total: 40 }),
         window: window.clone(),
     };
-    let sample = Sample { source: text("edge"), observed_by_host: true, window, measurements: vec![measurement] };
+    let sample = Sample {
+        service: text(""),
+        source: text("edge"),
+        observed_by_host: true,
+        window,
+        measurements: vec![measurement],
+    };
     let splits = vec![Split { release: text("old"), percent: 95 }, Split { release: text("new"), percent: 5 }];
     let (reports, reason, by, key) =
         (vec![report("reviewer", CheckOutcome::Passed)], text("because"), text("ada"), text("r1/build"));
@@ -45,6 +51,7 @@ fn every_kind() -> Vec<Event> {
         counted: Counted::Complaints,
         id: text("12"),
         by: Some(text("eve")),
+        service: None,
         release: None,
         at: until,
         text: text("the cart is empty"),
@@ -52,8 +59,8 @@ fn every_kind() -> Vec<Event> {
     let (verdict_of_counts, reason_to_go_forward) = (verdict.clone(), reason.clone());
     let kinds = vec![
         EventKind::Resumed { fence: 8 },
-        EventKind::Compared { found: splits.clone() },
-        EventKind::Diverged { found: splits.clone(), reason: reason.clone() },
+        EventKind::Compared { service: text(""), found: splits.clone() },
+        EventKind::Diverged { service: text(""), found: splits.clone(), reason: reason.clone() },
         EventKind::FixProposed { plugin: text("recipes"), fix: fix("functions/cart.js") },
         EventKind::NoFix { reason: reason.clone() },
         EventKind::Reviewed { reports: reports.clone(), verdict: verdict.clone() },
@@ -61,8 +68,9 @@ fn every_kind() -> Vec<Event> {
         EventKind::Checked { reports: reports.clone(), verdict: verdict.clone() },
         EventKind::SafetyChecked { check: SafetyCheck::CodeQuality, verdict: verdict.clone() },
         EventKind::Committed { branch: text("fix/1"), commit: text("c0ffee") },
-        EventKind::Built { release: release("new") },
+        EventKind::Built { service: text(""), release: release("new") },
         EventKind::EffectIntended {
+            service: text(""),
             key: key.clone(),
             fence: 7,
             environment: Some(environment),
@@ -76,13 +84,14 @@ fn every_kind() -> Vec<Event> {
             retry: Some(until),
         },
         EventKind::Deployed {
+            service: text(""),
             environment,
             key: key.clone(),
             deployment: Deployment { release: release("new"), url: None },
         },
-        EventKind::TrafficSet { environment, key, splits },
+        EventKind::TrafficSet { service: text(""), environment, key, splits },
         EventKind::AutomatedTested { reports, verdict: verdict.clone() },
-        EventKind::TrafficReturned { environment, to: text("old") },
+        EventKind::TrafficReturned { service: text(""), environment, to: text("old") },
         EventKind::StepEntered { environment, percent: 5, until },
         EventKind::Measured { samples: vec![sample], error: None },
         EventKind::Judged { verdict, others: vec![other] },
@@ -97,7 +106,7 @@ fn every_kind() -> Vec<Event> {
         EventKind::AbortRequested { by: by.clone(), reason: reason.clone() },
         EventKind::RollbackRequested { by: by.clone(), reason: reason.clone() },
         EventKind::TurnedBack { outcome: Outcome::HandedOver { reason: reason.clone() } },
-        EventKind::RolledBack { environment, to: text("old"), reason: reason.clone() },
+        EventKind::RolledBack { service: text(""), environment, to: text("old"), reason: reason.clone() },
         EventKind::RollbackChecked { needed: false, reason: reason.clone() },
         EventKind::Finished { outcome: Outcome::Healed },
         EventKind::HoldRequested { by: by.clone(), reason: reason.clone() },
@@ -149,6 +158,8 @@ fn grew(old: &Value, new: &Value) -> bool {
         (Value::Object(old), Value::Object(new)) => {
             old.iter().all(|(key, old)| new.get(key).is_some_and(|new| grew(old, new)))
         }
+        // There is a list of what there was one of.
+        (old @ Value::Object(_), Value::Array(new)) => matches!(new.as_slice(), [new] if grew(old, new)),
         (Value::Array(old), Value::Array(new)) => {
             old.len() == new.len() && old.iter().zip(new).all(|(old, new)| grew(old, new))
         }
@@ -157,14 +168,29 @@ fn grew(old: &Value, new: &Value) -> bool {
 }
 
 #[test]
-fn every_kind_of_event_of_version_1_is_read_as_what_it_was() {
-    for line in VERSION_1.lines() {
-        let old: Value = serde_json::from_str(line).unwrap();
-        let new = serde_json::to_value(Event::read(old.clone()).unwrap()).unwrap();
-        assert_eq!(new["v"], VERSION);
-        assert!(old["at"] == new["at"] && grew(&old["event"], &new["event"]), "{old}\nis read as\n{new}");
+fn every_kind_of_event_of_an_older_version_is_read_as_what_it_was() {
+    for (version, (lines, kinds)) in (1..).zip(BEFORE) {
+        for line in lines.lines() {
+            let old: Value = serde_json::from_str(line).unwrap();
+            let new = serde_json::to_value(Event::read(old.clone()).unwrap()).unwrap();
+            assert_eq!((&old["v"], &new["v"]), (&Value::from(version), &Value::from(VERSION)));
+            assert!(old["at"] == new["at"] && grew(&old["event"], &new["event"]), "{old}\nis read as\n{new}");
+        }
+        assert_eq!(lines.lines().count(), kinds);
     }
-    assert_eq!(VERSION_1.lines().count(), 34);
+    assert_eq!(BEFORE.len(), VERSION as usize - 1);
+}
+
+#[test]
+fn a_run_of_an_older_version_is_of_the_one_service_that_its_plan_named() {
+    for (lines, _) in BEFORE {
+        let first = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        let run = Run::start(&Event::read(first).unwrap()).unwrap();
+        let member = run.members().next().unwrap();
+        assert_eq!((member.name(), member.label(), run.members().count()), (run.plan().service.as_str(), "", 1));
+        assert_eq!(member.place(Environment::Production), run.plan().production);
+        assert_eq!(member.live().production, Some(release("old")));
+    }
 }
 
 #[test]

@@ -160,7 +160,7 @@ fn a_target_that_deploys_something_else_fails() {
     scene.say(Input::Intent { key: key.clone() }).unwrap();
     let deployment = autodevops_model::Deployment { release: release("other"), url: None };
     scene.say(Input::Effect { key, outcome: EffectOutcome::Deployed(deployment) }).unwrap();
-    assert!(scene.run.deployment(Environment::Staging).is_none());
+    assert!(scene.run.members().all(|member| member.deployment(Environment::Staging).is_none()));
     assert!(scene.outcome().0.to_string().contains("deployed `other`"));
 }
 
@@ -192,14 +192,19 @@ fn people_are_told_of_what_matters_and_a_notifier_that_fails_stops_nothing() {
     assert!(!told("r1/notify/1/chat") && told("r1/notify/1/mail") && told("r1/notify/2/chat"));
 }
 
+/// The target gave the only service's traffic back.
+fn returned() -> Input {
+    Input::TrafficReturned { services: vec![String::new()] }
+}
+
 #[test]
 fn a_step_whose_share_was_not_renewed_is_taken_anew_by_another_key() {
     let mut scene = Scene::new(plan()).until_step(25);
     scene.now = scene.now.after(2 * SECOND);
-    let events = scene.say(Input::TrafficReturned).unwrap();
+    let events = scene.say(returned()).unwrap();
     assert!(matches!(&events[0].event, EventKind::TrafficReturned { to, .. } if to == "old"));
     assert_eq!((scene.production(), scene.run.watch()), (vec![("old", 100)], None));
-    assert_eq!(scene.say(Input::TrafficReturned).unwrap(), [], "it is known");
+    assert_eq!(scene.say(returned()).unwrap(), [], "it is known");
     assert_eq!(scene.command().key(), Some("r1/traffic/production/25/2"));
     let begun = scene.now;
     scene = scene.until_step(25);
@@ -208,5 +213,5 @@ fn a_step_whose_share_was_not_renewed_is_taken_anew_by_another_key() {
     assert_eq!(outcome, Outcome::Healed);
     assert_eq!(scene.traffic_was(), [5, 25, 25, 50, 100]);
     let mut early = Scene::new(plan()).until(RunStage::Soak);
-    assert!(matches!(early.say(Input::TrafficReturned), Err(Refused::OutOfPlace { .. })));
+    assert!(matches!(early.say(returned()), Err(Refused::OutOfPlace { .. })));
 }

@@ -20,7 +20,7 @@ fn glanced(scene: &mut Scene, seen: (u64, u64)) -> Vec<Sample> {
     scene.now = scene.now.after(SECOND);
     scene.seen = seen;
     let (_, glance) = scene.run.glance(scene.now).unwrap();
-    scene.samples(&[glance.window], glance.baseline.as_deref())
+    glance.subjects.iter().flat_map(|subject| scene.samples(std::slice::from_ref(&glance.window), subject)).collect()
 }
 
 #[test]

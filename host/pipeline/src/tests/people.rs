@@ -178,7 +178,7 @@ fn a_stage_without_plugins_is_not_taken_for_passed_a_person_is_asked_before_prod
     let reason = &scene.run.gate().unwrap().reason;
     assert!(reason.contains("code-quality: no plugin is set for code review"), "{reason}");
     assert!(reason.contains("security-scan: no plugin scanned the change"), "{reason}");
-    assert!(scene.run.deployment(Environment::Production).is_none());
+    assert!(scene.run.members().all(|member| member.deployment(Environment::Production).is_none()));
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn without_a_way_back_production_is_not_touched() {
     let mut no_stable = started(plan());
     let mut no_target = started(plan());
     if let EventKind::Started { live: found, .. } = &mut no_stable.event {
-        found.production = None;
+        found[0].production = None;
     }
     if let EventKind::Started { capabilities, .. } = &mut no_target.event {
         (capabilities.split_traffic, capabilities.instant_rollback) = (false, false);

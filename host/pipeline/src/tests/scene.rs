@@ -9,8 +9,8 @@ use autodevops_model::{
 };
 
 use crate::{
-    Command, Decision, EffectOutcome, Environment, Event, EventKind, Input, Live, NamedReport, Outcome, Plan, Refused,
-    Run, RunStage, SCANNED, Sample, Step, Timestamp,
+    Command, Decision, EffectOutcome, Environment, Event, EventKind, Found, Input, Live, Member, NamedReport, Outcome,
+    Plan, Refused, Run, RunStage, SCANNED, Sample, Step, Subject, Timestamp,
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -80,8 +80,14 @@ pub(super) fn live() -> Live {
     Live { staging: Some(release("old")), production: Some(release("old")) }
 }
 
+/// The traffic of the only service.
+pub(super) fn traffic(run: &Run, environment: Environment) -> &[Split] {
+    run.members().next().unwrap().traffic(environment)
+}
+
 pub(super) fn started(plan: Plan) -> Event {
-    Run::started("r1", issue(), plan, "old-commit", 7, live(), capabilities(), Timestamp(0))
+    let live = vec![live(); plan.services.len()];
+    Run::started("r1", issue(), plan, "old-commit", 7, live, capabilities(), Timestamp(0))
 }
 
 /// A run under way, its clock and its journal.
@@ -91,8 +97,12 @@ pub(super) struct Scene {
     pub(super) events: Vec<Event>,
     /// Failed requests of the candidate, of so many, in each measurement.
     pub(super) seen: (u64, u64),
+    /// The same of a service that does otherwise.
+    pub(super) seen_of: Option<(&'static str, (u64, u64))>,
     /// The same of the stable release.
     pub(super) stable_seen: (u64, u64),
+    /// The same of the stable release of a service where that does otherwise.
+    pub(super) stable_seen_of: Option<(&'static str, (u64, u64))>,
 }
 
 impl Scene {
@@ -106,7 +116,9 @@ impl Scene {
             now: first.at,
             events: vec![first],
             seen: (0, 200),
+            seen_of: None,
             stable_seen: (0, 1000),
+            stable_seen_of: None,
         }
     }
 
@@ -144,7 +156,11 @@ impl Scene {
             Command::Build { key, .. } => Input::Built { key, release: release("new") },
             Command::AutomatedTests { key, plugins, .. } => Input::AutomatedTested { key, reports: ok(&plugins) },
             Command::Compare { key } => {
-                Input::Serving { key, splits: self.run.traffic(Environment::Production).to_vec() }
+                let found = |member: &Member| Found {
+                    service: member.label().into(),
+                    splits: member.traffic(Environment::Production).to_vec(),
+                };
+                Input::Serving { key, found: self.run.members().map(found).collect() }
             }
             Command::Deploy { key, release, .. } => {
                 let deployment = Deployment { release, url: Some("http://new.test".into()) };
@@ -153,20 +169,23 @@ impl Scene {
             Command::SetTraffic { key, .. } | Command::Notify { key, .. } => {
                 Input::Effect { key, outcome: EffectOutcome::Done }
             }
-            Command::Measure { candidate, windows, baseline, .. } => {
-                Input::Measured { samples: self.samples_of(&candidate, &windows, baseline.as_deref()), error: None }
+            Command::Measure { windows, subjects, .. } => {
+                let samples = subjects.iter().flat_map(|subject| self.samples(&windows, subject)).collect();
+                Input::Measured { samples, error: None }
             }
             Command::AskApproval { .. } | Command::WaitUntil(_) | Command::Finish(_) => Input::Tick,
         }
     }
 
-    /// Of the candidate, and of what it is compared with.
-    pub(super) fn samples(&self, windows: &[Window], baseline: Option<&str>) -> Vec<Sample> {
-        self.samples_of("new", windows, baseline)
-    }
-
-    fn samples_of(&self, candidate: &str, windows: &[Window], baseline: Option<&str>) -> Vec<Sample> {
-        let seen = |release: &str| if release == "new" { self.seen } else { self.stable_seen };
+    /// Of the release that is judged, and of what it is compared with.
+    pub(super) fn samples(&self, windows: &[Window], subject: &Subject) -> Vec<Sample> {
+        let of = |special: Option<(&str, (u64, u64))>, usual| {
+            special.filter(|(service, _)| *service == subject.service).map_or(usual, |(_, seen)| seen)
+        };
+        let seen = |release: &str| match release {
+            "new" => of(self.seen_of, self.seen),
+            _ => of(self.stable_seen_of, self.stable_seen),
+        };
         let measurement = |release: &str, (events, total), window: &Window| Measurement {
             metric: "error-rate".into(),
             unit: "ratio".into(),
@@ -184,11 +203,12 @@ impl Scene {
             ..rate
         };
         let sample = |window: &Window| Sample {
+            service: subject.service.clone(),
             source: "edge".into(),
             observed_by_host: true,
             window: window.clone(),
-            measurements: std::iter::once(candidate)
-                .chain(baseline)
+            measurements: std::iter::once(subject.candidate.as_str())
+                .chain(subject.baseline.as_deref())
                 .flat_map(|release| {
                     let rate = measurement(release, seen(release), window);
                     [rate.clone(), latency(rate, seen(release).1)]
@@ -266,7 +286,7 @@ impl Scene {
     }
 
     pub(super) fn production(&self) -> Vec<(&str, u8)> {
-        shares(self.run.traffic(Environment::Production))
+        shares(traffic(&self.run, Environment::Production))
     }
 
     pub(super) fn traffic_was(&self) -> Vec<u8> {

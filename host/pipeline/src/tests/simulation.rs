@@ -6,7 +6,7 @@ use autodevops_model::{Deployment, ErrorKind, Outcome as CheckOutcome, Split};
 use proptest::prelude::*;
 
 use super::scene::{SECOND, Scene, error, plan, report, shares};
-use crate::{Command, EffectOutcome, Environment, EventKind, Gate, Input, Level, Outcome, Plan, Run, RunStage};
+use crate::{Command, EffectOutcome, Environment, EventKind, Found, Gate, Input, Level, Outcome, Plan, Run, RunStage};
 
 /// What the targets hold: outside of the run, and not to be lost with a host.
 #[derive(Default)]
@@ -142,14 +142,14 @@ fn worse(reports: Vec<crate::NamedReport>, chance: u8) -> Vec<crate::NamedReport
 fn act(scene: &mut Scene, world: &mut World, command: &Command, what: u8, how: u8) {
     let Some(key) = command.key().map(ToOwned::to_owned) else {
         match command {
-            Command::Measure { windows, baseline, .. } => {
+            Command::Measure { windows, subjects, .. } => {
                 scene.seen = match what {
                     0..=140 => (0, 200),
                     141..=170 => (u64::from(how % 4), u64::from(how % 25)),
                     171..=200 => (u64::from(how), 255),
                     _ => (0, 200),
                 };
-                let mut samples = scene.samples(windows, baseline.as_deref());
+                let mut samples = scene.samples(windows, &subjects[0]);
                 if what > 235 {
                     samples.clear();
                 } else if what > 220 {
@@ -189,7 +189,8 @@ fn act(scene: &mut Scene, world: &mut World, command: &Command, what: u8, how: u
     }
     let input = match (scene.answer(command), what) {
         (Input::Serving { key, .. }, 0..225) => {
-            Input::Serving { key, splits: world.traffic[&Environment::Production].clone() }
+            let splits = world.traffic[&Environment::Production].clone();
+            Input::Serving { key, found: vec![Found { service: String::new(), splits }] }
         }
         (_, 225..) => Input::Failed { key, error: error(kind(how)) },
         (Input::Reviewed { key, reports }, 200..) => Input::Reviewed { key, reports: worse(reports, how) },
@@ -230,7 +231,7 @@ fn speak(scene: &mut Scene, how: u8) {
         171..=200 => Input::Rollback { by, reason },
         201..=220 => Input::Abort { by, reason },
         221..=235 => Input::Effect { key: "r1/traffic/production/100".into(), outcome: EffectOutcome::Done },
-        236..=245 => Input::TrafficReturned,
+        236..=245 => Input::TrafficReturned { services: vec![String::new()] },
         _ => Input::Checked { key: "r1/checks".into(), reports: Vec::new() },
     });
 }
@@ -250,7 +251,11 @@ fn simulate(plan: Plan, chances: &[(u8, u8, u8)]) -> (Outcome, Scene) {
                 Outcome::Healed => assert_eq!(share, [("new", 100)]),
                 outcome => assert_eq!(share, [("old", 100)], "{outcome}"),
             }
-            assert_eq!(shares(scene.run.traffic(Environment::Production)), share, "what is on record is what serves");
+            assert_eq!(
+                shares(super::scene::traffic(&scene.run, Environment::Production)),
+                share,
+                "what is on record is what serves"
+            );
             assert!(world.deployed.len() <= 2);
             return (outcome.clone(), scene);
         }

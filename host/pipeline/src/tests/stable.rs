@@ -22,6 +22,7 @@ fn complain(scene: &mut Scene) {
             counted: Counted::Complaints,
             id: format!("{id}-{}", scene.now.0),
             by: None,
+            service: None,
             release: None,
             at: scene.now,
             text: "no".into(),

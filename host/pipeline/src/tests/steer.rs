@@ -175,7 +175,7 @@ fn an_answer_while_the_run_is_on_hold_is_taken_and_acted_on_afterwards() {
     scene.say(Input::Approve { by: "bob".into(), reason: String::new(), bypass: false, link: None }).unwrap();
     pass_time(&mut scene, 20 * SECOND);
     assert_eq!(scene.run.stage(), RunStage::ProductionDeploy);
-    assert!(scene.run.deployment(Environment::Production).is_none());
+    assert!(scene.run.members().all(|member| member.deployment(Environment::Production).is_none()));
     assert_eq!(scene.run.watch().map(|watch| watch.environment), Some(Environment::Staging));
     scene.say(resume()).unwrap();
     assert_eq!(scene.outcome().0, Outcome::Healed);

@@ -11,7 +11,7 @@ use crate::{
 };
 
 fn signal(counted: Counted, id: &str, at: Timestamp) -> Signal {
-    Signal { counted, id: id.into(), by: None, release: None, at, text: "the cart is empty".into() }
+    Signal { counted, id: id.into(), by: None, service: None, release: None, at, text: "the cart is empty".into() }
 }
 
 fn complains(scene: &mut Scene, id: &str, by: Option<&str>) {
@@ -189,11 +189,11 @@ fn silence_of_those_who_complain_passes_nothing() {
 fn measure(scene: &mut Scene, made: impl Fn(&Window, bool) -> Vec<(&'static str, Observation)>) {
     loop {
         let command = scene.command();
-        let Command::Measure { windows, baseline, .. } = &command else {
+        let Command::Measure { windows, subjects, .. } = &command else {
             scene.obey(&command);
             continue;
         };
-        let mut samples: Vec<Sample> = scene.samples(windows, baseline.as_deref());
+        let mut samples: Vec<Sample> = scene.samples(windows, &subjects[0]);
         for sample in &mut samples {
             for (release, candidate) in [("new", true), ("old", false)] {
                 let window = sample.window.clone();

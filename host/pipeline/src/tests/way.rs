@@ -284,8 +284,8 @@ fn a_release_that_fails_its_soak_never_reaches_production_and_leaves_staging() {
     scene.seen = (40, 200);
     let (outcome, scene) = scene.outcome();
     assert!(matches!(outcome, Outcome::HandedOver { .. }), "{outcome}");
-    assert!(scene.run.deployment(Environment::Production).is_none());
-    assert_eq!(super::scene::shares(scene.run.traffic(Environment::Staging)), [("old", 100)]);
+    assert!(scene.run.members().all(|member| member.deployment(Environment::Production).is_none()));
+    assert_eq!(super::scene::shares(super::scene::traffic(&scene.run, Environment::Staging)), [("old", 100)]);
 }
 
 #[test]

@@ -3,24 +3,24 @@
 use autodevops_model::Outcome;
 use autodevops_statistics::{bonferroni, holm};
 
-use super::{ruling::chance, trigger::Ruled};
+use super::{Round, ruling::chance, trigger::Ruled};
 use crate::Plan;
 
-/// Takes back windows that failed by what may come by chance: over all metrics by Holm's rule, and over all looks at the whole rollout
-/// by sharing the chance among them.
-pub(super) fn correct(plan: &Plan, ruled: &mut [Ruled<'_>]) {
+/// Takes back windows that failed by what may come by chance: over all metrics by Holm's rule, and over all looks at the whole rollout,
+/// of all services, by sharing the chance among them.
+pub(super) fn correct(plan: &Plan, round: &Round<'_>, ruled: &mut [Ruled<'_>]) {
     let alpha = plan.decision.window_alpha;
     if alpha >= 1.0 {
         return;
     }
-    let each = bonferroni(alpha, plan.looks());
+    let looks = plan.looks().saturating_mul(round.together.max(1));
+    let each = bonferroni(alpha, looks);
     let chances: Vec<f64> = ruled.iter().map(|ruled| ruled.ruling.chance.unwrap_or(1.0)).collect();
     for (ruled, small) in ruled.iter_mut().zip(holm(&chances, each)) {
         let Some(rare) = ruled.ruling.chance.filter(|_| !small) else { continue };
         let doubt = format!(
-            "; but over {} metrics and {} looks it may come by chance ({}): more must be seen",
+            "; but over {} metrics and {looks} looks it may come by chance ({}): more must be seen",
             chances.len(),
-            plan.looks(),
             chance(rare)
         );
         ruled.ruling = ruled.ruling.clone().and(&doubt);

@@ -31,7 +31,7 @@ impl With for Measurement {
 }
 
 fn sample(source: &str, observed_by_host: bool, measurements: Vec<Measurement>) -> Sample {
-    Sample { source: source.into(), observed_by_host, window: WHOLE, measurements }
+    Sample { service: String::new(), source: source.into(), observed_by_host, window: WHOLE, measurements }
 }
 
 fn plan(rules: &[(&str, Rule)]) -> Plan {
@@ -46,7 +46,16 @@ fn errors() -> Plan {
 }
 
 fn round<'a>(samples: &'a [Sample], baseline: Option<&'a str>) -> Round<'a> {
-    Round { samples, candidate: "new", baseline, before: &[], whole: &WHOLE, independent: true, percent: 50 }
+    Round {
+        samples,
+        candidate: "new",
+        baseline,
+        before: &[],
+        whole: &WHOLE,
+        independent: true,
+        percent: 50,
+        together: 1,
+    }
 }
 
 fn judged(plan: &Plan, samples: &[Sample], baseline: Option<&str>) -> Judgement {

@@ -144,7 +144,7 @@ fn rule(plan: &Plan, trigger: &Trigger, seen: &Measurement, sample: &Sample, rou
     let whole = sample.window == *round.whole;
     let limit = |share: f64, baseline: Option<Share>| {
         let decides = whole && round.independent && plan.decision.is_sequential(round.percent);
-        let alpha = bonferroni(plan.decision.alpha, plan.sequential_tests());
+        let alpha = bonferroni(plan.decision.alpha, plan.sequential_tests().saturating_mul(round.together.max(1)));
         let sequential = decides.then_some((alpha, plan.decision.beta));
         Limit { share, good: threshold::GOOD * share, min_samples: trigger.min_samples, baseline, sequential }
     };

@@ -40,7 +40,7 @@ impl OneRun {
             fenced: true,
             keeps_state: true,
         };
-        let first = Run::started(RUN, issue, plan, "c", 1, live, capabilities, Timestamp(0));
+        let first = Run::started(RUN, issue, plan, "c", 1, vec![live], capabilities, Timestamp(0));
         let run = Run::start(&first).unwrap();
         let this = Self(Mutex::new(Logged { run, events: vec![first], version: 1 }));
         this.apply(EventKind::ApprovalAsked {
