@@ -116,6 +116,8 @@ impl Run {
                 staged: self.members().map(staged).collect(),
                 plugins: plan.automated.clone(),
             },
+            // It is asked about before anything goes there.
+            RunStage::ProductionDeploy if self.held().is_some() => return None,
             RunStage::ProductionDeploy => self.deploy(Environment::Production)?,
             RunStage::Rollout if self.watch().is_none() => {
                 let percent = self.step()?.percent;

@@ -400,7 +400,7 @@ impl Draft {
             }
             RunStage::Checks if plan.checks.is_empty() => self.checked(Vec::new()),
             RunStage::Approval => self.open_production(),
-            RunStage::ProductionDeploy => return self.freeze(),
+            RunStage::ProductionDeploy => return self.freeze() || self.watch_while_frozen() || self.ask_after_freeze(),
             RunStage::Soak | RunStage::Rollout | RunStage::Monitoring if self.run.watch().is_none() => {
                 return self.enter();
             }

@@ -71,6 +71,12 @@ fn metric(config: &Config, index: usize, trigger: &MetricTrigger, found: &mut Fo
             None => format!("known are {}; name others in `custom-metrics`", known().collect::<Vec<_>>().join(", ")),
         };
         found.add(at!["rollout", "triggers", index, "metric"], format!("unknown metric `{metric}`; {hint}"));
+    } else if custom.iter().any(|name| name == metric) && config.stages.health_checks.is_empty() {
+        let message = format!(
+            "nobody measures `{metric}`: the front door does not, and [stages] `health-checks` names no plugin; name one that does, or \
+             remove the trigger"
+        );
+        found.add(at!["rollout", "triggers", index, "metric"], message);
     }
 }
 

@@ -111,6 +111,22 @@ impl Draft {
         watch.kept && self.run.stage() == RunStage::Rollout && self.enter()
     }
 
+    /// While a freeze keeps the run from production, staging is watched on; once it ends, that is over.
+    pub(super) fn watch_while_frozen(&mut self) -> bool {
+        let frozen = self.run.freeze(self.at).is_some();
+        frozen && self.run.watch().is_none() && self.keep_watch()
+    }
+
+    /// What was seen while a freeze lasted is asked about before production.
+    pub(super) fn ask_after_freeze(&mut self) -> bool {
+        let seen = self.run.held().filter(|_| self.run.freeze(self.at).is_none()).map(str::to_owned);
+        if let Some(reason) = seen {
+            self.ask(Gate::Held, reason);
+            return true;
+        }
+        false
+    }
+
     /// Watches the candidate on where it has traffic and no step watches it.
     pub(super) fn keep_watch(&mut self) -> bool {
         let production = self.run.share(Environment::Production);

@@ -348,7 +348,10 @@ impl Run {
         match event {
             EventKind::EffectIntended { service, key, fence, environment, splits } => {
                 if *environment == Some(Environment::Production) {
-                    self.frozen = None;
+                    if self.frozen.take().is_some() {
+                        // Staging was watched on while the freeze lasted.
+                        self.watch.take_if(|watch| watch.environment == Environment::Staging);
+                    }
                 }
                 if let (Some(environment), Some(member)) = (*environment, self.member_mut(service))
                     && member.share_of(splits) > 0

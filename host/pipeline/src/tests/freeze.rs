@@ -16,7 +16,8 @@ const HOUR: Timestamp = Timestamp(3_600_000_000_000);
 #[test]
 fn a_run_waits_before_production_for_the_end_of_a_freeze_and_says_so_once() {
     let mut scene = Scene::new(frozen(0, 60)).until(RunStage::ProductionDeploy);
-    assert_eq!(scene.commands(), [Command::WaitUntil(HOUR)]);
+    let waits = |command: &Command| matches!(command, Command::WaitUntil(until) if *until <= HOUR);
+    assert!(scene.commands().iter().all(waits), "{:?}", scene.commands());
     assert_eq!(scene.run.frozen(), Some(&(HOUR, "a quiet hour".to_owned())));
     for _ in 0..3 {
         scene.now = scene.now.after(SECOND);
@@ -37,6 +38,36 @@ fn a_run_that_waits_for_a_freeze_can_be_ended_at_any_time() {
     let (outcome, scene) = scene.outcome();
     assert!(matches!(outcome, Outcome::Aborted { .. }), "{outcome}");
     assert!(scene.now < HOUR, "nothing waits for the freeze");
+}
+
+#[test]
+fn staging_is_watched_on_while_a_freeze_lasts_and_what_fails_there_ends_the_run() {
+    let mut scene = Scene::new(frozen(0, 60)).until(RunStage::ProductionDeploy);
+    let watch = scene.run.watch().unwrap();
+    assert!(watch.kept && watch.environment == Environment::Staging);
+    scene.seen = (150, 200);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::HandedOver { .. }), "{outcome}");
+    assert!(scene.now < HOUR && scene.traffic_was().is_empty());
+}
+
+#[test]
+fn what_speaks_against_the_release_in_a_freeze_is_asked_about_before_production() {
+    let mut plan = frozen(0, 60);
+    plan.triggers.iter_mut().for_each(|trigger| trigger.critical = false);
+    let mut scene = Scene::new(plan).until(RunStage::ProductionDeploy);
+    scene.seen = (60, 200);
+    while scene.run.held().is_none() {
+        scene.go();
+    }
+    assert!(scene.run.gate().is_none(), "it waits for the freeze anyway");
+    scene.now = HOUR;
+    assert!(scene.run.work().is_empty(), "{:?}", scene.run.work());
+    scene.say(Input::Tick).unwrap();
+    assert!(scene.run.gate().is_some());
+    scene.seen = (0, 200);
+    scene.say(Input::Approve { by: "ada".into(), reason: "known".into(), bypass: false, link: None }).unwrap();
+    assert_eq!(scene.outcome().0, Outcome::Healed);
 }
 
 #[test]
