@@ -38,6 +38,11 @@ impl Shop {
         Self::set_up(|text| shortened(text, changes))
     }
 
+    /// One whose durations are short, with its configuration made another by this.
+    pub fn open_as(change: impl FnOnce(String) -> String) -> Self {
+        Self::set_up(|text| change(shortened(text, &[])))
+    }
+
     /// One as it is shown: with the sample's own durations.
     pub fn open_as_shown() -> Self {
         Self::set_up(|text| text)

@@ -1,0 +1,179 @@
+//! Two services in one run, behind the real front door: promoted together or not at all.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use autodevops_product_tests::{
+    clients::{Clients, get},
+    process::until,
+    shop::{Shop, free_port},
+};
+use serde_json::Value;
+
+/// The shop, and its code a second time as the service `desk`. A change of the code is nobody's own, and so about both.
+struct Pair {
+    shop: Shop,
+    desk: u16,
+}
+
+/// The address in a line `listen = "…"` of the section.
+fn address(text: &str, section: &str) -> String {
+    let rest = text.split_once(section).unwrap().1;
+    rest.split_once("listen = \"").unwrap().1.split_once('"').unwrap().0.to_owned()
+}
+
+impl Pair {
+    fn open(changes: &[(String, String)]) -> Self {
+        let (desk, desk_staging) = (free_port(), free_port());
+        let shop = Shop::open_as(|mut text| {
+            for (section, port) in [("[environments.staging]", desk_staging), ("[environments.production]", desk)] {
+                let address = address(&text, section);
+                let both = format!("listen = {{ shop = \"{address}\", desk = \"127.0.0.1:{port}\" }}");
+                text = text.replace(&format!("listen = \"{address}\""), &both);
+            }
+            let service = "kind = \"functions\"\npublic = \"public\"\nfunctions = \"functions/index.js\"\n";
+            let one = format!("[service]\nname = \"shop\"\n{service}");
+            assert!(text.contains(&one), "{text}");
+            let of = |name: &str| format!("[[services]]\nname = \"{name}\"\npaths = [\"{name}\"]\n{service}");
+            text = text.replace(&one, &format!("{}\n{}", of("shop"), of("desk")));
+            for (from, to) in [
+                ("logs/production.log\"]", "logs/production-*.log\"]"),
+                ("environment = \"production\"\n", "environment = \"\"\n"),
+            ] {
+                assert!(text.contains(from), "{text}");
+                text = text.replace(from, to);
+            }
+            for (from, to) in changes {
+                assert!(text.contains(from), "{from} is not in the configuration:\n{text}");
+                text = text.replace(from, to);
+            }
+            text
+        });
+        let called = shop.expect(0, &["deploy"]);
+        assert!(called.stdout.contains("production of shop serves release shop-"), "{called}");
+        assert!(called.stdout.contains("production of desk serves release desk-"), "{called}");
+        Self { shop, desk }
+    }
+
+    fn wait_for_errors(&self) {
+        let log = self.shop.folder.join(".autodevops/logs/production-desk.log");
+        until("errors are in the log", Duration::from_secs(20), || {
+            fs::read_to_string(&log).is_ok_and(|log| log.matches("TypeError").count() >= 10)
+        });
+    }
+
+    /// Shares of a service's production as `release percent`, highest first.
+    fn shares(&self, service: &str) -> Vec<(String, u64)> {
+        let status = self.shop.json(&["edge", "status"]);
+        let splits = &status["environments"][format!("production-{service}")]["traffic"]["splits"];
+        let share = |split: &Value| (split["release"].as_str().unwrap().to_owned(), split["percent"].as_u64().unwrap());
+        splits.as_array().unwrap().iter().map(share).collect()
+    }
+
+    /// The candidate's shares of a service's production, in the order in which they were set.
+    fn moves(&self, service: &str, old: &str) -> Vec<u64> {
+        let of = |event: &Value| {
+            let is =
+                event["type"] == "traffic-set" && event["environment"] == "production" && event["service"] == service;
+            let splits = event["splits"].as_array().filter(|_| is)?;
+            let new = splits.iter().filter(|split| split["release"] != old);
+            Some(new.map(|split| split["percent"].as_u64().unwrap()).sum())
+        };
+        self.shop.events().iter().filter_map(of).collect()
+    }
+}
+
+/// Clients who ask for the page alone, which no change of the code breaks.
+struct Lookers {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<u64>>,
+}
+
+impl Lookers {
+    fn start(port: u16) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let look = move |stop: Arc<AtomicBool>| {
+            let mut failed = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let ok =
+                    get(port, "/").is_ok_and(|answer| answer.lines().next().is_some_and(|line| line.contains(" 200")));
+                failed += u64::from(!ok);
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            failed
+        };
+        let threads = (0..2).map(|_| Arc::clone(&stop)).map(|stop| std::thread::spawn(move || look(stop))).collect();
+        Self { stop, threads }
+    }
+
+    /// Sends them home; how many of their requests failed.
+    fn stop(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    }
+}
+
+#[test]
+fn a_good_pair_is_promoted_together_and_taken_back_together() {
+    let pair = Pair::open(&[]);
+    let old = [pair.shares("shop"), pair.shares("desk")].map(|shares| shares[0].0.clone());
+    let clients = [Clients::start(pair.shop.production), Clients::start(pair.desk)];
+    pair.wait_for_errors();
+    let called = pair.shop.expect(0, &["run"]);
+    assert!(called.stdout.contains("healed"), "{called}");
+    for clients in clients {
+        let report = clients.stop();
+        assert_eq!(report.total.deploy_errors, 0, "{:?}", report.deploy_error_causes);
+    }
+    let run = pair.shop.last_run();
+    assert_eq!((run["outcome"].as_str(), &run["release"]), (Some("healed"), &Value::Null), "{run}");
+    let services = run["services"].as_array().unwrap();
+    for (one, (name, old)) in services.iter().zip(["shop", "desk"].iter().zip(&old)) {
+        let release = one["release"]["id"].as_str().unwrap();
+        assert!(one["service"] == **name && release.starts_with(&format!("{name}-")) && release != old, "{one}");
+        assert_eq!(pair.shares(name), [(release.to_owned(), 100)]);
+        assert_eq!(pair.moves(name, old), [5, 100]);
+    }
+    let shown = pair.shop.expect(0, &["show", run["run"].as_str().unwrap()]).stdout;
+    assert!(
+        shown.contains("traffic of production of shop: ") && shown.contains("traffic of production of desk, a column")
+    );
+    let metrics = pair.shop.expect(0, &["metrics", "--environment", "production"]).stdout;
+    assert!(metrics.contains("shop in production") && metrics.contains("desk in production"), "{metrics}");
+
+    let back = pair.shop.expect(0, &["rollback", "production"]).stdout;
+    for (name, old) in ["shop", "desk"].iter().zip(&old) {
+        assert!(back.contains(&format!("production of {name} serves {old} again")), "{back}");
+        assert_eq!(pair.shares(name), [(old.clone(), 100)]);
+    }
+}
+
+#[test]
+fn a_bad_one_turns_both_back() {
+    let changes = Shop::hasty_generator();
+    let pair = Pair::open(&changes);
+    let old = [pair.shares("shop"), pair.shares("desk")].map(|shares| shares[0].0.clone());
+    // Whoever only looks at the shop sees nothing of the fault; at the desk people order.
+    let (lookers, clients) = (Lookers::start(pair.shop.production), Clients::start(pair.desk));
+    pair.wait_for_errors();
+    let called = pair.shop.expect(3, &["run"]);
+    assert!(called.stdout.contains("rolled back"), "{called}");
+    assert_eq!(lookers.stop(), 0, "nobody's request failed by the deploy");
+    clients.stop();
+    let run = pair.shop.last_run();
+    let reason = run["reason"].as_str().unwrap();
+    assert!(run["outcome"] == "rolled-back" && reason.contains(" %: desk: "), "{run}");
+    for (name, old) in ["shop", "desk"].iter().zip(&old) {
+        assert_eq!(pair.shares(name), [(old.clone(), 100)], "{name}");
+        let moves = pair.moves(name, old);
+        assert_eq!((moves.first(), moves.last()), (Some(&5), Some(&0)), "{name} went forward and back: {moves:?}");
+    }
+}
