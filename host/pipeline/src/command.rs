@@ -1,6 +1,6 @@
 //! What is to be done now, by those who can touch the world.
 
-use autodevops_model::{Notification, Release, Split, Window};
+use autodevops_model::{Notification, Release, SnapshotInfo, Split, Window};
 
 use crate::{Environment, Gate, Outcome, Timestamp};
 
@@ -33,6 +33,10 @@ pub enum Command {
     Measure { environment: Environment, subjects: Vec<Subject>, windows: Vec<Window> },
     /// A person must answer; ask by whatever interface there is, and wait.
     AskApproval { gate: Gate, until: Timestamp, reason: String },
+    /// Have the guard take a snapshot of production's data and verify it. Record the intent first.
+    Snapshot { key: String, plugin: String },
+    /// Have the guard go back to its snapshot of production's data. Record the intent first.
+    Restore { key: String, plugin: String, fence: u64, snapshot: SnapshotInfo },
     /// Tell people through the plugin. Record the intent first.
     Notify { key: String, plugin: String, notification: Notification, asked: Option<Asked> },
     /// Nothing before this moment, unless someone speaks; then give a tick.
@@ -86,6 +90,8 @@ impl Command {
             | Self::Deploy { key, .. }
             | Self::SetTraffic { key, .. }
             | Self::AutomatedTests { key, .. }
+            | Self::Snapshot { key, .. }
+            | Self::Restore { key, .. }
             | Self::Notify { key, .. } => Some(key),
             Self::Measure { .. } | Self::AskApproval { .. } | Self::WaitUntil(_) | Self::Finish(_) => None,
         }
@@ -93,6 +99,13 @@ impl Command {
 
     /// Whether the intent must be on record before it is done: it changes the world outside.
     pub const fn needs_intent(&self) -> bool {
-        matches!(self, Self::Deploy { .. } | Self::SetTraffic { .. } | Self::Notify { .. })
+        matches!(
+            self,
+            Self::Deploy { .. }
+                | Self::SetTraffic { .. }
+                | Self::Notify { .. }
+                | Self::Snapshot { .. }
+                | Self::Restore { .. }
+        )
     }
 }

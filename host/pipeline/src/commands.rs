@@ -25,8 +25,8 @@ impl Run {
             later(until);
         } else {
             for work in self.work() {
-                match work.key().and_then(waits) {
-                    Some(retry) => later(retry),
+                match work.key().and_then(waits).or_else(|| self.data_rests(&work, now)) {
+                    Some(at) => later(at),
                     None => commands.push(work),
                 }
             }
@@ -83,7 +83,8 @@ impl Run {
             return Vec::new();
         }
         if self.stage() == RunStage::Ending {
-            return self.roll_back();
+            let back = self.roll_back();
+            return if back.is_empty() { self.restore().into_iter().collect() } else { back };
         }
         self.next().into_iter().collect()
     }
@@ -118,7 +119,7 @@ impl Run {
             },
             // It is asked about before anything goes there.
             RunStage::ProductionDeploy if self.held().is_some() => return None,
-            RunStage::ProductionDeploy => self.deploy(Environment::Production)?,
+            RunStage::ProductionDeploy => self.snapshot().or_else(|| self.deploy(Environment::Production))?,
             RunStage::Rollout if self.watch().is_none() => {
                 let percent = self.step()?.percent;
                 let production = Environment::Production;

@@ -10,7 +10,7 @@ pub use effects::RETRY_AFTER;
 
 use std::time::Duration;
 
-use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, Split, StageError, TestFile};
+use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, SnapshotInfo, Split, StageError, TestFile};
 
 use crate::{
     Command, Environment, Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Signal,
@@ -104,6 +104,10 @@ pub enum EffectOutcome {
     Deployed(Deployment),
     /// Traffic was set, or people were told.
     Done,
+    /// A snapshot was taken, and is whole.
+    Snapshot(SnapshotInfo),
+    /// The data went back; what was there before is in this snapshot, where one could be taken.
+    Restored(Option<SnapshotInfo>),
     /// It failed; the target may or may not have done it.
     Failed(StageError),
 }
@@ -426,6 +430,9 @@ impl Draft {
 
     /// Ends the run once traffic is back and people are told, or these were given up.
     fn finish(&mut self, outcome: Outcome) -> bool {
+        if let Some(follows) = self.data_waits() {
+            return follows;
+        }
         let work = self.run.work();
         if !work.is_empty() {
             let attempts = work.iter().filter_map(|command| self.run.attempt(command.key()?));
@@ -438,6 +445,9 @@ impl Draft {
                 attempt.count, attempt.error
             );
             self.push(EventKind::Held { reason });
+            return true;
+        }
+        if self.settle_data() {
             return true;
         }
         let nobody_yet = self.run.next_level().is_some();

@@ -19,8 +19,8 @@ mod read;
 use std::fmt;
 
 use autodevops_model::{
-    Capabilities, Deployment, Fix, Issue, Measurement, Outcome as CheckOutcome, Release, Report, Split, StageError,
-    TestFile, Window,
+    Capabilities, Deployment, Fix, Issue, Measurement, Outcome as CheckOutcome, Release, Report, SnapshotInfo, Split,
+    StageError, TestFile, Window,
 };
 use serde::{Deserialize, Serialize};
 
@@ -224,6 +224,8 @@ pub enum Gate {
     Production,
     /// To go on although the evidence does not suffice: a person's word passes the check or the step that is held.
     Held,
+    /// To have production's data go back to the snapshot, after the release was taken back.
+    Data,
 }
 
 /// How a run ended.
@@ -434,6 +436,12 @@ pub enum EventKind {
     },
     /// After the rollback it was looked whether stable serves well: where it does not, the rollback was no help, and people are needed.
     StableLooked { verdict: Verdict },
+    /// A guard took a snapshot of production's data, which is whole.
+    SnapshotTaken { plugin: String, key: String, snapshot: SnapshotInfo },
+    /// Production's data is as it was in the snapshot; what was there until then is in another, `before`.
+    DataRestored { plugin: String, key: String, snapshot: String, before: Option<SnapshotInfo> },
+    /// Production's data stays as the release left it that was taken back.
+    DataKept { reason: String },
     /// After monitoring it was looked whether a rollback is needed.
     RollbackChecked { needed: bool, reason: String },
     /// The run is over.
@@ -491,6 +499,9 @@ impl EventKind {
             Self::TurnedBack { .. } => "turned-back",
             Self::RolledBack { .. } => "rolled-back",
             Self::StableLooked { .. } => "stable-looked",
+            Self::SnapshotTaken { .. } => "snapshot-taken",
+            Self::DataRestored { .. } => "data-restored",
+            Self::DataKept { .. } => "data-kept",
             Self::RollbackChecked { .. } => "rollback-checked",
             Self::Finished { .. } => "finished",
         }

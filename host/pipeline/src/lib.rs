@@ -24,6 +24,9 @@
 //! - A change that touches several services makes a release of each ([`Member`]). They are promoted together or not at all: a step moves
 //!   the traffic of one after the other, is measured once all have its share, and is passed where each of them passes. What turns one
 //!   back turns all back, in the reverse order, and each goes back whatever comes of the others. One service is a set of one.
+//! - Where state guards are set, a snapshot of production's data is taken and verified before the release comes there; where the data
+//!   must be preserved, nothing comes there without it. After a rollback of production, traffic first, the data goes back only where the
+//!   plan says so ([`DataPlan`]) or a person does ([`Gate::Data`]): what was written since is lost by that; silence keeps it as it is.
 //! - In a [`Freeze`] a run does not begin with production, and waits for its end. What has begun goes on, and back.
 //! - A host that takes a run over looks what serves production before anything else. Where someone deployed past the run, it is held:
 //!   approved, it takes production over again; refused, it ends and leaves production as it is.
@@ -35,6 +38,7 @@
 
 mod command;
 mod commands;
+mod data;
 mod decide;
 mod event;
 mod finite;

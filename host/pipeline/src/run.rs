@@ -115,6 +115,8 @@ pub struct Run {
     pub(crate) stable_broken: Option<String>,
     /// Since when stable serves again after a rollback, while it was not looked at.
     pub(crate) recovering: Option<Timestamp>,
+    /// What is known of production's data.
+    pub(crate) data: crate::data::Data,
     /// Since when a candidate has production's traffic.
     exposed: Option<Timestamp>,
     /// What was signalled since then.

@@ -184,6 +184,11 @@ pub(crate) fn rollback(run: &Run) -> Verdict {
         back.push(format!("`{}`", stable.id));
     }
     let back = back.join(" and ");
+    if run.plan().data.preserve && !capabilities.keeps_state {
+        let words = "its data must be preserved, and the target keeps none across a change of release; choose another target, or let \
+                     [data] `preserve` be false";
+        return verdict(Outcome::Failed, rule, words.into(), Vec::new());
+    }
     if !capabilities.instant_rollback && !capabilities.split_traffic {
         let words = "the target can neither roll back at once nor split traffic; choose one that can";
         return verdict(Outcome::Failed, rule, words.into(), Vec::new());

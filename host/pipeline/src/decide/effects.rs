@@ -36,6 +36,7 @@ impl Draft {
         let (service, environment, splits) = match self.due(&key) {
             Some(Command::Deploy { service, environment, .. }) => (service, Some(environment), Vec::new()),
             Some(Command::SetTraffic { service, environment, splits, .. }) => (service, Some(environment), splits),
+            Some(Command::Snapshot { .. } | Command::Restore { .. }) => (String::new(), None, Vec::new()),
             _ if self.run.untold().any(|note| note.key == key) => (String::new(), None, Vec::new()),
             _ => return Err(self.unknown(&key)),
         };
@@ -58,6 +59,18 @@ impl Draft {
         match (outcome, effect.environment) {
             (EffectOutcome::Failed(error), _) => self.fail(key, error),
             (EffectOutcome::Done, None) => self.push(EventKind::EffectDone { key }),
+            (EffectOutcome::Snapshot(snapshot), None) => match self.due(&key) {
+                Some(Command::Snapshot { plugin, .. }) => {
+                    self.push(EventKind::SnapshotTaken { plugin, key, snapshot });
+                }
+                _ => self.push(EventKind::EffectDone { key }),
+            },
+            (EffectOutcome::Restored(before), None) => match self.due(&key) {
+                Some(Command::Restore { plugin, snapshot, .. }) => {
+                    self.push(EventKind::DataRestored { plugin, key, snapshot: snapshot.id, before });
+                }
+                _ => self.push(EventKind::EffectDone { key }),
+            },
             (EffectOutcome::Done, Some(environment)) if !effect.splits.is_empty() => {
                 let back = key.starts_with(&format!("{}/rollback/", self.run.id()));
                 let to = effect.splits.first().map(|split| split.release.clone()).unwrap_or_default();
@@ -129,8 +142,9 @@ impl Draft {
         };
         let retry = again.then(|| self.at.after(pause));
         let reason = format!("`{key}` failed: {error}");
+        let goes_without = self.run.goes_without(&key);
         self.push(EventKind::EffectFailed { key, error, attempt, retry });
-        if retry.is_some() || !due || self.run.stage() == RunStage::Ending {
+        if retry.is_some() || !due || goes_without || self.run.stage() == RunStage::Ending {
             return;
         }
         let has_tests = self.run.fix().is_some_and(|fix| !fix.tests.is_empty());

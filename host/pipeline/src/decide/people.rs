@@ -74,7 +74,9 @@ impl Draft {
             // Said before anything else: what the link asked for is done.
             self.by_link(Some(link.clone()), link.asked)?;
         }
-        self.not_ending()?;
+        if !self.run.asks_of_data() {
+            self.not_ending()?;
+        }
         let Some(gate) = self.run.gate() else {
             let (run, stage) = (self.run.id().to_owned(), self.run.stage().name());
             return Err(Refused::NothingToApprove { run, stage });
@@ -126,9 +128,13 @@ impl Draft {
     }
 
     pub(super) fn reject(&mut self, by: String, reason: String, link: Option<Link>) -> Result<(), Refused> {
-        let (_, _, link) = self.open_gate(link)?;
+        let (gate, _, link) = self.open_gate(link)?;
         self.may_answer(&by)?;
         self.push(EventKind::Rejected { by: by.clone(), reason: reason.clone(), link });
+        if gate == Gate::Data {
+            self.keep_data(format!("it stays as the release left it: by {by}: {reason}"));
+            return Ok(());
+        }
         self.turn_back(Outcome::Aborted { reason: format!("rejected by {by}: {reason}") });
         Ok(())
     }

@@ -62,6 +62,7 @@ impl Run {
             last_seen: Vec::new(),
             stable_broken: None,
             recovering: None,
+            data: Default::default(),
             exposed: None,
             signals: Vec::new(),
             effects: Default::default(),
@@ -107,6 +108,7 @@ impl Run {
             | EventKind::AbortRequested { .. }
             | EventKind::RollbackRequested { .. }
             | EventKind::SkipRequested { .. }
+            | EventKind::DataKept { .. }
             | EventKind::CountReached { .. } => {}
             EventKind::StableBroken { reason } => self.stable_broken = Some(reason.clone()),
             EventKind::Signalled { signal } => self.signals.push(signal.clone()),
@@ -156,6 +158,8 @@ impl Run {
             | EventKind::Deployed { .. }
             | EventKind::TrafficSet { .. }
             | EventKind::TrafficReturned { .. }
+            | EventKind::SnapshotTaken { .. }
+            | EventKind::DataRestored { .. }
             | EventKind::RolledBack { .. } => self.effect(at, &event.event),
             EventKind::StepEntered { .. }
             | EventKind::Measured { .. }
@@ -216,6 +220,7 @@ impl Run {
                 self.stage = RunStage::Finished;
             }
         }
+        self.fold_data(at, &event.event);
     }
 
     fn end(&mut self, outcome: &Outcome) {
@@ -283,7 +288,11 @@ impl Run {
                 self.alarm_raised(at, &reason);
                 let body = reason.clone();
                 self.gate = Some(OpenGate { gate, until, reason, approved: Vec::new(), number: self.asked });
-                let what = if gate == Gate::Production { "approval asked" } else { "held" };
+                let what = match gate {
+                    Gate::Production => "approval asked",
+                    Gate::Held => "held",
+                    Gate::Data => "data: a person decides",
+                };
                 self.tell(at, Severity::Warning, what, &format!("{body}{}", self.how_to_answer()));
             }
             EventKind::Acknowledged { by, link, .. } => {
@@ -322,6 +331,8 @@ impl Run {
             // Staging was watched on while people were asked.
             self.watch = None;
             self.stage = RunStage::ProductionDeploy;
+        } else if gate == Gate::Data {
+            // What it lets go on is the data's affair.
         } else if self.diverged.take().is_some() {
             // The run has production again; what kept it before is asked anew.
         } else if self.blocked.is_some() {
@@ -361,6 +372,7 @@ impl Run {
                 let (service, fence, environment, splits) = (service.clone(), *fence, *environment, splits.clone());
                 self.effects.insert(key.clone(), Effect { key: key.clone(), service, fence, environment, splits });
             }
+            EventKind::SnapshotTaken { key, .. } | EventKind::DataRestored { key, .. } => self.settled(key),
             EventKind::EffectDone { key } => {
                 self.settled(key);
                 self.told(key);

@@ -24,7 +24,7 @@ pub(crate) struct Note {
 
 impl Run {
     /// Has every notifier tell people of what happened.
-    pub(super) fn tell(&mut self, at: Timestamp, severity: Severity, what: &str, body: &str) {
+    pub(crate) fn tell(&mut self, at: Timestamp, severity: Severity, what: &str, body: &str) {
         let notifiers = self.plan.notifiers.clone();
         self.tell_by(&notifiers, at, severity, what, body);
     }

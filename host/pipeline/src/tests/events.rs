@@ -1,6 +1,8 @@
 //! The events' JSON is kept: a journal of today is read by a build of tomorrow.
 
-use autodevops_model::{Deployment, ErrorKind, Measurement, Observation, Outcome as CheckOutcome, Rate, Split, Window};
+use autodevops_model::{
+    Deployment, ErrorKind, Measurement, Observation, Outcome as CheckOutcome, Rate, SnapshotInfo, Split, Window,
+};
 use serde_json::Value;
 
 use super::scene::{error, fix, plan, release, report, started};
@@ -57,6 +59,7 @@ fn every_kind() -> Vec<Event> {
         text: text("the cart is empty"),
     };
     let (verdict_of_counts, reason_to_go_forward) = (verdict.clone(), reason.clone());
+    let snapshot = |id: &str| SnapshotInfo { id: text(id), taken: 5, bytes: 1024 };
     let kinds = vec![
         EventKind::Resumed { fence: 8 },
         EventKind::Compared { service: text(""), found: splits.clone() },
@@ -124,6 +127,14 @@ fn every_kind() -> Vec<Event> {
         EventKind::CountReached { verdict: verdict_of_counts.clone() },
         EventKind::StableLooked { verdict: verdict_of_counts },
         EventKind::RollForwardRequested { by: text("ada"), reason: reason_to_go_forward },
+        EventKind::SnapshotTaken { plugin: text("keeper"), key: text("r1/snapshot/keeper"), snapshot: snapshot("s1") },
+        EventKind::DataRestored {
+            plugin: text("keeper"),
+            key: text("r1/restore/keeper"),
+            snapshot: text("s1"),
+            before: Some(snapshot("s2")),
+        },
+        EventKind::DataKept { reason: text("because") },
     ];
     let event = |event| Event { v: VERSION, at: Timestamp(1), event };
     let retry = Some(Retry { by: text("ada"), reason: text("because") });

@@ -1,0 +1,191 @@
+//! Production's data: a snapshot before the release comes there, and what becomes of it when the release is taken back.
+//!
+//! Traffic goes back first: every further request to the release that failed may write more of what is to be undone, and a data
+//! restore takes its time. The stable release serves meanwhile, and while the data goes back: the guards' own tools see to it that
+//! readers find all of the old or all of the new. What the release that was taken back is still answering may write for as long as it
+//! drains; the data is left alone until then. What was written since the snapshot is lost to the service, whoever wrote it, which is why
+//! a person decides unless the plan says otherwise; it is not lost for good: the guard takes another snapshot before it goes back.
+
+use std::time::Duration;
+
+use autodevops_model::{Severity, SnapshotInfo};
+
+use crate::{Command, Environment, EventKind, Gate, Restore, Run, Timestamp, decide::Draft};
+
+/// What is known of production's data.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Data {
+    /// Snapshots, by the guards that took them, in their order.
+    taken: Vec<(String, SnapshotInfo)>,
+    /// Guards that took none, and nobody minds.
+    without: Vec<String>,
+    /// When production's traffic went back.
+    back: Option<Timestamp>,
+    /// Whether the data is to go back.
+    decided: Option<bool>,
+    /// Guards that went back, or were given up.
+    settled: Vec<String>,
+}
+
+impl Run {
+    /// The snapshots that were taken before the release came to production, by the guards that took them.
+    pub fn snapshots(&self) -> &[(String, SnapshotInfo)] {
+        &self.data.taken
+    }
+
+    /// The snapshot that is to be taken next.
+    pub(crate) fn snapshot(&self) -> Option<Command> {
+        let data = &self.data;
+        let open = |guard: &&String| {
+            data.taken.iter().all(|(by, _)| by != *guard) && data.without.iter().all(|by| by != *guard)
+        };
+        let plugin = self.plan().data.guards.iter().find(open)?.clone();
+        Some(Command::Snapshot { key: self.snapshot_key(&plugin), plugin })
+    }
+
+    fn snapshot_key(&self, guard: &str) -> String {
+        format!("{}/snapshot/{guard}", self.id())
+    }
+
+    fn restore_key(&self, guard: &str) -> String {
+        format!("{}/restore/{guard}", self.id())
+    }
+
+    /// The guard that is to go back next.
+    pub(crate) fn restore(&self) -> Option<Command> {
+        let data = &self.data;
+        if data.decided != Some(true) {
+            return None;
+        }
+        let (plugin, snapshot) = data.taken.iter().find(|(by, _)| !data.settled.contains(by))?.clone();
+        Some(Command::Restore { key: self.restore_key(&plugin), plugin, fence: self.fence(), snapshot })
+    }
+
+    /// Until when the data is left alone, since what was taken back may still write to it.
+    pub(crate) fn data_rests(&self, work: &Command, now: Timestamp) -> Option<Timestamp> {
+        let until = self.data.back?.after(self.plan().data.settle);
+        (matches!(work, Command::Restore { .. }) && until > now).then_some(until)
+    }
+
+    /// Whether people are asked what becomes of the data, though the run is ending.
+    pub(crate) fn asks_of_data(&self) -> bool {
+        self.gate().is_some_and(|gate| gate.gate == Gate::Data)
+    }
+
+    /// Whether it is a snapshot that the release may come to production without.
+    pub(crate) fn goes_without(&self, key: &str) -> bool {
+        let data = &self.plan().data;
+        !data.preserve && data.guards.iter().any(|guard| self.snapshot_key(guard) == key)
+    }
+
+    /// What the events of the data make of the run.
+    pub(crate) fn fold_data(&mut self, at: Timestamp, event: &EventKind) {
+        match event {
+            EventKind::SnapshotTaken { plugin, snapshot, .. } => {
+                self.data.taken.push((plugin.clone(), snapshot.clone()));
+            }
+            EventKind::DataRestored { plugin, snapshot, .. } => {
+                self.data.settled.push(plugin.clone());
+                let words = format!("the data is as it was in snapshot {snapshot} of `{plugin}`");
+                self.tell(at, Severity::Warning, "data restored", &words);
+            }
+            EventKind::DataKept { reason } => {
+                self.data.decided = Some(false);
+                self.tell(at, Severity::Info, "data kept", reason);
+            }
+            EventKind::RolledBack { environment: Environment::Production, .. } if !self.data.taken.is_empty() => {
+                self.data.back = Some(at);
+            }
+            EventKind::GatePassed { gate: Gate::Data, .. } => self.data.decided = Some(true),
+            EventKind::EffectFailed { key, error, retry: None, .. } => {
+                let guards = self.plan().data.guards.clone();
+                for guard in guards {
+                    if *key == self.snapshot_key(&guard) {
+                        let words = format!("`{guard}` took no snapshot of production's data: {error}");
+                        self.tell(at, Severity::Warning, "no snapshot", &words);
+                        self.data.without.push(guard);
+                    } else if *key == self.restore_key(&guard) {
+                        let words = format!(
+                            "`{guard}` did not go back to its snapshot, and the data is as it is: {error}. Try again by hand: `autodevops state restore`"
+                        );
+                        self.tell(at, Severity::Error, "data not restored", &words);
+                        self.data.settled.push(guard);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Draft {
+    /// Decides, or has a person decide, whether the data goes back, once traffic did; whether anything follows.
+    pub(crate) fn settle_data(&mut self) -> bool {
+        let data = &self.run.data;
+        if data.back.is_none() || data.decided.is_some() {
+            return false;
+        }
+        let restored = "the data goes back to the snapshot: the plan says so".to_owned();
+        match self.run.plan().data.restore {
+            Restore::Never => {
+                let reason = "it stays as the release left it: the plan says that it never goes back".to_owned();
+                self.push(EventKind::DataKept { reason });
+            }
+            Restore::OnRollback => self.push(EventKind::GatePassed { gate: Gate::Data, reason: restored }),
+            // One question at a time: whether the rollback was any help comes first.
+            Restore::Ask if self.run.recovering().is_some() => return false,
+            Restore::Ask => self.ask(Gate::Data, self.what_going_back_means()),
+        }
+        true
+    }
+
+    fn what_going_back_means(&self) -> String {
+        let now = self.at;
+        let one = |(guard, info): &(String, SnapshotInfo)| {
+            let age = Duration::from_nanos(u64::try_from(now.0.saturating_sub(info.taken)).unwrap_or(0));
+            format!("snapshot {} of `{guard}`, taken {} ago", info.id, in_words(age))
+        };
+        let taken: Vec<String> = self.run.data.taken.iter().map(one).collect();
+        format!(
+            "{} serves the release before again; its data is as the release that was taken back left it. Shall the data go back, too, to \
+             {}? That loses what was written since, by whomever; what is there now is kept in a snapshot of its own. Approve: it goes back. \
+             Reject, or nobody answers: it stays as it is",
+            self.run.plan().production,
+            taken.join(" and ")
+        )
+    }
+
+    /// The time to answer ran out, or someone refused: the data stays.
+    pub(crate) fn keep_data(&mut self, reason: String) {
+        self.push(EventKind::DataKept { reason });
+    }
+
+    /// Nobody said what becomes of the data.
+    pub(crate) fn expire_data(&mut self) {
+        self.escalate_all("nobody said whether the data shall go back");
+        self.push(EventKind::ApprovalExpired { gate: Gate::Data });
+        let id = self.run.id().to_owned();
+        self.keep_data(format!(
+            "it stays as the release left it: nobody said in time that it shall go back; see `autodevops show {id}` and `autodevops state restore`"
+        ));
+    }
+
+    /// Whether the end of the run waits for a person's word about the data.
+    pub(crate) fn data_waits(&mut self) -> Option<bool> {
+        let gate = self.run.gate().filter(|gate| gate.gate == Gate::Data)?;
+        if gate.until <= self.at {
+            self.expire_data();
+            return Some(true);
+        }
+        Some(false)
+    }
+}
+
+/// A time in the unit in which it is read.
+fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds @ 120..=7199 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}

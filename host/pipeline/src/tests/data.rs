@@ -1,0 +1,207 @@
+//! Production's data: a snapshot before the release, and what becomes of it after a rollback.
+
+use autodevops_model::ErrorKind;
+
+use super::scene::{SECOND, Scene, capabilities, error, issue, live, plan};
+use crate::{
+    Command, DataPlan, EffectOutcome, Environment, EventKind, Gate, Input, Outcome, Plan, Refused, Restore, Run,
+    RunStage, Timestamp,
+};
+
+fn kept(preserve: bool, restore: Restore) -> Plan {
+    let mut plan = plan();
+    let guards = vec!["sqlite".into(), "files".into()];
+    plan.data = DataPlan { guards, preserve, restore, settle: 5 * SECOND };
+    plan.notifiers = vec!["chat".into()];
+    plan
+}
+
+/// A rollout at 25 % whose release is taken back now, up to where traffic is back.
+fn taken_back(plan: Plan) -> Scene {
+    let mut scene = Scene::new(plan).until_step(25);
+    scene.say(Input::Rollback { by: "ada".into(), reason: "no".into() }).unwrap();
+    for _ in 0..20 {
+        if scene.has(|event| matches!(event, EventKind::RolledBack { environment: Environment::Production, .. })) {
+            return scene;
+        }
+        scene.go();
+    }
+    panic!("traffic is not back");
+}
+
+fn place(scene: &Scene, wanted: impl Fn(&EventKind) -> bool) -> usize {
+    scene.events.iter().position(|event| wanted(&event.event)).expect("it happened")
+}
+
+fn restored(scene: &Scene) -> Vec<&str> {
+    scene
+        .events
+        .iter()
+        .filter_map(|event| match &event.event {
+            EventKind::DataRestored { plugin, .. } => Some(plugin.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Goes on until people are asked about the data.
+fn until_asked(mut scene: Scene) -> Scene {
+    for _ in 0..50 {
+        if scene.run.gate().is_some_and(|gate| gate.gate == Gate::Data) {
+            return scene;
+        }
+        scene.go();
+    }
+    panic!("nobody is asked; {:?}", scene.commands());
+}
+
+#[test]
+fn each_guard_takes_a_snapshot_before_the_release_comes_to_production() {
+    let (outcome, scene) = Scene::new(kept(true, Restore::Ask)).outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    let snapshots = scene.names().iter().filter(|name| **name == "snapshot-taken").count();
+    assert_eq!((snapshots, scene.run.snapshots().len()), (2, 2));
+    let last = scene.events.iter().rposition(|event| matches!(event.event, EventKind::SnapshotTaken { .. })).unwrap();
+    let deployed =
+        place(&scene, |event| matches!(event, EventKind::EffectIntended { key, .. } if key == "r1/deploy/production"));
+    assert!(last < deployed);
+    assert!(!scene.has(|event| matches!(event, EventKind::DataKept { .. } | EventKind::DataRestored { .. })));
+}
+
+#[test]
+fn where_data_must_be_preserved_nothing_comes_to_production_without_a_snapshot() {
+    let mut scene = Scene::new(kept(true, Restore::Ask)).until(RunStage::ProductionDeploy);
+    let Command::Snapshot { key, .. } = scene.command() else { panic!("{:?}", scene.command()) };
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    let failed = EffectOutcome::Failed(error(ErrorKind::Failed));
+    scene.say(Input::Effect { key, outcome: failed }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(&outcome, Outcome::HandedOver { reason } if reason.contains("r1/snapshot/sqlite")), "{outcome:?}");
+    assert!(scene.run.members().all(|member| member.deployment(Environment::Production).is_none()));
+    assert_eq!(scene.production(), [("old", 100)]);
+}
+
+#[test]
+fn where_it_need_not_a_snapshot_that_fails_is_told_and_the_run_goes_on() {
+    let mut scene = Scene::new(kept(false, Restore::Ask)).until(RunStage::ProductionDeploy);
+    let Command::Snapshot { key, .. } = scene.command() else { panic!("{:?}", scene.command()) };
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    scene.say(Input::Effect { key, outcome: EffectOutcome::Failed(error(ErrorKind::Failed)) }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    let by: Vec<&str> = scene.run.snapshots().iter().map(|(by, _)| by.as_str()).collect();
+    assert_eq!(by, ["files"]);
+}
+
+#[test]
+fn a_snapshot_that_is_unavailable_is_tried_again() {
+    let mut scene = Scene::new(kept(true, Restore::Ask)).until(RunStage::ProductionDeploy);
+    let Command::Snapshot { key, .. } = scene.command() else { panic!("{:?}", scene.command()) };
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    scene
+        .say(Input::Effect { key: key.clone(), outcome: EffectOutcome::Failed(error(ErrorKind::Unavailable)) })
+        .unwrap();
+    assert!(matches!(scene.command(), Command::WaitUntil(_)), "{:?}", scene.commands());
+    scene.go();
+    assert_eq!(scene.command().key(), Some(key.as_str()), "under the same key");
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}
+
+#[test]
+fn a_target_that_keeps_no_data_is_refused_before_production() {
+    let target = autodevops_model::Capabilities { keeps_state: false, ..capabilities() };
+    let first =
+        Run::started("r1", issue(), kept(true, Restore::Ask), "old-commit", 7, vec![live()], target, Timestamp(0));
+    let (outcome, scene) = Scene::of(first).outcome();
+    assert!(
+        matches!(&outcome, Outcome::HandedOver { reason } if reason.contains("the target keeps none across a change of release")),
+        "{outcome:?}"
+    );
+    assert!(scene.run.snapshots().is_empty());
+    let mut nobody = kept(true, Restore::Ask);
+    nobody.data.guards.clear();
+    assert!(nobody.validate().unwrap_err().to_string().contains("no plugin keeps it"));
+}
+
+#[test]
+fn people_are_asked_after_traffic_is_back_and_with_their_word_the_data_goes_back() {
+    let mut scene = until_asked(taken_back(kept(true, Restore::Ask)));
+    assert_eq!(scene.production(), [("old", 100)]);
+    let reason = scene.run.gate().unwrap().reason.clone();
+    assert!(reason.contains("of `sqlite`, taken") && reason.contains("loses what was written since"), "{reason}");
+    assert!(scene.commands().iter().all(|command| !matches!(command, Command::Restore { .. })));
+    let approve = Input::Approve { by: "ada".into(), reason: "orders are gone".into(), bypass: false, link: None };
+    scene.say(approve).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+    assert_eq!(restored(&scene), ["sqlite", "files"]);
+}
+
+#[test]
+fn silence_and_refusal_keep_the_data_as_it_is_and_the_run_ends() {
+    let (outcome, scene) = until_asked(taken_back(kept(true, Restore::Ask))).outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+    assert!(
+        scene.has(|event| matches!(event, EventKind::DataKept { reason } if reason.contains("nobody said in time")))
+    );
+    assert_eq!(restored(&scene), Vec::<&str>::new());
+    let mut scene = until_asked(taken_back(kept(true, Restore::Ask)));
+    scene.say(Input::Reject { by: "ada".into(), reason: "new orders".into(), link: None }).unwrap();
+    assert!(scene.run.gate().is_none());
+    let again = scene.say(Input::Reject { by: "ada".into(), reason: "again".into(), link: None });
+    assert!(matches!(again, Err(Refused::Ending { .. })), "{again:?}");
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+    assert!(
+        scene.has(|event| matches!(event, EventKind::DataKept { reason } if reason.contains("by ada: new orders")))
+    );
+    assert_eq!(restored(&scene), Vec::<&str>::new());
+}
+
+#[test]
+fn by_the_plan_it_goes_back_by_itself_after_what_was_taken_back_has_drained() {
+    let mut scene = taken_back(kept(true, Restore::OnRollback));
+    let back = scene.now;
+    while restored(&scene).is_empty() {
+        scene.go();
+    }
+    assert!(scene.now >= back.after(5 * SECOND), "{:?} {:?}", scene.now, back);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+    assert_eq!(restored(&scene), ["sqlite", "files"]);
+    assert!(!scene.has(|event| matches!(event, EventKind::ApprovalAsked { .. })));
+}
+
+#[test]
+fn by_the_plan_it_never_does() {
+    let (outcome, scene) = taken_back(kept(true, Restore::Never)).outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+    assert!(scene.has(|event| matches!(event, EventKind::DataKept { .. })));
+    assert_eq!(restored(&scene), Vec::<&str>::new());
+}
+
+#[test]
+fn a_restore_that_fails_is_told_and_the_run_ends_all_the_same() {
+    let mut scene = taken_back(kept(true, Restore::OnRollback));
+    let key = loop {
+        match scene.command() {
+            Command::Restore { key, .. } => break key,
+            _ => drop(scene.go()),
+        }
+    };
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    scene.say(Input::Effect { key, outcome: EffectOutcome::Failed(error(ErrorKind::Failed)) }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+    assert_eq!(restored(&scene), ["files"], "the other guard goes back");
+}
+
+#[test]
+fn where_production_had_no_traffic_of_the_release_its_data_is_left_alone() {
+    let mut scene = Scene::new(kept(true, Restore::OnRollback)).until(RunStage::ProductionDeploy);
+    scene.go();
+    scene.say(Input::Abort { by: "ada".into(), reason: "no".into() }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::Aborted { .. }), "{outcome:?}");
+    assert!(!scene.has(|event| matches!(event, EventKind::DataRestored { .. } | EventKind::DataKept { .. })));
+}
