@@ -128,6 +128,13 @@ pub enum Verb {
     /// A release that was gone back from is none to go back to, unless it is named. Where the live release has served for longer than
     /// `[rollout] rollback-window`, it takes `--now`: others may rely on it by then.
     Rollback(Rollback),
+    /// Snapshots of production's data, such as its database: list them, take one, see whether they are whole, go back to one.
+    ///
+    /// Plugins that [stages] `state-guards` names keep them; runs and `autodevops deploy` take one before each release.
+    State {
+        #[command(subcommand)]
+        verb: StateVerb,
+    },
     /// Explain how counts are judged: pass, fail or inconclusive, by which rule and with which numbers. Needs no configuration:
     /// `autodevops verdict --threshold "5 %" 7/120`.
     Verdict(VerdictOptions),
@@ -433,6 +440,42 @@ pub struct RolloutPlan {
     /// Another seed makes other traffic; the same one makes the same table.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+#[derive(Subcommand)]
+pub enum StateVerb {
+    /// List the snapshots, oldest first.
+    List {
+        /// The environment; production, when absent.
+        environment: Option<String>,
+    },
+    /// Take a snapshot now, and see whether it is whole.
+    Snapshot {
+        /// The environment; production, when absent.
+        environment: Option<String>,
+    },
+    /// See whether a snapshot, or each of them, is whole. Ends with 1 where one is not.
+    Verify {
+        /// The snapshot's name, or the beginning of it; all, when absent.
+        snapshot: Option<String>,
+        /// The environment; production, when absent.
+        #[arg(long, value_name = "NAME")]
+        environment: Option<String>,
+    },
+    /// Go back to a snapshot: what was written since is lost to the service. What is there now is kept in a snapshot of its own.
+    ///
+    /// The release that serves goes on serving: readers find all of the old data or all of the new. What it holds in its memory is its own
+    /// affair; restart it where it holds much.
+    Restore {
+        /// The snapshot's name, or the beginning of it.
+        snapshot: String,
+        /// The environment; production, when absent.
+        #[arg(long, value_name = "NAME")]
+        environment: Option<String>,
+        /// Ask nothing.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Subcommand)]

@@ -8,6 +8,7 @@ use autodevops_server::{Reply, Request, Unreachable, ask, this_user};
 
 use crate::{
     arguments::Deploy,
+    gc::size,
     output::{self, Format, Usage},
     project,
 };
@@ -38,6 +39,10 @@ pub async fn run(options: &Deploy, config: Option<&Path>, format: Format) -> Res
         return Ok(ExitCode::SUCCESS);
     }
     for live in &made {
+        for one in &live.snapshots {
+            let (id, size) = (&one.snapshot.id, size(one.snapshot.bytes));
+            output::text(&format!("snapshot {id} of {} is taken by {}, {size}\n", live.environment, one.guard))?;
+        }
         let place = project.config.places_of(&live.environment).into_iter().find(|place| place.name == live.place);
         let at = place.map_or(String::new(), |place| format!(" at http://{}/", place.listen));
         output::text(&format!("{} serves release {}{at}\n", live.words(), live.release.id))?;

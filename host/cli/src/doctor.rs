@@ -10,11 +10,13 @@ use autodevops_bubblewrap::Outside;
 use autodevops_orchestrator::{
     catalog::Catalog,
     clock::now,
+    data,
     follow::Follower,
     limits::{self, LoopState},
     plugins::{PluginSet, cache_folder},
     project::Project,
 };
+use autodevops_pipeline::Timestamp;
 use serde::Serialize;
 
 use crate::{
@@ -101,6 +103,7 @@ async fn of_project(file: &Path) -> Vec<Finding> {
                 format!("on branch {} at {}", head.branch, head.commit.as_str().chars().take(10).collect::<String>())
             }),
         ),
+        found("data", config.data.preserve, guarded(&project).await),
         found("loop", false, looping(&project)),
         found("people", false, people(&project)),
         found("logs", false, logs(&project)),
@@ -122,6 +125,22 @@ fn grants(project: &Project) -> Result<String> {
         }
     }
     Ok(told.join(", "))
+}
+
+/// Who keeps production's data, and what of it.
+async fn guarded(project: &Project) -> Result<String> {
+    let config = &project.config;
+    if config.stages.state_guards.is_empty() {
+        return Ok("no plugin keeps any: a release that is taken back leaves it as it is".to_owned());
+    }
+    project.check_commands()?;
+    let all = data::list(project, &config.rollout.environment).await?;
+    let guards = config.stages.state_guards.join(", ");
+    let newest = all.last().map_or("no snapshot yet".to_owned(), |newest| {
+        format!("{} snapshots, the newest of {}", all.len(), day(Timestamp(newest.snapshot.taken)))
+    });
+    let must = if config.data.preserve { "no release without one" } else { "a release may go without" };
+    Ok(format!("{guards}: {newest}; {must}"))
 }
 
 /// Whether runs start now.

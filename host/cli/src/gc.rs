@@ -58,7 +58,7 @@ fn text(freed: &[Freed], dry_run: bool) -> String {
 }
 
 /// In whole units of which there is at least one.
-fn size(bytes: u64) -> Bytes {
+pub fn size(bytes: u64) -> Bytes {
     let shift = [30, 20, 10].into_iter().find(|shift| bytes >> shift > 0).unwrap_or(0);
     Bytes(bytes >> shift << shift)
 }

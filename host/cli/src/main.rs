@@ -27,6 +27,7 @@ mod rollout;
 mod run;
 mod runs;
 mod show;
+mod state;
 mod story;
 mod token;
 mod verdict;
@@ -115,6 +116,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Analyze(options) => analyze::run(&options, format).await,
             Verb::Plugin { verb } => plugin::run(verb, config, format).await,
             Verb::Worker(options) => worker::run(options).await,
+            Verb::State { verb } => state::run(verb, config, format).await,
             Verb::Gc { dry_run } => gc::run(dry_run, config, format).await,
             Verb::Doctor => doctor::run(config, format).await,
             Verb::Completions { .. } | Verb::CompileComponent => Ok(ExitCode::SUCCESS),

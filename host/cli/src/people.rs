@@ -87,6 +87,7 @@ async fn finish(controller: &Controller, request: &Request) -> Result<String> {
         Request::After { sequel: Sequel::Revert, .. } => return Ok(String::new()),
         Request::After { sequel: Sequel::Retry, .. } => return Ok("; it begins with `autodevops run`".to_owned()),
         Request::Feedback(_) => return end(controller, |run| run.ending().is_some()).await,
+        Request::Snapshot { .. } | Request::Restore { .. } => return Ok(String::new()),
         Request::Rollback { .. } | Request::Deploy { .. } | Request::Gc | Request::Ping => None,
     };
     end(controller, |logged| run.as_deref().is_none_or(|run| run == logged.id())).await

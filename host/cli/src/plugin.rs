@@ -202,7 +202,9 @@ async fn call(plugins: &PluginSet, call: &Call) -> Result<ExitCode> {
             serde_json::to_value(plugin.notify(&context, &key, event).await?)?
         }
         Stage::DeployTarget => serde_json::to_value(plugin.describe(&context).await?)?,
-        Stage::StateGuard => bail!(Usage("a state guard is called by runs only; it has effects".to_owned())),
+        Stage::StateGuard => {
+            bail!(Usage("a state guard has effects; it is called by runs, and by `autodevops state`".to_owned()))
+        }
     };
     output::json(&answer)?;
     Ok(ExitCode::SUCCESS)

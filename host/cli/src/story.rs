@@ -3,7 +3,7 @@
 use autodevops_model::{Fix, Outcome as CheckOutcome, Severity, Split};
 use autodevops_pipeline::{Command, Counted, Environment, EventKind, Former, Gate, NamedReport, Retry, Run, Verdict};
 
-use crate::{output::cut, runs::day};
+use crate::{gc::size, output::cut, runs::day};
 
 /// Findings that are told of a report.
 const FINDINGS: usize = 5;
@@ -93,7 +93,7 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         }
         EventKind::ApprovalAsked { gate, reason, .. } => tell(match gate {
             Gate::Production => format!("approval needed: {reason}"),
-            Gate::Held => format!("a person is asked: {reason}"),
+            Gate::Held | Gate::Data => format!("a person is asked: {reason}"),
         }),
         EventKind::Approved { by, reason, bypass, .. } => {
             let how = if *bypass { "approved in an emergency" } else { "approved" };
@@ -127,6 +127,18 @@ pub fn event(event: &EventKind) -> Option<Telling> {
             CheckOutcome::Passed => format!("the rollback helped: {}", verdict.words),
             CheckOutcome::Inconclusive => format!("whether the rollback helped is not known: {}", verdict.words),
         }),
+        EventKind::SnapshotTaken { plugin, snapshot, .. } => tell(format!(
+            "snapshot {} of production's data is taken by {plugin}, {}",
+            snapshot.id,
+            size(snapshot.bytes)
+        )),
+        EventKind::DataRestored { plugin, snapshot, before, .. } => {
+            let kept = before.as_ref().map_or("is lost".to_owned(), |before| format!("is snapshot {}", before.id));
+            tell(format!(
+                "production's data is as it was in snapshot {snapshot} of {plugin}; what was there until then {kept}"
+            ))
+        }
+        EventKind::DataKept { reason } => tell(format!("production's data: {reason}")),
         EventKind::RollbackChecked { needed, reason } => {
             tell(format!("rollback {}: {reason}", if *needed { "needed" } else { "not needed" }))
         }
@@ -234,6 +246,8 @@ pub fn doing(run: &Run, command: &Command) -> Option<String> {
         Command::SetTraffic { service, environment, splits, .. } => {
             format!("moving traffic of {}{}: {}", environment.role(), of(service), shares(splits))
         }
+        Command::Snapshot { plugin, .. } => format!("taking a snapshot of production's data: {plugin}"),
+        Command::Restore { plugin, .. } => format!("going back to the snapshot of production's data: {plugin}"),
         Command::AutomatedTests { .. } => "testing the staged release".to_owned(),
         Command::Measure { .. } => {
             let watch = run.watch()?;

@@ -16,6 +16,7 @@ use crate::{
     audit::BY_HAND,
     build::build,
     clock::now,
+    data::{self, Snapshot},
     front_door,
     live::{Live, Origin, WasLive},
     project::Project,
@@ -37,6 +38,9 @@ pub struct MadeLive {
     pub release: Release,
     /// The release before it.
     pub before: Option<Release>,
+    /// The snapshots of the environment's data that were taken before it, by the first of several services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<Snapshot>,
 }
 
 impl MadeLive {
@@ -65,8 +69,11 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
         );
     }
     project.check_answers()?;
+    project.check_commands()?;
     project.check_tools()?;
     project.check_target_credentials().await?;
+    let capabilities = project.deploy_target()?.describe(&project.context("deploy", Vec::new())).await?;
+    data::can_preserve(&project.config, &capabilities)?;
     front_door::ensure(project).await?;
     let releases = tokio::task::block_in_place(|| {
         let head = project.repository()?.head()?;
@@ -79,7 +86,16 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
     for environment in environments {
         let moves: Vec<(Place<'_>, Release)> =
             project.config.places_of(environment).into_iter().zip(releases.iter().cloned()).collect();
-        made.extend(together(project, moves, &Origin::Deploy(by.to_owned())).await?);
+        // What goes back has its data's own way: `autodevops state`.
+        let snapshots = match *environment == project.config.rollout.environment {
+            true => data::before_deploy(project, environment, by).await?,
+            false => Vec::new(),
+        };
+        let mut live = together(project, moves, &Origin::Deploy(by.to_owned())).await?;
+        if let Some(first) = live.first_mut() {
+            first.snapshots = snapshots;
+        }
+        made.extend(live);
     }
     front_door::tidy(project, &[]).await?;
     Ok(made)
@@ -128,7 +144,14 @@ async fn together(project: &Project, moves: Vec<(Place<'_>, Release)>, by: &Orig
             Ok(before) => {
                 let service = if project.config.has_service_list() { &place.service.name } else { "" }.to_owned();
                 let environment = place.environment.to_owned();
-                let live = MadeLive { environment, service, place: place.name.clone(), release, before };
+                let live = MadeLive {
+                    environment,
+                    service,
+                    place: place.name.clone(),
+                    release,
+                    before,
+                    snapshots: Vec::new(),
+                };
                 made.push((place, live));
             }
             Err(error) => return Err(undone(project, made, by, error.context(place.name)).await),
@@ -176,7 +199,10 @@ fn in_window(project: &Project, environment: &str) -> Result<()> {
 }
 
 /// Refuses an environment that the configuration does not have.
-fn known(project: &Project, environment: &str) -> Result<()> {
+///
+/// # Errors
+/// Which there are.
+pub fn known(project: &Project, environment: &str) -> Result<()> {
     if project.config.environments.contains_key(environment) {
         return Ok(());
     }
@@ -184,31 +210,60 @@ fn known(project: &Project, environment: &str) -> Result<()> {
     bail!(Usage(format!("there is no environment `{environment}`; there are {}", known.join(", "))))
 }
 
-/// Brings a release up and gives it all of the traffic; gives the release that was live before. It is on record under a name of its
-/// own, as runs are.
-async fn make_live(project: &Project, place: &Place<'_>, release: &Release, by: Origin) -> Result<Option<Release>> {
-    let environment = place.name.as_str();
+/// What came of something that was done by hand.
+pub(crate) struct ByHand<T> {
+    /// The name that it has on record.
+    pub name: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// What came of it.
+    pub made: Result<T>,
+}
+
+/// Does something by hand: on record under a name of its own, as runs are, with who asked for it and what came of it. `work` is given the
+/// name, and a fence above all before.
+///
+/// # Errors
+/// When there is no fence to be had; nothing was done.
+pub(crate) async fn on_record<T>(
+    project: &Project,
+    who: Option<&str>,
+    intent: &str,
+    work: impl AsyncFnOnce(&str, u64) -> Result<T>,
+    outcome: impl FnOnce(&T) -> String,
+) -> Result<ByHand<T>> {
     let fence = project.next_fence()?;
     let name = format!("by-hand-{fence}");
+    let audit = &project.audit;
+    audit.begin(&name);
+    audit.note(&name, BY_HAND, who, intent);
+    // Whoever ends this process now is not rid of who asked for it.
+    audit.seal(&name, BY_HAND, 0);
+    let began = now();
+    let made = work(&name, fence).await;
+    let outcome = made.as_ref().map_or_else(|error| format!("failed: {error:#}"), outcome);
+    audit.note(&name, BY_HAND, who, &outcome);
+    audit.let_go(&name, BY_HAND, 0, true);
+    Ok(ByHand { name, began, made })
+}
+
+/// Brings a release up and gives it all of the traffic; gives the release that was live before.
+async fn make_live(project: &Project, place: &Place<'_>, release: &Release, by: Origin) -> Result<Option<Release>> {
+    let environment = place.name.as_str();
     let (who, what) = match &by {
         Origin::Deploy(who) => (Some(who.as_str()), "deploys"),
         Origin::Rollback(who) => (Some(who.as_str()), "goes back to"),
         Origin::Run(run) => (None, run.as_str()),
     };
-    let audit = &project.audit;
-    audit.begin(&name);
     let intent = format!("{what} release {} ({}) in {environment}", release.id, release.artifact);
-    audit.note(&name, BY_HAND, who, &intent);
-    // Whoever ends this process now is not rid of who asked for it.
-    audit.seal(&name, BY_HAND, 0);
-    let began = now();
-    let made = serve(project, &name, fence, environment, release, &by).await;
-    let outcome = match &made {
-        Ok(_) => format!("{environment} serves release {}", release.id),
-        Err(error) => format!("failed: {error:#}"),
-    };
-    audit.note(&name, BY_HAND, who, &outcome);
-    audit.let_go(&name, BY_HAND, 0, true);
+    let ByHand { name, began, made } = on_record(
+        project,
+        who,
+        &intent,
+        async |name, fence| serve(project, name, fence, environment, release, &by).await,
+        |_| format!("{environment} serves release {}", release.id),
+    )
+    .await?;
     if let Some(entry) = entry(project, place, release, &by, began, made.as_ref().ok())
         && let Err(error) = project.records.keep(&name, &[entry])
     {

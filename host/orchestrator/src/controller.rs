@@ -20,6 +20,7 @@ use crate::{
     base::base,
     by_hand::{self, MadeLive},
     clock::now,
+    data::{self, Restored, Snapshot},
     driver::{Driver, End, Observer, Word},
     feedback::Feedback,
     front_door,
@@ -169,6 +170,7 @@ impl Controller {
         let target = project.deploy_target()?;
         let context = project.context(id, Vec::new());
         let capabilities = target.describe(&context).await?;
+        data::can_preserve(&project.config, &capabilities)?;
         let mut live = Vec::new();
         let mut serving = Vec::new();
         for service in &plan.services {
@@ -328,6 +330,24 @@ impl Controller {
     pub async fn deploy(&self, environments: &[String], by: &str) -> Result<Vec<MadeLive>> {
         let _alone = self.beginning.lock().await;
         by_hand::deploy(&self.project, environments, by).await
+    }
+
+    /// Takes a snapshot of an environment's data, by hand.
+    ///
+    /// # Errors
+    /// As [`data::snapshot`].
+    pub async fn snapshot(&self, environment: &str, by: &str) -> Result<Vec<Snapshot>> {
+        let _alone = self.beginning.lock().await;
+        data::snapshot(&self.project, environment, by).await
+    }
+
+    /// Has an environment's data go back to a snapshot, by hand.
+    ///
+    /// # Errors
+    /// As [`data::restore`].
+    pub async fn restore(&self, environment: &str, snapshot: &str, by: &str) -> Result<Restored> {
+        let _alone = self.beginning.lock().await;
+        data::restore(&self.project, environment, snapshot, by).await
     }
 
     /// Removes what is not needed any more.

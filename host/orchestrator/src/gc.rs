@@ -16,13 +16,13 @@ use autodevops_model::Release;
 use autodevops_pipeline::Environment;
 use serde::{Deserialize, Serialize};
 
-use crate::{live::Live, project::Project};
+use crate::{data, live::Live, project::Project};
 
 /// Something that is not needed any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Freed {
-    /// What it is: `artifact`, `prepared` or `work`.
+    /// What it is: `artifact`, `prepared`, `work` or `snapshot`.
     pub what: String,
     /// Its name: a digest, a key, a run.
     pub name: String,
@@ -48,7 +48,13 @@ pub async fn collect(project: &Project, dry_run: bool, now: SystemTime) -> Resul
     let needed = needed(project).await?;
     let state = &project.state;
     let folders = Folders { artifacts: state.artifacts(), prepared: state.prepared(), work: state.work("") };
-    tokio::task::block_in_place(|| sweep(&folders, &project.config.retention, &needed, dry_run, now))
+    let retention = &project.config.retention;
+    let mut freed = tokio::task::block_in_place(|| sweep(&folders, retention, &needed, dry_run, now))?;
+    let oldest = now.checked_sub(retention.snapshots.0).and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let oldest = oldest.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);
+    let gone = data::forget_old(project, oldest, dry_run).await?;
+    freed.extend(gone.into_iter().map(|one| Freed { what: "snapshot".to_owned(), name: one.id, bytes: one.bytes }));
+    Ok(freed)
 }
 
 /// What is live, what can be gone back to, what the front door holds, and what runs that are not over have to do with.

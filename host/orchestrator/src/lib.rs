@@ -13,6 +13,7 @@ pub mod clock;
 mod commands;
 pub mod controller;
 pub mod credentials;
+pub mod data;
 pub mod feedback;
 pub mod follow;
 pub mod front_door;

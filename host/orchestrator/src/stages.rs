@@ -2,6 +2,7 @@
 //! came of them becomes the core's next input.
 
 mod checks;
+mod data;
 mod effects;
 mod measure;
 mod propose;
@@ -167,7 +168,7 @@ fn of_host(error: &anyhow::Error) -> StageError {
 }
 
 /// A failed call as the core takes it: what a plugin says may be retried is.
-fn of_call(error: &CallError) -> StageError {
+pub(crate) fn of_call(error: &CallError) -> StageError {
     match &error.failure {
         CallFailure::Refused(own) => {
             let mut own = own.clone();

@@ -100,6 +100,7 @@ fn bare(plan: &Plan) -> Plan {
     (plan.min_coverage, plan.test_generators, plan.build) = (None, false, false);
     plan.escalation.clear();
     plan.freeze.clear();
+    plan.data = autodevops_pipeline::DataPlan::default();
     // What it would find between the measurements is found by the next one here: a rehearsal of weeks ends in seconds, and rather shows a
     // rollback too late than too early.
     plan.glance = Duration::ZERO;
@@ -167,7 +168,7 @@ impl<'a> Stage<'a> {
             Command::AskApproval { gate: Gate::Production, .. } => {
                 Input::Approve { by: "someone".to_owned(), reason: String::new(), bypass: false, link: None }
             }
-            Command::AskApproval { gate: Gate::Held, .. } => {
+            Command::AskApproval { gate: Gate::Held | Gate::Data, .. } => {
                 self.ending = Some(Ending::Held { percent: self.percent });
                 return;
             }

@@ -6,12 +6,13 @@ use anyhow::Context;
 use autodevops_orchestrator::{
     clock::now,
     controller::{Controller, RolledBack},
+    data::{Restored, Snapshot},
     feedback::Complaint,
     log::Logged,
     usage::{Declined, Usage},
 };
 use autodevops_pipeline::{Refused, Run};
-use autodevops_policy::Span;
+use autodevops_policy::{Bytes, Span};
 
 use crate::{
     control::Desk,
@@ -60,6 +61,22 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
             let lines = made.iter().map(|live| format!("{} serves release {}", live.words(), live.release.id));
             lines.collect::<Vec<_>>().join("\n")
         }
+        Request::Snapshot { environment } => {
+            let taken = controller.snapshot(&environment, by).await?;
+            let lines = taken.iter().map(|one| {
+                let Snapshot { guard, snapshot } = one;
+                format!("snapshot {} of {environment} is taken by {guard}, {}", snapshot.id, size(snapshot.bytes))
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        Request::Restore { environment, snapshot } => {
+            let Restored { to, before } = controller.restore(&environment, &snapshot, by).await?;
+            let kept = match before {
+                Some(before) => format!("what was there until now is snapshot {}", before.id),
+                None => "what was there until now could not be kept".to_owned(),
+            };
+            format!("the data of {environment} is as it was in snapshot {}; {kept}", to.snapshot.id)
+        }
         Request::Feedback(complaint) => complain(controller, complaint, by).await?,
         Request::After { run, sequel, reason } => after(controller, by, &run, sequel, &reason).await?,
         Request::Rollback { environment, to, now, reason } => {
@@ -68,11 +85,22 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
                 RolledBack::ByHand { made, reverted } => {
                     let again = made.iter().map(|live| format!("{} serves {} again", live.words(), live.release.id));
                     let reverted = reverted.map(|words| format!("; {words}")).unwrap_or_default();
-                    format!("{}{reverted}", again.collect::<Vec<_>>().join("\n"))
+                    let guarded = !controller.project().config.stages.state_guards.is_empty();
+                    let data = match guarded {
+                        true => format!("; its data is as it was left, see `autodevops state list {environment}`"),
+                        false => String::new(),
+                    };
+                    format!("{}{reverted}{data}", again.collect::<Vec<_>>().join("\n"))
                 }
             }
         }
     })
+}
+
+/// In whole units of which there is at least one.
+fn size(bytes: u64) -> Bytes {
+    let shift = [30, 20, 10].into_iter().find(|shift| bytes >> shift > 0).unwrap_or(0);
+    Bytes(bytes >> shift << shift)
 }
 
 /// Takes a complaint in; what came of it, in words.

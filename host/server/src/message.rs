@@ -31,6 +31,18 @@ pub enum Request {
     },
     /// Remove what is not needed any more.
     Gc,
+    /// Take a snapshot of an environment's data.
+    Snapshot {
+        /// The environment.
+        environment: String,
+    },
+    /// Have an environment's data go back to a snapshot.
+    Restore {
+        /// The environment.
+        environment: String,
+        /// The snapshot, or the beginning of its name.
+        snapshot: String,
+    },
     /// Take in a complaint of one who uses the service.
     Feedback(Complaint),
     /// Do what is left to do about a run that is over.

@@ -122,6 +122,14 @@ pub fn tell(event: &EventKind) -> Told {
         EventKind::RolledBack { service, environment, to, reason } => {
             decided("rolled-back", format!("{}{} to {to}: {reason}", environment.role(), of(service)))
         }
+        EventKind::SnapshotTaken { plugin, snapshot, .. } => {
+            decided("snapshot-taken", format!("{} by {plugin}, {} bytes", snapshot.id, snapshot.bytes))
+        }
+        EventKind::DataRestored { plugin, snapshot, before, .. } => {
+            let before = before.as_ref().map_or("not kept", |before| &before.id);
+            decided("data-restored", format!("to {snapshot} by {plugin}; what was there: {before}"))
+        }
+        EventKind::DataKept { reason } => decided("data-kept", reason),
         EventKind::RollbackChecked { needed: true, reason } => decided("rollback-needed", reason),
         EventKind::RollbackChecked { needed: false, reason } => decided("no-rollback-needed", reason),
         EventKind::Finished { outcome } => finished(outcome),
@@ -158,6 +166,7 @@ const fn name(gate: Gate) -> &'static str {
     match gate {
         Gate::Production => "production",
         Gate::Held => "held",
+        Gate::Data => "data",
     }
 }
 

@@ -56,6 +56,8 @@ impl Stages {
                 let set = target.set_traffic(&context, environment, key, *fence, splits.clone()).await;
                 set.map(|()| EffectOutcome::Done).map_err(|error| of_call(&error))
             }
+            Command::Snapshot { key, plugin } => self.snapshot(run, key, plugin).await,
+            Command::Restore { key, plugin, fence, snapshot } => self.go_back(run, key, *fence, plugin, snapshot).await,
             Command::Notify { key, plugin, notification, asked } => {
                 match self.project.notices.turn(plugin, notification, asked.is_some(), now()) {
                     Turn::Now => {}

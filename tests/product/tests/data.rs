@@ -1,0 +1,192 @@
+//! The shop's data across a rollback: a snapshot before each release, asked about after it was taken back, and there again by a person's
+//! word. Without `sqlite3` on this machine nothing can be shown; the tests say so, and pass.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{fs, path::PathBuf, process::Command};
+
+use autodevops_product_tests::shop::Shop;
+use rusqlite::Connection;
+use serde_json::Value;
+
+/// The shop's database, and who guards it.
+const GUARD: &str = r#"
+[data]
+preserve = true
+
+[retention]
+snapshots = "1ms"
+
+[commands.sqlite-snapshot]
+argv = ["sqlite3", "-readonly", "shop.db", ".timeout 5000", ".backup 'snapshots/{snapshot}.db'"]
+folder = ".autodevops/data"
+[commands.sqlite-check]
+argv = ["sqlite3", "-readonly", "snapshots/{snapshot}.db", "PRAGMA integrity_check"]
+folder = ".autodevops/data"
+[commands.sqlite-restore]
+argv = ["sqlite3", "shop.db", ".timeout 5000", ".restore 'snapshots/{snapshot}.db'"]
+folder = ".autodevops/data"
+
+[plugins.state-sqlite.grant]
+files."/snapshots" = { host = ".autodevops/data/snapshots", access = "read-write" }
+commands = ["sqlite-snapshot", "sqlite-check", "sqlite-restore"]
+keyvalue = true
+clocks = true
+
+[plugins.local.grant]"#;
+
+fn is_there() -> bool {
+    let found = Command::new("sqlite3").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !found {
+        eprintln!("skipped: `sqlite3` is not on this machine");
+    }
+    found
+}
+
+/// A shop with a database that is guarded, and further changes of its configuration.
+fn guarded(more: &[(&str, &str)]) -> Shop {
+    let mut changes = vec![
+        ("health-checks = [\"error-rate\"]", "health-checks = [\"error-rate\"]\nstate-guards = [\"state-sqlite\"]"),
+        ("[plugins.local.grant]", GUARD),
+    ];
+    changes.extend(more);
+    let shop = Shop::open(&changes);
+    fs::create_dir_all(shop.folder.join(".autodevops/data/snapshots")).unwrap();
+    database(&shop).execute_batch("CREATE TABLE orders (name TEXT); INSERT INTO orders VALUES ('a'), ('b')").unwrap();
+    shop
+}
+
+fn path(shop: &Shop) -> PathBuf {
+    shop.folder.join(".autodevops/data/shop.db")
+}
+
+fn database(shop: &Shop) -> Connection {
+    Connection::open(path(shop)).unwrap()
+}
+
+fn orders(shop: &Shop) -> String {
+    let all = "SELECT group_concat(name, ' ') FROM (SELECT name FROM orders ORDER BY name)";
+    database(shop).query_row(all, [], |row| row.get::<_, Option<String>>(0)).unwrap().unwrap_or_default()
+}
+
+fn ids(shop: &Shop) -> Vec<String> {
+    let all = shop.json(&["state", "list"]);
+    all.as_array().unwrap().iter().map(|one| one["snapshot"]["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_deploy_takes_a_snapshot_and_is_refused_where_it_must_and_cannot() {
+    if !is_there() {
+        return;
+    }
+    let shop = guarded(&[]);
+    let called = shop.expect(0, &["deploy"]);
+    assert!(called.stdout.contains("of production is taken by state-sqlite"), "{called}");
+    let [first] = &ids(&shop)[..] else { panic!("{:?}", ids(&shop)) };
+    let called = shop.expect(0, &["state", "verify"]);
+    assert!(called.stdout.starts_with("whole ") && called.stdout.contains(first.as_str()), "{called}");
+    let called = shop.call(&["doctor"]);
+    assert!(called.stdout.contains("ok      data         state-sqlite: 1 snapshots, the newest of"), "{called}");
+    // What is not there cannot be kept.
+    fs::rename(path(&shop), path(&shop).with_extension("away")).unwrap();
+    let serving = shop.serving();
+    fs::write(shop.folder.join("public/new.txt"), "new").unwrap();
+    shop.check_in("Another release");
+    let called = shop.expect(1, &["deploy", "--to", "production"]);
+    assert!(called.stderr.contains("must be preserved ([data] `preserve`)"), "{called}");
+    assert!(called.stderr.contains("the command `sqlite-snapshot` ended with 1"), "{called}");
+    assert!(serving.is_some() && shop.serving() == serving, "{serving:?}");
+    // Where it need not, that is told and goes by.
+    let config = shop.folder.join("autodevops.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("preserve = true", "preserve = false")).unwrap();
+    shop.check_in("Let it go");
+    let called = shop.expect(0, &["deploy", "--to", "production"]);
+    assert!(called.stderr.contains("`state-sqlite` took no snapshot of production"), "{called}");
+    assert_ne!(shop.serving(), serving);
+    // A snapshot that changed is not gone back to.
+    fs::rename(path(&shop).with_extension("away"), path(&shop)).unwrap();
+    fs::write(shop.folder.join(format!(".autodevops/data/snapshots/{first}.db")), "SQLite").unwrap();
+    let called = shop.expect(1, &["state", "verify"]);
+    assert!(called.stdout.starts_with("BROKEN ") && called.stdout.contains("has 6 bytes, and had"), "{called}");
+    let called = shop.expect(1, &["state", "restore", first, "--yes"]);
+    assert!(called.stderr.contains("is not gone back to: its file"), "{called}");
+    assert_eq!(orders(&shop), "a b");
+    // By hand, one is taken and gone back to.
+    shop.expect(0, &["state", "snapshot"]);
+    let last = ids(&shop).pop().unwrap();
+    database(&shop).execute_batch("DELETE FROM orders").unwrap();
+    let called = shop.expect(2, &["state", "restore", &last]);
+    assert!(called.stderr.contains("say that it is meant with --yes"), "{called}");
+    shop.expect(0, &["state", "restore", &last, "--yes"]);
+    assert_eq!(orders(&shop), "a b");
+    let called = shop.expect(2, &["state", "restore", "nothing", "--yes"]);
+    assert!(called.stderr.contains("has no snapshot `nothing`"), "{called}");
+}
+
+#[test]
+fn a_project_whose_data_nobody_keeps_is_refused_before_anything_starts() {
+    let shop = Shop::open(&[]);
+    let config = shop.folder.join("autodevops.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\n[data]\npreserve = true\n")).unwrap();
+    let called = shop.expect(2, &["deploy"]);
+    assert!(
+        called.stderr.contains("nothing keeps the data: no plugin is named for [stages] `state-guards`"),
+        "{called}"
+    );
+    fs::write(&config, text).unwrap();
+}
+
+#[test]
+fn a_release_is_taken_back_and_its_data_by_a_persons_word() {
+    if !is_there() {
+        return;
+    }
+    let hasty = Shop::hasty_generator();
+    // The table stands in both changes.
+    let hasty: Vec<(&str, &str)> = hasty.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    let mut shop = guarded(&hasty);
+    shop.deploy();
+    shop.let_clients_in();
+    shop.wait_for_errors();
+    let old = shop.serving().unwrap();
+    let called = shop.expect(4, &["run", "--no-wait"]);
+    let run = shop.last_run()["run"].as_str().unwrap().to_owned();
+    // Traffic went back first, and people are asked for the rest.
+    assert_eq!(shop.shares(), [(old.clone(), 100)]);
+    assert!(
+        called.stdout.contains("Shall the data go back, too") && called.stdout.contains("loses what was written since"),
+        "{called}"
+    );
+    let events = shop.events();
+    let kind =
+        |wanted: &str| events.iter().position(|event| event["type"] == wanted).unwrap_or_else(|| panic!("no {wanted}"));
+    assert!(kind("snapshot-taken") < kind("rolled-back") && kind("rolled-back") < kind("turned-back") + events.len());
+    let taken = events[kind("snapshot-taken")]["snapshot"]["id"].as_str().unwrap().to_owned();
+    assert!(taken.starts_with(&run), "{taken}");
+    // What the release did to it.
+    database(&shop).execute_batch("DELETE FROM orders; INSERT INTO orders VALUES ('wrong')").unwrap();
+    let called = shop.expect(1, &["state", "restore", &taken, "--yes"]);
+    assert!(called.stderr.contains(&format!("run {run} is not over")), "{called}");
+    shop.expect(0, &["approve", &run, "--reason", "the orders are gone"]);
+    shop.expect(3, &["run"]);
+    assert_eq!(orders(&shop), "a b");
+    let restored: Vec<Value> = shop.events().into_iter().filter(|event| event["type"] == "data-restored").collect();
+    assert_eq!((restored.len(), restored[0]["snapshot"].as_str()), (1, Some(taken.as_str())));
+    let shown = shop.expect(0, &["show", &run]).stdout;
+    assert!(shown.contains(&format!("production's data is as it was in snapshot {taken} of state-sqlite")), "{shown}");
+    shop.count_clients();
+    // What was there until then is not lost for good.
+    let before = restored[0]["before"]["id"].as_str().unwrap();
+    shop.expect(0, &["state", "restore", before, "--yes"]);
+    assert_eq!(orders(&shop), "wrong");
+    // What is old goes, but for the newest.
+    let all = ids(&shop);
+    let freed = shop.json(&["gc", "--dry-run"]);
+    assert_eq!(ids(&shop), all);
+    assert!(freed["freed"].as_array().unwrap().iter().any(|one| one["what"] == "snapshot"), "{freed}");
+    shop.expect(0, &["gc"]);
+    assert_eq!(ids(&shop), [all.last().unwrap().clone()]);
+    let files = fs::read_dir(shop.folder.join(".autodevops/data/snapshots")).unwrap().count();
+    assert_eq!(files, 1);
+}
