@@ -175,6 +175,8 @@ impl Story {
                 let url = (environment == Environment::Staging).then(|| "http://127.0.0.1:8091".to_owned());
                 Input::Effect { key, outcome: EffectOutcome::Deployed(Deployment { release, url }) }
             }
+            // No guard is set in its plans.
+            Command::Snapshot { key, .. } | Command::Restore { key, .. } => Input::Failed { key, error: failed() },
             Command::SetTraffic { key, .. } | Command::Notify { key, .. } => {
                 Input::Effect { key, outcome: EffectOutcome::Done }
             }
