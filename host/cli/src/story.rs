@@ -43,6 +43,9 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         EventKind::Built { service, release } => tell(format!("release {}{} made", release.id, of(service))),
         // What a person is to do about it is told by the hold that follows.
         EventKind::Compared { .. } | EventKind::Diverged { .. } => None,
+        EventKind::StagingFound { found, .. } => {
+            tell(format!("staging serves {}: someone deployed past the run", shares(found)))
+        }
         EventKind::EffectIntended { .. } | EventKind::EffectDone { .. } => None,
         EventKind::EffectFailed { key, error, attempt, retry } => {
             let then = if retry.is_some() { "; it is tried again" } else { "" };

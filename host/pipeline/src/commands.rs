@@ -109,7 +109,8 @@ impl Run {
                 None => {
                     let member = self.members().find(|member| member.share(Environment::Staging) != 100)?;
                     let splits = vec![Split { release: member.candidate().to_owned(), percent: 100 }];
-                    self.set_traffic(member, Environment::Staging, member.key(key("traffic/staging/100")), splits)
+                    let key = member.anew(Environment::Staging, member.key(key("traffic/staging/100")));
+                    self.set_traffic(member, Environment::Staging, key, splits)
                 }
             },
             RunStage::AutomatedTesting => Command::AutomatedTests {
@@ -126,12 +127,7 @@ impl Run {
                 let is_there =
                     |member: &&Member| member.step_splits(percent).as_deref() == Some(member.traffic(production));
                 let member = self.members().find(|member| !is_there(member))?;
-                let mut key = member.key(key(&format!("traffic/production/{percent}")));
-                // The target knows the key before and would do nothing.
-                let returns = member.lane(production).returns;
-                if returns > 0 {
-                    key.push_str(&format!("/{}", returns + 1));
-                }
+                let key = member.anew(production, member.key(key(&format!("traffic/production/{percent}"))));
                 self.set_traffic(member, production, key, member.step_splits(percent)?)
             }
             RunStage::Soak
@@ -148,6 +144,7 @@ impl Run {
     fn deploy(&self, environment: Environment) -> Option<Command> {
         let member = self.members().find(|member| member.deployment(environment).is_none())?;
         let key = member.key(format!("{}/deploy/{}", self.id(), environment.role()));
+        let key = if environment == Environment::Staging { member.anew(environment, key) } else { key };
         let (service, release) = (member.label().to_owned(), member.release()?.clone());
         Some(Command::Deploy { service, environment, key, fence: self.fence(), release })
     }
@@ -227,6 +224,14 @@ fn staged(member: &Member) -> Staged {
 }
 
 impl Member {
+    /// The key of what is done anew: the target knows the one before, and would do nothing.
+    fn anew(&self, environment: Environment, key: String) -> String {
+        match self.lane(environment).returns {
+            0 => key,
+            returns => format!("{key}/{}", returns + 1),
+        }
+    }
+
     pub(crate) fn rollback_key(&self, run: &str, environment: Environment) -> String {
         let key = self.key(format!("{run}/rollback/{}", environment.role()));
         match self.lane(environment).rollbacks {

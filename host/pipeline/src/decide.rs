@@ -71,7 +71,7 @@ pub enum Input {
     Abort { by: String, reason: String },
     /// A person takes the release back.
     Rollback { by: String, reason: String },
-    /// What serves production, by its target's word, of each of the run's services.
+    /// What serves, by the target's word, of each of the run's services.
     Serving { key: String, found: Vec<Found> },
     /// A host takes the run over, with a fence above all before it.
     Resume { fence: u64 },
@@ -79,13 +79,15 @@ pub enum Input {
     Tick,
 }
 
-/// What serves a service's production.
+/// What serves of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The service; empty where the project has one.
     pub service: String,
-    /// The shares; none where nothing was ever deployed.
+    /// Production's shares; none where nothing was ever deployed.
     pub splits: Vec<Split>,
+    /// Staging's.
+    pub staging: Vec<Split>,
 }
 
 /// The one-time link that a person answered by. That it was signed by this host and is in time, the host has made sure of.

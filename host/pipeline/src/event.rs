@@ -54,6 +54,11 @@ pub enum Environment {
 }
 
 impl Environment {
+    /// What events were about before they said so.
+    const fn production() -> Self {
+        Self::Production
+    }
+
     /// `staging` or `production`, whatever the operator calls it.
     pub const fn role(self) -> &'static str {
         match self {
@@ -288,12 +293,20 @@ pub enum EventKind {
         service: String,
         found: Vec<Split>,
     },
-    /// What serves production is something else: a person deployed past the run.
+    /// What serves is something else: a person deployed past the run.
     Diverged {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         service: String,
         found: Vec<Split>,
         reason: String,
+        #[serde(default = "Environment::production")]
+        environment: Environment,
+    },
+    /// What serves staging is not what the run left there, and so not the run's to take back.
+    StagingFound {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        service: String,
+        found: Vec<Split>,
     },
     /// A plugin proposed a fix.
     FixProposed { plugin: String, fix: Box<Fix> },
@@ -456,6 +469,7 @@ impl EventKind {
             Self::Resumed { .. } => "resumed",
             Self::Compared { .. } => "compared",
             Self::Diverged { .. } => "diverged",
+            Self::StagingFound { .. } => "staging-found",
             Self::FixProposed { .. } => "fix-proposed",
             Self::NoFix { .. } => "no-fix",
             Self::Reviewed { .. } => "reviewed",

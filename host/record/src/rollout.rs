@@ -79,7 +79,7 @@ fn rollout(events: &[Event], service: &str) -> Result<Option<Rollout>, ReplayErr
             EventKind::TrafficReturned { service: of, environment: Environment::Production, .. } if of == service => {
                 shares.push((event.at, 0));
             }
-            EventKind::Diverged { service: of, found, .. } if of == service => {
+            EventKind::Diverged { service: of, found, environment: Environment::Production, .. } if of == service => {
                 shares.push((event.at, share(run.member(service), found)));
             }
             EventKind::Measured { samples, .. }

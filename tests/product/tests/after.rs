@@ -79,3 +79,34 @@ fn a_release_that_served_for_longer_than_the_window_is_left_at_once_only_where_t
     let called = shop.expect(1, &["rollback", "production", "--now"]);
     assert!(called.stderr.contains("was gone back from") && called.stderr.contains(&new), "{called}");
 }
+
+#[test]
+fn what_is_taken_back_is_undone_in_git_on_a_branch_and_the_checkout_stays_as_it_is() {
+    let shop = Shop::open(&[]);
+    shop.deploy();
+    let good = shop.serving().unwrap();
+    let page = shop.folder.join("public/index.html");
+    let before = std::fs::read_to_string(&page).unwrap();
+    std::fs::write(&page, format!("{before}\n<!-- worse -->\n")).unwrap();
+    shop.check_in("Make it worse");
+    shop.deploy();
+    let bad = shop.serving().unwrap();
+    let head = shop.git(&["rev-parse", "HEAD"]);
+    let called = shop.expect(1, &["revert", &bad, "--reason", "too early"]);
+    assert!(called.stderr.contains("serves production; go back first"), "{called}");
+    let called = shop.expect(0, &["rollback", "production", "--reason", "it is worse"]);
+    assert_eq!(shop.serving().as_ref(), Some(&good));
+    let branch = format!("autodevops/revert-{}", &head[..10]);
+    assert!(called.stdout.contains(&format!("is undone on the branch `{branch}`")), "{called}");
+    assert_eq!(shop.git(&["rev-parse", "HEAD"]), head);
+    assert_eq!(shop.git(&["status", "--porcelain"]), "");
+    let message = shop.git(&["log", "-1", "--format=%B", &branch]);
+    assert!(message.contains("it is worse") && message.contains(head.trim()), "{message}");
+    let called = shop.expect(1, &["revert", &bad, "--reason", "again"]);
+    assert!(called.stderr.contains(&format!("is undone on `{branch}` already")), "{called}");
+    shop.git(&["merge", "--quiet", &branch]);
+    assert_eq!(std::fs::read_to_string(&page).unwrap(), before);
+    // A fix whose branch was never merged has nothing to be reverted.
+    let called = shop.expect(2, &["revert", "r-17", "--reason", "x"]);
+    assert!(called.stderr.contains("there is no run `r-17`"), "{called}");
+}

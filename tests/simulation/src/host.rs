@@ -100,6 +100,7 @@ impl Host {
                 let found = |member: &Member| Found {
                     service: member.label().to_owned(),
                     splits: world.production(member.label()).splits.clone(),
+                    staging: world.staging(member.label()).splits.clone(),
                 };
                 Input::Serving { key, found: run.members().map(found).collect() }
             }

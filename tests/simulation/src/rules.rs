@@ -163,6 +163,9 @@ pub fn ended(outcome: &Outcome, world: &World) -> Option<String> {
             ));
         }
     }
+    if let Some(rule) = world.staging_seized.as_ref().and_then(|(at, service)| after_staging(world, *at, service)) {
+        return Some(rule);
+    }
     if let Some((at, service)) = &world.seized {
         return after_hotfix(world, *at, service);
     }
@@ -197,7 +200,8 @@ fn after_hotfix(world: &World, at: usize, service: &String) -> Option<String> {
     let since = world.events.get(at..).unwrap_or_default();
     let first = since.iter().find(|event| match &event.event {
         EventKind::TurnedBack { .. } => true,
-        EventKind::Diverged { service: of, .. } | EventKind::Compared { service: of, .. } => of == service,
+        EventKind::Diverged { service: of, environment: Environment::Production, .. }
+        | EventKind::Compared { service: of, .. } => of == service,
         _ => false,
     });
     let noticed = matches!(first.map(|event| &event.event), Some(EventKind::Diverged { .. }));
@@ -209,6 +213,21 @@ fn after_hotfix(world: &World, at: usize, service: &String) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The same of staging.
+fn after_staging(world: &World, at: usize, service: &String) -> Option<String> {
+    let since = world.events.get(at..).unwrap_or_default();
+    let first = since.iter().find(|event| match &event.event {
+        EventKind::TurnedBack { .. } => true,
+        EventKind::StagingFound { service: of, .. } => of == service,
+        _ => false,
+    });
+    let noticed = matches!(first.map(|event| &event.event), Some(EventKind::StagingFound { .. }));
+    let given_back = since.iter().any(|event| passed_by_a_person(&event.event));
+    let staging = world.staging(service);
+    let overwritten = noticed && !given_back && staging.share(FOREIGN) != 100;
+    overwritten.then(|| format!("what was deployed into staging was overwritten by {:?}", staging.splits))
 }
 
 const fn passed_by_a_person(event: &EventKind) -> bool {

@@ -293,6 +293,8 @@ impl Hosts {
         let decided = world.events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
         if alone && !decided && world.tape.happens(60) {
             world.seize();
+        } else if alone && !decided && world.staging_seized.is_none() && world.tape.happens(60) {
+            world.seize_staging();
         }
         drop(world);
         self.host(true);

@@ -58,6 +58,8 @@ pub struct World {
     pub rate: u64,
     /// How many events the run had when a person deployed past it, and which service that was.
     pub seized: Option<(usize, String)>,
+    /// The same, into staging.
+    pub staging_seized: Option<(usize, String)>,
     /// The host that is to die, by its number.
     pub dying: Option<u64>,
     pub rules: Rules,
@@ -112,6 +114,7 @@ impl Shared {
             rotten,
             rate,
             seized: None,
+            staging_seized: None,
             dying: None,
             rules: Rules::default(),
             story: told.then(Vec::new),
@@ -189,12 +192,25 @@ impl World {
         self.serving();
     }
 
+    /// A person deploys past the run, into staging.
+    pub fn seize_staging(&mut self) {
+        let service = self.touched.first().cloned().unwrap_or_default();
+        self.target(&service, Environment::Staging).seize(FOREIGN);
+        self.tell(|| format!("someone deploys something else of {service:?} into staging"));
+        self.staging_seized = Some((self.events.len(), service));
+    }
+
     pub const fn is_full(&self) -> bool {
         self.now < self.full_until
     }
 
     pub fn target(&mut self, service: &str, environment: Environment) -> &mut Target {
         self.targets.get_mut(&(service.to_owned(), environment)).unwrap()
+    }
+
+    /// The target that a service is tried on.
+    pub fn staging(&self, service: &str) -> &Target {
+        &self.targets[&(service.to_owned(), Environment::Staging)]
     }
 
     /// The target that serves a service's people.

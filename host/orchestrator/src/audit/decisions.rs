@@ -43,6 +43,7 @@ pub fn tell(event: &EventKind) -> Told {
         EventKind::Compared { service, found } => {
             decided("compared", format!("production{} serves {}", of(service), shares(found)))
         }
+        EventKind::StagingFound { found, .. } => decided("staging-found", format!("staging serves {}", shares(found))),
         EventKind::Diverged { reason, .. } => decided("diverged", reason),
         EventKind::FixProposed { plugin, fix } => {
             let paths: Vec<&str> = fix.edits.iter().map(|edit| edit.path.as_str()).collect();

@@ -18,15 +18,19 @@ impl Stages {
         Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
     }
 
-    /// What serves production of each of the run's services, by the target's word.
+    /// What serves of each of the run's services, by the target's word.
     pub(super) async fn serving(&self, run: &Run, key: &str) -> Result<Input, StageError> {
         let target = self.project.deploy_target().map_err(|error| of_host(&error))?;
         let context = self.project.context(run.id(), Vec::new());
         let mut found = Vec::new();
         for member in run.members() {
-            let state = target.live(&context, member.place(Environment::Production)).await;
-            let splits = state.map_err(|error| of_call(&error))?.map(|state| state.splits).unwrap_or_default();
-            found.push(Found { service: member.label().to_owned(), splits });
+            let mut shares = Vec::new();
+            for environment in [Environment::Production, Environment::Staging] {
+                let state = target.live(&context, member.place(environment)).await.map_err(|error| of_call(&error))?;
+                shares.push(state.map(|state| state.splits).unwrap_or_default());
+            }
+            let (staging, splits) = (shares.pop().unwrap_or_default(), shares.pop().unwrap_or_default());
+            found.push(Found { service: member.label().to_owned(), splits, staging });
         }
         Ok(Input::Serving { key: key.to_owned(), found })
     }

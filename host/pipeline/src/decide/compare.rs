@@ -1,4 +1,4 @@
-//! What serves production against what the run made of it, after another host drove the run.
+//! What serves against what the run made of it, after another host drove the run.
 
 use autodevops_model::Split;
 
@@ -6,6 +6,7 @@ use super::{Draft, Found, Refused};
 use crate::{Environment, EventKind, Member, RunStage};
 
 const PRODUCTION: Environment = Environment::Production;
+const STAGING: Environment = Environment::Staging;
 
 /// What serves a service's production, against what is on record.
 enum Serves {
@@ -18,8 +19,8 @@ enum Serves {
 }
 
 impl Draft {
-    /// Goes on where production is what the run made of it. Else the run is held: what a person put there is not overwritten unless a
-    /// person says so.
+    /// Goes on where what serves is what the run made of it. Else the run is held: what a person put there is not overwritten unless a
+    /// person says so. Once production is begun with, nothing hangs on staging any more: what was put there stays, and the run goes on.
     pub(super) fn compare(&mut self, key: String, found: &[Found]) -> Result<(), Refused> {
         if !self.run.is_unsure() || key != self.run.compare_key() {
             return Err(self.unknown(&key));
@@ -44,11 +45,12 @@ impl Draft {
                 _ => None,
             })
             .collect();
-        let name = &self.run.plan().production;
-        let reason = format!(
-            "{}: someone deployed past it; approve to have the run take {name} over again, reject to leave it as it is",
-            others.join(", and ")
-        );
+        let held = !others.is_empty();
+        let reason = taken(&others, &self.run.plan().production);
+        let staged = self.staged_past(found);
+        for (service, found, _) in &staged {
+            self.push(EventKind::StagingFound { service: service.clone(), found: found.clone() });
+        }
         for (service, found, serves) in compared {
             match serves {
                 Serves::Ours => self.push(EventKind::Compared { service, found }),
@@ -56,33 +58,63 @@ impl Draft {
                     self.push(EventKind::Compared { service: service.clone(), found });
                     self.push(EventKind::TrafficReturned { service, environment: PRODUCTION, to });
                 }
-                Serves::Other(_) => self.push(EventKind::Diverged { service, found, reason: reason.clone() }),
+                Serves::Other(_) => {
+                    let reason = reason.clone();
+                    self.push(EventKind::Diverged { service, found, reason, environment: PRODUCTION });
+                }
+            }
+        }
+        if !held && self.run.stage() <= RunStage::Approval {
+            let words: Vec<&str> = staged.iter().map(|(_, _, words)| words.as_str()).collect();
+            let reason = taken(&words, &self.run.plan().staging);
+            for (service, found, _) in staged.iter().cloned() {
+                self.push(EventKind::Diverged { service, found, reason: reason.clone(), environment: STAGING });
             }
         }
         Ok(())
     }
 
+    /// The services of which staging serves something else, and what.
+    fn staged_past(&self, found: &[Found]) -> Vec<(String, Vec<Split>, String)> {
+        let past = |member: &Member| {
+            let found = found.iter().find(|found| found.service == member.label());
+            let staged = found.map(|found| found.staging.clone()).unwrap_or_default();
+            let words = self.is_other(member, STAGING, &staged)?;
+            Some((member.label().to_owned(), staged, words))
+        };
+        self.run.members().filter_map(past).collect()
+    }
+
     fn serves(&self, member: &Member, found: &[Split]) -> Serves {
-        let ours = member.traffic(PRODUCTION);
+        let Some(words) = self.is_other(member, PRODUCTION, found) else { return Serves::Ours };
+        let shared = member.traffic(PRODUCTION).len() > 1;
+        let stable = member.stable(PRODUCTION).filter(|stable| shared && is_all(found, &stable.id));
+        match stable.filter(|_| self.run.stage() == RunStage::Rollout) {
+            Some(stable) => Serves::Returned(stable.id.clone()),
+            None => Serves::Other(words),
+        }
+    }
+
+    /// What serves, in words, where it is neither what is on record, nor what an effect makes of it whose outcome is not known.
+    fn is_other(&self, member: &Member, environment: Environment, found: &[Split]) -> Option<String> {
+        let ours = member.traffic(environment);
         let of_member = |effect: &&crate::Effect| {
-            effect.environment == Some(PRODUCTION) && effect.service == member.label() && !effect.splits.is_empty()
+            effect.environment == Some(environment) && effect.service == member.label() && !effect.splits.is_empty()
         };
         let pending = self.run.pending().filter(of_member);
         let mut expected = std::iter::once(ours).chain(pending.map(|effect| effect.splits.as_slice()));
-        if expected.any(|splits| same(splits, found)) {
-            return Serves::Ours;
-        }
-        let stable = member.stable(PRODUCTION).filter(|stable| ours.len() > 1 && is_all(found, &stable.id));
-        match stable.filter(|_| self.run.stage() == RunStage::Rollout) {
-            Some(stable) => Serves::Returned(stable.id.clone()),
-            None => Serves::Other(format!(
-                "{} serves {} where this run left {}",
-                member.place(PRODUCTION),
-                told(found),
-                told(ours)
-            )),
-        }
+        let is_ours = expected.any(|splits| same(splits, found));
+        let place = member.place(environment);
+        (!is_ours).then(|| format!("{place} serves {} where this run left {}", told(found), told(ours)))
     }
+}
+
+/// What a person is asked about what serves instead.
+fn taken(others: &[&str], name: &str) -> String {
+    format!(
+        "{}: someone deployed past it; approve to have the run take {name} over again, reject to leave it as it is",
+        others.join(", and ")
+    )
 }
 
 /// Whether two lists say the same shares.

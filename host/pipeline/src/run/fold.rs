@@ -114,7 +114,13 @@ impl Run {
             EventKind::Signalled { signal } => self.signals.push(signal.clone()),
             EventKind::Resumed { fence } => (self.fence, self.unsure) = (*fence, true),
             EventKind::Compared { .. } => self.unsure = false,
-            EventKind::Diverged { service, found, reason } => self.diverge(service, found, reason),
+            EventKind::Diverged { service, found, reason, environment } => {
+                if *environment == Environment::Production {
+                    self.found(service, *environment, found);
+                }
+                self.diverge(reason, *environment);
+            }
+            EventKind::StagingFound { service, found } => self.found(service, Environment::Staging, found),
             EventKind::FixProposed { plugin, fix } => {
                 self.plugin = Some(plugin.clone());
                 self.touched = touched(&self.plan.services, fix.edits.iter().map(|edit| edit.path.as_str()));
@@ -230,20 +236,34 @@ impl Run {
         self.frozen = None;
     }
 
-    /// Production is someone else's now: nothing of it is taken back but the candidate's own share, and where a person gives it to the
-    /// run again, its step is taken anew.
-    fn diverge(&mut self, service: &str, found: &[Split], reason: &str) {
-        if let Some(member) = self.member_mut(service) {
-            let moved = member.share_of(found) > 0;
-            let lane = &mut member.production;
-            lane.traffic = found.to_vec();
-            lane.moved = moved;
-            lane.returns += 1;
+    /// The environment is someone else's now: nothing of it is taken back but the candidate's own share.
+    fn found(&mut self, service: &str, environment: Environment, found: &[Split]) {
+        let Some(member) = self.member_mut(service) else { return };
+        let moved = member.share_of(found) > 0;
+        let lane = member.lane_mut(environment);
+        lane.traffic = found.to_vec();
+        lane.moved = moved;
+        lane.returns += 1;
+        if environment == Environment::Staging {
+            // Whoever deployed there may have stopped it.
+            lane.deployed = None;
         }
+    }
+
+    /// What was reached with the environment is not there any more: where a person gives it to the run again, production's step is taken
+    /// anew, and staging is deployed to, tested and watched anew.
+    fn diverge(&mut self, reason: &str, environment: Environment) {
         (self.watch, self.gate, self.held, self.alarm) = (None, None, None, None);
-        if matches!(self.stage, RunStage::Monitoring | RunStage::RollbackCheck) {
-            self.passed = self.passed.saturating_sub(1);
-            self.stage = RunStage::Rollout;
+        match (environment, self.stage) {
+            (Environment::Production, RunStage::Monitoring | RunStage::RollbackCheck) => {
+                self.passed = self.passed.saturating_sub(1);
+                self.stage = RunStage::Rollout;
+            }
+            (Environment::Staging, RunStage::AutomatedTesting | RunStage::Soak | RunStage::Approval) => {
+                self.blocked = None;
+                self.stage = RunStage::StagingDeploy;
+            }
+            _ => {}
         }
         (self.unsure, self.diverged, self.frozen) = (false, Some(reason.to_owned()), None);
     }

@@ -2,19 +2,30 @@
 
 use autodevops_model::{ErrorKind, Split};
 
-use super::scene::{Scene, error, plan, shares};
+use super::scene::{Scene, error, plan, shares, traffic};
 use crate::{Command, Environment, EventKind, Found, Gate, Input, Outcome, RunStage};
 
 fn splits(shares: &[(&str, u8)]) -> Vec<Split> {
     shares.iter().map(|(release, percent)| Split { release: (*release).into(), percent: *percent }).collect()
 }
 
-/// A host takes the run over, and finds this.
-fn taken_over(mut scene: Scene, found: &[(&str, u8)]) -> Scene {
+/// A host takes the run over, and finds this in production.
+fn taken_over(scene: Scene, found: &[(&str, u8)]) -> Scene {
+    let staging = traffic(&scene.run, Environment::Staging).to_vec();
+    found_both(scene, splits(found), staging)
+}
+
+/// The same, in staging.
+fn staging_taken_over(scene: Scene, found: &[(&str, u8)]) -> Scene {
+    let production = traffic(&scene.run, Environment::Production).to_vec();
+    found_both(scene, production, splits(found))
+}
+
+fn found_both(mut scene: Scene, splits: Vec<Split>, staging: Vec<Split>) -> Scene {
     let fence = scene.run.fence() + 1;
     scene.say(Input::Resume { fence }).unwrap();
     let Command::Compare { key } = scene.command() else { panic!("{:?}", scene.commands()) };
-    scene.say(Input::Serving { key, found: vec![Found { service: String::new(), splits: splits(found) }] }).unwrap();
+    scene.say(Input::Serving { key, found: vec![Found { service: String::new(), splits, staging }] }).unwrap();
     scene
 }
 
@@ -118,8 +129,52 @@ fn a_rollback_that_was_decided_asks_nobody_what_serves() {
 fn an_answer_to_an_older_look_is_refused() {
     let mut scene = Scene::new(plan()).until_step(5);
     scene.say(Input::Resume { fence: 8 }).unwrap();
-    let found = vec![Found { service: String::new(), splits: splits(&[("hotfix", 100)]) }];
+    let found = vec![Found { service: String::new(), splits: splits(&[("hotfix", 100)]), staging: Vec::new() }];
     let late = Input::Serving { key: "r1/compare/7".into(), found };
     scene.say(late).unwrap_err();
     assert!(scene.run.gate().is_none());
+}
+
+/// Whether the run asked for anything in staging since then.
+fn touches_staging(scene: &Scene, since: usize) -> bool {
+    let touches =
+        |event: &EventKind| matches!(event, EventKind::EffectIntended { environment: Some(Environment::Staging), .. });
+    scene.events[since..].iter().any(|event| touches(&event.event))
+}
+
+#[test]
+fn what_someone_deployed_into_staging_holds_the_run_and_is_left_alone_when_it_is_refused() {
+    for stage in [RunStage::Fix, RunStage::StagingDeploy, RunStage::AutomatedTesting, RunStage::Soak] {
+        let mut scene = staging_taken_over(Scene::new(plan()).until(stage), &[("hotfix", 100)]);
+        let since = scene.events.len();
+        let gate = scene.run.gate().unwrap();
+        assert!(gate.reason.contains("staging serves hotfix 100 %"), "{}", gate.reason);
+        scene.say(Input::Reject { by: "ada".into(), reason: "keep it".into(), link: None }).unwrap();
+        let (outcome, scene) = scene.outcome();
+        assert!(matches!(outcome, Outcome::Aborted { .. }), "{outcome}");
+        assert!(!touches_staging(&scene, since), "in stage {stage}");
+    }
+}
+
+#[test]
+fn a_person_has_the_run_take_staging_over_again_and_it_is_tested_and_watched_anew() {
+    let mut scene = staging_taken_over(Scene::new(plan()).until(RunStage::Soak), &[("hotfix", 100)]);
+    approve(&mut scene);
+    assert_eq!(scene.run.stage(), RunStage::StagingDeploy);
+    assert_eq!(scene.command().key(), Some("r1/deploy/staging/2"));
+    let count = |scene: &Scene, name: &str| scene.names().iter().filter(|seen| **seen == name).count();
+    let (outcome, scene) = scene.outcome();
+    assert_eq!((outcome, count(&scene, "automated-tested")), (Outcome::Healed, 2));
+}
+
+#[test]
+fn once_production_is_begun_with_a_deploy_into_staging_holds_up_nothing_and_is_left_alone() {
+    let mut scene = staging_taken_over(Scene::new(plan()).until_step(5), &[("hotfix", 100)]);
+    let since = scene.events.len();
+    assert!(scene.run.gate().is_none() && scene.run.watch().is_some());
+    scene.say(Input::Rollback { by: "ada".into(), reason: "odd".into() }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert!(!touches_staging(&scene, since));
+    assert_eq!(shares(traffic(&scene.run, Environment::Staging)), [("hotfix", 100)]);
 }

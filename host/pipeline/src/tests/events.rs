@@ -58,12 +58,13 @@ fn every_kind() -> Vec<Event> {
         at: until,
         text: text("the cart is empty"),
     };
+    let found_in_staging = splits.clone();
     let (verdict_of_counts, reason_to_go_forward) = (verdict.clone(), reason.clone());
     let snapshot = |id: &str| SnapshotInfo { id: text(id), taken: 5, bytes: 1024 };
     let kinds = vec![
         EventKind::Resumed { fence: 8 },
         EventKind::Compared { service: text(""), found: splits.clone() },
-        EventKind::Diverged { service: text(""), found: splits.clone(), reason: reason.clone() },
+        EventKind::Diverged { service: text(""), found: splits.clone(), reason: reason.clone(), environment },
         EventKind::FixProposed { plugin: text("recipes"), fix: fix("functions/cart.js") },
         EventKind::NoFix { reason: reason.clone() },
         EventKind::Reviewed { reports: reports.clone(), verdict: verdict.clone() },
@@ -126,6 +127,7 @@ fn every_kind() -> Vec<Event> {
         EventKind::Signalled { signal: complaint },
         EventKind::CountReached { verdict: verdict_of_counts.clone() },
         EventKind::StableLooked { verdict: verdict_of_counts },
+        EventKind::StagingFound { service: text("cart"), found: found_in_staging },
         EventKind::RollForwardRequested { by: text("ada"), reason: reason_to_go_forward },
         EventKind::SnapshotTaken { plugin: text("keeper"), key: text("r1/snapshot/keeper"), snapshot: snapshot("s1") },
         EventKind::DataRestored {

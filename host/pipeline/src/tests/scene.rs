@@ -159,6 +159,7 @@ impl Scene {
                 let found = |member: &Member| Found {
                     service: member.label().into(),
                     splits: member.traffic(Environment::Production).to_vec(),
+                    staging: member.traffic(Environment::Staging).to_vec(),
                 };
                 Input::Serving { key, found: self.run.members().map(found).collect() }
             }

@@ -189,8 +189,9 @@ fn act(scene: &mut Scene, world: &mut World, command: &Command, what: u8, how: u
     }
     let input = match (scene.answer(command), what) {
         (Input::Serving { key, .. }, 0..225) => {
-            let splits = world.traffic[&Environment::Production].clone();
-            Input::Serving { key, found: vec![Found { service: String::new(), splits }] }
+            let [splits, staging] =
+                [Environment::Production, Environment::Staging].map(|environment| world.traffic[&environment].clone());
+            Input::Serving { key, found: vec![Found { service: String::new(), splits, staging }] }
         }
         (_, 225..) => Input::Failed { key, error: error(kind(how)) },
         (Input::Reviewed { key, reports }, 200..) => Input::Reviewed { key, reports: worse(reports, how) },
@@ -240,7 +241,9 @@ fn simulate(plan: Plan, chances: &[(u8, u8, u8)]) -> (Outcome, Scene) {
     let mut scene = Scene::new(plan);
     let old = Split { release: "old".into(), percent: 100 };
     let mut world = World::default();
-    world.traffic.insert(Environment::Production, vec![old.clone()]);
+    for environment in [Environment::Production, Environment::Staging] {
+        world.traffic.insert(environment, vec![old.clone()]);
+    }
     let calm = std::iter::repeat((100, 0, 0));
     for (step, (choice, what, how)) in chances.iter().copied().chain(calm).enumerate() {
         world.check(&scene);

@@ -208,6 +208,7 @@ fn where_someone_deployed_past_one_the_run_is_held_and_refused_it_takes_the_othe
             .iter()
             .map(|(release, percent)| autodevops_model::Split { release: (*release).into(), percent: *percent })
             .collect(),
+        staging: vec![autodevops_model::Split { release: "new".into(), percent: 100 }],
     };
     let found = vec![found("cart", &[("old", 75), ("new", 25)]), found("shop", &[("hotfix", 100)])];
     scene.say(Input::Serving { key, found }).unwrap();
