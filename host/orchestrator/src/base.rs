@@ -46,3 +46,61 @@ pub fn base(repository: &Repository, serving: &[(Service, Release)]) -> Result<S
     }
     Ok(base.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path, process::Command};
+
+    use super::*;
+
+    fn git(folder: &Path, arguments: &[&str]) -> String {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=Ada", "-c", "user.email=ada@localhost", "-c", "commit.gpgsign=false"]);
+        let output =
+            command.args(arguments).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(folder: &Path, path: &str) -> String {
+        let file = folder.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, format!("{path}\n")).unwrap();
+        git(folder, &["add", "--all"]);
+        git(folder, &["commit", "--quiet", "--message", path]);
+        git(folder, &["rev-parse", "HEAD"])
+    }
+
+    fn serves(name: &str, commit: &str) -> (Service, Release) {
+        let service = Service {
+            name: name.into(),
+            paths: vec![name.into()],
+            staging: format!("staging-{name}"),
+            production: format!("production-{name}"),
+        };
+        (service, Release { id: format!("{name}-1"), artifact: "sha256:0".into(), commit: commit.into() })
+    }
+
+    #[test]
+    fn a_fix_starts_from_what_has_all_that_serves_in_its_past_and_brings_nothing_unreleased_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        git(path, &["init", "--quiet", "--initial-branch=main"]);
+        let first = commit(path, "cart/a.js");
+        let of_cart = commit(path, "cart/b.js");
+        let shared = commit(path, "lib/money.js");
+        let repository = Repository::open(path).unwrap();
+        let of = |cart: &str, shop: &str| base(&repository, &[serves("cart", cart), serves("shop", shop)]);
+        assert_eq!(of(&first, &first).unwrap(), first);
+        // The shop was not touched by what came to the cart.
+        assert_eq!(of(&of_cart, &first).unwrap(), of_cart);
+        assert_eq!(of(&shared, &first).unwrap(), shared);
+        let error = of(&first, &of_cart).unwrap_err().to_string();
+        assert!(error.contains("`cart` serves cart-1, and since then `cart/b.js` changed"), "{error}");
+        assert!(error.contains("autodevops deploy"), "{error}");
+        git(path, &["checkout", "--quiet", "-b", "other", &first]);
+        let aside = commit(path, "shop/a.js");
+        let error = of(&of_cart, &aside).unwrap_err().to_string();
+        assert!(error.contains("of which none has all the others in its past"), "{error}");
+    }
+}

@@ -43,7 +43,7 @@ impl Pair {
             let one = format!("[service]\nname = \"shop\"\n{service}");
             assert!(text.contains(&one), "{text}");
             let of = |name: &str| format!("[[services]]\nname = \"{name}\"\npaths = [\"{name}\"]\n{service}");
-            text = text.replace(&one, &format!("{}\n{}", of("shop"), of("desk")));
+            text = text.replace(&one, &format!("{}\n{}ready = \"/api/nothing\"\n", of("shop"), of("desk")));
             for (from, to) in [
                 ("logs/production.log\"]", "logs/production-*.log\"]"),
                 ("environment = \"production\"\n", "environment = \"\"\n"),
@@ -176,4 +176,25 @@ fn a_bad_one_turns_both_back() {
         let moves = pair.moves(name, old);
         assert_eq!((moves.first(), moves.last()), (Some(&5), Some(&0)), "{name} went forward and back: {moves:?}");
     }
+}
+
+#[test]
+fn a_deploy_by_hand_is_of_both_or_of_none() {
+    let pair = Pair::open(&[]);
+    let old = [pair.shares("shop"), pair.shares("desk")];
+    // The desk's next release does not come up: what answers it is gone. The shop's does.
+    let config = pair.shop.folder.join("autodevops.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let (before, desk) = text.split_once("name = \"desk\"").unwrap();
+    let desk = desk.replacen("functions/index.js", "desk/index.js", 1);
+    fs::write(&config, format!("{before}name = \"desk\"{desk}")).unwrap();
+    fs::create_dir(pair.shop.folder.join("desk")).unwrap();
+    fs::write(pair.shop.folder.join("desk/index.js"), "throw new Error(\"there is no desk\");\n").unwrap();
+    pair.shop.check_in("Close the desk");
+    let called = pair.shop.expect(1, &["deploy", "--to", "production"]);
+    assert!(called.stderr.contains("production-desk"), "{called}");
+    assert_eq!([pair.shares("shop"), pair.shares("desk")], old);
+    let status = pair.shop.json(&["edge", "status"]);
+    let releases = status["environments"]["production-shop"]["releases"].as_array().unwrap();
+    assert_eq!(releases.len(), 2, "the shop's new release came up, and was taken back: {status}");
 }

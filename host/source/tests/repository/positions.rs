@@ -158,3 +158,18 @@ fn nothing_that_the_repositorys_configuration_names_is_run() {
     let _ = std::process::Command::new("git").current_dir(fixture.path()).arg("status").output().unwrap();
     assert!(trap.exists(), "the trap works");
 }
+
+#[test]
+fn what_lies_between_two_commits_is_known() {
+    let fixture = Fixture::new();
+    let first = fixture.head().unwrap().commit;
+    fixture.write("services/cart/index.js", "1\n");
+    fixture.write("README.md", "# Carts\n");
+    let second = fixture.commit("A cart");
+    let repository = fixture.open();
+    assert_eq!(repository.changed_between(&first, &second).unwrap(), ["README.md", "services/cart/index.js"]);
+    assert_eq!(repository.changed_between(&second, &second).unwrap(), [""; 0]);
+    assert!(repository.is_part_of(&first, &second).unwrap() && repository.is_part_of(&first, &first).unwrap());
+    assert!(!repository.is_part_of(&second, &first).unwrap());
+    assert!(repository.changed_between(&first, &"1".repeat(40).parse().unwrap()).is_err());
+}
