@@ -161,9 +161,19 @@ impl Driver {
             let reason = format!("on hold by {}{why}", hold.by);
             return Some(End::Waiting { reason, remedy: format!("let it go on with `autodevops resume {id}`") });
         }
+        if let Some(alarm) = self.run.alarm().filter(|_| self.only_tells_people()) {
+            let remedy = format!("say that you have it in hand with `autodevops ack {id}`");
+            return Some(End::Waiting { reason: alarm.reason.clone(), remedy });
+        }
         let gate = self.run.gate()?;
         let remedy = format!("let it go on with `autodevops approve {id}`");
         Some(End::Waiting { reason: gate.reason.clone(), remedy })
+    }
+
+    /// Whether the run is as good as over, but that people are told until one has it in hand.
+    fn only_tells_people(&self) -> bool {
+        let moved = [Environment::Production, Environment::Staging].into_iter().any(|at| self.run.is_moved(at));
+        self.run.ending().is_some() && !moved
     }
 
     /// A candidate with a part of production's traffic loses it when its host goes away; the host stays for it.

@@ -2,8 +2,14 @@
 //! without a second thought.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use autodevops_product_tests::shop::Shop;
+use std::time::Duration;
+
+use autodevops_product_tests::{process::until, shop::Shop};
+use rustix::process::Signal;
 use serde_json::Value;
+
+/// The longest that anything may take to happen.
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn run_name(shop: &Shop) -> String {
     shop.last_run()["run"].as_str().unwrap().to_owned()
@@ -109,4 +115,40 @@ fn what_is_taken_back_is_undone_in_git_on_a_branch_and_the_checkout_stays_as_it_
     // A fix whose branch was never merged has nothing to be reverted.
     let called = shop.expect(2, &["revert", "r-17", "--reason", "x"]);
     assert!(called.stderr.contains("there is no run `r-17`"), "{called}");
+}
+
+#[test]
+fn whoever_serves_takes_up_what_is_tried_again_and_goes_forward_when_told() {
+    let mut shop =
+        Shop::open(&[("required = false", "required = true\ntimeout = \"1h\""), ("for = \"600ms\"", "for = \"10m\"")]);
+    shop.deploy();
+    let old = shop.serving().unwrap();
+    let mut program = shop.start(&["serve"]);
+    program.wait_for_text("watching", LIMIT);
+    shop.let_clients_in();
+    program.wait_for("a person is asked", LIMIT, |event| event["type"] == "approval-asked");
+    let first = run_name(&shop);
+    shop.expect(0, &["abort", &first, "--reason", "not now"]);
+    program.wait_for("the run ends", LIMIT, |event| event["type"] == "finished");
+    shop.expect(0, &["retry", &first, "--reason", "now"]);
+    program.wait_for("it is tried again", LIMIT, |event| {
+        event["type"] == "started"
+            && event["former"]["run"] == first.as_str()
+            && event["former"]["retry"]["reason"] == "now"
+    });
+    program.wait_for("a person is asked", LIMIT, |event| event["type"] == "approval-asked");
+    let second = run_name(&shop);
+    let called = shop.expect(1, &["roll-forward", &second, "--reason", "early"]);
+    assert!(called.stderr.contains("has no part of production's traffic that could grow"), "{called}");
+    shop.expect(0, &["approve", &second]);
+    program.wait_for("the first step", LIMIT, |event| event["type"] == "step-entered" && event["percent"] == 5);
+    let called = shop.expect(0, &["roll-forward", &second, "--reason", "the old one is worse"]);
+    assert!(called.stdout.contains("goes forward"), "{called}");
+    until("the fix has all of production", LIMIT, || shop.shares().len() == 1 && shop.shares()[0].0 != old);
+    program.wait_for("it is watched", LIMIT, |event| event["type"] == "step-entered" && event["percent"] == 100);
+    let ended = program.wait_for("the run ends", LIMIT, |event| event["type"] == "finished");
+    assert_eq!(ended["outcome"], "healed", "{ended}");
+    program.signal(Signal::TERM);
+    program.wait(LIMIT);
+    shop.stop_clients();
 }
