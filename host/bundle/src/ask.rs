@@ -47,8 +47,15 @@ pub enum Wanted {
     LocalTarget,
     /// A command of the operator, by its name in `[commands]`.
     Command(String),
-    /// A credential of that name on its requests.
-    Credential(String),
+    /// Mail, to people whom the operator names.
+    Mail,
+    /// A credential of that name on its requests, which it may be able to do without.
+    Credential {
+        /// Its name.
+        name: String,
+        /// Whether the plugin does without it.
+        optional: bool,
+    },
     /// A limit above the usual one.
     Limit(Limit),
 }
@@ -70,8 +77,12 @@ pub fn asks(manifest: &Manifest) -> Vec<Ask> {
         PermissionKind::Keyvalue => Wanted::Keyvalue,
         PermissionKind::LocalTarget => Wanted::LocalTarget,
         PermissionKind::Command => Wanted::Command(permission.command.clone().unwrap_or_default()),
+        PermissionKind::Mail => Wanted::Mail,
     });
-    let credentials = manifest.credentials.iter().map(|credential| Wanted::Credential(credential.name.clone()));
+    let credentials = manifest.credentials.iter().map(|credential| {
+        let name = credential.name.clone();
+        Wanted::Credential { name, optional: credential.optional }
+    });
     let (raised, usual) = (Asked::of(manifest).limits(), Limits::default());
     let limits = Limit::ALL.iter().filter(|limit| raised.amount(**limit) > usual.amount(**limit)).copied();
     let wanted = permissions.chain(credentials).chain(limits.map(Wanted::Limit));
@@ -103,7 +114,8 @@ impl Wanted {
     /// Whether a yes needs something beyond it: which folder, which host, where from.
     pub fn needs_more(&self) -> bool {
         match self {
-            Self::Folder { .. } | Self::Credential(_) => true,
+            Self::Folder { .. } | Self::Mail => true,
+            Self::Credential { optional, .. } => !optional,
             Self::Requests(destinations) => destinations.iter().any(leaves_host_open),
             _ => false,
         }
@@ -131,7 +143,8 @@ impl Wanted {
             Self::Keyvalue => "keyvalue = true".to_owned(),
             Self::LocalTarget => "local-target = true".to_owned(),
             Self::Command(name) => format!("commands = [\"{name}\"]"),
-            Self::Credential(name) => format!("credentials.{name} = {{ env = \"VARIABLE\" }}"),
+            Self::Mail => "mail = [\"NAME@DOMAIN\"]".to_owned(),
+            Self::Credential { name, .. } => format!("credentials.{name} = {{ env = \"VARIABLE\" }}"),
             Self::Limit(limit) => format!("limits.{limit} = …"),
         }
     }
@@ -153,7 +166,7 @@ impl Wanted {
                 grant.commands.insert(name.clone());
             }
             // As the manifest says, where the grant says nothing.
-            Self::Limit(_) | Self::Folder { .. } | Self::Credential(_) => {}
+            Self::Limit(_) | Self::Folder { .. } | Self::Mail | Self::Credential { .. } => {}
         }
     }
 
@@ -173,7 +186,7 @@ impl Wanted {
 
     /// Has the credential come from there.
     pub fn bind(&self, binding: CredentialBinding, grant: &mut Grant) {
-        if let Self::Credential(name) = self {
+        if let Self::Credential { name, .. } = self {
             grant.credentials.insert(name.clone(), binding);
         }
     }
@@ -207,7 +220,11 @@ impl Wanted {
                 }
                 granted
             }
-            Self::Credential(name) => {
+            Self::Mail => {
+                grant.mail.extend(before.mail.iter().cloned());
+                !before.mail.is_empty()
+            }
+            Self::Credential { name, .. } => {
                 let Some(binding) = before.credentials.get(name) else { return false };
                 grant.credentials.insert(name.clone(), binding.clone());
                 true
@@ -238,7 +255,11 @@ impl Wanted {
             Self::Keyvalue => yes(effective.keyvalue),
             Self::LocalTarget => yes(effective.local_target),
             Self::Command(name) => yes(effective.commands.contains(name)),
-            Self::Credential(name) => yes(effective.credentials.iter().any(|granted| granted.name == *name)),
+            Self::Mail => {
+                let to: Vec<String> = effective.mail.iter().map(ToString::to_string).collect();
+                (!to.is_empty()).then(|| format!("send mail to {}", to.join(" and ")))
+            }
+            Self::Credential { name, .. } => yes(effective.credentials.iter().any(|granted| granted.name == *name)),
             Self::Limit(limit) => {
                 let raised = effective.limits.amount(*limit) > Limits::default().amount(*limit);
                 raised.then(|| format!("use up to {} {}", effective.limits.text(*limit), limit.what()))

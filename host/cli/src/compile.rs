@@ -1,8 +1,8 @@
 //! Where this program has components compiled: in a process of its own, which is this program with a hidden verb.
 
 use anyhow::Result;
-use autodevops_config::SandboxSettings;
-use autodevops_orchestrator::{plugins::Services, sandbox};
+use autodevops_config::Config;
+use autodevops_orchestrator::{mail::Post, plugins::Services, sandbox};
 use autodevops_sandbox::{Compiler, SandboxOptions};
 
 /// The hidden verb.
@@ -24,7 +24,8 @@ pub fn services() -> Services {
 /// What plugins are given that are looked at, or called, by hand.
 ///
 /// # Errors
-/// When a file that `[sandbox]` names cannot be read.
-pub fn services_of(settings: &SandboxSettings) -> Result<Services> {
-    Ok(Services { sandbox: sandbox::options(settings, compiler())?, ..Services::default() })
+/// When a file that `[sandbox]` names cannot be read, or `[mail]` cannot be used.
+pub fn services_of(config: &Config) -> Result<Services> {
+    let mail = Post::of(config)?.map(|mail| mail as _);
+    Ok(Services { sandbox: sandbox::options(&config.sandbox, compiler())?, mail, ..Services::default() })
 }

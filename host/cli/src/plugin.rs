@@ -44,7 +44,7 @@ pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Res
         (Err(_), None) => None,
     };
     let services = match &project {
-        Some((_, config)) => compile::services_of(&config.sandbox)?,
+        Some((_, config)) => compile::services_of(config)?,
         None => compile::services(),
     };
     let (catalog, ceilings) =

@@ -10,6 +10,7 @@ mod delivery;
 mod detect;
 mod edge;
 mod loop_rules;
+mod mail;
 mod people;
 mod place;
 mod places;
@@ -45,6 +46,7 @@ pub use delivery::{Build, Git, Message};
 pub use detect::template_for;
 pub use edge::{Edge, Testers};
 pub use loop_rules::{Clock, Days, FreezeWindow, LoopRules};
+pub use mail::{MailSecurity, MailServer, MailSettings};
 pub use people::{ApprovalRules, EscalationLevel};
 pub use places::Place;
 pub use plugins::{PluginSettings, Stages, resolve_grant};
@@ -146,6 +148,9 @@ pub struct Config {
     /// How much people are told.
     #[serde(default)]
     pub notifications: Notifications,
+    /// The mail server that plugins send through; without it, none sends mail.
+    #[serde(default)]
+    pub mail: Option<MailSettings>,
     /// The HTTP API, through which people and their tools speak to the runs.
     #[serde(default)]
     pub server: Server,
@@ -247,6 +252,7 @@ impl Config {
             command.resolve(folder);
         }
         self.sandbox.resolve(folder);
+        self.mail.iter_mut().for_each(|mail| mail.resolve(folder));
         sandbox::resolve_ceilings(&mut self.ceilings, folder);
         for plugin in self.plugins.values_mut() {
             plugin.resolve(folder);
@@ -270,6 +276,8 @@ fn with_remedy(message: &str) -> String {
         "after" => "`after = \"10m\"`",
         "argv" => "`argv = [\"pg_dump\", \"shop\"]`",
         "notifiers" => "`notifiers = [\"notify-email\"]`",
+        "server" => "`server = \"smtp.example.com\"`",
+        "from" => "`from = \"autodevops@example.com\"`",
         "days" => "`days = \"fri-sun\"`",
         "metric" => "`metric = \"error-rate\"`",
         other => return format!("the key `{other}` is missing"),

@@ -32,6 +32,11 @@ pub struct TokenHashText(#[schemars(regex(pattern = r"^sha256:[0-9a-fA-F]{64}$")
 #[expect(dead_code, reason = "describes a text")]
 pub struct BytesText(#[schemars(regex(pattern = r"^\s*[0-9.]+\s*(B|kB|MB|GB|KiB|MiB|GiB)\s*$"))] String);
 
+/// One address, such as `ada@example.com`, or everybody of a domain: `*@example.com`.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "describes a text")]
+pub struct RecipientText(#[schemars(regex(pattern = r"^[^@\s]+@[A-Za-z0-9.-]+$"))] String);
+
 /// Days of the week, such as `fri-sun` or `tue, thu`.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "describes a text")]
@@ -107,6 +112,8 @@ pub struct GrantTable {
     local_target: bool,
     /// Commands of `[commands]`, by their names.
     commands: Vec<String>,
+    /// Whom mail may go to.
+    mail: Vec<RecipientText>,
     /// Where the credentials come from that the plugin asks for, by their names. Exactly one source is named.
     credentials: BTreeMap<String, CredentialTable>,
     /// Ceilings on what one call may use; for what is not named, the manifest's limits hold.
@@ -123,6 +130,8 @@ pub struct CeilingsTable {
     files: Option<Vec<PathBuf>>,
     /// The same, for folders that plugins may write to.
     read_write: Option<Vec<PathBuf>>,
+    /// Whom mail may go to.
+    mail: Option<Vec<RecipientText>>,
     /// Whether the clocks may be granted. `true` when absent.
     clocks: Option<bool>,
     /// Whether randomness may be granted. `true` when absent.
@@ -197,6 +206,18 @@ pub struct CredentialTable {
     scopes: Vec<String>,
     /// Narrows where it is sent; the manifest's origins when absent.
     origins: Vec<String>,
+}
+
+/// Where a password comes from: exactly one of `env`, `file` and `command`.
+#[derive(JsonSchema, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct PasswordTable {
+    /// The environment variable of the host that holds it.
+    env: Option<String>,
+    /// The file that holds it, relative to the project; readable by its owner alone.
+    file: Option<PathBuf>,
+    /// The program, with its arguments, that prints it.
+    command: Option<Vec<String>>,
 }
 
 /// A folder of this machine that a plugin sees.
@@ -279,6 +300,10 @@ pub struct LimitsTable {
     keyvalue_entries: Option<u32>,
     /// Bytes written to the key-value store.
     keyvalue_bytes: Option<BytesText>,
+    /// Mails sent: a message counts once for each of its recipients.
+    mails: Option<u32>,
+    /// Bytes of all messages of mail: subjects and texts.
+    mail_bytes: Option<BytesText>,
     /// Requests sent.
     http_requests: Option<u32>,
     /// Requests under way at once.

@@ -321,9 +321,14 @@ fn every_key_of_the_schema_stands_in_the_template() {
     assert!(known.contains("rollout.steps.traffic") && known.contains("plugins.*.grant.files.*.access"), "{known:?}");
     let mut found = BTreeSet::new();
     written(&uncommented().parse().unwrap(), &known, "", &mut found);
-    // A plugin's own ceilings have the names of those for all; one of several services has the keys of the only one, its build those of
+    // A plugin's own ceilings have the names of those for all, a password's sources those of other credentials; one of several services has the keys of the only one, its build those of
     // [build], and what only one of several has is refused elsewhere.
-    let same = [("plugins.*.grant.limits", "limits"), ("service.build.", "build."), ("services.", "service.")];
+    let same = [
+        ("plugins.*.grant.limits", "limits"),
+        ("mail.password.", "plugins.*.grant.credentials.*."),
+        ("service.build.", "build."),
+        ("services.", "service."),
+    ];
     let several = |key: &str| ["service.paths", "service.build"].contains(&key);
     let stands = |key: &str| {
         let alike = |(of, is): &(&str, &str)| key.starts_with(of) && found.contains(&key.replacen(of, is, 1));

@@ -17,6 +17,7 @@ macro_rules! at {
 mod data;
 mod edge;
 mod loop_rules;
+mod mail;
 mod people;
 mod rollout;
 mod sandbox;
@@ -43,6 +44,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     stages(config, &mut found);
     rollout::problems(config, &mut found);
     people::problems(config, &mut found);
+    mail::problems(config, &mut found);
     triggers::problems(config, &mut found);
     sandbox::problems(config, &mut found);
     data::problems(config, &mut found);

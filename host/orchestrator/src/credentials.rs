@@ -24,7 +24,8 @@ impl Project {
     /// # Errors
     /// The first that is missing or cannot be used: its plugin, its binding, what is wrong with it, and the remedy.
     pub async fn check_credentials(&self) -> Result<()> {
-        self.check_credentials_of(self.stage_plugins().map(|(name, _)| name).collect()).await
+        self.check_credentials_of(self.stage_plugins().map(|(name, _)| name).collect()).await?;
+        self.check_mail().await
     }
 
     /// The same of the deploy target alone: what a person does by hand must not fail for what only a run needs.
@@ -52,7 +53,8 @@ impl Project {
                     "plugin `{plugin}` asks for the credential `{name}` ({reason}), which is bound to nothing; {how}"
                 )));
             }
-            for credential in &manifest.credentials {
+            let bound = manifest.credentials.iter().filter(|one| grant.credentials.contains_key(&one.name));
+            for credential in bound {
                 self.credentials.check(plugin, &credential.name).await?;
             }
         }

@@ -21,6 +21,7 @@ pub mod gc;
 mod keyvalue;
 pub mod limits;
 mod local;
+pub mod mail;
 pub mod notices;
 pub mod people;
 pub mod plugins;

@@ -12,7 +12,8 @@ pub use autodevops_config::PluginSettings;
 use autodevops_model::Stage;
 use autodevops_policy::{Ceilings, EffectiveGrant, effective};
 use autodevops_sandbox::{
-    CredentialSource, KeyValueStore, LocalTarget, OperatorCommands, Plugin, PluginSource, Sandbox, SandboxOptions,
+    CredentialSource, KeyValueStore, LocalTarget, Mailer, OperatorCommands, Plugin, PluginSource, Sandbox,
+    SandboxOptions,
 };
 use serde_json::Value;
 
@@ -30,6 +31,8 @@ pub struct Services {
     pub local: Option<Arc<dyn LocalTarget>>,
     /// The operator's commands.
     pub commands: Option<Arc<dyn OperatorCommands>>,
+    /// The operator's mail.
+    pub mail: Option<Arc<dyn Mailer>>,
     /// What is set about the engine; but for its cache, which is the user's.
     pub sandbox: SandboxOptions,
     /// Where the secrets of their credentials come from.
@@ -129,6 +132,7 @@ impl PluginSet {
             keyvalue: self.services.keyvalue.clone(),
             local: self.services.local.clone(),
             commands: self.services.commands.clone(),
+            mail: self.services.mail.clone(),
             credentials: self.services.credentials.clone(),
         };
         let plugin = Plugin::load(&self.sandbox, source)?;

@@ -30,6 +30,7 @@ use crate::{
     keyvalue::JournalStore,
     local::EdgeTarget,
     log::RunLog,
+    mail::Post,
     notices::Notices,
     people::Links,
     plugins::{PluginSet, Services},
@@ -73,6 +74,8 @@ pub struct Project {
     pub artifacts: Store,
     /// The front door of the local target.
     pub edge: Client,
+    /// The mail server; none where none is set up.
+    pub mail: Option<Arc<Post>>,
     /// The credentials of the plugins.
     pub credentials: Arc<Credentials>,
 }
@@ -93,11 +96,13 @@ impl Project {
         let catalog = Catalog::of_project(&config, &file)?;
         let credentials = Arc::new(credentials::bound(&catalog));
         let recordings = Arc::new(RecordingStore::new(state.path(), &config.recording));
+        let mail = Post::of(&config)?;
         let services = Services {
             keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))),
             local: Some(Arc::new(local)),
             commands: Some(Arc::new(commands::of(&config))),
             sandbox: sandbox::options(&config.sandbox, compiler)?,
+            mail: mail.clone().map(|mail| mail as _),
             credentials: Some(Arc::clone(&credentials) as _),
             recordings: config.recording.enabled.then(|| Arc::clone(&recordings)),
         };
@@ -123,6 +128,7 @@ impl Project {
             plugins,
             artifacts,
             edge,
+            mail,
             credentials,
         }))
     }

@@ -14,6 +14,25 @@ const MAX_CERTIFICATES_BYTES: u64 = 1 << 20;
 /// # Errors
 /// When a file with certificate authorities cannot be read, or is too large for one.
 pub fn options(settings: &SandboxSettings, compiler: Compiler) -> Result<SandboxOptions> {
+    let certificate_authorities = certificate_authorities(settings)?;
+    Ok(SandboxOptions {
+        cache: None,
+        compiler,
+        concurrent_calls: settings.concurrent_calls,
+        calls_of_one_plugin: settings.calls_of_one_plugin,
+        stack: settings.stack,
+        component_size: settings.component_size,
+        compile_time: settings.compile_time,
+        compile_memory: settings.compile_memory,
+        http: HttpOptions { certificate_authorities, ..HttpOptions::default() },
+    })
+}
+
+/// The certificate authorities that are trusted besides those of this machine: PEM texts.
+///
+/// # Errors
+/// When a file cannot be read, or is too large for one.
+pub fn certificate_authorities(settings: &SandboxSettings) -> Result<Vec<Vec<u8>>> {
     let mut certificate_authorities = Vec::new();
     for path in &settings.certificate_authorities {
         let context = || format!("[sandbox] certificate-authorities names {}, which cannot be read", path.display());
@@ -26,17 +45,7 @@ pub fn options(settings: &SandboxSettings, compiler: Compiler) -> Result<Sandbox
         );
         certificate_authorities.push(fs::read(path).with_context(context)?);
     }
-    Ok(SandboxOptions {
-        cache: None,
-        compiler,
-        concurrent_calls: settings.concurrent_calls,
-        calls_of_one_plugin: settings.calls_of_one_plugin,
-        stack: settings.stack,
-        component_size: settings.component_size,
-        compile_time: settings.compile_time,
-        compile_memory: settings.compile_memory,
-        http: HttpOptions { certificate_authorities, ..HttpOptions::default() },
-    })
+    Ok(certificate_authorities)
 }
 
 #[cfg(test)]

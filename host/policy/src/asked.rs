@@ -20,6 +20,8 @@ pub struct Asked {
     pub keyvalue: bool,
     /// The local target.
     pub local_target: bool,
+    /// Mail, to people whom the operator names.
+    pub mail: bool,
     /// Where requests go, and with which methods.
     pub http: Vec<Destination>,
     /// Folders, by their path as the plugin sees them.
@@ -64,6 +66,7 @@ impl Asked {
             random: asked(PermissionKind::Random),
             keyvalue: asked(PermissionKind::Keyvalue),
             local_target: asked(PermissionKind::LocalTarget),
+            mail: asked(PermissionKind::Mail),
             http: reduced(asks(PermissionKind::Http).flat_map(Permission::destinations).collect()),
             files: asks(PermissionKind::Files).filter_map(folder).collect(),
             commands: asks(PermissionKind::Command).filter_map(|permission| permission.command.clone()).collect(),
@@ -83,13 +86,14 @@ impl Asked {
     }
 
     /// The permissions that are a word each, whether they are asked for, and what they are for a person.
-    pub(crate) const fn flags(&self) -> [(bool, &'static str, &'static str); 4] {
-        use crate::words::{CLOCKS, KEYVALUE, LOCAL_TARGET, RANDOM};
+    pub(crate) const fn flags(&self) -> [(bool, &'static str, &'static str); 5] {
+        use crate::words::{CLOCKS, KEYVALUE, LOCAL_TARGET, MAIL, RANDOM};
         [
             (self.clocks, "clocks", CLOCKS),
             (self.random, "random", RANDOM),
             (self.keyvalue, "keyvalue", KEYVALUE),
             (self.local_target, "local-target", LOCAL_TARGET),
+            (self.mail, "mail", MAIL),
         ]
     }
 }

@@ -116,6 +116,18 @@ pub enum BindingError {
     },
 }
 
+impl BindingError {
+    /// What is wrong, without whose credential it is.
+    pub fn fault(&self) -> String {
+        match self {
+            Self::Sources { how, .. } => {
+                format!("it is bound {how}; name exactly one of `env`, `file`, `command` and `google-service-account`")
+            }
+            Self::Value { fault, .. } => (*fault).to_owned(),
+        }
+    }
+}
+
 impl CredentialBinding {
     /// Where the credential comes from; `plugin` and `credential` are the names for errors.
     ///

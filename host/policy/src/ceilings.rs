@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, Destination, EffectiveGrant, difference::excess, within::is_below, words};
+use crate::{
+    Access, Destination, EffectiveGrant, Recipient, difference::excess, recipient::beyond, within::is_below, words,
+};
 
 /// What any plugin may at most be granted. What is not named has no ceiling. ([`Ceilings`](crate::Ceilings) are those on what a
 /// call may use.)
@@ -18,6 +20,8 @@ pub struct PermissionCeilings {
     pub files: Option<Vec<PathBuf>>,
     /// The same, for folders that plugins may write to. Of those that a run gives, none may be written to under it.
     pub read_write: Option<Vec<PathBuf>>,
+    /// Whom mail may go to.
+    pub mail: Option<Vec<Recipient>>,
     /// Whether the clocks may be granted.
     pub clocks: bool,
     /// Whether randomness may be granted.
@@ -38,6 +42,7 @@ impl Default for PermissionCeilings {
             http: None,
             files: None,
             read_write: None,
+            mail: None,
             clocks: true,
             random: true,
             keyvalue: true,
@@ -88,6 +93,9 @@ impl PermissionCeilings {
         }
         for more in self.http.iter().flat_map(|most| grant.http.iter().filter_map(|one| excess(one, most))) {
             excesses.push(format!("[ceilings] http does not include {more}"));
+        }
+        for more in self.mail.iter().flat_map(|most| beyond(&grant.mail, most)) {
+            excesses.push(format!("[ceilings] mail does not include {more}"));
         }
         for (guest, preopen) in &grant.files {
             if let (Some(folders), Some(host)) = (&self.files, &preopen.host)

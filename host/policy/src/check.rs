@@ -48,10 +48,18 @@ pub fn check_grant(manifest: &Manifest, grant: &Grant) -> Result<(), GrantError>
     let plugin = manifest.name.as_str();
     let asked = Asked::of(manifest);
     let not_asked = |key: String, asked: String| GrantError::NotAsked { plugin: plugin.to_owned(), key, asked };
-    let granted = [grant.clocks, grant.random, grant.keyvalue, grant.local_target];
-    for ((is_asked, key, _), granted) in asked.flags().into_iter().zip(granted) {
+    let mail = words::list(grant.mail.iter().map(|recipient| format!("\"{recipient}\"")));
+    let yes = || "true".to_owned();
+    let granted = [
+        (grant.clocks, yes()),
+        (grant.random, yes()),
+        (grant.keyvalue, yes()),
+        (grant.local_target, yes()),
+        (!grant.mail.is_empty(), format!("[{mail}]")),
+    ];
+    for ((is_asked, key, _), (granted, value)) in asked.flags().into_iter().zip(granted) {
         if granted && !is_asked {
-            return Err(not_asked(format!("{key} = true"), kinds(&asked)));
+            return Err(not_asked(format!("{key} = {value}"), kinds(&asked)));
         }
     }
     for (guest, preopen) in &grant.files {

@@ -95,6 +95,9 @@ pub struct Credential {
     /// Why, in words, for the operator who decides.
     #[serde(default)]
     pub reason: String,
+    /// Whether the plugin does without it, where the operator binds none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 fn default_header() -> String {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     Ceilings, Credential, CredentialBinding, Destination, EffectiveCredential, Limits, Manifest, Permission,
-    PermissionKind, destination::reduced,
+    PermissionKind, Recipient, destination::reduced,
 };
 
 /// Whether a folder may be written to.
@@ -53,6 +53,8 @@ pub struct Grant {
     pub local_target: bool,
     /// Commands of the operator, by their names in `[commands]`.
     pub commands: BTreeSet<String>,
+    /// Whom mail may go to.
+    pub mail: Vec<Recipient>,
     /// Where the credentials come from that the plugin asks for, by their names.
     pub credentials: BTreeMap<String, CredentialBinding>,
     /// Ceilings on what one call may use; for what is not named, the manifest's limits hold.
@@ -78,6 +80,8 @@ pub struct EffectiveGrant {
     /// Commands of the operator, by their names.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub commands: BTreeSet<String>,
+    /// Whom mail may go to.
+    pub mail: Vec<Recipient>,
     /// What one call may use. Written are those that are not as usual.
     #[serde(serialize_with = "unusual")]
     pub limits: Limits,
@@ -117,14 +121,16 @@ pub fn effective(manifest: &Manifest, grant: &Grant) -> EffectiveGrant {
         keyvalue: grant.keyvalue && asked(PermissionKind::Keyvalue),
         local_target: grant.local_target && asked(PermissionKind::LocalTarget),
         commands: commands.filter(|name| grant.commands.contains(*name)).cloned().collect(),
+        mail: if asked(PermissionKind::Mail) { grant.mail.clone() } else { Vec::new() },
         limits: manifest.limits.at_most(&grant.limits),
         credentials: credentials.collect(),
     }
 }
 
-/// The credentials that the manifest asks for and the operator has not bound.
+/// The credentials that the manifest asks for, cannot do without, and the operator has not bound.
 pub fn missing<'a>(manifest: &'a Manifest, grant: &Grant) -> Vec<&'a Credential> {
-    manifest.credentials.iter().filter(|credential| !grant.credentials.contains_key(&credential.name)).collect()
+    let needed = manifest.credentials.iter().filter(|credential| !credential.optional);
+    needed.filter(|credential| !grant.credentials.contains_key(&credential.name)).collect()
 }
 
 #[cfg(test)]
@@ -164,6 +170,13 @@ mod tests {
             let grant = Grant { files: [("/data".to_owned(), preopen)].into(), ..Grant::default() };
             assert_eq!(effective(&manifest(vec![permission]), &grant).files["/data"].access, effective_access);
         }
+    }
+
+    #[test]
+    fn mail_goes_to_those_who_were_granted_and_only_where_it_was_asked_for() {
+        let grant = Grant { mail: vec!["*@example.com".parse().unwrap()], ..Grant::default() };
+        assert_eq!(effective(&manifest(vec![ask(PermissionKind::Mail)]), &grant).mail, grant.mail);
+        assert_eq!(effective(&manifest(Vec::new()), &grant).mail, []);
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod origin;
 mod path;
 mod permission;
 mod quantity;
+mod recipient;
 pub mod redact;
 pub mod strict_toml;
 #[cfg(test)]
@@ -49,5 +50,6 @@ pub use origin::{Origin, OriginError};
 pub use path::{PathError, ProjectPath};
 pub use permission::{Permission, PermissionError, PermissionKind, RUN_FOLDERS};
 pub use quantity::{Bytes, Percent, QuantityError, Span};
+pub use recipient::{MailAddress, Recipient, RecipientError};
 pub use within::within;
 pub use words::{AskedWords, words};

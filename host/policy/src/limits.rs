@@ -197,6 +197,10 @@ limits! {
     keyvalue_entries, KeyvalueEntries, "keyvalue-entries", "keys written": u32 = 10_000;
     /// Bytes written to the key-value store.
     keyvalue_bytes, KeyvalueBytes, "keyvalue-bytes", "written to keys": Bytes = Bytes(8 << 20);
+    /// Mails sent: a message counts once for each of its recipients.
+    mails, Mails, "mails", "mails": u32 = 20;
+    /// Bytes of all messages of mail: subjects and texts.
+    mail_bytes, MailBytes, "mail-bytes", "of mail": Bytes = Bytes(1 << 20);
     /// Requests sent.
     http_requests, HttpRequests, "http-requests", "requests": u32 = 1000;
     /// Requests under way at once.

@@ -1,7 +1,7 @@
 //! What a plugin asks the host for, and the decision about it.
 
 use crate::{
-    Destination, EffectiveGrant, Limit, Method, OverLimit,
+    Destination, EffectiveGrant, Limit, MailAddress, Method, OverLimit,
     manifest::is_name,
     text::{escape, one_line},
 };
@@ -55,6 +55,8 @@ pub enum Operation {
         /// The URL.
         url: String,
     },
+    /// A mail to somebody: asked for each recipient, by the address as the plugin gave it.
+    Mail(String),
     /// The plugin's own store, by bucket.
     KeyValue(String),
     /// A function that only works on what was acquired before, by interface and function.
@@ -83,6 +85,7 @@ impl Operation {
             Self::LocalTarget { .. } => "local-target",
             Self::Command { .. } => "command",
             Self::Http { .. } => "http",
+            Self::Mail(_) => "mail",
             Self::KeyValue(_) => "keyvalue",
             Self::Use { .. } => "use",
         }
@@ -156,6 +159,12 @@ impl EffectiveGrant {
                 )
             }
             Operation::KeyValue(_) => (self.keyvalue, "a key-value store".to_owned(), "keyvalue = true"),
+            Operation::Mail(to) => {
+                let address = to.parse::<MailAddress>();
+                let granted =
+                    address.is_ok_and(|address| self.mail.iter().any(|recipient| recipient.allows(&address)));
+                (granted, format!("mail to {to:?}"), "mail = [\"NAME@DOMAIN\"], and its manifest must ask for it")
+            }
             Operation::Http { method, url } => {
                 let parsed = url::Url::parse(url);
                 let to_url = |rule: &&Destination| parsed.as_ref().is_ok_and(|url| rule.allows(url));
@@ -196,6 +205,7 @@ mod tests {
             (Operation::KeyValue("b".into()), "keyvalue = true"),
             (Operation::Command { name: "dump".into(), with: String::new() }, "commands = [\"dump\"]"),
             (http, "http = "),
+            (Operation::Mail("ada@example.com".into()), "[plugins.a.grant] mail = "),
         ] {
             let text = grant.decide("a", &operation).unwrap_err().to_string();
             assert!(text.contains(remedy), "{text}");
@@ -210,6 +220,22 @@ mod tests {
         for name in ["Dump", "dump ", "dump\0", "dum", "dump/../x", "", "dump\"]\nclocks = true"] {
             let error = decide(name).unwrap_err().to_string();
             assert!(error.contains("commands = [") && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn mail_is_decided_by_whom_it_goes_to() {
+        let mail = ["ada@example.com", "*@ops.example"].map(|text| text.parse().unwrap()).to_vec();
+        let grant = EffectiveGrant { mail, ..EffectiveGrant::default() };
+        let decide = |to: &str| grant.decide("a", &Operation::Mail(to.into())).map_err(|error| error.to_string());
+        for to in ["ada@example.com", "ada@Example.com", "anyone@ops.example"] {
+            assert_eq!(decide(to), Ok(()), "{to}");
+        }
+        for to in
+            ["eve@example.com", "x@a.ops.example", "", "ada@example.com, eve@evil.example", "ada@example.com\r\nBcc: x"]
+        {
+            let error = decide(to).unwrap_err();
+            assert!(error.contains("asked for mail to \"") && !error.contains('\r'), "{error}");
         }
     }
 

@@ -47,6 +47,8 @@ pub enum PermissionKind {
     LocalTarget,
     /// One of the operator's commands, by its name.
     Command,
+    /// Mail, through the operator's server, to people whom the operator names.
+    Mail,
 }
 
 impl PermissionKind {
@@ -60,6 +62,7 @@ impl PermissionKind {
             Self::Keyvalue => "keyvalue",
             Self::LocalTarget => "local-target",
             Self::Command => "command",
+            Self::Mail => "mail",
         }
     }
 }

@@ -58,8 +58,13 @@ fn access() -> impl Strategy<Value = Access> {
 }
 
 const GUESTS: [&str; 3] = ["/repo", "/data", "/data/x"];
-const FLAGS: [PermissionKind; 4] =
-    [PermissionKind::Clocks, PermissionKind::Random, PermissionKind::Keyvalue, PermissionKind::LocalTarget];
+const FLAGS: [PermissionKind; 5] = [
+    PermissionKind::Clocks,
+    PermissionKind::Random,
+    PermissionKind::Keyvalue,
+    PermissionKind::LocalTarget,
+    PermissionKind::Mail,
+];
 const CREDENTIALS: [&str; 2] = ["one", "other"];
 
 fn commands() -> impl Strategy<Value = BTreeSet<&'static str>> {
@@ -79,7 +84,7 @@ pub fn manifest() -> impl Strategy<Value = Manifest> {
     };
     let files = collection::btree_map(select(&GUESTS[..]), access(), 0..3);
     let http = collection::vec((collection::vec(origin(), 1..3), option::of(methods())), 0..3);
-    let flags = any::<[bool; 4]>();
+    let flags = any::<[bool; 5]>();
     let credential = |name: &'static str| {
         let header = select(&["authorization", "x-api-key"][..]);
         option::of((collection::vec(origin(), 1..3), header)).prop_map(move |asked| {
@@ -89,6 +94,7 @@ pub fn manifest() -> impl Strategy<Value = Manifest> {
                 header: header.into(),
                 prefix: None,
                 reason: "x".into(),
+                optional: false,
             })
         })
     };
@@ -130,11 +136,13 @@ pub fn grant() -> impl Strategy<Value = Grant> {
     });
     let credentials = collection::btree_map(select(&CREDENTIALS[..]).prop_map(str::to_owned), binding, 0..3);
     let limits = option::of(select(&[1u64, 512][..]));
-    (files, collection::vec(destination(), 0..4), any::<[bool; 4]>(), commands(), credentials, limits).prop_map(
-        |(files, http, [clocks, random, keyvalue, local_target], commands, credentials, memory)| {
+    let recipient = select(&["ada@a.example", "*@a.example", "*@b.example"][..]).prop_map(|text| text.parse().unwrap());
+    let mail = collection::vec(recipient, 0..3);
+    (files, collection::vec(destination(), 0..4), any::<[bool; 4]>(), commands(), mail, credentials, limits).prop_map(
+        |(files, http, [clocks, random, keyvalue, local_target], commands, mail, credentials, memory)| {
             let commands = commands.into_iter().map(str::to_owned).collect();
             let limits = crate::Ceilings { memory: memory.map(|mib| Bytes(mib << 20)), ..crate::Ceilings::default() };
-            Grant { files, http, clocks, random, keyvalue, local_target, commands, credentials, limits }
+            Grant { files, http, clocks, random, keyvalue, local_target, commands, mail, credentials, limits }
         },
     )
 }

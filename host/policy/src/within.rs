@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use crate::{Access, EffectiveCredential, EffectiveGrant, Limit, Preopen, difference::excess, words};
+use crate::{Access, EffectiveCredential, EffectiveGrant, Limit, Preopen, difference::excess, recipient::beyond, words};
 
 /// Whether a plugin may do no more by the one grant than by the other, which was answered for.
 ///
@@ -16,6 +16,7 @@ pub fn within(now: &EffectiveGrant, answered: &EffectiveGrant) -> Result<(), Vec
         }
     }
     found.extend(now.http.iter().filter_map(|one| excess(one, &answered.http)).map(|one| words::send(&one)));
+    found.extend(beyond(&now.mail, &answered.mail).map(|recipient| format!("send mail to {recipient}")));
     for (guest, preopen) in &now.files {
         match answered.files.get(guest) {
             None => found.push(folder(guest, preopen)),

@@ -10,6 +10,7 @@ pub(crate) const CLOCKS: &str = "read the clocks";
 pub(crate) const RANDOM: &str = "use randomness";
 pub(crate) const KEYVALUE: &str = "keep keys and values of its own from one call to the next";
 pub(crate) const LOCAL_TARGET: &str = "start and stop releases on this machine, and set their shares of its traffic";
+pub(crate) const MAIL: &str = "send mail to people whom you name";
 
 /// One thing that a plugin asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ fn permission_words(permission: &Permission) -> String {
         PermissionKind::Keyvalue => KEYVALUE.to_owned(),
         PermissionKind::LocalTarget => LOCAL_TARGET.to_owned(),
         PermissionKind::Command => command(permission.command.as_deref().unwrap_or_default()),
+        PermissionKind::Mail => MAIL.to_owned(),
     }
 }
 
@@ -133,6 +135,10 @@ ask = "command"
 command = "dump"
 reason = "Dumps."
 
+[[permissions]]
+ask = "mail"
+reason = "News."
+
 [[credentials]]
 name = "firebase"
 origins = ["https://a.example", "https://b.example/v1"]
@@ -163,6 +169,7 @@ http-requests = 5000
                 "read the folder /repo: Sources.",
                 "start and stop releases on this machine, and set their shares of its traffic: Local.",
                 "run your command `dump`, as [commands.dump] has it: Dumps.",
+                "send mail to people whom you name: News.",
                 "use the credential `firebase` for https://a.example:443/ and https://b.example:443/v1/ (sent as \
                  `authorization: Bearer …`, never seen by the plugin): Deploying needs one.",
                 "use the credential `key` for https://c.example:443/ (sent as `x-api-key: …`, never seen by the plugin): Key.",

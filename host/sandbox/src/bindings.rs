@@ -10,6 +10,7 @@ pub mod base {
             world host {
                 import autodevops:types/types@0.1.0;
                 import autodevops:host/log@0.1.0;
+                import autodevops:host/mail@0.1.0;
                 import autodevops:host/traffic@0.1.0;
                 import autodevops:host/runtime@0.1.0;
                 import autodevops:host/command@0.1.0;
@@ -18,6 +19,7 @@ pub mod base {
         ",
         path: "../../wit",
         imports: {
+            "autodevops:host/mail": async | trappable,
             "autodevops:host/traffic": async | trappable,
             "autodevops:host/runtime": async | trappable,
             "autodevops:host/command": async | trappable,
@@ -55,11 +57,15 @@ stage!(
     "autodevops:host/runtime": crate::bindings::base::autodevops::host::runtime
 );
 stage!(health_check, "autodevops:stages/health-check-plugin");
-stage!(notifier, "autodevops:stages/notifier-plugin");
 stage!(
     state_guard,
     "autodevops:stages/state-guard-plugin",
     "autodevops:host/command": crate::bindings::base::autodevops::host::command
+);
+stage!(
+    notifier,
+    "autodevops:stages/notifier-plugin",
+    "autodevops:host/mail": crate::bindings::base::autodevops::host::mail
 );
 
 /// Keys and values; its resource is the host's own type.

@@ -27,6 +27,7 @@ use crate::{
     keyvalue::{KeyValueStore, Overlay},
     local::LocalTarget,
     logging::LogQuota,
+    mail::Mailer,
     measure::{Size, measure},
     permits::CallPermit,
     quota::Quota,
@@ -77,6 +78,7 @@ pub(crate) struct Caller {
     pub keyvalue: Option<Arc<dyn KeyValueStore>>,
     pub local: Option<Arc<dyn LocalTarget>>,
     pub commands: Option<Arc<dyn OperatorCommands>>,
+    pub mail: Option<Arc<dyn Mailer>>,
     /// Parts of the pool that a call takes.
     pub parts: u32,
     pub credentials: Option<Arc<dyn CredentialSource>>,
@@ -141,6 +143,7 @@ impl Call {
             keyvalue: Overlay::new(shared.keyvalue.clone(), Arc::clone(&shared.name)),
             local: shared.local.clone(),
             commands: shared.commands.clone(),
+            mail: shared.mail.clone(),
             clock: GuestClock::new(),
             activations: Activations::default(),
             deadline: Instant::now() + limits.wall_time.0.min(LONGEST_CALL),

@@ -374,6 +374,7 @@ const fn room(asked: &Asked) -> Room {
             Operation::Http { .. }
             | Operation::LocalTarget { .. }
             | Operation::Command { .. }
+            | Operation::Mail(_)
             | Operation::Open { write: true, .. },
             None,
         ) => Room::Records,
@@ -408,6 +409,7 @@ fn shorten(operation: &mut Operation, scrubber: &Scrubber) {
         }
         Operation::Open { path: name, .. }
         | Operation::KeyValue(name)
+        | Operation::Mail(name)
         | Operation::LocalTarget { target: name, .. } => name,
         _ => return,
     };

@@ -21,6 +21,7 @@ use crate::{
     guest::Guest,
     keyvalue::KeyValueStore,
     local::LocalTarget,
+    mail::Mailer,
     permits::parts_of_call,
     replay::Header,
 };
@@ -190,6 +191,8 @@ pub struct PluginSource<'a> {
     pub local: Option<Arc<dyn LocalTarget>>,
     /// The operator's commands; none, and there are none.
     pub commands: Option<Arc<dyn OperatorCommands>>,
+    /// The operator's mail; none, and none is sent.
+    pub mail: Option<Arc<dyn Mailer>>,
     /// Where the secrets of its credentials come from; none, and it has no credentials.
     pub credentials: Option<Arc<dyn CredentialSource>>,
 }
@@ -246,6 +249,7 @@ struct Services {
     keyvalue: Option<Arc<dyn KeyValueStore>>,
     local: Option<Arc<dyn LocalTarget>>,
     commands: Option<Arc<dyn OperatorCommands>>,
+    mail: Option<Arc<dyn Mailer>>,
     credentials: Option<Arc<dyn CredentialSource>>,
 }
 
@@ -259,8 +263,8 @@ impl Plugin {
         declared.sort_unstable();
         declared.dedup();
         let name = source.manifest.name.clone();
-        let PluginSource { component, grant, config, keyvalue, local, commands, credentials, .. } = source;
-        let services = Services { keyvalue, local, commands, credentials };
+        let PluginSource { component, grant, config, keyvalue, local, commands, mail, credentials, .. } = source;
+        let services = Services { keyvalue, local, commands, mail, credentials };
         Self::build(sandbox, name, Some(declared), component, grant, config, services)
     }
 
@@ -277,7 +281,7 @@ impl Plugin {
         bytes: &[u8],
         grant: EffectiveGrant,
         config: Vec<(String, String)>,
-        Services { keyvalue, local, commands, credentials }: Services,
+        Services { keyvalue, local, commands, mail, credentials }: Services,
     ) -> Result<Self, LoadError> {
         let component = compile(sandbox, &name, bytes)?;
         let parts = parts(&name, &component)?;
@@ -299,6 +303,7 @@ impl Plugin {
             keyvalue,
             local,
             commands,
+            mail,
             parts,
             credentials,
         };

@@ -25,6 +25,9 @@ pub enum Refusal {
     /// A header is there that is the host's to set.
     #[error("a header that is the host's to set")]
     Header,
+    /// A mail's subject is empty, or holds a line's end or another control character, by which it would be more than one header.
+    #[error("a subject that is not one line")]
+    Subject,
     /// It is no address of a document.
     #[error("no URL that may be asked")]
     Url,

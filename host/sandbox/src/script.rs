@@ -52,6 +52,7 @@ impl ScriptEngine {
             keyvalue: None,
             local: None,
             commands: None,
+            mail: None,
             parts,
             credentials: None,
         };

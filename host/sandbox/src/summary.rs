@@ -15,7 +15,7 @@ pub fn summary(operation: &Operation, scrubber: &Scrubber) -> String {
         Operation::LocalTarget { function, target } => format!("{function} {target}").trim_end().to_owned(),
         Operation::Command { name, with } => format!("{name} {with}").trim_end().to_owned(),
         Operation::Http { method, url } => format!("{method} {}", without_secrets(url)),
-        Operation::KeyValue(bucket) => bucket.clone(),
+        Operation::KeyValue(name) | Operation::Mail(name) => name.clone(),
         Operation::Use { interface, function } => format!("{interface} {function}"),
     };
     // Before it is cut: half a secret would be found by nobody.

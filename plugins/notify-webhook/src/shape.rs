@@ -1,10 +1,11 @@
 //! Events in the shapes that webhooks expect. Their limits are kept, and nothing in an event is taken for markup or for a mention.
 
 use autodevops_sdk::{
-    Error, Result,
+    Result,
     types::{Event, Severity},
 };
 use serde_json::{Value, json};
+use telling::{severity, template};
 
 use crate::settings::{Settings, Shape};
 
@@ -23,17 +24,8 @@ pub fn body(settings: &Settings, event: &Event) -> Result<Value> {
         Shape::Discord => discord(event),
         Shape::Teams => teams(event),
         Shape::Json => plain(event),
-        Shape::Template => return template(&settings.template, event),
+        Shape::Template => return template("template", &settings.template, event, &[]),
     })
-}
-
-const fn severity(event: &Event) -> &'static str {
-    match event.severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-        Severity::Critical => "critical",
-    }
 }
 
 fn cut(text: &str, characters: usize) -> String {
@@ -153,63 +145,12 @@ fn plain(event: &Event) -> Value {
     })
 }
 
-/// The operator's JSON with the event filled into its texts: whatever the event holds, the JSON stays as it was written.
-fn template(text: &str, event: &Event) -> Result<Value> {
-    let mut value: Value = serde_json::from_str(text).map_err(|error| {
-        Error::wrong_input(format!("`template` is no JSON: {error}; write for example {{\"text\":\"{{title}}\"}}"))
-    })?;
-    let links: Vec<String> = event.links.iter().map(|(name, url)| format!("{name}: {url}")).collect();
-    let names = [
-        ("title", event.title.clone()),
-        ("body", event.body.clone()),
-        ("run", event.run.clone()),
-        ("stage", event.stage.clone()),
-        ("severity", severity(event).to_owned()),
-        ("links", links.join("\n")),
-    ];
-    fill(&mut value, &names)?;
-    Ok(value)
-}
-
-fn fill(value: &mut Value, names: &[(&str, String)]) -> Result<()> {
-    match value {
-        Value::String(text) => *text = filled(text, names)?,
-        Value::Array(values) => values.iter_mut().try_for_each(|value| fill(value, names))?,
-        Value::Object(values) => values.values_mut().try_for_each(|value| fill(value, names))?,
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-    Ok(())
-}
-
-/// The text with its placeholders filled in, once: what is filled in is not looked at again.
-fn filled(text: &str, names: &[(&str, String)]) -> Result<String> {
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let Some((name, behind)) = after.split_once('}') else {
-            filled.push('{');
-            rest = after;
-            continue;
-        };
-        let Some((_, value)) = names.iter().find(|(known, _)| *known == name) else {
-            let known: Vec<String> = names.iter().map(|(known, _)| format!("{{{known}}}")).collect();
-            return Err(Error::wrong_input(format!(
-                "`template` names {{{name}}}, which there is not; there are {}",
-                known.join(", ")
-            )));
-        };
-        filled.push_str(value);
-        rest = behind;
-    }
-    filled.push_str(rest);
-    Ok(filled)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::tests::{event, settings};
+    use telling::testing::event;
+
+    use crate::settings::tests::settings;
 
     fn shaped(shape: Shape, event: &Event) -> Value {
         body(&settings(shape), event).unwrap()
@@ -264,23 +205,6 @@ mod tests {
         assert_eq!(length(&discord["embeds"][0]["description"]), 4096);
         assert!(discord["embeds"][0]["description"].as_str().unwrap().ends_with("answer/c.d)"));
         assert!(shaped(Shape::Teams, &long).to_string().len() < 28_000);
-    }
-
-    #[test]
-    fn a_template_is_filled_in_inside_of_texts_and_stays_the_json_that_it_was() {
-        let mut settings = settings(Shape::Template);
-        settings.template =
-            r#"{"msg": "{title} ({severity})", "n": 1, "list": ["{run}", {"a": "{links}"}], "open": "{"}"#.into();
-        let odd = Event { title: "\"},{\"x\":\"{run}".into(), ..event() };
-        let value = body(&settings, &odd).unwrap();
-        assert_eq!(value["msg"], "\"},{\"x\":\"{run} (warning)");
-        assert_eq!((&value["list"][0], &value["open"], &value["n"]), (&json!("62e23fd1-1"), &json!("{"), &json!(1)));
-        assert!(value["list"][1]["a"].as_str().unwrap().starts_with("staging: http://127.0.0.1:8081/\napprove: "));
-        for (template, word) in [("{", "no JSON"), (r#"{"a":"{tilte}"}"#, "{tilte}")] {
-            settings.template = template.into();
-            let Err(Error::InvalidInput(info)) = body(&settings, &event()) else { panic!("{template}") };
-            assert!(info.message.contains(word), "{}", info.message);
-        }
     }
 
     #[test]

@@ -71,7 +71,6 @@ stage!(fix_generator, "fix-generator-plugin");
 stage!(test_generator, "test-generator-plugin");
 stage!(check, "check-plugin");
 stage!(health_check, "health-check-plugin");
-stage!(notifier, "notifier-plugin");
 
 /// A stage with imports of its own.
 macro_rules! stage_with_imports {
@@ -92,5 +91,6 @@ macro_rules! stage_with_imports {
     };
 }
 
+stage_with_imports!(notifier, "notifier-plugin");
 stage_with_imports!(deploy_target, "deploy-target-plugin");
 stage_with_imports!(state_guard, "state-guard-plugin");

@@ -40,6 +40,11 @@ pub mod command {
     pub use crate::bindings::state_guard::autodevops::host::command::{Completed, run};
 }
 
+/// Mail through the operator's server, for notifiers that were granted people to write to.
+pub mod mail {
+    pub use crate::bindings::notifier::autodevops::host::mail::{Message, send};
+}
+
 /// The README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -86,6 +86,7 @@ fn probe(place: &Place, sandbox: &Sandbox) -> Result<Plugin> {
         keyvalue: None,
         local: None,
         commands: None,
+        mail: None,
         credentials: None,
     };
     Ok(Plugin::load(sandbox, source)?)

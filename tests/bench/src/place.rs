@@ -68,6 +68,7 @@ impl Place {
             keyvalue: None,
             local: None,
             commands: None,
+            mail: None,
             credentials: None,
         };
         Ok(Plugin::load(sandbox, source)?)

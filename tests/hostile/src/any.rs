@@ -67,6 +67,7 @@ pub async fn put_through(path: &Path) -> Result<Vec<Ended>> {
             keyvalue: None,
             local: None,
             commands: None,
+            mail: None,
             credentials: None,
         };
         let plugin = Arc::new(Plugin::load(field.sandbox(), source)?);

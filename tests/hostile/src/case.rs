@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use autodevops_model::CheckInput;
 use autodevops_policy::{Access, Bytes, EffectiveGrant, Limit, Limits, Preopen, Span};
 use autodevops_sandbox::{
-    CallError, CallFailure, CallReport, KeyValueStore, LoadError, OperatorCommands, SandboxOptions,
+    CallError, CallFailure, CallReport, KeyValueStore, LoadError, Mailer, OperatorCommands, SandboxOptions,
 };
 
 use crate::{
@@ -25,6 +25,8 @@ pub struct Terms {
     pub keyvalue: Option<Arc<dyn KeyValueStore>>,
     /// The operator's commands.
     pub commands: Option<Arc<dyn OperatorCommands>>,
+    /// Who takes its mail.
+    pub mail: Option<Arc<dyn Mailer>>,
     /// The engine's own settings; those of all, where there are none.
     pub engine: Option<SandboxOptions>,
     /// A folder of its own for what the attempt needs on the host: `data`, `other` and, outside of what is ever granted, `secret`.
@@ -47,6 +49,7 @@ impl Terms {
             input: check_input(),
             keyvalue: None,
             commands: None,
+            mail: None,
             engine: None,
             folder,
         }

@@ -47,6 +47,7 @@ const OFFERED: &[&str] = &[
     "autodevops:host/traffic@0.1.0",
     "autodevops:host/runtime@0.1.0",
     "autodevops:host/command@0.1.0",
+    "autodevops:host/mail@0.1.0",
 ];
 
 /// The contract, and a world for each stage that imports everything there is.

@@ -64,6 +64,7 @@ impl Field {
             keyvalue: None,
             local: None,
             commands: None,
+            mail: None,
             credentials: None,
         };
         let honest = Plugin::load(&sandbox, source)?;
@@ -112,7 +113,7 @@ impl Field {
         };
         let (sandbox, manifest) = (self.sandbox.clone(), manifest(name, case.function));
         let (grant, config) = (terms.grant.clone(), terms.config.clone());
-        let (keyvalue, commands) = (terms.keyvalue.clone(), terms.commands.clone());
+        let (keyvalue, commands, mail) = (terms.keyvalue.clone(), terms.commands.clone(), terms.mail.clone());
         // Compiling computes for long: apart from what serves calls.
         let loaded = tokio::task::spawn_blocking(move || {
             let source = PluginSource {
@@ -123,6 +124,7 @@ impl Field {
                 keyvalue,
                 local: None,
                 commands,
+                mail,
                 credentials: None,
             };
             Plugin::load(&sandbox, source)

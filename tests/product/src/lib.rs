@@ -85,6 +85,7 @@ impl Probe {
             keyvalue: self.keyvalue.clone(),
             local: None,
             commands: None,
+            mail: None,
             credentials: self.credentials.clone(),
         };
         Plugin::load(&self.sandbox, source).expect("the probe loads")
@@ -112,6 +113,7 @@ impl Probe {
             origins: vec![origin.parse().expect("an origin")],
             header: "authorization".into(),
             prefix: None,
+            optional: false,
             reason: "The tests look for it.".into(),
         }];
         self.grant.credentials = [("token".to_owned(), CredentialBinding::default())].into();

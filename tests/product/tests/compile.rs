@@ -30,6 +30,7 @@ fn probe(sandbox: &Sandbox, name: &str, act: &str, wall_time: Duration) -> Resul
         credentials: None,
         local: None,
         commands: None,
+        mail: None,
     };
     Plugin::load(sandbox, source)
 }

@@ -25,6 +25,7 @@ fn plugin() -> Plugin {
         keyvalue: None,
         local: None,
         commands: None,
+        mail: None,
         credentials: None,
     };
     Plugin::load(&sandbox(), source).expect("the plugin loads")

@@ -19,6 +19,7 @@ fn load(sandbox: &Sandbox, component: &[u8], stages: &str) -> Result<Plugin, Loa
             keyvalue: None,
             local: None,
             commands: None,
+            mail: None,
             credentials: None,
         },
     )

@@ -114,6 +114,7 @@ pub(super) fn manifest_of(name: &str, version: &str, asked: &Asked) -> Manifest 
         (asked.random, PermissionKind::Random),
         (asked.keyvalue, PermissionKind::Keyvalue),
         (asked.local_target, PermissionKind::LocalTarget),
+        (asked.mail, PermissionKind::Mail),
     ];
     let flags = flags.into_iter().filter(|(asked, _)| *asked).map(|(_, kind)| permission(kind));
     let files = asked.files.iter().map(|(guest, access)| Permission {
@@ -135,6 +136,7 @@ pub(super) fn manifest_of(name: &str, version: &str, asked: &Asked) -> Manifest 
         origins: asked.origins.clone(),
         header: asked.header.clone(),
         prefix: Some(asked.prefix.clone()),
+        optional: false,
         reason: String::new(),
     });
     Manifest {

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use autodevops_bundle::ask::{Ask, Wanted};
-use autodevops_policy::{Access, CredentialBinding, Destination, Grant, Origin};
+use autodevops_policy::{Access, CredentialBinding, Destination, Grant, Origin, Recipient};
 
 use super::question::{Given, Question, Word};
 use crate::output::clean;
@@ -82,7 +82,8 @@ fn one(plugin: &str, ask: &Ask, before: Option<&Grant>, grant: &mut Grant, perso
     match &ask.what {
         Wanted::Folder { access, .. } => folder(ask, *access, grant, person),
         Wanted::Requests(destinations) if ask.what.needs_more() => hosts(destinations, grant, person),
-        Wanted::Credential(_) => credential(plugin, ask, grant, person),
+        Wanted::Mail => recipients(grant, person),
+        Wanted::Credential { optional, .. } => credential(plugin, ask, *optional, grant, person),
         _ => {
             if yes(person, "  Grant it?", known)? {
                 ask.what.grant(grant);
@@ -137,6 +138,23 @@ fn hosts(asked: &[Destination], grant: &mut Grant, person: &mut dyn Person) -> R
     }
 }
 
+fn recipients(grant: &mut Grant, person: &mut dyn Person) -> Result<()> {
+    loop {
+        let line = line(
+            person,
+            "  To whom, such as ada@example.com, or *@example.com? (several with spaces between; empty: nobody)",
+        )?;
+        let named: Result<Vec<Recipient>, _> = line.split_whitespace().map(str::parse).collect();
+        match named {
+            Ok(named) => {
+                grant.mail.extend(named);
+                return Ok(());
+            }
+            Err(fault) => person.say(&format!("  {fault}\n"))?,
+        }
+    }
+}
+
 /// The origin, which the plugin asks for.
 fn within(text: &str, asked: &[Destination]) -> Result<Destination, String> {
     let origin: Origin = text.parse().map_err(|error| format!("{error}"))?;
@@ -153,10 +171,13 @@ const LIMIT: &str =
 
 const SOURCES: &str = "  Where does it come from?\n    env VARIABLE, file PATH, command PROGRAM ARGUMENT…, or google-service-account PATH SCOPE…\n";
 
-fn credential(plugin: &str, ask: &Ask, grant: &mut Grant, person: &mut dyn Person) -> Result<()> {
+fn credential(plugin: &str, ask: &Ask, optional: bool, grant: &mut Grant, person: &mut dyn Person) -> Result<()> {
     person.say(SOURCES)?;
     loop {
         let line = line(person, "  From (empty: from nowhere yet)")?;
+        if matches!(line.as_str(), "" | "none" | "nowhere") && optional {
+            return person.say("  The plugin does without it.\n");
+        }
         if matches!(line.as_str(), "" | "none" | "nowhere") {
             return person.say(&format!(
                 "  Until it comes from somewhere, `autodevops run` and `serve` do not start with this plugin. Say where with\n    \

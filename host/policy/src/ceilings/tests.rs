@@ -18,6 +18,8 @@ fn what_goes_beyond_a_ceiling_is_refused_by_its_key() {
         ("keyvalue = false", "keyvalue = true", "[ceilings] keyvalue is false"),
         ("local-target = false", "local-target = true", "[ceilings] local-target is false"),
         ("commands = false", "commands = [\"dump\"]", "[ceilings] commands is false, and it has `dump`"),
+        ("mail = []", "mail = [\"ada@a.example\"]", "[ceilings] mail does not include ada@a.example"),
+        ("mail = [\"ada@a.example\"]", "mail = [\"*@a.example\"]", "[ceilings] mail does not include *@a.example"),
         ("credentials = false", credential, "[ceilings] credentials is false, and it has `key`"),
         (
             "http = []",

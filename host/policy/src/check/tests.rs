@@ -18,6 +18,7 @@ fn a_grant_of_what_was_not_asked_for_is_refused_by_name() {
         ),
         ("keyvalue = true", "[plugins.a.grant] keyvalue = true"),
         ("local-target = true", "[plugins.a.grant] local-target = true"),
+        ("mail = [\"ada@example.com\"]", "[plugins.a.grant] mail = [\"ada@example.com\"] grants"),
         (
             "files.\"/other\" = {}",
             "[plugins.a.grant] files.\"/other\" grants; it asks for /data to read and write and /repo to read; remove it",
@@ -92,6 +93,7 @@ proptest! {
                 [effective.clocks, effective.random, effective.keyvalue, effective.local_target],
                 [grant.clocks, grant.random, grant.keyvalue, grant.local_target]
             );
+            prop_assert_eq!(&effective.mail, &grant.mail);
             prop_assert_eq!(&effective.files, &grant.files);
             for granted in &grant.http {
                 prop_assert!(effective.http.iter().any(|held| granted.intersection(held).is_some()), "{}", granted);

@@ -6,6 +6,7 @@ fn credential(name: &str, origins: &[&str], header: &str) -> Credential {
         origins: origins.iter().map(|text| text.parse().unwrap()).collect(),
         header: header.into(),
         prefix: None,
+        optional: false,
         reason: "x".into(),
     }
 }

@@ -104,6 +104,9 @@ proptest! {
                     let (now, answered) = (now.decide("a", &operation), answered.decide("a", &operation));
                     prop_assert!(now.is_err() || answered.is_ok(), "{:?}", operation);
                 }
+                for recipient in &now.mail {
+                    prop_assert!(answered.mail.iter().any(|known| known.covers(recipient)), "{}", recipient);
+                }
                 for (guest, preopen) in &now.files {
                     prop_assert!(answered.files[guest].access >= preopen.access);
                 }
@@ -119,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn one_thing_more_is_one_excess_that_names_it(grant in testing::effective_grant(), which in 0usize..6) {
+    fn one_thing_more_is_one_excess_that_names_it(grant in testing::effective_grant(), which in 0usize..7) {
         let mut now = grant.clone();
         let named = match which {
             0 => { now.files.insert("/more".into(), Preopen { host: None, access: Access::ReadOnly }); "/more" }
@@ -133,6 +136,7 @@ proptest! {
             }
             4 if !grant.clocks => { now.clocks = true; "clocks" }
             5 if !grant.local_target => { now.local_target = true; "releases" }
+            6 => { now.mail.push("more@more.example".parse().unwrap()); "mail to more@more.example" }
             _ => return Ok(()),
         };
         let excesses = within(&now, &grant).unwrap_err();

@@ -211,7 +211,7 @@ const fn denied(message: String) -> types::Error {
     types::Error::Denied(types::ErrorInfo { message, details: Vec::new() })
 }
 
-fn answer<T, W>(result: Result<T, StageError>, convert: impl FnOnce(T) -> W) -> Answered<W> {
+pub(super) fn answer<T, W>(result: Result<T, StageError>, convert: impl FnOnce(T) -> W) -> Answered<W> {
     Ok(result.map(convert).map_err(Into::into))
 }
 

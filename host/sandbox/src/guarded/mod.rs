@@ -9,6 +9,7 @@ mod filesystem;
 mod host;
 mod http;
 mod io;
+mod mail;
 mod metered;
 pub(crate) mod refuse;
 mod sockets;
@@ -30,7 +31,7 @@ use wasmtime_wasi_io::bindings::wasi::io as wasi_io;
 use crate::{
     bindings::{
         base::{
-            autodevops::host::{command as operator_command, log, runtime, traffic},
+            autodevops::host::{command as operator_command, log, mail as host_mail, runtime, traffic},
             wasi::config::store,
         },
         keyvalue::wasi::keyvalue::store as keyvalue,
@@ -44,6 +45,7 @@ use crate::{
 pub const KNOWN: &[&str] = &[
     "autodevops:host/command",
     "autodevops:host/log",
+    "autodevops:host/mail",
     "autodevops:host/runtime",
     "autodevops:host/traffic",
     "autodevops:types/types",
@@ -193,6 +195,7 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     store::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     keyvalue::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     log::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    host_mail::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     traffic::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     runtime::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     operator_command::add_to_linker::<Guest, HasGuarded>(l, guard)?;
@@ -247,6 +250,7 @@ mod tests {
             keyvalue: Overlay::new(None, name),
             local: None,
             commands: None,
+            mail: None,
             clock: GuestClock::new(),
             activations: Activations::default(),
             deadline: Instant::now(),

@@ -12,6 +12,7 @@ mod imports;
 mod keyvalue;
 mod load;
 mod log;
+mod mail;
 mod memory;
 mod output;
 mod races;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Case> {
         beside::cases(),
         ambient::cases(),
         log::cases(),
+        mail::cases(),
         compile::cases(),
         files::cases(),
         races::cases(),

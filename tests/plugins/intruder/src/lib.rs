@@ -4,6 +4,7 @@ mod command;
 mod files;
 mod http;
 mod keyvalue;
+mod mail;
 
 use autodevops_sdk::{
     Check, Error, Result,
@@ -19,6 +20,7 @@ mod bindings {
                 import wasi:filesystem/preopens@0.2.12;
                 import wasi:http/outgoing-handler@0.2.12;
                 import wasi:keyvalue/store@0.2.0-draft;
+                import autodevops:host/mail@0.1.0;
             }
         ",
         path: "../../../wit",
@@ -61,13 +63,14 @@ impl Check for Intruder {
     fn run(_: CheckInput) -> Result<Report> {
         let Settings { act, argument } = autodevops_sdk::config()?;
         // `\0` and line ends cannot stand in the configuration of every host.
-        let argument = argument.replace("%00", "\0").replace("%0D", "\r").replace("%0A", "\n");
+        let argument = argument.replace("%00", "\0").replace("%0D", "\r").replace("%0A", "\n").replace("%22", "\"");
         let parts = Parts(argument.split('|').collect());
         let (family, act) = act.split_once(' ').unwrap_or_default();
         let answer = match family {
             "command" => command::act(act, &parts),
             "files" => files::act(act, &parts),
             "http" => http::act(act, &parts),
+            "mail" => mail::act(act, &parts),
             "keyvalue" => keyvalue::act(act, &parts),
             _ => None,
         };

@@ -125,3 +125,22 @@ fn nobody_who_went_away_has_granted_anything() {
     let (grant, _) = answered(None, &["y", "/tmp"]);
     assert!(grant.unwrap_err().to_string().contains("nobody answers any more"));
 }
+
+#[test]
+fn mail_is_granted_to_people_who_are_named_and_a_credential_that_is_optional_may_stay_unbound() {
+    let text = "name = \"m\"\nversion = \"0.1.0\"\ndescription = \"x\"\nstages = [\"notifier\"]\n\
+                [[permissions]]\nask = \"mail\"\nreason = \"News.\"\n\
+                [[credentials]]\nname = \"api\"\norigins = [\"https://a.example\"]\noptional = true\nreason = \"Another way.\"";
+    let manifest = Manifest::parse(text, "plugin.toml").unwrap();
+    let mut person =
+        Script { answers: ["ops", "*@ops.example ada@example.com", ""].into_iter().collect(), seen: String::new() };
+    let mut grant = Grant::default();
+    for ask in &asks(&manifest) {
+        one("m", ask, None, &mut grant, &mut person).unwrap();
+    }
+    let to: Vec<String> = grant.mail.iter().map(ToString::to_string).collect();
+    assert_eq!(to, ["*@ops.example", "ada@example.com"]);
+    assert!(person.seen.contains("\"ops\" is nobody to grant mail to"), "{}", person.seen);
+    assert!(person.seen.contains("The plugin does without it."), "{}", person.seen);
+    assert!(autodevops_policy::missing(&manifest, &grant).is_empty());
+}

@@ -22,6 +22,7 @@ use crate::{
 /// Interfaces that are granted, and denied until they are. What gives a handle is denied; who has none can call no more.
 const GRANTED: &[&str] = &[
     "autodevops:host/command",
+    "autodevops:host/mail",
     "autodevops:host/runtime",
     "autodevops:host/traffic",
     "wasi:clocks/monotonic-clock",
@@ -42,6 +43,9 @@ const NEVER: &[&str] = &[
     "wasi:sockets/tcp-create-socket",
     "wasi:sockets/udp-create-socket",
 ];
+
+/// Whom the guests write to.
+const RECIPIENT: &str = "ada@example.com";
 
 /// All of them.
 pub fn cases() -> Vec<Case> {
@@ -87,6 +91,13 @@ impl Call {
                 handles.push("request-to-the-server".to_owned());
                 "(call $handle (call $a-request-to-the-server) (i32.const 0) (i32.const 0) (i32.const 4096))".to_owned()
             }
+            // It is decided about by whom it goes to.
+            ("autodevops:host/mail", "send") => {
+                "(i32.store (i32.const 1280) (i32.const 1300)) (i32.store (i32.const 1284) (i32.const 15))
+                 (call $send (i32.const 1300) (i32.const 3) (i32.const 1280) (i32.const 1) (i32.const 1300) (i32.const 3)
+                     (i32.const 1300) (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 4096))"
+                    .to_owned()
+            }
             // A list that is empty is refused by the engine's own rules.
             ("wasi:io/poll", "poll") => {
                 handles.push("pollable".to_owned());
@@ -108,7 +119,7 @@ impl Call {
 
     fn new(interface: &str, function: &str, handles: Vec<String>, code: &str) -> Self {
         let guest = Wat::check(&format!("{code} (call $passed)")).import(interface, function);
-        let guest = with_handles(guest, &handles);
+        let guest = with_handles(guest, &handles).with(&format!("(data (i32.const 1300) \"{RECIPIENT}\")"));
         Self { interface: interface.to_owned(), function: function.to_owned(), guest, handles }
     }
 
@@ -286,6 +297,7 @@ fn everything(terms: &mut Terms) {
     terms.grant.local_target = true;
     // As the generated guests call it: a name of nothing but zeroes.
     terms.grant.commands.insert(String::new());
+    terms.grant.mail = RECIPIENT.parse().into_iter().collect();
     terms.grant_folder("/data", Access::ReadWrite);
     terms.grant_origin(&server::origin());
 }
