@@ -30,6 +30,7 @@ mod show;
 mod state;
 mod story;
 mod token;
+mod trace;
 mod verdict;
 mod worker;
 
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     if let Verb::CompileComponent = arguments.verb {
         return autodevops_sandbox::compile_child();
     }
-    trace_to_stderr(arguments.verbose);
+    trace::to_stderr(arguments.verbose);
     match run(arguments) {
         Ok(code) => code,
         Err(error) => {
@@ -125,22 +126,4 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     // A build that was interrupted ends with this process; it is not waited for.
     runtime.shutdown_background();
     done
-}
-
-/// The host's own trace goes to stderr: warnings, or what `RUST_LOG` names; `-v` tells more.
-fn trace_to_stderr(verbose: u8) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
-    };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,autodevops={level}")));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(output::Style::stderr().is_coloured())
-        .with_target(false)
-        .init();
 }

@@ -21,6 +21,7 @@ pub struct Asked {
     /// The local target.
     pub local_target: bool,
     /// Mail, to people whom the operator names.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mail: bool,
     /// Where requests go, and with which methods.
     pub http: Vec<Destination>,

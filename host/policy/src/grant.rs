@@ -81,6 +81,7 @@ pub struct EffectiveGrant {
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub commands: BTreeSet<String>,
     /// Whom mail may go to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mail: Vec<Recipient>,
     /// What one call may use. Written are those that are not as usual.
     #[serde(serialize_with = "unusual")]

@@ -97,6 +97,11 @@ impl Authority {
         let _ = self.ledger.refuse_before(refusal);
     }
 
+    /// The call is over before the host call under way, and what it sent, is: they are on record as cut off.
+    pub fn cut(&mut self) {
+        self.ledger.cut();
+    }
+
     /// The call ends by this when the host call under way returns: for a host function that has no answer which says so.
     pub fn end(&mut self, denial: Denial) {
         self.ends.get_or_insert(denial);

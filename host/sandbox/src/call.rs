@@ -310,7 +310,10 @@ impl Call {
             Ok(Ok(Ok(value))) => Ok(value),
             Ok(Ok(Err(error))) => Err(self.refused(error.into())),
             Ok(Err(error)) => Err(self.classify(caller, &error)),
-            Err(_) => Err(CallFailure::OutOfTime(limits.wall_time)),
+            Err(_) => {
+                self.store.data_mut().authority().cut();
+                Err(CallFailure::OutOfTime(limits.wall_time))
+            }
         }
     }
 
@@ -400,6 +403,7 @@ impl Account<'_> {
 impl Drop for Account<'_> {
     fn drop(&mut self) {
         if !self.told {
+            self.call.store.data_mut().authority().cut();
             // Its recording ends here, too.
             let recording = self.call.store.data_mut().tape.recorder().and_then(Recorder::finish);
             self.tell(Some("the host gave the call up before it ended".to_owned()), recording);

@@ -43,6 +43,9 @@ pub enum Refusal {
     /// What was to be filled into the operator's command is no name.
     #[error("a value that no command is given")]
     Fill,
+    /// The call ended while it was under way: nobody waited for its answer.
+    #[error("cut off by the end of the call; it may have been done")]
+    Cut,
     /// The answer is in another protocol.
     #[error("an answer that changes the protocol")]
     Protocol,

@@ -13,6 +13,8 @@ use autodevops_orchestrator::{
 };
 use autodevops_pipeline::{Refused, Run};
 use autodevops_policy::{Bytes, Span};
+use autodevops_policy::Span;
+use autodevops_record::exposition;
 
 use crate::{
     control::Desk,
@@ -184,6 +186,14 @@ impl Office for Runs {
         self.read(move |controller| {
             let run = controller.named(&run)?;
             controller.project().log.read(&run)?.context("the run is not in the journal any more")
+        })
+        .await
+    }
+
+    async fn metrics(&self) -> Result<String, Unheard> {
+        self.read(|controller| {
+            let records = &controller.project().records;
+            Ok(exposition(&records.attempts()?, &records.complaints()?))
         })
         .await
     }

@@ -4,6 +4,7 @@
 //! GET  /runs              every run, newest first                    Authorization: Bearer TOKEN
 //! GET  /runs/RUN          one, with its events                       "
 //! POST /runs/RUN/VERB     {"reason":…}; {"bypass":true} to approve, {"by":"30m"} to extend
+//! GET  /metrics           what all deploys came to, as Prometheus reads it    "
 //! POST /feedback         {"text":…}, and "service", "from", "release": a complaint of one who uses the service
 //! GET  /answer/LINK       what the link would do: shows, changes nothing, so that no preview answers
 //! POST /answer/LINK       does it, once
@@ -65,6 +66,8 @@ pub trait Office: Send + Sync + 'static {
     fn all(&self) -> impl Future<Output = Result<Vec<Logged>, Unheard>> + Send;
     /// The run of this name, or the one whose name begins so.
     fn find(&self, run: &str) -> impl Future<Output = Result<Logged, Unheard>> + Send;
+    /// What all deploys and complaints came to, as OpenMetrics text.
+    fn metrics(&self) -> impl Future<Output = Result<String, Unheard>> + Send;
     /// Says something to a run; what came of it, in words.
     fn say(&self, said: Said) -> impl Future<Output = Result<String, Unheard>> + Send;
     /// Does what is left to do about a run that is over; what came of it, in words.

@@ -1,8 +1,8 @@
-//! People are told by a real webhook, and answer by the link that it carried: once.
+//! People are told by a real webhook, and by real mail, and answer by the link that it carried: once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::mpsc::{Receiver, channel},
     thread::spawn,
@@ -124,5 +124,84 @@ fn a_webhook_carries_links_that_approve_once_and_is_asked_again_when_it_asks_for
     assert_eq!((approved[0]["by"].as_str(), approved[0]["reason"].as_str()), (Some("ops"), Some("by a link")));
     let (_, healed) = received.recv_timeout(LIMIT).unwrap();
     assert!(healed["title"].as_str().unwrap().contains("healed"), "{healed}");
+    shop.stop_clients();
+}
+
+/// A mail server that asks for patience at first, and then takes what it is sent: its port, and the lines of each conversation.
+fn mail_server() -> (u16, Receiver<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, received) = channel();
+    spawn(move || {
+        for (index, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let (mut heard, mut in_text) = (Vec::new(), false);
+            stream.write_all(b"220 test\r\n").unwrap();
+            while let Some(Ok(line)) = lines.next() {
+                heard.push(line.clone());
+                let answer = match line.as_str() {
+                    "." => {
+                        in_text = false;
+                        "250 taken"
+                    }
+                    _ if in_text => continue,
+                    "DATA" => {
+                        in_text = true;
+                        "354 go on"
+                    }
+                    "QUIT" => "221 bye",
+                    _ if index == 0 && line.starts_with("RCPT") => "450 greylisted",
+                    _ => "250 yes",
+                };
+                stream.write_all(format!("{answer}\r\n").as_bytes()).unwrap();
+            }
+            if sender.send(heard).is_err() {
+                return;
+            }
+        }
+    });
+    (port, received)
+}
+
+/// The text of a message as it was before it was put on the wire: soft line breaks and the usual escapes are undone (RFC 2045, 6.7).
+fn readable(lines: &[String]) -> String {
+    lines.join("\n").replace("=\n", "").replace("=3D", "=")
+}
+
+#[test]
+fn mail_goes_to_those_who_were_granted_carries_links_and_is_tried_again_when_the_server_asks_for_patience() {
+    let (mail, received) = mail_server();
+    let port = free_port();
+    let people = format!(
+        "[server]\nlisten = \"127.0.0.1:{port}\"\nlinks.notify-email = \"ops\"\n\n\
+         [mail]\nserver = \"127.0.0.1:{mail}\"\nsecurity = \"none\"\nfrom = \"shop@example.com\"\n\n\
+         [plugins.notify-email.config]\nto = [\"ops@example.com\"]\n\n\
+         [plugins.notify-email.grant]\nmail = [\"*@example.com\"]\nkeyvalue = true\n\n\
+         [retries]\nafter = \"500ms\"\n\n[approval]\nrequired = true\napprovers = [\"ops\"]"
+    );
+    let mut shop = Shop::open_with_errors(&[
+        ("[approval]\nrequired = false", &people),
+        ("[stages]\n", "[stages]\nnotifiers = [\"notify-email\"]\n"),
+    ]);
+    let program = shop.start(&["run"]);
+    let refused = received.recv_timeout(LIMIT).unwrap();
+    assert!(refused.iter().any(|line| line == "RCPT TO:<ops@example.com>"), "{refused:?}");
+    assert!(!refused.iter().any(|line| line == "DATA"), "{refused:?}");
+    let told = received.recv_timeout(LIMIT).unwrap();
+    for line in ["MAIL FROM:<shop@example.com>", "RCPT TO:<ops@example.com>", "To: ops@example.com"] {
+        assert!(told.iter().any(|told| told.starts_with(line)), "{line} is not in {told:?}");
+    }
+    let text = readable(&told);
+    let approve = text.lines().find_map(|line| line.strip_prefix("approve: ")).expect("the mail carries the link");
+    let (status, page) = browse("POST", approve.trim());
+    assert_eq!(status, 200, "{page}");
+    let called = program.wait(LIMIT);
+    assert_eq!(called.code, Some(0), "{called}");
+    let healed = readable(&received.recv_timeout(LIMIT).unwrap());
+    assert!(healed.contains("Subject: [info] ") && healed.contains("healed"), "{healed}");
+    let audit = shop.expect(0, &["audit", "--format", "json"]);
+    assert!(audit.stdout.contains("\"operation\":\"mail\"") && audit.stdout.contains("ops@example.com"), "{audit}");
     shop.stop_clients();
 }

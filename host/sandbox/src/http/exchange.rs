@@ -69,7 +69,7 @@ impl Exchange {
             Refusal::Over(limit @ Limit::HttpSent) => Error::HttpRequestBodySize(allowed(*limit)),
             Refusal::Over(limit @ Limit::HttpReceived) => Error::HttpResponseBodySize(allowed(*limit)),
             Refusal::Over(Limit::HttpConnect) => Error::ConnectionTimeout,
-            Refusal::Over(Limit::HttpFirstByte | Limit::HttpTotal) => Error::HttpResponseTimeout,
+            Refusal::Over(Limit::HttpFirstByte | Limit::HttpTotal) | Refusal::Cut => Error::HttpResponseTimeout,
             Refusal::Over(Limit::HttpConcurrent) => Error::ConnectionLimitReached,
             Refusal::Method => Error::HttpRequestMethodInvalid,
             Refusal::Url => Error::HttpRequestUriInvalid,
@@ -82,7 +82,8 @@ impl Exchange {
             | Refusal::NotPermitted
             | Refusal::TooLong
             | Refusal::Header
-            | Refusal::Fill => Error::HttpRequestDenied,
+            | Refusal::Fill
+            | Refusal::Subject => Error::HttpRequestDenied,
         }
     }
 

@@ -50,6 +50,30 @@ fn equal_operations_are_one_record_in_whatever_order_they_come() {
 }
 
 #[test]
+fn what_a_call_waits_for_when_it_ends_is_on_record_as_cut_off() {
+    let mut ledger = ledger(10);
+    at(&mut ledger, 1).enter(get("https://a.example/answered"), None).unwrap();
+    let answered = ledger.request();
+    answered.answered(200);
+    ledger.returned(Duration::ZERO);
+    at(&mut ledger, 2).enter(get("https://a.example/waiting"), None).unwrap();
+    let _waiting = ledger.request();
+    ledger.returned(Duration::ZERO);
+    at(&mut ledger, 3).enter(Operation::Mail("ada@example.com".into()), None).unwrap();
+    ledger.returned(Duration::ZERO);
+    at(&mut ledger, 4).enter(Operation::Mail("ada@example.com".into()), None).unwrap();
+    ledger.cut();
+    let cut = "cut off by the end of the call; it may have been done";
+    let expected = [
+        "1×http GET https://a.example/answered (200)".to_owned(),
+        format!("1×http GET https://a.example/waiting: {cut}"),
+        "1×mail ada@example.com".to_owned(),
+        format!("1×mail ada@example.com: {cut}"),
+    ];
+    assert_eq!(told(&mut ledger), expected);
+}
+
+#[test]
 fn looks_beyond_what_is_told_apart_are_counted_and_take_no_room_of_acts() {
     let mut ledger = ledger(3);
     for index in 0..MOST_LOOKS + 5 {

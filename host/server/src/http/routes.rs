@@ -50,6 +50,10 @@ async fn route<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send +
             Ok(_) => told(one(api, run).await),
             Err(stranger) => stranger,
         },
+        ["metrics"] if get => match speaker(api, &head.headers) {
+            Ok(_) => measured(api.office.metrics().await),
+            Err(stranger) => stranger,
+        },
         ["runs", run, verb] if post => {
             let by = match speaker(api, &head.headers) {
                 Ok(by) => by,
@@ -75,12 +79,13 @@ async fn route<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send +
             Ok(body) => take(api, link, &body).await,
             Err(too_much) => pages::refusal(too_much, "what was sent is too long; give a shorter reason"),
         },
-        ["runs"] | ["runs", _] => other_method("GET"),
+        ["runs"] | ["runs", _] | ["metrics"] => other_method("GET"),
         ["runs", _, _] | ["feedback"] => other_method("POST"),
         ["answer", _] => other_method("GET, POST"),
         _ => error(
             StatusCode::NOT_FOUND,
-            "there is nothing here; there are `GET /runs`, `GET /runs/RUN`, `POST /runs/RUN/VERB` and `POST /feedback`",
+            "there is nothing here; there are `GET /runs`, `GET /runs/RUN`, `GET /metrics`, `POST /runs/RUN/VERB` and \
+             `POST /feedback`",
         ),
     }
 }
@@ -112,6 +117,19 @@ fn answered(status: StatusCode, value: &Value) -> Answer {
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
+}
+
+/// The record as Prometheus reads it.
+fn measured(told: Result<String, Unheard>) -> Answer {
+    match told {
+        Ok(text) => {
+            let mut answer = Response::new(Full::from(text));
+            answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(autodevops_record::CONTENT_TYPE));
+            answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            answer
+        }
+        Err(unheard) => error(unheard.status(), &unheard),
+    }
 }
 
 fn error(status: StatusCode, text: impl ToString) -> Answer {

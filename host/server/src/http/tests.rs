@@ -70,6 +70,11 @@ impl Office for Arc<OneRun> {
         found.ok_or_else(|| Unheard::NoRun(format!("there is no run `{run}`")))
     }
 
+    async fn metrics(&self) -> Result<String, Unheard> {
+        let complaint = autodevops_record::Complaint { service: "a \"shop\"\\\n".into(), at: Timestamp(1) };
+        Ok(autodevops_record::exposition(&[], &[complaint]))
+    }
+
     async fn say(&self, said: Said) -> Result<String, Unheard> {
         let mut logged = self.find(&said.run).await?;
         let words = format!("{:?} by {}", said.word, said.by);
@@ -161,6 +166,7 @@ async fn a_stranger_is_told_nothing_and_changes_nothing() {
         for (method, path) in [
             (Method::GET, "/runs"),
             (Method::GET, "/runs/62e23fd1-1"),
+            (Method::GET, "/metrics"),
             (Method::POST, "/runs/62e23fd1-1/abort"),
             (Method::POST, "/feedback"),
         ] {
@@ -170,6 +176,54 @@ async fn a_stranger_is_told_nothing_and_changes_nothing() {
         }
     }
     assert_eq!(place.events(), ["started", "approval-asked"]);
+}
+
+/// Whether it is OpenMetrics' text: each family is described before its samples, which are a name, labels in quotes and a number, and the
+/// end is marked. <https://prometheus.io/docs/specs/om/open_metrics_spec/#abnf>
+fn is_open_metrics(text: &str) -> Result<usize, String> {
+    let name = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_:".contains(c)) && !name.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let body = text.strip_suffix("# EOF\n").ok_or("the end is not marked")?;
+    let (mut families, mut samples) = (Vec::new(), 0);
+    for line in body.lines() {
+        let wrong = || format!("{line:?}");
+        if let Some(described) = line.strip_prefix("# ") {
+            let mut words = described.splitn(3, ' ');
+            let (what, family) = (words.next().ok_or_else(wrong)?, words.next().ok_or_else(wrong)?);
+            if !["HELP", "TYPE", "UNIT"].contains(&what) || !name(family) {
+                return Err(wrong());
+            }
+            families.push(family.to_owned());
+            continue;
+        }
+        let (series, value) = line.rsplit_once(' ').ok_or_else(wrong)?;
+        let (sample, labels) = series.split_once('{').map_or((series, ""), |(sample, labels)| (sample, labels));
+        // What is escaped ends no label.
+        let plain = labels.replace("\\\\", "").replace("\\\"", "").replace("\\n", "");
+        let quoted = plain.matches('"').count() % 2 == 0 && (labels.is_empty() || plain.ends_with("\"}"));
+        let known = families.iter().any(|family| sample.starts_with(family.as_str()));
+        if !name(sample) || !quoted || !known || value.parse::<f64>().is_err() {
+            return Err(wrong());
+        }
+        samples += 1;
+    }
+    Ok(samples)
+}
+
+#[tokio::test]
+async fn the_record_is_told_to_prometheus_as_it_reads_it() {
+    let place = Place::new().await;
+    let url = format!("http://{}/metrics", place.open.address());
+    let request = Request::get(url).header("authorization", format!("Bearer {}", place.token.text()));
+    let answer = place.client.request(request.body(Full::default()).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let text = String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    assert!(is_open_metrics(&text).unwrap() >= 1, "{text}");
+    assert!(text.contains("service=\"a \\\"shop\\\"\\\\\\n\""), "{text}");
+    let (status, _) = place.ask(Method::POST, "/metrics", Some(place.token.text()), "").await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]

@@ -116,6 +116,14 @@ pub fn cases() -> Vec<Case> {
             terms.limits().wall_time = Span(Duration::from_millis(300));
             terms.mail = Some(Arc::new(Server { silent: true, ..Server::default() }));
         })
+        .and(|attempt| {
+            let mut records = attempt.reports.iter().flat_map(|report| &report.records);
+            let cut = |reason: &str| reason.starts_with("cut off");
+            match records.any(|record| record.operation == "mail" && record.reason.as_deref().is_some_and(cut)) {
+                true => Ok(()),
+                false => Err("it is not on record as cut off".to_owned()),
+            }
+        })
         .raised(|terms| terms.mail = Some(Arc::new(Server::default())), sent(1)),
     ]
 }
