@@ -80,7 +80,11 @@ mod tests {
             let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
             assert!(!written.contains("s3cr3t"), "{asked}: {written}");
             assert_eq!(written.contains("at debug"), asked != "autodevops=trace", "{asked}: {written}");
-            assert_eq!(written.contains("the host's own"), asked.contains("autodevops") || asked == "trace", "{asked}: {written}");
+            assert_eq!(
+                written.contains("the host's own"),
+                asked.contains("autodevops") || asked == "trace",
+                "{asked}: {written}"
+            );
         }
     }
 }

@@ -89,7 +89,9 @@ impl FromStr for MailServer {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || {
-            format!("{text:?} is no mail server; write its name, such as \"smtp.example.com\" or \"smtp.example.com:2525\"")
+            format!(
+                "{text:?} is no mail server; write its name, such as \"smtp.example.com\" or \"smtp.example.com:2525\""
+            )
         };
         // Whoever reads URLs leaves white space and control characters out.
         if text.contains(|c: char| c.is_control() || c.is_whitespace()) {

@@ -69,9 +69,7 @@ impl Letter {
             builder = builder.to(Mailbox::new(None, address(recipient)?));
         }
         let message = match &self.html {
-            Some(html) => {
-                builder.multipart(MultiPart::alternative_plain_html(self.text.clone(), html.clone()))
-            }
+            Some(html) => builder.multipart(MultiPart::alternative_plain_html(self.text.clone(), html.clone())),
             None => builder.singlepart(SinglePart::plain(self.text.clone())),
         };
         Ok(message.map_err(no_message)?.formatted())

@@ -141,8 +141,7 @@ async fn a_password_goes_over_tls_to_the_server_whose_certificate_is_trusted() {
 async fn a_certificate_for_another_name_is_not_trusted() {
     let (authority, config) = certified("mail.example");
     let (port, told) = start(Behaviour { tls: Some((true, config)), ..Behaviour::default() });
-    let trusting =
-        Settings { security: Security::Tls, certificate_authorities: vec![authority], ..settings(port) };
+    let trusting = Settings { security: Security::Tls, certificate_authorities: vec![authority], ..settings(port) };
     let error = send(trusting, &["ada@example.com"]).await.unwrap_err();
     assert!(matches!(error, MailError::Settings(_)), "{error:?}");
     assert_eq!(heard(&told), [""; 0]);

@@ -161,8 +161,7 @@ impl EffectiveGrant {
             Operation::KeyValue(_) => (self.keyvalue, "a key-value store".to_owned(), "keyvalue = true"),
             Operation::Mail(to) => {
                 let address = to.parse::<MailAddress>();
-                let granted =
-                    address.is_ok_and(|address| self.mail.iter().any(|recipient| recipient.allows(&address)));
+                let granted = address.is_ok_and(|address| self.mail.iter().any(|recipient| recipient.allows(&address)));
                 (granted, format!("mail to {to:?}"), "mail = [\"NAME@DOMAIN\"], and its manifest must ask for it")
             }
             Operation::Http { method, url } => {

@@ -2,7 +2,9 @@
 
 use std::path::{Component, Path};
 
-use crate::{Access, EffectiveCredential, EffectiveGrant, Limit, Preopen, difference::excess, recipient::beyond, words};
+use crate::{
+    Access, EffectiveCredential, EffectiveGrant, Limit, Preopen, difference::excess, recipient::beyond, words,
+};
 
 /// Whether a plugin may do no more by the one grant than by the other, which was answered for.
 ///

@@ -39,12 +39,7 @@ impl Notifier for Email {
                 mail::send(&mail::Message { key, to, subject, text, html: Some(html) })?;
             }
             Via::Http => {
-                let more = [
-                    ("to", settings.to.join(", ")),
-                    ("subject", subject),
-                    ("text", text),
-                    ("html", html),
-                ];
+                let more = [("to", settings.to.join(", ")), ("subject", subject), ("text", text), ("html", html)];
                 let body = template("template", &settings.template, &event, &more)?.to_string();
                 let answer = Request::post(&settings.url, body)
                     .header("content-type", "application/json")

@@ -42,10 +42,14 @@ impl Settings {
         for (key, value) in http {
             match (self.via, value.is_empty()) {
                 (Via::Http, true) => {
-                    return Err(Error::wrong_input(format!("`via` is http, and `{key}` is empty; write it, or use smtp")));
+                    return Err(Error::wrong_input(format!(
+                        "`via` is http, and `{key}` is empty; write it, or use smtp"
+                    )));
                 }
                 (Via::Smtp, false) => {
-                    return Err(Error::wrong_input(format!("`{key}` is for http, and `via` is smtp; remove one of them")));
+                    return Err(Error::wrong_input(format!(
+                        "`{key}` is for http, and `via` is smtp; remove one of them"
+                    )));
                 }
                 _ => {}
             }

@@ -19,7 +19,8 @@ pub fn problems(config: &Config, found: &mut Found) {
     }
     match (&mail.user, &mail.password) {
         (Some(_), None) => {
-            let message = "`user` has no password; say where it comes from, such as `password = { env = \"SMTP_PASSWORD\" }`";
+            let message =
+                "`user` has no password; say where it comes from, such as `password = { env = \"SMTP_PASSWORD\" }`";
             found.add(at!["mail", "user"], message);
         }
         (None, Some(_)) => found.add(at!["mail", "password"], "whose password is it? Write `user`, too, or remove it"),
@@ -36,7 +37,8 @@ pub fn problems(config: &Config, found: &mut Found) {
                 found.add(at!["mail", "password"], message);
             }
             Ok(_) if !binding.origins.is_empty() => {
-                let message = "`origins` are for credentials of requests; this one goes to the mail server alone; remove them";
+                let message =
+                    "`origins` are for credentials of requests; this one goes to the mail server alone; remove them";
                 found.add(at!["mail", "password", "origins"], message);
             }
             Ok(_) => {}

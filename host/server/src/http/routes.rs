@@ -124,7 +124,9 @@ fn measured(told: Result<String, Unheard>) -> Answer {
     match told {
         Ok(text) => {
             let mut answer = Response::new(Full::from(text));
-            answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(autodevops_record::CONTENT_TYPE));
+            answer
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static(autodevops_record::CONTENT_TYPE));
             answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             answer
         }

@@ -182,7 +182,9 @@ async fn a_stranger_is_told_nothing_and_changes_nothing() {
 /// end is marked. <https://prometheus.io/docs/specs/om/open_metrics_spec/#abnf>
 fn is_open_metrics(text: &str) -> Result<usize, String> {
     let name = |name: &str| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_:".contains(c)) && !name.starts_with(|c: char| c.is_ascii_digit())
+        !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "_:".contains(c))
+            && !name.starts_with(|c: char| c.is_ascii_digit())
     };
     let body = text.strip_suffix("# EOF\n").ok_or("the end is not marked")?;
     let (mut families, mut samples) = (Vec::new(), 0);

@@ -66,7 +66,9 @@ pub fn cases() -> Vec<Case> {
     };
     let subject = |name: &str, subject: &str| {
         let argument = format!("1|ada@example.com|{subject}|10");
-        intruder(name, "mail/headers", &argument, Ending::Refuses("one line that is not empty")).and(refused).raised(to_ada, sent(1))
+        intruder(name, "mail/headers", &argument, Ending::Refuses("one line that is not empty"))
+            .and(refused)
+            .raised(to_ada, sent(1))
     };
     vec![
         stranger("mail to somebody who was not granted", "eve@evil.example"),
@@ -103,9 +105,14 @@ pub fn cases() -> Vec<Case> {
         )
         .held(|terms| terms.limits().mails = 2)
         .raised(|_| {}, sent(1)),
-        intruder("huge mail", "limits/mail-bytes", &flood(1, "ada@example.com", 100_000), Ending::Over(Limit::MailBytes))
-            .held(|terms| terms.limits().mail_bytes = Bytes(10_000))
-            .raised(|_| {}, sent(1)),
+        intruder(
+            "huge mail",
+            "limits/mail-bytes",
+            &flood(1, "ada@example.com", 100_000),
+            Ending::Over(Limit::MailBytes),
+        )
+        .held(|terms| terms.limits().mail_bytes = Bytes(10_000))
+        .raised(|_| {}, sent(1)),
         intruder(
             "mail through a server that never answers",
             "limits/wall-time",
