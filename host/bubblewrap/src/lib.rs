@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod arguments;
+mod ending;
 mod user;
 
 use std::{
@@ -21,6 +22,7 @@ use std::{
     process::Command,
 };
 
+pub use ending::terminate;
 pub use user::{Outside, give, outside, probe};
 
 /// The user inside, and outside where root may choose: nobody.

@@ -132,6 +132,33 @@ fn all_ends_with_the_process_that_was_started() {
 }
 
 #[test]
+fn a_command_that_is_asked_to_end_may_end_in_its_own_time() {
+    let Ok(outside) = outside() else { return println!("skipped: bubblewrap makes no sandbox here") };
+    let env = BTreeMap::new();
+    let sandbox = Sandbox {
+        hostname: "test",
+        network: false,
+        public: &[],
+        mounts: Vec::new(),
+        folder: Path::new("/"),
+        env: &env,
+        limits: LIMITS,
+    };
+    // It says when it is asked, and ends a little later with a code of its own.
+    let script = "trap 'echo asked; sleep 0.2; echo done; exit 7' TERM; echo started; while :; do sleep 0.05; done";
+    let mut command = sandbox.command(outside, &["/bin/sh", "-c", script]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    output.read_exact(&mut [0; "started\n".len()]).unwrap();
+    assert!(terminate(child.id()));
+    let mut said = String::new();
+    output.read_to_string(&mut said).unwrap();
+    assert_eq!((said.as_str(), child.wait().unwrap().code()), ("asked\ndone\n", Some(7)));
+    assert!(!terminate(u32::MAX >> 1), "there is no such process");
+    assert!(!terminate(std::process::id()), "it is no sandbox");
+}
+
+#[test]
 fn a_sandbox_that_cannot_be_made_is_told_with_the_remedy() {
     let absent = Refused::Absent.to_string();
     assert_eq!(

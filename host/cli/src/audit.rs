@@ -47,6 +47,7 @@ fn verify(project: &Project, expect: Option<Head>, format: Format) -> Result<Exi
                 "runs": verified.runs,
                 "seals": verified.seals,
                 "head": verified.head.map(|head| head.to_string()),
+                "forgotten": verified.forgotten.iter().map(|gone| json!({"run": gone.run, "events": gone.events, "seal": gone.seal})).collect::<Vec<_>>(),
                 "not-sealed": verified.unsealed.iter().map(|run| json!({"run": run.run, "events": run.events})).collect::<Vec<_>>(),
             }),
             Err(Break { seal, run, stage, what }) => {
@@ -61,10 +62,16 @@ fn verify(project: &Project, expect: Option<Head>, format: Format) -> Result<Exi
 }
 
 fn told(verified: &Verified) -> String {
-    let Verified { records, runs, seals, head, unsealed } = verified;
+    let Verified { records, runs, seals, head, unsealed, forgotten } = verified;
     let mut text = format!("{records} records of {runs} runs in {seals} seals: unbroken\n");
     if let Some(head) = head {
         text.push_str(&format!("head {head}\n"));
+    }
+    for gone in forgotten {
+        text.push_str(&format!(
+            "{} events of {} were forgotten on purpose, by seal {}\n",
+            gone.events, gone.run, gone.seal
+        ));
     }
     let events: u64 = unsealed.iter().map(|run| run.events).sum();
     if events > 0 {

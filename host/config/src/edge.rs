@@ -34,6 +34,9 @@ pub struct Edge {
     /// For how long a body, in either direction, or an upgraded connection may stand still.
     #[schemars(with = "crate::schema::SpanText")]
     pub idle_timeout: Span,
+    /// How much of a request's body comes in a second at least, over half a minute; 408 below that. `0 B`: there is no least.
+    #[schemars(with = "crate::schema::BytesText")]
+    pub min_upload: Bytes,
     /// Size of a request's line and headers, from 8 KiB to 1 MiB; 431 above that.
     #[schemars(with = "crate::schema::BytesText")]
     pub max_header: Bytes,
@@ -68,6 +71,7 @@ impl Default for Edge {
             answer_timeout: seconds(60),
             header_timeout: seconds(60),
             idle_timeout: seconds(300),
+            min_upload: Bytes(100),
             max_header: Bytes(64 << 10),
             client_header: None,
             testers: None,

@@ -20,11 +20,17 @@ pub struct RetentionRules {
     /// Snapshots of the service's data; the newest of each environment always stays.
     #[schemars(with = "crate::schema::SpanText")]
     pub snapshots: Span,
+    /// Events of runs that ended; what they came to stays in `autodevops metrics`, and that they went in the audit. Absent, they are kept.
+    #[schemars(with = "Option<crate::schema::SpanText>")]
+    pub journal: Option<Span>,
+    /// What complaints said, and whose they were; how many there were, and when, stays.
+    #[schemars(with = "crate::schema::SpanText")]
+    pub complaints: Span,
 }
 
 impl Default for RetentionRules {
     fn default() -> Self {
         let days = |days: u64| Span(Duration::from_secs(days * 86_400));
-        Self { artifacts: days(30), prepared: days(30), snapshots: days(30) }
+        Self { artifacts: days(30), prepared: days(30), snapshots: days(30), journal: None, complaints: days(365) }
     }
 }

@@ -306,13 +306,17 @@ impl Driver {
                 Err(AppendError::Conflict { run, expected, actual }) => bail!(TwoHosts { run, expected, actual }),
                 Err(error) => return Err(error).context("the run cannot be recorded"),
             }
-            self.parts.world.renew(&self.run).await;
+            let (world, run) = (Arc::clone(&self.parts.world), self.run.clone());
+            let pause = async {
+                world.renew(&run).await;
+                clock.sleep(JOURNAL_PAUSE).await;
+            };
             tokio::select! {
                 biased;
                 Some(word) = self.words.recv() => if self.end_by(word)? {
                     return Ok(false);
                 },
-                () = clock.sleep(JOURNAL_PAUSE) => {}
+                () = pause => {}
             }
             if events.iter().all(|event| matches!(event.event, EventKind::Measured { .. } | EventKind::Judged { .. })) {
                 return Ok(false);

@@ -15,7 +15,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
-use crate::{pool::Connection, release::Exchange};
+use crate::{LeastPace, pool::Connection, release::Exchange};
 
 /// Why a body broke off.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum BodyError {
     /// Nothing of it came for too long.
     #[error("nothing came for {0:?}")]
     Idle(Duration),
+    /// It came so slowly that it was held up for its own sake.
+    #[error("less than {0} bytes came in {1:?}")]
+    Slow(u64, Duration),
 }
 
 /// Bounds the time in which nothing of a body comes. It costs nothing while something does.
@@ -49,6 +52,32 @@ impl Patience {
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         ready!(waiting.as_mut().poll(cx));
         Poll::Ready(Some(Err(BodyError::Idle(limit))))
+    }
+}
+
+/// The least that a request's body must come at, so that no client holds a connection by a byte now and then.
+#[derive(Debug)]
+struct Pace {
+    least: LeastPace,
+    began: Duration,
+    came: u64,
+}
+
+impl Pace {
+    const fn new(least: LeastPace) -> Self {
+        Self { least, began: Duration::ZERO, came: 0 }
+    }
+
+    /// So many bytes more came, so long after the body began; or it is too slow.
+    fn moved(&mut self, bytes: u64, at: Duration) -> Result<(), BodyError> {
+        self.came = self.came.saturating_add(bytes);
+        let LeastPace { bytes, within } = self.least;
+        if at.saturating_sub(self.began) < within {
+            return Ok(());
+        }
+        let came = std::mem::take(&mut self.came);
+        self.began = at;
+        if came < bytes { Err(BodyError::Slow(bytes, within)) } else { Ok(()) }
     }
 }
 
@@ -87,12 +116,14 @@ pub struct RequestBody(Option<Coming>);
 struct Coming {
     body: Incoming,
     patience: Patience,
+    pace: Pace,
     upload: Arc<Upload>,
 }
 
 impl RequestBody {
-    /// Takes a body; `idle` is the longest that nothing of it may come. An empty one costs nothing.
-    pub fn new(body: Incoming, idle: Duration) -> (Self, Option<Arc<Upload>>) {
+    /// Takes a body; `idle` is the longest that nothing of it may come, and it comes at the least pace. An empty one costs
+    /// nothing.
+    pub fn new(body: Incoming, idle: Duration, least: LeastPace) -> (Self, Option<Arc<Upload>>) {
         if body.is_end_stream() {
             return (Self::default(), None);
         }
@@ -102,7 +133,8 @@ impl RequestBody {
             is_stalled: AtomicBool::new(false),
             is_through: AtomicBool::new(false),
         });
-        let coming = Coming { body, patience: Patience::new(idle), upload: Arc::clone(&upload) };
+        let (patience, pace) = (Patience::new(idle), Pace::new(least));
+        let coming = Coming { body, patience, pace, upload: Arc::clone(&upload) };
         (Self(Some(coming)), Some(upload))
     }
 }
@@ -112,12 +144,21 @@ impl Body for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(Coming { body, patience, upload }) = &mut self.0 else { return Poll::Ready(None) };
-        let frame = ready!(patience.poll(body, cx));
-        let ms = u64::try_from(upload.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let Some(Coming { body, patience, pace, upload }) = &mut self.0 else { return Poll::Ready(None) };
+        let mut frame = ready!(patience.poll(body, cx));
+        let at = upload.began.elapsed();
+        if let Some(Ok(came)) = &frame
+            && !body.is_end_stream()
+        {
+            let bytes = came.data_ref().map_or(0, |data| data.len() as u64);
+            if let Err(slow) = pace.moved(bytes, at) {
+                frame = Some(Err(slow));
+            }
+        }
+        let ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
         upload.moved_ms.store(ms, Ordering::Relaxed);
         match &frame {
-            Some(Err(BodyError::Idle(_))) => upload.is_stalled.store(true, Ordering::Relaxed),
+            Some(Err(BodyError::Idle(_) | BodyError::Slow(..))) => upload.is_stalled.store(true, Ordering::Relaxed),
             Some(Err(BodyError::Connection(_))) => {}
             Some(Ok(_)) if !body.is_end_stream() => {}
             Some(Ok(_)) | None => upload.is_through.store(true, Ordering::Relaxed),
@@ -209,5 +250,25 @@ impl Body for AnswerBody {
             Self::Release(going) => going.body.size_hint(),
             Self::Own(body) => body.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_drips_is_too_slow_and_one_that_stands_still_for_a_while_may_make_up_for_it() {
+        let seconds = Duration::from_secs;
+        // A byte every ten seconds.
+        let least = |bytes| LeastPace { bytes, within: seconds(30) };
+        let mut drips = Pace::new(least(3000));
+        let all: Vec<bool> = (0..4).map(|n| drips.moved(1, seconds(10 * n)).is_ok()).collect();
+        assert_eq!(all, [true, true, true, false]);
+        // Nothing for 25 seconds, then all at once; and so on at the pace of a slow line.
+        let mut late = Pace::new(least(3000));
+        assert!(late.moved(0, seconds(25)).is_ok() && late.moved(3000, seconds(31)).is_ok());
+        assert!((0..20).all(|n| late.moved(500, seconds(31 + 5 * n)).is_ok()));
+        assert!((0..100).all(|n| Pace::new(least(0)).moved(0, seconds(60 * n)).is_ok()), "none is asked for");
     }
 }

@@ -1,6 +1,7 @@
 //! Tells a front door what to do.
 
 use std::{
+    fmt::Display,
     io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -15,7 +16,7 @@ use tokio::{
 
 use crate::{
     Observed, Start, Status, TrafficState,
-    protocol::{Answer, Call, MAX_LINE_BYTES},
+    protocol::{Answer, Call, MAX_LINE_BYTES, NOT_UNDERSTOOD},
     socket,
 };
 
@@ -189,7 +190,8 @@ impl Client {
             return Err(self.silent("ended before it answered"));
         }
         let answer: Answer = serde_json::from_slice(&answer).map_err(|error| foreign(&self.state, &error))?;
-        serde_json::from_value(answer?).map_err(|error| foreign(&self.state, &error))
+        let value = answer.map_err(|error| of_another_version(&self.state, error))?;
+        serde_json::from_value(value).map_err(|error| foreign(&self.state, &error))
     }
 
     fn silent(&self, what: &str) -> StageError {
@@ -204,7 +206,15 @@ impl Client {
     }
 }
 
-fn foreign(state: &Path, error: &serde_json::Error) -> StageError {
+/// A front door that does not understand a call is of another version than this program: an older host started it, and it goes on.
+fn of_another_version(state: &Path, error: StageError) -> StageError {
+    match error.info.message.strip_prefix(NOT_UNDERSTOOD) {
+        Some(why) if error.kind == ErrorKind::InvalidInput => foreign(state, &why),
+        _ => error,
+    }
+}
+
+fn foreign(state: &Path, error: &dyn Display) -> StageError {
     let state = state.display();
     StageError {
         kind: ErrorKind::Failed,
@@ -215,5 +225,31 @@ fn foreign(state: &Path, error: &serde_json::Error) -> StageError {
             ),
             details: Vec::new(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: ErrorKind, message: &str) -> StageError {
+        StageError { kind, info: ErrorInfo { message: message.into(), details: Vec::new() } }
+    }
+
+    #[test]
+    fn a_front_door_that_an_older_host_started_is_told_with_what_to_do() {
+        // As one says it that does not know what commands may take.
+        let older = "the call is not understood: unknown field `limits`, expected one of `argv`, `env`, `read`";
+        let told = of_another_version(Path::new("/s"), error(ErrorKind::InvalidInput, older));
+        assert_eq!(told.kind, ErrorKind::Failed);
+        assert!(
+            told.info.message.contains("speaks another version (unknown field `limits`")
+                && told.info.message.contains("replace it with `autodevops edge upgrade`"),
+            "{}",
+            told.info.message
+        );
+        for other in [error(ErrorKind::InvalidInput, "there is no release `x`"), error(ErrorKind::Denied, older)] {
+            assert_eq!(of_another_version(Path::new("/s"), other.clone()), other);
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     environment::Environment,
     handover,
     lock::Lock,
-    protocol::{Answer, Call, MAX_LINE_BYTES},
+    protocol::{Answer, Call, MAX_LINE_BYTES, NOT_UNDERSTOOD},
     refusal::{denied, error, failed, invalid},
 };
 
@@ -108,7 +108,7 @@ async fn answer(edge: &Arc<Edge>, stream: UnixStream) -> std::io::Result<()> {
                 let is_end = matches!(call, Call::Shutdown);
                 (edge.call(call).await, is_end)
             }
-            Err(error) => (Err(invalid(format!("the call is not understood: {error}"))), false),
+            Err(error) => (Err(invalid(format!("{NOT_UNDERSTOOD}{error}"))), false),
         }
     };
     let mut line = serde_json::to_vec(&answer)?;

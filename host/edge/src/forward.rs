@@ -84,7 +84,7 @@ impl Forward {
             head.headers.insert(header::HOST, HeaderValue::from_static("localhost"));
         }
         forwarded(&mut head.headers, visitor.peer, &visitor.address);
-        let (body, upload) = RequestBody::new(body, limits.idle);
+        let (body, upload) = RequestBody::new(body, limits.idle, limits.upload);
         Ok(Self { request: Request::from_parts(head, body), upload, upgrade, visitor, limits })
     }
 

@@ -50,7 +50,7 @@ mod supervise;
 mod tunnel;
 
 pub use client::Client;
-pub use options::{EdgeError, EdgeOptions, EnvironmentOptions, Limits, Sorting, Testers};
+pub use options::{EdgeError, EdgeOptions, EnvironmentOptions, LeastPace, Limits, Sorting, Testers};
 pub use protocol::{
     CommandLimits, EnvironmentStatus, LATENCY_BOUNDS_SECONDS, Observed, Phase, ReleaseStatus, RunSpec, Sample, Start,
     Status, TrafficState,

@@ -67,17 +67,30 @@ pub struct Limits {
     /// the release does not go on with or the client does not read, and a connection that was upgraded, such as a
     /// WebSocket. It is cut off then.
     pub idle: Duration,
+    /// How fast a request's body comes at least; one that comes slower is answered with 408. It is looked at as it is sent on: a release
+    /// that reads slowly holds its clients up, and must read so fast, too.
+    pub upload: LeastPace,
     /// How long a release may take to begin its answer, after the request's body last moved; answered with 504.
     pub answer_time: Duration,
 }
 
+/// The least that comes of something, over some time: whose line is gone for a moment has the rest of it to make up for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeastPace {
+    /// Bytes; zero for no least.
+    pub bytes: u64,
+    /// In each stretch of so long.
+    pub within: Duration,
+}
+
 impl Default for Limits {
-    /// 60 s and 64 KiB for a head, 5 minutes for what stands still, 60 s for an answer.
+    /// 60 s and 64 KiB for a head, 5 minutes for what stands still, 100 bytes a second for an upload, 60 s for an answer.
     fn default() -> Self {
         Self {
             head_time: Duration::from_secs(60),
             head_bytes: 64 << 10,
             idle: Duration::from_secs(300),
+            upload: LeastPace { bytes: 3000, within: Duration::from_secs(30) },
             answer_time: Duration::from_secs(60),
         }
     }

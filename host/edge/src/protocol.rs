@@ -5,6 +5,9 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use autodevops_model::{Bucket, Release, Split, StageError, Window};
 use serde::{Deserialize, Serialize};
 
+/// How the answer to a call begins that cannot be read; why follows. Every version says it so.
+pub(crate) const NOT_UNDERSTOOD: &str = "the call is not understood: ";
+
 /// Longest line that is taken, in bytes.
 pub(crate) const MAX_LINE_BYTES: u64 = 1 << 20;
 

@@ -12,12 +12,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use autodevops_bubblewrap::terminate;
 use autodevops_model::StageError;
 use rustix::process::Signal;
-use tokio::{process::Child, sync::oneshot, task::JoinHandle};
+use tokio::{
+    process::Child,
+    sync::oneshot,
+    task::{JoinHandle, spawn_blocking},
+};
 
 use crate::{
-    Phase,
+    Phase, RunSpec,
     lanes::Lanes,
     output::{Log, copy},
     pool::{Pool, Probe, probe},
@@ -121,7 +126,8 @@ async fn live(
         Ok((mut child, output)) => {
             running.set_pid(child.id().unwrap_or(0));
             let life = watch(running, setup, &folder, &mut child, first).await;
-            end(&mut child, matches!(life, Life::Stopped)).await;
+            let in_a_sandbox = matches!(running.started.run, RunSpec::Command { .. });
+            end(&mut child, matches!(life, Life::Stopped), in_a_sandbox).await;
             // What it wrote last belongs to the error; a pipe that something else holds open does not.
             drop(
                 tokio::time::timeout(Duration::from_secs(1), async {
@@ -241,9 +247,13 @@ async fn ready(socket: &Path, path: &str, seen: &mut String) {
 }
 
 /// Ends a process, if need be by force.
-async fn end(child: &mut Child, gently: bool) {
+async fn end(child: &mut Child, gently: bool, in_a_sandbox: bool) {
     if gently {
-        signal(child, Signal::TERM);
+        match child.id() {
+            // What is around the command would end at once, and the command with it.
+            Some(pid) if in_a_sandbox => drop(spawn_blocking(move || terminate(pid)).await),
+            _ => signal(child, Signal::TERM),
+        }
         if tokio::time::timeout(GRACE, child.wait()).await.is_ok() {
             return;
         }

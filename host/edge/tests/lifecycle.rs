@@ -286,3 +286,23 @@ async fn a_command_takes_no_more_memory_and_processes_than_it_may() {
     }
     edge.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_is_stopped_is_asked_to_end_and_has_time_to() {
+    let mut edge = TestEdge::new().serve().await;
+    let Some(mut start) = command_of(&edge, "r-1", CommandLimits::default()) else { return edge.end().await };
+    let RunSpec::Command { argv, .. } = &mut start.run else { panic!("it is a command") };
+    // What is asked first is the command itself, around what serves.
+    let around = "\"$@\" & served=$!
+        trap 'echo asked to end; sleep 0.2; kill $served; wait $served; echo ended by itself; exit 0' TERM
+        while :; do sleep 0.05; done";
+    argv.splice(0..0, ["/bin/sh", "-c", around, "sh"].map(str::to_owned));
+    edge.client.start(start).await.unwrap();
+    let pid = status_of(&edge, "r-1").await.pid.unwrap();
+    edge.client.stop(PRODUCTION, "stop r-1", 1, "r-1").await.unwrap();
+    until(|| !is_alive(pid)).await;
+    let log = edge.options.environments[PRODUCTION].log.clone();
+    edge.end().await;
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("asked to end") && log.contains("ended by itself"), "{log}");
+}

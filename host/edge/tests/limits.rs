@@ -5,7 +5,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use autodevops_edge::Limits;
+use autodevops_edge::{LeastPace, Limits};
 use support::{TestEdge, wire::Wire};
 
 #[test]
@@ -110,5 +110,32 @@ async fn bodies_and_upgraded_connections_that_stand_still_are_cut_off() {
     let began = Instant::now();
     assert_eq!(socket.rest().await, "");
     assert_short(began);
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_sends_its_body_in_drops_is_cut_off_and_one_that_is_slow_is_not() {
+    let mut edge = edge(|limits| limits.upload = LeastPace { bytes: 1000, within: SHORT }).await;
+    let head = "POST /count HTTP/1.1\r\nhost: shop\r\ncontent-length: 4000\r\n\r\n";
+    let began = Instant::now();
+    let mut slow = Wire::to(edge.address).await;
+    slow.say(head).await;
+    let mut drops = 0;
+    while slow.try_say(b"x").await.is_ok() && drops < 400 {
+        drops += 1;
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    assert!(drops < 400, "it could go on for ever");
+    let reply = slow.reply().await.unwrap();
+    assert!(reply.status == 408 && reply.head.contains("x-autodevops-error: edge"), "{reply:?}");
+    assert_short(began);
+    // Ten times as fast, and still far slower than a line is.
+    let mut steady = Wire::to(edge.address).await;
+    steady.say(head).await;
+    for _ in 0..16 {
+        steady.say(&"x".repeat(250)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(steady.reply().await.unwrap().status, 200);
     edge.end().await;
 }

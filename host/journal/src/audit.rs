@@ -11,6 +11,7 @@
 mod chain;
 mod entries;
 mod key;
+mod prune;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -22,7 +23,8 @@ use rusqlite::{OptionalExtension, params};
 pub use chain::{BadHead, Head, event_digest};
 pub use entries::{Call, Entry, EventRecord, MAX_SEAL_BYTES, Note, Operation};
 pub use key::{HEAD_FILE, KEY_FILE};
-pub use verify::{Break, Unsealed, Verified};
+pub use prune::{EVENTS_FORGOTTEN, Forgotten};
+pub use verify::{Break, Gone, Unsealed, Verified};
 
 use crate::{Journal, JournalError, Recorded, unsigned};
 use chain::Row;

@@ -43,9 +43,21 @@ impl Journal {
     /// # Errors
     /// When they cannot be written; the values before stay then.
     pub fn put_many(&self, facts: &[(&str, &[u8])]) -> Result<(), JournalError> {
+        self.put_in_place_of(facts, &[])
+    }
+
+    /// Sets several facts and removes others, all or none.
+    ///
+    /// # Errors
+    /// When that cannot be written; all stays as it was then.
+    pub fn put_in_place_of(&self, facts: &[(&str, &[u8])], removed: &[&str]) -> Result<(), JournalError> {
         self.write(|transaction| {
             for (name, value) in facts {
                 put(transaction, name, value).map_err(|error| self.fault(error))?;
+            }
+            for name in removed {
+                let deleted = transaction.execute("DELETE FROM facts WHERE name = ?1", [name]);
+                deleted.map_err(|error| self.fault(error))?;
             }
             Ok(())
         })

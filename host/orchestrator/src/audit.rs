@@ -205,6 +205,16 @@ impl Audit {
         Ok(())
     }
 
+    /// Forgets the events of a run that is over, and puts that on record before.
+    ///
+    /// # Errors
+    /// When the journal or the key cannot be used.
+    pub fn forget(&self, run: &str, why: &str) -> Result<(), AuditError> {
+        // Nothing else is sealed meanwhile.
+        let _sealing = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.log.forget(run, nanoseconds(), why).map(drop)
+    }
+
     fn add(&self, run: &str, entry: Entry, operations: usize) {
         let State { runs, kept } = &mut *self.lock();
         let kept = kept.entry(run.to_owned()).or_default();

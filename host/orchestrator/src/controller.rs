@@ -4,7 +4,7 @@ mod handled;
 mod retry;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
@@ -228,11 +228,10 @@ impl Controller {
     /// folder, and a plugin wrote the fingerprint: letters and digits alone are taken of it.
     fn name(&self, issue: &Issue) -> String {
         let start = name_start(&issue.fingerprint);
-        let known = self.project.journal.runs().unwrap_or_default();
-        let number = (1..).find(|number| {
-            let name = format!("{start}-{number}");
-            known.iter().all(|run| run.run != name)
-        });
+        let runs = self.project.journal.runs().unwrap_or_default().into_iter().map(|run| run.run);
+        // One whose events were forgotten is on record still.
+        let known: BTreeSet<String> = runs.chain(self.project.audit.log().names().unwrap_or_default()).collect();
+        let number = (1..).find(|number| !known.contains(&format!("{start}-{number}")));
         format!("{start}-{}", number.unwrap_or(1))
     }
 

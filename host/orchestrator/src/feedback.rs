@@ -1,4 +1,7 @@
-//! What those who use the service complain of: each complaint on record, whether or not a run is under way.
+//! What those who use the service complain of: each complaint on record, whether or not a run is under way. What it said is forgotten after a
+//! while; that there was one is not.
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use autodevops_journal::Journal;
@@ -10,6 +13,9 @@ use crate::usage::Usage;
 
 /// What the facts are named that keep complaints; the number follows, so that they are in order.
 const FACT: &str = "feedback/";
+
+/// The fact that keeps when there were complaints whose words are forgotten: services, each with times.
+const FORGOTTEN: &str = "complained";
 
 /// The counter that gives complaints their numbers.
 const COUNTER: &str = "feedback";
@@ -117,7 +123,44 @@ impl<'a> Feedback<'a> {
         Ok(taken)
     }
 
-    /// Every complaint, oldest first.
+    /// When there was a complaint, by service: those whose words are forgotten, too.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn times(&self) -> Result<Vec<(String, Timestamp)>> {
+        let forgotten = self.forgotten()?.into_iter();
+        let forgotten = forgotten.flat_map(|(service, times)| times.into_iter().map(move |at| (service.clone(), at)));
+        Ok(forgotten.chain(self.all()?.into_iter().map(|taken| (taken.service, taken.at))).collect())
+    }
+
+    fn forgotten(&self) -> Result<BTreeMap<String, Vec<Timestamp>>> {
+        let kept = self.0.get_fact(FORGOTTEN)?;
+        kept.map_or_else(|| Ok(BTreeMap::new()), |kept| serde_json::from_slice(&kept).context("the fact complained"))
+    }
+
+    /// Forgets the words of complaints that were taken in before, and whose they were; only tells of it, where nothing is to be done. How
+    /// many they are, and of how many bytes.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or written; nothing is forgotten then.
+    pub fn forget(&self, before: Timestamp, dry_run: bool) -> Result<(usize, u64)> {
+        let (mut times, mut names, mut bytes) = (self.forgotten()?, Vec::new(), 0);
+        for (fact, value) in self.0.facts(FACT)? {
+            let taken: Taken = serde_json::from_slice(&value).with_context(|| format!("the fact {fact}"))?;
+            if taken.at < before {
+                times.entry(taken.service).or_default().push(taken.at);
+                bytes += value.len() as u64;
+                names.push(fact);
+            }
+        }
+        if !dry_run && !names.is_empty() {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            self.0.put_in_place_of(&[(FORGOTTEN, &serde_json::to_vec(&times)?)], &names)?;
+        }
+        Ok((names.len(), bytes))
+    }
+
+    /// Every complaint whose words are still there, oldest first.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -151,6 +194,25 @@ mod tests {
         }
         let numbers: Vec<u64> = Feedback::new(&journal).all().unwrap().iter().map(|taken| taken.number).collect();
         assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn of_old_complaints_only_that_there_were_some_is_kept() {
+        let (_folder, journal) = journal();
+        let feedback = Feedback::new(&journal);
+        for number in 1..=5 {
+            feedback.take(says("my address is ada@example.com"), "shop", "ada", Timestamp(number)).unwrap();
+        }
+        let before = feedback.times().unwrap();
+        let (number, bytes) = feedback.forget(Timestamp(4), true).unwrap();
+        assert_eq!((number, feedback.all().unwrap().len()), (3, 5), "nothing is done");
+        assert_eq!(feedback.forget(Timestamp(4), false).unwrap(), (number, bytes));
+        assert!(bytes > 0);
+        assert_eq!(feedback.all().unwrap().iter().map(|taken| taken.number).collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(feedback.times().unwrap(), before);
+        feedback.forget(Timestamp(6), false).unwrap();
+        assert_eq!((feedback.all().unwrap().len(), feedback.times().unwrap()), (0, before));
+        assert_eq!(feedback.take(says("no"), "shop", "ada", Timestamp(7)).unwrap().number, 6, "no number comes again");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use autodevops_config::Edge;
-use autodevops_edge::{EdgeOptions, EnvironmentOptions, Limits, Sorting, Testers};
+use autodevops_edge::{EdgeOptions, EnvironmentOptions, LeastPace, Limits, Sorting, Testers};
 use http::{HeaderName, HeaderValue};
 
 use crate::{live::Live, project::Project};
@@ -19,6 +19,8 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// How often it is looked whether it has started.
 const LOOK: Duration = Duration::from_millis(20);
+/// Over so long it is looked at how much of an upload came.
+const UPLOAD_WITHIN: Duration = Duration::from_secs(30);
 
 /// How the front door of this project is set up; a detached one writes to a log of its own.
 ///
@@ -36,6 +38,10 @@ pub fn options(project: &Project, is_detached: bool) -> Result<EdgeOptions> {
         head_time: config.edge.header_timeout.0,
         head_bytes: usize::try_from(config.edge.max_header.0).context("[edge] max-header")?,
         idle: config.edge.idle_timeout.0,
+        upload: LeastPace {
+            bytes: config.edge.min_upload.0.saturating_mul(UPLOAD_WITHIN.as_secs()),
+            within: UPLOAD_WITHIN,
+        },
         answer_time: config.edge.answer_timeout.0,
     };
     options.sorting = sorting(&config.edge)?;

@@ -1,7 +1,8 @@
 //! What is kept of the past and not needed any more: found, told, removed.
 //!
 //! Recordings and compiled components are bounded where they are written. What is left are artifacts and prepared dependencies, which grow
-//! with each release, and working trees of runs whose host was killed. The journal is kept whole: the audit vouches for every event.
+//! with each release, working trees of runs whose host was killed, events of runs that are long over, and what complaints said. The audit
+//! vouches for every event, and for that it is gone.
 
 use std::{
     collections::BTreeSet,
@@ -13,18 +14,19 @@ use std::{
 use anyhow::{Context, Result, bail};
 use autodevops_config::RetentionRules;
 use autodevops_model::Release;
-use autodevops_pipeline::Environment;
+use autodevops_pipeline::{Environment, Timestamp};
+use autodevops_record::Entry;
 use serde::{Deserialize, Serialize};
 
-use crate::{data, live::Live, project::Project};
+use crate::{data, feedback::Feedback, live::Live, project::Project};
 
 /// Something that is not needed any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Freed {
-    /// What it is: `artifact`, `prepared`, `work` or `snapshot`.
+    /// What it is: `artifact`, `prepared`, `work`, `snapshot`, `events` or `complaints`.
     pub what: String,
-    /// Its name: a digest, a key, a run.
+    /// Its name: a digest, a key, a run, how many.
     pub name: String,
     /// Bytes of its files.
     pub bytes: u64,
@@ -49,12 +51,46 @@ pub async fn collect(project: &Project, dry_run: bool, now: SystemTime) -> Resul
     let state = &project.state;
     let folders = Folders { artifacts: state.artifacts(), prepared: state.prepared(), work: state.work("") };
     let retention = &project.config.retention;
-    let mut freed = tokio::task::block_in_place(|| sweep(&folders, retention, &needed, dry_run, now))?;
-    let oldest = now.checked_sub(retention.snapshots.0).and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
-    let oldest = oldest.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);
+    let mut freed = tokio::task::block_in_place(|| {
+        let mut freed = sweep(&folders, retention, &needed, dry_run, now)?;
+        forget(project, dry_run, now, &mut freed)?;
+        anyhow::Ok(freed)
+    })?;
+    let oldest = timestamp(now).before(retention.snapshots.0).0;
     let gone = data::forget_old(project, oldest, dry_run).await?;
     freed.extend(gone.into_iter().map(|one| Freed { what: "snapshot".to_owned(), name: one.id, bytes: one.bytes }));
     Ok(freed)
+}
+
+/// Forgets the events of runs that are long over, but for what they came to, and what old complaints said.
+fn forget(project: &Project, dry_run: bool, now: SystemTime, freed: &mut Vec<Freed>) -> Result<()> {
+    let rules = &project.config.retention;
+    let now = timestamp(now);
+    if let Some(age) = rules.journal {
+        for logged in project.log.all()? {
+            let id = logged.run.id();
+            let over = logged.run.outcome().is_some() && logged.run.last_event_at() < now.before(age.0);
+            let Some(there) = project.audit.log().forgettable(id)?.filter(|_| over) else { continue };
+            if !dry_run {
+                // First what outlives them: whoever counts finds one or the other, and never both.
+                let attempts = project.records.of_run(id)?;
+                let entries: Vec<Entry> = attempts.into_iter().map(|one| Entry::Attempt(Box::new(one))).collect();
+                project.records.keep(id, &entries)?;
+                project.audit.forget(id, &format!("the run ended more than {age} ago ([retention] journal)"))?;
+            }
+            freed.push(Freed { what: "events".to_owned(), name: id.to_owned(), bytes: there.bytes });
+        }
+    }
+    let (number, bytes) = Feedback::new(&project.journal).forget(now.before(rules.complaints.0), dry_run)?;
+    if number > 0 {
+        freed.push(Freed { what: "complaints".to_owned(), name: number.to_string(), bytes });
+    }
+    Ok(())
+}
+
+fn timestamp(at: SystemTime) -> Timestamp {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 /// What is live, what can be gone back to, what the front door holds, and what runs that are not over have to do with.

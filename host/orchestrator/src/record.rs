@@ -85,8 +85,8 @@ impl Records {
     /// # Errors
     /// When the journal cannot be read.
     pub fn complaints(&self) -> Result<Vec<Complaint>> {
-        let all = Feedback::new(self.log.journal()).all()?;
-        Ok(all.into_iter().map(|taken| Complaint { service: taken.service, at: taken.at }).collect())
+        let times = Feedback::new(self.log.journal()).times()?;
+        Ok(times.into_iter().map(|(service, at)| Complaint { service, at }).collect())
     }
 }
 

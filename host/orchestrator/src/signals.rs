@@ -67,8 +67,24 @@ impl Controller {
         if let Some(release) = &complaint.release {
             self.known_release(release)?;
         }
+        let complaint = self.redacted(complaint)?;
         let taken = Feedback::new(&project.journal).take(complaint, &services, by, now())?;
         Ok((taken.clone(), self.signal(&[taken.signal()]).await?))
+    }
+
+    /// The complaint without secrets and personal data. Whose it is is told apart still: complaints of one person count as one.
+    fn redacted(&self, complaint: Complaint) -> Result<Complaint> {
+        let project = self.project();
+        let text = project.redaction.text(&complaint.text);
+        let secret = project.audit.log().secret("complaints")?;
+        let from = complaint.from.map(|from| match project.redaction.text(&from) {
+            same if same == from => from,
+            _ => {
+                let who = blake3::keyed_hash(&secret, from.trim().as_bytes()).to_hex();
+                format!("person-{}", who.get(..16).unwrap_or_default())
+            }
+        });
+        Ok(Complaint { text, from, ..complaint })
     }
 
     /// Tells the runs under way of these signals; which of them turn back now.

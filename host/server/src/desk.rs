@@ -13,7 +13,6 @@ use autodevops_orchestrator::{
 };
 use autodevops_pipeline::{Refused, Run};
 use autodevops_policy::{Bytes, Span};
-use autodevops_policy::Span;
 use autodevops_record::exposition;
 
 use crate::{

@@ -80,7 +80,7 @@ impl Host {
     }
 
     /// What a plugin answers that may be wrong.
-    fn answer(&self, run: &Run, command: &Command) -> Input {
+    pub fn answer(&self, run: &Run, command: &Command) -> Input {
         let mut world = self.world.lock();
         let key = command.key().unwrap_or_default().to_owned();
         if let Some(error) = Self::fault(&mut world) {
@@ -155,7 +155,7 @@ impl Host {
     }
 }
 
-fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
+pub fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
     let now = world.now();
     match command {
         Command::Deploy { service, environment, key, fence, release } => {

@@ -10,6 +10,8 @@
 //! Nothing is threaded and nothing waits: the driver's futures are polled, and the clock is moved to what they wait for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[cfg(test)]
+mod answers;
 mod host;
 mod rules;
 mod run;

@@ -16,6 +16,11 @@ pub fn problems(config: &Config, found: &mut Found) {
         let message = format!("{} is out of range; give from {least} to {most}", edge.max_header);
         found.add(at!["edge", "max-header"], message);
     }
+    let most = Bytes(1 << 20);
+    if edge.min_upload > most {
+        let message = format!("{} a second is faster than many clients are; give at most {most}", edge.min_upload);
+        found.add(at!["edge", "min-upload"], message);
+    }
     if let Some(name) = &edge.client_header {
         header(name, &at!["edge", "client-header"], found);
     }

@@ -1,7 +1,9 @@
 //! The limits on the loop, and what is redacted.
 
+use std::time::Duration;
+
 use autodevops_pipeline::Freeze;
-use autodevops_policy::{redact::STANDARD, strict_toml::nearest};
+use autodevops_policy::{Span, redact::STANDARD, strict_toml::nearest};
 
 use super::{Found, NAME, Part, is_name};
 use crate::Config;
@@ -35,7 +37,23 @@ pub fn problems(config: &Config, found: &mut Found) {
             );
         }
     }
+    retention(config, found);
     redaction(config, found);
+}
+
+/// A day's runs are counted by their events, and a complaint of today may turn a release back.
+const LEAST_KEPT: Span = Span(Duration::from_secs(7 * 86_400));
+
+fn retention(config: &Config, found: &mut Found) {
+    let rules = &config.retention;
+    for (key, age) in [("journal", rules.journal), ("complaints", Some(rules.complaints))] {
+        if let Some(age) = age.filter(|age| *age < LEAST_KEPT) {
+            found.add(
+                at!["retention", key],
+                format!("{age} is too short for what still counts; give at least {LEAST_KEPT}"),
+            );
+        }
+    }
 }
 
 fn redaction(config: &Config, found: &mut Found) {

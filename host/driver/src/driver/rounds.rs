@@ -1,7 +1,7 @@
 //! What comes round by itself while a run is driven, whatever else is under way: the candidate's lease is renewed, and the host glances at
 //! what it counts itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use autodevops_pipeline::{Command, Environment, Input, Timestamp};
@@ -37,21 +37,39 @@ impl Driver {
     /// As [`Self::round`], while traffic is being moved: whether it returned is for the next look at it to say.
     pub(super) async fn round_meanwhile(&mut self) -> Result<bool> {
         if self.rounds.renewal <= self.now() {
-            self.set_renewal();
-            let _ = self.parts.world.renew(&self.run).await;
+            self.renewed().await?;
         }
         self.glance().await
     }
 
     /// Renews the candidates' leases. When one had run out, the run is told, and has other plans now.
     pub(super) async fn renew(&mut self) -> Result<bool> {
-        self.set_renewal();
-        let services = self.parts.world.renew(&self.run).await;
+        let services = self.renewed().await?;
         let returned = !services.is_empty();
         if returned {
-            self.take(Input::TrafficReturned { services }).await?.map_err(anyhow::Error::from)?;
+            // Someone's word may have come between, and the core has other plans now.
+            self.take(Input::TrafficReturned { services }).await?.or_else(|_| anyhow::Ok(()))?;
         }
         Ok(returned)
+    }
+
+    /// Renews the candidates' leases; the services whose had run out.
+    async fn renewed(&mut self) -> Result<Vec<String>> {
+        self.set_renewal();
+        let (world, run) = (Arc::clone(&self.parts.world), self.run.clone());
+        self.hearing(world.renew(&run)).await
+    }
+
+    /// Waits for what the world does, however long it takes, and hears people all the while.
+    async fn hearing<T>(&mut self, work: impl Future<Output = T>) -> Result<T> {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                Some(word) = self.words.recv() => self.answer(word).await?,
+            }
+        }
     }
 
     fn set_renewal(&mut self) {
@@ -65,8 +83,8 @@ impl Driver {
             return Ok(false);
         };
         self.rounds.glance = now.after(every);
-        let (world, version) = (Arc::clone(&self.parts.world), self.version);
-        let samples = world.glance(&self.run, &glance).await;
+        let (world, run, version) = (Arc::clone(&self.parts.world), self.run.clone(), self.version);
+        let samples = self.hearing(world.glance(&run, &glance)).await?;
         // One that the run does not want any more says nothing.
         self.take(Input::Glanced { samples }).await?.or_else(|_| anyhow::Ok(()))?;
         Ok(self.version != version)

@@ -371,3 +371,85 @@ fn a_purpose_has_a_secret_of_its_own_that_stays() {
     assert_ne!(Place::new().log.secret("links").unwrap(), secret);
     assert_ne!(fs::read(place.folder.path().join("audit.key")).unwrap(), secret);
 }
+
+#[test]
+fn events_that_are_forgotten_on_purpose_break_nothing_and_are_told() {
+    let place = Place::filled();
+    let digest = place.journal.put_blob(b"large").unwrap();
+    let shared = place.journal.put_blob(b"of two runs").unwrap();
+    for (run, digest) in [("old-1", &digest), ("old-1", &shared), ("b-1", &shared)] {
+        let version = place.journal.events(run).unwrap().len() as u64;
+        place.journal.append(run, version, &[json!({ "evidence": digest })], AT).unwrap();
+        place.stage(run, "ending", 1);
+    }
+    let before = place.log.verify(None).unwrap().unwrap();
+    assert_eq!(before.forgotten, []);
+    let expected = place.log.forgettable("old-1").unwrap().unwrap();
+    assert_eq!(expected.events, 4);
+    assert_eq!(place.log.forget("old-1", AT, "it ended long ago").unwrap(), expected);
+    assert_eq!(place.journal.events("old-1").unwrap(), []);
+    assert_eq!((place.journal.blob(&digest).unwrap(), place.journal.blob(&shared).unwrap().is_some()), (None, true));
+
+    let after = place.log.verify(None).unwrap().unwrap();
+    assert_eq!((after.seals, after.forgotten.len()), (before.seals + 1, 1));
+    assert_eq!(
+        (after.forgotten[0].run.as_str(), after.forgotten[0].events, after.forgotten[0].seal),
+        ("old-1", 4, after.seals)
+    );
+    assert!(place.log.names().unwrap().contains(&"old-1".to_owned()), "its name is not given again");
+    // Nothing more to do, and no second record.
+    assert_eq!(place.log.forget("old-1", AT, "again").unwrap(), Forgotten::default());
+    assert_eq!(place.log.verify(None).unwrap().unwrap().seals, after.seals);
+}
+
+#[test]
+fn a_host_that_ended_before_the_events_went_lets_them_go_the_next_time() {
+    let place = Place::filled();
+    let note = Note { at_ns: AT, what: EVENTS_FORGOTTEN.into(), by: None, summary: String::new() };
+    let version = place.log.version_of("b-1").unwrap();
+    let seal =
+        Seal { run: "b-1".into(), stage: "retention".into(), version, at_ns: AT, entries: vec![Entry::Note(note)] };
+    let made = place.log.seal(&seal).unwrap();
+    assert!(place.log.verify(None).unwrap().is_ok());
+    assert!(place.log.forget("b-1", AT, "again").unwrap().events > 0);
+    assert_eq!(place.log.verify(None).unwrap().unwrap().seals, made.head.seals);
+}
+
+#[test]
+fn what_goes_without_a_record_of_the_hosts_own_is_found_all_the_same() {
+    let place = Place::filled();
+    place.stage("old-1", "fix", 3);
+    place.log.forget("old-1", AT, "it ended long ago").unwrap();
+    // Of another run, and of a run whose record somebody else made.
+    place.sql("DELETE FROM events WHERE run = 'b-1'");
+    assert!(place.found().contains("was removed from the journal"), "{}", place.found());
+
+    let place = Place::filled();
+    place.stage("old-1", "fix", 3);
+    let sealed = place.log.last_of("old-1").unwrap().unwrap();
+    let entries = entries::pack(&[Entry::Note(Note {
+        at_ns: AT,
+        what: EVENTS_FORGOTTEN.into(),
+        by: None,
+        summary: String::new(),
+    })])
+    .unwrap();
+    let previous: Vec<u8> = place
+        .journal
+        .read(|c| c.query_row("SELECT hash FROM seals ORDER BY sequence DESC LIMIT 1", [], |row| row.get(0)))
+        .unwrap();
+    let (run, stage, hash, mac) = ("old-1".to_owned(), "retention".to_owned(), vec![], vec![0; 32]);
+    let (sequence, version) = (sealed.sequence + 1, sealed.seal.version);
+    let mut row = Row { sequence, run, stage, version, at_ns: AT, records: 1, entries, previous, hash, mac };
+    row.hash = row.digest().to_vec();
+    row.insert(&place.journal.connection()).unwrap();
+    place.sql("DELETE FROM events WHERE run = 'old-1'");
+    assert!(place.found().contains("was removed from the journal"), "{}", place.found());
+
+    // Only some of what is on record as forgotten.
+    let place = Place::filled();
+    place.stage("old-1", "fix", 3);
+    place.log.forget("old-1", AT, "it ended long ago").unwrap();
+    place.sql("INSERT INTO events (run, version, at_ns, event) VALUES ('old-1', 2, 0, '{}')");
+    assert!(place.found().contains("events that were put between"), "{}", place.found());
+}

@@ -11,6 +11,7 @@ use super::{
     chain::{self, Head, Row, event_digest, number},
     entries,
     key::{self, HEAD_FILE, KEY_FILE},
+    prune::forgotten_runs,
 };
 use crate::signed;
 
@@ -27,6 +28,19 @@ pub struct Verified {
     pub head: Option<Head>,
     /// Events that no seal points to: of stages under way, or from before there was an audit.
     pub unsealed: Vec<Unsealed>,
+    /// Runs whose events were forgotten on purpose: they cannot be verified any more, and that they went is.
+    pub forgotten: Vec<Gone>,
+}
+
+/// A run whose events were forgotten on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// The run.
+    pub run: String,
+    /// How many.
+    pub events: u64,
+    /// The seal that says so.
+    pub seal: u64,
 }
 
 /// Events of a run that no seal points to.
@@ -101,7 +115,9 @@ impl AuditLog {
                 head,
                 records: 0,
                 versions: BTreeMap::new(),
+                forgotten: BTreeMap::new(),
             };
+            walk.forgotten()?;
             walk.seals()?;
             walk.end()
         })();
@@ -124,9 +140,24 @@ struct Walk<'a> {
     records: u64,
     /// Up to which version events are pointed to, by run.
     versions: BTreeMap<String, u64>,
+    /// Runs whose events were forgotten, up to which version, and the seal that says so.
+    forgotten: BTreeMap<String, (u64, u64)>,
 }
 
 impl Walk<'_> {
+    /// Looks for what was forgotten on purpose, by the word of seals that this host made. That they stand in the chain is seen when that
+    /// is walked along.
+    fn forgotten(&mut self) -> Result<(), Stop> {
+        let Some(key) = &self.key else { return Ok(()) };
+        for (run, row) in forgotten_runs(self.connection).map_err(self.fault)? {
+            let head = Head { seals: row.sequence, hash: row.digest() };
+            if row.mac == head.mac(key).as_bytes() {
+                self.forgotten.insert(run, (row.version, row.sequence));
+            }
+        }
+        Ok(())
+    }
+
     fn seals(&mut self) -> Result<(), Stop> {
         let fault = self.fault;
         let mut statement = self.connection.prepare(&chain::select("TRUE")).map_err(fault)?;
@@ -208,6 +239,9 @@ impl Walk<'_> {
             .query_row([signed(event.sequence)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()?;
         let Some((run, version, at_ns, text)) = stored else {
+            if self.forgotten.get(&row.run).is_some_and(|(through, _)| event.version <= *through) {
+                return Ok(());
+            }
             return Err(Wrong::Broken(format!("{name} was removed from the journal")));
         };
         if run != row.run || event_digest(event.sequence, &run, number(version), number(at_ns), &text) != event.digest {
@@ -250,14 +284,18 @@ impl Walk<'_> {
             let sql = "SELECT count(*) FROM events WHERE run = ?1 AND version <= ?2";
             let count: i64 =
                 self.connection.query_row(sql, params![run, signed(*version)], |row| row.get(0)).map_err(self.fault)?;
-            if number(count) != *version {
+            // All of them go at once, or none.
+            let gone = self.forgotten.get(run).is_some_and(|(through, _)| version <= through) && count == 0;
+            if number(count) != *version && !gone {
                 let what = format!("run {run} has events that were put between those that were sealed");
                 return Err(Break { seal: None, run: Some(run.clone()), stage: None, what }.into());
             }
         }
         let unsealed = unsealed(self.connection).map_err(self.fault)?;
         let runs = self.versions.len() as u64;
-        Ok(Verified { seals, records: self.records, runs, head: (seals > 0).then_some(self.head), unsealed })
+        let gone = self.forgotten.into_iter().map(|(run, (events, seal))| Gone { run, events, seal });
+        let head = (seals > 0).then_some(self.head);
+        Ok(Verified { seals, records: self.records, runs, head, unsealed, forgotten: gone.collect() })
     }
 }
 

@@ -65,7 +65,9 @@ impl Stages {
 
     /// The run's issue, as this plugin may see it: one that can send it on sees it without secrets and personal data.
     fn evidence_for(&self, plugin: &Plugin, run: &Run) -> Issue {
-        if plugin.grant().http.is_empty() { run.issue().clone() } else { self.project.redaction.issue(run.issue()) }
+        let grant = plugin.grant();
+        let sends = !grant.http.is_empty() || !grant.mail.is_empty();
+        if sends { self.project.redaction.issue(run.issue()) } else { run.issue().clone() }
     }
 
     /// Whether the fix can be applied to what it was made for.

@@ -1,0 +1,228 @@
+//! People are answered within a second, whatever the world is at: each of its calls takes a minute here, and somebody speaks all the while.
+
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use autodevops_driver::{
+    driver::{Driver, End, Word},
+    log::Logged,
+    parts::{Later, World as Outside},
+};
+use autodevops_pipeline::{Command, EffectOutcome, Glance, Input, Outcome, Refused, Run, Sample};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    host::{Host, do_effect, live},
+    stock::{APPROVERS, SECOND, capabilities, issue},
+    tape::Tape,
+    world::{Options, Shared},
+};
+
+/// How long each call of the world takes.
+const SLOW: Duration = Duration::from_secs(60);
+
+/// Within what people are answered.
+const SOON: Duration = Duration::from_secs(1);
+
+/// How often somebody looks whether there is an answer, and how often they speak.
+const LOOK: Duration = Duration::from_millis(250);
+const SPEAK: Duration = Duration::from_secs(7);
+
+/// What the world is at now.
+#[derive(Clone, Default)]
+struct UnderWay(Arc<Mutex<Vec<String>>>);
+
+struct Until<'a>(&'a UnderWay, String);
+
+impl UnderWay {
+    fn begin(&self, what: String) -> Until<'_> {
+        self.0.lock().unwrap().push(what.clone());
+        Until(self, what)
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Until<'_> {
+    fn drop(&mut self) {
+        let mut all = self.0.0.lock().unwrap();
+        let place = all.iter().position(|what| *what == self.1).unwrap();
+        all.remove(place);
+    }
+}
+
+/// A host whose world is slow and does all that it is asked.
+struct Slow {
+    host: Host,
+    under_way: UnderWay,
+}
+
+impl Slow {
+    async fn takes(&self) {
+        self.host.world.sleep(self.host.number, SLOW).await;
+    }
+}
+
+fn name(command: &Command) -> String {
+    let text = format!("{command:?}");
+    text.chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
+impl Outside for Slow {
+    fn perform<'a>(&'a self, _: &'a Run, command: &'a Command) -> Later<'a, Input> {
+        Box::pin(async move {
+            let _at = self.under_way.begin(name(command));
+            self.takes().await;
+            self.host.answer(command)
+        })
+    }
+
+    fn effect<'a>(&'a self, _: &'a Run, command: &'a Command, again: bool) -> Later<'a, Input> {
+        Box::pin(async move {
+            let _at = self.under_way.begin(name(command));
+            self.takes().await;
+            let done = do_effect(&mut self.host.world.lock(), command, again);
+            let outcome = done.unwrap_or_else(EffectOutcome::Failed);
+            Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
+        })
+    }
+
+    fn renew<'a>(&'a self, _: &'a Run) -> Later<'a, bool> {
+        Box::pin(async move {
+            let _at = self.under_way.begin("renewal".to_owned());
+            self.takes().await;
+            false
+        })
+    }
+
+    fn glance<'a>(&'a self, _: &'a Run, _: &'a Glance) -> Later<'a, Vec<Sample>> {
+        Box::pin(async move {
+            let _at = self.under_way.begin("glance".to_owned());
+            self.takes().await;
+            Vec::new()
+        })
+    }
+
+    fn renewal(&self) -> Duration {
+        15 * SECOND
+    }
+
+    fn clean(&self, _: &Run) {}
+}
+
+/// What somebody said, when, and where the answer comes.
+struct Said {
+    at: i64,
+    words: String,
+    answer: oneshot::Receiver<Result<Box<Run>, Refused>>,
+}
+
+/// Drives a run in the slow world; somebody says one thing after the other, and the last one when the world is at `end_at`. How the run
+/// ended, and what was said while the world was at what.
+fn talk(end_at: &str, last: impl Fn() -> Input) -> (Outcome, BTreeSet<String>) {
+    let world = Shared::new(Tape::from(Vec::new()), Options { told: false, fenced: true });
+    let first = {
+        let mut world = world.lock();
+        world.plan.approval.required = true;
+        world.plan.notifiers = vec!["chat".into()];
+        world.fences += 1;
+        let (at, plan, capabilities) = (world.wall(), world.plan.clone(), capabilities(&mut world.tape));
+        let first = Run::started("r1", issue(), plan, "old-commit", 1, live(), capabilities, at);
+        world.events.push(first.clone());
+        first
+    };
+    let run = Run::replay(std::slice::from_ref(&first)).unwrap();
+    let host = Host { world: world.clone(), number: 1, steady: Arc::default(), known: Arc::new(1.into()) };
+    let under_way = UnderWay::default();
+    let slow = Arc::new(Slow { host: host.clone(), under_way: under_way.clone() });
+    let parts = autodevops_driver::parts::Parts { world: slow, ..host.parts() };
+    let (speaker, heard) = mpsc::channel(8);
+    let logged = Logged { run, version: 1, events: vec![first] };
+    let mut driving = Box::pin(async move { Driver::new(parts, logged, heard, true).drive().await });
+    let (by, reason) = (|| APPROVERS[0].to_owned(), || "because".to_owned());
+    let usual: [&dyn Fn() -> Input; 8] = [
+        &|| Input::Extend { by: by(), reason: reason(), span: None },
+        &|| Input::Hold { by: by(), reason: reason() },
+        &|| Input::Acknowledge { by: by(), reason: reason(), link: None },
+        &|| Input::EndHold { by: by(), reason: reason() },
+        &|| Input::Skip { by: by(), reason: reason() },
+        &|| Input::Approve { by: by(), reason: reason(), bypass: false, link: None },
+        &|| Input::EndHold { by: "mallory".to_owned(), reason: reason() },
+        // They are no approver: it is refused, at once.
+        &|| Input::Reject { by: "mallory".to_owned(), reason: reason(), link: None },
+    ];
+    let (mut said, mut seen, mut spoken, mut ends) = (None::<Said>, BTreeSet::new(), 0, false);
+    let mut next = i64::try_from(SPEAK.as_nanos()).unwrap();
+    let soon = i64::try_from(SOON.as_nanos()).unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..1_000_000 {
+        if let Poll::Ready(ended) = driving.as_mut().poll(&mut context) {
+            assert!(ends, "it ended before it was told to");
+            let End::Finished(outcome) = ended.unwrap() else { panic!("it does not wait") };
+            return (outcome, seen);
+        }
+        let now = world.lock().now();
+        if let Some(Said { at, words, answer }) = &mut said {
+            match answer.try_recv() {
+                Ok(_) => said = None,
+                Err(error) => {
+                    assert!(
+                        now - *at <= soon,
+                        "{words} has no answer ({error}); the world is at {:?}",
+                        under_way.all()
+                    );
+                }
+            }
+        }
+        if said.is_none() && now >= next && !ends {
+            let at = under_way.all();
+            ends = at.iter().any(|what| what == end_at) && spoken >= usual.len();
+            let input = if ends { last() } else { usual[spoken % usual.len()]() };
+            spoken += 1;
+            seen.extend(at);
+            let (answer, waiting) = oneshot::channel();
+            said = Some(Said { at: now, words: format!("{input:?}"), answer: waiting });
+            speaker.try_send(Word { input, answer }).unwrap();
+            next = now + i64::try_from(SPEAK.as_nanos()).unwrap();
+            // Heard before time passes.
+            continue;
+        }
+        let mut look = std::pin::pin!(world.sleep(2, LOOK));
+        let _ = look.as_mut().poll(&mut context);
+        world.lock().pass();
+    }
+    panic!("the run is stuck; the world is at {:?}, and was at {seen:?}", under_way.all());
+}
+
+fn abort() -> Input {
+    Input::Abort { by: APPROVERS[0].to_owned(), reason: "enough".to_owned() }
+}
+
+#[test]
+fn whatever_the_world_is_at_people_are_answered_within_a_second_and_end_the_run() {
+    let mut all = BTreeSet::new();
+    for end_at in ["Propose", "Build", "Deploy", "SetTraffic", "Measure", "renewal", "glance"] {
+        let (outcome, seen) = talk(end_at, abort);
+        assert!(matches!(outcome, Outcome::Aborted { .. } | Outcome::RolledBack { .. }), "{end_at}: {outcome:?}");
+        all.extend(seen);
+    }
+    for at in
+        ["Propose", "RunChecks", "Commit", "Build", "Deploy", "SetTraffic", "Measure", "renewal", "glance", "Notify"]
+    {
+        assert!(all.contains(at), "nobody spoke while the world was at {at}: {all:?}");
+    }
+}
+
+#[test]
+fn a_rollback_is_answered_in_the_midst_of_a_promotion() {
+    let rollback = || Input::Rollback { by: APPROVERS[0].to_owned(), reason: "enough".to_owned() };
+    let (outcome, _) = talk("SetTraffic", rollback);
+    assert!(matches!(outcome, Outcome::Aborted { .. } | Outcome::RolledBack { .. }), "{outcome:?}");
+}
