@@ -208,7 +208,8 @@ impl Driver {
     async fn rest(&mut self, until: Timestamp) -> Result<()> {
         let clock = Arc::clone(&self.parts.clock);
         loop {
-            if self.round().await? {
+            let version = self.version;
+            if self.round().await? || self.version != version {
                 return Ok(());
             }
             let left = Duration::from_nanos(u64::try_from(until.0.saturating_sub(self.now().0)).unwrap_or(0));
@@ -235,7 +236,7 @@ impl Driver {
     /// unwanted it is dropped; but an effect is seen to its end, since what it did is to be known before it is taken back.
     async fn perform(&mut self, command: Command) -> Result<()> {
         // What is measured must be what the run holds it for.
-        if matches!(command, Command::Measure { .. }) && self.renew().await? {
+        if matches!(command, Command::Measure { .. }) && (self.renew().await? || !self.wants(&command)) {
             return Ok(());
         }
         self.parts.observer.doing(&self.run, &command);
@@ -264,14 +265,15 @@ impl Driver {
                 input = &mut work => break input,
                 () = clock.sleep(self.until_round()) => {
                     let changed = if effect { self.round_meanwhile().await? } else { self.round().await? };
-                    if changed && (!effect || self.makes_way(&command)) {
+                    let wanted = effect || (!changed && self.wants(&command));
+                    if !wanted || self.makes_way(&command) {
                         return Ok(());
                     }
                 }
                 word = self.words.recv() => {
                     let Some(word) = word else { break work.await };
                     self.answer(word).await?;
-                    let wanted = effect || self.run.commands(self.now()).iter().any(|wanted| same(wanted, &command));
+                    let wanted = effect || self.wants(&command);
                     if !wanted || self.makes_way(&command) {
                         return Ok(());
                     }
@@ -283,6 +285,11 @@ impl Driver {
             tracing::debug!(%refused, "what came of a command is not wanted any more");
         }
         Ok(())
+    }
+
+    /// Whether the run wants the command still.
+    fn wants(&self, command: &Command) -> bool {
+        self.run.commands(self.now()).iter().any(|wanted| same(wanted, command))
     }
 
     /// Writes the events of one decision, then applies them. On a full disk it is waited for room; but someone who ends the run is

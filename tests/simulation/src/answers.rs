@@ -33,6 +33,9 @@ const SOON: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(250);
 const SPEAK: Duration = Duration::from_secs(7);
 
+/// For how long they say nothing when all was said.
+const QUIET: Duration = Duration::from_secs(150);
+
 /// What the world is at now.
 #[derive(Clone, Default)]
 struct UnderWay(Arc<Mutex<Vec<String>>>);
@@ -124,7 +127,7 @@ struct Said {
     answer: oneshot::Receiver<Result<Box<Run>, Refused>>,
 }
 
-/// Drives a run in the slow world; somebody says one thing after the other, and the last one when the world is at `end_at`. How the run
+/// Drives a run in the slow world; somebody says one thing after the other, and the last one when the world is at `end_at` first. How the run
 /// ended, and what was said while the world was at what.
 fn talk(end_at: &str, last: impl Fn() -> Input) -> (Outcome, BTreeSet<String>) {
     let world = Shared::new(Tape::from(Vec::new()), Options { told: false, fenced: true });
@@ -162,7 +165,7 @@ fn talk(end_at: &str, last: impl Fn() -> Input) -> (Outcome, BTreeSet<String>) {
     let mut next = i64::try_from(SPEAK.as_nanos()).unwrap();
     let soon = i64::try_from(SOON.as_nanos()).unwrap();
     let mut context = Context::from_waker(Waker::noop());
-    for _ in 0..1_000_000 {
+    for _ in 0..200_000 {
         if let Poll::Ready(ended) = driving.as_mut().poll(&mut context) {
             assert!(ends, "it ended before it was told to");
             let End::Finished(outcome) = ended.unwrap() else { panic!("it does not wait") };
@@ -181,16 +184,19 @@ fn talk(end_at: &str, last: impl Fn() -> Input) -> (Outcome, BTreeSet<String>) {
                 }
             }
         }
-        if said.is_none() && now >= next && !ends {
-            let at = under_way.all();
-            ends = at.iter().any(|what| what == end_at) && spoken >= usual.len();
+        let at = under_way.all();
+        let is_there = at.iter().any(|what| what == end_at);
+        if said.is_none() && !ends && (is_there || now >= next) {
+            ends = is_there;
             let input = if ends { last() } else { usual[spoken % usual.len()]() };
             spoken += 1;
             seen.extend(at);
             let (answer, waiting) = oneshot::channel();
             said = Some(Said { at: now, words: format!("{input:?}"), answer: waiting });
             speaker.try_send(Word { input, answer }).unwrap();
-            next = now + i64::try_from(SPEAK.as_nanos()).unwrap();
+            // Who holds a run again and again gets nowhere; now and then they let it work.
+            let silence = if spoken % usual.len() == 0 { QUIET } else { SPEAK };
+            next = now + i64::try_from(silence.as_nanos()).unwrap();
             // Heard before time passes.
             continue;
         }
@@ -207,16 +213,24 @@ fn abort() -> Input {
 
 #[test]
 fn whatever_the_world_is_at_people_are_answered_within_a_second_and_end_the_run() {
-    let mut all = BTreeSet::new();
-    for end_at in ["Propose", "Build", "Deploy", "SetTraffic", "Measure", "renewal", "glance"] {
+    let each = [
+        "Propose",
+        "Review",
+        "RunChecks",
+        "Commit",
+        "Build",
+        "Deploy",
+        "AutomatedTests",
+        "Measure",
+        "Notify",
+        "SetTraffic",
+        "renewal",
+        "glance",
+    ];
+    for end_at in each {
         let (outcome, seen) = talk(end_at, abort);
+        assert!(seen.contains(end_at), "{end_at}: {seen:?}");
         assert!(matches!(outcome, Outcome::Aborted { .. } | Outcome::RolledBack { .. }), "{end_at}: {outcome:?}");
-        all.extend(seen);
-    }
-    for at in
-        ["Propose", "RunChecks", "Commit", "Build", "Deploy", "SetTraffic", "Measure", "renewal", "glance", "Notify"]
-    {
-        assert!(all.contains(at), "nobody spoke while the world was at {at}: {all:?}");
     }
 }
 

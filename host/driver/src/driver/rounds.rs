@@ -26,7 +26,7 @@ impl Driver {
         Duration::from_nanos(u64::try_from(next.0.saturating_sub(now.0)).unwrap_or(0))
     }
 
-    /// Does what has come round. Whether the run has other plans now.
+    /// Does what has come round. Whether the run has other plans now by that; people are heard meanwhile, too.
     pub(super) async fn round(&mut self) -> Result<bool> {
         if self.rounds.renewal <= self.now() && self.renew().await? {
             return Ok(true);
@@ -83,8 +83,9 @@ impl Driver {
             return Ok(false);
         };
         self.rounds.glance = now.after(every);
-        let (world, run, version) = (Arc::clone(&self.parts.world), self.run.clone(), self.version);
+        let (world, run) = (Arc::clone(&self.parts.world), self.run.clone());
         let samples = self.hearing(world.glance(&run, &glance)).await?;
+        let version = self.version;
         // One that the run does not want any more says nothing.
         self.take(Input::Glanced { samples }).await?.or_else(|_| anyhow::Ok(()))?;
         Ok(self.version != version)
