@@ -201,7 +201,7 @@ mod tests {
         let (_folder, journal) = journal();
         let feedback = Feedback::new(&journal);
         for number in 1..=5 {
-            feedback.take(says("my address is ada@example.com"), "shop", "ada", Timestamp(number)).unwrap();
+            feedback.take(says("my address is ada@example.com"), &["shop"], "ada", Timestamp(number)).unwrap();
         }
         let before = feedback.times().unwrap();
         let (number, bytes) = feedback.forget(Timestamp(4), true).unwrap();
@@ -212,7 +212,11 @@ mod tests {
         assert_eq!(feedback.times().unwrap(), before);
         feedback.forget(Timestamp(6), false).unwrap();
         assert_eq!((feedback.all().unwrap().len(), feedback.times().unwrap()), (0, before));
-        assert_eq!(feedback.take(says("no"), "shop", "ada", Timestamp(7)).unwrap().number, 6, "no number comes again");
+        assert_eq!(
+            feedback.take(says("no"), &["shop"], "ada", Timestamp(7)).unwrap().number,
+            6,
+            "no number comes again"
+        );
     }
 
     #[test]

@@ -4,7 +4,13 @@
 //! same: a limit that a host call goes over is noticed here, whoever counts it; all else is told by [`Authority::refuse`], or by a
 //! request's [`Outcome`].
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use autodevops_policy::{Denial, EffectiveGrant, Limit, Operation, OverLimit};
 
@@ -21,13 +27,35 @@ pub struct Authority {
     ends: Option<Denial>,
     /// The span of the host call under way.
     span: Option<tracing::Span>,
+    waiting: Waiting,
+}
+
+/// Whether a call waits for a host call, told while the call itself is at work.
+#[derive(Clone, Default)]
+pub struct Waiting {
+    now: Arc<AtomicBool>,
+    when_dropped: Arc<AtomicBool>,
+}
+
+impl Waiting {
+    /// Notes, where it is dropped before the work that it watches, whether that waited for the host then: the engine has the host call
+    /// return, of which nothing comes to the guest.
+    pub fn watch(self) -> impl Drop {
+        struct Watched(Waiting);
+        impl Drop for Watched {
+            fn drop(&mut self) {
+                self.0.when_dropped.store(self.0.now.load(Relaxed), Relaxed);
+            }
+        }
+        Watched(self)
+    }
 }
 
 impl Authority {
     /// For one call of the plugin, whose secrets no record shows.
     pub fn new(plugin: Arc<str>, grant: Arc<EffectiveGrant>, quota: Arc<Quota>, scrubber: Scrubber) -> Self {
         let ledger = Ledger::new(Arc::clone(&quota), scrubber);
-        Self { plugin, grant, ledger, quota, denied: None, ends: None, span: None }
+        Self { plugin, grant, ledger, quota, denied: None, ends: None, span: None, waiting: Waiting::default() }
     }
 
     /// Whether the operation may go on. Counted and recorded either way.
@@ -99,7 +127,12 @@ impl Authority {
 
     /// The call is over before the host call under way, and what it sent, is: they are on record as cut off.
     pub fn cut(&mut self) {
-        self.ledger.cut();
+        self.ledger.cut(self.waiting.when_dropped.swap(false, Relaxed));
+    }
+
+    /// Whether the call waits for a host call.
+    pub fn waiting(&self) -> Waiting {
+        self.waiting.clone()
     }
 
     /// The call ends by this when the host call under way returns: for a host function that has no answer which says so.
@@ -130,6 +163,7 @@ impl Authority {
     pub fn entered(&mut self, at: Duration) {
         // Memory that the guest was refused between two host calls belongs to neither.
         self.quota.take_gone_over();
+        self.waiting.now.store(true, Relaxed);
         self.ledger.entered(at);
     }
 
@@ -139,6 +173,7 @@ impl Authority {
     /// When it does not go on, but ends by this.
     pub fn returned(&mut self, took: Duration) -> Result<(), Denial> {
         self.settle();
+        self.waiting.now.store(false, Relaxed);
         self.ledger.returned(took);
         self.span = None;
         self.ends.take().map_or(Ok(()), Err)

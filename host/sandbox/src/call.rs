@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -305,7 +306,13 @@ impl Call {
         self.store.set_epoch_deadline(1);
         let stage = site.stage.map_or("", Stage::name);
         let span = tracing::trace_span!("plugin_call", plugin = &*caller.name, stage, function = site.function);
-        let outcome = tokio::time::timeout_at(deadline.into(), function(&mut self.store).instrument(span)).await;
+        let waiting = self.store.data_mut().authority().waiting();
+        let outcome = {
+            let call = pin!(function(&mut self.store).instrument(span));
+            // Dropped before the call.
+            let _watched = waiting.watch();
+            tokio::time::timeout_at(deadline.into(), call).await
+        };
         match outcome {
             Ok(Ok(Ok(value))) => Ok(value),
             Ok(Ok(Err(error))) => Err(self.refused(error.into())),

@@ -195,14 +195,20 @@ impl Ledger {
         refused
     }
 
-    /// The call ends here: what it waits for, and each request that has no answer yet, is cut off.
-    pub fn cut(&mut self) {
+    /// The call ends here: each request that has no answer yet is cut off, and what it waited for last, where it did.
+    pub fn cut(&mut self, waited: bool) {
         for tally in self.entries.values() {
             let unanswered = tally.requests.iter().filter(|request| goes_on(request) && request.status().is_none());
             unanswered.for_each(|request| request.refuse(Refusal::Cut));
         }
-        // Where there is no room for one more, it is among others of its kind: the call has ended as it is.
-        let _ = self.refuse(&Refusal::Cut);
+        if waited {
+            // The engine had it return, or not.
+            if self.now.iter().all(Option::is_none) {
+                self.now = std::mem::take(&mut self.before);
+            }
+            // Where there is no room for one more, it is among others of its kind: the call has ended as it is.
+            let _ = self.refuse(&Refusal::Cut);
+        }
     }
 
     /// Takes one time of an allowed operation away, with all else of it where it was the only time; or leaves one that was refused.

@@ -79,11 +79,11 @@ fn name(command: &Command) -> String {
 }
 
 impl Outside for Slow {
-    fn perform<'a>(&'a self, _: &'a Run, command: &'a Command) -> Later<'a, Input> {
+    fn perform<'a>(&'a self, run: &'a Run, command: &'a Command) -> Later<'a, Input> {
         Box::pin(async move {
             let _at = self.under_way.begin(name(command));
             self.takes().await;
-            self.host.answer(command)
+            self.host.answer(run, command)
         })
     }
 
@@ -97,11 +97,11 @@ impl Outside for Slow {
         })
     }
 
-    fn renew<'a>(&'a self, _: &'a Run) -> Later<'a, bool> {
+    fn renew<'a>(&'a self, _: &'a Run) -> Later<'a, Vec<String>> {
         Box::pin(async move {
             let _at = self.under_way.begin("renewal".to_owned());
             self.takes().await;
-            false
+            Vec::new()
         })
     }
 
@@ -137,7 +137,8 @@ fn talk(end_at: &str, last: impl Fn() -> Input) -> (Outcome, BTreeSet<String>) {
         world.plan.notifiers = vec!["chat".into()];
         world.fences += 1;
         let (at, plan, capabilities) = (world.wall(), world.plan.clone(), capabilities(&mut world.tape));
-        let first = Run::started("r1", issue(), plan, "old-commit", 1, live(), capabilities, at);
+        let live = vec![live(); plan.services.len()];
+        let first = Run::started("r1", issue(), plan, "old-commit", 1, live, capabilities, at);
         world.events.push(first.clone());
         first
     };

@@ -62,7 +62,8 @@ fn what_a_call_waits_for_when_it_ends_is_on_record_as_cut_off() {
     at(&mut ledger, 3).enter(Operation::Mail("ada@example.com".into()), None).unwrap();
     ledger.returned(Duration::ZERO);
     at(&mut ledger, 4).enter(Operation::Mail("ada@example.com".into()), None).unwrap();
-    ledger.cut();
+    ledger.returned(Duration::ZERO);
+    ledger.cut(true);
     let cut = "cut off by the end of the call; it may have been done";
     let expected = [
         "1×http GET https://a.example/answered (200)".to_owned(),
@@ -71,6 +72,11 @@ fn what_a_call_waits_for_when_it_ends_is_on_record_as_cut_off() {
         format!("1×mail ada@example.com: {cut}"),
     ];
     assert_eq!(told(&mut ledger), expected);
+    // One that computed when its time was over waited for nothing.
+    at(&mut ledger, 5).enter(Operation::Mail("ada@example.com".into()), None).unwrap();
+    ledger.returned(Duration::ZERO);
+    ledger.cut(false);
+    assert_eq!(told(&mut ledger), ["1×mail ada@example.com"]);
 }
 
 #[test]

@@ -94,9 +94,9 @@ pub fn cases() -> Vec<Case> {
         )
         .and(refused)
         .raised(to_ada, sent(1)),
-        intruder("a flood of mail", "limits/mails", &flood(30, "ada@example.com", 10), Ending::Over(Limit::Mails))
+        intruder("a flood of mail", "limits/mails", &flood(15, "ada@example.com", 10), Ending::Over(Limit::Mails))
             .held(|terms| terms.limits().mails = 5)
-            .raised(|_| {}, sent(30)),
+            .raised(|_| {}, sent(15)),
         intruder(
             "one mail to many",
             "limits/mails",
