@@ -98,6 +98,9 @@ impl Rules {
                     self.hold(!before, || "a run turns back twice".to_owned());
                 }
                 EventKind::StableLooked { .. } => self.looked(past),
+                EventKind::StepEntered { environment: Environment::Production, percent, .. } => {
+                    self.arrived(past, *percent);
+                }
                 EventKind::StepPassed { environment: Environment::Production, percent, .. } => {
                     self.evident(past, *percent);
                 }
@@ -114,6 +117,30 @@ impl Rules {
         });
         let due = matches!(last.map(|event| &event.event), Some(EventKind::RolledBack { .. }));
         self.hold(due, || "stable is looked at though nothing went back to it".to_owned());
+    }
+
+    /// A step begins once every service that is rolled out has its share.
+    fn arrived(&mut self, past: &[Event], percent: u8) {
+        let mut shares: BTreeMap<&String, u8> = BTreeMap::new();
+        let new =
+            |splits: &[Split]| splits.iter().filter(|split| split.release == NEW).map(|split| split.percent).sum();
+        for event in past {
+            match &event.event {
+                EventKind::Deployed { service, environment: Environment::Production, .. } => {
+                    shares.entry(service).or_insert(0);
+                }
+                EventKind::TrafficSet { service, environment: Environment::Production, splits, .. }
+                | EventKind::Diverged { service, found: splits, .. } => {
+                    shares.insert(service, new(splits));
+                }
+                EventKind::TrafficReturned { service, environment: Environment::Production, .. } => {
+                    shares.insert(service, 0);
+                }
+                _ => {}
+            }
+        }
+        let all = shares.values().all(|share| *share == percent);
+        self.hold(all, || format!("the step of {percent} % begins where the services have {shares:?}"));
     }
 
     /// Every check passed, or a person agreed to go on without.
