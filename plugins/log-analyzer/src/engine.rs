@@ -10,12 +10,12 @@ use crate::{
     group::Coverage,
     grouping::{Former, Group, GroupId, Grouping, Values},
     groups::Groups,
-    json,
+    header, json,
     line::Line,
     lines::LineReader,
     logfmt,
     rate::Series,
-    record::{self, Words},
+    record::Words,
     rising,
     time::LogTime,
 };
@@ -207,7 +207,7 @@ impl State {
         let (time, level, component, content, headed, indented);
         if let Some(read) = structured {
             (message, stack) = (read.message, read.stack);
-            let of_message = record::header(message.as_bytes());
+            let of_message = header::header(message.as_bytes());
             let text = message.as_bytes();
             content = if of_message.level.is_some() && read.level.is_none() {
                 text.get(of_message.content..).unwrap_or_default()
@@ -220,15 +220,15 @@ impl State {
             time = read.time.or(of_message.time);
             component = &b""[..];
         } else {
-            let header = record::header(raw);
-            headed = header.time.is_some() || header.level.is_some();
-            let start = if headed { header.content } else { 0 };
+            let read = header::header(raw);
+            headed = read.time.is_some() || read.level.is_some();
+            let start = if headed { read.content } else { 0 };
             content = raw.get(start..).unwrap_or_default();
             let before = raw.get(..start).unwrap_or_default();
             indented = content.first().is_some_and(u8::is_ascii_whitespace)
                 || before.ends_with(b"  ")
                 || before.ends_with(b"\t");
-            (time, level, component, stack) = (header.time, header.level, header.program, None);
+            (time, level, component, stack) = (read.time, read.level, read.component, None);
         }
         let group = self.grouping.group(content, &mut values, settings.max_patterns);
         let line = Line { number, time, level, component, content, group, values: &values, headed, indented, raw };

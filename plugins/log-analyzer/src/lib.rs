@@ -12,6 +12,7 @@ mod event;
 mod group;
 mod grouping;
 mod groups;
+mod header;
 mod identity;
 mod json;
 mod line;

@@ -230,10 +230,15 @@ fn syslog(text: &[u8]) -> Option<(LogTime, usize)> {
         return Some((time, len + 4));
     };
     is(text, 3, b" ")?;
-    let day = if text.get(4) == Some(&b' ') { number(text, 5, 1)? } else { number(text, 4, 2)? };
-    is(text, 6, b" ")?;
-    let clock = clock(text, 7)?;
-    let end = 7 + clock.len;
+    // A day of one digit has a blank before it, or none.
+    let (day, behind) = match (text.get(4)?, text.get(5)?) {
+        (b' ', _) => (number(text, 5, 1)?, 6),
+        (_, b' ') => (number(text, 4, 1)?, 5),
+        _ => (number(text, 4, 2)?, 6),
+    };
+    is(text, behind, b" ")?;
+    let clock = clock(text, behind + 1)?;
+    let end = behind + 1 + clock.len;
     if let Some(year) = is(text, end, b" ").and_then(|()| number(text, end + 1, 4))
         && !text.get(end + 5).is_some_and(u8::is_ascii_alphanumeric)
     {

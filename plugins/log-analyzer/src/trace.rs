@@ -133,7 +133,7 @@ fn is_part_of_type(c: char) -> bool {
 
 /// `TypeError`, `java.lang.OutOfMemoryError`, `KeyError`, `requests.exceptions.ConnectTimeout`; not `Error` in a sentence's
 /// middle by accident: the last part starts with a capital and ends as exceptions do.
-fn is_exception(name: &str) -> bool {
+pub fn is_exception(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name);
     let ends = ["Error", "Exception", "Timeout", "Interrupt", "Iteration", "Exit", "Fault", "Throwable"];
     last.starts_with(|c: char| c.is_uppercase())

@@ -57,7 +57,7 @@ fn class(byte: u8) -> u8 {
 
 /// Takes the message apart.
 pub fn scan(text: &[u8], sink: &mut impl Sink) {
-    let text = text.get(..MAX_BYTES).unwrap_or(text);
+    let text = beginning(text);
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
         let kind = class(byte);
@@ -81,6 +81,13 @@ pub fn scan(text: &[u8], sink: &mut impl Sink) {
             at = run(text, at, at + len, seen, sink);
         }
     }
+}
+
+/// The part of a message that is looked at: of a long one, whole words.
+pub fn beginning(text: &[u8]) -> &[u8] {
+    let Some(start) = text.get(..MAX_BYTES) else { return text };
+    let blank = start.iter().rposition(|byte| class(*byte) & (BLANK | MARK) != 0);
+    if text.len() == MAX_BYTES { start } else { blank.and_then(|at| start.get(..at)).unwrap_or(start) }
 }
 
 /// A run of bytes that are no marks, whose classes are `seen`; gives where to go on.
@@ -174,7 +181,33 @@ fn is_value(of: &[u8], seen: u8) -> bool {
         let slashes = of.iter().filter(|byte| matches!(byte, b'/' | b'\\')).count();
         return slashes >= 2 || seen & DOT != 0 || rooted(b"/") || rooted(b"~/");
     }
-    seen & AT != 0 && seen & DOT != 0
+    seen & DOT != 0 && (seen & AT != 0 || is_host(of))
+}
+
+/// A host's full name, told by the domain at its end; a program's names have theirs at the start: `com.example.Shop`.
+fn is_host(of: &[u8]) -> bool {
+    const DOMAINS: [&[u8]; 12] = [
+        b"com",
+        b"org",
+        b"net",
+        b"edu",
+        b"gov",
+        b"mil",
+        b"info",
+        b"biz",
+        b"local",
+        b"localdomain",
+        b"internal",
+        b"example",
+    ];
+    const SECOND: [&[u8]; 8] = [b"com", b"co", b"net", b"org", b"edu", b"ac", b"gov", b"or"];
+    let mut labels = of.rsplit(|byte| *byte == b'.');
+    let (Some(last), Some(second)) = (labels.next(), labels.next()) else { return false };
+    let known = DOMAINS.contains(&last)
+        || last.len() == 2 && SECOND.contains(&second) && labels.next().is_some_and(|label| !label.is_empty());
+    known
+        && !second.is_empty()
+        && of.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 /// A name with a number in its middle, such as `Http2Exception` or `HttpServer2$Filter`.
@@ -239,6 +272,10 @@ mod tests {
             ("io.netty.Http2Exception: x", "<io.netty.Http2Exception> : x"),
             ("Http2Exception: x", "Http2Exception : x"),
             ("is ready...", "is ready ."),
+            (
+                "proxy.cse.cuhk.edu.hk and zummit.com, not com.example.Shop",
+                "<proxy.cse.cuhk.edu.hk> and <zummit.com> , not com.example.Shop",
+            ),
             ("- done", "- done"),
         ] {
             let mut shown = Shown(Vec::new(), text.as_bytes());

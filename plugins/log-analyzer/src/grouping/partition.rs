@@ -16,6 +16,8 @@ const MAX_PLACES: usize = 40;
 const MAX_ROUNDS: usize = 8;
 /// Words in one place that make it a value's, at least.
 const LEAST_WORDS: usize = 4;
+/// Forms of groups of one length that a pattern may fit.
+const MAX_FORMS: usize = 64;
 /// What a value that is one by its form counts for, among the words of a place.
 const VALUE_COUNTS: usize = 3;
 /// Words in a place, where only two other words, or one, are left to tell what the message is about.
@@ -88,6 +90,7 @@ pub fn partition(patterns: &[Pattern]) -> Partition {
             break;
         }
         unite(&mut current, &mut first);
+        fit(patterns, &mut current, &mut first);
     }
     let kinds = current.into_iter().enumerate().filter_map(|(at, pattern)| Some((at, pattern?.0))).collect();
     for at in 0..first.len() {
@@ -199,5 +202,49 @@ fn unite(current: &mut [Option<(Vec<Kind>, u64)>], first: &mut [usize]) {
             *pattern = None;
             *first = of;
         }
+    }
+}
+
+/// Puts patterns into the groups that they fit, where the group holds values: those that are not of its family, because they
+/// differ from each of the others in several places.
+fn fit(patterns: &[Pattern], current: &mut [Option<(Vec<Kind>, u64)>], first: &mut [usize]) {
+    let mut forms: HashMap<usize, Vec<Vec<usize>>> = HashMap::new();
+    let mut groups: HashMap<u64, usize> = HashMap::new();
+    for (index, (pattern, now)) in patterns.iter().zip(current.iter()).enumerate() {
+        let Some((kinds, _)) = now.as_ref().filter(|(kinds, _)| *kinds != pattern.kinds) else { continue };
+        let places = pattern.kinds.iter().zip(kinds).enumerate().filter(|(_, (was, is))| was != is);
+        let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        let forms = forms.entry(kinds.len()).or_default();
+        if forms.len() < MAX_FORMS && !forms.contains(&places) {
+            forms.push(places);
+        }
+        groups.insert(identity(kinds), index);
+    }
+    for index in 0..current.len() {
+        let Some(Some((kinds, lines))) = current.get(index) else { continue };
+        let (sum, lines) = (identity(kinds), *lines);
+        let general = |form: &Vec<usize>| {
+            let as_value = |sum: u64, place: &usize| {
+                let kind = kinds.get(*place).copied().unwrap_or(Kind::Value);
+                sum.wrapping_sub(share(*place, kind)).wrapping_add(share(*place, Kind::Value))
+            };
+            let sum = form.iter().fold(sum, as_value);
+            groups.get(&sum).copied().filter(|group| *group != index).map(|group| (sum, group))
+        };
+        let Some((sum, group)) = forms.get(&kinds.len()).and_then(|forms| forms.iter().find_map(general)) else {
+            continue;
+        };
+        let (of, leaves) = (index.min(group), index.max(group));
+        let kinds =
+            current.get_mut(group).and_then(Option::as_mut).map(|(kinds, total)| (std::mem::take(kinds), *total));
+        let Some((kinds, others)) = kinds else { continue };
+        if let Some(pattern) = current.get_mut(of) {
+            *pattern = Some((kinds, lines + others));
+        }
+        if let (Some(pattern), Some(first)) = (current.get_mut(leaves), first.get_mut(leaves)) {
+            *pattern = None;
+            *first = of;
+        }
+        groups.insert(sum, of);
     }
 }

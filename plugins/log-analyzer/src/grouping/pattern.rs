@@ -204,14 +204,20 @@ fn is_unit(word: &[u8]) -> bool {
 
 /// Takes the last parts together where they are one value; whether it did.
 fn settle(text: &[u8], out: &mut Vec<Part>) -> bool {
-    let taken = match out.as_slice() {
+    let last = out.get(out.len().saturating_sub(4)..).unwrap_or_default();
+    let taken = match last {
         [.., Part { kind: Kind::Value, .. }, Part { kind: Kind::Value, .. }] => 2,
         [.., Part { kind: Kind::Value, .. }, part @ Part { kind: Kind::Word(_), .. }] if is_unit(bytes(text, part)) => {
             2
         }
-        [.., open, Part { kind: Kind::Value, .. }, close] if is_pair(open.kind, close.kind) => 3,
-        // `()`, but not right behind a name: `clear()`.
-        [.., before, open, close] if is_pair(open.kind, close.kind) && before.end < open.start => 2,
+        // `(1.2 MB)`, but not right behind a name: `chdir(/p)`.
+        [before, open, Part { kind: Kind::Value, .. }, close]
+            if is_pair(open.kind, close.kind) && !touches(before, open) =>
+        {
+            3
+        }
+        [open, Part { kind: Kind::Value, .. }, close] if is_pair(open.kind, close.kind) => 3,
+        [.., before, open, close] if is_pair(open.kind, close.kind) && !touches(before, open) => 2,
         [.., Part { kind: Kind::Value, .. }, Part { kind: Kind::Mark(mark), .. }, Part { kind: Kind::Value, .. }]
             if b",:;|-.".contains(mark) =>
         {
@@ -227,6 +233,11 @@ fn settle(text: &[u8], out: &mut Vec<Part>) -> bool {
         value.end = end;
     }
     true
+}
+
+/// Whether a bracket opens right behind a name.
+fn touches(before: &Part, open: &Part) -> bool {
+    before.end == open.start && matches!(before.kind, Kind::Word(_))
 }
 
 fn is_pair(open: Kind, close: Kind) -> bool {

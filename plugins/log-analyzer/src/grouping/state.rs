@@ -124,7 +124,7 @@ impl Known {
     /// Makes a pattern of a message.
     pub fn add(&mut self, text: &[u8], parts: &[Part]) -> usize {
         let slot = self.entries.len();
-        let text = text.get(..lex::MAX_BYTES).unwrap_or(text).to_vec();
+        let text = lex::beginning(text).to_vec();
         self.bytes += text.len();
         self.entries.push(Entry { id: GroupId(self.next), text, values: Vec::new(), lines: 0, used: self.lines });
         self.next = self.next.wrapping_add(1);

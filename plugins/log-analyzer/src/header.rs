@@ -1,0 +1,577 @@
+//! What a plain line says about itself before it says anything else: its time, its level and which component wrote it.
+//!
+//! There is no list of formats: a header is what stands before the message, field by field, wherever it has a time or a level.
+
+use crate::{
+    record::Level,
+    time::{self, LogTime},
+    trace,
+};
+
+/// Bytes in which a header is looked for.
+const HEADER_BYTES: usize = 160;
+/// Words of a header that are looked at for a level.
+const HEADER_WORDS: usize = 12;
+/// Words behind the first time that are looked at for another.
+const WORDS_TO_LATER_TIME: usize = 4;
+/// Bytes of a component's name.
+const MAX_COMPONENT_BYTES: usize = 100;
+
+/// A line's header, and where its content starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// When.
+    pub time: Option<LogTime>,
+    /// How bad, where the line says so.
+    pub level: Option<Level>,
+    /// The program, logger or tag that wrote it; empty where the line does not say.
+    pub component: &'a [u8],
+    /// Byte offset of the content.
+    pub content: usize,
+}
+
+/// Reads a plain line's header.
+pub fn header(line: &[u8]) -> Header<'_> {
+    let start = opening(line);
+    let text = from(line, start);
+    let mut found = time::read(text).map(|(time, len)| (time, start + len));
+    if found.is_none() {
+        found = second_word_is_a_time(text).map(|(time, end)| (time, start + end));
+    }
+    let Some((time, after)) = found else {
+        let (level, end) = level(line, 0, First::BeforeColon, HEADER_WORDS);
+        let content = if level.is_some() { end + separators(from(line, end)) } else { 0 };
+        let time = access_time(line);
+        return Header { time, level, component: b"", content };
+    };
+    if let Some(header) = glog(line, start, after, time) {
+        return header;
+    }
+    // A number alone that may be a time is one where the rest of a header is.
+    let sure = !is_bare_number(from(line, start), after - start);
+    let (time, after, again) = match later_time(line, after) {
+        Some((time, after)) => (time, after, true),
+        None => (time, after, false),
+    };
+    let (level, component, content) = behind_time(line, after, time);
+    if !sure && !again && level.is_none() && component.is_empty() {
+        return Header { time: None, level: None, component: b"", content: 0 };
+    }
+    Header { time: Some(time), level, component, content }
+}
+
+fn from(line: &[u8], at: usize) -> &[u8] {
+    line.get(at..).unwrap_or_default()
+}
+
+/// Where the time may start: behind a priority, `<34>` or `<165>1 `, blanks and an opening bracket.
+fn opening(line: &[u8]) -> usize {
+    let mut at = 0;
+    if let Some(rest) = line.strip_prefix(b"<") {
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if (1..=3).contains(&digits) && rest.get(digits) == Some(&b'>') {
+            at = digits + 2;
+            if from(line, at).starts_with(b"1 ") {
+                at += 2;
+            }
+        }
+    }
+    at + from(line, at).iter().take_while(|byte| matches!(byte, b' ' | b'[' | b'(')).count().min(2)
+}
+
+fn is_bare_number(text: &[u8], len: usize) -> bool {
+    text.get(..len).unwrap_or_default().iter().all(u8::is_ascii_digit)
+        && text.get(len).is_none_or(|next| *next != b']' && *next != b')')
+}
+
+/// `E1123 10:00:00.123456    7 file.cc:12] message`.
+fn glog(line: &[u8], start: usize, after: usize, time: LogTime) -> Option<Header<'_>> {
+    let text = from(line, start);
+    let level = match text.first() {
+        Some(b'E') => Level::Error,
+        Some(b'W') => Level::Warning,
+        Some(b'I') => Level::Info,
+        Some(b'F') => Level::Fatal,
+        _ => return None,
+    };
+    if text.get(5) != Some(&b' ') {
+        return None;
+    }
+    let rest = from(line, after);
+    let head = rest.get(..HEADER_BYTES.min(rest.len())).unwrap_or_default();
+    let place = memchr::memmem::find(head, b"] ").and_then(|end| {
+        let mut words = head.get(..end)?.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+        let (thread, place, more) = (words.next()?, words.next()?, words.next());
+        let is_place = thread.iter().all(u8::is_ascii_digit) && place.contains(&b':') && more.is_none();
+        is_place.then_some((place, end + 2))
+    });
+    let (component, content) = match place {
+        Some((place, end)) => (place.split(|byte| *byte == b':').next().unwrap_or_default(), after + end),
+        None => (&b""[..], after + usize::from(rest.first() == Some(&b' '))),
+    };
+    Some(Header { time: Some(time), level: Some(level), component, content })
+}
+
+/// The time behind a first word, such as a host's name, a file's or a mark; and where it ends.
+fn second_word_is_a_time(text: &[u8]) -> Option<(LogTime, usize)> {
+    let space = memchr::memchr(b' ', text.get(..60.min(text.len()))?)?;
+    let word = text.get(..space)?;
+    let rest = text.get(space + 1..)?;
+    if !rest.first()?.is_ascii_digit() || word.iter().any(|byte| matches!(byte, b'=' | b'"' | b',')) {
+        return None;
+    }
+    time::read(rest).map(|(time, len)| (time, space + 1 + len))
+}
+
+/// A header may give the time twice, with a host between: the last is the most precise.
+fn later_time(line: &[u8], after: usize) -> Option<(LogTime, usize)> {
+    let mut at = after;
+    let mut found = None;
+    let mut words = 0;
+    while words < WORDS_TO_LATER_TIME {
+        let rest = from(line, at);
+        let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
+        let word = rest.get(blanks..).unwrap_or_default();
+        let len = word.iter().take(HEADER_BYTES).take_while(|byte| **byte != b' ').count();
+        let first = *word.first()?;
+        let may_be = first.is_ascii_digit() && len >= 8 || len == 3 && first.is_ascii_uppercase();
+        if blanks > 0
+            && may_be
+            && let Some((time, taken)) = time::read(word)
+            && !is_bare_number(word, taken)
+        {
+            at += blanks + taken;
+            found = Some((time, at));
+            words = 0;
+            continue;
+        }
+        let of = word.get(..len).unwrap_or_default();
+        if of.is_empty() || of.ends_with(b":") || of.iter().all(u8::is_ascii_lowercase) {
+            break;
+        }
+        at += blanks + len;
+        words += 1;
+    }
+    found
+}
+
+/// The time of an access log's line, in brackets behind the client.
+fn access_time(line: &[u8]) -> Option<LogTime> {
+    let head = line.get(..HEADER_BYTES.min(line.len()))?;
+    let open = memchr::memchr(b'[', head)?;
+    time::read(line.get(open + 1..)?).map(|(time, _)| time)
+}
+
+/// Level, component and content's offset, of what is behind the time.
+fn behind_time(line: &[u8], after: usize, time: LogTime) -> (Option<Level>, &[u8], usize) {
+    let rest = from(line, after);
+    if let Some(mark) = stream(rest) {
+        let (level, end) = level(line, after + mark, First::None, HEADER_WORDS);
+        let end = if level.is_some() { end } else { after + mark };
+        return (level, b"", end + separators(from(line, end)));
+    }
+    if let Some((component, len)) = program(rest, time).or_else(|| line.starts_with(b"<").then(|| syslog(rest))?) {
+        let (level, end) = level(line, after + len, First::None, 1);
+        let end = if level.is_some() { end } else { after + len };
+        return (level, component, end + separators(from(line, end)));
+    }
+    if let Some((component, len)) = piped(rest) {
+        return (None, component, after + len);
+    }
+    if let Some((level, component, len)) = lettered(rest) {
+        return (Some(level), component, after + len);
+    }
+    if let Some((component, len)) = dashed(rest) {
+        return (None, component, after + len);
+    }
+    let (level, end) = level(line, after, First::Any, HEADER_WORDS);
+    if level.is_none() {
+        return (None, b"", after + separators(rest));
+    }
+    let behind = end + separators(from(line, end));
+    let (component, len) = behind_level(from(line, behind)).unwrap_or_default();
+    (level, component, behind + len)
+}
+
+/// Length of the separators that end a header's field.
+fn separators(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| matches!(byte, b' ' | b']' | b':' | b'|' | b'-' | b'\t' | b')' | b'!' | b',')).count()
+}
+
+/// The mark that container runtimes put behind the time, ` stderr F`.
+fn stream(text: &[u8]) -> Option<usize> {
+    let marks = [" stdout F", " stderr F", " stdout P", " stderr P"];
+    marks.iter().find(|mark| text.starts_with(mark.as_bytes())).map(|mark| mark.len())
+}
+
+/// The host and the program that the system's log puts behind the time, ` host program[12]:`: the program, and the length.
+fn program(text: &[u8], time: LogTime) -> Option<(&[u8], usize)> {
+    let text = text.get(..HEADER_BYTES.min(text.len()))?;
+    let host = text.strip_prefix(b" ")?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/');
+    let host_length = host.iter().take_while(|byte| is_name(byte)).count();
+    let tag = host.get(host_length..)?.strip_prefix(b" ").filter(|_| host_length > 0)?;
+    let length = tag.iter().position(|byte| matches!(byte, b' ' | b':'))?;
+    if length == 0 || tag.get(length) != Some(&b':') {
+        return None;
+    }
+    let tag = tag.get(..length)?;
+    let name = match memchr::memchr(b'[', tag) {
+        Some(bracket) if tag.ends_with(b"]") => tag.get(..bracket)?,
+        // Without a process only the form of the time says that it is the system's log.
+        _ if !time.dated => tag,
+        _ => return None,
+    };
+    // A space before either, and the colon.
+    (!name.is_empty()).then_some((name, 1 + host_length + 1 + length + 1))
+}
+
+/// What RFC 5424 puts behind the time: ` host app procid msgid [data]`, with `-` for what is absent.
+fn syslog(text: &[u8]) -> Option<(&[u8], usize)> {
+    let mut at = 0;
+    let mut fields = [&b""[..]; 4];
+    for field in &mut fields {
+        at += from(text, at).strip_prefix(b" ").map(|_| 1)?;
+        let len = from(text, at).iter().take(MAX_COMPONENT_BYTES).take_while(|byte| byte.is_ascii_graphic()).count();
+        *field = text.get(at..at + len).filter(|field| !field.is_empty())?;
+        at += len;
+    }
+    let [_, app, process, _] = fields;
+    if !(process == b"-" || process.iter().all(u8::is_ascii_digit)) || app.iter().any(|byte| b"[]():".contains(byte)) {
+        return None;
+    }
+    at += from(text, at).strip_prefix(b" ").map(|_| 1)?;
+    let data = from(text, at);
+    let len = match data.first()? {
+        b'-' => 1,
+        b'[' => bracketed(data)?,
+        _ => return None,
+    };
+    at += len;
+    let rest = from(text, at);
+    // Some write the mark of an encoding before the message.
+    let mark = if rest.starts_with(b" \xef\xbb\xbf") { 4 } else { usize::from(rest.first() == Some(&b' ')) };
+    Some((if app == b"-" { b"" } else { app }, at + mark))
+}
+
+/// Fields with pipes between them, `|component|1234|`.
+fn piped(text: &[u8]) -> Option<(&[u8], usize)> {
+    let mut at = usize::from(*text.first()? == b'|');
+    let mut component = &b""[..];
+    for _ in 0..if at == 1 { 4 } else { 0 } {
+        let field = from(text, at);
+        let len = field.iter().take(MAX_COMPONENT_BYTES).take_while(|byte| is_of_name(**byte)).count();
+        if len == 0 || field.get(len) != Some(&b'|') {
+            break;
+        }
+        if component.is_empty() && field.first().is_some_and(u8::is_ascii_alphabetic) {
+            component = field.get(..len)?;
+        }
+        at += len + 1;
+    }
+    (at > 1).then_some((component, at))
+}
+
+/// `  1702  2395 D WindowManager: `: process and thread, a level's letter, a tag.
+fn lettered(text: &[u8]) -> Option<(Level, &[u8], usize)> {
+    let mut at = 0;
+    let mut numbers = 0;
+    loop {
+        let blanks = from(text, at).iter().take_while(|byte| **byte == b' ').count();
+        at += blanks;
+        let digits = from(text, at).iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if blanks == 0 || digits == 0 || numbers == 2 {
+            break;
+        }
+        numbers += 1;
+        at += digits;
+    }
+    let [letter, b' ' | b'/', tag @ ..] = from(text, at) else { return None };
+    let level = match letter {
+        b'V' | b'D' | b'T' => Level::Debug,
+        b'I' | b'N' => Level::Info,
+        b'W' => Level::Warning,
+        b'E' => Level::Error,
+        b'F' | b'A' | b'C' => Level::Fatal,
+        _ => return None,
+    };
+    let end = memchr::memchr(b':', tag.get(..MAX_COMPONENT_BYTES.min(tag.len()))?)?;
+    let name = tag.get(..end)?.trim_ascii_end();
+    let blank = usize::from(tag.get(end + 1) == Some(&b' '));
+    (numbers > 0 || !name.contains(&b' ')).then_some((level, name, at + 2 + end + 1 + blank))
+}
+
+/// A program's name before a dash, `] chrome.exe - `, and where it is 32 bits wide on 64: `chrome.exe *64 - `.
+fn dashed(text: &[u8]) -> Option<(&[u8], usize)> {
+    let skip = text.iter().take_while(|byte| matches!(byte, b' ' | b']' | b')')).count();
+    let name = from(text, skip);
+    let len = name.iter().take(MAX_COMPONENT_BYTES).take_while(|byte| is_of_name(**byte)).count();
+    let component =
+        name.get(..len).filter(|name| name.contains(&b'.') && name.last().is_some_and(u8::is_ascii_alphabetic))?;
+    let mark = from(name, len);
+    let width = if mark.starts_with(b" *") {
+        2 + from(mark, 2).iter().take_while(|byte| byte.is_ascii_digit()).count()
+    } else {
+        0
+    };
+    from(mark, width).starts_with(b" - ").then_some(())?;
+    let behind = from(mark, width + 3);
+    // `name - LEVEL - message` has its level to come.
+    let word = behind.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let is_level =
+        Level::named(behind.get(..word)?).is_some() && behind.get(word).is_none_or(|next| b" :]".contains(next));
+    (!is_level).then_some((component, skip + len + width + 3))
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._$-".contains(&byte)
+}
+
+/// Length of a text in brackets, those within included.
+fn bracketed(text: &[u8]) -> Option<usize> {
+    let mut depth = 0;
+    for (at, byte) in text.iter().take(2 * HEADER_BYTES).enumerate() {
+        match byte {
+            b'[' => depth += 1,
+            b']' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return (at > 0).then_some(at + 1);
+        }
+    }
+    None
+}
+
+/// The thread and the logger behind a level: the logger, and the length of both.
+fn behind_level(text: &[u8]) -> Option<(&[u8], usize)> {
+    let mut at = 0;
+    // `12345 --- [thread] logger : `.
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits > 0 && from(text, digits).starts_with(b" --- ") {
+        at = digits + 5;
+    }
+    let mut thread = None;
+    if let Some(len) = bracketed(from(text, at)).filter(|_| text.get(at) == Some(&b'[')) {
+        let behind = from(text, at + len);
+        let blanks = behind.iter().take_while(|byte| **byte == b' ').count();
+        if behind.starts_with(b" - ") {
+            return Some((text.get(at + 1..at + len - 1)?, at + len + 3));
+        }
+        thread = Some(at + len + blanks).filter(|_| blanks > 0);
+        at = thread.unwrap_or(at);
+    }
+    let name = from(text, at);
+    let len = name
+        .iter()
+        .take(MAX_COMPONENT_BYTES)
+        .take_while(|byte| is_of_name(**byte) || **byte == b':' || **byte == b'/' || **byte == b'@')
+        .count();
+    let component = name.get(..len)?;
+    let (component, colon) = match component.strip_suffix(b":") {
+        Some(component) => (component, true),
+        None => (component, false),
+    };
+    let behind = from(name, len);
+    let blanks = behind.iter().take_while(|byte| **byte == b' ').count();
+    let padded = from(behind, blanks);
+    let end = if colon && (blanks > 0 || padded.is_empty()) {
+        len + blanks.min(1)
+    } else if padded.starts_with(b": ") || padded.starts_with(b"- ") && blanks > 0 {
+        len + blanks + 2
+    } else if padded.starts_with(b"] ") && thread.is_none() {
+        len + blanks + 2
+    } else if blanks == 1 && component.contains(&b'.') && padded.first() == Some(&b'[') {
+        // `nova.compute.manager [req-…] `: what the request is.
+        let len = len + 1 + bracketed(padded)?;
+        len + usize::from(from(name, len).first() == Some(&b' '))
+    } else {
+        return None;
+    };
+    is_logger(component).then_some((component, at + end))
+}
+
+/// Whether a name is that of a logger, and no word of the message: of several parts, and no exception's.
+fn is_logger(name: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(name) else { return false };
+    let starts = name.first().is_some_and(u8::is_ascii_alphabetic);
+    let humps = name.windows(2).any(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
+    starts && (humps || name.iter().any(|byte| b".$:/_".contains(byte))) && !trace::is_exception(text)
+}
+
+/// When a header's first word is a level, in any case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// Always.
+    Any,
+    /// With a colon behind it.
+    BeforeColon,
+    /// Never.
+    None,
+}
+
+/// The first word of the header that is a level: in capitals anywhere in it, or in any case where it stands in brackets, in
+/// `level=…`, or first.
+fn level(line: &[u8], after: usize, first: First, words: usize) -> (Option<Level>, usize) {
+    let end = (after + HEADER_BYTES).min(line.len());
+    let mut at = after;
+    let (mut word_index, mut prose) = (0, 0);
+    while word_index < words && prose < 2 {
+        let rest = line.get(at..end).unwrap_or_default();
+        let skip = rest.iter().take_while(|byte| !byte.is_ascii_alphabetic()).count();
+        let word_start = at + skip;
+        let rest = line.get(word_start..end).unwrap_or_default();
+        let len = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        if len == 0 {
+            break;
+        }
+        let word = rest.get(..len).unwrap_or_default();
+        at = word_start + len;
+        // Letters of a name with digits, such as a node's or a date's, are no word.
+        let is_word = len > 1 && !line.get(at).is_some_and(u8::is_ascii_digit);
+        let index = word_index;
+        word_index += usize::from(is_word);
+        // Words alone in lower case are a sentence's, which has its own words for what is bad.
+        let alone = |byte: Option<&u8>| byte.is_none_or(|byte| *byte == b' ');
+        let lower = is_word && word.iter().all(u8::is_ascii_lowercase);
+        prose += usize::from(
+            lower && alone(line.get(at)) && alone(word_start.checked_sub(1).and_then(|before| line.get(before))),
+        );
+        if (3..=9).contains(&len) {
+            let before = word_start.checked_sub(1).and_then(|index| line.get(index));
+            let behind = line.get(at);
+            let part_of_a_name = matches!(before, Some(b'.' | b'_' | b'$' | b'/' | b'@'))
+                || matches!(behind, Some(b'.' | b'_' | b'$' | b'/' | b'@' | b'('))
+                || behind.is_some_and(u8::is_ascii_digit);
+            // `Error: …` is an exception of that name.
+            let is_exception = word == b"Error" && behind == Some(&b':');
+            if part_of_a_name || is_exception {
+                continue;
+            }
+            let capitals = word.iter().all(u8::is_ascii_uppercase);
+            let bracketed = matches!((before, behind), (Some(b'[' | b'<' | b'('), Some(b']' | b'>' | b')')))
+                || matches!((before, behind), (Some(b':'), Some(b']')));
+            let assigned = matches!(before, Some(b'=')) || matches!(before, Some(b'"'));
+            let leading = index == 0 && (first == First::Any || first == First::BeforeColon && behind == Some(&b':'));
+            if (capitals || bracketed || assigned || leading)
+                && let Some(level) = Level::named(word)
+            {
+                return (Some(level), at);
+            }
+        }
+    }
+    (None, after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_field_by_field_whatever_wrote_it() {
+        use Level::*;
+        for (line, level, component, content) in [
+            ("2026-11-23T10:00:00Z ERROR request failed", Some(Error), "", "request failed"),
+            // log4j and its like
+            ("2015-10-18 18:01:47,978 INFO [main] org.a.B: Created", Some(Info), "org.a.B", "Created"),
+            ("2015-10-18 18:01:47,978 WARN  [main] c.shop.Cart - empty", Some(Warning), "c.shop.Cart", "empty"),
+            ("081109 203615 148 INFO dfs.DataNode: Receiving", Some(Info), "dfs.DataNode", "Receiving"),
+            ("17/06/09 20:10:40 INFO storage.BlockManager: Found", Some(Info), "storage.BlockManager", "Found"),
+            (
+                "2015-07-29 17:41:44,747 - INFO  [Peer[myid=1]/0:0:0:0:0:0:0:0:2181:Election@774] - time out",
+                Some(Info),
+                "Peer[myid=1]/0:0:0:0:0:0:0:0:2181:Election@774",
+                "time out",
+            ),
+            (
+                "2026-11-23T10:00:00.123Z  INFO 12345 --- [nio-8080-exec-1] o.s.w.s.DispatcherServlet   : Completed",
+                Some(Info),
+                "o.s.w.s.DispatcherServlet",
+                "Completed",
+            ),
+            (
+                "2026-11-23 10:00:00 ERROR java.lang.OutOfMemoryError: heap",
+                Some(Error),
+                "",
+                "java.lang.OutOfMemoryError: heap",
+            ),
+            // Python
+            ("2026-11-23 10:00:00,123 - shop.cart - ERROR - cannot pay", Some(Error), "", "cannot pay"),
+            (
+                "2017-05-16 00:00:00.008 25746 INFO nova.compute.manager [req-38101a0b - - -] [instance: b9] VM Started",
+                Some(Info),
+                "nova.compute.manager",
+                "[instance: b9] VM Started",
+            ),
+            // Rust
+            ("[2026-11-23T10:00:00Z INFO  shop::cart] paid", Some(Info), "shop::cart", "paid"),
+            ("2026-11-23T10:00:00.123456Z  INFO shop::cart: paid", Some(Info), "shop::cart", "paid"),
+            // glog, klog
+            ("E1123 10:00:00.123456 7 a.cc:1] bad", Some(Error), "a.cc", "bad"),
+            ("I1123 10:00:00.123456   12 server.go:123] bound", Some(Info), "server.go", "bound"),
+            // syslog, RFC 3164 and 5424
+            ("Jun 14 15:16:01 combo sshd(pam_unix)[19939]: check pass", None, "sshd(pam_unix)", "check pass"),
+            ("<34>Oct 11 22:14:15 mymachine su: 'su root' failed", None, "su", "'su root' failed"),
+            (
+                "<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - 'su root' failed",
+                None,
+                "su",
+                "'su root' failed",
+            ),
+            (
+                "<165>1 2003-10-11T22:14:15.003Z host evntslog 12 ID47 [a@32473 iut=\"3\"] An event",
+                None,
+                "evntslog",
+                "An event",
+            ),
+            ("Jul  1 00:21:28 combo logrotate: ALERT exited", Some(Error), "logrotate", "exited"),
+            ("2026-11-23T10:00:00.1Z web1 shop[7]:     at f (a.js:1:2)", None, "shop", "at f (a.js:1:2)"),
+            (
+                "- 1131566461 2005.11.09 dn228 Nov 9 12:01:01 dn228/dn228 crond(pam_unix)[2915]: session closed",
+                None,
+                "crond(pam_unix)",
+                "session closed",
+            ),
+            // Kubernetes
+            ("2026-11-23T10:00:00.1Z stderr F ERROR disk is full", Some(Error), "", "disk is full"),
+            ("2026-11-23T10:00:00.1Z stdout F plain words", None, "", "plain words"),
+            // Apache and nginx
+            ("[Sun Dec 04 04:47:44 2005] [error] mod_jk child", Some(Error), "", "mod_jk child"),
+            ("2026/11/23 10:00:00 [error] 123#0: *4 open() failed", Some(Error), "", "123#0: *4 open() failed"),
+            // others
+            ("03-17 16:13:38.811  1702  2395 D WindowManager: visible", Some(Debug), "WindowManager", "visible"),
+            ("20171223-22:15:29:606|Step_LSC|30002312|onStand 3579", None, "Step_LSC", "onStand 3579"),
+            (
+                "[10.30 16:49:06] chrome.exe *64 - info.example.com:80 open",
+                None,
+                "chrome.exe",
+                "info.example.com:80 open",
+            ),
+            (
+                "- 1117838570 2005.06.03 R02-M1 2005-06-03-15.42.50.363779 R02-M1 RAS KERNEL INFO parity error",
+                Some(Info),
+                "",
+                "parity error",
+            ),
+            ("level=warn msg=\"slow\"", Some(Warning), "", "msg=\"slow\""),
+            ("npm ERR! code ELIFECYCLE", Some(Error), "", "code ELIFECYCLE"),
+            ("error: cannot connect", Some(Error), "", "cannot connect"),
+            // what looks like a part of a header and is none
+            ("2026-11-23 10:00:00 Error: no such file", None, "", "Error: no such file"),
+            ("2026-11-23 10:00:00 request failed: x", None, "", "request failed: x"),
+            ("2026-11-23 10:00:00 request failed with ERROR 5", None, "", "request failed with ERROR 5"),
+            ("2026-11-23 10:00:00 INFO order: failed", Some(Info), "", "order: failed"),
+            ("2026-11-23 10:00:00 app.ERROR.log opened", None, "", "app.ERROR.log opened"),
+            ("1365301360 alignment exceptions", None, "", "1365301360 alignment exceptions"),
+            ("total= 1514018661124##0##3428", None, "", "total= 1514018661124##0##3428"),
+            ("just words about an ERROR here", None, "", "just words about an ERROR here"),
+        ] {
+            let header = header(line.as_bytes());
+            assert_eq!(header.level, level, "{line}");
+            assert_eq!(String::from_utf8_lossy(header.component), component, "{line}");
+            assert_eq!(&line[header.content..], content, "{line}");
+        }
+        let access = br#"10.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET /api/orders/7 HTTP/1.1" 503 12 "-" "curl""#;
+        assert!(header(access).time.unwrap().dated);
+    }
+}
