@@ -14,7 +14,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     arguments::Analyze,
-    compile,
+    compile, groups,
     output::{self, Format, Style, Usage, columns, cut},
 };
 
@@ -26,6 +26,11 @@ pub async fn run(options: &Analyze, format: Format) -> Result<ExitCode> {
     let plugins = PluginSet::new(Catalog::by_hand(), Default::default(), compile::services())?;
     let plugin = plugins.for_stage(&options.plugin, Stage::Analyzer)?;
     let progress = bar(options);
+    if options.groups {
+        let done = groups::run(plugin, options, |bytes| progress.inc(bytes)).await;
+        progress.finish_and_clear();
+        return done;
+    }
     let analysis = analyze_files(plugin, &options.files, |bytes| progress.inc(bytes)).await;
     progress.finish_and_clear();
     let mut analysis = analysis?;

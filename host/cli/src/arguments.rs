@@ -514,6 +514,10 @@ pub struct Analyze {
     /// Show at most so many issues; 0 shows all.
     #[arg(long, default_value_t = 20)]
     pub top: usize,
+    /// Print `line,group,template` as CSV for each line of the file instead: lines that differ by values alone are of one
+    /// group, and the template has `<*>` for each value.
+    #[arg(long, conflicts_with_all = ["min_severity", "top"])]
+    pub groups: bool,
 }
 
 #[derive(Args)]

@@ -13,6 +13,7 @@ mod edge;
 mod exit;
 mod gc;
 mod grant;
+mod groups;
 mod init;
 mod metrics;
 mod moment;

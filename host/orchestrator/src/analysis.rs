@@ -8,14 +8,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use autodevops_model::Issue;
+use autodevops_model::{Grouped, Issue, LineGroup};
 use autodevops_sandbox::{AnalyzerSession, CallContext, Plugin};
 use serde::Serialize;
 
 use crate::usage::Usage;
 
 /// Bytes that are given to the analyzer at once.
-const PART_BYTES: usize = 256 << 10;
+pub(crate) const PART_BYTES: usize = 256 << 10;
 
 /// An instance is made anew after so many bytes.
 const CHECKPOINT_BYTES: u64 = 64 << 20;
@@ -71,6 +71,28 @@ impl Reader {
     /// When the analyzer fails.
     pub async fn push(&mut self, source: &str, bytes: &[u8]) -> Result<()> {
         self.session.push(source, bytes).await?;
+        self.read(bytes).await
+    }
+
+    /// Adds bytes of a source, and tells the group of each line that they finish.
+    ///
+    /// # Errors
+    /// When the analyzer fails, or tells no groups.
+    pub async fn push_grouped(&mut self, source: &str, bytes: &[u8]) -> Result<Grouped> {
+        let grouped = self.session.push_grouped(source, bytes).await?;
+        self.read(bytes).await?;
+        Ok(grouped)
+    }
+
+    /// What all numbers of groups stand for that are still in use.
+    ///
+    /// # Errors
+    /// When the analyzer fails, or tells no groups.
+    pub async fn groups(&mut self) -> Result<Vec<LineGroup>> {
+        Ok(self.session.groups().await?)
+    }
+
+    async fn read(&mut self, bytes: &[u8]) -> Result<()> {
         self.since_checkpoint += bytes.len() as u64;
         if self.since_checkpoint >= CHECKPOINT_BYTES || self.opened.elapsed() >= CHECKPOINT_AFTER {
             self.renew().await?;
@@ -135,7 +157,7 @@ pub async fn analyze_files(plugin: Plugin, files: &[PathBuf], mut progress: impl
     Ok(Analysis { issues, sources })
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read>> {
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>> {
     if path == Path::new(STDIN) {
         return Ok(Box::new(io::stdin().lock()));
     }

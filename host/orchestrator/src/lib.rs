@@ -18,6 +18,7 @@ pub mod feedback;
 pub mod follow;
 pub mod front_door;
 pub mod gc;
+pub mod grouping;
 mod keyvalue;
 pub mod limits;
 mod local;

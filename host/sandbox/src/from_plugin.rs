@@ -3,7 +3,8 @@
 use autodevops_model as model;
 
 use crate::bindings::{
-    base::autodevops::types::types as wit, deploy_target::exports::autodevops::stages::deploy_target as deploy,
+    analyzer::exports::autodevops::stages::analyzer, base::autodevops::types::types as wit,
+    deploy_target::exports::autodevops::stages::deploy_target as deploy,
     state_guard::exports::autodevops::stages::state_guard as guard,
 };
 
@@ -49,6 +50,18 @@ impl From<wit::StackFrame> for model::StackFrame {
 impl From<wit::Evidence> for model::Evidence {
     fn from(value: wit::Evidence) -> Self {
         Self { source: value.source, line: value.line, text: value.text }
+    }
+}
+
+impl From<analyzer::LineGroup> for model::LineGroup {
+    fn from(value: analyzer::LineGroup) -> Self {
+        Self { id: value.id, into: value.into, template: value.template }
+    }
+}
+
+impl From<analyzer::Grouped> for model::Grouped {
+    fn from(value: analyzer::Grouped) -> Self {
+        Self { lines: value.lines, former: value.former.into_iter().map(Into::into).collect() }
     }
 }
 

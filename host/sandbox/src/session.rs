@@ -1,6 +1,6 @@
 //! An analyzer's session: one instance that reads a log part by part.
 
-use autodevops_model::{Issue, Stage};
+use autodevops_model::{Grouped, Issue, LineGroup, Stage};
 use wasmtime::{Store, component::ResourceAny};
 
 use crate::{
@@ -62,6 +62,36 @@ impl AnalyzerSession {
         self.call.called("push", || json(&(source,)), bytes);
         let site = site("push", source.len().saturating_add(bytes.len()));
         self.call.run(&self.plugin.shared.caller, site, push, |()| (), |()| Size::default(), json).await
+    }
+
+    /// Adds bytes of a source, and tells the group of each line that they finish.
+    ///
+    /// # Errors
+    /// [`CallError`]; of an analyzer that tells no groups `unsupported`.
+    pub async fn push_grouped(&mut self, source: &str, bytes: &[u8]) -> Result<Grouped, CallError> {
+        let (session, bindings) = (self.session, &self.bindings);
+        let push = async |store: &mut Store<Guest>| {
+            let analyzer = bindings.autodevops_stages_analyzer().session();
+            analyzer.call_push_grouped(store, session, source, bytes).await
+        };
+        self.call.called("push-grouped", || json(&(source,)), bytes);
+        let site = site("push-grouped", source.len().saturating_add(bytes.len()));
+        self.call.run(&self.plugin.shared.caller, site, push, Into::into, measure, json).await
+    }
+
+    /// What all numbers of groups stand for that are still in use.
+    ///
+    /// # Errors
+    /// [`CallError`]; of an analyzer that tells no groups `unsupported`.
+    pub async fn groups(&mut self) -> Result<Vec<LineGroup>, CallError> {
+        let (session, bindings) = (self.session, &self.bindings);
+        let groups = async |store: &mut Store<Guest>| {
+            let analyzer = bindings.autodevops_stages_analyzer().session();
+            analyzer.call_groups(store, session).await
+        };
+        let convert = |groups: Vec<_>| groups.into_iter().map(Into::into).collect::<Vec<LineGroup>>();
+        self.call.called("groups", || json(&()), &[]);
+        self.call.run(&self.plugin.shared.caller, site("groups", 0), groups, convert, measure, json).await
     }
 
     /// The issues so far.

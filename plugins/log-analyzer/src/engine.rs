@@ -105,6 +105,8 @@ impl Engine {
     /// Adds bytes of a source. Parts of one source come in order and may end anywhere.
     pub fn push(&mut self, name: &str, bytes: &[u8]) {
         self.push_and_tell(name, bytes, |_| ());
+        // Nobody was told of them.
+        self.state.grouping.take_former();
     }
 
     /// Adds bytes of a source, and tells the group of each line that they finish, in order.

@@ -28,7 +28,10 @@ mod template;
 mod time;
 mod trace;
 
-use autodevops_sdk::{Analyzer, Error, Result, types::Issue};
+use autodevops_sdk::{
+    Analyzer, Error, Result,
+    types::{Grouped, Issue, LineGroup},
+};
 pub use engine::{Engine, Settings};
 pub use grouping::{Former, Group, GroupId};
 
@@ -59,6 +62,23 @@ impl Analyzer for LogAnalyzer {
     fn push(&mut self, source: &str, bytes: &[u8]) -> Result<()> {
         self.engine()?.push(source, bytes);
         Ok(())
+    }
+
+    fn push_grouped(&mut self, source: &str, bytes: &[u8]) -> Result<Grouped> {
+        let engine = self.engine()?;
+        let mut lines = Vec::new();
+        engine.push_and_tell(source, bytes, |group| lines.push(group.0));
+        let line_group = |of: Former| LineGroup { id: of.id.0, into: of.into.0, template: of.template };
+        Ok(Grouped { lines, former: engine.take_former().into_iter().map(line_group).collect() })
+    }
+
+    fn groups(&mut self) -> Result<Vec<LineGroup>> {
+        let groups = self.engine()?.groups();
+        let line_groups = groups.into_iter().flat_map(|Group { id, patterns, template, .. }| {
+            let template = move |pattern| if pattern == id { template.clone() } else { String::new() };
+            patterns.into_iter().map(move |of| LineGroup { id: of.0, into: id.0, template: template(of) })
+        });
+        Ok(line_groups.collect())
     }
 
     fn issues(&mut self) -> Result<Vec<Issue>> {

@@ -5,8 +5,8 @@ use std::{cell::RefCell, marker::PhantomData};
 use crate::{
     Error, Result, bindings, logging,
     types::{
-        Capabilities, CheckInput, Deployment, Event, Fix, Issue, LiveState, Measurement, Proposal, Release, Report,
-        SnapshotInfo, Split, TestFile, Window,
+        Capabilities, CheckInput, Deployment, Event, Fix, Grouped, Issue, LineGroup, LiveState, Measurement, Proposal,
+        Release, Report, SnapshotInfo, Split, TestFile, Window,
     },
 };
 
@@ -33,6 +33,14 @@ impl<T: crate::Analyzer> bindings::analyzer::exports::autodevops::stages::analyz
 
     fn push(&self, source: String, bytes: Vec<u8>) -> Result<()> {
         self.with(|analyzer| analyzer.push(&source, &bytes))
+    }
+
+    fn push_grouped(&self, source: String, bytes: Vec<u8>) -> Result<Grouped> {
+        self.with(|analyzer| analyzer.push_grouped(&source, &bytes))
+    }
+
+    fn groups(&self) -> Result<Vec<LineGroup>> {
+        self.with(T::groups)
     }
 
     fn issues(&self) -> Result<Vec<Issue>> {

@@ -3,10 +3,10 @@
 //! Every call runs in a fresh instance, so all but the analyzer are functions without `self`: there is nothing to keep.
 
 use crate::{
-    Result,
+    Error, Result,
     types::{
-        Capabilities, CheckInput, Deployment, Event, Fix, Issue, LiveState, Measurement, Proposal, Release, Report,
-        SnapshotInfo, Split, TestFile, Window,
+        Capabilities, CheckInput, Deployment, Event, Fix, Grouped, Issue, LineGroup, LiveState, Measurement, Proposal,
+        Release, Report, SnapshotInfo, Split, TestFile, Window,
     },
 };
 
@@ -26,6 +26,22 @@ pub trait Analyzer: Default + 'static {
     /// # Errors
     /// When the analysis cannot go on; bytes that make no sense are not an error.
     fn push(&mut self, source: &str, bytes: &[u8]) -> Result<()>;
+
+    /// Adds bytes as [`push`](Self::push) does, and tells the group of each line that they finish.
+    ///
+    /// # Errors
+    /// `unsupported` where the analyzer tells no groups, which is the default.
+    fn push_grouped(&mut self, _source: &str, _bytes: &[u8]) -> Result<Grouped> {
+        Err(Error::not_supported("this analyzer tells no groups of lines"))
+    }
+
+    /// What all numbers of groups stand for that are still in use.
+    ///
+    /// # Errors
+    /// `unsupported` where the analyzer tells no groups, which is the default.
+    fn groups(&mut self) -> Result<Vec<LineGroup>> {
+        Err(Error::not_supported("this analyzer tells no groups of lines"))
+    }
 
     /// The issues so far; an unfinished last line counts as finished.
     ///

@@ -1,6 +1,7 @@
 //! The contract's nouns as plain Rust types; see the contract in `wit/` for what each field means.
 
 pub use crate::bindings::{
+    analyzer::exports::autodevops::stages::analyzer::{Grouped, LineGroup},
     base::autodevops::types::types::*,
     check::exports::autodevops::stages::check::CheckInput,
     deploy_target::exports::autodevops::stages::deploy_target::{Capabilities, Deployment, LiveState, Split},

@@ -97,6 +97,14 @@ pub async fn call_session(
                 Err(error) => unfit(function, &error),
             }
         }
+        (Some(session), "push-grouped") => {
+            let source: Result<(String,), _> = serde_json::from_str(&function.input);
+            match source {
+                Ok((source,)) => session.push_grouped(&source, &function.bytes).await.map(|told| json(&told)).into(),
+                Err(error) => unfit(function, &error),
+            }
+        }
+        (Some(session), "groups") => session.groups().await.map(|groups| json(&groups)).into(),
         (Some(session), "issues") => session.issues().await.map(|issues| json(&issues)).into(),
         (Some(session), "checkpoint") => session.checkpoint().await.map(|bytes| checkpoint_digest(&bytes)).into(),
         (_, name) => Called::Unfit(format!("a session has no function `{name}` at this point")),

@@ -33,17 +33,29 @@ struct Entry {
     lines: u64,
     /// When it was used last, in lines.
     used: u64,
+    /// What its parts are; follows from the rest.
+    #[serde(skip)]
+    kinds: Vec<Kind>,
 }
 
 impl Entry {
-    fn parts(&self) -> Vec<Part> {
-        let mut parts = pattern::parts(&self.text);
+    /// Finds its parts anew.
+    fn read(&mut self) {
+        self.kinds = kinds(&pattern::parts(&self.text));
         for place in &self.values {
-            if let Some(part) = parts.get_mut(usize::from(*place)) {
-                part.kind = Kind::Value;
+            if let Some(kind) = self.kinds.get_mut(usize::from(*place)) {
+                *kind = Kind::Value;
             }
         }
-        parts
+    }
+
+    /// What its lines have in common.
+    fn template(&self, kinds: &[Kind]) -> String {
+        let mut parts = pattern::parts(&self.text);
+        for (part, kind) in parts.iter_mut().zip(kinds) {
+            part.kind = *kind;
+        }
+        render(&self.text, &parts)
     }
 }
 
@@ -78,6 +90,7 @@ impl From<Known> for Saved {
 impl From<Saved> for Known {
     fn from(Saved { entries, next, lines }: Saved) -> Self {
         let mut known = Self { entries, next, lines, ..Self::default() };
+        known.entries.iter_mut().for_each(Entry::read);
         known.rebuild();
         known
     }
@@ -126,9 +139,10 @@ impl Known {
         let slot = self.entries.len();
         let text = lex::beginning(text).to_vec();
         self.bytes += text.len();
-        self.entries.push(Entry { id: GroupId(self.next), text, values: Vec::new(), lines: 0, used: self.lines });
+        let (id, kinds) = (GroupId(self.next), kinds(parts));
+        self.index.insert(kinds.clone(), slot);
+        self.entries.push(Entry { id, text, values: Vec::new(), lines: 0, used: self.lines, kinds });
         self.next = self.next.wrapping_add(1);
-        self.index.insert(kinds(parts), slot);
         slot
     }
 
@@ -147,9 +161,11 @@ impl Known {
                 continue;
             }
             if let Some(kinds) = groups.kinds.get(&first) {
-                let parts = pattern::parts(&entry.text);
-                let differs = parts.iter().zip(kinds).enumerate().filter(|(_, (part, kind))| part.kind != **kind);
-                entry.values = differs.filter_map(|(place, _)| u16::try_from(place).ok()).collect();
+                let differs = entry.kinds.iter().zip(kinds).enumerate().filter(|(_, (was, is))| was != is);
+                let more: Vec<u16> = differs.filter_map(|(place, _)| u16::try_from(place).ok()).collect();
+                entry.values.extend(more);
+                entry.values.sort_unstable();
+                entry.kinds.clone_from(kinds);
             }
             slots.insert(first, kept.len());
             kept.push(entry);
@@ -168,7 +184,7 @@ impl Known {
                 *leaves = true;
                 total -= entry.text.len();
                 left -= 1;
-                former.push(Former { id: entry.id, into: entry.id, template: render(&entry.text, &entry.parts()) });
+                former.push(Former { id: entry.id, into: entry.id, template: entry.template(&entry.kinds) });
             }
         }
         self.entries = kept.into_iter().zip(leaves).filter(|(_, leaves)| !leaves).map(|(entry, _)| entry).collect();
@@ -181,10 +197,9 @@ impl Known {
         self.index.clear();
         self.forms.clear();
         for (slot, entry) in self.entries.iter().enumerate() {
-            let parts = entry.parts();
-            self.index.entry(kinds(&parts)).or_insert(slot);
+            self.index.entry(entry.kinds.clone()).or_insert(slot);
             if !entry.values.is_empty() {
-                let forms = self.forms.entry(parts.len()).or_default();
+                let forms = self.forms.entry(entry.kinds.len()).or_default();
                 if forms.len() < MAX_FORMS && !forms.contains(&entry.values) {
                     forms.push(entry.values.clone());
                 }
@@ -194,7 +209,7 @@ impl Known {
 
     fn resolved(&self) -> Partition {
         let patterns: Vec<Pattern> =
-            self.entries.iter().map(|entry| Pattern { kinds: kinds(&entry.parts()), lines: entry.lines }).collect();
+            self.entries.iter().map(|entry| Pattern { kinds: entry.kinds.clone(), lines: entry.lines }).collect();
         partition(&patterns)
     }
 
@@ -210,14 +225,8 @@ impl Known {
                 group.lines += entry.lines;
                 continue;
             }
-            let mut parts = entry.parts();
-            if let Some(kinds) = resolved.kinds.get(&first) {
-                for (part, kind) in parts.iter_mut().zip(kinds) {
-                    part.kind = *kind;
-                }
-            }
             slots.insert(first, groups.len());
-            let template = render(&entry.text, &parts);
+            let template = entry.template(resolved.kinds.get(&first).unwrap_or(&entry.kinds));
             groups.push(Group { id: entry.id, patterns: vec![entry.id], lines: entry.lines, template });
         }
         groups
