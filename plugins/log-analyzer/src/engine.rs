@@ -15,7 +15,7 @@ use crate::{
     lines::LineReader,
     logfmt,
     rate::Series,
-    record::Words,
+    record::{Told, Words},
     rising,
     time::LogTime,
 };
@@ -232,8 +232,10 @@ impl State {
                 || before.ends_with(b"\t");
             (time, level, component, stack) = (read.time, read.level, read.component, None);
         }
-        let group = self.grouping.group(content, &mut values, settings.max_patterns);
-        let line = Line { number, time, level, component, content, group, values: &values, headed, indented, raw };
+        let tells = |text: &[u8]| words.told(text) != Told::default();
+        let (group, plain) = self.grouping.group(content, &mut values, settings.max_patterns, tells);
+        let line =
+            Line { number, time, level, component, content, group, plain, values: &values, headed, indented, raw };
         if let Some(time) = line.time {
             self.cover(source, time);
         }

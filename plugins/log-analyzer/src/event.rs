@@ -84,7 +84,16 @@ impl Assembler {
         for text in stack.lines() {
             let indented = text.starts_with([' ', '\t']);
             let text = text.as_bytes();
-            let part = Line { time: None, level: None, content: text, headed: false, indented, raw: b"", ..*line };
+            let part = Line {
+                time: None,
+                level: None,
+                content: text,
+                plain: false,
+                headed: false,
+                indented,
+                raw: b"",
+                ..*line
+            };
             pending.absorb(&part, words);
         }
         if let Some(section) = pending.sections.first_mut().filter(|section| section.exception.is_none()) {

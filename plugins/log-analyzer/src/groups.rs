@@ -130,7 +130,7 @@ impl Groups {
             }
         }
         let Some(mut group) = all else { return };
-        key.clone_into(&mut group.issue.fingerprint);
+        // The fingerprint stays what it was when the fault was first told of, so that it is known again.
         group.template = Some(template.clone());
         group.weight = group.weight();
         self.weight += group.weight;

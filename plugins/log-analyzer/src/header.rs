@@ -393,10 +393,11 @@ fn behind_level(text: &[u8]) -> Option<(&[u8], usize)> {
 
 /// Whether a name is that of a logger, and no word of the message: of several parts, and no exception's.
 fn is_logger(name: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(name) else { return false };
     let starts = name.first().is_some_and(u8::is_ascii_alphabetic);
     let humps = name.windows(2).any(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
-    starts && (humps || name.iter().any(|byte| b".$:/_".contains(byte))) && !trace::is_exception(text)
+    starts
+        && (humps || name.iter().any(|byte| b".$:/_".contains(byte)))
+        && !std::str::from_utf8(name).is_ok_and(trace::is_exception)
 }
 
 /// When a header's first word is a level, in any case.

@@ -18,6 +18,8 @@ pub struct Line<'a> {
     pub content: &'a [u8],
     /// The group of lines with such a content; see [`crate::grouping::Grouping::groups`] for what it becomes.
     pub group: GroupId,
+    /// Whether no word of the content that stays tells of a fault.
+    pub plain: bool,
     /// Where the values lie in the content that are such by their form, in order: numbers, paths, addresses, identifiers.
     pub values: &'a [Range<u32>],
     /// Whether there is a header.

@@ -275,6 +275,9 @@ fn looks_like_a_part(text: &[u8]) -> bool {
 
 /// What the words of a line tell.
 pub fn told(line: &Line<'_>, words: &Words) -> Told {
+    if line.plain {
+        return Told::default();
+    }
     words.told(line.content.get(..MAX_CONTENT_BYTES).unwrap_or(line.content))
 }
 

@@ -7,7 +7,7 @@ const MAX_SHAPES: usize = 1 << 14;
 
 /// Shapes, each in the place that its hash gives it: the newer stays.
 #[derive(Clone, Debug, Default)]
-pub struct Cache(Vec<(u64, u32)>);
+pub struct Cache(Vec<(u64, u32, bool)>);
 
 /// No pattern's slot.
 const NONE: u32 = u32::MAX;
@@ -18,20 +18,20 @@ impl Cache {
         (hash >> (64 - MAX_SHAPES.ilog2())) as usize
     }
 
-    /// The slot of the pattern of a shape.
+    /// The slot of the pattern of a shape, and whether its words are plain.
     #[inline]
-    pub fn get(&self, hash: u64) -> Option<usize> {
-        let (known, slot) = self.0.get(Self::place(hash))?;
-        (*known == hash && *slot != NONE).then_some(*slot as usize)
+    pub fn get(&self, hash: u64) -> Option<(usize, bool)> {
+        let (known, slot, plain) = self.0.get(Self::place(hash))?;
+        (*known == hash && *slot != NONE).then_some((*slot as usize, *plain))
     }
 
     /// Remembers a shape.
-    pub fn put(&mut self, hash: u64, slot: usize) {
+    pub fn put(&mut self, hash: u64, slot: usize, plain: bool) {
         if self.0.is_empty() {
-            self.0.resize(MAX_SHAPES, (0, NONE));
+            self.0.resize(MAX_SHAPES, (0, NONE, false));
         }
         if let (Some(place), Ok(slot)) = (self.0.get_mut(Self::place(hash)), u32::try_from(slot)) {
-            *place = (hash, slot);
+            *place = (hash, slot, plain);
         }
     }
 

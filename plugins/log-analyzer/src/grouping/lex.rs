@@ -119,7 +119,7 @@ fn run(text: &[u8], start: usize, end: usize, seen: u8, sink: &mut impl Sink) ->
 /// The first dots in a row: where they start and end.
 fn dots(text: &[u8], from: usize, end: usize) -> Option<(usize, usize)> {
     let of = text.get(from..end)?;
-    let start = from + memchr::memmem::find(of, b"..")?;
+    let start = from + of.windows(2).position(|pair| pair == b"..")?;
     let len = text.get(start..end)?.iter().take_while(|byte| **byte == b'.').count();
     Some((start, start + len))
 }
@@ -171,7 +171,8 @@ fn plain(of: &[u8], start: usize, end: usize, seen: u8, sink: &mut impl Sink) {
 /// Whether a word is a value by its form.
 fn is_value(of: &[u8], seen: u8) -> bool {
     if seen & DIGIT != 0 {
-        return !is_name_with_number(of);
+        return !is_name_with_number(of)
+            && !(seen & DOT != 0 && (of.ends_with(b"Exception") || of.ends_with(b"Error")));
     }
     if seen & OTHER == 0 {
         return of.len() >= 8;
@@ -269,7 +270,7 @@ mod tests {
             ("total:12,used:7", "total : <12> , used : <7>"),
             ("wait enable......1", "wait enable . <1>"),
             ("read/write in src/main.rs", "read/write in <src/main.rs>"),
-            ("io.netty.Http2Exception: x", "<io.netty.Http2Exception> : x"),
+            ("io.netty.http2.Http2Exception: x", "io.netty.http2.Http2Exception : x"),
             ("Http2Exception: x", "Http2Exception : x"),
             ("is ready...", "is ready ."),
             (

@@ -106,22 +106,51 @@ impl Sink for Shape<'_> {
     }
 }
 
+/// The words and marks of a message, which are all of its shape.
+struct Words<'a> {
+    text: &'a [u8],
+    words: Vec<u8>,
+}
+
+impl Sink for Words<'_> {
+    fn word(&mut self, start: usize, end: usize) {
+        self.words.push(b' ');
+        self.words.extend_from_slice(self.text.get(start..end).unwrap_or_default());
+    }
+
+    fn value(&mut self, _: usize, _: usize) {}
+
+    fn mark(&mut self, byte: u8, _: usize, _: usize, _: bool) {
+        self.words.push(byte);
+    }
+}
+
 impl Grouping {
-    /// The group of a message, and where its values lie; `most` patterns are kept.
-    pub fn group(&mut self, text: &[u8], values: &mut Values, most: usize) -> GroupId {
+    /// The group of a message, where its values lie, and whether its words are plain: not such as `tells` tells of. `most`
+    /// patterns are kept.
+    pub fn group(
+        &mut self,
+        text: &[u8],
+        values: &mut Values,
+        most: usize,
+        tells: impl FnOnce(&[u8]) -> bool,
+    ) -> (GroupId, bool) {
         values.clear();
         let mut shape = Shape { text, hash: text.len().min(1) as u64, values };
         lex::scan(text, &mut shape);
         let hash = shape.hash;
-        let slot = match self.cache.get(hash) {
-            Some(slot) => slot,
+        let (slot, plain) = match self.cache.get(hash) {
+            Some(known) => known,
             None => {
                 let slot = self.find(text, most);
-                self.cache.put(hash, slot);
-                slot
+                let mut words = Words { text, words: Vec::new() };
+                lex::scan(text, &mut words);
+                let plain = !tells(&words.words);
+                self.cache.put(hash, slot, plain);
+                (slot, plain)
             }
         };
-        self.known.count(slot)
+        (self.known.count(slot), plain)
     }
 
     fn find(&mut self, text: &[u8], most: usize) -> usize {
