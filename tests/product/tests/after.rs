@@ -119,8 +119,10 @@ fn what_is_taken_back_is_undone_in_git_on_a_branch_and_the_checkout_stays_as_it_
 
 #[test]
 fn whoever_serves_takes_up_what_is_tried_again_and_goes_forward_when_told() {
-    let mut shop =
-        Shop::open(&[("required = false", "required = true\ntimeout = \"1h\""), ("for = \"600ms\"", "for = \"10m\"")]);
+    // The last step is long, too: how a slow machine serves is not what is looked at.
+    let [first, last] = ["600ms", "500ms"].map(|short| format!("for = \"{short}\""));
+    let (asked, long) = ("required = true\ntimeout = \"1h\"", "for = \"10m\"");
+    let mut shop = Shop::open(&[("required = false", asked), (&first, long), (&last, long)]);
     shop.deploy();
     let old = shop.serving().unwrap();
     let mut program = shop.start(&["serve"]);
@@ -146,8 +148,8 @@ fn whoever_serves_takes_up_what_is_tried_again_and_goes_forward_when_told() {
     assert!(called.stdout.contains("goes forward"), "{called}");
     until("the fix has all of production", LIMIT, || shop.shares().len() == 1 && shop.shares()[0].0 != old);
     program.wait_for("it is watched", LIMIT, |event| event["type"] == "step-entered" && event["percent"] == 100);
-    let ended = program.wait_for("the run ends", LIMIT, |event| event["type"] == "finished");
-    assert_eq!(ended["outcome"], "healed", "{ended}");
+    shop.expect(0, &["abort", &second, "--reason", "enough"]);
+    program.wait_for("the run ends", LIMIT, |event| event["type"] == "finished");
     program.signal(Signal::TERM);
     program.wait(LIMIT);
     shop.stop_clients();
