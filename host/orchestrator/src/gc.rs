@@ -15,10 +15,11 @@ use anyhow::{Context, Result, bail};
 use autodevops_config::RetentionRules;
 use autodevops_model::Release;
 use autodevops_pipeline::{Environment, Timestamp};
+use autodevops_policy::Span;
 use autodevops_record::Entry;
 use serde::{Deserialize, Serialize};
 
-use crate::{data, feedback::Feedback, live::Live, project::Project};
+use crate::{audit::Audit, data, feedback::Feedback, live::Live, log::RunLog, project::Project, record::Records};
 
 /// Something that is not needed any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,25 +68,39 @@ fn forget(project: &Project, dry_run: bool, now: SystemTime, freed: &mut Vec<Fre
     let rules = &project.config.retention;
     let now = timestamp(now);
     if let Some(age) = rules.journal {
-        for logged in project.log.all()? {
-            let id = logged.run.id();
-            let over = logged.run.outcome().is_some() && logged.run.last_event_at() < now.before(age.0);
-            let Some(there) = project.audit.log().forgettable(id)?.filter(|_| over) else { continue };
-            if !dry_run {
-                // First what outlives them: whoever counts finds one or the other, and never both.
-                let attempts = project.records.of_run(id)?;
-                let entries: Vec<Entry> = attempts.into_iter().map(|one| Entry::Attempt(Box::new(one))).collect();
-                project.records.keep(id, &entries)?;
-                project.audit.forget(id, &format!("the run ended more than {age} ago ([retention] journal)"))?;
-            }
-            freed.push(Freed { what: "events".to_owned(), name: id.to_owned(), bytes: there.bytes });
-        }
+        freed.extend(forget_runs(&project.log, &project.records, &project.audit, age, dry_run, now)?);
     }
     let (number, bytes) = Feedback::new(&project.journal).forget(now.before(rules.complaints.0), dry_run)?;
     if number > 0 {
         freed.push(Freed { what: "complaints".to_owned(), name: number.to_string(), bytes });
     }
     Ok(())
+}
+
+/// Forgets the events of runs that ended so long ago. A run whose events are not all sealed yet stays.
+fn forget_runs(
+    log: &RunLog,
+    records: &Records,
+    audit: &Audit,
+    age: Span,
+    dry_run: bool,
+    now: Timestamp,
+) -> Result<Vec<Freed>> {
+    let mut freed = Vec::new();
+    for logged in log.all()? {
+        let id = logged.run.id();
+        let over = logged.run.outcome().is_some() && logged.run.last_event_at() < now.before(age.0);
+        let Some(there) = audit.log().forgettable(id)?.filter(|_| over) else { continue };
+        if !dry_run {
+            // First what outlives them: whoever counts finds one or the other, and never both.
+            let attempts = records.of_run(id)?;
+            let entries: Vec<Entry> = attempts.into_iter().map(|one| Entry::Attempt(Box::new(one))).collect();
+            records.keep(id, &entries)?;
+            audit.forget(id, &format!("the run ended more than {age} ago ([retention] journal)"))?;
+        }
+        freed.push(Freed { what: "events".to_owned(), name: id.to_owned(), bytes: there.bytes });
+    }
+    Ok(freed)
 }
 
 fn timestamp(at: SystemTime) -> Timestamp {
@@ -208,7 +223,8 @@ fn bytes_of(folder: &Path) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use autodevops_policy::Span;
+    use autodevops_journal::Journal;
+    use autodevops_record::testing::Story;
 
     use super::*;
 
@@ -268,5 +284,40 @@ mod tests {
         let folders = Folders { artifacts: nowhere.clone(), prepared: nowhere.clone(), work: nowhere };
         let freed = sweep(&folders, &RetentionRules::default(), &Needed::default(), false, SystemTime::now()).unwrap();
         assert_eq!(freed, []);
+    }
+
+    #[test]
+    fn the_events_of_a_run_that_is_long_over_go_and_its_numbers_and_the_record_of_that_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path().join("journal.db")).unwrap();
+        let (log, audit) = (RunLog::new(journal.clone()), Audit::new(journal));
+        let records = Records::new(log.clone());
+        let events = Story::healed();
+        let ended = events.last().unwrap().at;
+        let version = log.append("62e23fd1-1", 0, &events, &[]).unwrap();
+        let age = Span(30 * DAY);
+        let forget = |dry_run, at| {
+            let freed = forget_runs(&log, &records, &audit, age, dry_run, at).unwrap();
+            freed.into_iter().map(|one| (one.what, one.name, one.bytes > 0)).collect::<Vec<_>>()
+        };
+        let (early, late) = (ended.after(29 * DAY), ended.after(31 * DAY));
+        assert_eq!(forget(false, late), [], "it is not on record yet");
+        audit.let_go("62e23fd1-1", "finished", version, true);
+        let before = records.attempts().unwrap();
+        assert_eq!(forget(false, early), []);
+        let expected = [("events".to_owned(), "62e23fd1-1".to_owned(), true)];
+        assert_eq!(forget(true, late), expected);
+        assert!(log.read("62e23fd1-1").unwrap().is_some(), "the dry run forgot nothing");
+        assert_eq!(forget(false, late), expected);
+        assert_eq!(forget(false, late), []);
+        assert!(log.read("62e23fd1-1").unwrap().is_none());
+        assert_eq!(
+            (records.attempts().unwrap(), Records::new(log.clone()).attempts().unwrap()),
+            (before.clone(), before)
+        );
+        let verified = audit.log().verify(None).unwrap().unwrap();
+        assert_eq!((verified.forgotten.len(), verified.forgotten[0].events), (1, version));
+        // Its name stands for it, and for no other run.
+        assert_eq!(audit.log().names().unwrap(), ["62e23fd1-1"]);
     }
 }

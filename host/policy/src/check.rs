@@ -78,7 +78,7 @@ pub fn check_grant(manifest: &Manifest, grant: &Grant) -> Result<(), GrantError>
             Some(_) => {}
         }
     }
-    for name in grant.commands.difference(&asked.commands) {
+    if let Some(name) = grant.commands.difference(&asked.commands).next() {
         let known = asked.commands.iter().map(|name| format!("`{name}`"));
         let instead = match (nearest(name, asked.commands.iter().map(String::as_str)), asked.commands.is_empty()) {
             (_, true) => kinds(&asked),
