@@ -47,6 +47,8 @@ enum Task {
         /// Measure only what has this in its name.
         #[arg(long)]
         only: Option<String>,
+        #[command(subcommand)]
+        one: Option<bench::One>,
     },
     /// Run the hostile guests: small components that go against each limit and permission, beside honest calls.
     Hostile(hostile::Arguments),
@@ -59,7 +61,7 @@ fn main() -> Result<()> {
         Task::Setup => wasm_target::ensure(),
         Task::Plugins => plugins::build(),
         Task::Demo { format, keep } => demo::play(format, keep),
-        Task::Bench { format, only } => bench::measure(format, only.as_deref()),
+        Task::Bench { format, only, one } => bench::measure(format, only.as_deref(), one),
         Task::Hostile(arguments) => hostile::run_all(&arguments),
         Task::Test => suite::run_all(),
     }

@@ -208,7 +208,7 @@ fn stream(text: &[u8]) -> Option<usize> {
 fn program(text: &[u8], time: LogTime) -> Option<(&[u8], usize)> {
     let text = text.get(..HEADER_BYTES.min(text.len()))?;
     let host = text.strip_prefix(b" ")?;
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/');
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/' | b'@');
     let host_length = host.iter().take_while(|byte| is_name(byte)).count();
     let tag = host.get(host_length..)?.strip_prefix(b" ").filter(|_| host_length > 0)?;
     let length = tag.iter().position(|byte| matches!(byte, b' ' | b':'))?;

@@ -4,12 +4,14 @@
 //! that a busy moment of the machine falls on both sides of a ratio.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod accuracy;
 mod analyzer;
 mod audit;
 mod calls;
 mod edge;
 mod javascript;
 mod log_text;
+mod logs;
 mod place;
 mod process;
 mod raw;
@@ -22,7 +24,7 @@ mod simulation;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::{place::Place, report::Report};
 
@@ -38,6 +40,21 @@ struct Arguments {
     /// Measure only what has this in its name.
     #[arg(long, default_value = "")]
     only: String,
+    #[command(subcommand)]
+    one: Option<One>,
+}
+
+/// One table instead of all figures.
+#[derive(Subcommand)]
+enum One {
+    /// How well the analyzer groups labelled logs: Loghub's, which are not part of the project.
+    Accuracy {
+        /// The folder with `NAME_2k.log` and `NAME_2k.log_structured.csv`.
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// How fast the analyzer reads a log.
+    Logs,
 }
 
 fn main() -> Result<()> {
@@ -45,15 +62,23 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let arguments = Arguments::parse();
+    if let Some(One::Accuracy { data }) = &arguments.one {
+        return accuracy::measure(data, arguments.format);
+    }
     let place = Place::find()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut report = Report::new(arguments.only);
+    if let Some(One::Logs) = arguments.one {
+        runtime.block_on(logs::measure(&place, &mut report))?;
+        return report.print(arguments.format);
+    }
     rollouts::measure(&mut report)?;
     runtime.block_on(calls::measure(&place, &mut report))?;
     runtime.block_on(audit::measure(&place, &mut report))?;
     runtime.block_on(replay::measure(&place, &mut report))?;
     replay::whole_run(&mut report);
     runtime.block_on(analyzer::in_sandbox(&place, &mut report))?;
+    runtime.block_on(logs::measure(&place, &mut report))?;
     analyzer::whole_process(&place, &mut report)?;
     runtime.block_on(javascript::measure(&place, &mut report))?;
     runtime.block_on(edge::measure(&mut report))?;
