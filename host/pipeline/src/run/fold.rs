@@ -378,11 +378,9 @@ impl Run {
     fn record_effect(&mut self, at: Timestamp, event: &EventKind) {
         match event {
             EventKind::EffectIntended { service, key, fence, environment, splits } => {
-                if *environment == Some(Environment::Production) {
-                    if self.frozen.take().is_some() {
-                        // Staging was watched on while the freeze lasted.
-                        self.watch.take_if(|watch| watch.environment == Environment::Staging);
-                    }
+                if *environment == Some(Environment::Production) && self.frozen.take().is_some() {
+                    // Staging was watched on while the freeze lasted.
+                    self.watch.take_if(|watch| watch.environment == Environment::Staging);
                 }
                 if let (Some(environment), Some(member)) = (*environment, self.member_mut(service))
                     && member.share_of(splits) > 0
