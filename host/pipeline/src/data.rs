@@ -47,6 +47,17 @@ impl Run {
         format!("{}/snapshot/{guard}", self.id())
     }
 
+    /// The guard that takes a snapshot under this key.
+    pub(crate) fn guard_of_snapshot(&self, key: &str) -> Option<String> {
+        self.plan().data.guards.iter().find(|guard| self.snapshot_key(guard) == key).cloned()
+    }
+
+    /// The guard that goes back under this key, and the snapshot that it goes back to.
+    pub(crate) fn restored_by(&self, key: &str) -> Option<(String, String)> {
+        let (guard, snapshot) = self.data.taken.iter().find(|(guard, _)| self.restore_key(guard) == key)?;
+        Some((guard.clone(), snapshot.id.clone()))
+    }
+
     fn restore_key(&self, guard: &str) -> String {
         format!("{}/restore/{guard}", self.id())
     }
@@ -74,8 +85,7 @@ impl Run {
 
     /// Whether it is a snapshot that the release may come to production without.
     pub(crate) fn goes_without(&self, key: &str) -> bool {
-        let data = &self.plan().data;
-        !data.preserve && data.guards.iter().any(|guard| self.snapshot_key(guard) == key)
+        !self.plan().data.preserve && self.guard_of_snapshot(key).is_some()
     }
 
     /// What the events of the data make of the run.
@@ -101,6 +111,10 @@ impl Run {
                 let guards = self.plan().data.guards.clone();
                 for guard in guards {
                     if *key == self.snapshot_key(&guard) {
+                        if self.plan().data.preserve {
+                            // The run turns back, or, where someone holds it just now, tries again after that.
+                            continue;
+                        }
                         let words = format!("`{guard}` took no snapshot of production's data: {error}");
                         self.tell(at, Severity::Warning, "no snapshot", &words);
                         self.data.without.push(guard);

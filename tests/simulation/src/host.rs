@@ -169,6 +169,14 @@ pub fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<Ef
         Command::SetTraffic { service, environment, key, fence, splits } => {
             world.target(service, *environment).set(key, *fence, splits, now).map(|()| EffectOutcome::Done)
         }
+        Command::Snapshot { key, .. } => Ok(EffectOutcome::Snapshot(world.keeper.snapshot(key, world.wall().0))),
+        Command::Restore { key, fence, snapshot, .. } => {
+            let exposed = world.productions().any(|(_, target)| target.share(NEW) > 0);
+            world.rules.hold(!exposed, || "data goes back while the release that failed has traffic".to_owned());
+            let wall = world.wall().0;
+            let before = world.keeper.snapshot(&format!("{key}/before"), wall);
+            world.keeper.restore(key, *fence, &snapshot.id).map(|()| EffectOutcome::Restored(Some(before)))
+        }
         _ => Ok(EffectOutcome::Done),
     }
 }

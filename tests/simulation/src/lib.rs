@@ -13,6 +13,7 @@
 #[cfg(test)]
 mod answers;
 mod host;
+mod keeper;
 mod rules;
 mod run;
 mod shrink;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use autodevops_model::{Outcome as CheckOutcome, Split};
-use autodevops_pipeline::{Command, Environment, Event, EventKind, Gate, Outcome, Plan};
+use autodevops_pipeline::{Command, Environment, Event, EventKind, Gate, Outcome, Plan, Restore};
 
 use crate::{
     stock::{FOREIGN, NEW, OLD},
@@ -58,7 +58,9 @@ impl Rules {
     pub fn asked(&mut self, command: &Command, events: &[Event]) {
         let Some(key) = command.key() else { return };
         let mut plain = command.clone();
-        if let Command::Deploy { fence, .. } | Command::SetTraffic { fence, .. } = &mut plain {
+        if let Command::Deploy { fence, .. } | Command::SetTraffic { fence, .. } | Command::Restore { fence, .. } =
+            &mut plain
+        {
             *fence = 0;
         }
         let before = self.meant.entry(key.to_owned()).or_insert_with(|| plain.clone());
@@ -67,6 +69,8 @@ impl Rules {
         let is_done = events.iter().any(|event| match &event.event {
             EventKind::EffectDone { key: done }
             | EventKind::Deployed { key: done, .. }
+            | EventKind::SnapshotTaken { key: done, .. }
+            | EventKind::DataRestored { key: done, .. }
             | EventKind::TrafficSet { key: done, .. } => done == key,
             _ => false,
         });
@@ -101,12 +105,39 @@ impl Rules {
                 EventKind::StepEntered { environment: Environment::Production, percent, .. } => {
                     self.arrived(past, *percent);
                 }
+                EventKind::EffectIntended { key, environment: None, .. } if key.contains("/restore/") => {
+                    self.goes_back(past);
+                }
+                EventKind::Deployed { environment: Environment::Production, .. } => self.kept(past),
                 EventKind::StepPassed { environment: Environment::Production, percent, .. } => {
                     self.evident(past, *percent);
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Data goes back only after traffic did, and only by the plan or by a person's word.
+    fn goes_back(&mut self, past: &[Event]) {
+        let has = |wanted: fn(&EventKind) -> bool| past.iter().any(|event| wanted(&event.event));
+        let back = has(|event| matches!(event, EventKind::RolledBack { environment: Environment::Production, .. }));
+        self.hold(back, || "data goes back though traffic did not".to_owned());
+        let meant = match plan_of(past).map(|plan| plan.data.restore) {
+            Some(Restore::OnRollback) => true,
+            Some(Restore::Ask) => {
+                has(|event| matches!(event, EventKind::Approved { .. }))
+                    && has(|event| matches!(event, EventKind::GatePassed { gate: Gate::Data, .. }))
+            }
+            Some(Restore::Never) | None => false,
+        };
+        self.hold(meant, || "data goes back though nobody said so".to_owned());
+    }
+
+    /// Where data must be preserved, nothing comes to production without a snapshot.
+    fn kept(&mut self, past: &[Event]) {
+        let must = plan_of(past).is_some_and(|plan| plan.data.preserve);
+        let taken = past.iter().any(|event| matches!(event.event, EventKind::SnapshotTaken { .. }));
+        self.hold(!must || taken, || "a release is in production without the snapshot that must be there".to_owned());
     }
 
     /// Stable is looked at once for each time that its traffic came back.
@@ -255,6 +286,13 @@ fn after_staging(world: &World, at: usize, service: &String) -> Option<String> {
     let staging = world.staging(service);
     let overwritten = noticed && !given_back && staging.share(FOREIGN) != 100;
     overwritten.then(|| format!("what was deployed into staging was overwritten by {:?}", staging.splits))
+}
+
+fn plan_of(events: &[Event]) -> Option<&Plan> {
+    match &events.first()?.event {
+        EventKind::Started { plan, .. } => Some(plan),
+        _ => None,
+    }
 }
 
 const fn passed_by_a_person(event: &EventKind) -> bool {

@@ -6,9 +6,9 @@ use autodevops_model::{
     Bucket, Capabilities, Edit, ErrorInfo, ErrorKind, FileChange, Fix, Issue, IssueKind, Measurement, Metric,
     Observation, Outcome, Rate, Release, Report, Risk, RollbackPlan, Severity, StageError, TestFile, Window,
 };
-use autodevops_pipeline::{Level, NamedReport, Plan, SCANNED, Service, Step};
+use autodevops_pipeline::{DataPlan, Level, NamedReport, Plan, Restore, SCANNED, Service, Step};
 
-use crate::tape::Tape;
+use crate::{keeper::KEEPER, tape::Tape};
 
 /// The release that serves when the run starts.
 pub const OLD: &str = "old";
@@ -131,6 +131,11 @@ pub fn plan(tape: &mut Tape) -> Plan {
         if tape.happens(500) {
             plan.escalation = vec![Level { after: 30 * SECOND, notifiers: vec!["chat".into()] }];
         }
+    }
+    if tape.happens(400) {
+        let restore = tape.one(&[Restore::Ask, Restore::OnRollback, Restore::Never]);
+        let settle = tape.one(&[Duration::ZERO, 30 * SECOND]);
+        plan.data = DataPlan { guards: vec![KEEPER.into()], preserve: tape.happens(500), restore, settle };
     }
     if tape.happens(200) {
         plan.automated.clear();

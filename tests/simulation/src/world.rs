@@ -12,6 +12,7 @@ use std::{
 use autodevops_pipeline::{Environment, Event, EventKind, Plan, Timestamp};
 
 use crate::{
+    keeper::Keeper,
     rules::Rules,
     stock::{self, FOREIGN, NEW, OLD},
     tape::Tape,
@@ -39,6 +40,8 @@ pub struct World {
     pub asleep: Option<u64>,
     /// The targets of each service, as events call it.
     targets: BTreeMap<(String, Environment), Target>,
+    /// Production's data, and who keeps it.
+    pub keeper: Keeper,
     /// The services that the run's change touches, as events call them.
     pub touched: Vec<String>,
     /// The service whose new release fails; all of them, where there is none.
@@ -104,6 +107,7 @@ impl Shared {
             next_timer: 0,
             asleep: None,
             targets,
+            keeper: Keeper::default(),
             touched,
             failing_service,
             events: Vec::new(),

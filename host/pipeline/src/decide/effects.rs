@@ -59,17 +59,13 @@ impl Draft {
         match (outcome, effect.environment) {
             (EffectOutcome::Failed(error), _) => self.fail(key, error),
             (EffectOutcome::Done, None) => self.push(EventKind::EffectDone { key }),
-            (EffectOutcome::Snapshot(snapshot), None) => match self.due(&key) {
-                Some(Command::Snapshot { plugin, .. }) => {
-                    self.push(EventKind::SnapshotTaken { plugin, key, snapshot });
-                }
-                _ => self.push(EventKind::EffectDone { key }),
+            (EffectOutcome::Snapshot(snapshot), None) => match self.run.guard_of_snapshot(&key) {
+                Some(plugin) => self.push(EventKind::SnapshotTaken { plugin, key, snapshot }),
+                None => return Err(self.unknown(&key)),
             },
-            (EffectOutcome::Restored(before), None) => match self.due(&key) {
-                Some(Command::Restore { plugin, snapshot, .. }) => {
-                    self.push(EventKind::DataRestored { plugin, key, snapshot: snapshot.id, before });
-                }
-                _ => self.push(EventKind::EffectDone { key }),
+            (EffectOutcome::Restored(before), None) => match self.run.restored_by(&key) {
+                Some((plugin, snapshot)) => self.push(EventKind::DataRestored { plugin, key, snapshot, before }),
+                None => return Err(self.unknown(&key)),
             },
             (EffectOutcome::Done, Some(environment)) if !effect.splits.is_empty() => {
                 let back = key.starts_with(&format!("{}/rollback/", self.run.id()));

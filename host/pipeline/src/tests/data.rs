@@ -94,6 +94,35 @@ fn where_it_need_not_a_snapshot_that_fails_is_told_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_snapshot_that_was_under_way_when_someone_held_the_run_is_the_runs() {
+    let mut scene = Scene::new(kept(true, Restore::Ask)).until(RunStage::ProductionDeploy);
+    let command = scene.command();
+    let key = command.key().unwrap().to_owned();
+    scene.say(Input::Intent { key }).unwrap();
+    scene.say(Input::Hold { by: "ada".into(), reason: "wait".into() }).unwrap();
+    let input = scene.answer(&command);
+    scene.say(input).unwrap();
+    assert_eq!(scene.run.snapshots().len(), 1);
+    scene.say(Input::EndHold { by: "ada".into(), reason: "on".into() }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert_eq!(scene.names().iter().filter(|name| **name == "snapshot-taken").count(), 2);
+}
+
+#[test]
+fn a_snapshot_that_failed_while_someone_held_the_run_is_not_gone_without() {
+    let mut scene = Scene::new(kept(true, Restore::Ask)).until(RunStage::ProductionDeploy);
+    let key = scene.command().key().unwrap().to_owned();
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    scene.say(Input::Hold { by: "ada".into(), reason: "wait".into() }).unwrap();
+    let failed = EffectOutcome::Failed(error(ErrorKind::Failed));
+    scene.say(Input::Effect { key: key.clone(), outcome: failed }).unwrap();
+    scene.say(Input::EndHold { by: "ada".into(), reason: "on".into() }).unwrap();
+    assert_eq!(scene.command().key(), Some(key.as_str()));
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}
+
+#[test]
 fn a_snapshot_that_is_unavailable_is_tried_again() {
     let mut scene = Scene::new(kept(true, Restore::Ask)).until(RunStage::ProductionDeploy);
     let Command::Snapshot { key, .. } = scene.command() else { panic!("{:?}", scene.command()) };
