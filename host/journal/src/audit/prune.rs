@@ -51,7 +51,7 @@ impl AuditLog {
     pub fn forget(&self, run: &str, at_ns: u64, why: &str) -> Result<Forgotten, AuditError> {
         let Some(forgotten) = self.forgettable(run)? else { return Ok(Forgotten::default()) };
         let version = self.version_of(run)?;
-        if !self.journal.read(|connection| forgotten_runs(connection))?.iter().any(|(name, _)| name == run) {
+        if !self.journal.read(forgotten_runs)?.iter().any(|(name, _)| name == run) {
             let summary = format!("{} events of the run are forgotten: {why}", forgotten.events);
             let note = Note { at_ns, what: EVENTS_FORGOTTEN.to_owned(), by: None, summary };
             let (run, stage) = (run.to_owned(), STAGE.to_owned());
