@@ -1,0 +1,123 @@
+//! What effects make of a run: what serves, and what is known of each try.
+
+use autodevops_model::{Severity, Split};
+
+use super::{Attempt, Effect, Run, RunStage, all_of};
+use crate::{Environment, EventKind, Timestamp};
+
+impl Run {
+    /// The environment is someone else's now: nothing of it is taken back but the candidate's own share.
+    pub(super) fn found(&mut self, service: &str, environment: Environment, found: &[Split]) {
+        let Some(member) = self.member_mut(service) else { return };
+        let moved = member.share_of(found) > 0;
+        let lane = member.lane_mut(environment);
+        lane.traffic = found.to_vec();
+        lane.moved = moved;
+        lane.returns += 1;
+        if environment == Environment::Staging {
+            // Whoever deployed there may have stopped it.
+            lane.deployed = None;
+        }
+    }
+
+    pub(super) fn effect(&mut self, at: Timestamp, event: &EventKind) {
+        self.record_effect(at, event);
+        match self.share(Environment::Production) {
+            0 => {
+                (self.exposed, self.stable_broken) = (None, None);
+                self.last_seen.clear();
+                self.signals.clear();
+            }
+            _ => self.exposed = self.exposed.or(Some(at)),
+        }
+    }
+
+    fn record_effect(&mut self, at: Timestamp, event: &EventKind) {
+        match event {
+            EventKind::EffectIntended { service, key, fence, environment, splits } => {
+                if *environment == Some(Environment::Production) && self.frozen.take().is_some() {
+                    // Staging was watched on while the freeze lasted.
+                    self.watch.take_if(|watch| watch.environment == Environment::Staging);
+                }
+                if let (Some(environment), Some(member)) = (*environment, self.member_mut(service))
+                    && member.share_of(splits) > 0
+                {
+                    member.lane_mut(environment).moved = true;
+                }
+                let (service, fence, environment, splits) = (service.clone(), *fence, *environment, splits.clone());
+                self.effects.insert(key.clone(), Effect { key: key.clone(), service, fence, environment, splits });
+            }
+            EventKind::SnapshotTaken { key, .. } | EventKind::DataRestored { key, .. } => self.settled(key),
+            EventKind::EffectDone { key } => {
+                self.settled(key);
+                self.told(key);
+            }
+            EventKind::EffectFailed { key, error, attempt, retry } => {
+                self.effects.remove(key);
+                let attempt = Attempt { count: *attempt, retry: *retry, error: error.clone() };
+                self.attempts.insert(key.clone(), attempt);
+                if retry.is_none() {
+                    self.told(key);
+                    for member in &mut self.members {
+                        member.staging.given_up |= *key == member.rollback_key(&self.id, Environment::Staging);
+                    }
+                }
+            }
+            EventKind::Deployed { service, environment, key, deployment } => {
+                self.settled(key);
+                if let Some(member) = self.member_mut(service) {
+                    member.lane_mut(*environment).deployed = Some(deployment.clone());
+                }
+                let all = self.members().all(|member| member.deployment(*environment).is_some());
+                if all && *environment == Environment::Production && self.stage == RunStage::ProductionDeploy {
+                    self.stage = RunStage::Rollout;
+                }
+            }
+            EventKind::TrafficSet { service, environment, key, splits } => {
+                self.settled(key);
+                if let Some(member) = self.member_mut(service) {
+                    let moved = member.share_of(splits) > 0;
+                    let lane = member.lane_mut(*environment);
+                    lane.traffic.clone_from(splits);
+                    lane.moved |= moved;
+                }
+                let all = self.members().all(|member| member.share(*environment) == 100);
+                if all && *environment == Environment::Staging && self.stage == RunStage::StagingDeploy {
+                    self.stage = RunStage::AutomatedTesting;
+                }
+            }
+            EventKind::TrafficReturned { service, environment, to } => {
+                if let Some(member) = self.member_mut(service) {
+                    let lane = member.lane_mut(*environment);
+                    lane.traffic = vec![all_of(to)];
+                    lane.returns += 1;
+                }
+                (self.watch, self.gate, self.held, self.alarm) = (None, None, None, None);
+            }
+            EventKind::RolledBack { service, environment, reason, to } => {
+                if let Some(member) = self.member_mut(service) {
+                    let lane = member.lane_mut(*environment);
+                    lane.moved = false;
+                    lane.rollbacks += 1;
+                }
+                if self.is_taken_back(*environment) {
+                    self.recovering = Some(at);
+                }
+                if *environment == Environment::Production {
+                    if !self.is_moved(Environment::Production) {
+                        (self.held, self.alarm) = (None, None);
+                    }
+                    let of = if service.is_empty() { String::new() } else { format!(" of `{service}`") };
+                    let words = format!("production{of} serves `{to}` again: {reason}");
+                    self.tell(at, Severity::Error, "rolled back", &words);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn settled(&mut self, key: &str) {
+        self.effects.remove(key);
+        self.attempts.remove(key);
+    }
+}
