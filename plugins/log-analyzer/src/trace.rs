@@ -1,4 +1,4 @@
-//! Stack traces of Node, Python and the JVM: which lines belong to one, and what they say.
+//! Stack traces of Node, Python, the JVM, .NET, Go, Rust, PHP and Ruby: which lines belong to one, and what they say.
 
 use autodevops_sdk::types::StackFrame;
 
@@ -14,7 +14,7 @@ pub enum Part {
 }
 
 /// Folders in which code lies that is not the project's.
-const FOREIGN: [&str; 9] = [
+const FOREIGN: [&str; 15] = [
     "node_modules/",
     "node:",
     "internal/",
@@ -22,6 +22,12 @@ const FOREIGN: [&str; 9] = [
     "dist-packages/",
     "/usr/lib/",
     "/usr/local/lib/",
+    "/usr/local/go/",
+    "/pkg/mod/",
+    "/rustc/",
+    "/.cargo/registry/",
+    "/vendor/",
+    "/gems/",
     "<frozen ",
     "<anonymous>",
 ];
@@ -30,7 +36,7 @@ const FOREIGN: [&str; 9] = [
 const FOREIGN_PACKAGES: [&str; 8] =
     ["java.", "javax.", "jdk.", "sun.", "com.sun.", "org.springframework.", "org.apache.", "scala."];
 
-/// A line that goes on with a Node or JVM trace.
+/// A line that goes on with a trace, of whatever but Python.
 pub fn part(line: &str, indented: bool) -> Option<Part> {
     let text = line.trim_start();
     if let Some(frame) = text.strip_prefix("at ").filter(|_| indented) {
@@ -38,18 +44,79 @@ pub fn part(line: &str, indented: bool) -> Option<Part> {
         let frame = frame.trim_end().trim_end_matches(" {");
         return Some(frame_of(frame).map_or(Part::Filler, Part::Frame));
     }
-    if let Some(cause) = text.strip_prefix("Caused by: ").or_else(|| text.strip_prefix("[cause]: ")) {
+    let cause = ["Caused by: ", "[cause]: ", "---> ", "Next "].iter().find_map(|start| text.strip_prefix(start));
+    if let Some(cause) = cause.filter(|cause| head(cause).is_some() || text.starts_with(['C', '['])) {
         return Some(Part::Cause(cause.to_owned()));
     }
     if indented && text.starts_with("... ") && text.ends_with(" more") {
         return Some(Part::Filler);
     }
-    None
+    php_frame(text).or_else(|| ruby_frame(text).map(Part::Frame)).or_else(|| go_or_rust(text, indented))
+}
+
+/// `#0 /srv/app/cart.php(12): Cart->pay()`, `#1 {main}`.
+fn php_frame(text: &str) -> Option<Part> {
+    let (number, rest) = text.strip_prefix('#')?.split_once(' ')?;
+    number.parse::<u32>().ok()?;
+    let Some((place, function)) = rest.split_once("): ") else {
+        return (rest == "{main}" || rest.starts_with("[internal function]")).then_some(Part::Filler);
+    };
+    let (file, line) = place.rsplit_once('(')?;
+    let function = function.split_once('(').map_or(function, |(name, _)| name);
+    Some(Part::Frame(frame(Some(function), file, line.parse().ok()?)))
+}
+
+/// `from app/cart.rb:12:in 'pay'`; older versions open the quote with a backtick.
+fn ruby_frame(text: &str) -> Option<StackFrame> {
+    let (place, function) = text.strip_prefix("from ").unwrap_or(text).split_once(":in ")?;
+    let (file, line) = place.rsplit_once(':')?;
+    let function = function.strip_prefix(['\'', '`'])?.strip_suffix('\'')?;
+    (!file.contains(' ')).then_some(())?;
+    Some(frame(Some(function), file, line.parse().ok()?))
+}
+
+/// `\t/srv/app/main.go:12 +0x1d` below `main.pay(0x1)`; `   4: shop::pay`, whose place comes below it.
+fn go_or_rust(text: &str, indented: bool) -> Option<Part> {
+    if text.starts_with("--- End of ") {
+        return Some(Part::Filler);
+    }
+    if indented {
+        if let Some((number, _)) = text.split_once(": ")
+            && number.parse::<u32>().is_ok()
+        {
+            return Some(Part::Filler);
+        }
+        let place = text.split_once(" +0x").map_or(text, |(place, _)| place);
+        let (file, line) = place.rsplit_once(':')?;
+        let is_go = file.ends_with(".go") && !file.contains(' ');
+        return is_go.then(|| line.parse().ok().map(|line| Part::Frame(frame(None, file, line))))?;
+    }
+    let calls =
+        text.ends_with(')') && text.split_once('(').is_some_and(|(name, _)| name.contains('.') && !name.contains(' '));
+    let told = text.starts_with("goroutine ") && text.ends_with("]:")
+        || text.starts_with("created by ")
+        || matches!(text, "stack backtrace:" | "Stack trace:");
+    (calls || told).then_some(Part::Filler)
+}
+
+fn frame(function: Option<&str>, file: &str, line: u32) -> StackFrame {
+    let function = function.map(str::to_owned);
+    StackFrame { function, own_code: is_own(file), file: file.to_owned(), line, column: None }
 }
 
 /// The text behind `at `: `fn (file:line:col)`, `file:line:col`, `a.b.C.m(File.java:12)`.
 fn frame_of(text: &str) -> Option<StackFrame> {
     let text = text.strip_prefix("async ").unwrap_or(text);
+    // .NET: `Shop.Cart.Pay(Int32 id) in /src/Cart.cs:line 42`.
+    if let Some((function, place)) = text.rsplit_once(" in ")
+        && let Some((file, line)) = place.rsplit_once(":line ")
+    {
+        return Some(frame(
+            Some(function.split_once('(').map_or(function, |(name, _)| name)),
+            file,
+            line.parse().ok()?,
+        ));
+    }
     let (function, place) = match text.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')) {
         Some((function, place)) => (Some(function.trim_end()), place),
         None => (None, text),
@@ -123,6 +190,14 @@ pub fn head(text: &str) -> Option<(&str, &str)> {
         }
         from = found + 1;
     }
+    // Ruby: `app/cart.rb:12:in 'pay': divided by 0 (ZeroDivisionError)`.
+    if let Some((place, rest)) = text.trim_end().split_once(": ")
+        && place.contains(":in ")
+        && let Some((message, name)) = rest.strip_suffix(')').and_then(|rest| rest.rsplit_once(" ("))
+        && is_exception(name)
+    {
+        return Some((name, message));
+    }
     let last = text.trim_end().rsplit(|c: char| !is_part_of_type(c)).next()?;
     (is_exception(last) && text.trim_end().len() == last.len()).then_some((last, ""))
 }
@@ -192,6 +267,63 @@ mod tests {
             assert_eq!(part, Part::Frame(expected), "{line}");
         }
         assert_eq!(part("at the beginning of a sentence", false), None);
+    }
+
+    #[test]
+    fn frames_of_other_languages_are_read() {
+        for (line, indented, function, file, number, own) in [
+            (
+                "   at Shop.Cart.Pay(Int32 id) in /src/Cart.cs:line 42",
+                true,
+                Some("Shop.Cart.Pay"),
+                "/src/Cart.cs",
+                42,
+                true,
+            ),
+            ("\t/srv/app/main.go:12 +0x1d", true, None, "/srv/app/main.go", 12, true),
+            (
+                "\t/usr/local/go/src/net/http/server.go:2136 +0x8f",
+                true,
+                None,
+                "/usr/local/go/src/net/http/server.go",
+                2136,
+                false,
+            ),
+            ("#0 /srv/app/cart.php(12): Cart->pay(7)", false, Some("Cart->pay"), "/srv/app/cart.php", 12, true),
+            ("#1 /srv/app/vendor/x/y.php(3): z()", false, Some("z"), "/srv/app/vendor/x/y.php", 3, false),
+            ("\tfrom app/cart.rb:12:in 'pay'", true, Some("pay"), "app/cart.rb", 12, true),
+            ("\tfrom /usr/share/gems/rack.rb:3:in `call'", true, Some("call"), "/usr/share/gems/rack.rb", 3, false),
+        ] {
+            let expected = StackFrame {
+                function: function.map(Into::into),
+                file: file.into(),
+                line: number,
+                column: None,
+                own_code: own,
+            };
+            assert_eq!(part(line, indented), Some(Part::Frame(expected)), "{line}");
+        }
+        let Some(Part::Frame(rust)) = part("             at ./src/main.rs:5:10", true) else { panic!("no frame") };
+        assert_eq!((rust.file.as_str(), rust.line, rust.column, rust.own_code), ("./src/main.rs", 5, Some(10), true));
+        for (line, indented) in [
+            ("   4: shop::cart::pay", true),
+            ("main.pay(0x1, {0xc000, 0x2})", false),
+            ("goroutine 1 [running]:", false),
+            ("stack backtrace:", false),
+            ("#1 {main}", false),
+            ("   --- End of inner exception stack trace ---", true),
+        ] {
+            assert_eq!(part(line, indented), Some(Part::Filler), "{line}");
+        }
+        let cause = part(" ---> System.IO.IOException: disk is full", true);
+        assert_eq!(cause, Some(Part::Cause("System.IO.IOException: disk is full".to_owned())));
+        assert_eq!(
+            head("app/cart.rb:12:in 'pay': divided by 0 (ZeroDivisionError)"),
+            Some(("ZeroDivisionError", "divided by 0"))
+        );
+        for prose in ["Next we go on", "from here: in part", "#5 is the best", "it (works)"] {
+            assert_eq!(part(prose, false), None, "{prose}");
+        }
     }
 
     #[test]
