@@ -340,3 +340,44 @@ fn a_rise_of_server_errors_in_an_access_log_is_found() {
     assert!(issues.iter().any(|issue| issue.kind == IssueKind::ErrorBurst), "{issues:#?}");
     assert_eq!(issues.iter().filter(|issue| issue.kind == IssueKind::Exception).count(), 1);
 }
+
+#[test]
+fn a_trace_of_any_of_these_languages_is_one_issue_with_its_place() {
+    for (text, exception, path, line) in [
+        (
+            "panic: runtime error: index out of range [5] with length 3\n\ngoroutine 1 [running]:\nmain.pay(...)\n\t/srv/app/cart/main.go:12\nmain.main()\n\t/srv/app/cart/main.go:7 +0x1d\nexit status 2\n",
+            None,
+            "cart/main.go",
+            12,
+        ),
+        (
+            "thread 'main' panicked at src/main.rs:5:10:\nindex out of bounds\nstack backtrace:\n   0: rust_begin_unwind\n             at /rustc/0123/library/std/src/panicking.rs:645:5\n   1: shop::pay\n             at ./src/main.rs:5:10\n",
+            None,
+            "src/main.rs",
+            5,
+        ),
+        (
+            "2026-11-23 10:00:00 ERROR request failed: System.InvalidOperationException: no cart\n   at Shop.Cart.Pay(Int32 id) in /srv/app/Cart.cs:line 42\n   at Shop.Web.Post() in /srv/app/Web.cs:line 7\n",
+            Some("System.InvalidOperationException"),
+            "Cart.cs",
+            42,
+        ),
+        (
+            "PHP Fatal error:  Uncaught TypeError: pay() wants a number\n#0 /srv/app/cart.php(12): Cart->pay('x')\n#1 /srv/app/index.php(3): run()\n#2 {main}\n",
+            Some("TypeError"),
+            "cart.php",
+            12,
+        ),
+        (
+            "app/cart.rb:12:in 'pay': divided by 0 (ZeroDivisionError)\n\tfrom app/cart.rb:20:in 'total'\n\tfrom app/web.rb:3:in '<main>'\n",
+            Some("ZeroDivisionError"),
+            "app/cart.rb",
+            20,
+        ),
+    ] {
+        let issue = only(text);
+        assert_eq!(issue.exception.as_deref(), exception, "{text}");
+        let location = issue.location.unwrap_or_else(|| panic!("no place: {text}"));
+        assert_eq!((location.path.as_str(), location.line), (path, line), "{text}");
+    }
+}
