@@ -6,15 +6,15 @@ use autodevops_sdk::types::{Evidence, Issue, IssueKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    detect::{self, Finding, Watched, series::Series},
     event::{Assembler, Event},
     group::Coverage,
     grouping::{Former, Group, GroupId, Grouping, Values},
     groups::Groups,
-    header, json,
+    header, join, json,
     line::Line,
     lines::LineReader,
     logfmt,
-    rate::Series,
     record::{Told, Words},
     rising,
     time::LogTime,
@@ -26,6 +26,10 @@ const MAX_CHECKPOINT_BYTES: usize = 16 << 20;
 const MAX_SOURCES: usize = 2000;
 /// Lines of evidence of an issue about a source.
 const MAX_EVIDENCE: usize = 5;
+/// Kinds of lines whose rates, gaps and durations are kept, over all sources; each source has its share of them.
+const MAX_TRACKS: usize = 3000;
+/// The least share of a source.
+const MIN_TRACKS: usize = 24;
 
 /// What the operator can set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +58,7 @@ struct Source {
     assembler: Assembler,
     errors: Series,
     count: u64,
+    watched: Watched,
     seen: [Coverage; 2],
     evidence: Vec<(u64, String)>,
     used: u64,
@@ -149,19 +154,15 @@ impl Engine {
         for name in &names {
             state.finish(name, &self.words, &self.settings);
         }
-        let [dated, undated] = state.coverage;
-        let mut issues = state.groups.issues(dated, undated);
-        if !issues.iter().any(|issue| issue.kind == IssueKind::ErrorBurst) {
-            issues.extend(state.sources.iter().filter_map(|(name, source)| source.rising(name)));
-        }
+        let mut issues = state.found();
         if state.groups.left() > 0 {
             log::warn!("{} kinds of issue were left out; raise `max-groups` to keep more", state.groups.left());
         }
         issues.sort_by(|a, b| {
-            let of_rate = |issue: &Issue| issue.kind == IssueKind::ErrorBurst;
+            let about_lines = |issue: &Issue| issue.kind >= IssueKind::RateChange;
             (b.severity as u8)
                 .cmp(&(a.severity as u8))
-                .then(of_rate(a).cmp(&of_rate(b)))
+                .then(about_lines(a).cmp(&about_lines(b)))
                 .then(b.count.cmp(&a.count))
                 .then_with(|| a.fingerprint.cmp(&b.fingerprint))
         });
@@ -243,6 +244,9 @@ impl State {
             Some(stack) => source.assembler.structured(&line, Some(stack), words),
             None => source.assembler.line(&line, words),
         };
+        // What the record holds that is being put together tells of a fault.
+        let share = (MAX_TRACKS / (self.sources.len() + 1)).max(MIN_TRACKS);
+        source.watched.line(&line, source.assembler.holds(), share);
         self.values = values;
         if let Some(event) = event {
             self.event(name, source, event, settings);
@@ -278,6 +282,33 @@ impl State {
         }
     }
 
+    /// The issues, and what came with each.
+    fn found(&self) -> Vec<Issue> {
+        let mut load = Series::default();
+        self.sources.values().for_each(|source| load.merge(source.watched.all()));
+        let mut findings = self.groups.findings(self.coverage, &load);
+        let of_errors = findings.iter().any(|finding| {
+            matches!(finding.issue.kind, IssueKind::ErrorBurst | IssueKind::NewPattern | IssueKind::CriticalError)
+        });
+        let mut patterns = BTreeMap::new();
+        for group in self.grouping.groups() {
+            patterns.extend(group.patterns.iter().map(|pattern| (*pattern, (group.id, group.template.clone()))));
+        }
+        for (name, source) in &self.sources {
+            if !of_errors {
+                findings.extend(source.errors_rose(name));
+            }
+            findings.extend(detect::find(name, &source.watched, &patterns));
+            let (doubted, jumps) = source.watched.doubts();
+            if doubted > 0 {
+                log::warn!(
+                    "{name}: {doubted} lines tell a time far from their neighbours', and count in no rate; the clock was set {jumps} times"
+                );
+            }
+        }
+        join::join(findings)
+    }
+
     /// Takes what a source has not finished as finished.
     fn finish(&mut self, name: &str, words: &Words, settings: &Settings) {
         let Some(mut source) = self.sources.remove(name) else { return };
@@ -293,15 +324,19 @@ impl State {
 }
 
 impl Source {
-    fn rising(&self, name: &str) -> Option<Issue> {
+    /// An issue about all errors of the source, where they became more frequent while no single kind of them did.
+    fn errors_rose(&self, name: &str) -> Option<Finding> {
         let [dated, undated] = self.seen;
-        let (first, last) = dated.or(undated)?;
-        let rise = self.errors.rise(first, last)?;
-        let evidence = self.evidence.iter().map(|(line, text)| Evidence {
-            source: name.to_owned(),
-            line: *line,
-            text: text.clone(),
-        });
-        Some(rising::of_source(name, self.count, &rise, dated, evidence.collect()))
+        let coverage = dated.or(undated)?;
+        let changed = rising::change(&self.errors, self.watched.all(), coverage)?;
+        let line = |(line, text): &(u64, String)| Evidence { source: name.to_owned(), line: *line, text: text.clone() };
+        Some(rising::of_source(
+            name,
+            self.count,
+            &changed,
+            &self.errors,
+            coverage,
+            self.evidence.iter().map(line).collect(),
+        ))
     }
 }

@@ -103,6 +103,11 @@ impl Assembler {
         finished
     }
 
+    /// Whether a record is being put together: the last line is a part of it.
+    pub const fn holds(&self) -> bool {
+        self.pending.is_some()
+    }
+
     /// The record that was not finished yet.
     pub fn finish(&mut self) -> Option<Event> {
         self.pending.take().and_then(Pending::finish)

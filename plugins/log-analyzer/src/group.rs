@@ -3,7 +3,9 @@
 use autodevops_sdk::types::{Evidence, Issue, IssueKind, Location, Severity, StackFrame};
 use serde::{Deserialize, Serialize};
 
-use crate::{event::Event, identity::Template, path, rate::Series, record::Level, template::cut};
+use crate::{
+    detect::series::Series, event::Event, identity::Template, ids, path, record::Level, template::cut, time::LogTime,
+};
 
 /// Bytes of a message that are kept.
 const MAX_MESSAGE_BYTES: usize = 2000;
@@ -18,6 +20,8 @@ const GROUP_BYTES: usize = 1500;
 
 /// Warnings without an exception that make an issue.
 const FREQUENT: u64 = 10;
+/// Requests and traces that are kept of a group.
+const MAX_IDS: usize = 24;
 
 /// The times that a log covers: from its first to its last.
 pub type Coverage = Option<(i64, i64)>;
@@ -35,6 +39,10 @@ pub struct Group {
     pub series: Series,
     /// Which of them.
     pub dated: bool,
+    /// When it was seen first and last, in nanoseconds, of times like those of the series.
+    pub times: Coverage,
+    /// Requests and traces that its lines name, as hashes.
+    pub ids: Vec<u64>,
     /// When it was seen first, in events.
     pub begun: u64,
     /// When it was seen last, in events.
@@ -67,7 +75,45 @@ impl Group {
             ..Issue::new(fingerprint, IssueKind::Exception, severity, shorten(&title))
         };
         let dated = event.time.is_none_or(|time| time.dated);
-        Self { issue, template: None, sure: false, series: Series::default(), dated, begun, used: begun, weight: 0 }
+        Self {
+            issue,
+            template: None,
+            sure: false,
+            series: Series::default(),
+            dated,
+            times: None,
+            ids: Vec::new(),
+            begun,
+            used: begun,
+            weight: 0,
+        }
+    }
+
+    /// Counts an event at its time.
+    pub fn count(&mut self, time: LogTime) {
+        let at = time.nanoseconds;
+        if time.dated == self.dated {
+            self.series.add(at);
+            self.times = Some(self.times.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        }
+        if time.dated {
+            self.issue.first_seen = Some(self.issue.first_seen.map_or(at, |first| first.min(at)));
+            self.issue.last_seen = Some(self.issue.last_seen.map_or(at, |last| last.max(at)));
+        }
+    }
+
+    /// Notes the requests and traces that the lines name.
+    pub fn name(&mut self, lines: &[(u64, String)]) {
+        for id in lines.iter().flat_map(|(_, text)| ids::of(text.as_bytes())) {
+            if self.ids.len() < MAX_IDS && !self.ids.contains(&id) {
+                self.ids.push(id);
+            }
+        }
+    }
+
+    /// Whether its events are faults for sure; warnings are not.
+    pub const fn is_sure(&self) -> bool {
+        self.sure
     }
 
     /// Whether it is reported.
@@ -94,7 +140,10 @@ impl Group {
         issue.evidence.extend(others.evidence.iter().take(room).cloned());
         if self.dated == other.dated {
             self.series.merge(&other.series);
+            self.times = [self.times, other.times].into_iter().flatten().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         }
+        let room = MAX_IDS.saturating_sub(self.ids.len());
+        self.ids.extend(other.ids.iter().take(room));
         self.used = self.used.max(other.used);
         self.sure |= other.sure;
         self.issue.severity = self.issue.severity.max(other.issue.severity);

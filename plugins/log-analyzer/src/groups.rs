@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use autodevops_sdk::types::{Issue, Severity};
+use autodevops_sdk::types::Severity;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    detect::{Finding, series::Series},
     event::Event,
     group::{Coverage, Group, MAX_EVIDENCE, severity},
     identity::{Template, key, template_of},
     miner::{Miner, stands_for},
-    rising,
 };
 
 /// Bytes that all groups may take in a checkpoint, by [`Group::weight`].
@@ -51,7 +51,6 @@ impl Groups {
                 (severity, key)
             }
         };
-        let dated = event.time.is_some_and(|time| time.dated);
         let group = self
             .groups
             .entry(key.clone())
@@ -59,14 +58,10 @@ impl Groups {
         group.used = self.events;
         group.issue.count += 1;
         group.rise_to(severity, &event);
-        if let Some(time) = event.time.filter(|_| dated == group.dated) {
-            group.series.add(time.nanoseconds);
+        if let Some(time) = event.time {
+            group.count(time);
         }
-        if let Some(time) = event.time.filter(|time| time.dated) {
-            let time = time.nanoseconds;
-            group.issue.first_seen = Some(group.issue.first_seen.map_or(time, |first| first.min(time)));
-            group.issue.last_seen = Some(group.issue.last_seen.map_or(time, |last| last.max(time)));
-        }
+        group.name(&event.lines);
         if group.issue.evidence.len() < MAX_EVIDENCE {
             group.show(source, &event.lines);
             self.weight -= group.weight;
@@ -153,17 +148,15 @@ impl Groups {
         }
     }
 
-    /// The issues, those that matter most first; `coverage` is of times with a date and of those without.
-    pub fn issues(&self, dated: Coverage, undated: Coverage) -> Vec<Issue> {
-        let mut issues = Vec::new();
-        for group in self.groups.values().filter(|group| group.is_issue()) {
-            let coverage = if group.dated { dated } else { undated };
-            if let Some(rise) = coverage.and_then(|(first, last)| group.series.rise(first, last)) {
-                issues.push(rising::of_group(&group.issue, &rise));
-            }
-            issues.push(group.issue.clone());
-        }
-        issues
+    /// What is wrong; the coverage is of times with a date and of those without, the load all lines over time.
+    pub fn findings(&self, [dated, undated]: [Coverage; 2], load: &Series) -> Vec<Finding> {
+        let faults = self.groups.values().filter(|group| group.is_sure());
+        let earliest = faults.filter_map(|group| group.times).map(|(first, _)| first).min();
+        let of = |group: &Group| {
+            let is_alone = group.times.is_some_and(|(first, _)| earliest.is_none_or(|earliest| first <= earliest));
+            group.finding(if group.dated { dated } else { undated }, load, is_alone)
+        };
+        self.groups.values().filter_map(of).collect()
     }
 
     /// Groups that had to leave.

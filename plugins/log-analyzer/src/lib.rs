@@ -7,13 +7,17 @@
 //!
 //! The core, [`Engine`], knows nothing of components; this file makes one of it.
 
+mod detect;
 mod engine;
 mod event;
+mod fault;
 mod group;
 mod grouping;
 mod groups;
 mod header;
 mod identity;
+mod ids;
+mod join;
 mod json;
 mod line;
 mod lines;
@@ -21,7 +25,6 @@ mod logfmt;
 mod miner;
 mod path;
 mod pending;
-mod rate;
 mod record;
 mod rising;
 mod template;
@@ -30,7 +33,7 @@ mod trace;
 
 use autodevops_sdk::{
     Analyzer, Error, Result,
-    types::{Grouped, Issue, LineGroup},
+    types::{Grouped, Issue, IssueKind, LineGroup},
 };
 pub use engine::{Engine, Settings};
 pub use grouping::{Former, Group, GroupId};
@@ -89,6 +92,21 @@ impl Analyzer for LogAnalyzer {
         self.engine()?
             .checkpoint()
             .map_err(|error| Error::failure(format!("the state cannot be written: {error}; report this")))
+    }
+}
+
+/// A kind of issue by the name that it has for people and in JSON.
+pub const fn kind_name(kind: IssueKind) -> &'static str {
+    match kind {
+        IssueKind::Exception => "exception",
+        IssueKind::CriticalError => "critical-error",
+        IssueKind::NewPattern => "new-pattern",
+        IssueKind::ErrorBurst => "error-burst",
+        IssueKind::RateChange => "rate-change",
+        IssueKind::LatencyRegression => "latency-regression",
+        IssueKind::VanishedHeartbeat => "vanished-heartbeat",
+        IssueKind::Prediction => "prediction",
+        IssueKind::Anomaly => "anomaly",
     }
 }
 

@@ -1,67 +1,84 @@
-//! Issues about rates that rose.
+//! Issues about errors that became more frequent.
 
-use autodevops_sdk::types::{Evidence, Issue, IssueKind, RateChange, Severity};
+use autodevops_sdk::types::{Evidence, Issue, IssueKind, Severity};
 
 use crate::{
-    group::{Coverage, shorten},
-    rate::Rise,
+    detect::{
+        Finding, change_of, history, more,
+        rates::{self, Changed},
+        series::Series,
+        sure_of_burst, told,
+    },
+    group::shorten,
     template::fingerprint,
+    time::SECOND,
 };
 
-/// An issue about one kind of fault.
-pub fn of_group(issue: &Issue, rise: &Rise) -> Issue {
-    let (severity, change) = measure(rise);
-    Issue {
-        kind: IssueKind::ErrorBurst,
-        fingerprint: fingerprint(&["rising-rate", &issue.fingerprint]),
-        title: shorten(&format!("{} often: {}", more(rise, "as"), issue.title)),
-        severity: severity.min(issue.severity),
-        confidence: sureness(rise),
-        rate: Some(change),
-        ..issue.clone()
-    }
+/// The least evidence.
+const MIN_EVIDENCE: f64 = 3.0;
+/// The least relative rise that matters, less what counting makes of it.
+const MIN_RATIO: f64 = 1.13;
+/// Fewest errors that are too many.
+const MIN_EXCESS: f64 = 5.0;
+/// How high a second pulse may be, as a share of the first: what comes again is usual.
+const MAX_RIVAL: f64 = 0.6;
+
+/// Errors that are so many of all lines are followed by the others, rather than follow them.
+const MOST_OF_LOAD: f64 = 0.2;
+
+/// The rise of errors, where there is one.
+pub fn change(errors: &Series, load: &Series, coverage: (i64, i64)) -> Option<Changed> {
+    let (first, last) = coverage;
+    let load = Some(load).filter(|load| errors.sum(first, last) < MOST_OF_LOAD * load.sum(first, last));
+    rates::change(errors, load, coverage).filter(|changed| {
+        changed.evidence >= MIN_EVIDENCE
+            && changed.ratio() >= MIN_RATIO
+            && changed.excess() >= MIN_EXCESS
+            && changed.rival < MAX_RIVAL
+    })
+}
+
+/// Makes an issue about a fault one about its burst.
+pub fn of_fault(issue: &mut Issue, changed: &Changed) {
+    issue.kind = IssueKind::ErrorBurst;
+    issue.title = shorten(&format!("{} often: {}", more(changed.ratio(), "as"), issue.title));
+    issue.severity = issue.severity.max(severity(changed));
+    issue.confidence = issue.confidence.max(sure_of_burst(changed.evidence));
+    issue.rate = Some(change_of(changed));
+    issue.reason = told(changed);
 }
 
 /// An issue about all errors of a source.
-pub fn of_source(source: &str, count: u64, rise: &Rise, seen: Coverage, evidence: Vec<Evidence>) -> Issue {
-    let (severity, change) = measure(rise);
-    let title = format!(
-        "{} errors in {source}: {:.1} a minute over {} minutes, {:.1} before",
-        more(rise, "as many"),
-        rise.current,
-        rise.minutes,
-        rise.baseline
-    );
-    Issue {
+pub fn of_source(
+    source: &str,
+    count: u64,
+    changed: &Changed,
+    errors: &Series,
+    coverage: (i64, i64),
+    evidence: Vec<Evidence>,
+) -> Finding {
+    let title = format!("{} errors in {source}", more(changed.ratio(), "as many"));
+    let issue = Issue {
         message: title.clone(),
-        confidence: sureness(rise),
+        confidence: sure_of_burst(changed.evidence),
         count,
-        first_seen: seen.map(|(first, _)| first),
-        last_seen: seen.map(|(_, last)| last),
+        first_seen: Some(coverage.0),
+        last_seen: Some(coverage.1),
         evidence,
-        rate: Some(change),
-        ..Issue::new(fingerprint(&["rising-rate", "source", source]), IssueKind::ErrorBurst, severity, shorten(&title))
-    }
-}
-
-/// How much more: `15 % more`, or from three times on, `4 times as`.
-fn more(rise: &Rise, equally: &str) -> String {
-    let ratio = rise.current / rise.baseline;
-    if ratio < 3.0 { format!("{:.0} % more", (ratio - 1.0) * 100.0) } else { format!("{ratio:.0} times {equally}") }
+        rate: Some(change_of(changed)),
+        reason: told(changed),
+        history: history(errors, coverage),
+        ..Issue::new(
+            fingerprint(&["rising-rate", "source", source]),
+            IssueKind::ErrorBurst,
+            severity(changed),
+            shorten(&title),
+        )
+    };
+    Finding { issue, onset: changed.from, source: source.to_owned(), blur: 60 * SECOND, ids: Vec::new() }
 }
 
 /// A rate that rose by half is as bad as an error.
-fn measure(rise: &Rise) -> (Severity, RateChange) {
-    let severity = if rise.current >= rise.baseline * 1.5 { Severity::Error } else { Severity::Warning };
-    let change = RateChange {
-        baseline_per_minute: rise.baseline,
-        current_per_minute: rise.current,
-        window_seconds: rise.minutes * 60,
-    };
-    (severity, change)
-}
-
-/// From 0.9 at the least deviate that is reported, towards 1.
-fn sureness(rise: &Rise) -> f64 {
-    1.0 - 0.43 / rise.deviate.max(4.3)
+fn severity(changed: &Changed) -> Severity {
+    if changed.ratio() >= 1.5 { Severity::Error } else { Severity::Warning }
 }

@@ -1,0 +1,287 @@
+//! Issues out of what was kept of a source's lines.
+
+use std::collections::BTreeMap;
+
+use autodevops_sdk::types::{Evidence, Forecast, History, Issue, IssueKind, RateChange, Severity};
+
+use super::{
+    Watched,
+    durations::{Slowdown, shown, three},
+    gaps::Silence,
+    gauges::Trend,
+    rates::{self, Changed},
+    series::Series,
+    sure,
+    track::Track,
+};
+use crate::{group::shorten, grouping::GroupId, template::fingerprint, time::SECOND};
+
+/// Fewest lines of a source, and seconds that it covers, before anything is said of its rates.
+const MIN_LINES: u64 = 50;
+const MIN_SECONDS: i64 = 120;
+/// Fewest lines of a kind.
+const MIN_COUNT: u64 = 7;
+/// The least evidence.
+const MIN_EVIDENCE: f64 = 3.0;
+/// By how much a rate of ordinary lines rises or falls at the least, and how many lines that makes.
+const MIN_RATIO: f64 = 1.5;
+const MIN_EXCESS: f64 = 15.0;
+/// The shortest change of an ordinary rate, in minutes: less is a job that ran.
+const MIN_MINUTES: f64 = 1.0;
+/// How high a second pulse may be, as a share of the first: what comes again is usual.
+const MAX_RIVAL: f64 = 0.5;
+
+/// An issue, and when it began.
+pub struct Finding {
+    /// The issue.
+    pub issue: Issue,
+    /// Since when, in nanoseconds.
+    pub onset: i64,
+    /// Where.
+    pub source: String,
+    /// How far apart things may be in nanoseconds that count as the same moment.
+    pub blur: i64,
+    /// Requests and traces that its lines name, as hashes.
+    pub ids: Vec<u64>,
+}
+
+/// What is wrong with the lines of a source. `groups` says which patterns are of one group, and what the group has in common.
+pub fn find(name: &str, watched: &Watched, groups: &BTreeMap<GroupId, (GroupId, String)>) -> Vec<Finding> {
+    let Some(coverage) = watched.covers() else { return Vec::new() };
+    if watched.lines < MIN_LINES || coverage.1.saturating_sub(coverage.0) < MIN_SECONDS * SECOND {
+        return Vec::new();
+    }
+    let mut tracks: BTreeMap<GroupId, (Track, Option<&str>)> = BTreeMap::new();
+    for (id, track) in &watched.tracks {
+        let (group, template) =
+            groups.get(id).map_or((*id, None), |(group, template)| (*group, Some(template.as_str())));
+        match tracks.get_mut(&group) {
+            Some((known, _)) => known.merge(track),
+            None => drop(tracks.insert(group, (track.clone(), template))),
+        }
+    }
+    let mut found = Vec::new();
+    for (track, template) in tracks.values().filter(|(track, _)| track.count >= MIN_COUNT) {
+        let of = Subject { name, track, template: template.unwrap_or(&track.shape), coverage };
+        let silence = silence(watched, track, coverage);
+        let was_silent = silence.is_some();
+        found.extend(silence.map(|silence| of.silence(&silence)));
+        if !was_silent && let Some(changed) = rate(&track.series, Some(&watched.all), coverage) {
+            found.push(of.rate(&changed));
+        }
+        let load = |from: i64, to: i64| watched.all.sum(from.saturating_mul(SECOND), to.saturating_mul(SECOND));
+        found.extend(track.durations.iter().filter_map(|durations| {
+            let slowdown = durations.slowdown(load).filter(|slowdown| slowdown.evidence >= MIN_EVIDENCE)?;
+            Some(of.slowdown(&slowdown, &durations.name, durations.unit))
+        }));
+        found.extend(track.gauges.iter().filter_map(|gauge| {
+            let trend = gauge.trend()?;
+            Some(of.trend(&trend, &gauge.name, &gauge.unit))
+        }));
+    }
+    found
+}
+
+fn rate(series: &Series, load: Option<&Series>, coverage: (i64, i64)) -> Option<Changed> {
+    rates::change(series, load, coverage).filter(|changed| {
+        let ratio = changed.ratio();
+        changed.evidence >= MIN_EVIDENCE
+            && (ratio >= MIN_RATIO || ratio <= 1.0 / MIN_RATIO)
+            && changed.excess().abs() >= MIN_EXCESS
+            && changed.minutes >= MIN_MINUTES
+            && changed.rival < MAX_RIVAL
+    })
+}
+
+fn silence(watched: &Watched, track: &Track, coverage: (i64, i64)) -> Option<Silence> {
+    let begun = coverage.0;
+    let expected = |from: i64, to: i64| {
+        let others = |from: i64, to: i64| (watched.all.sum(from, to) - track.series.sum(from, to)).max(0.0);
+        let before = others(begun, from);
+        (before > 0.0).then(|| track.series.sum(begun, from) / before * others(from, to))
+    };
+    let silence = track.gaps.silence(coverage.1, expected)?;
+    // What came for a short while only was never expected to go on.
+    let came = silence.from.saturating_sub(track.seen.0) as f64;
+    let before = silence.from.saturating_sub(begun) as f64;
+    let lasted = silence.lasted * SECOND as f64;
+    (silence.evidence >= MIN_EVIDENCE && came >= 0.5 * before && came >= 0.5 * lasted.min(before)).then_some(silence)
+}
+
+/// The lines that a finding is about.
+struct Subject<'a> {
+    name: &'a str,
+    track: &'a Track,
+    template: &'a str,
+    coverage: (i64, i64),
+}
+
+impl Subject<'_> {
+    fn issue(&self, kind: IssueKind, key: &str, severity: Severity, title: &str) -> Issue {
+        let track = self.track;
+        let line =
+            |(line, text): &(u64, String)| Evidence { source: self.name.to_owned(), line: *line, text: text.clone() };
+        let mut evidence = vec![line(&track.first)];
+        if track.last.0 != track.first.0 {
+            evidence.push(line(&track.last));
+        }
+        Issue {
+            count: track.count,
+            first_seen: Some(track.seen.0),
+            last_seen: Some(track.seen.1),
+            evidence,
+            template: Some(self.template.to_owned()),
+            history: history(&track.series, self.coverage),
+            ..Issue::new(fingerprint(&[key, &track.shape]), kind, severity, shorten(title))
+        }
+    }
+
+    fn finding(&self, issue: Issue, onset: i64, blur_seconds: f64) -> Finding {
+        Finding {
+            issue,
+            onset,
+            source: self.name.to_owned(),
+            blur: (blur_seconds * SECOND as f64) as i64,
+            ids: Vec::new(),
+        }
+    }
+
+    fn silence(&self, silence: &Silence) -> Finding {
+        let ended = if silence.to.is_some() { "was silent for" } else { "has been silent for" };
+        let reason = format!(
+            "it came about every {}, {} times, and then {ended} {}, in which about {} were to be expected",
+            time(silence.usual),
+            self.track.count,
+            time(silence.lasted),
+            three(silence.missed)
+        );
+        let title = format!("stopped: {}", self.template);
+        let issue = Issue {
+            confidence: sure::silence(silence.evidence, silence.spread),
+            reason,
+            ..self.issue(IssueKind::VanishedHeartbeat, "vanished-heartbeat", Severity::Error, &title)
+        };
+        self.finding(issue, silence.from, silence.usual * 2.0 + 30.0)
+    }
+
+    fn rate(&self, changed: &Changed) -> Finding {
+        let ratio = changed.ratio();
+        let title = if ratio >= 1.0 {
+            format!("{} often: {}", more(ratio, "as"), self.template)
+        } else {
+            format!("{:.0} % fewer: {}", (1.0 - ratio) * 100.0, self.template)
+        };
+        let issue = Issue {
+            confidence: sure::rate(changed.evidence, ratio),
+            reason: told(changed),
+            rate: Some(change_of(changed)),
+            ..self.issue(IssueKind::RateChange, "rate-change", Severity::Warning, &title)
+        };
+        self.finding(issue, changed.from, changed.minutes * 6.0 + 60.0)
+    }
+
+    fn slowdown(&self, slowdown: &Slowdown, name: &str, unit: Option<f64>) -> Finding {
+        let shown = |value| shown(value, unit);
+        let reason = format!(
+            "the median of `{name}` went from {} to {}, the 95th percentile from {} to {}",
+            shown(slowdown.median.0),
+            shown(slowdown.median.1),
+            shown(slowdown.slow.0),
+            shown(slowdown.slow.1)
+        );
+        let severity = if slowdown.ratio >= 3.0 { Severity::Error } else { Severity::Warning };
+        let title = format!("{} as slow: {}", times(slowdown.ratio), self.template);
+        let issue = Issue {
+            confidence: sure::slowdown(slowdown.evidence, slowdown.ratio),
+            reason,
+            ..self.issue(IssueKind::LatencyRegression, &format!("latency {name}"), severity, &title)
+        };
+        let lasted = slowdown.to.unwrap_or(self.coverage.1).saturating_sub(slowdown.from) as f64 / SECOND as f64;
+        self.finding(issue, slowdown.from, lasted * 0.1 + 60.0)
+    }
+
+    fn trend(&self, trend: &Trend, name: &str, unit: &str) -> Finding {
+        let now = self.coverage.1;
+        let left = |at: i64| time(at.saturating_sub(now).max(0) as f64 / SECOND as f64);
+        let with = |value: f64| {
+            if unit == "%" {
+                format!("{} %", three(value))
+            } else {
+                format!("{} {unit}", three(value)).trim_end().to_owned()
+            }
+        };
+        let reason = format!(
+            "`{name}` is {} and goes by {} an hour to {}: there in {}, with 90 % certainty between {} and {}",
+            with(trend.value),
+            with(trend.per_minute * 60.0),
+            with(trend.limit),
+            left(trend.expected),
+            left(trend.earliest),
+            left(trend.latest)
+        );
+        let looked = now.saturating_sub(trend.from).max(1) as f64;
+        let title = format!("at its limit in {}: {}", left(trend.expected), self.template);
+        let issue = Issue {
+            confidence: sure::trend(trend.evidence, trend.expected.saturating_sub(now).max(0) as f64 / looked),
+            reason,
+            forecast: Some(Forecast {
+                value: trend.value,
+                limit: trend.limit,
+                expected: trend.expected,
+                earliest: trend.earliest,
+                latest: trend.latest,
+            }),
+            ..self.issue(IssueKind::Prediction, &format!("prediction {name}"), Severity::Warning, &title)
+        };
+        self.finding(issue, trend.from, 60.0)
+    }
+}
+
+/// How often something was seen, for people; none where the log does not tell the time, or covers no time.
+pub fn history(series: &Series, (first, last): (i64, i64)) -> Option<History> {
+    let window = series.shown(first, last);
+    (!window.counts.is_empty()).then(|| History {
+        start: window.time(0),
+        step_seconds: u32::try_from(window.step).unwrap_or(u32::MAX),
+        counts: window.counts.iter().map(|count| *count as u32).collect(),
+    })
+}
+
+/// A change as the contract has it.
+pub fn change_of(changed: &Changed) -> RateChange {
+    RateChange {
+        baseline_per_minute: changed.expected,
+        current_per_minute: changed.current,
+        window_seconds: (changed.minutes * 60.0) as u64,
+    }
+}
+
+/// A change in words.
+pub fn told(changed: &Changed) -> String {
+    let (one, before) = (three(changed.current), three(changed.expected));
+    let ended = if changed.to.is_some() { "in" } else { "in the last" };
+    let minutes = changed.minutes;
+    let minutes =
+        if minutes >= 1.5 { format!("{minutes:.0} minutes") } else { format!("{:.0} seconds", minutes * 60.0) };
+    format!("there were {one} a minute {ended} {minutes}, and {before} were to be expected")
+}
+
+/// How much more: `15 % more`, or from three times on, `4 times as`.
+pub fn more(ratio: f64, equally: &str) -> String {
+    if ratio < 3.0 { format!("{:.0} % more", (ratio - 1.0) * 100.0) } else { format!("{} {equally}", times(ratio)) }
+}
+
+fn times(ratio: f64) -> String {
+    if ratio > 1000.0 { "over 1000 times".to_owned() } else { format!("{} times", three(ratio)) }
+}
+
+/// Seconds for people.
+fn time(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.0 => format!("{} ms", three(s * 1e3)),
+        s if s < 120.0 => format!("{} s", three(s)),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
+        s => format!("{:.1} days", s / 86_400.0),
+    }
+}

@@ -1,0 +1,100 @@
+//! What is wrong with lines that are no faults by themselves: rates that changed, lines that stopped, work that takes longer,
+//! values that get to their limits.
+//!
+//! ```text
+//! line ── clock ──> track: counts, gaps, durations, gauges ── change ──> finding ──> issue
+//!        of a source  one for each group of the source
+//! ```
+
+mod bins;
+mod change;
+mod clock;
+mod durations;
+mod find;
+mod gaps;
+mod gauges;
+mod numbers;
+#[cfg(test)]
+mod random;
+pub mod rates;
+pub mod series;
+mod sure;
+mod track;
+
+use std::collections::BTreeMap;
+
+pub use find::{Finding, change_of, find, history, more, told};
+use serde::{Deserialize, Serialize};
+pub use sure::{burst as sure_of_burst, new_warning as sure_of_warning, sure_of_fault};
+
+use self::{clock::Clock, gaps::Gaps, series::Series, track::Track};
+use crate::{grouping::GroupId, line::Line};
+
+/// What is kept of the lines of one source.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Watched {
+    /// The time of its lines.
+    clock: Clock,
+    /// All of them over time.
+    all: Series,
+    gaps: Gaps,
+    lines: u64,
+    tracks: BTreeMap<GroupId, Track>,
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watched")
+            .field("lines", &self.lines)
+            .field("tracks", &self.tracks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Watched {
+    /// Adds a line. Faults are counted with the others, but tracked elsewhere. At most `most` kinds are kept.
+    pub fn line(&mut self, line: &Line<'_>, is_fault: bool, most: usize) {
+        self.lines += 1;
+        let Some(at) = line.time.and_then(|time| self.clock.admit(time)) else { return };
+        self.all.add(at);
+        self.gaps.add(at);
+        if is_fault {
+            return;
+        }
+        if let Some(track) = self.tracks.get_mut(&line.group) {
+            track.add(line, at, self.lines);
+            return;
+        }
+        if self.tracks.len() >= most.max(1) {
+            self.make_room(most);
+        }
+        let mut track = Track::new(line, at);
+        track.add(line, at, self.lines);
+        self.tracks.insert(line.group, track);
+    }
+
+    /// Takes out those that say least: seldom, and long ago.
+    fn make_room(&mut self, most: usize) {
+        let mut kept: Vec<(u64, GroupId)> =
+            self.tracks.iter().map(|(id, track)| (track.used + track.count.min(50) * 100, *id)).collect();
+        kept.sort_unstable();
+        for (_, id) in kept.iter().take(self.tracks.len() - (most - most / 8).min(self.tracks.len()) + 1) {
+            self.tracks.remove(id);
+        }
+    }
+
+    /// The times that it covers, in nanoseconds.
+    pub const fn covers(&self) -> Option<(i64, i64)> {
+        self.clock.covers
+    }
+
+    /// All lines over time.
+    pub const fn all(&self) -> &Series {
+        &self.all
+    }
+
+    /// Lines whose time was not believed, and how often the clock was set.
+    pub const fn doubts(&self) -> (u64, u64) {
+        (self.clock.doubted, self.clock.jumps)
+    }
+}

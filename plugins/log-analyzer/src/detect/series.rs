@@ -1,0 +1,163 @@
+//! Counts over time, in constant memory: a fine one of the last hours, and a coarse one of all.
+
+use serde::{Deserialize, Serialize};
+
+use super::bins::Bins;
+use crate::time::SECOND;
+
+/// Counts that the fine series keeps.
+const FINE_COUNTS: usize = 300;
+/// The widest step of the fine series, in seconds: about five hours are kept.
+const FINE_SECONDS: i64 = 64;
+/// Counts that the coarse series keeps.
+const COARSE_COUNTS: usize = 400;
+/// The widest step of the coarse series, in seconds: about nineteen days are kept.
+const COARSE_SECONDS: i64 = 4096;
+/// Most counts that are shown to people.
+const SHOWN_COUNTS: usize = 60;
+
+/// The counts of the whole steps between two times in nanoseconds, as far back as they are kept.
+pub fn between(counts: &Bins<u32>, first: i64, last: i64) -> Window {
+    let step = counts.step().saturating_mul(SECOND);
+    let begin = first.saturating_add(step - 1).div_euclid(step);
+    let end = last.saturating_add(SECOND).div_euclid(step);
+    let begin = begin.max(end.saturating_sub(counts.most() as i64));
+    Window {
+        start: begin.saturating_mul(counts.step()),
+        step: counts.step(),
+        counts: (begin..end).map(|at| counts.get(at).copied().map_or(0.0, f64::from)).collect(),
+    }
+}
+
+/// Counts of whole steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// Second at which the first step begins.
+    pub start: i64,
+    /// Seconds of a step.
+    pub step: i64,
+    /// The counts.
+    pub counts: Vec<f64>,
+}
+
+impl Window {
+    /// The same with so many steps in one; what is left over at the beginning goes.
+    pub fn coarser(&self, times: usize) -> Self {
+        let times = times.max(1);
+        let skip = self.counts.len() % times;
+        let counts = self.counts.get(skip..).unwrap_or_default();
+        Self {
+            start: self.start + skip as i64 * self.step,
+            step: self.step * times as i64,
+            counts: counts.chunks(times).map(|chunk| chunk.iter().sum()).collect(),
+        }
+    }
+
+    /// Nanoseconds at which a step begins.
+    pub fn time(&self, index: usize) -> i64 {
+        (self.start + index as i64 * self.step).saturating_mul(SECOND)
+    }
+}
+
+/// Counts of one thing over time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Of the last hours.
+    pub fine: Bins<u32>,
+    /// Of the last weeks.
+    pub coarse: Bins<u32>,
+}
+
+impl Default for Series {
+    fn default() -> Self {
+        Self { fine: Bins::new(FINE_COUNTS, FINE_SECONDS), coarse: Bins::new(COARSE_COUNTS, COARSE_SECONDS) }
+    }
+}
+
+impl Series {
+    /// Counts an event.
+    pub fn add(&mut self, nanoseconds: i64) {
+        let second = nanoseconds.div_euclid(SECOND);
+        for counts in [&mut self.fine, &mut self.coarse] {
+            if let Some(count) = counts.at_mut(second) {
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    /// Takes in another series' counts.
+    pub fn merge(&mut self, other: &Self) {
+        self.fine.merge(&other.fine);
+        self.coarse.merge(&other.coarse);
+    }
+
+    /// About how many there were from one time to another, in nanoseconds.
+    pub fn sum(&self, from: i64, to: i64) -> f64 {
+        let step = self.coarse.step() * SECOND;
+        let share = |second: i64| {
+            let begin = second.saturating_mul(SECOND);
+            let inside = begin.saturating_add(step).min(to).saturating_sub(begin.max(from));
+            inside.max(0) as f64 / step as f64
+        };
+        self.coarse.iter().map(|(second, count)| f64::from(*count) * share(second)).sum()
+    }
+
+    /// Few counts that cover the times between two, for people: nanoseconds of the first's begin, seconds of a step, counts.
+    pub fn shown(&self, first: i64, last: i64) -> Window {
+        let step = self.coarse.step() * SECOND;
+        let begin = first.div_euclid(step).saturating_mul(step);
+        let window = between(&self.coarse, begin, (last.div_euclid(step) + 1).saturating_mul(step));
+        window.coarser(window.counts.len().div_ceil(SHOWN_COUNTS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn counts_are_kept_while_they_fit_and_never_grow_beyond(seconds in proptest::collection::vec(0_i64..1_000_000, 1..400)) {
+            let mut series = Series::default();
+            for second in &seconds {
+                series.add(second * SECOND);
+            }
+            prop_assert_eq!(series.coarse.iter().map(|(_, count)| *count).sum::<u32>() as usize, seconds.len());
+            prop_assert!(series.coarse.iter().count() <= COARSE_COUNTS && series.fine.iter().count() <= FINE_COUNTS);
+        }
+
+        #[test]
+        fn the_order_of_near_times_does_not_matter(mut seconds in proptest::collection::vec(0_i64..5000, 1..200)) {
+            let count = |seconds: &[i64]| {
+                let mut series = Series::default();
+                seconds.iter().for_each(|second| series.add(second * SECOND));
+                series.coarse.iter().map(|(_, count)| *count).sum::<u32>()
+            };
+            let before = count(&seconds);
+            seconds.sort_unstable();
+            prop_assert_eq!(before, count(&seconds));
+        }
+    }
+
+    #[test]
+    fn late_and_far_events_keep_the_series_small() {
+        let mut series = Series::default();
+        for second in [60_000, 59_940, 30_000, 60_000_000, 59_999_940, i64::MAX / SECOND, i64::MIN / SECOND] {
+            series.add(second * SECOND);
+            assert!(series.fine.iter().count() <= FINE_COUNTS && series.coarse.iter().count() <= COARSE_COUNTS);
+        }
+    }
+
+    #[test]
+    fn a_merge_adds_up() {
+        let mut series = [Series::default(), Series::default()];
+        for second in 0..1000 {
+            series[usize::from(second % 3 == 0)].add(second * SECOND);
+        }
+        let [mut one, other] = series;
+        one.merge(&other);
+        assert_eq!(between(&one.fine, 0, 1000 * SECOND).counts.iter().sum::<f64>(), 1000.0);
+    }
+}

@@ -1,0 +1,161 @@
+//! What is kept of the lines of one kind in one source.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    durations::{self, Durations},
+    gaps::Gaps,
+    gauges::{self, Gauge},
+    numbers,
+    series::Series,
+};
+use crate::{line::Line, pending::text_of, template::template};
+
+/// Lines of a kind, from its first, in which its numbers are learnt.
+const LEARNT_FROM: u64 = 12;
+/// Later, each so many lines are looked at for numbers that were not there before.
+const LOOK_AGAIN: u64 = 256;
+/// Most places of each kind of number.
+const MAX_PLACES: usize = 2;
+/// Bytes of a line that are kept as evidence.
+const EVIDENCE_BYTES: usize = 500;
+
+/// Lines of one kind in one source.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Track {
+    /// What they have in common, by the first of them: it stays the same whatever is learnt later.
+    pub shape: String,
+    /// How many.
+    pub count: u64,
+    /// When the first and the last came, in nanoseconds.
+    pub seen: (i64, i64),
+    /// How often over time.
+    pub series: Series,
+    /// The times between.
+    pub gaps: Gaps,
+    /// How long what they tell of took.
+    pub durations: Vec<Durations>,
+    /// What they measure.
+    pub gauges: Vec<Gauge>,
+    /// The first line and the last.
+    pub first: (u64, String),
+    /// See above.
+    pub last: (u64, String),
+    /// When it was seen last, in lines.
+    pub used: u64,
+}
+
+impl Track {
+    /// Of a kind whose first line this is.
+    pub fn new(line: &Line<'_>, at: i64) -> Self {
+        let first = (line.number, shorten(line.raw));
+        Self {
+            shape: template(&text_of(line.content)),
+            count: 0,
+            seen: (at, at),
+            series: Series::default(),
+            gaps: Gaps::default(),
+            durations: Vec::new(),
+            gauges: Vec::new(),
+            last: first.clone(),
+            first,
+            used: 0,
+        }
+    }
+
+    /// Adds a line.
+    pub fn add(&mut self, line: &Line<'_>, at: i64, used: u64) {
+        self.count += 1;
+        self.used = used;
+        let before = self.seen.1;
+        self.seen = (self.seen.0.min(at), before.max(at));
+        self.series.add(at);
+        self.gaps.add(at);
+        // One line a second is evidence enough.
+        if at / crate::time::SECOND != before / crate::time::SECOND {
+            self.last.0 = line.number;
+            self.last.1.clear();
+            self.last.1.push_str(&shorten(line.raw));
+        }
+        let learning = self.count <= LEARNT_FROM || self.count.is_multiple_of(LOOK_AGAIN);
+        if learning || !self.durations.is_empty() || !self.gauges.is_empty() {
+            self.numbers(line, at, learning);
+        }
+    }
+
+    fn numbers(&mut self, line: &Line<'_>, at: i64, learning: bool) {
+        // A structured line's other fields are in the line only.
+        let text = if line.raw.first() == Some(&b'{') || memchr::memchr(b'=', line.raw).is_some() {
+            line.raw
+        } else {
+            line.content
+        };
+        let tells = (learning || !self.gauges.is_empty()) && gauges::tells(text);
+        let (durations, gauges) = (&mut self.durations, &mut self.gauges);
+        numbers::scan(text, |number| {
+            let named = |name: &str| name.as_bytes() == number.name;
+            if let Some(known) = durations.iter_mut().find(|known| named(&known.name)) {
+                if let Some(unit) = durations::unit(&number) {
+                    let scale = match (unit, known.unit) {
+                        (Some(unit), Some(known)) => unit / known,
+                        _ => 1.0,
+                    };
+                    known.add(at, number.value * scale);
+                }
+                return;
+            }
+            if learning
+                && durations.len() < MAX_PLACES
+                && let Some(unit) = durations::unit(&number)
+            {
+                let mut new = Durations::new(number.name, unit);
+                new.add(at, number.value);
+                durations.push(new);
+                return;
+            }
+            if !tells {
+                return;
+            }
+            let Some(limit) = gauges::limit(&number, text) else { return };
+            if let Some(known) = gauges.iter_mut().find(|known| named(&known.name)) {
+                known.add(at, number.value, limit);
+            } else if learning && gauges.len() < MAX_PLACES {
+                let mut new = Gauge::new(&number, limit);
+                new.add(at, number.value, limit);
+                gauges.push(new);
+            }
+        });
+    }
+
+    /// Takes in lines of another kind that turned out to be of this one.
+    pub fn merge(&mut self, other: &Self) {
+        if other.seen.0 < self.seen.0 {
+            self.shape.clone_from(&other.shape);
+            self.first.clone_from(&other.first);
+        }
+        if other.seen.1 > self.seen.1 {
+            self.last.clone_from(&other.last);
+        }
+        self.count += other.count;
+        self.seen = (self.seen.0.min(other.seen.0), self.seen.1.max(other.seen.1));
+        self.series.merge(&other.series);
+        self.gaps.merge(&other.gaps);
+        for durations in &other.durations {
+            match self.durations.iter_mut().find(|known| known.name == durations.name && known.unit == durations.unit) {
+                Some(known) => known.merge(durations),
+                None => self.durations.push(durations.clone()),
+            }
+        }
+        for gauge in &other.gauges {
+            match self.gauges.iter_mut().find(|known| known.name == gauge.name) {
+                Some(known) => known.merge(gauge),
+                None => self.gauges.push(gauge.clone()),
+            }
+        }
+    }
+}
+
+fn shorten(raw: &[u8]) -> String {
+    let text = text_of(raw.get(..EVIDENCE_BYTES).unwrap_or(raw));
+    text.trim_end().to_owned()
+}

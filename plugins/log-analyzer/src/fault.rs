@@ -1,0 +1,100 @@
+//! What a group of faults comes to: whether it is new, became more frequent, or has always been there.
+
+use autodevops_sdk::types::{IssueKind, Severity};
+
+use crate::{
+    detect::{Finding, history, series::Series, sure_of_fault, sure_of_warning},
+    group::{Coverage, Group},
+    rising,
+    time::SECOND,
+};
+
+/// Lines, and seconds, that say what is usual before something can be new.
+const LINES_BEFORE: f64 = 40.0;
+const SECONDS_BEFORE: i64 = 60;
+/// The least share of the log that lies before what is new.
+const SHARE_BEFORE: f64 = 0.1;
+/// How unlikely it must be, as a logarithm, that what is new was always there.
+const MIN_NOVELTY: f64 = 5.0;
+/// A fault before which there was none counts as if it had come so many times more.
+const ALONE: f64 = 3.0;
+/// By how much warnings become more frequent at the least, and how many that makes.
+const WARNINGS_RATIO: f64 = 1.8;
+const WARNINGS_EXCESS: f64 = 20.0;
+/// Seconds of a log in which warnings that are usual are told from others.
+const LONG_SECONDS: i64 = 600;
+/// Warnings that are new make an issue from so many on.
+const NEW_WARNINGS: u64 = 3;
+
+impl Group {
+    /// The finding about it, where it is one, in a log that covers these times; `load` is all lines. It is alone where no fault
+    /// came before it.
+    pub fn finding(&self, coverage: Coverage, load: &Series, is_alone: bool) -> Option<Finding> {
+        let mut issue = self.issue.clone();
+        issue.template = self.template.as_ref().map(|template| template.text.clone());
+        let (coverage, times) = match (coverage, self.times) {
+            (Some(coverage), Some(times)) => (coverage, times),
+            // A log that does not tell the time says nothing of what is new.
+            _ => {
+                return self.is_issue().then(|| Finding {
+                    source: issue.evidence.first().map(|line| line.source.clone()).unwrap_or_default(),
+                    issue,
+                    onset: i64::MIN,
+                    blur: 0,
+                    ids: self.ids.clone(),
+                });
+            }
+        };
+        let (first, last) = coverage;
+        let before = times.0.saturating_sub(first);
+        let length = last.saturating_sub(first);
+        let warns = !self.is_sure();
+        let is_new = before >= SECONDS_BEFORE * SECOND
+            && before as f64 >= SHARE_BEFORE * length as f64
+            && load.sum(first, times.0) >= LINES_BEFORE;
+        // How unlikely it is that what always came so often came so late; a first fault of all says more.
+        let share = load.sum(first, times.0) / load.sum(first, last).max(1.0);
+        let number = issue.count as f64 + if is_alone { ALONE } else { 0.0 };
+        let novelty = -number * (1.0 - share.clamp(0.0, 0.99)).ln();
+        let is_new = is_new && novelty >= MIN_NOVELTY;
+        let changed = rising::change(&self.series, load, coverage)
+            .filter(|changed| !warns || changed.ratio() >= WARNINGS_RATIO && changed.excess() >= WARNINGS_EXCESS);
+        let is_long = length >= LONG_SECONDS * SECOND;
+        let reported = if warns {
+            changed.is_some() || is_new && issue.count >= NEW_WARNINGS || !is_long && self.is_issue()
+        } else {
+            true
+        };
+        if !reported {
+            return None;
+        }
+        let is_usual = is_long && !is_new && changed.is_none() && issue.count >= 10 && issue.stack.is_empty();
+        issue.history = history(&self.series, coverage);
+        let is_critical = issue.severity >= Severity::Critical;
+        let novel = is_new.then_some(novelty).filter(|_| !warns && !is_critical);
+        issue.confidence = sure_of_fault(issue.confidence, novel, is_usual && !is_critical);
+        if is_new && warns {
+            issue.confidence = sure_of_warning(novelty);
+        }
+        let mut onset = times.0;
+        if is_critical {
+            issue.kind = IssueKind::CriticalError;
+            issue.reason = format!("the service does not survive what its lines tell; seen {} times", issue.count);
+        } else if is_new {
+            issue.kind = IssueKind::NewPattern;
+            issue.reason = format!(
+                "it was not there in {:.0} lines and {:.0} minutes before, and came {} times since",
+                load.sum(first, times.0),
+                before as f64 / SECOND as f64 / 60.0,
+                issue.count
+            );
+        } else if let Some(changed) = changed {
+            rising::of_fault(&mut issue, &changed);
+            onset = changed.from;
+        } else {
+            issue.reason = format!("its lines tell of a fault by themselves; seen {} times", issue.count);
+        }
+        let source = issue.evidence.first().map(|line| line.source.clone()).unwrap_or_default();
+        Some(Finding { issue, onset, source, blur: 30 * SECOND, ids: self.ids.clone() })
+    }
+}

@@ -1,0 +1,85 @@
+//! The forms that logs have.
+
+use crate::random::Random;
+
+/// The form of a service's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Plain,
+    Log4j,
+    Syslog,
+    Pino,
+    Json,
+    Logfmt,
+    Glog,
+    Bracketed,
+}
+
+/// Levels from the least to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Info,
+    Warn,
+    Error,
+    Fatal,
+}
+
+impl Form {
+    pub fn any(random: &mut Random) -> Self {
+        use Form::{Bracketed, Glog, Json, Log4j, Logfmt, Pino, Plain, Syslog};
+        *random.one_of(&[Plain, Log4j, Syslog, Pino, Json, Logfmt, Glog, Bracketed])
+    }
+
+    /// A line, with its end. The time is in seconds since 1970.
+    pub fn line(self, time: f64, level: Level, component: &str, message: &str) -> String {
+        let (second, milli) = (time.floor() as i64, ((time - time.floor()) * 1000.0) as i64);
+        let (year, month, day) = date(second.div_euclid(86_400));
+        let clock = second.rem_euclid(86_400);
+        let (hour, minute, seconds) = (clock / 3600, clock / 60 % 60, clock % 60);
+        let name = ["INFO", "WARN", "ERROR", "FATAL"][level as usize];
+        let quoted = message.replace('\\', "\\\\").replace('"', "\\\"");
+        let iso = format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{seconds:02}.{milli:03}Z");
+        match self {
+            Self::Plain => format!("{iso} {name} {message}\n"),
+            Self::Log4j => format!(
+                "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{seconds:02},{milli:03} {name:<5} [worker-{}] {component}: {message}\n",
+                milli % 8
+            ),
+            Self::Syslog => {
+                let name = MONTHS[month as usize - 1];
+                let level = ["", "warning: ", "error: ", "fatal: "][level as usize];
+                format!("{name} {day:2} {hour:02}:{minute:02}:{seconds:02} web1 {component}[812]: {level}{message}\n")
+            }
+            Self::Pino => {
+                let level = [30, 40, 50, 60][level as usize];
+                format!("{{\"level\":{level},\"time\":{},\"pid\":71,\"msg\":\"{quoted}\"}}\n", second * 1000 + milli)
+            }
+            Self::Json => format!(
+                "{{\"timestamp\":\"{iso}\",\"severity\":\"{name}\",\"logger\":\"{component}\",\"message\":\"{quoted}\"}}\n"
+            ),
+            Self::Logfmt => format!("time={iso} level={} msg=\"{quoted}\"\n", name.to_lowercase()),
+            Self::Glog => format!(
+                "{}{month:02}{day:02} {hour:02}:{minute:02}:{seconds:02}.{milli:03}000 {:7} {component}.cc:{}] {message}\n",
+                &name[..1],
+                4711,
+                120 + component.len()
+            ),
+            Self::Bracketed => format!(
+                "[{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{seconds:02}] [{name}] {component} - {message}\n"
+            ),
+        }
+    }
+}
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// The date of a day since 1970 (Howard Hinnant, "civil_from_days").
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day = day_of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}

@@ -1,0 +1,52 @@
+//! What goes wrong.
+
+use crate::random::Random;
+
+/// One way to go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Incident {
+    None,
+    NewPattern,
+    ErrorBurst,
+    RateChange,
+    Latency,
+    Vanished,
+    Critical,
+    Prediction,
+}
+
+impl Incident {
+    /// One by chance.
+    pub fn any(random: &mut Random) -> Self {
+        use Incident::{Critical, ErrorBurst, Latency, NewPattern, None, Prediction, RateChange, Vanished};
+        *random.one_of(&[
+            None, None, NewPattern, ErrorBurst, RateChange, RateChange, Latency, Vanished, Critical, Prediction,
+        ])
+    }
+}
+
+/// What is wrong with a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Truth {
+    /// What kinds of issue say so, the best first.
+    pub kinds: Vec<&'static str>,
+    /// A text that is in its lines, and in no others.
+    pub mark: String,
+}
+
+impl Truth {
+    pub fn new(incident: Incident, mark: String) -> Option<Self> {
+        let kinds = match incident {
+            Incident::None => return None,
+            Incident::NewPattern => vec!["new-pattern"],
+            Incident::ErrorBurst => vec!["error-burst", "new-pattern"],
+            // What falls to next to nothing has as well stopped.
+            Incident::RateChange => vec!["rate-change", "vanished-heartbeat"],
+            Incident::Latency => vec!["latency-regression"],
+            Incident::Vanished => vec!["vanished-heartbeat"],
+            Incident::Critical => vec!["critical-error"],
+            Incident::Prediction => vec!["prediction"],
+        };
+        Some(Self { kinds, mark })
+    }
+}
