@@ -9,6 +9,7 @@ mod analyzer;
 mod audit;
 mod calls;
 mod edge;
+mod incidents;
 mod javascript;
 mod log_text;
 mod logs;
@@ -80,6 +81,7 @@ fn main() -> Result<()> {
     runtime.block_on(analyzer::in_sandbox(&place, &mut report))?;
     runtime.block_on(logs::measure(&place, &mut report))?;
     analyzer::whole_process(&place, &mut report)?;
+    incidents::measure(&mut report);
     runtime.block_on(javascript::measure(&place, &mut report))?;
     runtime.block_on(edge::measure(&mut report))?;
     serve::measure(&place, arguments.project.as_deref(), &mut report)?;
