@@ -1,28 +1,25 @@
 //! `autodevops analyze`: a ranked list of what is wrong.
 
-use std::{io::IsTerminal, path::Path, process::ExitCode};
+mod exchange;
+mod sarif;
+mod table;
+
+use std::{io::IsTerminal, process::ExitCode};
 
 use anyhow::Result;
 use autodevops_model::{Issue, Severity, Stage};
-use autodevops_orchestrator::{
-    analysis::{Analysis, STDIN, analyze_files},
-    catalog::Catalog,
-    plugins::PluginSet,
-};
+use autodevops_orchestrator::{analysis::analyze_files, catalog::Catalog, clock, plugins::PluginSet};
 use indicatif::{ProgressBar, ProgressStyle};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     arguments::Analyze,
     compile, groups,
-    output::{self, Format, Style, Usage, columns, cut},
+    moment::moment,
+    output::{self, AnyFormat, Usage},
 };
 
-/// Evidence lines that are shown of an issue.
-const EVIDENCE: usize = 2;
-
-pub async fn run(options: &Analyze, format: Format) -> Result<ExitCode> {
-    let least = options.min_severity.as_deref().map(severity).transpose()?;
+pub async fn run(options: &Analyze, format: AnyFormat) -> Result<ExitCode> {
+    let filter = Filter::new(options)?;
     let plugins = PluginSet::new(Catalog::by_hand(), Default::default(), compile::services())?;
     let plugin = plugins.for_stage(&options.plugin, Stage::Analyzer)?;
     let progress = bar(options);
@@ -34,14 +31,48 @@ pub async fn run(options: &Analyze, format: Format) -> Result<ExitCode> {
     let analysis = analyze_files(plugin, &options.files, |bytes| progress.inc(bytes)).await;
     progress.finish_and_clear();
     let mut analysis = analysis?;
-    if let Some(least) = least {
-        analysis.issues.retain(|issue| issue.severity >= least);
+    analysis.issues.retain(|issue| filter.takes(issue));
+    if let Some(fingerprint) = &options.explain {
+        analysis.issues.retain(|issue| issue.fingerprint.starts_with(fingerprint));
+        if analysis.issues.is_empty() {
+            let told = "no issue's fingerprint begins so; without --explain, all are listed";
+            return Err(Usage(format!("`{fingerprint}`: {told}")).into());
+        }
     }
     match format {
-        Format::Json => output::json(&analysis)?,
-        Format::Text => output::text(&list(&analysis, options.top))?,
+        AnyFormat::Json => output::json(&analysis)?,
+        AnyFormat::Csv => output::text(&exchange::csv(&analysis.issues))?,
+        AnyFormat::Sarif => output::json(&sarif::log(&analysis.issues))?,
+        AnyFormat::Text if options.explain.is_some() => output::text(&table::explain(&analysis.issues))?,
+        AnyFormat::Text => output::text(&table::list(&analysis, options.top))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which issues are shown.
+struct Filter {
+    least: Option<Severity>,
+    since: Option<i64>,
+    until: Option<i64>,
+}
+
+impl Filter {
+    fn new(options: &Analyze) -> Result<Self> {
+        let now = clock::now();
+        let at = |text: &Option<String>| text.as_deref().map(|text| moment(text, now)).transpose();
+        Ok(Self {
+            least: options.min_severity.as_deref().map(severity).transpose()?,
+            since: at(&options.since)?.map(|at| at.0),
+            until: at(&options.until)?.map(|at| at.0),
+        })
+    }
+
+    /// Whether the issue matters enough, and was seen in between; one without a time was not.
+    fn takes(&self, issue: &Issue) -> bool {
+        self.least.is_none_or(|least| issue.severity >= least)
+            && self.since.is_none_or(|since| issue.last_seen.is_some_and(|last| last >= since))
+            && self.until.is_none_or(|until| issue.first_seen.is_some_and(|first| first <= until))
+    }
 }
 
 fn severity(name: &str) -> Result<Severity> {
@@ -62,50 +93,26 @@ fn bar(options: &Analyze) -> ProgressBar {
     ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn list(analysis: &Analysis, top: usize) -> String {
-    let style = Style::stdout();
-    let bytes: u64 = analysis.sources.iter().map(|source| source.bytes).sum();
-    if analysis.issues.is_empty() {
-        return format!("nothing wrong found in {} ({bytes} bytes)\n", sources(analysis));
-    }
-    let shown = if top == 0 { analysis.issues.len() } else { top };
-    let mut text = String::new();
-    for issue in analysis.issues.iter().take(shown) {
-        describe(&mut text, issue, style);
-    }
-    let total = analysis.issues.len();
-    let rest = total.saturating_sub(shown);
-    let more = if rest > 0 { format!("; {rest} more, see them with --top 0") } else { String::new() };
-    let issues = if total == 1 { "issue" } else { "issues" };
-    text.push_str(&format!("{total} {issues} in {} ({bytes} bytes){more}\n", sources(analysis)));
-    text
-}
+#[cfg(test)]
+mod tests {
+    use autodevops_model::IssueKind;
 
-fn sources(analysis: &Analysis) -> String {
-    let name = |name: &str| if name == STDIN { "standard input".to_owned() } else { name.to_owned() };
-    analysis.sources.iter().map(|source| name(&source.source)).collect::<Vec<_>>().join(", ")
-}
+    use super::*;
 
-fn describe(text: &mut String, issue: &Issue, style: Style) {
-    let title = cut(&issue.title, columns() - 20);
-    text.push_str(&format!("{} {:>8}  {}\n", style.severity(issue.severity), issue.count, style.bold(&title)));
-    let mut about = vec![cut(&issue.fingerprint, 16), format!("{:.0} % sure", issue.confidence * 100.0)];
-    if let Some(location) = &issue.location {
-        about.push(format!("{}:{}", location.path, location.line));
+    #[test]
+    fn issues_are_taken_by_severity_and_by_when_they_were_seen() {
+        let issue = |severity, seen: Option<(i64, i64)>| Issue {
+            first_seen: seen.map(|(first, _)| first),
+            last_seen: seen.map(|(_, last)| last),
+            ..Issue::new("f00d", IssueKind::Exception, severity, "x")
+        };
+        let filter = Filter { least: Some(Severity::Error), since: Some(10), until: Some(20) };
+        assert!(filter.takes(&issue(Severity::Error, Some((5, 12)))));
+        assert!(filter.takes(&issue(Severity::Critical, Some((20, 30)))));
+        assert!(!filter.takes(&issue(Severity::Warning, Some((5, 12)))));
+        assert!(!filter.takes(&issue(Severity::Error, Some((5, 9)))));
+        assert!(!filter.takes(&issue(Severity::Error, Some((21, 30)))));
+        assert!(!filter.takes(&issue(Severity::Error, None)));
+        assert!(Filter { least: None, since: None, until: None }.takes(&issue(Severity::Info, None)));
     }
-    if let (Some(first), Some(last)) = (issue.first_seen.and_then(when), issue.last_seen.and_then(when)) {
-        about.push(if first == last { first } else { format!("{first} to {last}") });
-    }
-    text.push_str(&format!("  {}\n", style.dim(&cut(&about.join(" · "), columns() - 2))));
-    for evidence in issue.evidence.iter().take(EVIDENCE) {
-        let source = Path::new(&evidence.source).file_name().unwrap_or_default().to_string_lossy();
-        let line = format!("{source}:{}: {}", evidence.line, evidence.text);
-        text.push_str(&format!("    {}\n", cut(&line, columns() - 4)));
-    }
-}
-
-/// A time to the second, in UTC.
-fn when(nanoseconds: i64) -> Option<String> {
-    let time = OffsetDateTime::from_unix_timestamp(nanoseconds.div_euclid(1_000_000_000)).ok()?;
-    time.format(&Rfc3339).ok()
 }

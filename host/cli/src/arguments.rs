@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use autodevops_policy::{Bytes, Percent, Span};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::{compile, output::Format, rollout::PerSecond, verdict::Counts};
+use crate::{compile, output::AnyFormat, rollout::PerSecond, verdict::Counts};
 
 /// Finds what is wrong with a service, fixes it, and rolls the fix out step by step; rolls back by itself.
 ///
@@ -19,7 +19,7 @@ pub struct Arguments {
     pub config: Option<PathBuf>,
     /// How results are shown.
     #[arg(long, global = true, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: AnyFormat,
     /// Tell more of what is done, on standard error; twice and thrice for more still.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
@@ -511,6 +511,15 @@ pub struct Analyze {
     /// Leave out issues that matter less: info, warning, error or critical.
     #[arg(long, value_name = "SEVERITY")]
     pub min_severity: Option<String>,
+    /// Leave out issues that were last seen before: a time such as `2026-11-25T17:54:34Z`, or `2h ago`.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Leave out issues that were first seen later.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Show all that is known of one issue, by its fingerprint or the beginning of it.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub explain: Option<String>,
     /// Show at most so many issues; 0 shows all.
     #[arg(long, default_value_t = 20)]
     pub top: usize,

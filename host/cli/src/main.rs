@@ -42,6 +42,7 @@ use arguments::{Answer, Approve, Arguments, Extend, Feedback, Rollback, RolloutV
 use autodevops_orchestrator::feedback::Complaint;
 use autodevops_server::{Request, Sequel, Word};
 use clap::{CommandFactory, Parser};
+use output::Format;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -69,6 +70,13 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     let done = runtime.block_on(async {
         let Arguments { config, format, verb, .. } = arguments;
         let config = config.as_deref();
+        let asked = format;
+        // What `analyze` alone can write is refused elsewhere.
+        let format = match (Format::try_from(asked), &verb) {
+            (Ok(format), _) => format,
+            (Err(_), Verb::Analyze(_)) => Format::Text,
+            (Err(error), _) => return Err(error.into()),
+        };
         match verb {
             Verb::Init(options) => init::run(&options, format),
             Verb::Deploy(options) => deploy::run(&options, config, format).await,
@@ -115,7 +123,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Rollout { verb: RolloutVerb::Plan(options) } => rollout::plan(&options, config, format),
             Verb::Edge { verb } => edge::run(verb, config, format).await,
             Verb::Schema => output::json(&autodevops_config::schema()).map(|()| ExitCode::SUCCESS),
-            Verb::Analyze(options) => analyze::run(&options, format).await,
+            Verb::Analyze(options) => analyze::run(&options, asked).await,
             Verb::Plugin { verb } => plugin::run(verb, config, format).await,
             Verb::Worker(options) => worker::run(options).await,
             Verb::State { verb } => state::run(verb, config, format).await,

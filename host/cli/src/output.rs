@@ -7,13 +7,40 @@ use autodevops_model::Severity;
 use serde::Serialize;
 
 /// How results are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON value on standard output.
+    Json,
+}
+
+/// How results can be asked for; not every verb has all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum AnyFormat {
     /// For people.
     #[default]
     Text,
     /// One JSON value on standard output.
     Json,
+    /// Comma-separated values; of `analyze` only.
+    Csv,
+    /// SARIF 2.1.0; of `analyze` only.
+    Sarif,
+}
+
+impl TryFrom<AnyFormat> for Format {
+    type Error = Usage;
+
+    fn try_from(format: AnyFormat) -> Result<Self, Usage> {
+        match format {
+            AnyFormat::Text => Ok(Self::Text),
+            AnyFormat::Json => Ok(Self::Json),
+            AnyFormat::Csv | AnyFormat::Sarif => {
+                Err(Usage("only `analyze` writes csv and sarif; write --format text or --format json".to_owned()))
+            }
+        }
+    }
 }
 
 /// Writes an error and its causes to standard error, each cause once.
