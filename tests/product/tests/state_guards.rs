@@ -51,6 +51,7 @@ fn guard(name: &str, folder: &Path, env: &[(&str, &str)], commands: &[(&str, &[&
         config: Vec::new(),
         keyvalue: Some(Arc::new(Memory::default())),
         local: None,
+        mail: None,
         commands: Some(Arc::new(Commands::new(commands))),
         credentials: None,
     };

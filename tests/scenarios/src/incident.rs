@@ -5,13 +5,21 @@ use crate::random::Random;
 /// One way to go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incident {
+    /// Nothing.
     None,
+    /// An error comes that was never there.
     NewPattern,
+    /// An error becomes frequent.
     ErrorBurst,
+    /// An ordinary line comes more often, or less.
     RateChange,
+    /// What is timed takes longer.
     Latency,
+    /// A line that came at even times stops.
     Vanished,
+    /// An error that the service does not survive.
     Critical,
+    /// A value goes to its limit.
     Prediction,
 }
 
@@ -35,6 +43,7 @@ pub struct Truth {
 }
 
 impl Truth {
+    /// What an incident makes true; nothing where there is none.
     pub fn new(incident: Incident, mark: String) -> Option<Self> {
         let kinds = match incident {
             Incident::None => return None,
