@@ -3,7 +3,7 @@
 use autodevops_model::{ErrorKind, Split};
 
 use super::scene::{Scene, error, plan, shares, traffic};
-use crate::{Command, Environment, EventKind, Found, Gate, Input, Outcome, RunStage};
+use crate::{Command, EffectOutcome, Environment, EventKind, Found, Gate, Input, Outcome, RunStage};
 
 fn splits(shares: &[(&str, u8)]) -> Vec<Split> {
     shares.iter().map(|(release, percent)| Split { release: (*release).into(), percent: *percent }).collect()
@@ -177,4 +177,21 @@ fn once_production_is_begun_with_a_deploy_into_staging_holds_up_nothing_and_is_l
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
     assert!(!touches_staging(&scene, since));
     assert_eq!(shares(traffic(&scene.run, Environment::Staging)), [("hotfix", 100)]);
+}
+
+#[test]
+fn a_move_in_staging_whose_answer_was_lost_is_the_runs_own() {
+    let mut scene = Scene::new(plan()).until(RunStage::StagingDeploy);
+    while !matches!(scene.command(), Command::SetTraffic { .. }) {
+        scene.go();
+    }
+    let key = scene.command().key().unwrap().to_owned();
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    let lost = EffectOutcome::Failed(error(ErrorKind::Unavailable));
+    scene.say(Input::Effect { key: key.clone(), outcome: lost }).unwrap();
+    let mut scene = staging_taken_over(scene, &[("new", 100)]);
+    assert!(scene.run.gate().is_none(), "{:?}", scene.run.gate());
+    scene.now = scene.now.after(std::time::Duration::from_secs(60));
+    assert_eq!(scene.command().key(), Some(key.as_str()));
+    assert_eq!(scene.outcome().0, Outcome::Healed);
 }
