@@ -107,7 +107,7 @@ fn a_fix_that_breaks_production_is_caught_at_the_smallest_step_and_taken_back() 
 fn between_two_measurements_the_front_door_is_looked_at_many_times_a_second() {
     let changes = Shop::hasty_generator();
     let mut changes: Vec<(&str, &str)> = changes.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
-    changes.extend([("interval = \"100ms\"", "interval = \"2m\""), ("for = \"600ms\"", "for = \"10m\"")]);
+    changes.extend([("interval = \"100ms\"", "interval = \"25s\""), ("for = \"600ms\"", "for = \"10m\"")]);
     let shop = Shop::open_with_errors(&changes);
     let old = shop.serving().unwrap();
     shop.expect(3, &["run"]);
@@ -124,8 +124,8 @@ fn between_two_measurements_the_front_door_is_looked_at_many_times_a_second() {
             .unwrap_or_else(|| panic!("no {kind}: {events:?}"))
     };
     let seconds = |from: &str, to: &str| (at(to) - at(from)) as f64 / 1e9;
-    // The measurement would have come after two minutes.
-    assert!(seconds("step-entered", "judged") < 60.0, "{}", seconds("step-entered", "judged"));
+    // The measurement would have come after twenty-five seconds.
+    assert!(seconds("step-entered", "judged") < 20.0, "{}", seconds("step-entered", "judged"));
     assert!(seconds("judged", "rolled-back") < 5.0, "{}", seconds("judged", "rolled-back"));
     println!("from the glance to the rollback: {:.3} s", seconds("judged", "rolled-back"));
 }
