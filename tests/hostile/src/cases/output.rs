@@ -53,14 +53,14 @@ fn large_results() -> Vec<Case> {
         Case::new(
             "a text of 12 MiB",
             "limits/string-length",
-            report(&[(SUMMARY, 65536), (SUMMARY_LENGTH, 12 << 20)]).memory(large),
+            report(&[(SUMMARY, 131072), (SUMMARY_LENGTH, 12 << 20)]).memory(large),
             Ending::Over(Limit::StringLength),
         )
         .raised(|terms| terms.limits().string_length = Bytes(16 << 20), Ending::Ends),
         Case::new(
             "a text of 20 MiB",
             "limits/output",
-            report(&[(SUMMARY, 65536), (SUMMARY_LENGTH, 20 << 20)]).memory(large),
+            report(&[(SUMMARY, 131072), (SUMMARY_LENGTH, 20 << 20)]).memory(large),
             Ending::Over(Limit::Output),
         )
         .given(|terms| terms.limits().string_length = Bytes(64 << 20))
@@ -106,7 +106,7 @@ fn large_arguments() -> Vec<Case> {
          (call $passed)",
     )
     .import("autodevops:host/log", "write");
-    let key = Wat::check("(call $get (i32.const 0) (i32.const 20000000) (i32.const 2048)) (call $passed)")
+    let key = Wat::check("(call $get (i32.const 131072) (i32.const 20000000) (i32.const 2048)) (call $passed)")
         .import("wasi:config/store", "get")
         .memory("(memory (export \"memory\") 400)");
     vec![
