@@ -235,8 +235,7 @@ impl State {
         }
         let tells = |text: &[u8]| words.told(text) != Told::default();
         let (group, plain) = self.grouping.group(content, &mut values, settings.max_patterns, tells);
-        let line =
-            Line { number, time, level, component, content, group, plain, values: &values, headed, indented, raw };
+        let line = Line { number, time, level, component, content, group, plain, headed, indented, raw };
         if let Some(time) = line.time {
             self.cover(source, time);
         }

@@ -1,7 +1,5 @@
 //! A line as it is read, before anything is made of it: the border between reading logs and finding what is wrong.
 
-use std::ops::Range;
-
 use crate::{grouping::GroupId, record::Level, time::LogTime};
 
 /// A line with its header read and its group known.
@@ -20,20 +18,10 @@ pub struct Line<'a> {
     pub group: GroupId,
     /// Whether no word of the content that stays tells of a fault.
     pub plain: bool,
-    /// Where the values lie in the content that are such by their form, in order: numbers, paths, addresses, identifiers.
-    pub values: &'a [Range<u32>],
     /// Whether there is a header.
     pub headed: bool,
     /// Whether the content is indented.
     pub indented: bool,
     /// The line as it is.
     pub raw: &'a [u8],
-}
-
-impl<'a> Line<'a> {
-    /// The values, in order.
-    pub fn values(&self) -> impl Iterator<Item = &'a [u8]> {
-        let content = self.content;
-        self.values.iter().filter_map(move |at| content.get(at.start as usize..at.end as usize))
-    }
 }

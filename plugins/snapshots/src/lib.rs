@@ -13,7 +13,9 @@ mod id;
 mod kept;
 mod world;
 
-use autodevops_sdk::{Error, Result, command::Completed, types::SnapshotInfo};
+use std::marker::PhantomData;
+
+use autodevops_sdk::{Error, Result, StateGuard, command::Completed, types::SnapshotInfo};
 
 pub use crate::world::{Plugins, World};
 use crate::{id::id_of, kept::Kept};
@@ -34,6 +36,43 @@ pub struct Kind {
     pub fault: fn(&Completed) -> Option<String>,
     /// Whether what a command wrote to standard error says that it may be tried again.
     pub passes: fn(&str) -> bool,
+}
+
+/// What a plugin guards.
+pub trait Database: 'static {
+    /// What it is like.
+    const KIND: Kind;
+}
+
+/// The state guard of a database, in a plugin's own world.
+pub struct GuardOf<D>(PhantomData<D>);
+
+impl<D: Database> GuardOf<D> {
+    const fn guard() -> Guard<Plugins> {
+        Guard::new(D::KIND, Plugins)
+    }
+}
+
+impl<D: Database> StateGuard for GuardOf<D> {
+    fn snapshot(environment: String, key: String) -> Result<SnapshotInfo> {
+        Self::guard().snapshot(&environment, &key)
+    }
+
+    fn verify(environment: String, id: String) -> Result<Option<String>> {
+        Self::guard().verify(&environment, &id)
+    }
+
+    fn restore(environment: String, key: String, fence: u64, id: String) -> Result<()> {
+        Self::guard().restore(&environment, &key, fence, &id)
+    }
+
+    fn list(environment: String) -> Result<Vec<SnapshotInfo>> {
+        Self::guard().list(&environment)
+    }
+
+    fn forget(environment: String, id: String) -> Result<()> {
+        Self::guard().forget(&environment, &id)
+    }
 }
 
 /// Keeps the snapshots of one kind of database.

@@ -1,16 +1,21 @@
 //! Keeps a PostgreSQL database safe across a rollback, by `pg_dump` and `pg_restore`.
 
-use autodevops_sdk::{Result, StateGuard, command::Completed, types::SnapshotInfo};
-use snapshots::{Guard, Kind, Plugins};
+use autodevops_sdk::command::Completed;
+use snapshots::{Database, GuardOf, Kind};
 
-const POSTGRES: Kind = Kind {
-    prefix: "postgres",
-    suffix: ".dump",
-    // pg_backup_archiver.c, WriteHead: archives of the custom format.
-    magic: b"PGDMP",
-    fault,
-    passes,
-};
+/// The database.
+pub struct Postgres;
+
+impl Database for Postgres {
+    const KIND: Kind = Kind {
+        prefix: "postgres",
+        suffix: ".dump",
+        // pg_backup_archiver.c, WriteHead: archives of the custom format.
+        magic: b"PGDMP",
+        fault,
+        passes,
+    };
+}
 
 /// `pg_restore` that came to its end well read all of it.
 const fn fault(_: &Completed) -> Option<String> {
@@ -25,36 +30,7 @@ fn passes(stderr: &str) -> bool {
     words.iter().any(|words| stderr.contains(words)) && (at_connecting || stderr.contains("could not connect"))
 }
 
-/// The state guard.
-pub struct Postgres;
-
-fn guard() -> Guard<Plugins> {
-    Guard::new(POSTGRES, Plugins)
-}
-
-impl StateGuard for Postgres {
-    fn snapshot(environment: String, key: String) -> Result<SnapshotInfo> {
-        guard().snapshot(&environment, &key)
-    }
-
-    fn verify(environment: String, id: String) -> Result<Option<String>> {
-        guard().verify(&environment, &id)
-    }
-
-    fn restore(environment: String, key: String, fence: u64, id: String) -> Result<()> {
-        guard().restore(&environment, &key, fence, &id)
-    }
-
-    fn list(environment: String) -> Result<Vec<SnapshotInfo>> {
-        guard().list(&environment)
-    }
-
-    fn forget(environment: String, id: String) -> Result<()> {
-        guard().forget(&environment, &id)
-    }
-}
-
-autodevops_sdk::export!(state_guard: Postgres);
+autodevops_sdk::export!(state_guard: GuardOf<Postgres>);
 
 #[cfg(test)]
 mod tests {

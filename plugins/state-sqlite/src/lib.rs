@@ -1,16 +1,21 @@
 //! Keeps an SQLite database safe across a rollback, by SQLite's own backup.
 
-use autodevops_sdk::{Result, StateGuard, command::Completed, types::SnapshotInfo};
-use snapshots::{Guard, Kind, Plugins, said};
+use autodevops_sdk::command::Completed;
+use snapshots::{Database, GuardOf, Kind, said};
 
-const SQLITE: Kind = Kind {
-    prefix: "sqlite",
-    suffix: ".db",
-    // https://www.sqlite.org/fileformat.html, 1.3.1: the magic header string.
-    magic: b"SQLite format 3\0",
-    fault,
-    passes,
-};
+/// The database.
+pub struct Sqlite;
+
+impl Database for Sqlite {
+    const KIND: Kind = Kind {
+        prefix: "sqlite",
+        suffix: ".db",
+        // https://www.sqlite.org/fileformat.html, 1.3.1: the magic header string.
+        magic: b"SQLite format 3\0",
+        fault,
+        passes,
+    };
+}
 
 /// `PRAGMA integrity_check` gives one row that says `ok`, or what it found.
 fn fault(completed: &Completed) -> Option<String> {
@@ -22,36 +27,7 @@ fn passes(stderr: &str) -> bool {
     ["database is locked", "database is busy", "source database is busy"].iter().any(|words| stderr.contains(words))
 }
 
-/// The state guard.
-pub struct Sqlite;
-
-fn guard() -> Guard<Plugins> {
-    Guard::new(SQLITE, Plugins)
-}
-
-impl StateGuard for Sqlite {
-    fn snapshot(environment: String, key: String) -> Result<SnapshotInfo> {
-        guard().snapshot(&environment, &key)
-    }
-
-    fn verify(environment: String, id: String) -> Result<Option<String>> {
-        guard().verify(&environment, &id)
-    }
-
-    fn restore(environment: String, key: String, fence: u64, id: String) -> Result<()> {
-        guard().restore(&environment, &key, fence, &id)
-    }
-
-    fn list(environment: String) -> Result<Vec<SnapshotInfo>> {
-        guard().list(&environment)
-    }
-
-    fn forget(environment: String, id: String) -> Result<()> {
-        guard().forget(&environment, &id)
-    }
-}
-
-autodevops_sdk::export!(state_guard: Sqlite);
+autodevops_sdk::export!(state_guard: GuardOf<Sqlite>);
 
 #[cfg(test)]
 mod tests {
