@@ -33,6 +33,9 @@ impl Incident {
     }
 }
 
+/// A rate that falls to so much of what it was has all but stopped.
+const NEXT_TO_NOTHING: f64 = 0.2;
+
 /// What is wrong with a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Truth {
@@ -44,13 +47,16 @@ pub struct Truth {
 
 impl Truth {
     /// What an incident makes true; nothing where there is none.
-    pub fn new(incident: Incident, mark: String) -> Option<Self> {
+    ///
+    /// `factor` is the rate while it lasts, of the one before.
+    pub fn new(incident: Incident, factor: f64, mark: String) -> Option<Self> {
         let kinds = match incident {
             Incident::None => return None,
             Incident::NewPattern => vec!["new-pattern"],
             Incident::ErrorBurst => vec!["error-burst", "new-pattern"],
-            // What falls to next to nothing has as well stopped.
-            Incident::RateChange => vec!["rate-change", "vanished-heartbeat"],
+            // What falls to next to nothing has as well stopped; what rises has not.
+            Incident::RateChange if factor <= NEXT_TO_NOTHING => vec!["rate-change", "vanished-heartbeat"],
+            Incident::RateChange => vec!["rate-change"],
             Incident::Latency => vec!["latency-regression"],
             Incident::Vanished => vec!["vanished-heartbeat"],
             Incident::Critical => vec!["critical-error"],

@@ -257,7 +257,7 @@ impl Service {
         lines.sort_by(|a, b| a.0.total_cmp(&b.0));
         let text = lines.into_iter().map(|(_, line)| line).collect();
         let mark = self.statements.get(self.target).map(|one| mark(&one.text)).unwrap_or_default();
-        (vec![("app.log".to_owned(), text)], Truth::new(self.incident, mark))
+        (vec![("app.log".to_owned(), text)], Truth::new(self.incident, self.factor, mark))
     }
 
     fn write(
