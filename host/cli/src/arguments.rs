@@ -1,11 +1,21 @@
 //! The command line: every verb and what it takes.
 
+mod people;
+mod plugin;
+mod rollout;
+
 use std::path::PathBuf;
 
-use autodevops_policy::{Bytes, Percent, Span};
+use autodevops_policy::{Bytes, Span};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::{compile, output::AnyFormat, rollout::PerSecond, verdict::Counts};
+use crate::{compile, output::AnyFormat};
+
+pub use self::{
+    people::{Answer, Approve, Extend, Feedback, Rollback, Sequence},
+    plugin::{Call, GrantOptions, PluginTest, PluginVerb},
+    rollout::{RolloutPlan, RolloutVerb, VerdictOptions, VerdictRule},
+};
 
 /// Finds what is wrong with a service, fixes it, and rolls the fix out step by step; rolls back by itself.
 ///
@@ -177,7 +187,6 @@ pub enum Verb {
         shell: clap_complete::Shell,
     },
 }
-
 #[derive(Args)]
 pub struct Init {
     /// The folder of the project.
@@ -273,173 +282,6 @@ pub struct Replay {
     /// Write the recordings to this folder instead, each a file for `autodevops plugin test`.
     #[arg(long, value_name = "DIR", conflicts_with = "with")]
     pub export: Option<PathBuf>,
-}
-
-#[derive(Args)]
-pub struct PluginTest {
-    /// The plugin's name, or a path to its folder; this folder, when absent.
-    pub plugin: Option<String>,
-    /// Recorded calls that the plugin is run on; see `autodevops replay RUN --export DIR`.
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
-    pub recording: Vec<PathBuf>,
-    /// Expect from now on what comes of it now; kept beside each recording.
-    #[arg(long)]
-    pub update: bool,
-}
-
-#[derive(Args)]
-pub struct Approve {
-    /// The run's name, or the beginning of it.
-    pub run: String,
-    /// Why; it is recorded.
-    #[arg(long, default_value = "")]
-    pub reason: String,
-    /// Stand for all approvers, in an emergency; needs a reason, and `emergency-bypass` in the configuration.
-    #[arg(long)]
-    pub bypass: bool,
-}
-
-#[derive(Args)]
-pub struct Answer {
-    /// The run's name, or the beginning of it.
-    pub run: String,
-    /// Why; it is recorded.
-    #[arg(long, default_value = "")]
-    pub reason: String,
-}
-
-#[derive(Args)]
-pub struct Sequence {
-    /// The run's name, or the beginning of it.
-    pub run: String,
-    /// Why; it is recorded.
-    #[arg(long)]
-    pub reason: String,
-}
-
-#[derive(Args)]
-pub struct Extend {
-    /// The run's name, or the beginning of it.
-    pub run: String,
-    /// By how long, such as `30m`; without it, by as long as the step was meant to be.
-    #[arg(long, value_name = "SPAN")]
-    pub by: Option<Span>,
-    /// Why; it is recorded.
-    #[arg(long, default_value = "")]
-    pub reason: String,
-}
-
-#[derive(Args)]
-pub struct Feedback {
-    /// What is wrong, in their words.
-    pub text: String,
-    /// The service; the project's own, when absent.
-    #[arg(long, value_name = "NAME")]
-    pub service: Option<String>,
-    /// Whose complaint it is: complaints of one person count as one.
-    #[arg(long, value_name = "NAME")]
-    pub from: Option<String>,
-    /// The release that it is about, where that is known.
-    #[arg(long, value_name = "RELEASE")]
-    pub release: Option<String>,
-}
-
-#[derive(Args)]
-pub struct Rollback {
-    /// The environment, such as `production`.
-    pub environment: String,
-    /// The release to go back to; without it, the one that was live before.
-    #[arg(long, value_name = "RELEASE")]
-    pub to: Option<String>,
-    /// Though the live release has served for longer than the rollback window.
-    #[arg(long)]
-    pub now: bool,
-    /// Why; it is recorded.
-    #[arg(long, default_value = "")]
-    pub reason: String,
-}
-
-#[derive(Args)]
-pub struct VerdictOptions {
-    /// What was seen of the candidate: how many of how many, such as `7/120`.
-    #[arg(value_name = "EVENTS/TOTAL", required_unless_present = "values", conflicts_with = "values")]
-    pub seen: Option<Counts>,
-    /// The metric.
-    #[arg(long, value_name = "NAME", default_value = "error-rate")]
-    pub metric: String,
-    /// The share that it must not be above, such as `5 %`.
-    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
-    pub threshold: Option<Percent>,
-    /// What was seen of the baseline, such as `3/1000`.
-    #[arg(long, value_name = "EVENTS/TOTAL")]
-    pub baseline: Option<Counts>,
-    /// How it is judged. Of what is decided at once by a hard trip, or for want of requests not at all, that is shown instead.
-    #[arg(long, value_enum, default_value_t)]
-    pub rule: VerdictRule,
-    /// How much worse than the baseline is allowed, for `two-proportions` and `mann-whitney`.
-    #[arg(long, value_name = "SHARE", default_value = "20 %")]
-    pub worse_by: Percent,
-    /// A file with the candidate's latencies in seconds, one a line, for `mann-whitney`.
-    #[arg(long, value_name = "FILE", requires = "baseline_values", conflicts_with = "baseline")]
-    pub values: Option<PathBuf>,
-    /// The same of the baseline.
-    #[arg(long, value_name = "FILE", requires = "values")]
-    pub baseline_values: Option<PathBuf>,
-    /// Fewer requests decide nothing.
-    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
-    pub min_samples: u64,
-    /// For `sprt`: the chance that a whole rollout's tests turn a good release back.
-    #[arg(long, value_name = "SHARE", default_value = "0.2 %")]
-    pub alpha: Percent,
-    /// For `sprt`: the chance that a test takes a bad release for a good one.
-    #[arg(long, value_name = "SHARE", default_value = "5 %")]
-    pub beta: Percent,
-    /// For `sprt`: how many tests of metrics and steps share `--alpha`.
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    pub tests: u64,
-    /// End with 1 where it fails, and with 4 where it is inconclusive; without it, whatever the verdict, with 0.
-    #[arg(long)]
-    pub exit_code: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum VerdictRule {
-    /// A share of so many requests against a threshold, by Wilson's bounds.
-    #[default]
-    Wilson,
-    /// The same with as few requests as possible, by the sequential probability ratio test, as small steps are decided.
-    Sprt,
-    /// A share against the baseline's.
-    TwoProportions,
-    /// Latencies against the baseline's, by ranks.
-    MannWhitney,
-}
-
-#[derive(Subcommand)]
-pub enum RolloutVerb {
-    /// Rehearse rollouts by this configuration: how long each step takes to decide with your traffic, how often that would be wrong,
-    /// and how many people see errors before a rollback. Nothing is deployed.
-    Plan(RolloutPlan),
-}
-
-#[derive(Args)]
-pub struct RolloutPlan {
-    /// Requests to production, such as `10/s` or `600/min`; several are rehearsed one by one.
-    #[arg(long, value_name = "RATE", default_values = ["1/s", "10/s", "100/s"], num_args = 1..)]
-    pub traffic: Vec<PerSecond>,
-    /// The true share of a rate of the candidate, as NAME=SHARE, such as `error-rate=10 %`; several are rehearsed one by one. Without
-    /// it: a good release, and such as break the first threshold by 1.6 and by 2, 4 and 10 times.
-    #[arg(long, value_name = "NAME=SHARE")]
-    pub metric_rate: Vec<String>,
-    /// How many times as long as the stable release's requests those of the candidate take.
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
-    pub slowness: f64,
-    /// Rehearsals for each line of the table.
-    #[arg(long, value_name = "COUNT", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub rehearsals: u32,
-    /// Another seed makes other traffic; the same one makes the same table.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
 }
 
 #[derive(Subcommand)]
@@ -549,69 +391,6 @@ pub struct Worker {
     /// Memory that one request may take, such as `256 MiB`.
     #[arg(long, default_value = "256 MiB")]
     pub memory: Bytes,
-}
-
-#[derive(Subcommand)]
-pub enum PluginVerb {
-    /// Name the plugins that are there.
-    List,
-    /// Say what a plugin is, what it asks for and why, and what it imports.
-    Inspect {
-        /// The plugin's name, or a path to its folder.
-        plugin: String,
-    },
-    /// Answer what plugins ask for: show it in words, with what is new, and store the answer in `autodevops.lock`.
-    ///
-    /// A plugin that asks for anything runs in a project only as the very component that was granted. Where `autodevops.toml` has
-    /// `[plugins.NAME.grant]`, that is the grant, and the answer pins the component to it; elsewhere the answer is the grant.
-    Grant(GrantOptions),
-    /// Run a plugin on recorded calls, and compare what comes of it with what was recorded.
-    Test(PluginTest),
-    /// Call one stage of a plugin once, in the sandbox, and show what it gives.
-    ///
-    /// The input is the stage's argument as JSON: an issue for fix-generator, an object with `changed` and `tests` for check;
-    /// `autodevops analyze --format json` shows issues. What a call needs beyond that is granted for this call by options.
-    Call(Call),
-}
-
-#[derive(Args)]
-pub struct GrantOptions {
-    /// The plugins, by their names or by paths to their folders.
-    #[arg(value_name = "NAME", required_unless_present = "all")]
-    pub plugins: Vec<String>,
-    /// All plugins that the stages name; those that hold what they were granted are not asked about again.
-    #[arg(long, conflicts_with = "plugins")]
-    pub all: bool,
-    /// Ask nothing: grant what the configuration says, or else all that is asked for.
-    #[arg(long)]
-    pub yes: bool,
-    /// Refuse where the plugin is another component than this one, which was looked at before.
-    #[arg(long, value_name = "DIGEST", requires = "yes", conflicts_with = "all")]
-    pub digest: Option<String>,
-}
-
-#[derive(Args)]
-pub struct Call {
-    /// The plugin's name, or a path to its folder.
-    pub plugin: String,
-    /// The stage, such as `check`; may be left out when the plugin has one only.
-    #[arg(long)]
-    pub stage: Option<String>,
-    /// The input: a JSON file, or `-` for standard input; for an analyzer, a log file.
-    #[arg(long, value_name = "FILE", default_value = "-")]
-    pub input: PathBuf,
-    /// A folder that the plugin reads, as GUEST=HOST: `/repo=.` or `/before=old`.
-    #[arg(long, value_name = "GUEST=HOST")]
-    pub mount: Vec<String>,
-    /// A configuration value, as KEY=VALUE; the value is JSON, or else text.
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// Grant everything that the manifest asks for but requests, which are granted by `--http`.
-    #[arg(long)]
-    pub grant_asked: bool,
-    /// Grant requests to an origin, such as `http://127.0.0.1:9464`.
-    #[arg(long, value_name = "ORIGIN")]
-    pub http: Vec<String>,
 }
 
 #[cfg(test)]
