@@ -1,11 +1,11 @@
 //! What turns a release back, and how sure that must be.
 
-use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use autodevops_pipeline::{CountTrigger, Counted, Decision, Direction, NoData, Rule, Trigger};
 use autodevops_policy::{Percent, QuantityError, Span};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
 
 use crate::rollout::percent;
 
@@ -237,19 +237,7 @@ impl fmt::Display for Threshold {
 
 impl<'de> Deserialize<'de> for Threshold {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written<'a> {
-            Text(Cow<'a, str>),
-            Whole(i64),
-            Real(f64),
-        }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Text(text) => text,
-            Written::Whole(number) => number.to_string().into(),
-            Written::Real(number) => number.to_string().into(),
-        };
-        text.parse().map_err(de::Error::custom)
+        autodevops_policy::deserialize_quantity(deserializer)
     }
 }
 

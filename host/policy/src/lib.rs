@@ -49,7 +49,7 @@ pub use operation::{Denial, Operation};
 pub use origin::{Origin, OriginError};
 pub use path::{PathError, ProjectPath};
 pub use permission::{Permission, PermissionError, PermissionKind, RUN_FOLDERS};
-pub use quantity::{Bytes, Percent, QuantityError, Span};
+pub use quantity::{Bytes, Percent, QuantityError, Span, deserialize_quantity};
 pub use recipient::{MailAddress, Recipient, RecipientError};
 pub use within::within;
 pub use words::{AskedWords, words};

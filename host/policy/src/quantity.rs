@@ -180,8 +180,11 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// Quantities are strings in files; a bare number is answered with the unit that is missing.
-fn deserialize_quantity<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// Quantities are strings in files; a bare number is read as one too, so that it is answered with the unit that is missing.
+///
+/// # Errors
+/// When there is neither text nor a number, or the text is no such quantity.
+pub fn deserialize_quantity<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err = QuantityError>,
