@@ -22,10 +22,15 @@ fn run(mounts: Vec<Mount<'_>>, limits: Limits, script: &str) -> Option<Output> {
     for mount in mounts.iter().filter(|mount| mount.writable) {
         give(mount.from, outside).unwrap();
     }
+    Some(shell(outside, mounts, limits, script).output().unwrap())
+}
+
+/// A shell command in a sandbox.
+fn shell(outside: Outside, mounts: Vec<Mount<'_>>, limits: Limits, script: &str) -> Command {
     let env = BTreeMap::new();
     let folder = Path::new("/");
     let sandbox = Sandbox { hostname: "test", network: false, public: &[], mounts, folder, env: &env, limits };
-    Some(sandbox.command(outside, &["/bin/sh", "-c", script]).output().unwrap())
+    sandbox.command(outside, &["/bin/sh", "-c", script])
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -109,17 +114,7 @@ fn what_is_given_is_reached_whoever_may_enter_the_folders_above_it() {
 #[test]
 fn all_ends_with_the_process_that_was_started() {
     let Ok(outside) = outside() else { return println!("skipped: bubblewrap makes no sandbox here") };
-    let env = BTreeMap::new();
-    let sandbox = Sandbox {
-        hostname: "test",
-        network: false,
-        public: &[],
-        mounts: Vec::new(),
-        folder: Path::new("/"),
-        env: &env,
-        limits: LIMITS,
-    };
-    let mut command = sandbox.command(outside, &["/bin/sh", "-c", "setsid sleep 600 & echo started; wait"]);
+    let mut command = shell(outside, Vec::new(), LIMITS, "setsid sleep 600 & echo started; wait");
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut output = child.stdout.take().unwrap();
     output.read_exact(&mut [0; "started\n".len()]).unwrap();
@@ -134,19 +129,9 @@ fn all_ends_with_the_process_that_was_started() {
 #[test]
 fn a_command_that_is_asked_to_end_may_end_in_its_own_time() {
     let Ok(outside) = outside() else { return println!("skipped: bubblewrap makes no sandbox here") };
-    let env = BTreeMap::new();
-    let sandbox = Sandbox {
-        hostname: "test",
-        network: false,
-        public: &[],
-        mounts: Vec::new(),
-        folder: Path::new("/"),
-        env: &env,
-        limits: LIMITS,
-    };
     // It says when it is asked, and ends a little later with a code of its own.
     let script = "trap 'echo asked; sleep 0.2; echo done; exit 7' TERM; echo started; while :; do sleep 0.05; done";
-    let mut command = sandbox.command(outside, &["/bin/sh", "-c", script]);
+    let mut command = shell(outside, Vec::new(), LIMITS, script);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut output = child.stdout.take().unwrap();
     output.read_exact(&mut [0; "started\n".len()]).unwrap();
