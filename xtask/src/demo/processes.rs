@@ -122,7 +122,9 @@ mod tests {
     fn free_ports_differ_and_can_be_listened_on() {
         let [a, b, c] = free_ports().unwrap();
         assert!(a != b && b != c && a != c);
-        assert!(TcpListener::bind(("127.0.0.1", a)).is_ok());
+        // A program that another test starts has what this one had open, for a moment.
+        let listened_on = || Ok([a, b, c].iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()));
+        until("the ports can be listened on", Duration::from_secs(10), &quiet(), listened_on).unwrap();
     }
 
     #[test]
