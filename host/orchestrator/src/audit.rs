@@ -375,7 +375,7 @@ impl Observer for Audit {
         let operations = report.records.len() + 1;
         let run = report.run.clone();
         let call = call(report);
-        if run == WATCH && call.failure.is_none() {
+        if *run == *WATCH && call.failure.is_none() {
             self.add_up(call);
         } else {
             self.add(&run, Entry::Call(call), operations);
@@ -401,8 +401,8 @@ fn call(report: CallReport) -> Call {
         text.truncate(text.floor_char_boundary(MAX_FAILURE_BYTES));
     }
     Call {
-        plugin: report.plugin,
-        digest: report.digest,
+        plugin: report.plugin.to_string(),
+        digest: report.digest.to_string(),
         interface: report.stage.map(|stage| Cow::Borrowed(stage.name())),
         function: Cow::Borrowed(report.function),
         calls: 1,

@@ -159,7 +159,7 @@ impl Call {
         store.set_max_component_handles(limits.resources as usize);
         store.call_hook(|mut context, hook| {
             let guest = context.data_mut();
-            let now = quanta::Instant::now();
+            let now = guest.clock.now();
             match hook {
                 CallHook::CallingWasm => {
                     guest.activations.enter()?;
@@ -341,9 +341,9 @@ impl Call {
         };
         let records = guest.authority().take_records();
         observer.finished(CallReport {
-            run: guest.labels.run.to_string(),
-            plugin: caller.name.to_string(),
-            digest: caller.digest.to_string(),
+            run: Arc::clone(&guest.labels.run),
+            plugin: Arc::clone(&caller.name),
+            digest: Arc::clone(&caller.digest),
             stage: site.stage,
             function: site.function,
             started,

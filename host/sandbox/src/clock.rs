@@ -3,41 +3,57 @@
 //! It is read twice in each host call, by the processor's own counter where that can be relied on: asking the system took longer
 //! than all else that is done about a host call.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
-use quanta::Instant;
+use quanta::Clock;
 
-/// How long the guest's own code runs, and each host call.
+/// The clock of this machine; setting it right takes a moment, once.
+static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::new);
+
+/// Sets the clock right now, so that no call has to wait for it.
+pub fn set_right() {
+    LazyLock::force(&CLOCK);
+}
+
+/// How long the guest's own code runs, and each host call. A moment is what the counter shows: only what is told is made a time of.
 pub struct GuestClock {
-    started: Instant,
-    running_since: Option<Instant>,
-    in_host_since: Option<Instant>,
-    guest: Duration,
+    clock: &'static Clock,
+    started: u64,
+    running_since: Option<u64>,
+    in_host_since: Option<u64>,
+    /// What the counter went on by while the guest's code ran.
+    guest: u64,
 }
 
 impl GuestClock {
     pub fn new() -> Self {
-        Self { started: Instant::now(), running_since: None, in_host_since: None, guest: Duration::ZERO }
+        let clock = LazyLock::force(&CLOCK);
+        Self { clock, started: clock.raw(), running_since: None, in_host_since: None, guest: 0 }
+    }
+
+    /// This moment.
+    pub fn now(&self) -> u64 {
+        self.clock.raw()
     }
 
     /// The guest's code starts or goes on; for how long the host had it.
-    pub fn resume(&mut self, now: Instant) -> Duration {
+    pub fn resume(&mut self, now: u64) -> Duration {
         self.running_since = Some(now);
-        self.in_host_since.take().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        self.in_host_since.take().map_or(Duration::ZERO, |since| self.clock.delta(since, now))
     }
 
     /// The guest's code stops for the host; how long since the call's start.
-    pub fn pause(&mut self, now: Instant) -> Duration {
+    pub fn pause(&mut self, now: u64) -> Duration {
         if let Some(since) = self.running_since.take() {
-            self.guest = self.guest.saturating_add(now.saturating_duration_since(since));
+            self.guest = self.guest.saturating_add(now.saturating_sub(since));
         }
         self.in_host_since = Some(now);
-        now.saturating_duration_since(self.started)
+        self.clock.delta(self.started, now)
     }
 
     /// The guest's own time so far.
-    pub const fn guest(&self) -> Duration {
-        self.guest
+    pub fn guest(&self) -> Duration {
+        self.clock.delta(0, self.guest)
     }
 
     /// A new call of the same instance starts now.
@@ -50,15 +66,31 @@ impl GuestClock {
 mod tests {
     use super::*;
 
+    /// What the counter goes on by in 1 ms, or nearly.
+    fn millisecond(clock: &Clock) -> u64 {
+        1_000_000_000_000 / clock.delta_as_nanos(0, 1_000_000)
+    }
+
     #[test]
     fn the_guests_time_does_not_hold_the_hosts() {
         let mut clock = GuestClock::new();
-        let start = clock.started;
-        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let (start, one) = (clock.started, millisecond(clock.clock));
+        let at = |milliseconds: u64| start + milliseconds * one;
+        let near = |time: Duration, milliseconds: u64| {
+            time.abs_diff(Duration::from_millis(milliseconds)) < Duration::from_micros(10)
+        };
         clock.resume(at(10));
-        assert_eq!(clock.pause(at(15)), Duration::from_millis(15));
-        assert_eq!(clock.resume(at(100)), Duration::from_millis(85));
+        assert!(near(clock.pause(at(15)), 15));
+        assert!(near(clock.resume(at(100)), 85));
         clock.pause(at(101));
-        assert_eq!(clock.guest(), Duration::from_millis(6));
+        assert!(near(clock.guest(), 6), "{:?}", clock.guest());
+    }
+
+    #[test]
+    fn time_that_seems_to_go_back_is_none() {
+        let mut clock = GuestClock::new();
+        clock.resume(clock.started + 100);
+        assert_eq!(clock.pause(clock.started + 50), clock.clock.delta(0, 50));
+        assert_eq!(clock.guest(), Duration::ZERO);
     }
 }

@@ -10,6 +10,7 @@
 use std::{sync::Arc, time::Duration};
 
 use autodevops_policy::{Limit, Operation, OverLimit};
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
 use crate::{
@@ -23,6 +24,9 @@ use crate::{
 
 /// Most files and buckets that a call looked at which are told apart.
 const MOST_LOOKS: usize = 10_000;
+
+/// Different operations that a call has room for from the start: most have no more.
+const EXPECTED_ENTRIES: usize = 16;
 
 /// Longest path, URL or name that is kept of an operation until its record is made, in bytes.
 const MAX_KEPT_BYTES: usize = 1024;
@@ -88,7 +92,8 @@ pub struct Ledger {
     quota: Arc<Quota>,
     /// The call's secrets, which are kept out of it.
     scrubber: Scrubber,
-    entries: IndexMap<Asked, Tally>,
+    /// Few and bounded, so that a quick hash serves; its seed is no guest's to know.
+    entries: IndexMap<Asked, Tally, RandomState>,
     /// Those that are not told apart, by their kind and what was decided.
     others: Vec<(&'static str, Option<Refusal>, Tally)>,
     looks: usize,
@@ -111,7 +116,7 @@ impl Ledger {
         Self {
             quota,
             scrubber,
-            entries: IndexMap::new(),
+            entries: IndexMap::with_capacity_and_hasher(EXPECTED_ENTRIES, RandomState::default()),
             others: Vec::new(),
             looks: 0,
             records: 0,

@@ -36,11 +36,11 @@ pub const MAX_SUMMARY_BYTES: usize = 256;
 #[derive(Clone, Debug)]
 pub struct CallReport {
     /// The run, as the call's context names it.
-    pub run: String,
+    pub run: Arc<str>,
     /// The plugin.
-    pub plugin: String,
+    pub plugin: Arc<str>,
     /// Digest of its component, `blake3:` and 64 hex digits.
-    pub digest: String,
+    pub digest: Arc<str>,
     /// The stage; none for a script.
     pub stage: Option<Stage>,
     /// The stage's function, such as `propose`.

@@ -7,16 +7,17 @@ use crate::{http::Scrubber, report::MAX_SUMMARY_BYTES};
 /// What an operation was about, in one line that holds no secret.
 pub fn summary(operation: &Operation, scrubber: &Scrubber) -> String {
     let text = match operation {
-        Operation::Clock | Operation::Random | Operation::Environment | Operation::Preopens => String::new(),
-        Operation::Config | Operation::Log | Operation::Exit => String::new(),
+        Operation::Clock | Operation::Random | Operation::Environment | Operation::Preopens => return String::new(),
+        Operation::Config | Operation::Log | Operation::Exit => return String::new(),
+        // The host's own words, in which there is nothing to hide.
+        Operation::Socket(kind) | Operation::Stdio(kind) => return (*kind).to_owned(),
+        Operation::Use { interface, function } => return [*interface, *function].join(" "),
         Operation::Open { path, write: false } => path.clone(),
         Operation::Open { path, write: true } => format!("{path} (write)"),
-        Operation::Socket(kind) | Operation::Stdio(kind) => (*kind).to_owned(),
         Operation::LocalTarget { function, target } => format!("{function} {target}").trim_end().to_owned(),
         Operation::Command { name, with } => format!("{name} {with}").trim_end().to_owned(),
         Operation::Http { method, url } => format!("{method} {}", without_secrets(url)),
         Operation::KeyValue(name) | Operation::Mail(name) => name.clone(),
-        Operation::Use { interface, function } => format!("{interface} {function}"),
     };
     // Before it is cut: half a secret would be found by nobody.
     let mut text = escape(&scrubber.scrub(&text)).replace(['\n', '\t'], " ");

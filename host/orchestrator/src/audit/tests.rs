@@ -64,9 +64,9 @@ fn report(run: &str, plugin: &str, summaries: &[&str]) -> CallReport {
         count: 1,
     };
     CallReport {
-        run: run.to_owned(),
-        plugin: plugin.to_owned(),
-        digest: "blake3:00".to_owned(),
+        run: run.into(),
+        plugin: plugin.into(),
+        digest: "blake3:00".into(),
         stage: Some(Stage::Check),
         function: "check",
         started: SystemTime::now(),
