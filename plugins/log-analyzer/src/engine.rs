@@ -6,6 +6,7 @@ use autodevops_sdk::types::{Evidence, Issue, IssueKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    baseline::Baseline,
     detect::{self, Finding, Watched, series::Series},
     event::{Assembler, Event},
     group::Coverage,
@@ -14,9 +15,10 @@ use crate::{
     header, join, json,
     line::Line,
     lines::LineReader,
-    logfmt,
+    logfmt, noise,
     record::{Told, Words},
     rising,
+    settings::Settings,
     time::LogTime,
 };
 
@@ -30,26 +32,6 @@ const MAX_EVIDENCE: usize = 5;
 const MAX_TRACKS: usize = 3000;
 /// The least share of a source.
 const MIN_TRACKS: usize = 24;
-
-/// What the operator can set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Settings {
-    /// Folder in which the service's files lie where it runs; empty when unknown.
-    pub root: String,
-    /// Records with one of these texts are no issues.
-    pub ignore: Vec<String>,
-    /// Most kinds of issue that are kept.
-    pub max_groups: usize,
-    /// Most patterns of messages that are kept.
-    pub max_patterns: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { root: String::new(), ignore: Vec::new(), max_groups: 1500, max_patterns: 4000 }
-    }
-}
 
 /// What is known of one source.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -73,6 +55,8 @@ struct State {
     /// The times that the logs cover: those with a date, and those without.
     coverage: [Coverage; 2],
     pushes: u64,
+    /// The faults that were there before.
+    baseline: Baseline,
     /// Where a line's values lie, kept so that no line needs room anew.
     #[serde(skip)]
     values: Values,
@@ -154,7 +138,8 @@ impl Engine {
         for name in &names {
             state.finish(name, &self.words, &self.settings);
         }
-        let mut issues = state.found();
+        let findings = state.found(&self.settings);
+        let mut issues = noise::hold_back(findings, self.settings.max_new_per_hour);
         if state.groups.left() > 0 {
             log::warn!("{} kinds of issue were left out; raise `max-groups` to keep more", state.groups.left());
         }
@@ -167,6 +152,22 @@ impl Engine {
                 .then_with(|| a.fingerprint.cmp(&b.fingerprint))
         });
         issues
+    }
+
+    /// The same analysis, with faults that are known from before.
+    #[must_use]
+    pub fn knowing(mut self, baseline: Baseline) -> Self {
+        self.state.baseline = baseline;
+        self
+    }
+
+    /// Learns the faults so far, and forgets what was not seen for as many days as the settings say: the faults that are known now.
+    pub fn learn(&mut self) -> &mut Baseline {
+        let days = self.settings.baseline_days;
+        let State { sources, groups, baseline, .. } = &mut self.state;
+        let sources = sources.iter().filter_map(|(name, source)| Some((name.as_str(), source.seen[0]?)));
+        baseline.learn(sources, groups.iter(), days);
+        baseline
     }
 
     /// All that is needed to go on later, at most 16 MiB.
@@ -263,14 +264,15 @@ impl State {
     }
 
     fn event(&mut self, name: &str, source: &mut Source, event: Event, settings: &Settings) {
-        let ignored = |text: &str| settings.ignore.iter().any(|part| !part.is_empty() && text.contains(part.as_str()));
-        if ignored(&event.content) || event.lines.iter().any(|(_, text)| ignored(text)) {
+        let texts = || std::iter::once(&event.content).chain(event.lines.iter().map(|(_, text)| text));
+        if texts().any(|text| settings.ignores_text(text)) {
             return;
         }
+        let wanted = texts().find_map(|text| settings.severity_of_text(text));
         let time = event.time;
         let first = event.lines.first().cloned();
-        let severity = self.groups.add(name, event, &settings.root, settings.max_groups.max(1));
-        if severity >= autodevops_sdk::types::Severity::Error {
+        let severity = self.groups.add(name, event, &settings.root, settings.max_groups);
+        if wanted.unwrap_or(severity) >= autodevops_sdk::types::Severity::Error {
             source.count += 1;
             if let Some(time) = time {
                 source.errors.add(time.nanoseconds);
@@ -281,11 +283,11 @@ impl State {
         }
     }
 
-    /// The issues, and what came with each.
-    fn found(&self) -> Vec<Issue> {
+    /// The findings, and what came with each.
+    fn found(&self, settings: &Settings) -> Vec<Finding> {
         let mut load = Series::default();
         self.sources.values().for_each(|source| load.merge(source.watched.all()));
-        let mut findings = self.groups.findings(self.coverage, &load);
+        let mut findings = self.groups.findings(self.coverage, &load, &self.baseline, settings);
         let of_errors = findings.iter().any(|finding| {
             matches!(finding.issue.kind, IssueKind::ErrorBurst | IssueKind::NewPattern | IssueKind::CriticalError)
         });
@@ -303,6 +305,12 @@ impl State {
                 log::warn!(
                     "{name}: {doubted} lines tell a time far from their neighbours', and count in no rate; the clock was set {jumps} times"
                 );
+            }
+        }
+        findings.retain(|finding| !settings.ignores(&finding.issue));
+        for finding in &mut findings {
+            if let Some(severity) = settings.severity_of(&finding.issue) {
+                finding.issue.severity = severity;
             }
         }
         join::join(findings)

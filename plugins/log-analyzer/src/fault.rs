@@ -3,7 +3,8 @@
 use autodevops_sdk::types::{IssueKind, Severity};
 
 use crate::{
-    detect::{Finding, history, series::Series, sure_of_fault, sure_of_warning},
+    baseline::Past,
+    detect::{Finding, history, lasting, series::Series, sure_of_fault, sure_of_warning},
     group::{Coverage, Group},
     rising,
     time::SECOND,
@@ -16,6 +17,8 @@ const SECONDS_BEFORE: i64 = 60;
 const SHARE_BEFORE: f64 = 0.1;
 /// How unlikely it must be, as a logarithm, that what is new was always there.
 const MIN_NOVELTY: f64 = 5.0;
+/// How unlikely it is that a fault was always there that the baseline has not seen in a day or more.
+const UNSEEN: f64 = 10.0;
 /// A fault before which there was none counts as if it had come so many times more.
 const ALONE: f64 = 3.0;
 /// By how much warnings become more frequent at the least, and how many that makes.
@@ -29,8 +32,15 @@ const NEW_WARNINGS: u64 = 3;
 impl Group {
     /// The finding about it, where it is one, in a log that covers these times; `load` is all lines. It is alone where no fault
     /// came before it.
-    pub fn finding(&self, coverage: Coverage, load: &Series, is_alone: bool) -> Option<Finding> {
+    pub fn finding(&self, coverage: Coverage, load: &Series, is_alone: bool, past: &Past) -> Option<Finding> {
         let mut issue = self.issue.clone();
+        let known = match past {
+            Past::Seen { fingerprint, .. } => {
+                issue.fingerprint.clone_from(fingerprint);
+                true
+            }
+            Past::Unseen(_) | Past::Unknown => false,
+        };
         issue.template = self.template.as_ref().map(|template| template.text.clone());
         let (coverage, times) = match (coverage, self.times) {
             (Some(coverage), Some(times)) => (coverage, times),
@@ -42,6 +52,7 @@ impl Group {
                     onset: i64::MIN,
                     blur: 0,
                     ids: self.ids.clone(),
+                    known,
                 });
             }
         };
@@ -56,7 +67,12 @@ impl Group {
         let share = load.sum(first, times.0) / load.sum(first, last).max(1.0);
         let number = issue.count as f64 + if is_alone { ALONE } else { 0.0 };
         let novelty = -number * (1.0 - share.clamp(0.0, 0.99)).ln();
-        let is_new = is_new && novelty >= MIN_NOVELTY;
+        let (is_new, novelty) = match past {
+            Past::Seen { .. } => (false, novelty),
+            // Days without it say more than the minutes of this session.
+            Past::Unseen(_) => (true, novelty.max(UNSEEN)),
+            Past::Unknown => (is_new && novelty >= MIN_NOVELTY, novelty),
+        };
         let changed = rising::change(&self.series, load, coverage)
             .filter(|changed| !warns || changed.ratio() >= WARNINGS_RATIO && changed.excess() >= WARNINGS_EXCESS);
         let is_long = length >= LONG_SECONDS * SECOND;
@@ -82,19 +98,33 @@ impl Group {
             issue.reason = format!("the service does not survive what its lines tell; seen {} times", issue.count);
         } else if is_new {
             issue.kind = IssueKind::NewPattern;
-            issue.reason = format!(
-                "it was not there in {:.0} lines and {:.0} minutes before, and came {} times since",
-                load.sum(first, times.0),
-                before as f64 / SECOND as f64 / 60.0,
-                issue.count
-            );
+            let span = |from: i64| lasting(times.0.saturating_sub(from) as f64 / SECOND as f64);
+            issue.reason = match past {
+                Past::Unseen(since) => {
+                    format!(
+                        "in the {} before it was not seen in any log like this; it came {} times since",
+                        span(*since),
+                        issue.count
+                    )
+                }
+                _ => format!(
+                    "it was not there in {:.0} lines and {:.0} minutes before, and came {} times since",
+                    load.sum(first, times.0),
+                    before as f64 / SECOND as f64 / 60.0,
+                    issue.count
+                ),
+            };
         } else if let Some(changed) = changed {
             rising::of_fault(&mut issue, &changed);
             onset = changed.from;
         } else {
             issue.reason = format!("its lines tell of a fault by themselves; seen {} times", issue.count);
         }
+        if let Past::Seen { since, .. } = past {
+            let known = lasting(times.0.saturating_sub(*since) as f64 / SECOND as f64);
+            issue.reason.push_str(&format!("; it was known for {known} before this"));
+        }
         let source = issue.evidence.first().map(|line| line.source.clone()).unwrap_or_default();
-        Some(Finding { issue, onset, source, blur: 30 * SECOND, ids: self.ids.clone() })
+        Some(Finding { issue, onset, source, blur: 30 * SECOND, ids: self.ids.clone(), known })
     }
 }

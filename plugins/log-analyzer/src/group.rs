@@ -111,6 +111,15 @@ impl Group {
         }
     }
 
+    /// The same, mattering so much by the operator's word.
+    #[must_use]
+    pub fn of_severity(&self, severity: Severity) -> Self {
+        let mut group = self.clone();
+        group.sure = severity >= Severity::Error;
+        group.issue.severity = severity;
+        group
+    }
+
     /// Whether its events are faults for sure; warnings are not.
     pub const fn is_sure(&self) -> bool {
         self.sure

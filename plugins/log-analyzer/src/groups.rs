@@ -1,16 +1,21 @@
 //! The groups of faults: which event belongs to which, and how many there may be.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use autodevops_sdk::types::Severity;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    baseline::Baseline,
     detect::{Finding, series::Series},
     event::Event,
     group::{Coverage, Group, MAX_EVIDENCE, severity},
     identity::{Template, key, template_of},
     miner::{Miner, stands_for},
+    settings::Settings,
 };
 
 /// Bytes that all groups may take in a checkpoint, by [`Group::weight`].
@@ -149,14 +154,29 @@ impl Groups {
     }
 
     /// What is wrong; the coverage is of times with a date and of those without, the load all lines over time.
-    pub fn findings(&self, [dated, undated]: [Coverage; 2], load: &Series) -> Vec<Finding> {
+    pub fn findings(
+        &self,
+        [dated, undated]: [Coverage; 2],
+        load: &Series,
+        baseline: &Baseline,
+        settings: &Settings,
+    ) -> Vec<Finding> {
         let faults = self.groups.values().filter(|group| group.is_sure());
         let earliest = faults.filter_map(|group| group.times).map(|(first, _)| first).min();
         let of = |group: &Group| {
             let is_alone = group.times.is_some_and(|(first, _)| earliest.is_none_or(|earliest| first <= earliest));
-            group.finding(if group.dated { dated } else { undated }, load, is_alone)
+            let coverage = if group.dated { dated } else { undated };
+            let past = baseline.past(group);
+            let severity = settings.severity_of(&group.issue);
+            let group = severity.map_or(Cow::Borrowed(group), |severity| Cow::Owned(group.of_severity(severity)));
+            group.finding(coverage, load, is_alone, &past)
         };
         self.groups.values().filter_map(of).collect()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values()
     }
 
     /// Groups that had to leave.

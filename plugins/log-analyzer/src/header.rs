@@ -171,7 +171,7 @@ fn behind_time(line: &[u8], after: usize, time: LogTime) -> (Option<Level>, &[u8
         return (level, b"", end + separators(from(line, end)));
     }
     if let Some((component, len)) = program(rest, time).or_else(|| line.starts_with(b"<").then(|| syslog(rest))?) {
-        let (level, end) = level(line, after + len, First::None, 1);
+        let (level, end) = level(line, after + len, First::BeforeColon, 1);
         let end = if level.is_some() { end } else { after + len };
         return (level, component, end + separators(from(line, end)));
     }

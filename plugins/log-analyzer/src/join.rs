@@ -3,7 +3,7 @@
 //! Faults are one only where they name the same request or trace. What follows from a fault (fewer lines of another kind, work
 //! that takes longer, a line that stops) is put to it by its time alone, as it names no request.
 
-use autodevops_sdk::types::{Issue, IssueKind, Related, Severity};
+use autodevops_sdk::types::{IssueKind, Related, Severity};
 
 use crate::detect::Finding;
 
@@ -12,8 +12,8 @@ const MAX_RELATED: usize = 10;
 /// Lines of evidence of one issue.
 const MAX_EVIDENCE: usize = 10;
 
-/// The issues of the findings.
-pub fn join(mut findings: Vec<Finding>) -> Vec<Issue> {
+/// The findings, those that are one thing as one.
+pub fn join(mut findings: Vec<Finding>) -> Vec<Finding> {
     // By how likely each is the cause of others: faults first, then what began first.
     findings.sort_by(|a, b| {
         (rank(a), a.onset, &a.issue.fingerprint, &a.source).cmp(&(rank(b), b.onset, &b.issue.fingerprint, &b.source))
@@ -25,7 +25,7 @@ pub fn join(mut findings: Vec<Finding>) -> Vec<Issue> {
             None => causes.push(finding),
         }
     }
-    causes.into_iter().map(|cause| cause.issue).collect()
+    causes
 }
 
 /// Faults are causes of all else; what stopped or slowed down is one of rates.
@@ -57,7 +57,8 @@ fn is_one(cause: &Finding, finding: &Finding) -> bool {
 }
 
 fn take_in(cause: &mut Finding, finding: Finding) {
-    let Finding { issue, source, ids, .. } = finding;
+    let Finding { issue, source, ids, known, .. } = finding;
+    cause.known |= known && issue.fingerprint == cause.issue.fingerprint;
     let own = &mut cause.issue;
     own.severity = own.severity.max(if issue.kind == own.kind { issue.severity } else { Severity::Info });
     let room = MAX_EVIDENCE.saturating_sub(own.evidence.len());

@@ -7,6 +7,7 @@
 //!
 //! The core, [`Engine`], knows nothing of components; this file makes one of it.
 
+mod baseline;
 mod detect;
 mod engine;
 mod event;
@@ -23,35 +24,80 @@ mod line;
 mod lines;
 mod logfmt;
 mod miner;
+mod noise;
 mod path;
 mod pending;
 mod record;
 mod rising;
+mod settings;
 mod template;
 mod time;
 mod trace;
 
 use autodevops_sdk::{
     Analyzer, Error, Result,
+    keyvalue::Bucket,
     types::{Grouped, Issue, IssueKind, LineGroup},
 };
-pub use engine::{Engine, Settings};
+pub use baseline::{Baseline, Store};
+pub use engine::Engine;
 pub use grouping::{Former, Group, GroupId};
+pub use settings::{Override, Pattern, Settings};
 
-/// The plugin: an engine with the operator's settings.
-pub struct LogAnalyzer(Result<Engine>);
+/// The plugin: an engine with the operator's settings, and the faults that are known from before.
+pub struct LogAnalyzer {
+    /// A configuration that cannot be followed is the error of the first call.
+    engine: Result<Engine>,
+    /// Where known faults are kept; none where the operator grants no store, or wants none kept.
+    store: Option<Bucket>,
+}
 
 impl Default for LogAnalyzer {
     fn default() -> Self {
-        Self(autodevops_sdk::config().map(Engine::new))
+        let settings = match settings() {
+            Ok(settings) => settings,
+            Err(error) => return Self { engine: Err(error), store: None },
+        };
+        let store = store();
+        let keeps = settings.baseline_days > 0;
+        let known = store.as_ref().and_then(|store| {
+            if keeps {
+                usable(Baseline::load(store))
+            } else {
+                usable(Baseline::forget(store)).map(|()| Baseline::default())
+            }
+        });
+        let engine = Engine::new(settings).knowing(known.unwrap_or_default());
+        Self { engine: Ok(engine), store: store.filter(|_| keeps) }
     }
 }
 
 impl LogAnalyzer {
-    /// A configuration that cannot be read is the error of the first call.
     fn engine(&mut self) -> Result<&mut Engine> {
-        self.0.as_mut().map_err(|error| error.clone())
+        self.engine.as_mut().map_err(|error| error.clone())
     }
+}
+
+fn settings() -> Result<Settings> {
+    autodevops_sdk::config::<Settings>()?
+        .checked()
+        .map_err(|error| Error::wrong_input(format!("the plugin's configuration is wrong: {error}")))
+}
+
+/// The plugin's store, where it may have one. Without it faults are found as well, and only not known again.
+fn store() -> Option<Bucket> {
+    match Bucket::open("baseline") {
+        Err(Error::Denied(_)) => {
+            log::debug!("no key-value store is granted: a new session knows no faults from before");
+            None
+        }
+        opened => usable(opened),
+    }
+}
+
+/// The result, where there is one: what is wrong with the store keeps nobody from finding issues.
+fn usable<T>(result: Result<T>) -> Option<T> {
+    result.map_err(|error| log::warn!("faults that were there before are not known: {}", error.message())).ok()
 }
 
 impl Analyzer for LogAnalyzer {
@@ -59,7 +105,10 @@ impl Analyzer for LogAnalyzer {
         let engine = Engine::restore(checkpoint).map_err(|error| {
             Error::wrong_input(format!("the checkpoint cannot be read: {error}; start a new session"))
         })?;
-        Ok(Self(autodevops_sdk::config().map(|settings| engine.with(settings))))
+        let settings = settings();
+        let keeps = settings.as_ref().is_ok_and(|settings| settings.baseline_days > 0);
+        let store = keeps.then(store).flatten();
+        Ok(Self { engine: settings.map(|settings| engine.with(settings)), store })
     }
 
     fn push(&mut self, source: &str, bytes: &[u8]) -> Result<()> {
@@ -89,7 +138,12 @@ impl Analyzer for LogAnalyzer {
     }
 
     fn checkpoint(&mut self) -> Result<Vec<u8>> {
-        self.engine()?
+        let Self { engine, store } = self;
+        let engine = engine.as_mut().map_err(|error| error.clone())?;
+        if let Some(store) = store {
+            usable(engine.learn().save(store));
+        }
+        engine
             .checkpoint()
             .map_err(|error| Error::failure(format!("the state cannot be written: {error}; report this")))
     }

@@ -75,7 +75,7 @@ pub fn of_source(
             shorten(&title),
         )
     };
-    Finding { issue, onset: changed.from, source: source.to_owned(), blur: 60 * SECOND, ids: Vec::new() }
+    Finding { issue, onset: changed.from, source: source.to_owned(), blur: 60 * SECOND, ids: Vec::new(), known: false }
 }
 
 /// A rate that rose by half is as bad as an error.

@@ -1,7 +1,7 @@
 //! What logs of services in trouble come to.
 
 use autodevops_sdk::types::{Issue, IssueKind, Severity};
-use log_analyzer::{Engine, Settings};
+use log_analyzer::{Engine, Pattern, Settings};
 
 fn analyze(text: &str) -> Vec<Issue> {
     let mut engine = Engine::default();
@@ -283,7 +283,8 @@ fn settings_are_honoured() {
     assert_eq!(issues(Settings::default(), &text)[0].location, None);
     let settings = Settings { root: "/data/shop".into(), ..Settings::default() };
     assert_eq!(issues(settings, &text)[0].location.as_ref().unwrap().path, "functions/index.js");
-    let settings = Settings { ignore: vec!["request failed".into()], ..Settings::default() };
+    let settings =
+        Settings { ignore: vec![Pattern::try_from("request failed".to_owned()).unwrap()], ..Settings::default() };
     assert_eq!(issues(settings, &text), []);
     let many: String = ('a'..='z').map(|c| format!("ERROR {c}{c}{c} broke\n")).collect();
     let settings = Settings { max_groups: 8, ..Settings::default() };

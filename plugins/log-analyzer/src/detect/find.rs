@@ -43,6 +43,8 @@ pub struct Finding {
     pub blur: i64,
     /// Requests and traces that its lines name, as hashes.
     pub ids: Vec<u64>,
+    /// Whether it was there before, in the sessions before this.
+    pub known: bool,
 }
 
 /// What is wrong with the lines of a source. `groups` says which patterns are of one group, and what the group has in common.
@@ -143,6 +145,7 @@ impl Subject<'_> {
             source: self.name.to_owned(),
             blur: (blur_seconds * SECOND as f64) as i64,
             ids: Vec::new(),
+            known: false,
         }
     }
 
@@ -150,9 +153,9 @@ impl Subject<'_> {
         let ended = if silence.to.is_some() { "was silent for" } else { "has been silent for" };
         let reason = format!(
             "it came about every {}, {} times, and then {ended} {}, in which about {} were to be expected",
-            time(silence.usual),
+            lasting(silence.usual),
             self.track.count,
-            time(silence.lasted),
+            lasting(silence.lasted),
             three(silence.missed)
         );
         let title = format!("stopped: {}", self.template);
@@ -202,7 +205,7 @@ impl Subject<'_> {
 
     fn trend(&self, trend: &Trend, name: &str, unit: &str) -> Finding {
         let now = self.coverage.1;
-        let left = |at: i64| time(at.saturating_sub(now).max(0) as f64 / SECOND as f64);
+        let left = |at: i64| lasting(at.saturating_sub(now).max(0) as f64 / SECOND as f64);
         let with = |value: f64| {
             if unit == "%" {
                 format!("{} %", three(value))
@@ -276,7 +279,7 @@ fn times(ratio: f64) -> String {
 }
 
 /// Seconds for people.
-fn time(seconds: f64) -> String {
+pub fn lasting(seconds: f64) -> String {
     match seconds {
         s if s < 1.0 => format!("{} ms", three(s * 1e3)),
         s if s < 120.0 => format!("{} s", three(s)),

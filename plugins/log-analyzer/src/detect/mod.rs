@@ -23,7 +23,7 @@ mod track;
 
 use std::collections::BTreeMap;
 
-pub use find::{Finding, change_of, find, history, more, told};
+pub use find::{Finding, change_of, find, history, lasting, more, told};
 use serde::{Deserialize, Serialize};
 pub use sure::{burst as sure_of_burst, new_warning as sure_of_warning, sure_of_fault};
 
