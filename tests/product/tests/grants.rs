@@ -7,13 +7,18 @@ use std::{
     net::TcpListener,
     path::Path,
     process::Command,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+use autodevops_model::CheckInput;
 use autodevops_policy::{Access, Grant, Preopen, Span};
 use autodevops_product_tests::{Probe, memory::Memory};
 use autodevops_sandbox::{CallContext, CallFailure};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 fn folders(folders: &[(&str, &Path, Access)]) -> Grant {
     let files = folders.iter().map(|(guest, host, access)| {
@@ -48,6 +53,48 @@ async fn a_pipe_in_a_granted_folder_is_refused_and_blocks_nothing() {
         let error = probe.call(act, "/data/pipe").await.unwrap_err();
         assert!(!matches!(error.failure, CallFailure::OutOfTime(_)), "{act}: {error}");
     }
+}
+
+/// What is there when it is looked at, is not what is there when it is opened: whatever comes of it, no byte of the pipe does.
+#[tokio::test]
+async fn a_pipe_put_in_the_place_of_a_file_between_look_and_open_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (odd, pipe) = (folder.path().join("odd"), folder.path().join("pipe"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::write(&odd, "file").unwrap();
+    // Both ends are open, and it is full: nobody has to wait for it.
+    let mut ends = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    ends.write_all(&[b'p'; 4096]).unwrap();
+    let mut probe = Probe::new();
+    probe.grant = folders(&[("/data", folder.path(), Access::ReadOnly)]);
+    let plugin = probe.plugin("read", "/data/odd");
+    let done = Arc::new(AtomicBool::new(false));
+    let swapping = std::thread::spawn({
+        let done = Arc::clone(&done);
+        move || {
+            while !done.load(Ordering::Relaxed) {
+                // Each takes the other's place, at once.
+                renameat_with(CWD, &odd, CWD, &pipe, RenameFlags::EXCHANGE).unwrap();
+            }
+        }
+    });
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..2_000 {
+        let input = CheckInput { changed: vec![], tests: vec![], fix: None, issue: None, url: None };
+        match plugin.check(&CallContext::default(), input).await {
+            Ok(report) => {
+                assert_eq!(report.summary, "file");
+                read += 1;
+            }
+            Err(error) => {
+                assert!(!matches!(error.failure, CallFailure::OutOfTime(_)), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    done.store(true, Ordering::Relaxed);
+    swapping.join().unwrap();
+    assert!(read > 0 && refused > 0, "{read} read, {refused} refused");
 }
 
 /// Answers one request with `text/plain`.
