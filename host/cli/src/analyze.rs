@@ -3,25 +3,39 @@
 mod exchange;
 mod sarif;
 mod table;
+mod watch;
+mod window;
 
 use std::{io::IsTerminal, process::ExitCode};
 
 use anyhow::Result;
-use autodevops_model::{Issue, Severity, Stage};
-use autodevops_orchestrator::{analysis::analyze_files, catalog::Catalog, clock, plugins::PluginSet};
+use autodevops_model::{Severity, Stage};
+use autodevops_orchestrator::{
+    analysis::{Analysis, analyze_files},
+    catalog::Catalog,
+    clock,
+    plugins::PluginSet,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     arguments::Analyze,
     compile, groups,
-    moment::moment,
     output::{self, AnyFormat, Usage},
 };
 
 pub async fn run(options: &Analyze, format: AnyFormat) -> Result<ExitCode> {
-    let filter = Filter::new(options)?;
-    let plugins = PluginSet::new(Catalog::by_hand(), Default::default(), compile::services())?;
+    let show = Show { options, format, least: options.min_severity.as_deref().map(severity).transpose()? };
+    if options.watch && !matches!(format, AnyFormat::Text | AnyFormat::Json) {
+        return Err(Usage("--watch shows text, or JSON line by line; write --format text or --format json".into()).into());
+    }
+    let catalog = window::set(Catalog::by_hand(), options, clock::now())?;
+    let plugins = PluginSet::new(catalog, Default::default(), compile::services())?;
     let plugin = plugins.for_stage(&options.plugin, Stage::Analyzer)?;
+    if options.watch {
+        watch::run(plugin, &show).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let progress = bar(options);
     if options.groups {
         let done = groups::run(plugin, options, |bytes| progress.inc(bytes)).await;
@@ -31,47 +45,42 @@ pub async fn run(options: &Analyze, format: AnyFormat) -> Result<ExitCode> {
     let analysis = analyze_files(plugin, &options.files, |bytes| progress.inc(bytes)).await;
     progress.finish_and_clear();
     let mut analysis = analysis?;
-    analysis.issues.retain(|issue| filter.takes(issue));
-    if let Some(fingerprint) = &options.explain {
-        analysis.issues.retain(|issue| issue.fingerprint.starts_with(fingerprint));
-        if analysis.issues.is_empty() {
-            let told = "no issue's fingerprint begins so; without --explain, all are listed";
-            return Err(Usage(format!("`{fingerprint}`: {told}")).into());
-        }
-    }
-    match format {
-        AnyFormat::Json => output::json(&analysis)?,
-        AnyFormat::Csv => output::text(&exchange::csv(&analysis.issues))?,
-        AnyFormat::Sarif => output::json(&sarif::log(&analysis.issues))?,
-        AnyFormat::Text if options.explain.is_some() => output::text(&table::explain(&analysis.issues))?,
-        AnyFormat::Text => output::text(&table::list(&analysis, options.top))?,
-    }
-    Ok(ExitCode::SUCCESS)
+    show.choose(&mut analysis)?;
+    output::text(&show.whole(&analysis)?)?;
+    // What was read is shown; that it was not all, a script must not overlook.
+    Ok(if analysis.is_partial() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Which issues are shown.
-struct Filter {
+/// What of an analysis is shown, and how.
+struct Show<'a> {
+    options: &'a Analyze,
+    format: AnyFormat,
     least: Option<Severity>,
-    since: Option<i64>,
-    until: Option<i64>,
 }
 
-impl Filter {
-    fn new(options: &Analyze) -> Result<Self> {
-        let now = clock::now();
-        let at = |text: &Option<String>| text.as_deref().map(|text| moment(text, now)).transpose();
-        Ok(Self {
-            least: options.min_severity.as_deref().map(severity).transpose()?,
-            since: at(&options.since)?.map(|at| at.0),
-            until: at(&options.until)?.map(|at| at.0),
-        })
+impl Show<'_> {
+    /// Leaves out the issues that are not asked for.
+    fn choose(&self, analysis: &mut Analysis) -> Result<()> {
+        analysis.issues.retain(|issue| self.least.is_none_or(|least| issue.severity >= least));
+        if let Some(fingerprint) = &self.options.explain {
+            analysis.issues.retain(|issue| issue.fingerprint.starts_with(fingerprint));
+            if analysis.issues.is_empty() {
+                let told = "no issue's fingerprint begins so; without --explain, all are listed";
+                return Err(Usage(format!("`{fingerprint}`: {told}")).into());
+            }
+        }
+        Ok(())
     }
 
-    /// Whether the issue matters enough, and was seen in between; one without a time was not.
-    fn takes(&self, issue: &Issue) -> bool {
-        self.least.is_none_or(|least| issue.severity >= least)
-            && self.since.is_none_or(|since| issue.last_seen.is_some_and(|last| last >= since))
-            && self.until.is_none_or(|until| issue.first_seen.is_some_and(|first| first <= until))
+    /// All of the analysis.
+    fn whole(&self, analysis: &Analysis) -> Result<String> {
+        Ok(match self.format {
+            AnyFormat::Json => format!("{}\n", serde_json::to_string_pretty(analysis)?),
+            AnyFormat::Csv => exchange::csv(&analysis.issues),
+            AnyFormat::Sarif => format!("{}\n", serde_json::to_string_pretty(&sarif::log(analysis))?),
+            AnyFormat::Text if self.options.explain.is_some() => table::explain(&analysis.issues),
+            AnyFormat::Text => table::list(analysis, self.options.top),
+        })
     }
 }
 
@@ -95,24 +104,29 @@ fn bar(options: &Analyze) -> ProgressBar {
 
 #[cfg(test)]
 mod tests {
-    use autodevops_model::IssueKind;
+    use clap::Parser;
 
     use super::*;
+    use crate::arguments::{Arguments, Verb};
 
     #[test]
-    fn issues_are_taken_by_severity_and_by_when_they_were_seen() {
-        let issue = |severity, seen: Option<(i64, i64)>| Issue {
-            first_seen: seen.map(|(first, _)| first),
-            last_seen: seen.map(|(_, last)| last),
-            ..Issue::new("f00d", IssueKind::Exception, severity, "x")
+    fn issues_are_taken_by_severity() {
+        use autodevops_model::{Issue, IssueKind};
+        let Verb::Analyze(options) = Arguments::try_parse_from(["autodevops", "analyze", "a.log"]).unwrap().verb else {
+            unreachable!()
         };
-        let filter = Filter { least: Some(Severity::Error), since: Some(10), until: Some(20) };
-        assert!(filter.takes(&issue(Severity::Error, Some((5, 12)))));
-        assert!(filter.takes(&issue(Severity::Critical, Some((20, 30)))));
-        assert!(!filter.takes(&issue(Severity::Warning, Some((5, 12)))));
-        assert!(!filter.takes(&issue(Severity::Error, Some((5, 9)))));
-        assert!(!filter.takes(&issue(Severity::Error, Some((21, 30)))));
-        assert!(!filter.takes(&issue(Severity::Error, None)));
-        assert!(Filter { least: None, since: None, until: None }.takes(&issue(Severity::Info, None)));
+        let of = |severity| Issue::new("f00d", IssueKind::Exception, severity, "x");
+        let all = || Analysis {
+            issues: vec![of(Severity::Info), of(Severity::Error), of(Severity::Critical)],
+            sources: vec![],
+            skipped: vec![],
+        };
+        let left = |least| {
+            let mut analysis = all();
+            Show { options: &options, format: AnyFormat::Text, least }.choose(&mut analysis).unwrap();
+            analysis.issues.len()
+        };
+        assert_eq!((left(None), left(Some(Severity::Error)), left(Some(Severity::Critical))), (3, 2, 1));
+        assert!(severity("bad").is_err());
     }
 }

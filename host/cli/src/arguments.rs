@@ -344,7 +344,7 @@ pub enum EdgeVerb {
 
 #[derive(Args)]
 pub struct Analyze {
-    /// Log files; `-` is standard input.
+    /// Log files, also compressed ones (gzip, zstd); `-` is standard input. With --watch also patterns, such as '/var/log/shop/*.log'.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The analyzer: a plugin's name, or a path to its folder.
@@ -353,10 +353,11 @@ pub struct Analyze {
     /// Leave out issues that matter less: info, warning, error or critical.
     #[arg(long, value_name = "SEVERITY")]
     pub min_severity: Option<String>,
-    /// Leave out issues that were last seen before: a time such as `2026-11-25T17:54:34Z`, or `2h ago`.
+    /// Read only lines from then on: `2026-11-25T17:54:34Z`, `2026-11-25 17:54` (UTC where no zone is named, as in the logs),
+    /// `2026-11-25`, or `2h ago`. A line without a time is of that of the line before; without a date there is no telling.
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Leave out issues that were first seen later.
+    /// Read only lines up to then.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
     /// Show all that is known of one issue, by its fingerprint or the beginning of it.
@@ -369,6 +370,10 @@ pub struct Analyze {
     /// group, and the template has `<*>` for each value.
     #[arg(long, conflicts_with_all = ["min_severity", "top"])]
     pub groups: bool,
+    /// Go on as the files grow, are rotated, truncated and new, until interrupted: shows the list whenever it is another, in the same
+    /// place on a terminal, and with --format json in a line of its own.
+    #[arg(long, conflicts_with_all = ["groups", "explain"])]
+    pub watch: bool,
 }
 
 #[derive(Args)]

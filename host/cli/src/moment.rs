@@ -3,13 +3,13 @@
 use autodevops_pipeline::Timestamp;
 use autodevops_policy::Span;
 use time::{
-    Date, OffsetDateTime,
+    Date, OffsetDateTime, PrimitiveDateTime,
     format_description::well_known::{Iso8601, Rfc3339},
 };
 
 use crate::output::Usage;
 
-/// The moment that the text means, seen from `now`: RFC 3339, a day (its beginning, in UTC), or a span before now, with or without `ago`.
+/// The moment that the text means, seen from `now`: RFC 3339, the same without a zone (in UTC), a day (its beginning, in UTC), or a span before now, with or without `ago`.
 ///
 /// # Errors
 /// [`Usage`], with examples.
@@ -23,11 +23,14 @@ pub fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Usage> {
         return Ok(now.before(span.0));
     }
     // Times are shown with a space between day and hour.
-    let at = OffsetDateTime::parse(&wanted.replacen(' ', "T", 1), &Rfc3339)
+    let joined = wanted.replacen(' ', "T", 1);
+    let at = OffsetDateTime::parse(&joined, &Rfc3339)
+        .or_else(|_| PrimitiveDateTime::parse(&joined, &Iso8601::DATE_TIME).map(PrimitiveDateTime::assume_utc))
         .or_else(|_| Date::parse(wanted, &Iso8601::DATE).map(|day| day.midnight().assume_utc()));
     let at = at.map_err(|_| {
         Usage(format!(
-            "`{text}` is no moment; write for example `2026-11-20T10:00:00Z`, `2026-11-20`, or how long ago: `7d`, `1h 30m ago`"
+            "`{text}` is no moment; write for example `2026-11-20T10:00:00Z`, `2026-11-20T10:00:00+02:00`, `2026-11-20 10:00` (in UTC), \
+             `2026-11-20`, or how long ago: `7d`, `1h 30m ago`"
         ))
     })?;
     Ok(Timestamp(i64::try_from(at.unix_timestamp_nanos()).unwrap_or(i64::MAX)))
@@ -46,13 +49,16 @@ mod tests {
             ("2026-11-20T10:00:00Z", now.0),
             ("2026-11-20T12:00:00+02:00", now.0),
             ("2026-11-20 10:00:00Z", now.0),
+            ("2026-11-20 10:00", now.0),
+            ("2026-11-20T10:00:00", now.0),
+            ("2026-11-20T10:00:00.5", now.0 + 500_000_000),
             ("2026-11-20", now.0 - 10 * hour),
             ("1h", now.0 - hour),
             ("1d 2h ago", now.0 - 26 * hour),
         ] {
             assert_eq!(moment(text, now).unwrap(), Timestamp(at), "{text}");
         }
-        for text in ["", "yesterday", "2026-13-01", "7", "ago"] {
+        for text in ["", "yesterday", "2026-13-01", "2026-11-20 25:00", "10:00", "7", "ago"] {
             assert!(moment(text, now).unwrap_err().to_string().contains("is no moment"), "{text}");
         }
     }

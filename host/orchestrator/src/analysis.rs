@@ -1,18 +1,18 @@
 //! Reading logs through an analyzer: part by part, in constant memory.
 
 use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
+    collections::BTreeMap,
+    fmt,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use autodevops_model::{Grouped, Issue, LineGroup};
 use autodevops_sandbox::{AnalyzerSession, CallContext, Plugin};
 use serde::Serialize;
 
-use crate::usage::Usage;
+use crate::input::{Amiss, Input, LINE_BYTES, Sieve};
 
 /// Bytes that are given to the analyzer at once.
 pub(crate) const PART_BYTES: usize = 256 << 10;
@@ -34,6 +34,15 @@ pub struct Analysis {
     pub issues: Vec<Issue>,
     /// What was read.
     pub sources: Vec<SourceRead>,
+    /// What of it was not read as it is; empty where all of it was.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Analysis {
+    /// Whether a log was not read to its end.
+    pub fn is_partial(&self) -> bool {
+        self.skipped.iter().any(|skipped| skipped.trouble.is_some())
+    }
 }
 
 /// One log that was read.
@@ -44,6 +53,34 @@ pub struct SourceRead {
     pub source: String,
     /// How much of it, in bytes.
     pub bytes: u64,
+}
+
+/// What of one log was not read, or not as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Skipped {
+    /// The log's name.
+    pub source: String,
+    /// What is no text in it.
+    #[serde(flatten)]
+    pub amiss: Amiss,
+    /// Why it was not read to its end.
+    pub trouble: Option<String>,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Amiss { binary, cut_lines, undecodable_bytes, nul_bytes } = self.amiss;
+        let count = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+        let parts = [
+            self.trouble.clone(),
+            binary.then(|| "it looks like no text, and was read as if it were".to_owned()),
+            count(cut_lines, &format!("lines cut at {} KiB", LINE_BYTES >> 10)),
+            count(undecodable_bytes, "bytes that are no UTF-8"),
+            count(nul_bytes, "zero bytes"),
+        ];
+        write!(f, "{}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// A reader of logs that keeps one instance at a time, checkpointed and made anew at intervals.
@@ -125,45 +162,115 @@ impl Reader {
     }
 }
 
-/// Reads whole files (or standard input, `-`) and gives the issues in them. `progress` is told how many bytes were read.
+/// A reader that keeps account of what it was given, and of what was amiss with it.
+pub struct Account {
+    reader: Reader,
+    sources: BTreeMap<String, Source>,
+    /// Room for what is left of a part.
+    room: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Source {
+    bytes: u64,
+    sieve: Sieve,
+    trouble: Option<String>,
+}
+
+impl Account {
+    /// Of nothing yet.
+    ///
+    /// # Errors
+    /// When the analyzer's instance does not come up.
+    pub async fn open(plugin: Plugin) -> Result<Self> {
+        let context = CallContext { run: "analyze".to_owned(), ..CallContext::default() };
+        Ok(Self { reader: Reader::open(plugin, context, None).await?, sources: BTreeMap::new(), room: Vec::new() })
+    }
+
+    /// Adds bytes of a source.
+    ///
+    /// # Errors
+    /// When the analyzer fails.
+    pub async fn push(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let mut room = std::mem::take(&mut self.room);
+        let source = self.source(name);
+        source.bytes += bytes.len() as u64;
+        let text = source.sieve.sift(bytes, &mut room);
+        if !text.is_empty() {
+            self.reader.push(name, text).await?;
+        }
+        self.room = room;
+        Ok(())
+    }
+
+    /// Reads a log to its end, or to where it breaks. `progress` is told how many bytes of the file were read.
+    ///
+    /// # Errors
+    /// When the analyzer fails.
+    pub async fn read(&mut self, name: &str, mut input: Input, mut progress: impl FnMut(u64)) -> Result<()> {
+        let mut part = vec![0; PART_BYTES];
+        let mut taken = 0;
+        self.source(name);
+        loop {
+            match input.read(&mut part) {
+                Ok(0) => return Ok(()),
+                Ok(length) => self.push(name, part.get(..length).unwrap_or_default()).await?,
+                Err(broken) => {
+                    self.trouble(name, Some(broken.to_string()));
+                    return Ok(());
+                }
+            }
+            progress(input.taken() - taken);
+            taken = input.taken();
+        }
+    }
+
+    /// Says why a source is not read to its end; none where it is.
+    pub fn trouble(&mut self, name: &str, trouble: Option<String>) {
+        self.source(name).trouble = trouble;
+    }
+
+    /// Whether anything was read of the source.
+    pub fn has_read(&self, name: &str) -> bool {
+        self.sources.get(name).is_some_and(|source| source.bytes > 0)
+    }
+
+    /// What was found so far, and in what.
+    ///
+    /// # Errors
+    /// When the analyzer fails.
+    pub async fn analysis(&mut self) -> Result<Analysis> {
+        let issues = self.reader.issues().await?;
+        let read = |(name, source): (&String, &Source)| SourceRead { source: name.clone(), bytes: source.bytes };
+        let skipped = |(name, source): (&String, &Source)| {
+            let (amiss, trouble) = (source.sieve.amiss(), source.trouble.clone());
+            (amiss != Amiss::default() || trouble.is_some()).then(|| Skipped { source: name.clone(), amiss, trouble })
+        };
+        Ok(Analysis {
+            issues,
+            sources: self.sources.iter().map(read).collect(),
+            skipped: self.sources.iter().filter_map(skipped).collect(),
+        })
+    }
+
+    fn source(&mut self, name: &str) -> &mut Source {
+        self.sources.entry(name.to_owned()).or_default()
+    }
+}
+
+/// Reads whole files (or standard input, `-`), also compressed ones, and gives the issues in them. `progress` is told how many
+/// bytes of the files were read.
 ///
 /// # Errors
-/// When a file cannot be read, or the analyzer fails.
+/// When a file cannot be opened, or the analyzer fails.
 pub async fn analyze_files(plugin: Plugin, files: &[PathBuf], mut progress: impl FnMut(u64)) -> Result<Analysis> {
     let mut inputs = Vec::new();
     for file in files {
-        inputs.push((file.display().to_string(), open(file)?));
+        inputs.push((file.display().to_string(), Input::open(file)?));
     }
-    let context = CallContext { run: "analyze".to_owned(), ..CallContext::default() };
-    let mut reader = Reader::open(plugin, context, None).await?;
-    let mut part = vec![0; PART_BYTES];
-    let mut sources = Vec::new();
-    for (source, mut input) in inputs {
-        let mut bytes = 0;
-        loop {
-            let length = match input.read(&mut part) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error).with_context(|| format!("{source} cannot be read")),
-            };
-            reader.push(&source, part.get(..length).unwrap_or_default()).await?;
-            bytes += length as u64;
-            progress(length as u64);
-        }
-        sources.push(SourceRead { source, bytes });
+    let mut account = Account::open(plugin).await?;
+    for (source, input) in inputs {
+        account.read(&source, input, &mut progress).await?;
     }
-    let issues = reader.issues().await?;
-    Ok(Analysis { issues, sources })
-}
-
-pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>> {
-    if path == Path::new(STDIN) {
-        return Ok(Box::new(io::stdin().lock()));
-    }
-    let file = File::open(path).map_err(|error| Usage(format!("{} cannot be opened: {error}", path.display())))?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        bail!(Usage(format!("{} is a folder; name the log files in it", path.display())));
-    }
-    Ok(Box::new(file))
+    account.analysis().await
 }

@@ -15,6 +15,7 @@ use autodevops_config::{Config, FILE, PluginSettings, resolve_grant};
 use autodevops_policy::{
     Asked, CeilingError, EffectiveGrant, Grant, GrantError, Manifest, PermissionCeilings, check_grant, effective,
 };
+use serde_json::Value;
 
 use crate::plugins::usual_folders;
 
@@ -152,6 +153,13 @@ impl Catalog {
             project: Some(answers),
             ..Self::by_hand()
         })
+    }
+
+    /// The same plugins, one of them with this configuration.
+    #[must_use]
+    pub fn with_config(mut self, name: &str, config: BTreeMap<String, Value>) -> Self {
+        self.settings.entry(name.to_owned()).or_default().config = config;
+        self
     }
 
     /// Where plugins are looked for.

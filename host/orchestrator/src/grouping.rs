@@ -1,16 +1,15 @@
 //! Which group each line of a log is of, when all of it was read.
 
-use std::{
-    collections::HashMap,
-    io::{self, Read as _},
-    path::Path,
-};
+use std::{collections::HashMap, path::Path};
 
 use anyhow::{Context as _, Result};
 use autodevops_model::LineGroup;
 use autodevops_sandbox::{CallContext, Plugin};
 
-use crate::analysis::{PART_BYTES, Reader, open};
+use crate::{
+    analysis::{PART_BYTES, Reader},
+    input::Input,
+};
 
 /// The lines of a log, each with its group.
 #[derive(Clone, Debug, Default)]
@@ -42,31 +41,30 @@ impl GroupedLog {
     }
 }
 
-/// Reads a whole file (or standard input, `-`). `progress` is told how many bytes were read.
+/// Reads a whole file (or standard input, `-`), also a compressed one. `progress` is told how many bytes of it were read.
 ///
 /// # Errors
 /// When the file cannot be read, or the analyzer fails or tells no groups.
 pub async fn group_file(plugin: Plugin, file: &Path, mut progress: impl FnMut(u64)) -> Result<GroupedLog> {
     let source = file.display().to_string();
-    let mut input = open(file)?;
+    let mut input = Input::open(file)?;
     let context = CallContext { run: "analyze".to_owned(), ..CallContext::default() };
     let mut reader = Reader::open(plugin, context, None).await?;
     let mut log = GroupedLog::default();
     let mut part = vec![0; PART_BYTES];
     let mut ended = true;
     loop {
-        let length = match input.read(&mut part) {
-            Ok(0) => break,
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error).with_context(|| format!("{source} cannot be read")),
-        };
+        let before = input.taken();
+        let length = input.read(&mut part).with_context(|| format!("{source} was not read to its end"))?;
+        if length == 0 {
+            break;
+        }
         let bytes = part.get(..length).unwrap_or_default();
         ended = bytes.ends_with(b"\n");
         let grouped = reader.push_grouped(&source, bytes).await?;
         log.lines.extend(grouped.lines);
         log.learn(grouped.former);
-        progress(length as u64);
+        progress(input.taken() - before);
     }
     if !ended {
         // A last line without its end is a line.

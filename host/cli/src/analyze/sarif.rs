@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use autodevops_model::{Issue, Severity};
+use autodevops_orchestrator::analysis::{Analysis, Skipped};
 use serde_json::{Value, json};
 
 use super::table::kind;
 
-/// One run with a result for each issue, and a rule for each kind of them.
-pub fn log(issues: &[Issue]) -> Value {
+/// One run with a result for each issue, a rule for each kind of them, and a notification for each log that was not read as it is.
+pub fn log(analysis: &Analysis) -> Value {
+    let issues = &analysis.issues;
     let kinds: BTreeSet<&str> = issues.iter().map(|issue| kind(issue.kind)).collect();
     let rules: Vec<Value> = kinds
         .iter()
@@ -26,8 +28,20 @@ pub fn log(issues: &[Issue]) -> Value {
                 "rules": rules,
             } },
             "columnKind": "unicodeCodePoints",
+            "invocations": [{
+                "executionSuccessful": !analysis.is_partial(),
+                "toolExecutionNotifications": analysis.skipped.iter().map(notification).collect::<Vec<_>>(),
+            }],
             "results": results,
         }],
+    })
+}
+
+fn notification(skipped: &Skipped) -> Value {
+    json!({
+        "level": if skipped.trouble.is_some() { "error" } else { "warning" },
+        "message": { "text": skipped.to_string() },
+        "locations": [place(&skipped.source, 0, None)],
     })
 }
 
@@ -95,32 +109,4 @@ const fn level(severity: Severity) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use autodevops_model::{Evidence, IssueKind, Location};
-
-    use super::*;
-
-    #[test]
-    fn the_log_has_what_the_standard_requires() {
-        let issue = |kind| Issue {
-            location: Some(Location { path: "lib/my file.js".into(), line: 3, column: Some(0) }),
-            evidence: vec![Evidence { source: "app.log".into(), line: 0, text: "x".into() }],
-            ..Issue::new("ab", kind, Severity::Critical, "boom")
-        };
-        let log = log(&[issue(IssueKind::NewPattern), issue(IssueKind::Exception)]);
-        assert_eq!(log["version"], "2.1.0");
-        let run = &log["runs"][0];
-        assert_eq!(run["tool"]["driver"]["name"], "autodevops");
-        for result in run["results"].as_array().unwrap() {
-            let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
-            assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], result["ruleId"]);
-            assert!(["none", "note", "warning", "error"].contains(&result["level"].as_str().unwrap()));
-            assert!(result["message"]["text"].is_string());
-            let place = &result["locations"][0]["physicalLocation"];
-            assert_eq!(place["artifactLocation"]["uri"], "lib/my%20file.js");
-            assert_eq!(place["region"], json!({ "startLine": 3 }));
-            assert!(result["relatedLocations"][0]["physicalLocation"].get("region").is_none());
-        }
-        assert_eq!(super::log(&[])["runs"][0]["results"], json!([]));
-    }
-}
+mod tests;

@@ -8,11 +8,13 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     draw::sparkline,
-    output::{Style, columns, cut},
+    output::{Style, clean, columns, cut},
 };
 
 /// Evidence lines that are shown of an issue in a list.
 const EVIDENCE: usize = 2;
+/// Logs that are named; of more their number is told.
+const SOURCES: usize = 8;
 /// Columns of a sparkline.
 const SPARK_COLUMNS: usize = 24;
 /// Stands for a value in a template.
@@ -23,7 +25,7 @@ pub fn list(analysis: &Analysis, top: usize) -> String {
     let style = Style::stdout();
     let bytes: u64 = analysis.sources.iter().map(|source| source.bytes).sum();
     if analysis.issues.is_empty() {
-        return format!("nothing wrong found in {} ({bytes} bytes)\n", sources(analysis));
+        return format!("nothing wrong found in {} ({bytes} bytes)\n{}", sources(analysis), skipped(analysis));
     }
     let shown = if top == 0 { analysis.issues.len() } else { top };
     let mut text = String::new();
@@ -34,13 +36,28 @@ pub fn list(analysis: &Analysis, top: usize) -> String {
     let rest = total.saturating_sub(shown);
     let more = if rest > 0 { format!("; {rest} more, see them with --top 0") } else { String::new() };
     let issues = if total == 1 { "issue" } else { "issues" };
-    text.push_str(&format!("{total} {issues} in {} ({bytes} bytes){more}\n", sources(analysis)));
+    text.push_str(&format!("{total} {issues} in {} ({bytes} bytes){more}\n{}", sources(analysis), skipped(analysis)));
     text
 }
 
+/// The logs' names, where they are few.
 fn sources(analysis: &Analysis) -> String {
-    let name = |name: &str| if name == STDIN { "standard input".to_owned() } else { name.to_owned() };
-    analysis.sources.iter().map(|source| name(&source.source)).collect::<Vec<_>>().join(", ")
+    match analysis.sources.as_slice() {
+        [] => "no log".to_owned(),
+        sources if sources.len() > SOURCES => format!("{} logs", sources.len()),
+        sources => sources.iter().map(|source| name(&source.source)).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn name(source: &str) -> &str {
+    if source == STDIN { "standard input" } else { source }
+}
+
+/// A line about what was not read as it is; nothing where all was.
+pub fn skipped(analysis: &Analysis) -> String {
+    let told: Vec<String> =
+        analysis.skipped.iter().map(|skipped| format!("{}: {skipped}", name(&skipped.source))).collect();
+    if told.is_empty() { String::new() } else { format!("skipped: {}\n", clean(&told.join("; "))) }
 }
 
 fn describe(text: &mut String, issue: &Issue, style: Style, width: usize) {
@@ -182,6 +199,10 @@ fn when(nanoseconds: i64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use autodevops_model::{Evidence, Severity};
+    use autodevops_orchestrator::{
+        analysis::{Skipped, SourceRead},
+        input::Amiss,
+    };
 
     use super::*;
 
@@ -220,6 +241,27 @@ mod tests {
         for part in ["error-burst", "▁▁▁", "█", "order <*> failed", "a.log:7", "93 % sure"] {
             assert!(text.contains(part), "no `{part}` in\n{text}");
         }
+    }
+
+    #[test]
+    fn what_was_skipped_is_told_in_a_line_below() {
+        let amiss = Amiss { cut_lines: 2, nul_bytes: 4096, ..Amiss::default() };
+        let skipped = [
+            Skipped { source: "a.log".into(), amiss, trouble: None },
+            Skipped { source: "-".into(), amiss: Amiss::default(), trouble: Some("it ends\u{1b}[2J early".into()) },
+        ];
+        let read = |source: &str| SourceRead { source: source.into(), bytes: 7 };
+        let analysis =
+            Analysis { issues: vec![], sources: vec![read("a.log"), read("-")], skipped: skipped.into() };
+        assert_eq!(
+            list(&analysis, 0),
+            "nothing wrong found in a.log, standard input (14 bytes)\n\
+             skipped: a.log: 2 lines cut at 64 KiB, 4096 zero bytes; standard input: it ends\\u{1b}[2J early\n"
+        );
+        let analysis = Analysis { issues: vec![issue()], skipped: vec![], ..analysis };
+        assert!(list(&analysis, 0).ends_with("1 issue in a.log, standard input (14 bytes)\n"));
+        let many = Analysis { sources: vec![read("a.log"); 9], ..analysis };
+        assert!(list(&many, 0).ends_with("1 issue in 9 logs (63 bytes)\n"));
     }
 
     #[test]
