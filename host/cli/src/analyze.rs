@@ -27,7 +27,9 @@ use crate::{
 pub async fn run(options: &Analyze, format: AnyFormat) -> Result<ExitCode> {
     let show = Show { options, format, least: options.min_severity.as_deref().map(severity).transpose()? };
     if options.watch && !matches!(format, AnyFormat::Text | AnyFormat::Json) {
-        return Err(Usage("--watch shows text, or JSON line by line; write --format text or --format json".into()).into());
+        return Err(
+            Usage("--watch shows text, or JSON line by line; write --format text or --format json".into()).into()
+        );
     }
     let catalog = window::set(Catalog::by_hand(), options, clock::now())?;
     let plugins = PluginSet::new(catalog, Default::default(), compile::services())?;

@@ -12,7 +12,9 @@ use crate::{
     group::Coverage,
     grouping::{Former, Group, GroupId, Grouping, Values},
     groups::Groups,
-    header, join, json,
+    header, join,
+    journal::{self, Taken},
+    json,
     line::Line,
     lines::LineReader,
     logfmt, noise,
@@ -20,6 +22,7 @@ use crate::{
     rising,
     settings::Settings,
     time::LogTime,
+    window::Passing,
 };
 
 /// Most bytes of a checkpoint.
@@ -38,6 +41,10 @@ const MIN_TRACKS: usize = 24;
 struct Source {
     lines: LineReader,
     assembler: Assembler,
+    #[serde(default)]
+    journal: journal::Export,
+    #[serde(default)]
+    passing: Passing,
     errors: Series,
     count: u64,
     watched: Watched,
@@ -200,13 +207,28 @@ impl State {
         words: &Words,
         settings: &Settings,
     ) -> GroupId {
-        let text = raw.trim_ascii_start();
-        let structured = match text.first() {
-            Some(b'{') => json::read(text),
-            Some(b'a'..=b'z') => logfmt::read(text),
-            _ => None,
-        };
+        let tells = |text: &[u8]| words.told(text) != Told::default();
         let mut values = std::mem::take(&mut self.values);
+        let text = raw.trim_ascii_start();
+        let (mut number, mut of_journal) = (number, None);
+        let structured = match source.journal.take(number, raw) {
+            Taken::Part => {
+                // The entry's end is its line.
+                let (group, _) = self.grouping.group(b"", &mut values, settings.max_patterns, tells);
+                self.values = values;
+                return group;
+            }
+            Taken::Whole(entry, line) => {
+                (number, of_journal) = (line, Some(entry.message.clone()));
+                Some(entry)
+            }
+            Taken::Not => match text.first() {
+                Some(b'{') => json::read(text),
+                Some(b'a'..=b'z') => logfmt::read(text),
+                _ => None,
+            },
+        };
+        let raw = of_journal.as_ref().map_or(raw, |message| message.as_bytes());
         let (message, stack);
         let (time, level, component, content, headed, indented);
         if let Some(read) = structured {
@@ -234,8 +256,11 @@ impl State {
                 || before.ends_with(b"\t");
             (time, level, component, stack) = (read.time, read.level, read.component, None);
         }
-        let tells = |text: &[u8]| words.told(text) != Told::default();
         let (group, plain) = self.grouping.group(content, &mut values, settings.max_patterns, tells);
+        if !source.passing.takes(time, &settings.since, &settings.until) {
+            self.values = values;
+            return group;
+        }
         let line = Line { number, time, level, component, content, group, plain, headed, indented, raw };
         if let Some(time) = line.time {
             self.cover(source, time);
@@ -300,6 +325,12 @@ impl State {
                 findings.extend(source.errors_rose(name));
             }
             findings.extend(detect::find(name, &source.watched, &patterns));
+            if source.passing.undated > 0 {
+                let undated = source.passing.undated;
+                log::warn!(
+                    "{name}: {undated} lines tell a time and no date, and are left out where `since` or `until` is set"
+                );
+            }
             let (doubted, jumps) = source.watched.doubts();
             if doubted > 0 {
                 log::warn!(

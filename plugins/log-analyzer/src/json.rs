@@ -9,14 +9,15 @@ use serde::{
 use serde_json::Value;
 
 use crate::{
+    journal,
     record::Level,
     time::{self, LogTime},
 };
 
 /// Names of a level's field, and so on; the first that is there counts.
-const LEVEL: &[&str] = &["level", "severity", "lvl", "levelname", "log.level", "@level"];
-const TIME: &[&str] = &["time", "timestamp", "ts", "@timestamp", "date", "datetime"];
-const MESSAGE: &[&str] = &["msg", "message", "textPayload", "event", "log"];
+const LEVEL: &[&str] = &["level", "severity", "lvl", "levelname", "log.level", "@level", "PRIORITY"];
+const TIME: &[&str] = &["time", "timestamp", "ts", "@timestamp", "date", "datetime", "__REALTIME_TIMESTAMP"];
+const MESSAGE: &[&str] = &["msg", "message", "textPayload", "event", "log", "MESSAGE"];
 const ERROR: &[&str] = &["err", "error", "exception", "exc"];
 const STACK: &[&str] = &["stack", "stack_trace", "stacktrace", "exc_info", "traceback", "trace"];
 const PAYLOAD: &[&str] = &["jsonPayload"];
@@ -44,12 +45,12 @@ pub fn read(line: &[u8]) -> Option<Structured> {
         names.iter().find_map(|name| field(name)).or_else(of_payload)
     };
     let level = find(LEVEL).and_then(|value| match value {
-        Value::String(name) => Level::named(name.as_bytes()),
+        Value::String(name) => Level::named(name.as_bytes()).or_else(|| journal::priority(name)),
         Value::Number(number) => number.as_u64().and_then(Level::numbered),
         _ => None,
     });
     let time = find(TIME).and_then(|value| match value {
-        Value::String(text) => time::read(text.as_bytes()).map(|(time, _)| time),
+        Value::String(text) => journal::microseconds(text.as_bytes()).or_else(|| Some(time::read(text.as_bytes())?.0)),
         Value::Number(number) => number.as_f64().and_then(time::from_epoch),
         _ => None,
     });
@@ -59,7 +60,7 @@ pub fn read(line: &[u8]) -> Option<Structured> {
         .and_then(|error| error.get("stack").or_else(|| error.get("stacktrace")))
         .or_else(|| find(STACK))
         .and_then(text);
-    let message = find(MESSAGE).and_then(text);
+    let message = find(MESSAGE).and_then(|message| text(message).or_else(|| journal::bytes(message)));
     let of_error = || {
         let error = error?;
         let message = error.get("message").or_else(|| error.get("msg")).and_then(text)?;

@@ -19,6 +19,7 @@ mod header;
 mod identity;
 mod ids;
 mod join;
+mod journal;
 mod json;
 mod line;
 mod lines;
@@ -33,6 +34,7 @@ mod settings;
 mod template;
 mod time;
 mod trace;
+mod window;
 
 use autodevops_sdk::{
     Analyzer, Error, Result,
@@ -43,6 +45,7 @@ pub use baseline::{Baseline, Store};
 pub use engine::Engine;
 pub use grouping::{Former, Group, GroupId};
 pub use settings::{Override, Pattern, Settings};
+pub use window::Bound;
 
 /// The plugin: an engine with the operator's settings, and the faults that are known from before.
 pub struct LogAnalyzer {

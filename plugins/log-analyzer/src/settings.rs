@@ -4,6 +4,8 @@
 use autodevops_sdk::types::{Issue, Severity};
 use serde::{Deserialize, Serialize};
 
+use crate::window::Bound;
+
 /// What a pattern that names an issue by its fingerprint begins with.
 const FINGERPRINT: &str = "fingerprint:";
 /// Fewest digits of a fingerprint that name one.
@@ -29,6 +31,10 @@ pub struct Settings {
     pub max_new_per_hour: usize,
     /// Days that a fault stays known for that is not seen any more; with 0 none is, and what was learnt is forgotten.
     pub baseline_days: u32,
+    /// The first time of which lines are read.
+    pub since: Bound,
+    /// The last.
+    pub until: Bound,
 }
 
 impl Default for Settings {
@@ -41,6 +47,8 @@ impl Default for Settings {
             max_patterns: 4000,
             max_new_per_hour: 50,
             baseline_days: 30,
+            since: Bound::default(),
+            until: Bound::default(),
         }
     }
 }

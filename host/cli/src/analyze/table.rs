@@ -251,8 +251,7 @@ mod tests {
             Skipped { source: "-".into(), amiss: Amiss::default(), trouble: Some("it ends\u{1b}[2J early".into()) },
         ];
         let read = |source: &str| SourceRead { source: source.into(), bytes: 7 };
-        let analysis =
-            Analysis { issues: vec![], sources: vec![read("a.log"), read("-")], skipped: skipped.into() };
+        let analysis = Analysis { issues: vec![], sources: vec![read("a.log"), read("-")], skipped: skipped.into() };
         assert_eq!(
             list(&analysis, 0),
             "nothing wrong found in a.log, standard input (14 bytes)\n\

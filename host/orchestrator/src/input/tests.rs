@@ -116,7 +116,10 @@ fn an_archive_that_grows_beyond_measure_is_given_up() {
 #[test]
 fn what_is_not_read_is_refused_with_the_command_that_makes_text_of_it() {
     for (bytes, what) in [
-        (&b"\xfd7zXZ\0\0"[..], "is an xz archive, which is not read; pipe the text in it: `xz -dc app.log | autodevops"),
+        (
+            &b"\xfd7zXZ\0\0"[..],
+            "is an xz archive, which is not read; pipe the text in it: `xz -dc app.log | autodevops",
+        ),
         (b"BZh91AY", "bzip2 -dc app.log"),
         (b"\x04\x22\x4d\x18d", "lz4 -dc app.log"),
         (b"PK\x03\x04abc", "unzip -p app.log"),

@@ -158,7 +158,10 @@ fn what_was_skipped_is_a_notification() {
     let some = invocation(vec![skipped(None)]);
     assert_eq!(some["executionSuccessful"], true);
     let notification = &some["toolExecutionNotifications"][0];
-    assert_eq!((&notification["level"], &notification["message"]["text"]), (&json!("warning"), &json!("1 lines cut at 64 KiB")));
+    assert_eq!(
+        (&notification["level"], &notification["message"]["text"]),
+        (&json!("warning"), &json!("1 lines cut at 64 KiB"))
+    );
     assert_eq!(notification["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "my%20app.log");
     let partial = invocation(vec![skipped(Some("its end is missing"))]);
     assert_eq!(partial["executionSuccessful"], false);

@@ -1,0 +1,234 @@
+//! Every format of logs that is read, by a sample as its program writes it: what went wrong, how bad, when, and in which line.
+
+use autodevops_sdk::types::{Issue, Severity};
+use log_analyzer::Engine;
+
+/// 2026-11-23T10:00:00Z.
+const TEN: i64 = 1_795_428_000;
+
+fn analyze(log: &[u8]) -> Vec<Issue> {
+    let mut whole = Engine::default();
+    whole.push("app.log", log);
+    // Parts end anywhere.
+    let mut parts = Engine::default();
+    log.chunks(7).for_each(|part| parts.push("app.log", part));
+    assert_eq!(parts.issues(), whole.issues());
+    whole.issues()
+}
+
+/// What is to be found in a sample: one issue.
+struct Sample {
+    format: &'static str,
+    log: &'static [u8],
+    title: &'static str,
+    severity: Severity,
+    /// Seconds behind [`TEN`]; none where the format has no year.
+    second: Option<i64>,
+    line: u64,
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample {
+        format: "JSON lines",
+        log: br#"{"level":"info","ts":"2026-11-23T10:00:00Z","msg":"started"}
+{"level":"error","ts":"2026-11-23T10:00:01Z","msg":"cannot charge order 17","order":17}
+"#,
+        title: "cannot charge order 17",
+        severity: Severity::Error,
+        second: Some(1),
+        line: 2,
+    },
+    Sample {
+        format: "pino",
+        log: br#"{"level":30,"time":1795428000000,"pid":71,"hostname":"web-1","msg":"listening on 8080"}
+{"level":50,"time":1795428002000,"pid":71,"hostname":"web-1","err":{"type":"TypeError","message":"x is undefined","stack":"TypeError: x is undefined\n    at total (/srv/app/lib/order.js:12:7)\n    at order (/srv/app/index.js:20:5)"},"msg":"request failed"}
+"#,
+        title: "TypeError: x is undefined",
+        severity: Severity::Error,
+        second: Some(2),
+        line: 2,
+    },
+    Sample {
+        format: "bunyan",
+        log: br#"{"name":"shop","hostname":"web-1","pid":71,"level":30,"msg":"listening","time":"2026-11-23T10:00:00.000Z","v":0}
+{"name":"shop","hostname":"web-1","pid":71,"level":60,"msg":"no database, giving up","time":"2026-11-23T10:00:03.000Z","v":0}
+"#,
+        title: "no database, giving up",
+        severity: Severity::Critical,
+        second: Some(3),
+        line: 2,
+    },
+    Sample {
+        format: "winston",
+        log: br#"{"level":"info","message":"listening","timestamp":"2026-11-23T10:00:00.000Z","service":"shop"}
+{"level":"error","message":"queue mail is full","timestamp":"2026-11-23T10:00:04.000Z","service":"shop"}
+"#,
+        title: "queue mail is full",
+        severity: Severity::Error,
+        second: Some(4),
+        line: 2,
+    },
+    Sample {
+        format: "Google Cloud Logging, text",
+        log: br#"{"insertId":"a1","logName":"projects/p/logs/run.googleapis.com%2Fstderr","severity":"DEFAULT","textPayload":"listening","timestamp":"2026-11-23T10:00:00.000000Z"}
+{"insertId":"a2","logName":"projects/p/logs/run.googleapis.com%2Fstderr","severity":"ERROR","textPayload":"cannot reach payments","timestamp":"2026-11-23T10:00:05.000000Z"}
+"#,
+        title: "cannot reach payments",
+        severity: Severity::Error,
+        second: Some(5),
+        line: 2,
+    },
+    Sample {
+        format: "Google Cloud Logging, structured",
+        log: br#"{"insertId":"a3","jsonPayload":{"message":"cannot reach payments","order":17},"severity":"CRITICAL","timestamp":"2026-11-23T10:00:06.5Z"}
+"#,
+        title: "cannot reach payments",
+        severity: Severity::Critical,
+        second: Some(6),
+        line: 1,
+    },
+    Sample {
+        format: "logfmt",
+        log: br#"time=2026-11-23T10:00:00Z level=info msg=listening port=8080
+time=2026-11-23T10:00:07Z level=error msg="cannot charge" err="no route to host" order=17
+"#,
+        title: "cannot charge: no route to host",
+        severity: Severity::Error,
+        second: Some(7),
+        line: 2,
+    },
+    Sample {
+        format: "syslog, RFC 3164",
+        log: b"<30>Nov 23 10:00:00 web-1 shop[71]: listening\n<27>Nov 23 10:00:08 web-1 shop[71]: error: disk is full\n",
+        title: "disk is full",
+        severity: Severity::Error,
+        second: None,
+        line: 2,
+    },
+    Sample {
+        format: "syslog, RFC 5424",
+        log: b"<165>1 2026-11-23T10:00:00.003Z web-1 shop 71 ID47 - listening\n<163>1 2026-11-23T10:00:09.003Z web-1 shop 71 ID48 [meta seq=\"2\"] error: disk is full\n",
+        title: "disk is full",
+        severity: Severity::Error,
+        second: Some(9),
+        line: 2,
+    },
+    Sample {
+        format: "Apache, combined",
+        log: br#"10.0.0.7 - ann [23/Nov/2026:10:00:00 +0000] "GET /cart HTTP/1.1" 200 512 "https://shop.example/" "Mozilla/5.0"
+10.0.0.7 - ann [23/Nov/2026:12:00:10 +0200] "POST /api/orders HTTP/1.1" 500 91 "https://shop.example/cart" "Mozilla/5.0"
+"#,
+        title: "HTTP 500: POST /api/orders",
+        severity: Severity::Error,
+        second: Some(10),
+        line: 2,
+    },
+    Sample {
+        format: "nginx, combined",
+        log: br#"10.0.0.7 - - [23/Nov/2026:10:00:00 +0000] "GET / HTTP/2.0" 200 512 "-" "curl/8.5.0"
+10.0.0.7 - - [23/Nov/2026:10:00:11 +0000] "GET /api/cart HTTP/2.0" 502 150 "-" "curl/8.5.0"
+"#,
+        title: "HTTP 502: GET /api/cart",
+        severity: Severity::Error,
+        second: Some(11),
+        line: 2,
+    },
+    Sample {
+        format: "nginx, error log",
+        log: b"2026/11/23 10:00:00 [notice] 7#7: start worker processes\n2026/11/23 10:00:12 [error] 29#29: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.7\n",
+        title: "connect() failed (111: Connection refused)",
+        severity: Severity::Error,
+        second: Some(12),
+        line: 2,
+    },
+    Sample {
+        format: "glog",
+        log: b"I1123 10:00:00.000123      7 server.cc:80] listening\nE1123 10:00:13.000123      7 store.cc:12] cannot write block 17\n",
+        title: "cannot write block 17",
+        severity: Severity::Error,
+        second: None,
+        line: 2,
+    },
+    Sample {
+        format: "log4j",
+        log: b"2026-11-23 10:00:00,000 INFO  [main] org.example.Shop - listening\n2026-11-23 10:00:14,120 ERROR [worker-3] org.example.Orders - cannot place order\njava.lang.IllegalStateException: cart is empty\n\tat org.example.Orders.place(Orders.java:42)\n\tat org.example.Shop.main(Shop.java:7)\n",
+        title: "java.lang.IllegalStateException: cart is empty",
+        severity: Severity::Error,
+        second: Some(14),
+        line: 2,
+    },
+    Sample {
+        format: "Kubernetes CRI",
+        log: b"2026-11-23T10:00:00.000000001Z stdout F listening\n2026-11-23T10:00:15.000000001Z stderr F ERROR cannot mount the volume\n",
+        title: "cannot mount the volume",
+        severity: Severity::Error,
+        second: Some(15),
+        line: 2,
+    },
+    Sample {
+        format: "journalctl -o json",
+        log: br#"{"__CURSOR":"s=1;i=1","__REALTIME_TIMESTAMP":"1795428000000000","PRIORITY":"6","SYSLOG_IDENTIFIER":"shop","_PID":"71","MESSAGE":"listening"}
+{"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1795428016000000","PRIORITY":"3","SYSLOG_IDENTIFIER":"shop","_PID":"71","MESSAGE":"disk is full"}
+"#,
+        title: "disk is full",
+        severity: Severity::Error,
+        second: Some(16),
+        line: 2,
+    },
+    Sample {
+        format: "journalctl -o json, a message that is no text",
+        log: br#"{"__REALTIME_TIMESTAMP":"1795428017000000","PRIORITY":"2","MESSAGE":[100,105,115,107,32,27,32,105,115,32,102,117,108,108]}
+"#,
+        title: "disk   is full",
+        severity: Severity::Critical,
+        second: Some(17),
+        line: 1,
+    },
+    Sample {
+        format: "journalctl -o export",
+        log: b"__CURSOR=s=1;i=1\n__REALTIME_TIMESTAMP=1795428000000000\n__MONOTONIC_TIMESTAMP=17\n_BOOT_ID=b0\nPRIORITY=6\nSYSLOG_IDENTIFIER=shop\nMESSAGE=listening\n_PID=71\n\n__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP=1795428018000000\nPRIORITY=3\nMESSAGE=disk is full\n_PID=71\n\n",
+        title: "disk is full",
+        severity: Severity::Error,
+        second: Some(18),
+        line: 13,
+    },
+    Sample {
+        format: "journalctl -o export, a message of several lines",
+        log: b"__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP=1795428019000000\nPRIORITY=3\nMESSAGE\n\x60\0\0\0\0\0\0\0TypeError: x is undefined\n    at total (lib/order.js:12:7)\n    at order (/srv/app/index.js:20:5)\n_PID=71\n\n",
+        title: "TypeError: x is undefined",
+        severity: Severity::Error,
+        second: Some(19),
+        line: 4,
+    },
+];
+
+#[test]
+fn what_is_wrong_is_found_in_every_format() {
+    let mut wrong = Vec::new();
+    for Sample { format, log, title, severity, second, line } in SAMPLES {
+        let issues = analyze(log);
+        let [issue] = issues.as_slice() else {
+            wrong.push(format!(
+                "{format}: {} issues: {:?}",
+                issues.len(),
+                issues.iter().map(|issue| &issue.title).collect::<Vec<_>>()
+            ));
+            continue;
+        };
+        let seen = issue.first_seen.map(|at| at.div_euclid(1_000_000_000) - TEN);
+        let of = issue.evidence.first().map(|evidence| evidence.line);
+        if !issue.title.contains(title) || issue.severity != *severity || seen != *second || of != Some(*line) {
+            wrong.push(format!("{format}: {:?} {:?} at {seen:?} in line {of:?}", issue.title, issue.severity));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_stack_of_an_exported_message_is_read_and_its_evidence_is_the_message() {
+    let sample = SAMPLES.last().unwrap();
+    let issues = analyze(sample.log);
+    assert_eq!(issues[0].stack.len(), 2);
+    assert_eq!(issues[0].stack[0].file, "lib/order.js");
+    assert!(issues[0].evidence[0].text.starts_with("TypeError: x is undefined"), "{:?}", issues[0].evidence);
+}
