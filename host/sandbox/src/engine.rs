@@ -156,7 +156,7 @@ impl Sandbox {
             memory: options.compile_memory,
         };
         Ok(Self {
-            _ticker: Arc::new(Ticker::start(engine.clone())),
+            _ticker: Arc::new(Ticker::start(engine.clone())?),
             engine,
             linker: Arc::new(linker),
             cache,
@@ -277,10 +277,12 @@ struct Ticker {
 }
 
 impl Ticker {
-    fn start(engine: Engine) -> Self {
+    /// # Errors
+    /// When the system has no thread for it: without it a guest that spins would hold a thread of the host for ever.
+    fn start(engine: Engine) -> Result<Self, SandboxError> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().name("epoch".into()).spawn(move || {
+        let ticking = move || {
             let mut next = Instant::now() + TICK;
             while !stopping.load(Ordering::Relaxed) {
                 std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
@@ -291,11 +293,11 @@ impl Ticker {
                     next = now + TICK;
                 }
             }
-        });
-        if let Err(error) = &thread {
-            tracing::error!(%error, "no thread for the guests' clock; only the deadline around each call holds");
-        }
-        Self { stop, thread: thread.ok() }
+        };
+        let thread = std::thread::Builder::new().name("epoch".into()).spawn(ticking);
+        let thread =
+            thread.map_err(|error| SandboxError::Engine(format!("no thread for the guests' clock: {error}")))?;
+        Ok(Self { stop, thread: Some(thread) })
     }
 }
 

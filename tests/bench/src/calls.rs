@@ -2,16 +2,15 @@
 
 use std::{
     process::{Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Instant,
 };
 
 use anyhow::{Result, anyhow};
+use autodevops_journal::Journal;
 use autodevops_model::CheckInput;
-use autodevops_sandbox::{CallContext, CallReport, Observer, Plugin};
+use autodevops_orchestrator::audit::Audit;
+use autodevops_sandbox::{CallContext, Observer, Plugin};
 
 use crate::{
     place::Place,
@@ -34,16 +33,6 @@ const AT_ONCE: usize = 64;
 /// Host calls of one call, where their cost is measured.
 const HOST_CALLS: usize = 10_000;
 
-/// Takes the calls' reports, as the audit does.
-#[derive(Default)]
-struct Taken(AtomicU64);
-
-impl Observer for Taken {
-    fn finished(&self, report: CallReport) {
-        self.0.fetch_add(report.records.len() as u64, Ordering::Relaxed);
-    }
-}
-
 /// 1 KiB of paths.
 fn paths() -> Vec<String> {
     (0..16).map(|index| format!("functions/lib/{index:0>50}")).collect()
@@ -56,12 +45,14 @@ pub async fn measure(place: &Place, report: &mut Report) -> Result<()> {
     }
     let sandbox = place.sandbox()?;
     let check = place.plugin(&sandbox, "echo-check")?;
-    let taken = Arc::new(Taken::default());
+    let folder = tempfile::tempdir()?;
+    let audit = Arc::new(Audit::new(Journal::open(folder.path().join("journal.db"))?));
+    let observer: Arc<dyn Observer> = Arc::<Audit>::clone(&audit);
     let bare = RawCheck::new(sandbox.engine(), &place.plugin_folder("echo-check")?.component)
         .map_err(|error| anyhow!("{error:#}"))?;
     let input = CheckInput { changed: paths(), tests: vec![], fix: None, issue: None, url: None };
     let raw_input = raw::CheckInput { changed: paths(), tests: vec![], fix: None, issue: None, url: None };
-    let context = CallContext { run: "bench".to_owned(), observer: Some(taken), ..CallContext::default() };
+    let context = CallContext { run: "bench".to_owned(), observer: Some(observer), ..CallContext::default() };
 
     let (mut calls, mut raw_calls, mut processes) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
@@ -71,6 +62,8 @@ pub async fn measure(place: &Place, report: &mut Report) -> Result<()> {
             check.check(&context, input).await?;
             calls.push(microseconds(begun.elapsed()));
         }
+        // As at the end of a stage.
+        audit.seal("bench", "bench", 0);
         for _ in 0..CALLS {
             let begun = Instant::now();
             bare.call(&raw_input).await.map_err(|error| anyhow!("{error:#}"))?;

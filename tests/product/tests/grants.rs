@@ -19,6 +19,7 @@ use autodevops_policy::{Access, Grant, Preopen, Span};
 use autodevops_product_tests::{Probe, memory::Memory};
 use autodevops_sandbox::{CallContext, CallFailure};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use tracing_subscriber::fmt::format::FmtSpan;
 
 fn folders(folders: &[(&str, &Path, Access)]) -> Grant {
     let files = folders.iter().map(|(guest, host, access)| {
@@ -181,11 +182,16 @@ impl std::io::Write for Lines {
     }
 }
 
-/// What the host's trace holds after the probe did something.
-async fn trace_of(act: &str) -> String {
+/// What the host's trace holds, from this level on, after the probe did something. Of each span there is a line when it ends.
+async fn trace_of(act: &str, level: tracing::Level) -> String {
     let lines = Lines::default();
     let written = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || written.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(level)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(move || written.clone())
+        .finish();
     let probe = Probe::new().with_limits(|limits| limits.host_calls = 10_000);
     let context = CallContext { run: "run-7".to_owned(), ..CallContext::default() };
     let input = autodevops_model::CheckInput { changed: vec![], tests: vec![], fix: None, issue: None, url: None };
@@ -198,7 +204,7 @@ async fn trace_of(act: &str) -> String {
 
 #[tokio::test]
 async fn what_a_plugin_logs_is_in_the_trace_with_plugin_run_and_stage() {
-    let text = trace_of("answer").await;
+    let text = trace_of("answer", tracing::Level::INFO).await;
     let line = text.lines().find(|line| line.contains("checking 0 files")).expect(&text);
     for part in [" INFO ", "plugin=\"probe\"", "run=\"run-7\"", "stage=\"check\""] {
         assert!(line.contains(part), "{line}");
@@ -207,14 +213,23 @@ async fn what_a_plugin_logs_is_in_the_trace_with_plugin_run_and_stage() {
 
 #[tokio::test]
 async fn what_a_plugin_traces_is_there_too_with_its_fields_and_spans() {
-    let text = trace_of("trace").await;
+    let text = trace_of("trace", tracing::Level::INFO).await;
     let line = text.lines().find(|line| line.contains("slow bank")).expect(&text);
     assert!(line.contains(" WARN ") && line.contains("attempt=") && line.contains("order.id="), "{line}");
 }
 
 #[tokio::test]
+async fn each_host_call_is_a_span_with_what_was_asked_and_decided_and_its_time() {
+    let text = trace_of("log", tracing::Level::TRACE).await;
+    let spans: Vec<_> = text.lines().filter(|line| line.contains("host_call{") && line.contains("close")).collect();
+    let logged = spans.iter().filter(|line| line.contains("operation=\"log\"") && line.contains("allowed=true"));
+    assert_eq!(logged.count(), 1_000, "{text}");
+    assert!(spans.iter().all(|line| line.contains("plugin=\"probe\"") && line.contains("time.busy=")), "{text}");
+}
+
+#[tokio::test]
 async fn log_lines_beyond_the_limit_are_told_of_once() {
-    let text = trace_of("log").await;
+    let text = trace_of("log", tracing::Level::INFO).await;
     assert_eq!(text.lines().filter(|line| line.contains("line ")).count(), 10, "{text}");
     assert!(text.contains("dropped=990"), "{text}");
     assert!(!text.lines().any(|line| line.starts_with("ERROR forged")), "{text}");

@@ -11,7 +11,7 @@ use tokio::{task::JoinSet, time::timeout};
 use url::Url;
 
 use super::{
-    request::is_hosts_own,
+    request::{as_read, is_hosts_own},
     scrub::{SHORTEST_SECRET_BYTES, Scrubber},
 };
 use crate::{credentials::CredentialSource, refusal::Refusal};
@@ -86,8 +86,8 @@ impl Vault {
 
     /// Whether the guest may not set a header, for any host: those of its own credentials among them.
     pub fn forbids(&self, name: &HeaderName) -> bool {
-        let own =
-            self.grant.credentials.iter().any(|credential| name.as_str().eq_ignore_ascii_case(&credential.header));
+        let name_as_read = as_read(name.as_str());
+        let own = self.grant.credentials.iter().any(|credential| as_read(&credential.header) == name_as_read);
         own || is_hosts_own(name)
     }
 

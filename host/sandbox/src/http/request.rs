@@ -27,10 +27,14 @@ const HOSTS_OWN: &[&str] = &[
 /// What the names of such headers begin with.
 const HOSTS_OWN_FAMILIES: &[&str] = &["proxy-", "x-forwarded-", "x-original-"];
 
+/// A header's name as it may be read: servers that hand headers on as variables tell neither `_` from `-` nor the case.
+pub fn as_read(name: &str) -> String {
+    name.replace('_', "-").to_ascii_lowercase()
+}
+
 /// Whether a guest may not set a header.
 pub fn is_hosts_own(name: &HeaderName) -> bool {
-    // Servers that hand headers on as variables do not tell `_` from `-`.
-    let name_as_read = name.as_str().replace('_', "-");
+    let name_as_read = as_read(name.as_str());
     DEFAULT_FORBIDDEN_HEADERS.iter().any(|own| *own == name_as_read.as_str())
         || HOSTS_OWN.contains(&name_as_read.as_str())
         || HOSTS_OWN_FAMILIES.iter().any(|family| name_as_read.starts_with(family))

@@ -57,7 +57,7 @@ async fn a_guest_cannot_set_a_header_of_its_credentials_for_any_host() {
     let (address, _server) = echo().await;
     let credentials = vec![credential("token", &["https://api.example.com"], "x-token", "")];
     let mut call = bound(&[&address], credentials, SECRET);
-    for name in ["x-token", "authorization", "cookie", "x-api-key", "proxy-authorization"] {
+    for name in ["x-token", "x_token", "authorization", "cookie", "x-api-key", "proxy-authorization"] {
         assert!(call.gate.is_forbidden_header(&name.parse().unwrap()), "{name}");
         let request = http::Request::get(&address).header(name, "own").body(empty()).unwrap();
         assert!(matches!(call.fetch(request).await, Err(Error::HttpRequestDenied)), "{name}");
