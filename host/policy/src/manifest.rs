@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Credential, CredentialError, Limits, Permission, PermissionError, credential, permission,
+    Credential, CredentialError, DeclaredMetric, Limits, MetricError, Permission, PermissionError, credential, metric,
+    permission,
     strict_toml::{self, TomlError, nearest},
 };
 
@@ -42,6 +43,9 @@ pub enum ManifestError {
     /// A credential is none.
     #[error("{0}: {1}")]
     Credential(String, #[source] CredentialError),
+    /// A metric is none.
+    #[error("{0}: {1}")]
+    Metric(String, #[source] MetricError),
     /// A key's default is no value of its type.
     #[error("{origin}: the default of `config.{key}` is to be {expected}")]
     Default {
@@ -105,6 +109,9 @@ pub struct Manifest {
     /// The credentials that it asks to have put on its requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<Credential>,
+    /// What it measures, where it is a health check; all of it, where anything is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<DeclaredMetric>,
     /// What one call may use.
     #[serde(default)]
     pub limits: Limits,
@@ -183,6 +190,8 @@ impl Manifest {
         }
         permission::check(&manifest.permissions).map_err(|error| ManifestError::Permission(origin(), error))?;
         credential::check(&manifest.credentials).map_err(|error| ManifestError::Credential(origin(), error))?;
+        let is_health_check = manifest.stages.contains(&Stage::HealthCheck);
+        metric::check(&manifest.metrics, is_health_check).map_err(|error| ManifestError::Metric(origin(), error))?;
         for (key, schema) in &manifest.config {
             if schema.default.as_ref().is_some_and(|default| !schema.r#type.fits(default)) {
                 let expected = schema.r#type.words();
@@ -310,6 +319,26 @@ default = 3
                 "[limits]",
                 "[[credentials]]\nname = \"token\"\norigins = [\"https://*\"]\nreason = \"x\"\n[limits]",
                 "plugin.toml: the credential `token` is for https://*/, any host",
+            ),
+            (
+                "[limits]",
+                "[[metrics]]\nname = \"queue-length\"\nunit = \"count\"\nkind = \"sample\"\n[limits]",
+                "unknown value `sample`; did you mean `samples`?",
+            ),
+            (
+                "[limits]",
+                "[[metrics]]\nname = \"Queue\"\nunit = \"count\"\nkind = \"samples\"\n[limits]",
+                "plugin.toml: the metric name \"Queue\" is not taken",
+            ),
+            (
+                "[limits]",
+                "[[metrics]]\nname = \"lost\"\nunit = \"count\"\nkind = \"rate\"\n[limits]",
+                "plugin.toml: the metric `lost` is a rate, whose unit is `ratio`",
+            ),
+            (
+                "\"health-check\"]",
+                "\"check\"]\nmetrics = [{ name = \"lost\", unit = \"ratio\", kind = \"rate\" }]",
+                "plugin.toml: `metrics` says what a health check measures, and `stages` names none",
             ),
             (
                 "[limits]",

@@ -147,6 +147,7 @@ pub(super) fn manifest_of(name: &str, version: &str, asked: &Asked) -> Manifest 
         stages: Vec::new(),
         permissions: files.chain(http).chain(commands).chain(flags).collect(),
         credentials: credentials.collect(),
+        metrics: Vec::new(),
         limits: asked.limits(),
         config: BTreeMap::new(),
     }
