@@ -207,9 +207,21 @@ fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan) -> St
     let steps: Vec<String> = plan.steps.iter().map(|step| format!("{} %", step.percent)).collect();
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let span = |seconds: f64| Span(Duration::from_secs(seconds.round() as u64)).to_string();
+    let together = match plan.services.as_slice() {
+        [_] => String::new(),
+        services => {
+            let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+            let (first, all) = (names.first().copied().unwrap_or_default(), names.join(", "));
+            format!(
+                "; {all} are promoted together, each with traffic of its own: the rate is {first}'s, the others are good"
+            )
+        }
+    };
     let mut text = format!(
-        "{} rehearsals a line, seed {}; the stable release is good: each rate at 0.4 of its threshold\n\n",
-        options.rehearsals, options.seed
+        "{} rehearsals a line, seed {}; the stable release is good: each rate at 0.4 of its threshold{together}; glances every {}\n\n",
+        options.rehearsals,
+        options.seed,
+        Span(plan.glance)
     );
     let mut head = format!(
         "{:>9}  {:<22} {:>8} {:>11} {:>8} {:>8} ",

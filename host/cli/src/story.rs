@@ -55,6 +55,9 @@ pub fn event(event: &EventKind) -> Option<Telling> {
             let url = deployment.url.as_ref().map_or(String::new(), |url| format!(", alone at {url}"));
             tell(format!("release {} is up in {}{}{url}", deployment.release.id, environment.role(), of(service)))
         }
+        EventKind::BaselineDeployed { service, deployment, .. } => {
+            tell(format!("what serves{} is started anew as {}, to compare with", of(service), deployment.release.id))
+        }
         EventKind::TrafficSet { service, environment, splits, .. } => {
             tell(format!("traffic of {}{}: {}", environment.role(), of(service), shares(splits)))
         }
@@ -135,6 +138,9 @@ pub fn event(event: &EventKind) -> Option<Telling> {
             snapshot.id,
             size(snapshot.bytes)
         )),
+        EventKind::SnapshotOutdated { reason } => {
+            tell(format!("the snapshot of production's data is taken anew: {reason}"))
+        }
         EventKind::DataRestored { plugin, snapshot, before, .. } => {
             let kept = before.as_ref().map_or("is lost".to_owned(), |before| format!("is snapshot {}", before.id));
             tell(format!(

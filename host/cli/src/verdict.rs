@@ -146,6 +146,7 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
         samples: &samples,
         candidate: "candidate",
         baseline: has_baseline.then_some("baseline"),
+        fresh: false,
         before: &[],
         whole: &whole,
         independent: true,

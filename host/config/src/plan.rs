@@ -36,6 +36,7 @@ impl Config {
                 bad_windows: rollout.decision.bad_windows,
                 min_score: rollout.decision.min_score.ratio(),
             },
+            baseline: rollout.baseline,
             data: self.data_plan(),
             approval: self.approval.rules(&self.git.author),
             review: self.stages.review.clone(),

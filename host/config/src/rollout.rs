@@ -1,7 +1,7 @@
 //! What starts a run, what it must show, and how a release comes to serve people.
 
 use autodevops_model::Severity;
-use autodevops_pipeline::Plan;
+use autodevops_pipeline::{Baseline, Plan};
 use autodevops_policy::{Percent, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -81,6 +81,10 @@ pub struct Rollout {
     /// release back at any time.
     #[schemars(with = "crate::schema::SpanText")]
     pub rollback_window: Span,
+    /// What the release is compared with: `stable`, or `fresh`, an instance of the stable release that is started with it and has the same
+    /// share, at steps of at most 33 %.
+    #[schemars(with = "crate::schema::BaselineName")]
+    pub baseline: Baseline,
     /// How often a step is made longer for want of evidence before a person is asked.
     pub max_extensions: u32,
     /// What is done in git when a release is taken back whose change was merged.
@@ -110,6 +114,7 @@ impl Default for Rollout {
                 .collect(),
             monitoring: Span(plan.monitoring),
             rollback_window: Span(plan.monitoring),
+            baseline: plan.baseline,
             max_extensions: plan.max_extensions,
             revert: Revert::default(),
             triggers: plan

@@ -93,6 +93,17 @@ pub enum RestoreName {
     Never,
 }
 
+/// What a release is compared with while it has a part of the traffic.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "describes a name")]
+pub enum BaselineName {
+    /// The stable release as it serves.
+    Stable,
+    /// The stable release, started anew with the candidate and with the same share. The deploy target must be able to.
+    Fresh,
+}
+
 /// What a plugin may do. It must have asked for it in its manifest, too.
 #[derive(JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]

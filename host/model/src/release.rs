@@ -38,6 +38,9 @@ pub struct Capabilities {
     pub fenced: bool,
     /// State such as databases survives a change of release.
     pub keeps_state: bool,
+    /// More than two releases share the traffic, and two of them may be of one artifact: what serves can be started anew beside itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh_baseline: bool,
 }
 
 /// What serves an environment now.

@@ -20,6 +20,7 @@ use crate::{
     front_door,
     live::{Live, Origin, WasLive},
     project::Project,
+    target,
     usage::{Declined, Usage},
 };
 
@@ -73,7 +74,7 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
     project.check_tools()?;
     project.check_target_credentials().await?;
     let capabilities = project.deploy_target()?.describe(&project.context("deploy", Vec::new())).await?;
-    data::can_preserve(&project.config, &capabilities)?;
+    target::can_preserve(&project.config, &capabilities)?;
     front_door::ensure(project).await?;
     let releases = tokio::task::block_in_place(|| {
         let head = project.repository()?.head()?;

@@ -31,6 +31,7 @@ use crate::{
     project::Project,
     revert::{self, Reverted},
     signals::{self, CriticalErrors},
+    target,
     usage::{Declined, Usage},
 };
 
@@ -170,7 +171,8 @@ impl Controller {
         let target = project.deploy_target()?;
         let context = project.context(id, Vec::new());
         let capabilities = target.describe(&context).await?;
-        data::can_preserve(&project.config, &capabilities)?;
+        target::can_preserve(&project.config, &capabilities)?;
+        target::can_compare(&project.config, &capabilities)?;
         let mut live = Vec::new();
         let mut serving = Vec::new();
         for service in &plan.services {

@@ -1,8 +1,7 @@
 //! The service's data: snapshots that the state guards take, verify and go back to, for runs and by hand.
 
 use anyhow::{Context as _, Result, bail};
-use autodevops_config::Config;
-use autodevops_model::{Capabilities, ErrorInfo, ErrorKind, SnapshotInfo, Stage, StageError};
+use autodevops_model::{ErrorInfo, ErrorKind, SnapshotInfo, Stage, StageError};
 use autodevops_sandbox::{CallContext, Plugin};
 use serde::{Deserialize, Serialize};
 
@@ -81,21 +80,6 @@ pub(crate) async fn go_back(
     };
     guard.restore(context, environment, key, fence, id).await.map_err(|error| of_call(&error))?;
     Ok(before)
-}
-
-/// Refuses a project whose data must be preserved, and whose target keeps none.
-///
-/// # Errors
-/// What to do.
-pub(crate) fn can_preserve(config: &Config, target: &Capabilities) -> Result<()> {
-    if config.data.preserve && !target.keeps_state {
-        bail!(
-            "[data] `preserve` is true, and the deploy target `{}` keeps no data across a change of release; nothing was moved: choose \
-             another target, or let `preserve` be false",
-            config.stages.deploy_target
-        );
-    }
-    Ok(())
 }
 
 /// Has each guard take a snapshot of an environment before something is deployed there by hand, on record. Where data need not be

@@ -31,6 +31,7 @@ use crate::{
     local::EdgeTarget,
     log::RunLog,
     mail::Post,
+    metrics,
     notices::Notices,
     people::Links,
     plugins::{PluginSet, Services},
@@ -256,6 +257,9 @@ impl Project {
             }
             used.push(name.as_str());
         }
+        let health = &self.config.stages.health_checks;
+        let manifests = health.iter().map(|name| Ok(self.plugins.open(name)?.manifest)).collect::<Result<Vec<_>>>()?;
+        metrics::check(&self.config.plan().triggers, &manifests)?;
         if let Some(unused) = self.config.plugins.keys().find(|name| !used.contains(&name.as_str())) {
             tracing::warn!("[plugins.{unused}] is set, but no stage names the plugin `{unused}`");
         }

@@ -54,6 +54,8 @@ pub struct Subject {
     pub candidate: String,
     /// The release it is compared with, where both have traffic.
     pub baseline: Option<String>,
+    /// The release that traffic goes back to, where it has some and is not the baseline itself: only whether it is broken is asked of it.
+    pub stable: Option<String>,
 }
 
 /// A release that is staged, of one service.

@@ -120,7 +120,9 @@ impl Run {
             },
             // It is asked about before anything goes there.
             RunStage::ProductionDeploy if self.held().is_some() => return None,
-            RunStage::ProductionDeploy => self.snapshot().or_else(|| self.deploy(Environment::Production))?,
+            RunStage::ProductionDeploy => {
+                self.snapshot().or_else(|| self.deploy(Environment::Production)).or_else(|| self.deploy_baseline())?
+            }
             RunStage::Rollout if self.watch().is_none() => {
                 let percent = self.step()?.percent;
                 let production = Environment::Production;
@@ -147,6 +149,14 @@ impl Run {
         let key = if environment == Environment::Staging { member.anew(environment, key) } else { key };
         let (service, release) = (member.label().to_owned(), member.release()?.clone());
         Some(Command::Deploy { service, environment, key, fence: self.fence(), release })
+    }
+
+    /// Starts the next service's stable release anew beside itself; none where that is not wanted, or all are there.
+    fn deploy_baseline(&self) -> Option<Command> {
+        let member = self.members().find(|member| self.awaits_baseline(member))?;
+        let (service, release) = (member.label().to_owned(), member.fresh()?);
+        let (environment, key, fence) = (Environment::Production, member.baseline_key(self.id()), self.fence());
+        Some(Command::Deploy { service, environment, key, fence, release })
     }
 
     fn set_traffic(&self, member: &Member, environment: Environment, key: String, splits: Vec<Split>) -> Command {
@@ -213,6 +223,7 @@ impl Run {
             service: member.label().to_owned(),
             candidate: member.candidate().to_owned(),
             baseline: member.baseline(watch),
+            stable: member.beside_baseline(watch),
         };
         self.members().map(subject).collect()
     }

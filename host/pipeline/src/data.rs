@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use autodevops_model::{Severity, SnapshotInfo};
 
-use crate::{Command, Environment, EventKind, Gate, Restore, Run, Timestamp, decide::Draft};
+use crate::{Command, Environment, EventKind, Gate, Restore, Run, RunStage, Timestamp, decide::Draft};
+
+/// How old the newest snapshot may be when the release comes to production: whoever goes back to it loses what was written since.
+const LONGEST_KEPT: Duration = Duration::from_secs(600);
 
 /// What is known of production's data.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +22,13 @@ pub(crate) struct Data {
     taken: Vec<(String, SnapshotInfo)>,
     /// Guards that took none, and nobody minds.
     without: Vec<String>,
+    /// A snapshot was begun with, and the run stood still since: what it shows may be long past.
+    doubted: bool,
+    begun: bool,
+    /// When the last of them was taken.
+    last: Option<Timestamp>,
+    /// How often they were taken anew; numbers their keys.
+    anew: u32,
     /// When production's traffic went back.
     back: Option<Timestamp>,
     /// Whether the data is to go back.
@@ -43,8 +53,31 @@ impl Run {
         Some(Command::Snapshot { key: self.snapshot_key(&plugin), plugin })
     }
 
+    /// A guard takes one snapshot under a key, whenever it is asked.
     fn snapshot_key(&self, guard: &str) -> String {
-        format!("{}/snapshot/{guard}", self.id())
+        let key = format!("{}/snapshot/{guard}", self.id());
+        match self.data.anew {
+            0 => key,
+            anew => format!("{key}/{}", anew + 1),
+        }
+    }
+
+    /// Why the snapshots say no more how the data is before the release: it is not in production yet, and they were taken before the run
+    /// stood still, or long ago.
+    fn outdated(&self, now: Timestamp) -> Option<String> {
+        let data = &self.data;
+        let last = data.last.filter(|_| !data.taken.is_empty())?;
+        let production = Environment::Production;
+        let begun = self.pending().any(|effect| effect.environment == Some(production))
+            || self.members().any(|member| member.deployment(production).is_some());
+        if self.stage() != RunStage::ProductionDeploy || begun || self.snapshot().is_some() {
+            return None;
+        }
+        let age = Duration::from_nanos(u64::try_from(now.0.saturating_sub(last.0)).unwrap_or(0));
+        if data.doubted {
+            return Some("the run stood still since it was taken, and others may have written meanwhile".to_owned());
+        }
+        (age > LONGEST_KEPT).then(|| format!("it was taken {} ago, and the release is not there yet", in_words(age)))
     }
 
     /// The guard that takes a snapshot under this key.
@@ -91,8 +124,18 @@ impl Run {
     /// What the events of the data make of the run.
     pub(crate) fn fold_data(&mut self, at: Timestamp, event: &EventKind) {
         match event {
+            EventKind::EffectIntended { key, .. } if self.guard_of_snapshot(key).is_some() => self.data.begun = true,
             EventKind::SnapshotTaken { plugin, snapshot, .. } => {
                 self.data.taken.push((plugin.clone(), snapshot.clone()));
+                self.data.last = Some(at);
+            }
+            EventKind::Frozen { .. }
+            | EventKind::Resumed { .. }
+            | EventKind::ResumeRequested { .. }
+            | EventKind::GatePassed { gate: Gate::Held, .. } => self.data.doubted |= self.data.begun,
+            EventKind::SnapshotOutdated { .. } => {
+                let anew = self.data.anew + 1;
+                self.data = Data { anew, ..Data::default() };
             }
             EventKind::DataRestored { plugin, snapshot, .. } => {
                 self.data.settled.push(plugin.clone());
@@ -133,6 +176,13 @@ impl Run {
 }
 
 impl Draft {
+    /// Has the snapshots taken anew that are too old to go back to; whether anything follows.
+    pub(crate) fn snapshots_anew(&mut self) -> bool {
+        let Some(reason) = self.run.outdated(self.at) else { return false };
+        self.push(EventKind::SnapshotOutdated { reason });
+        true
+    }
+
     /// Decides, or has a person decide, whether the data goes back, once traffic did; whether anything follows.
     pub(crate) fn settle_data(&mut self) -> bool {
         let data = &self.run.data;

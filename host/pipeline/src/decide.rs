@@ -406,7 +406,9 @@ impl Draft {
             }
             RunStage::Checks if plan.checks.is_empty() => self.checked(Vec::new()),
             RunStage::Approval => self.open_production(),
-            RunStage::ProductionDeploy => return self.freeze() || self.watch_while_frozen() || self.ask_after_freeze(),
+            RunStage::ProductionDeploy => {
+                return self.freeze() || self.watch_while_frozen() || self.ask_after_freeze() || self.snapshots_anew();
+            }
             RunStage::Soak | RunStage::Rollout | RunStage::Monitoring if self.run.watch().is_none() => {
                 return self.enter();
             }

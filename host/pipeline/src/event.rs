@@ -349,6 +349,13 @@ pub enum EventKind {
         key: String,
         deployment: Deployment,
     },
+    /// An instance of the stable release is in production, without traffic: the candidate is compared with it.
+    BaselineDeployed {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        service: String,
+        key: String,
+        deployment: Deployment,
+    },
     /// Traffic is shared so.
     TrafficSet {
         #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -451,6 +458,8 @@ pub enum EventKind {
     StableLooked { verdict: Verdict },
     /// A guard took a snapshot of production's data, which is whole.
     SnapshotTaken { plugin: String, key: String, snapshot: SnapshotInfo },
+    /// The snapshots say no more how production's data is before the release: they are taken anew.
+    SnapshotOutdated { reason: String },
     /// Production's data is as it was in the snapshot; what was there until then is in another, `before`.
     DataRestored { plugin: String, key: String, snapshot: String, before: Option<SnapshotInfo> },
     /// Production's data stays as the release left it that was taken back.
@@ -482,6 +491,7 @@ impl EventKind {
             Self::EffectDone { .. } => "effect-done",
             Self::EffectFailed { .. } => "effect-failed",
             Self::Deployed { .. } => "deployed",
+            Self::BaselineDeployed { .. } => "baseline-deployed",
             Self::TrafficSet { .. } => "traffic-set",
             Self::TrafficReturned { .. } => "traffic-returned",
             Self::AutomatedTested { .. } => "automated-tested",
@@ -514,6 +524,7 @@ impl EventKind {
             Self::RolledBack { .. } => "rolled-back",
             Self::StableLooked { .. } => "stable-looked",
             Self::SnapshotTaken { .. } => "snapshot-taken",
+            Self::SnapshotOutdated { .. } => "snapshot-outdated",
             Self::DataRestored { .. } => "data-restored",
             Self::DataKept { .. } => "data-kept",
             Self::RollbackChecked { .. } => "rollback-checked",

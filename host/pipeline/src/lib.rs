@@ -65,8 +65,8 @@ pub use former::{Former, Retry};
 pub use freeze::Freeze;
 pub use glance::Glance;
 pub use plan::{
-    AUTHOR, Approval, BadPlan, CountTrigger, Counted, DataPlan, Decision, Direction, HardTrip, Level, NoData, Plan,
-    Restore, Rule, Service, Step, Trigger,
+    AUTHOR, Approval, BadPlan, Baseline, CountTrigger, Counted, DataPlan, Decision, Direction, HardTrip, Level, NoData,
+    Plan, Restore, Rule, Service, Step, Trigger,
 };
 pub use run::{Alarm, Approved, Effect, Member, OnHold, OpenGate, ReplayError, Run, RunStage, Watch};
 pub use safety::{SCANNED, needs_person};

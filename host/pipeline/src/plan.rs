@@ -1,5 +1,6 @@
 //! Everything about a run that is decided before it starts, so that a change of configuration cannot bend a run under way.
 
+mod baseline;
 mod count;
 mod data;
 mod decision;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Freeze;
 
+pub use baseline::Baseline;
 pub use count::{CountTrigger, Counted};
 pub use data::{DataPlan, Restore};
 pub use decision::Decision;
@@ -55,6 +57,9 @@ pub struct Plan {
     /// How sure a verdict must be.
     #[serde(default = "Decision::before")]
     pub decision: Decision,
+    /// What the release is compared with.
+    #[serde(default, skip_serializing_if = "Baseline::is_default")]
+    pub baseline: Baseline,
     /// What becomes of production's data when the release is taken back.
     #[serde(default, skip_serializing_if = "DataPlan::is_default")]
     pub data: DataPlan,
@@ -180,6 +185,7 @@ impl Plan {
             counts: CountTrigger::defaults(),
             hard_trip: HardTrip::default(),
             decision: Decision::default(),
+            baseline: Baseline::default(),
             data: DataPlan::default(),
             approval: Approval::default(),
             review: Vec::new(),

@@ -35,7 +35,7 @@ impl Run {
         let back = self.members().filter(|member| member.lane(Environment::Production).rollbacks > 0);
         let subject = |member: &Member| {
             let stable = member.stable(Environment::Production)?.id.clone();
-            Some(Subject { service: member.label().to_owned(), candidate: stable, baseline: None })
+            Some(Subject { service: member.label().to_owned(), candidate: stable, baseline: None, stable: None })
         };
         back.filter_map(subject).collect()
     }
@@ -75,6 +75,7 @@ impl Draft {
             samples: &samples,
             candidate: &subject.candidate,
             baseline: None,
+            fresh: false,
             before: &[],
             whole: &whole,
             independent: true,

@@ -105,6 +105,7 @@ impl Draft {
                     samples: &own,
                     candidate: member.candidate(),
                     baseline: baseline.as_deref(),
+                    fresh: member.beside_baseline(watch).is_some(),
                     before: member.before(watch.environment),
                     whole,
                     independent: watch.environment == Environment::Production,

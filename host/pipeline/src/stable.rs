@@ -28,6 +28,7 @@ impl Run {
             samples: &seen,
             candidate: &stable.id,
             baseline: None,
+            fresh: false,
             before: &[],
             whole: &whole,
             independent: false,

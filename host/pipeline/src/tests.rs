@@ -1,5 +1,6 @@
 //! Whole runs: what people can say, what goes wrong, and, by simulation, what may never be.
 
+mod baseline;
 mod compare;
 mod data;
 mod escalation;

@@ -63,6 +63,8 @@ pub struct Round<'a> {
     pub candidate: &'a str,
     /// The release it is compared with, where both have traffic.
     pub baseline: Option<&'a str>,
+    /// Whether the baseline was started with the candidate, and is of its size.
+    pub fresh: bool,
     /// What stable was last seen to do while it had traffic: a stable release that was broken is no reason to go back to it.
     pub before: &'a [Measurement],
     /// The whole watch so far: only samples over it can pass.

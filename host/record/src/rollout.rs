@@ -16,6 +16,8 @@ pub struct Rollout {
     pub candidate: String,
     /// The release before it, where there was one.
     pub stable: Option<String>,
+    /// The release before it under another name, started with the candidate to compare with, where there was one.
+    pub fresh: Option<String>,
     /// When the candidate first had a share.
     pub begin: Timestamp,
     /// When the run ended, or its last event so far.
@@ -35,8 +37,8 @@ pub struct Point {
     pub to: Timestamp,
     /// Failed requests of the candidate, of all of its.
     pub candidate: Option<Rate>,
-    /// Failed requests of the release before, while it was seen beside the candidate.
-    pub stable: Option<Rate>,
+    /// Failed requests of what the candidate was compared with, while it was seen beside the candidate.
+    pub baseline: Option<Rate>,
 }
 
 impl Rollout {
@@ -95,7 +97,8 @@ fn rollout(events: &[Event], service: &str) -> Result<Option<Rollout>, ReplayErr
     let Some(member) = run.member(service) else { return Ok(None) };
     let (candidate, service) = (member.candidate().to_owned(), service.to_owned());
     let stable = member.stable(Environment::Production).map(|release| release.id.clone());
-    Ok(Some(Rollout { service, candidate, stable, begin, end: run.last_event_at(), shares, points }))
+    let fresh = member.fresh_baseline().map(|deployment| deployment.release.id.clone());
+    Ok(Some(Rollout { service, candidate, stable, fresh, begin, end: run.last_event_at(), shares, points }))
 }
 
 fn share(member: Option<&Member>, splits: &[Split]) -> u8 {
@@ -112,6 +115,7 @@ fn point(member: &Member, samples: &[Sample]) -> Option<Point> {
         })
     };
     let (candidate, stable) = (member.candidate(), member.stable(Environment::Production));
+    let fresh = member.fresh_baseline().map(|deployment| &deployment.release);
     let own = samples.iter().filter(|sample| sample.service == member.label());
     let seen = own.filter(|sample| rate(sample, candidate).is_some());
     let sample = seen.max_by_key(|sample| (sample.observed_by_host, sample.window.start))?;
@@ -119,7 +123,7 @@ fn point(member: &Member, samples: &[Sample]) -> Option<Point> {
         from: Timestamp(sample.window.start),
         to: Timestamp(sample.window.end),
         candidate: rate(sample, candidate),
-        stable: stable.and_then(|stable| rate(sample, &stable.id)),
+        baseline: fresh.into_iter().chain(stable).find_map(|baseline| rate(sample, &baseline.id)),
     })
 }
 
@@ -137,7 +141,7 @@ mod tests {
         assert_eq!(shares, [5, 25, 50, 100]);
         assert_eq!(rollout.share(rollout.begin.before(Duration::from_secs(1))), 0);
         assert_eq!((rollout.share(rollout.begin), rollout.share(rollout.end)), (5, 100));
-        let beside: Vec<&Point> = rollout.points.iter().filter(|point| point.stable.is_some()).collect();
+        let beside: Vec<&Point> = rollout.points.iter().filter(|point| point.baseline.is_some()).collect();
         assert!(beside.len() >= 30, "three steps of a minute, measured every 5 s");
         assert!(rollout.points.len() > beside.len(), "with all of the traffic nothing is beside it");
         for point in &rollout.points {
@@ -151,16 +155,17 @@ mod tests {
         let rollout = rollouts(&Story::rolled_back()).unwrap().remove(0);
         assert_eq!(rollout.shares.last().unwrap().1, 0);
         let last = rollout.points.last().unwrap();
-        assert!(last.candidate.as_ref().unwrap().events > last.stable.as_ref().unwrap().events);
+        assert!(last.candidate.as_ref().unwrap().events > last.baseline.as_ref().unwrap().events);
     }
 
     #[test]
     fn a_moment_between_measurements_shows_the_one_whose_window_reaches_it() {
-        let point = |from, to| Point { from: Timestamp(from), to: Timestamp(to), candidate: None, stable: None };
+        let point = |from, to| Point { from: Timestamp(from), to: Timestamp(to), candidate: None, baseline: None };
         let rollout = Rollout {
             service: String::new(),
             candidate: "new".into(),
             stable: None,
+            fresh: None,
             begin: Timestamp(0),
             end: Timestamp(100),
             shares: Vec::new(),

@@ -91,6 +91,7 @@ impl Story {
                 instant_rollback: true,
                 fenced: true,
                 keeps_state: true,
+                fresh_baseline: false,
             },
             self.at,
         );

@@ -8,7 +8,7 @@ mod play;
 mod world;
 
 pub use play::{Ending, Rehearsal, StepTaken, rehearse};
-pub use world::{Behaviour, Observed, Traffic, World};
+pub use world::{Behaviour, Observed, Shares, Traffic, World};
 
 #[cfg(test)]
 mod tests;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use autodevops_model::{
     Capabilities, Deployment, Fix, Issue, IssueKind, Outcome as CheckOutcome, Release, Risk, RollbackPlan, Severity,
-    Window,
+    Split, Window,
 };
 use autodevops_pipeline::{
-    Command, EffectOutcome, Environment, Event, EventKind, Gate, Input, Live, Method, Outcome, Plan, ReplayError, Run,
-    RunStage, Subject, Timestamp,
+    Command, EffectOutcome, Environment, Event, EventKind, Gate, Input, Live, Member, Method, Outcome, Plan,
+    ReplayError, Run, RunStage, Sample, Subject, Timestamp,
 };
 
-use crate::{Traffic, World};
+use crate::{Shares, Traffic, World};
 
 /// No rollout has so many decisions; one that has would never end.
 const DECISIONS: usize = 100_000;
@@ -67,23 +67,33 @@ pub struct Rehearsal {
     pub failed: u64,
 }
 
-/// Plays a rollout: the plan's steps and triggers, decided by the run itself.
+/// Plays a rollout of all the plan's services together: its steps, its triggers and its glances, decided by the run itself. Each service has
+/// traffic of its own, as much as is said; the candidate that is said is the first service's, and those of the others are as good as what
+/// serves.
 ///
 /// # Errors
 /// The plan cannot be followed.
 pub fn rehearse(plan: &Plan, traffic: &Traffic, seed: u64) -> Result<Rehearsal, ReplayError> {
-    Ok(Stage::new(plan, traffic, seed)?.play())
+    let good = Traffic { candidate: traffic.stable.clone(), ..traffic.clone() };
+    Ok(Stage::new(plan, [traffic, &good], seed)?.play())
 }
 
 struct Stage<'a> {
     run: Run,
-    world: World<'a>,
+    /// Of each service, as events call it.
+    services: Vec<Playing<'a>>,
     now: Timestamp,
-    percent: u8,
     watch: Option<Watched>,
     steps: Vec<StepTaken>,
     ending: Option<Ending>,
     method: Option<Method>,
+}
+
+/// A service, and what comes in to it.
+struct Playing<'a> {
+    label: String,
+    world: World<'a>,
+    shares: Shares,
 }
 
 struct Watched {
@@ -101,13 +111,8 @@ fn bare(plan: &Plan) -> Plan {
     plan.escalation.clear();
     plan.freeze.clear();
     plan.data = autodevops_pipeline::DataPlan::default();
-    // What it would find between the measurements is found by the next one here: a rehearsal of weeks ends in seconds, and rather shows a
-    // rollback too late than too early.
-    plan.glance = Duration::ZERO;
     plan.approval = autodevops_pipeline::Approval { required: false, ..Default::default() };
     plan.soak = Duration::ZERO;
-    // Of several services each has traffic of its own; it is one of them that is rehearsed.
-    plan.services.truncate(1);
     plan
 }
 
@@ -116,7 +121,7 @@ fn release(id: &str) -> Release {
 }
 
 impl<'a> Stage<'a> {
-    fn new(plan: &Plan, traffic: &'a Traffic, seed: u64) -> Result<Self, ReplayError> {
+    fn new(plan: &Plan, [first, others]: [&'a Traffic; 2], seed: u64) -> Result<Self, ReplayError> {
         let issue = Issue {
             message: String::new(),
             ..Issue::new("rehearsal", IssueKind::Anomaly, Severity::Info, "a rehearsal")
@@ -128,12 +133,22 @@ impl<'a> Stage<'a> {
             instant_rollback: true,
             fenced: true,
             keeps_state: true,
+            fresh_baseline: true,
         };
-        let world = World::new(plan, traffic, seed);
-        let first = Run::started("rehearsal", issue, bare(plan), "base", 1, vec![live], capabilities, Timestamp(0));
-        let run = Run::start(&first)?;
-        let (now, percent, watch, steps, ending, method) = (Timestamp(0), 0, None, Vec::new(), None, None);
-        Ok(Self { run, world, now, percent, watch, steps, ending, method })
+        let live = vec![live; plan.services.len()];
+        let first_event = Run::started("rehearsal", issue, bare(plan), "base", 1, live, capabilities, Timestamp(0));
+        let run = Run::start(&first_event)?;
+        let traffic = std::iter::once(first).chain(std::iter::repeat(others));
+        // A seed for each, far from those of the next rehearsals.
+        let seeds = (0_u64..).map(|n| seed.wrapping_add(n << 40));
+        let playing = |((member, traffic), seed): ((&Member, &'a Traffic), u64)| Playing {
+            label: member.label().to_owned(),
+            world: World::new(plan, traffic, seed),
+            shares: Shares::default(),
+        };
+        let services = run.members().zip(traffic).zip(seeds).map(playing).collect();
+        let (now, watch, steps, ending, method) = (Timestamp(0), None, Vec::new(), None, None);
+        Ok(Self { run, services, now, watch, steps, ending, method })
     }
 
     fn play(mut self) -> Rehearsal {
@@ -144,13 +159,13 @@ impl<'a> Stage<'a> {
             self.step();
         }
         self.leave(false);
-        let seen = self.world.candidate();
+        let most = |service: &Playing<'_>| service.world.candidate().events.values().copied().max().unwrap_or(0);
         Rehearsal {
             ending: self.ending.unwrap_or_else(|| Ending::Astray("it never ends".to_owned())),
             steps: self.steps,
             lasted: since(Timestamp(0), self.now),
-            requests: seen.requests,
-            failed: seen.events.values().copied().max().unwrap_or(0),
+            requests: self.services.iter().map(|service| service.world.candidate().requests).sum(),
+            failed: self.services.iter().map(most).sum(),
         }
     }
 
@@ -162,14 +177,16 @@ impl<'a> Stage<'a> {
         let command = commands.swap_remove(0);
         let input = match command {
             Command::WaitUntil(until) => {
-                self.now = self.now.max(until);
+                if self.wait(until) {
+                    return;
+                }
                 Input::Tick
             }
             Command::AskApproval { gate: Gate::Production, .. } => {
                 Input::Approve { by: "someone".to_owned(), reason: String::new(), bypass: false, link: None }
             }
             Command::AskApproval { gate: Gate::Held | Gate::Data, .. } => {
-                self.ending = Some(Ending::Held { percent: self.percent });
+                self.ending = Some(Ending::Held { percent: self.percent() });
                 return;
             }
             Command::Finish(outcome) => {
@@ -178,12 +195,8 @@ impl<'a> Stage<'a> {
                 return;
             }
             Command::Measure { subjects, windows, .. } => {
-                self.world.pass(self.now.0, self.percent);
-                let windows = subjects.iter().flat_map(|subject| windows.iter().map(move |window| (subject, window)));
-                let sample = |(subject, window): (&Subject, &Window)| {
-                    self.world.sample(window, &subject.candidate, subject.baseline.as_deref())
-                };
-                Input::Measured { samples: windows.map(sample).collect(), error: None }
+                self.services.iter_mut().for_each(|service| service.world.pass(self.now.0, service.shares));
+                Input::Measured { samples: self.samples(&subjects, &windows), error: None }
             }
             other => {
                 if other.needs_intent()
@@ -197,27 +210,94 @@ impl<'a> Stage<'a> {
         self.say(input);
     }
 
-    fn say(&mut self, input: Input) {
+    /// Lets time pass up to where something is due; whether a glance had the run do something before.
+    fn wait(&mut self, until: Timestamp) -> bool {
+        if let Some((every, _)) = self.run.glance(self.now) {
+            while self.now.after(every) < until && self.is_worth_a_glance() {
+                self.now = self.now.after(every);
+                let tick = |service: &mut Playing<'_>| service.world.tick(self.now.0, service.shares);
+                // Only what speaks against a release turns it back: a glance at anything else leaves no trace.
+                let bad = self.services.iter_mut().map(tick).filter(|bad| *bad).count() > 0;
+                if bad && self.glance() {
+                    return true;
+                }
+            }
+        }
+        self.now = self.now.max(until);
+        false
+    }
+
+    /// Whether a glance may find something here: the sequential test decides at small shares only, and so many fail that it trips a hard trip
+    /// by chance in the beginning of a watch if ever. What is left out is found by the next measurement: a rehearsal of weeks ends in seconds.
+    fn is_worth_a_glance(&self) -> bool {
+        let (plan, watch) = (self.run.plan(), self.run.watch());
+        watch.is_some_and(|watch| {
+            plan.decision.is_sequential(watch.percent) || since(watch.started, self.now) < plan.interval
+        })
+    }
+
+    /// Glances at what came in; whether anything followed.
+    fn glance(&mut self) -> bool {
+        let Some((_, glance)) = self.run.glance(self.now) else { return false };
+        self.services.iter_mut().for_each(|service| service.world.see_baseline(self.now.0, service.shares));
+        let samples = self.samples(&glance.subjects, std::slice::from_ref(&glance.window));
+        self.say(Input::Glanced { samples })
+    }
+
+    /// What the front door tells of the releases.
+    fn samples(&self, subjects: &[Subject], windows: &[Window]) -> Vec<Sample> {
+        let of = |subject: &Subject| self.services.iter().find(|service| service.label == subject.service);
+        let seen = subjects.iter().filter_map(|subject| Some((subject, of(subject)?)));
+        seen.flat_map(|(subject, service)| {
+            let sample = |window: &Window| {
+                let sample = service.world.sample(window, &subject.candidate, subject.baseline.as_deref());
+                Sample { service: subject.service.clone(), ..sample }
+            };
+            windows.iter().map(sample)
+        })
+        .collect()
+    }
+
+    /// The greatest share that a candidate has.
+    fn percent(&self) -> u8 {
+        self.services.iter().map(|service| service.shares.candidate).max().unwrap_or(0)
+    }
+
+    /// Requests of the candidate that has the fewest.
+    fn requests(&self) -> u64 {
+        self.services.iter().map(|service| service.world.candidate().requests).min().unwrap_or(0)
+    }
+
+    /// Gives the run an input; whether anything followed.
+    fn say(&mut self, input: Input) -> bool {
         match self.run.decide(input, self.now) {
             Ok(events) => {
                 for event in &events {
                     self.run.apply(event);
                     self.note(event);
                 }
+                !events.is_empty()
             }
-            Err(refused) => self.ending = Some(Ending::Astray(refused.to_string())),
+            Err(refused) => {
+                self.ending = Some(Ending::Astray(refused.to_string()));
+                true
+            }
         }
     }
 
     /// What an event means to the rehearsal.
     fn note(&mut self, event: &Event) {
         match &event.event {
-            EventKind::TrafficSet { environment: Environment::Production, splits, .. } => {
-                let candidate = splits.iter().filter(|split| split.release == "candidate");
-                self.percent = candidate.map(|split| split.percent).sum();
+            EventKind::TrafficSet { service, environment: Environment::Production, splits, .. } => {
+                let shares = self.run.member(service).map(|member| shares_of(member, splits)).unwrap_or_default();
+                let now = self.now.0;
+                for service in self.services.iter_mut().filter(|playing| playing.label == *service) {
+                    service.world.pass(now, service.shares);
+                    service.shares = shares;
+                }
             }
             EventKind::StepEntered { environment: Environment::Production, percent, .. } => {
-                let requests = self.world.candidate().requests;
+                let requests = self.requests();
                 self.watch = Some(Watched { percent: *percent, entered: event.at, requests, decided: None });
             }
             EventKind::Judged { verdict, .. } => {
@@ -228,11 +308,11 @@ impl<'a> Stage<'a> {
             }
             EventKind::StepPassed { environment: Environment::Production, .. } => self.leave(true),
             EventKind::Held { .. } if self.run.stage() != RunStage::Ending => {
-                self.ending = Some(Ending::Held { percent: self.percent });
+                self.ending = Some(Ending::Held { percent: self.percent() });
             }
             EventKind::TurnedBack { outcome } => {
                 self.ending = Some(match outcome {
-                    Outcome::RolledBack { .. } => Ending::TurnedBack { percent: self.percent, method: self.method },
+                    Outcome::RolledBack { .. } => Ending::TurnedBack { percent: self.percent(), method: self.method },
                     other => Ending::Astray(other.to_string()),
                 });
             }
@@ -242,9 +322,17 @@ impl<'a> Stage<'a> {
 
     fn leave(&mut self, passed: bool) {
         let Some(Watched { percent, entered, requests, decided }) = self.watch.take() else { return };
-        let requests = self.world.candidate().requests - requests;
+        let requests = self.requests() - requests;
         self.steps.push(StepTaken { percent, decided, lasted: since(entered, self.now), requests, passed });
     }
+}
+
+/// The shares of a service's candidate, and of what it is compared with.
+fn shares_of(member: &Member, splits: &[Split]) -> Shares {
+    let share = |release: &str| splits.iter().filter(|split| split.release == release).map(|split| split.percent).sum();
+    let fresh = member.fresh_baseline().map_or(0, |deployment| share(&deployment.release.id));
+    let stable = member.stable(Environment::Production).map_or(0, |stable| share(&stable.id));
+    Shares { candidate: share(member.candidate()), baseline: if fresh > 0 { fresh } else { stable } }
 }
 
 /// What a world that does as it is told answers.

@@ -54,15 +54,31 @@ impl Behaviour {
     }
 }
 
-/// What comes in, and how the releases behave.
+/// What comes in to a service, and how its releases behave.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traffic {
-    /// Requests a second to all releases together.
+    /// Requests a second to all releases of a service together.
     pub per_second: f64,
     /// The release that is rolled out.
     pub candidate: Behaviour,
     /// The one that serves.
     pub stable: Behaviour,
+}
+
+/// Shares of the traffic, in per cent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shares {
+    /// The candidate's.
+    pub candidate: u8,
+    /// That of what it is compared with: the stable release, or a fresh baseline.
+    pub baseline: u8,
+}
+
+impl Shares {
+    /// So much for the candidate, and the rest for the stable release.
+    pub const fn beside_stable(candidate: u8) -> Self {
+        Self { candidate, baseline: 100_u8.saturating_sub(candidate) }
+    }
 }
 
 /// What was seen of a release since the beginning.
@@ -76,14 +92,63 @@ pub struct Observed {
     pub latency: [u64; BOUNDS.len() + 1],
 }
 
-/// The world around a rollout, up to some moment.
+/// A metric, and what of it is bad.
+struct Metric {
+    name: String,
+    bad: Bad,
+}
+
+/// What of a metric speaks against a release.
+#[derive(Clone, Copy, PartialEq)]
+enum Bad {
+    /// Its events.
+    Events,
+    /// Requests without them.
+    Rest,
+    /// Requests that take longer than this, in seconds.
+    Slower(f64),
+}
+
+impl Metric {
+    fn of(trigger: &autodevops_pipeline::Trigger) -> Self {
+        let bad = match trigger.rule {
+            Rule::RateAbove(_) => Bad::Events,
+            Rule::RateBelow(_) => Bad::Rest,
+            Rule::QuantileAbove { seconds, .. } => Bad::Slower(seconds),
+            Rule::WorseBy { .. } if trigger.metric == "latency" => Bad::Slower(f64::INFINITY),
+            Rule::WorseBy { .. } => Bad::Events,
+        };
+        Self { name: trigger.metric.clone(), bad }
+    }
+
+    const fn is_rate(&self) -> bool {
+        !matches!(self.bad, Bad::Slower(_))
+    }
+
+    /// How many requests speak against the release.
+    fn bad(&self, seen: &Observed) -> u64 {
+        let events = seen.events.get(&self.name).copied().unwrap_or(0);
+        match self.bad {
+            Bad::Events => events,
+            Bad::Rest => seen.requests - events,
+            Bad::Slower(limit) => {
+                let from = BOUNDS.iter().take_while(|bound| **bound <= limit).count();
+                seen.latency.iter().skip(from).sum()
+            }
+        }
+    }
+}
+
+/// The world around a rollout of one service, up to some moment.
 pub struct World<'a> {
     traffic: &'a Traffic,
-    metrics: Vec<(String, bool)>,
+    metrics: Vec<Metric>,
     random: StdRng,
+    /// Up to when the candidate was seen, and up to when the baseline.
     now: i64,
+    baseline_now: i64,
     candidate: Observed,
-    stable: Observed,
+    baseline: Observed,
     /// What was seen up to each moment that was looked at.
     past: Vec<(i64, Observed, Observed)>,
 }
@@ -91,21 +156,23 @@ pub struct World<'a> {
 impl<'a> World<'a> {
     /// A world in which nothing came in yet.
     pub fn new(plan: &Plan, traffic: &'a Traffic, seed: u64) -> Self {
-        let mut metrics: Vec<(String, bool)> = Vec::new();
-        for trigger in &plan.triggers {
-            let is_rate = match trigger.rule {
-                Rule::RateAbove(_) | Rule::RateBelow(_) => true,
-                Rule::QuantileAbove { .. } => false,
-                Rule::WorseBy { .. } => trigger.metric != "latency",
-            };
-            if metrics.iter().all(|(metric, _)| *metric != trigger.metric) {
-                metrics.push((trigger.metric.clone(), is_rate));
+        let mut metrics: Vec<Metric> = Vec::new();
+        for metric in plan.triggers.iter().map(Metric::of) {
+            match metrics.iter_mut().find(|other| other.name == metric.name) {
+                // Of what is slow the least decides.
+                Some(Metric { bad: Bad::Slower(before), .. }) => {
+                    if let Bad::Slower(limit) = metric.bad {
+                        *before = before.min(limit);
+                    }
+                }
+                Some(_) => {}
+                None => metrics.push(metric),
             }
         }
         let random = StdRng::seed_from_u64(seed);
-        let (candidate, stable) = (Observed::default(), Observed::default());
-        let past = vec![(0, candidate.clone(), stable.clone())];
-        Self { traffic, metrics, random, now: 0, candidate, stable, past }
+        let (candidate, baseline) = (Observed::default(), Observed::default());
+        let past = vec![(0, candidate.clone(), baseline.clone())];
+        Self { traffic, metrics, random, now: 0, baseline_now: 0, candidate, baseline, past }
     }
 
     /// What was seen of the candidate so far.
@@ -113,33 +180,59 @@ impl<'a> World<'a> {
         &self.candidate
     }
 
-    /// Lets time pass up to `now`, in nanoseconds, with so much of the traffic for the candidate.
-    pub fn pass(&mut self, now: i64, percent: u8) {
-        if now <= self.now {
+    /// Lets time pass up to `now`, in nanoseconds, with so much of the traffic for the candidate, and so much for what it is compared with.
+    pub fn pass(&mut self, now: i64, shares: Shares) {
+        if self.past.last().is_some_and(|(last, ..)| *last >= now) {
             return;
         }
-        let seconds = (now - self.now) as f64 / 1e9;
-        let share = f64::from(percent.min(100)) / 100.0;
-        let all = self.traffic.per_second * seconds;
-        let traffic = self.traffic;
-        serve(&mut self.random, &self.metrics, &traffic.candidate, all * share, &mut self.candidate);
-        serve(&mut self.random, &self.metrics, &traffic.stable, all * (1.0 - share), &mut self.stable);
+        self.tick(now, shares);
+        self.see_baseline(now, shares);
+        self.past.push((now, self.candidate.clone(), self.baseline.clone()));
+    }
+
+    /// Lets time pass for the candidate alone; whether anything speaks against it since. What comes in within one span does not hang on what
+    /// came before it, so that the baseline may be seen later.
+    pub fn tick(&mut self, now: i64, shares: Shares) -> bool {
+        let Some(about) = self.about(self.now, now, shares.candidate) else { return false };
         self.now = now;
-        self.past.push((now, self.candidate.clone(), self.stable.clone()));
+        let Ok(arrivals) = Poisson::new(about) else { return false };
+        let requests = arrivals.sample(&mut self.random) as u64;
+        if requests == 0 {
+            return false;
+        }
+        let bad = |world: &Self| -> u64 { world.metrics.iter().map(|metric| metric.bad(&world.candidate)).sum() };
+        let before = bad(self);
+        serve(&mut self.random, &self.metrics, &self.traffic.candidate, requests, &mut self.candidate);
+        bad(self) > before
+    }
+
+    /// Has the baseline be seen up to `now`, too.
+    pub fn see_baseline(&mut self, now: i64, shares: Shares) {
+        let Some(about) = self.about(self.baseline_now, now, shares.baseline) else { return };
+        self.baseline_now = now;
+        if let Ok(arrivals) = Poisson::new(about) {
+            let requests = arrivals.sample(&mut self.random) as u64;
+            serve(&mut self.random, &self.metrics, &self.traffic.stable, requests, &mut self.baseline);
+        }
+    }
+
+    /// About how many requests come in from one moment to another; none where no time passes.
+    fn about(&self, from: i64, to: i64, percent: u8) -> Option<f64> {
+        let seconds = to.saturating_sub(from) as f64 / 1e9;
+        (seconds > 0.0).then(|| self.traffic.per_second * seconds * f64::from(percent.min(100)) / 100.0)
     }
 
     /// What the front door tells of a window: of both releases, where both are asked for.
     pub fn sample(&self, window: &Window, candidate: &str, baseline: Option<&str>) -> Sample {
-        let at = |moment: i64| {
-            let index = self.past.partition_point(|(time, ..)| *time < moment).min(self.past.len().saturating_sub(1));
-            self.past.get(index)
+        let at = |moment: i64| match self.past.get(self.past.partition_point(|(time, ..)| *time < moment)) {
+            Some((_, candidate, baseline)) => (candidate, baseline),
+            None => (&self.candidate, &self.baseline),
         };
+        let ((c0, b0), (c1, b1)) = (at(window.start), at(window.end));
         let mut measurements = Vec::new();
-        if let Some(((_, c0, s0), (_, c1, s1))) = at(window.start).zip(at(window.end)) {
-            self.measure(&mut measurements, candidate, c0, c1, window);
-            if let Some(baseline) = baseline {
-                self.measure(&mut measurements, baseline, s0, s1, window);
-            }
+        self.measure(&mut measurements, candidate, c0, c1, window);
+        if let Some(baseline) = baseline {
+            self.measure(&mut measurements, baseline, b0, b1, window);
         }
         Sample {
             service: String::new(),
@@ -158,9 +251,9 @@ impl<'a> World<'a> {
         to: &Observed,
         window: &Window,
     ) {
-        for (metric, is_rate) in &self.metrics {
-            let observation = if *is_rate {
-                let count = |seen: &Observed| seen.events.get(metric).copied().unwrap_or(0);
+        for metric in &self.metrics {
+            let observation = if metric.is_rate() {
+                let count = |seen: &Observed| seen.events.get(&metric.name).copied().unwrap_or(0);
                 Observation::Rate(Rate { events: count(to) - count(from), total: to.requests - from.requests })
             } else {
                 let mut below = 0;
@@ -173,8 +266,8 @@ impl<'a> World<'a> {
                 Observation::Histogram(bounds.zip(counts).map(bucket).collect())
             };
             measurements.push(Measurement {
-                metric: metric.clone(),
-                unit: if *is_rate { "ratio" } else { "seconds" }.to_owned(),
+                metric: metric.name.clone(),
+                unit: if metric.is_rate() { "ratio" } else { "seconds" }.to_owned(),
                 release: release.to_owned(),
                 observation,
                 window: window.clone(),
@@ -183,23 +276,24 @@ impl<'a> World<'a> {
     }
 }
 
-/// Has a release serve about so many requests.
-fn serve(random: &mut StdRng, metrics: &[(String, bool)], release: &Behaviour, about: f64, seen: &mut Observed) {
-    let requests = match Poisson::new(about) {
-        Ok(arrivals) => arrivals.sample(random) as u64,
-        Err(_) => 0,
-    };
+/// Has a release serve so many requests.
+fn serve(random: &mut StdRng, metrics: &[Metric], release: &Behaviour, requests: u64, seen: &mut Observed) {
     seen.requests += requests;
-    for (metric, is_rate) in metrics {
-        if *is_rate {
-            let share = release.rates.get(metric).copied().unwrap_or(0.0);
-            *seen.events.entry(metric.clone()).or_default() += some(random, requests, share);
+    for metric in metrics.iter().filter(|metric| metric.is_rate()) {
+        let share = release.rates.get(&metric.name).copied().unwrap_or(0.0);
+        let events = some(random, requests, share);
+        match seen.events.get_mut(&metric.name) {
+            Some(before) => *before += events,
+            None => drop(seen.events.insert(metric.name.clone(), events)),
         }
     }
     // Bucket by bucket, of those that are longer than the one before.
     let (mut left, mut longer) = (requests, 1.0);
     let bounds = BOUNDS.into_iter().map(Some).chain([None]);
     for (bound, count) in bounds.zip(&mut seen.latency) {
+        if left == 0 {
+            break;
+        }
         let beyond = bound.map_or(0.0, |bound| release.longer(bound));
         let share = if longer > 0.0 { ((longer - beyond) / longer).clamp(0.0, 1.0) } else { 1.0 };
         let here = if bound.is_none() { left } else { some(random, left, share) };

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use autodevops_model::{Observation, Window};
-use autodevops_pipeline::{Plan, Rule, Sample, Trigger};
-use autodevops_rehearsal::{Behaviour, Ending, Rehearsal, Traffic, World, rehearse};
+use autodevops_pipeline::{Plan, Rule, Sample, Service, Trigger};
+use autodevops_rehearsal::{Behaviour, Ending, Rehearsal, Shares, Traffic, World, rehearse};
 use rayon::prelude::*;
 
 use crate::report::{Report, Target};
@@ -32,6 +32,17 @@ fn plan() -> Plan {
     let mut plan = Plan::defaults("bench");
     plan.triggers.push(Trigger::new("checkout-error-rate", Rule::RateAbove(0.05)));
     plan
+}
+
+/// The same of three services that are promoted together.
+fn together(plan: &Plan) -> Plan {
+    let service = |name: &str| Service {
+        name: name.to_owned(),
+        paths: vec![name.to_owned()],
+        staging: format!("staging-{name}"),
+        production: format!("production-{name}"),
+    };
+    Plan { services: ["cart", "shop", "mail"].map(service).into(), ..plan.clone() }
 }
 
 fn traffic(plan: &Plan, errors: f64) -> Traffic {
@@ -109,7 +120,7 @@ fn by_the_naive_rule(plan: &Plan, traffic: &Traffic, seed: u64) -> Result<Ended>
         let end = entered + duration.as_nanos() as i64;
         while now < end {
             now = (now + plan.interval.as_nanos() as i64).min(end);
-            world.pass(now, percent);
+            world.pass(now, Shares::beside_stable(percent));
             let window = Window { start: (now - window).max(entered), end: now };
             if is_above(plan, &world.sample(&window, "candidate", (percent < 100).then_some("stable"))) {
                 let failed = world.candidate().events.values().copied().max().unwrap_or(0);
@@ -149,6 +160,10 @@ pub fn measure(report: &mut Report) -> Result<()> {
     let (good, bad) = (all(by_the_rules, &plan, GOOD, TRAFFIC)?, all(by_the_rules, &plan, BAD, TRAFFIC)?);
     // A thousandth of the traffic: most steps see nobody.
     let quiet = all(by_the_rules, &plan, GOOD, TRAFFIC / 1000.0)?;
+    // Without looking between the measurements: what the glances cost in false alarms, and what they save.
+    let measured = Plan { glance: Duration::ZERO, ..plan.clone() };
+    let (good_measured, bad_measured) =
+        (all(by_the_rules, &measured, GOOD, TRAFFIC)?, all(by_the_rules, &measured, BAD, TRAFFIC)?);
     let blind: u64 = [&good, &bad, &quiet].into_iter().flatten().map(|ended| ended.blind).sum();
     report.add("rollouts: seed, of the 10,000 good and the 10,000 bad", SEED as f64, "", None);
     let wrong = share(&good, |ended| ended.turned_back_at.is_some());
@@ -158,6 +173,16 @@ pub fn measure(report: &mut Report) -> Result<()> {
     report.add("rollouts: bad ones (10 % errors) caught before 25 %", early, "%", Some(Target::AtLeast(95.0)));
     report.add("rollouts: bad ones promoted", share(&bad, |ended| ended.promoted), "%", Some(Target::AtMost(0.0)));
     report.add("rollouts: failed requests before a bad one is caught", middle(&bad), "", None);
+    let wrong = share(&good_measured, |ended| ended.turned_back_at.is_some());
+    report.add("rollouts, no glances: good ones turned back", wrong, "%", None);
+    report.add("rollouts, no glances: bad ones caught before 25 %", share(&bad_measured, caught), "%", None);
+    report.add("rollouts, no glances: failed requests before a bad one is caught", middle(&bad_measured), "", None);
+    let shop = together(&plan);
+    let (good, bad) = (all(by_the_rules, &shop, GOOD, TRAFFIC)?, all(by_the_rules, &shop, BAD, TRAFFIC)?);
+    let wrong = share(&good, |ended| ended.turned_back_at.is_some());
+    report.add("rollouts of three services: good ones turned back", wrong, "%", Some(Target::AtMost(0.3)));
+    let early = share(&bad, caught);
+    report.add("rollouts of three services: one bad, caught before 25 %", early, "%", Some(Target::AtLeast(95.0)));
     report.add(
         "rollouts: steps passed with fewer requests than the minimum",
         blind as f64,
@@ -174,7 +199,7 @@ pub fn measure(report: &mut Report) -> Result<()> {
     report.add("rollouts, naive rule: failed requests before a bad one is caught", middle(&bad), "", None);
     let blind: u64 = [&good, &bad, &quiet].into_iter().flatten().map(|ended| ended.blind).sum();
     report.add("rollouts, naive rule: steps passed with too few requests", blind as f64, "", None);
-    let each = begun.elapsed() / u32::try_from(6 * ROLLOUTS).unwrap_or(u32::MAX);
+    let each = begun.elapsed() / u32::try_from(10 * ROLLOUTS).unwrap_or(u32::MAX);
     report.add("rollouts: one, rehearsed", each.max(Duration::from_nanos(1)).as_secs_f64() * 1e3, "ms", None);
     Ok(())
 }

@@ -187,7 +187,7 @@ fn samples(world: &mut World, environment: Environment, subjects: &[Subject], wi
 }
 
 fn samples_of(world: &mut World, environment: Environment, subject: &Subject, windows: &[Window]) -> Vec<Sample> {
-    let Subject { service, candidate, baseline } = subject;
+    let Subject { service, candidate, baseline, stable } = subject;
     let share = u64::from(world.target(service, environment).share(candidate));
     let seen = world.rate * if environment == Environment::Staging { 10 } else { share };
     let fails = world.failing_service.as_ref().is_none_or(|failing| failing == service);
@@ -196,8 +196,8 @@ fn samples_of(world: &mut World, environment: Environment, subject: &Subject, wi
         let seconds = u64::try_from((window.end - window.start) / 1_000_000_000).unwrap_or(0);
         let total = seen * seconds / 10;
         let mut measurements = stock::measured(candidate, total * failing / 1000, total, window).to_vec();
-        if let Some(baseline) = baseline {
-            measurements.extend(stock::measured(baseline, 0, seconds * 100, window));
+        for release in baseline.iter().chain(stable) {
+            measurements.extend(stock::measured(release, 0, seconds * 100, window));
         }
         measurements
     };

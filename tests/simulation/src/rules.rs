@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use autodevops_model::{Outcome as CheckOutcome, Split};
-use autodevops_pipeline::{Command, Environment, Event, EventKind, Gate, Outcome, Plan, Restore};
+use autodevops_pipeline::{Baseline, Command, Environment, Event, EventKind, Gate, Outcome, Plan, Restore};
 
 use crate::{
-    stock::{FOREIGN, NEW, OLD},
+    stock::{FOREIGN, FRESH, NEW, OLD},
     world::World,
 };
 
@@ -37,12 +37,21 @@ impl Rules {
         self.hold(splits.iter().all(|split| split.percent > 0), || format!("a release serves nobody: {splits:?}"));
         match splits {
             [_] => {}
+            [stable, fresh, candidate] => {
+                let step = plan.steps.iter().any(|step| step.percent == candidate.percent);
+                let known = stable.release == OLD && fresh.release == FRESH && candidate.release == NEW;
+                let alike = fresh.percent == candidate.percent && stable.percent >= fresh.percent;
+                let wanted = plan.baseline == Baseline::Fresh && candidate.percent <= Baseline::FRESH_UP_TO;
+                self.hold(step && known && alike && wanted, || {
+                    format!("production is shared as no step says: {splits:?}")
+                });
+            }
             [stable, candidate] => {
                 let step = plan.steps.iter().any(|step| step.percent == candidate.percent);
                 let known = stable.release == OLD && candidate.release == NEW;
                 self.hold(step && known, || format!("production is shared as no step says: {splits:?}"));
             }
-            _ => self.hold(false, || format!("more than two releases are live: {splits:?}")),
+            _ => self.hold(false, || format!("more than a candidate, stable and a baseline are live: {splits:?}")),
         }
     }
 
@@ -69,6 +78,7 @@ impl Rules {
         let is_done = events.iter().any(|event| match &event.event {
             EventKind::EffectDone { key: done }
             | EventKind::Deployed { key: done, .. }
+            | EventKind::BaselineDeployed { key: done, .. }
             | EventKind::SnapshotTaken { key: done, .. }
             | EventKind::DataRestored { key: done, .. }
             | EventKind::TrafficSet { key: done, .. } => done == key,
@@ -108,6 +118,11 @@ impl Rules {
                 EventKind::EffectIntended { key, environment: None, .. } if key.contains("/restore/") => {
                     self.goes_back(past);
                 }
+                EventKind::EffectIntended { environment: Some(Environment::Production), splits, .. }
+                    if splits.is_empty() =>
+                {
+                    self.is_recent(past);
+                }
                 EventKind::Deployed { environment: Environment::Production, .. } => self.kept(past),
                 EventKind::StepPassed { environment: Environment::Production, percent, .. } => {
                     self.evident(past, *percent);
@@ -138,6 +153,30 @@ impl Rules {
         let must = plan_of(past).is_some_and(|plan| plan.data.preserve);
         let taken = past.iter().any(|event| matches!(event.event, EventKind::SnapshotTaken { .. }));
         self.hold(!must || taken, || "a release is in production without the snapshot that must be there".to_owned());
+    }
+
+    /// A release comes to production with a snapshot that was begun after the run last stood still: a freeze, a person's hold, or a host
+    /// that died.
+    fn is_recent(&mut self, past: &[Event]) {
+        let last = |wanted: &dyn Fn(&EventKind) -> bool| past.iter().rposition(|event| wanted(&event.event));
+        let production = Some(Environment::Production);
+        let asked =
+            last(&|event| matches!(event, EventKind::EffectIntended { environment, .. } if *environment == production));
+        let failed =
+            last(&|event| matches!(event, EventKind::EffectFailed { key, .. } if key.contains("/deploy/production")));
+        // Under way, or there in part: what comes now belongs to what was begun.
+        let there = last(&|event| matches!(event, EventKind::Deployed { environment: Environment::Production, .. }));
+        let taken = last(&|event| matches!(event, EventKind::SnapshotTaken { .. }));
+        if taken.is_none() || there.is_some() || (asked.is_some() && asked > failed) {
+            return;
+        }
+        let begun = last(&|event| matches!(event, EventKind::EffectIntended { key, .. } if key.contains("/snapshot/")));
+        let still = last(&|event| {
+            matches!(event, EventKind::Frozen { .. } | EventKind::ResumeRequested { .. } | EventKind::Resumed { .. })
+        });
+        self.hold(begun > still, || {
+            "a release comes to production with a snapshot of before the run stood still".to_owned()
+        });
     }
 
     /// Stable is looked at once for each time that its traffic came back.
@@ -172,6 +211,13 @@ impl Rules {
         }
         let all = shares.values().all(|share| *share == percent);
         self.hold(all, || format!("the step of {percent} % begins where the services have {shares:?}"));
+        let set = past.iter().rev().find_map(|event| match &event.event {
+            EventKind::TrafficSet { environment: Environment::Production, splits, .. } => Some(splits),
+            _ => None,
+        });
+        let fresh = has_fresh(past) && percent <= Baseline::FRESH_UP_TO;
+        let beside = set.is_some_and(|splits| splits.iter().any(|split| split.release == FRESH));
+        self.hold(fresh == beside, || format!("the step of {percent} % begins, and a fresh baseline serves: {beside}"));
     }
 
     /// Every check passed, or a person agreed to go on without.
@@ -292,6 +338,16 @@ fn plan_of(events: &[Event]) -> Option<&Plan> {
     match &events.first()?.event {
         EventKind::Started { plan, .. } => Some(plan),
         _ => None,
+    }
+}
+
+/// Whether the plan wants a fresh baseline, and the target can.
+fn has_fresh(events: &[Event]) -> bool {
+    match events.first().map(|event| &event.event) {
+        Some(EventKind::Started { plan, capabilities, .. }) => {
+            plan.baseline == Baseline::Fresh && capabilities.fresh_baseline && capabilities.split_traffic
+        }
+        _ => false,
     }
 }
 

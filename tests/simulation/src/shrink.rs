@@ -64,7 +64,7 @@ fn shortest(mut numbers: Vec<u16>, fenced: bool) -> Vec<u16> {
         tries += 1;
         tries <= TRIES && simulate(Tape::from(numbers.to_vec()), Options { told: false, fenced }).is_err()
     };
-    let mut size = numbers.len() / 2;
+    let (mut size, mut before) = (numbers.len() / 2, numbers.clone());
     while size > 0 {
         let mut at = 0;
         while at < numbers.len() {
@@ -82,6 +82,10 @@ fn shortest(mut numbers: Vec<u16>, fenced: bool) -> Vec<u16> {
             }
         }
         size /= 2;
+        // What could not be left out may be without what was since.
+        if size == 0 && numbers != before {
+            (size, before) = (numbers.len() / 2, numbers.clone());
+        }
     }
     while numbers.last() == Some(&0) {
         numbers.pop();

@@ -6,7 +6,7 @@ use autodevops_model::{
     Bucket, Capabilities, Edit, ErrorInfo, ErrorKind, FileChange, Fix, Issue, IssueKind, Measurement, Metric,
     Observation, Outcome, Rate, Release, Report, Risk, RollbackPlan, Severity, StageError, TestFile, Window,
 };
-use autodevops_pipeline::{DataPlan, Level, NamedReport, Plan, Restore, SCANNED, Service, Step};
+use autodevops_pipeline::{Baseline, DataPlan, Freeze, Level, NamedReport, Plan, Restore, SCANNED, Service, Step};
 
 use crate::{keeper::KEEPER, tape::Tape};
 
@@ -14,6 +14,8 @@ use crate::{keeper::KEEPER, tape::Tape};
 pub const OLD: &str = "old";
 /// The run's release.
 pub const NEW: &str = "new";
+/// The old release, started anew to compare the new one with.
+pub const FRESH: &str = "new-baseline";
 /// A release that a person puts into production past the project.
 pub const FOREIGN: &str = "hotfix";
 /// People who may approve.
@@ -137,6 +139,15 @@ pub fn plan(tape: &mut Tape) -> Plan {
         let settle = tape.one(&[Duration::ZERO, 30 * SECOND]);
         plan.data = DataPlan { guards: vec![KEEPER.into()], preserve: tape.happens(500), restore, settle };
     }
+    if tape.happens(300) {
+        plan.baseline = Baseline::Fresh;
+    }
+    if tape.happens(200) {
+        // Minutes after the world begins: it is a Monday, at 14:13 UTC.
+        let (from, length) = (tape.one(&[854, 853, 855]), tape.one(&[3, 30]));
+        let (time_zone, reason) = ("UTC".into(), "a quiet hour".into());
+        plan.freeze = vec![Freeze { first: 0, last: 0, from, to: from + length, time_zone, reason }];
+    }
     if tape.happens(200) {
         plan.automated.clear();
         plan.soak = Duration::ZERO;
@@ -165,5 +176,6 @@ pub fn capabilities(tape: &mut Tape) -> Capabilities {
         instant_rollback: true,
         fenced: true,
         keeps_state: true,
+        fresh_baseline: !tape.happens(100),
     }
 }

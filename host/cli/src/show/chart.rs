@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use autodevops_model::Rate;
-use autodevops_pipeline::{Plan, Timestamp};
+use autodevops_pipeline::{Baseline, Plan, Timestamp};
 use autodevops_record::{Point, Rollout};
 
 use crate::{
@@ -53,10 +53,10 @@ pub fn drawn(rollout: &Rollout, plan: &Plan, style: Style) -> String {
         };
         columns.iter().map(rate).collect()
     };
-    let (candidate, stable) = (rates(|point| point.candidate.as_ref()), rates(|point| point.stable.as_ref()));
-    let most = greatest(&candidate).max(greatest(&stable));
+    let (candidate, baseline) = (rates(|point| point.candidate.as_ref()), rates(|point| point.baseline.as_ref()));
+    let most = greatest(&candidate).max(greatest(&baseline));
     text.push_str(&row("candidate fails", &sparkline(&candidate, most)));
-    text.push_str(&row("baseline fails", &sparkline(&stable, most)));
+    text.push_str(&row("baseline fails", &sparkline(&baseline, most)));
     let (begin, end) = (clock(rollout.begin.0), clock(rollout.end.0));
     let gap = COLUMNS.saturating_sub(begin.len() + end.len());
     text.push_str(&row("", &format!("{begin}{}{end}", " ".repeat(gap))));
@@ -73,7 +73,11 @@ pub fn drawn(rollout: &Rollout, plan: &Plan, style: Style) -> String {
     }
     text.push_str(&name("candidate", &rollout.candidate, &candidate));
     if let Some(release) = &rollout.stable {
-        text.push_str(&name("baseline", release, &stable));
+        text.push_str(&name("baseline", release, &baseline));
+    }
+    if let Some(fresh) = &rollout.fresh {
+        let most = Baseline::FRESH_UP_TO;
+        text.push_str(&format!("  {}\n", cut(&format!("up to {most} % it was started anew as {fresh}"), 78)));
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use autodevops_pipeline::Baseline;
 use autodevops_policy::Span;
 
 use super::Found;
@@ -10,6 +11,21 @@ use crate::{Config, place::Part};
 pub fn problems(config: &Config, found: &mut Found) {
     times(config, found);
     steps(config, found);
+    baseline(config, found);
+}
+
+/// A fresh baseline that no step leaves room for would never be.
+fn baseline(config: &Config, found: &mut Found) {
+    let most = Baseline::FRESH_UP_TO;
+    let rollout = &config.rollout;
+    let room = rollout.steps.iter().any(|step| step.traffic.value() <= f64::from(most));
+    if rollout.baseline == Baseline::Fresh && !room {
+        let message = format!(
+            "a fresh baseline has traffic at steps of at most {most} %, and there is none; begin with a smaller step, or write \
+             `baseline = \"stable\"`"
+        );
+        found.add(at!["rollout", "baseline"], message);
+    }
 }
 
 /// Spans that must not be zero.

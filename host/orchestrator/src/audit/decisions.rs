@@ -73,6 +73,9 @@ pub fn tell(event: &EventKind) -> Told {
             let then = if retry.is_some() { "tried again" } else { "given up" };
             decided("failed", format!("{key}, try {attempt}, {then}: {error}"))
         }
+        EventKind::BaselineDeployed { service, deployment, .. } => {
+            decided("baseline-deployed", format!("{}{}", deployment.release.id, of(service)))
+        }
         EventKind::Deployed { service, environment, deployment, .. } => {
             let (role, of) = (environment.role(), of(service));
             decided("deployed", format!("release {} into {role}{of}", deployment.release.id))
@@ -126,6 +129,7 @@ pub fn tell(event: &EventKind) -> Told {
         EventKind::SnapshotTaken { plugin, snapshot, .. } => {
             decided("snapshot-taken", format!("{} by {plugin}, {} bytes", snapshot.id, snapshot.bytes))
         }
+        EventKind::SnapshotOutdated { reason } => decided("snapshot-outdated", reason),
         EventKind::DataRestored { plugin, snapshot, before, .. } => {
             let before = before.as_ref().map_or("not kept", |before| &before.id);
             decided("data-restored", format!("to {snapshot} by {plugin}; what was there: {before}"))

@@ -112,7 +112,7 @@ impl Stages {
         let releases = status.environments.get(place).map_or(&[][..], |environment| &environment.releases);
         let asked = |status: &&ReleaseStatus| {
             let id = &status.release.id;
-            *id == subject.candidate || subject.baseline.as_ref() == Some(id)
+            releases_of(subject).any(|release| release == id)
         };
         let sign = |status: &ReleaseStatus, metric: &str, shows: bool| Measurement {
             metric: metric.to_owned(),
@@ -131,7 +131,7 @@ impl Stages {
     /// What the front door saw.
     async fn observe(&self, place: &str, subject: &Subject, window: &Window) -> Result<Sample, String> {
         let mut measurements = Vec::new();
-        for release in std::iter::once(&subject.candidate).chain(&subject.baseline) {
+        for release in releases_of(subject) {
             let observed = self.project.edge.observe(place, release, window.clone()).await;
             let observed = observed.map_err(|error| error.to_string())?;
             let seen = &observed.traffic;
@@ -152,6 +152,11 @@ impl Stages {
         let (service, source) = (subject.service.clone(), FRONT_DOOR.to_owned());
         Ok(Sample { service, source, observed_by_host: true, window: window.clone(), measurements })
     }
+}
+
+/// All releases that the host looks at for a subject.
+fn releases_of(subject: &Subject) -> impl Iterator<Item = &String> {
+    std::iter::once(&subject.candidate).chain(&subject.baseline).chain(&subject.stable)
 }
 
 /// What the target calls the environment of the subject's service.

@@ -78,15 +78,23 @@ impl Draft {
             }
             (EffectOutcome::Deployed(deployment), Some(environment)) if effect.splits.is_empty() => {
                 let member = self.run.member(&service);
-                if member.and_then(Member::release) == Some(&deployment.release) {
-                    self.push(EventKind::Deployed { service, environment, key, deployment });
+                let is_baseline = member.is_some_and(|member| key == member.baseline_key(self.run.id()));
+                let asked = match is_baseline {
+                    true => member.and_then(Member::fresh),
+                    false => member.and_then(Member::release).cloned(),
+                };
+                if asked.as_ref() == Some(&deployment.release) {
+                    self.push(match is_baseline {
+                        true => EventKind::BaselineDeployed { service, key, deployment },
+                        false => EventKind::Deployed { service, environment, key, deployment },
+                    });
                 } else {
                     let message = format!(
                         "the target of {} deployed `{}` ({}) where `{}` was asked; look at the plugin",
                         environment.role(),
                         deployment.release.id,
                         deployment.release.artifact,
-                        member.map_or("", Member::candidate)
+                        asked.map_or_else(String::new, |release| release.id)
                     );
                     let info = ErrorInfo { message, details: Vec::new() };
                     self.fail(key, StageError { kind: ErrorKind::Failed, info });

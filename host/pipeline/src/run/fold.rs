@@ -111,6 +111,7 @@ impl Run {
             | EventKind::RollbackRequested { .. }
             | EventKind::SkipRequested { .. }
             | EventKind::DataKept { .. }
+            | EventKind::SnapshotOutdated { .. }
             | EventKind::CountReached { .. } => {}
             EventKind::StableBroken { reason } => self.stable_broken = Some(reason.clone()),
             EventKind::Signalled { signal } => self.signals.push(signal.clone()),
@@ -164,6 +165,7 @@ impl Run {
             | EventKind::EffectDone { .. }
             | EventKind::EffectFailed { .. }
             | EventKind::Deployed { .. }
+            | EventKind::BaselineDeployed { .. }
             | EventKind::TrafficSet { .. }
             | EventKind::TrafficReturned { .. }
             | EventKind::SnapshotTaken { .. }

@@ -3,7 +3,13 @@
 use autodevops_model::{Deployment, Measurement, Release, Split};
 
 use super::{Lane, Run};
-use crate::{Environment, Live, Service, Watch};
+use crate::{Baseline, Environment, Live, Service, Watch};
+
+/// What the fresh baseline's name has beyond the candidate's.
+const FRESH: &str = "-baseline";
+
+/// The longest name of a release that targets take, in bytes.
+const LONGEST_NAME: usize = 64;
 
 /// One of the services that a run releases. They are promoted together or not at all.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,10 +108,40 @@ impl Member {
         }
     }
 
-    /// The release that the candidate is compared with: stable, while both have production's traffic.
+    /// The stable release under another name, as which it is started anew: its artifact, with counts of its own.
+    pub fn fresh(&self) -> Option<Release> {
+        let stable = self.stable(Environment::Production)?;
+        let candidate = &self.release()?.id;
+        // The end of a name tells releases apart, the beginning may be a service's.
+        let cut = candidate.len().saturating_sub(LONGEST_NAME - FRESH.len());
+        let own = candidate.get(cut..).unwrap_or(candidate).trim_start_matches('-');
+        Some(Release { id: format!("{own}{FRESH}"), ..stable.clone() })
+    }
+
+    /// What the target said of the fresh baseline's deploy.
+    pub const fn fresh_baseline(&self) -> Option<&Deployment> {
+        self.production.baseline.as_ref()
+    }
+
+    /// The release that the candidate is compared with while both have production's traffic: the fresh baseline, or stable.
     pub(crate) fn baseline(&self, watch: &Watch) -> Option<String> {
         let both = watch.environment == Environment::Production && watch.percent < 100;
-        self.stable(Environment::Production).filter(|_| both).map(|release| release.id.clone())
+        let fresh = self.fresh_with_traffic();
+        let release = fresh.or_else(|| self.stable(Environment::Production).map(|release| release.id.as_str()));
+        release.filter(|_| both).map(str::to_owned)
+    }
+
+    /// The stable release, where the candidate is compared with another.
+    pub(crate) fn beside_baseline(&self, watch: &Watch) -> Option<String> {
+        let stable = self.stable(Environment::Production).map(|release| release.id.clone());
+        let baseline = self.baseline(watch);
+        stable.filter(|stable| baseline.is_some_and(|baseline| baseline != *stable))
+    }
+
+    fn fresh_with_traffic(&self) -> Option<&str> {
+        let fresh = self.fresh_baseline()?.release.id.as_str();
+        let has = |split: &Split| split.release == fresh && split.percent > 0;
+        self.traffic(Environment::Production).iter().any(has).then_some(fresh)
     }
 
     /// What stable was last seen to do while it had the environment's traffic.
@@ -113,14 +149,23 @@ impl Member {
         if environment == Environment::Production { &self.before } else { &[] }
     }
 
-    /// Production's shares with so much for the candidate; stable has the rest.
+    /// Production's shares with so much for the candidate, and as much for the fresh baseline where there is one and room for it; stable
+    /// has the rest.
     pub(crate) fn step_splits(&self, percent: u8) -> Option<Vec<Split>> {
         let candidate = Split { release: self.release()?.id.clone(), percent };
         if percent >= 100 {
             return Some(vec![candidate]);
         }
-        let stable = self.stable(Environment::Production)?;
-        Some(vec![Split { release: stable.id.clone(), percent: 100 - percent }, candidate])
+        let stable = self.stable(Environment::Production)?.id.clone();
+        let fresh = self.fresh_baseline().filter(|_| percent <= Baseline::FRESH_UP_TO);
+        let fresh = fresh.map(|deployment| Split { release: deployment.release.id.clone(), percent });
+        let rest = 100 - percent - fresh.as_ref().map_or(0, |fresh| fresh.percent);
+        Some(std::iter::once(Split { release: stable, percent: rest }).chain(fresh).chain([candidate]).collect())
+    }
+
+    /// The key under which the fresh baseline is deployed.
+    pub(crate) fn baseline_key(&self, run: &str) -> String {
+        self.key(format!("{run}/deploy/baseline"))
     }
 
     /// A key of the run's, of this service.
@@ -157,6 +202,13 @@ impl Run {
     /// Whether a candidate has some of the environment's traffic, or may have: its intent is on record.
     pub fn is_moved(&self, environment: Environment) -> bool {
         self.members().any(|member| member.lane(environment).moved)
+    }
+
+    /// Whether the service's stable release is still to be started anew, beside itself.
+    pub(crate) fn awaits_baseline(&self, member: &Member) -> bool {
+        let capabilities = self.capabilities();
+        let can = capabilities.fresh_baseline && capabilities.split_traffic;
+        can && self.plan.has_fresh_step() && member.fresh().is_some() && member.fresh_baseline().is_none()
     }
 
     /// The candidates' names, for a person.

@@ -185,6 +185,8 @@ pub(crate) struct Attempt {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Lane {
     pub(crate) deployed: Option<Deployment>,
+    /// The fresh baseline, once it is there; only ever in production.
+    pub(crate) baseline: Option<Deployment>,
     pub(crate) traffic: Vec<Split>,
     /// The candidate has traffic, or may have: its intent is on record.
     pub(crate) moved: bool,

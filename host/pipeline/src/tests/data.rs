@@ -106,7 +106,9 @@ fn a_snapshot_that_was_under_way_when_someone_held_the_run_is_the_runs() {
     scene.say(Input::EndHold { by: "ada".into(), reason: "on".into() }).unwrap();
     let (outcome, scene) = scene.outcome();
     assert_eq!(outcome, Outcome::Healed);
-    assert_eq!(scene.names().iter().filter(|name| **name == "snapshot-taken").count(), 2);
+    // It shows how the data was before the hold: both are taken anew.
+    assert_eq!(scene.names().iter().filter(|name| **name == "snapshot-taken").count(), 4);
+    assert_eq!(scene.run.snapshots().len(), 2);
 }
 
 #[test]
@@ -233,4 +235,80 @@ fn where_production_had_no_traffic_of_the_release_its_data_is_left_alone() {
     let (outcome, scene) = scene.outcome();
     assert!(matches!(outcome, Outcome::Aborted { .. }), "{outcome:?}");
     assert!(!scene.has(|event| matches!(event, EventKind::DataRestored { .. } | EventKind::DataKept { .. })));
+}
+
+/// A scene whose snapshots are taken, and whose release is not in production yet.
+fn about_to_deploy(mut plan: Plan, change: impl FnOnce(&mut Plan)) -> Scene {
+    change(&mut plan);
+    let mut scene = Scene::new(plan).until(RunStage::ProductionDeploy);
+    while matches!(scene.command(), Command::Snapshot { .. }) {
+        scene.go();
+    }
+    assert!(matches!(scene.command(), Command::Deploy { .. }), "{:?}", scene.commands());
+    scene
+}
+
+/// That the snapshots are taken anew, under keys of their own, before anything is deployed.
+fn taken_anew(mut scene: Scene) {
+    scene.say(Input::Tick).unwrap();
+    while !matches!(scene.command(), Command::Snapshot { .. }) {
+        scene.go();
+    }
+    assert!(scene.run.snapshots().is_empty());
+    let names = scene.names();
+    assert_eq!(names.iter().filter(|name| **name == "snapshot-outdated").count(), 1);
+    assert_eq!(scene.command().key(), Some("r1/snapshot/sqlite/2"));
+    let (outcome, scene) = scene.outcome();
+    assert_eq!((outcome, scene.run.snapshots().len()), (Outcome::Healed, 2));
+}
+
+#[test]
+fn a_freeze_between_the_snapshot_and_the_release_has_it_taken_anew() {
+    let minute = 60 * SECOND;
+    let freeze = |from: u16, to: u16| crate::Freeze {
+        first: 3,
+        last: 3,
+        from,
+        to,
+        time_zone: "UTC".into(),
+        reason: "a quiet hour".into(),
+    };
+    let mut scene = about_to_deploy(kept(true, Restore::Ask), |plan| plan.freeze = vec![freeze(5, 8)]);
+    scene.now = Timestamp(0).after(6 * minute);
+    scene.say(Input::Tick).unwrap();
+    assert!(scene.run.frozen().is_some());
+    scene.now = Timestamp(0).after(8 * minute);
+    taken_anew(scene);
+}
+
+#[test]
+fn a_snapshot_of_before_a_hold_or_another_host_is_taken_anew() {
+    let mut held = about_to_deploy(kept(true, Restore::Ask), |_| {});
+    held.say(Input::Hold { by: "ada".into(), reason: "wait".into() }).unwrap();
+    held.say(Input::EndHold { by: "ada".into(), reason: "on".into() }).unwrap();
+    taken_anew(held);
+    let mut taken_over = about_to_deploy(kept(true, Restore::Ask), |_| {});
+    taken_over.say(Input::Resume { fence: 8 }).unwrap();
+    taken_anew(taken_over);
+}
+
+#[test]
+fn a_snapshot_that_is_old_when_the_release_comes_is_taken_anew_and_a_young_one_is_not() {
+    for (waited, anew) in [(599, false), (601, true)] {
+        let mut scene = about_to_deploy(kept(true, Restore::Ask), |plan| plan.freeze.clear());
+        scene.now = scene.now.after(waited * SECOND);
+        scene.say(Input::Tick).unwrap();
+        assert_eq!(matches!(scene.command(), Command::Snapshot { .. }), anew, "{waited} s");
+    }
+}
+
+#[test]
+fn once_the_release_is_on_its_way_its_snapshot_stays() {
+    let mut scene = about_to_deploy(kept(true, Restore::Ask), |_| {});
+    let key = scene.command().key().unwrap().to_owned();
+    scene.say(Input::Intent { key }).unwrap();
+    scene.say(Input::Resume { fence: 8 }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert!(!scene.has(|event| matches!(event, EventKind::SnapshotOutdated { .. })));
 }

@@ -137,6 +137,12 @@ fn every_kind() -> Vec<Event> {
             before: Some(snapshot("s2")),
         },
         EventKind::DataKept { reason: text("because") },
+        EventKind::SnapshotOutdated { reason: text("because") },
+        EventKind::BaselineDeployed {
+            service: text("cart"),
+            key: text("r1/deploy/baseline/cart"),
+            deployment: Deployment { release: release("new-baseline"), url: None },
+        },
     ];
     let event = |event| Event { v: VERSION, at: Timestamp(1), event };
     let retry = Some(Retry { by: text("ada"), reason: text("because") });

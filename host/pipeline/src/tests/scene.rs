@@ -73,7 +73,14 @@ pub(super) fn plan() -> Plan {
 }
 
 pub(super) fn capabilities() -> Capabilities {
-    Capabilities { split_traffic: true, preview: true, instant_rollback: true, fenced: true, keeps_state: true }
+    Capabilities {
+        split_traffic: true,
+        preview: true,
+        instant_rollback: true,
+        fenced: true,
+        keeps_state: true,
+        fresh_baseline: false,
+    }
 }
 
 pub(super) fn live() -> Live {
@@ -215,6 +222,7 @@ impl Scene {
             window: window.clone(),
             measurements: std::iter::once(subject.candidate.as_str())
                 .chain(subject.baseline.as_deref())
+                .chain(subject.stable.as_deref())
                 .flat_map(|release| {
                     let rate = measurement(release, seen(release), window);
                     [rate.clone(), latency(rate, seen(release).1)]

@@ -50,6 +50,7 @@ fn round<'a>(samples: &'a [Sample], baseline: Option<&'a str>) -> Round<'a> {
         samples,
         candidate: "new",
         baseline,
+        fresh: false,
         before: &[],
         whole: &WHOLE,
         independent: true,

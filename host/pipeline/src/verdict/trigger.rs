@@ -79,6 +79,10 @@ pub(super) fn judge<'a>(plan: &Plan, trigger: &'a Trigger, round: &Round<'_>) ->
     if ruling.outcome == Outcome::Passed {
         ruling = backed(ruling, &passed_by, round);
     }
+    let compared = ruling.numbers.iter().any(|(name, _)| name.starts_with("baseline"));
+    if let Some(baseline) = round.baseline.filter(|_| round.fresh && compared) {
+        ruling = ruling.and(&format!("; the baseline is `{baseline}`, started with the release and of its size"));
+    }
     Ruled { trigger, ruling, window }
 }
 

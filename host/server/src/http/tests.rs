@@ -39,6 +39,7 @@ impl OneRun {
             instant_rollback: true,
             fenced: true,
             keeps_state: true,
+            fresh_baseline: false,
         };
         let first = Run::started(RUN, issue, plan, "c", 1, vec![live], capabilities, Timestamp(0));
         let run = Run::start(&first).unwrap();

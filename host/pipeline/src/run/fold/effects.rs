@@ -2,7 +2,7 @@
 
 use autodevops_model::{Severity, Split};
 
-use super::{Attempt, Effect, Run, RunStage, all_of};
+use super::{Attempt, Effect, Member, Run, RunStage, all_of};
 use crate::{Environment, EventKind, Timestamp};
 
 impl Run {
@@ -68,10 +68,14 @@ impl Run {
                 if let Some(member) = self.member_mut(service) {
                     member.lane_mut(*environment).deployed = Some(deployment.clone());
                 }
-                let all = self.members().all(|member| member.deployment(*environment).is_some());
-                if all && *environment == Environment::Production && self.stage == RunStage::ProductionDeploy {
-                    self.stage = RunStage::Rollout;
+                self.is_in_production();
+            }
+            EventKind::BaselineDeployed { service, key, deployment } => {
+                self.settled(key);
+                if let Some(member) = self.member_mut(service) {
+                    member.production.baseline = Some(deployment.clone());
                 }
+                self.is_in_production();
             }
             EventKind::TrafficSet { service, environment, key, splits } => {
                 self.settled(key);
@@ -113,6 +117,15 @@ impl Run {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Begins with the steps once all is there that has a part in them.
+    fn is_in_production(&mut self) {
+        let there =
+            |member: &Member| member.deployment(Environment::Production).is_some() && !self.awaits_baseline(member);
+        if self.stage == RunStage::ProductionDeploy && self.members().all(there) {
+            self.stage = RunStage::Rollout;
         }
     }
 

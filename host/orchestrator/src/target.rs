@@ -1,0 +1,70 @@
+//! What a project's configuration needs of its deploy target. It is asked before anything is moved.
+
+use anyhow::{Result, bail};
+use autodevops_config::Config;
+use autodevops_model::Capabilities;
+use autodevops_pipeline::Baseline;
+
+/// Refuses a project whose data must be preserved, and whose target keeps none.
+///
+/// # Errors
+/// What to do.
+pub(crate) fn can_preserve(config: &Config, target: &Capabilities) -> Result<()> {
+    if config.data.preserve && !target.keeps_state {
+        bail!(
+            "[data] `preserve` is true, and the deploy target `{}` keeps no data across a change of release; nothing was moved: choose \
+             another target, or let `preserve` be false",
+            config.stages.deploy_target
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a project whose releases are to be compared with a fresh baseline, and whose target gives none.
+///
+/// # Errors
+/// What to do.
+pub(crate) fn can_compare(config: &Config, target: &Capabilities) -> Result<()> {
+    if config.rollout.baseline == Baseline::Fresh && !(target.fresh_baseline && target.split_traffic) {
+        bail!(
+            "[rollout] `baseline` is \"fresh\", and the deploy target `{}` does not start what serves a second time beside itself; nothing \
+             was moved: choose another target, or write `baseline = \"stable\"`",
+            config.stages.deploy_target
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROJECT: &str = "[service]\nname = \"shop\"\nkind = \"files\"\npublic = \"public\"\n[stages]\nanalyzer = \"a\"\nfix-generators = [\"f\"]\n\
+                           [environments.staging]\nlisten = \"127.0.0.1:1\"\n[environments.production]\nlisten = \"127.0.0.1:2\"\n";
+
+    fn can(more: &str, fresh_baseline: bool, split_traffic: bool) -> Result<()> {
+        let config = Config::parse(&format!("{PROJECT}{more}"), "autodevops.toml")?;
+        let target = Capabilities {
+            split_traffic,
+            preview: true,
+            instant_rollback: true,
+            fenced: true,
+            keeps_state: false,
+            fresh_baseline,
+        };
+        can_preserve(&config, &target)?;
+        can_compare(&config, &target)
+    }
+
+    #[test]
+    fn a_fresh_baseline_is_asked_only_of_a_target_that_has_one() {
+        let fresh = "[rollout]\nbaseline = \"fresh\"\n";
+        can(fresh, true, true).unwrap();
+        can("", false, false).unwrap();
+        for (can_start, can_split) in [(false, true), (true, false)] {
+            let error = can(fresh, can_start, can_split).unwrap_err().to_string();
+            assert!(error.contains("the deploy target `local` does not start what serves a second time"), "{error}");
+            assert!(error.ends_with("choose another target, or write `baseline = \"stable\"`"), "{error}");
+        }
+    }
+}
