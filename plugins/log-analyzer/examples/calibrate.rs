@@ -1,48 +1,57 @@
-//! How well incidents are found in the scenarios of some seeds: `cargo run --release --example calibrate -- FIRST COUNT`; of one
-//! seed, the log and all that was found.
+//! How well incidents are found in the scenarios of some seeds: `cargo run --release --example calibrate -- KIND FIRST COUNT`, where
+//! the kind is `new`, `hard` or `several`; of one seed, the log and all that was found. With `cases` as a fourth argument, what each
+//! issue was made of and whether it was right, for the table of `detect/sure.rs`.
 #![allow(clippy::print_stdout)]
 
 use autodevops_scenarios::{Found, Scenario, Score};
+use autodevops_sdk::types::Issue;
 use log_analyzer::Engine;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
-    let (first, count): (u64, u64) = (arguments.next().unwrap_or(10_000), arguments.next().unwrap_or(200));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default: u64| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let make = match arguments.first().map(String::as_str) {
+        Some("hard") => Scenario::hard,
+        Some("several") => Scenario::of_several,
+        _ => Scenario::new,
+    };
+    let (first, count) = (number(1, 10_000), number(2, 200));
+    let cases = arguments.get(3).is_some_and(|word| word == "cases");
     let mut score = Score::default();
     for seed in first..first + count {
-        let scenario = Scenario::new(seed);
+        let scenario = make(seed);
         let mut engine = Engine::default();
         for (name, text) in &scenario.sources {
             engine.push(name, text.as_bytes());
         }
-        let found: Vec<Found> = engine
-            .issues()
-            .iter()
-            .map(|issue| Found {
-                kind: log_analyzer::kind_name(issue.kind).to_owned(),
-                text: format!(
-                    "{} {} {:?} {}",
-                    issue.title,
-                    issue.template.as_deref().unwrap_or_default(),
-                    issue.evidence.iter().map(|line| &line.text).collect::<Vec<_>>(),
-                    issue.reason
-                ),
-                confidence: issue.confidence,
-            })
-            .collect();
+        let issues = engine.issues();
+        let found: Vec<Found> = issues.iter().map(told).collect();
         if count == 1 {
-            scenario.sources.iter().for_each(|(_, text)| print!("{text}"));
-            found.iter().for_each(|found| println!("{:.2} {} {}", found.confidence, found.kind, found.text));
+            scenario.sources.iter().for_each(|(name, text)| print!("{name}\n{text}"));
+        }
+        if count == 1 || cases {
+            for (issue, found) in issues.iter().zip(&found) {
+                let right = scenario.truths.iter().any(|truth| truth.is_told(&found.kind, &found.text));
+                println!("case\t{right}\t{:.3}\t{}\t{}\t{}", found.confidence, found.kind, issue.title, issue.reason);
+                for related in &issue.related {
+                    println!("\trelated\t{:?}\t{}\t{}", related.kind, related.source, related.title);
+                }
+            }
         }
         for note in score.add(&scenario, &found) {
             println!("{note}");
         }
     }
+    for (kind, counts) in &score.kinds {
+        let shown = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{share:.3}"));
+        println!("{kind:20} precision {}, recall {}  {counts:?}", shown(counts.precision()), shown(counts.recall()));
+    }
     println!(
-        "precision {:.3}, recall {:.3}, calibration error {:.3}",
-        score.precision(),
-        score.recall(),
-        score.calibration_error()
+        "precision {:.3}, recall {:.3}, calibration error {:.3}, causes {:?}",
+        score.all().precision().unwrap_or_default(),
+        score.all().recall().unwrap_or_default(),
+        score.calibration_error(),
+        score.causes
     );
     for bin in score.bins.iter().filter(|bin| bin.number > 0) {
         println!(
@@ -51,5 +60,16 @@ fn main() {
             bin.confidence / bin.number as f64,
             bin.right as f64 / bin.number as f64
         );
+    }
+}
+
+fn told(issue: &Issue) -> Found {
+    // What came with it tells of something else; its own lines are those before.
+    let lines: Vec<&str> = issue.evidence.iter().map(|line| line.text.as_str()).collect();
+    Found {
+        kind: log_analyzer::kind_name(issue.kind).to_owned(),
+        title: issue.title.clone(),
+        text: format!("{} {} {}", issue.title, issue.template.as_deref().unwrap_or_default(), lines.join(" ")),
+        confidence: issue.confidence,
     }
 }

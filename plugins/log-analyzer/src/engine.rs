@@ -21,7 +21,7 @@ use crate::{
     record::{Told, Words},
     rising,
     settings::Settings,
-    time::LogTime,
+    time::{self, LogTime},
     window::Passing,
 };
 
@@ -310,9 +310,12 @@ impl State {
 
     /// The findings, and what came with each.
     fn found(&self, settings: &Settings) -> Vec<Finding> {
-        let mut load = Series::default();
-        self.sources.values().for_each(|source| load.merge(source.watched.all()));
-        let mut findings = self.groups.findings(self.coverage, &load, &self.baseline, settings);
+        let mut loads = [Series::default(), Series::default()];
+        for source in self.sources.values() {
+            let [dated, undated] = &mut loads;
+            (if source.watched.is_dated() { dated } else { undated }).merge(source.watched.all());
+        }
+        let mut findings = self.groups.findings(self.coverage, &loads, &self.baseline, settings);
         let of_errors = findings.iter().any(|finding| {
             matches!(finding.issue.kind, IssueKind::ErrorBurst | IssueKind::NewPattern | IssueKind::CriticalError)
         });
@@ -342,6 +345,12 @@ impl State {
         for finding in &mut findings {
             if let Some(severity) = settings.severity_of(&finding.issue) {
                 finding.issue.severity = severity;
+            }
+        }
+        // What names no year is of the year in which it is near to what does.
+        if let [Some((_, now)), _] = self.coverage {
+            for finding in findings.iter_mut().filter(|finding| !finding.dated && finding.onset != i64::MIN) {
+                finding.onset = time::near(finding.onset, now);
             }
         }
         join::join(findings)
@@ -374,6 +383,7 @@ impl Source {
             &changed,
             &self.errors,
             coverage,
+            dated.is_some(),
             self.evidence.iter().map(line).collect(),
         ))
     }

@@ -50,6 +50,7 @@ impl Group {
                     source: issue.evidence.first().map(|line| line.source.clone()).unwrap_or_default(),
                     issue,
                     onset: i64::MIN,
+                    dated: self.dated,
                     blur: 0,
                     ids: self.ids.clone(),
                     known,
@@ -60,21 +61,26 @@ impl Group {
         let before = times.0.saturating_sub(first);
         let length = last.saturating_sub(first);
         let warns = !self.is_sure();
-        let is_new = before >= SECONDS_BEFORE * SECOND
+        let was_there = before >= SECONDS_BEFORE * SECOND
             && before as f64 >= SHARE_BEFORE * length as f64
             && load.sum(first, times.0) >= LINES_BEFORE;
         // How unlikely it is that what always came so often came so late; a first fault of all says more.
         let share = load.sum(first, times.0) / load.sum(first, last).max(1.0);
         let number = issue.count as f64 + if is_alone { ALONE } else { 0.0 };
         let novelty = -number * (1.0 - share.clamp(0.0, 0.99)).ln();
+        let changed = rising::change(&self.series, load, coverage)
+            .filter(|changed| !warns || changed.ratio() >= WARNINGS_RATIO && changed.excess() >= WARNINGS_EXCESS);
+        // A burst before which there was nothing is new.
+        let bursts =
+            changed.filter(|changed| self.series.sum(first, changed.from) < 1.0).map(|changed| changed.evidence);
         let (is_new, novelty) = match past {
             Past::Seen { .. } => (false, novelty),
             // Days without it say more than the minutes of this session.
             Past::Unseen(_) => (true, novelty.max(UNSEEN)),
-            Past::Unknown => (is_new && novelty >= MIN_NOVELTY, novelty),
+            Past::Unknown => {
+                (was_there && (novelty >= MIN_NOVELTY || bursts.is_some()), novelty.max(bursts.unwrap_or_default()))
+            }
         };
-        let changed = rising::change(&self.series, load, coverage)
-            .filter(|changed| !warns || changed.ratio() >= WARNINGS_RATIO && changed.excess() >= WARNINGS_EXCESS);
         let is_long = length >= LONG_SECONDS * SECOND;
         let reported = if warns {
             changed.is_some() || is_new && issue.count >= NEW_WARNINGS || !is_long && self.is_issue()
@@ -125,6 +131,6 @@ impl Group {
             issue.reason.push_str(&format!("; it was known for {known} before this"));
         }
         let source = issue.evidence.first().map(|line| line.source.clone()).unwrap_or_default();
-        Some(Finding { issue, onset, source, blur: 30 * SECOND, ids: self.ids.clone(), known })
+        Some(Finding { issue, onset, dated: self.dated, source, blur: 30 * SECOND, ids: self.ids.clone(), known })
     }
 }

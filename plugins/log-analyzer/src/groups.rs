@@ -153,11 +153,11 @@ impl Groups {
         }
     }
 
-    /// What is wrong; the coverage is of times with a date and of those without, the load all lines over time.
+    /// What is wrong; the coverage, and the load, which is all lines over time, are of times with a year and of those without.
     pub fn findings(
         &self,
         [dated, undated]: [Coverage; 2],
-        load: &Series,
+        loads: &[Series; 2],
         baseline: &Baseline,
         settings: &Settings,
     ) -> Vec<Finding> {
@@ -165,7 +165,8 @@ impl Groups {
         let earliest = faults.filter_map(|group| group.times).map(|(first, _)| first).min();
         let of = |group: &Group| {
             let is_alone = group.times.is_some_and(|(first, _)| earliest.is_none_or(|earliest| first <= earliest));
-            let coverage = if group.dated { dated } else { undated };
+            let [load, other] = loads;
+            let (coverage, load) = if group.dated { (dated, load) } else { (undated, other) };
             let past = baseline.past(group);
             let severity = settings.severity_of(&group.issue);
             let group = severity.map_or(Cow::Borrowed(group), |severity| Cow::Owned(group.of_severity(severity)));

@@ -94,7 +94,7 @@ mod tests {
             count: 1 + number % 7,
             ..Issue::new(format!("{number:016x}"), IssueKind::NewPattern, severity, format!("fault {number}"))
         };
-        Finding { issue, onset, source: "app.log".to_owned(), blur: 0, ids: Vec::new(), known: false }
+        Finding { issue, onset, dated: true, source: "app.log".to_owned(), blur: 0, ids: Vec::new(), known: false }
     }
 
     #[test]

@@ -26,12 +26,16 @@ const MAX_RIVAL: f64 = 0.6;
 /// Errors that are so many of all lines are followed by the others, rather than follow them.
 const MOST_OF_LOAD: f64 = 0.2;
 
+/// The least confidence of what is called a burst: a fault whose lines come in clumps is one that the service has.
+const LEAST_SURE: f64 = 0.5;
+
 /// The rise of errors, where there is one.
 pub fn change(errors: &Series, load: &Series, coverage: (i64, i64)) -> Option<Changed> {
     let (first, last) = coverage;
     let load = Some(load).filter(|load| errors.sum(first, last) < MOST_OF_LOAD * load.sum(first, last));
     rates::change(errors, load, coverage).filter(|changed| {
         changed.evidence >= MIN_EVIDENCE
+            && sure_of_burst(changed.evidence) >= LEAST_SURE
             && changed.ratio() >= MIN_RATIO
             && changed.excess() >= MIN_EXCESS
             && changed.rival < MAX_RIVAL
@@ -43,7 +47,7 @@ pub fn of_fault(issue: &mut Issue, changed: &Changed) {
     issue.kind = IssueKind::ErrorBurst;
     issue.title = shorten(&format!("{} often: {}", more(changed.ratio(), "as"), issue.title));
     issue.severity = issue.severity.max(severity(changed));
-    issue.confidence = issue.confidence.max(sure_of_burst(changed.evidence));
+    issue.confidence = sure_of_burst(changed.evidence);
     issue.rate = Some(change_of(changed));
     issue.reason = told(changed);
 }
@@ -55,6 +59,7 @@ pub fn of_source(
     changed: &Changed,
     errors: &Series,
     coverage: (i64, i64),
+    dated: bool,
     evidence: Vec<Evidence>,
 ) -> Finding {
     let title = format!("{} errors in {source}", more(changed.ratio(), "as many"));
@@ -62,8 +67,8 @@ pub fn of_source(
         message: title.clone(),
         confidence: sure_of_burst(changed.evidence),
         count,
-        first_seen: Some(coverage.0),
-        last_seen: Some(coverage.1),
+        first_seen: dated.then_some(coverage.0),
+        last_seen: dated.then_some(coverage.1),
         evidence,
         rate: Some(change_of(changed)),
         reason: told(changed),
@@ -75,7 +80,15 @@ pub fn of_source(
             shorten(&title),
         )
     };
-    Finding { issue, onset: changed.from, source: source.to_owned(), blur: 60 * SECOND, ids: Vec::new(), known: false }
+    Finding {
+        issue,
+        onset: changed.from,
+        dated,
+        source: source.to_owned(),
+        blur: 60 * SECOND,
+        ids: Vec::new(),
+        known: false,
+    }
 }
 
 /// A rate that rose by half is as bad as an error.

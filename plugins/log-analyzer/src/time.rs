@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Nanoseconds in a second.
 pub const SECOND: i64 = 1_000_000_000;
+/// Days of 1970 before the first of March.
+const FEBRUARY_ENDS: i64 = 59;
 
 /// A time read off a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,6 +223,20 @@ fn undated(month: i64, day: i64, clock: &Clock) -> Option<LogTime> {
     Some(LogTime { nanoseconds: seconds * SECOND + clock.nanoseconds, dated: false })
 }
 
+/// A time without a year, in the year in which it is nearest to a time with one; both in nanoseconds.
+pub fn near(undated: i64, dated: i64) -> i64 {
+    let day = dated.div_euclid(SECOND * 86_400);
+    let year = 1970 + (day as f64 / 365.2425).floor() as i64;
+    let in_year = |year: i64| {
+        // Years in which there is a 29th of February are a day longer from March on.
+        let leaps = undated.div_euclid(SECOND * 86_400) >= FEBRUARY_ENDS && days(year, 3, 1) - days(year, 2, 28) > 1;
+        let shift = days(year, 1, 1) + i64::from(leaps);
+        undated.saturating_add(shift.saturating_mul(SECOND * 86_400))
+    };
+    let years = [in_year(year), in_year(year - 1), in_year(year + 1)];
+    years.into_iter().min_by_key(|at| at.abs_diff(dated)).unwrap_or(undated)
+}
+
 /// `Nov 23 10:00:00`, `Nov  3 10:00:00`, and with a weekday and a year around it as Apache writes it.
 fn syslog(text: &[u8]) -> Option<(LogTime, usize)> {
     let Some(month) = month(text.get(..3)?) else {
@@ -282,6 +298,22 @@ mod tests {
             assert!(time.dated, "{text}");
             assert_eq!(used, len, "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_without_a_year_is_put_into_the_one_where_it_is_near() {
+        let at = |text: &str| read(text.as_bytes()).unwrap().0.nanoseconds;
+        for (undated, dated) in [
+            ("Nov 23 10:00:00", "2026-11-23T10:00:00Z"),
+            ("Feb 28 10:00:00", "2028-02-28T10:00:00Z"),
+            ("Mar  1 10:00:00", "2028-03-01T10:00:00Z"),
+            ("Mar  1 10:00:00", "2027-03-01T10:00:00Z"),
+        ] {
+            assert_eq!(near(at(undated), at(dated) + 3 * SECOND), at(dated), "{undated} {dated}");
+        }
+        let over = near(at("Dec 31 23:59:00"), at("2027-01-01T00:01:00Z"));
+        assert_eq!(over, at("2026-12-31T23:59:00Z"));
+        assert_eq!(near(at("Jan  1 00:01:00"), at("2026-12-31T23:59:00Z")), at("2027-01-01T00:01:00Z"));
     }
 
     #[test]

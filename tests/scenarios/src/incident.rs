@@ -41,11 +41,20 @@ const NEXT_TO_NOTHING: f64 = 0.2;
 pub struct Truth {
     /// What kinds of issue say so, the best first.
     pub kinds: Vec<&'static str>,
-    /// A text that is in its lines, and in no others.
-    pub mark: String,
+    /// Texts of which one is in its lines, and in no others.
+    pub marks: Vec<String>,
+    /// The text that is in the lines of the cause, where several sources tell of one thing, and time tells which was first.
+    pub cause: Option<String>,
+    /// Whether it is one issue: a second that tells of the same is wrong.
+    pub is_one: bool,
 }
 
 impl Truth {
+    /// Whether an issue of this kind with this text tells of it.
+    pub fn is_told(&self, kind: &str, text: &str) -> bool {
+        self.kinds.contains(&kind) && self.marks.iter().any(|mark| text.contains(mark.as_str()))
+    }
+
     /// What an incident makes true; nothing where there is none.
     ///
     /// `factor` is the rate while it lasts, of the one before.
@@ -62,6 +71,6 @@ impl Truth {
             Incident::Critical => vec!["critical-error"],
             Incident::Prediction => vec!["prediction"],
         };
-        Some(Self { kinds, mark })
+        Some(Self { kinds, marks: vec![mark], cause: None, is_one: false })
     }
 }

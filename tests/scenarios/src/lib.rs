@@ -1,20 +1,28 @@
 //! Logs of services that were made to go wrong, each from a seed, with what is wrong with them; and how well that was found.
 //!
 //! A scenario is a service of its own: its statements, its traffic with its season and noise, its heartbeats, its deploys, and the
-//! form of its log. Into most of them one incident is put, into some none.
+//! form of its log. Into most of them one incident is put, into some none. Others are of several services that hang together, or do
+//! not; and others still are hard: with minutes of many times the traffic, lost parts, deploys that change how much is logged, and
+//! incidents that begin slowly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod chain;
+mod conditions;
 mod form;
 mod incident;
 mod random;
 mod score;
 mod service;
+mod words;
 
 pub use incident::{Incident, Truth};
 pub use random::Random;
-pub use score::{Bin, Found, Score};
+pub use score::{Bin, Counts, Found, Score};
 
-use crate::service::Service;
+use crate::{
+    conditions::Conditions,
+    service::{Given, Service},
+};
 
 /// A log, and what is wrong in it.
 #[derive(Clone, Debug)]
@@ -23,20 +31,45 @@ pub struct Scenario {
     pub seed: u64,
     /// The names of its sources, and their text.
     pub sources: Vec<(String, String)>,
-    /// What is wrong; none in some.
-    pub truth: Option<Truth>,
+    /// What is wrong; nothing in some.
+    pub truths: Vec<Truth>,
 }
 
 impl Scenario {
-    /// The scenario of a seed.
+    /// The scenario of a seed: one service.
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let incident = Incident::any(&mut random);
-        let service = Service::any(&mut random, incident);
-        let (sources, truth) = service.log(&mut random);
-        Self { seed, sources, truth }
+        Self::of_service(seed, random, incident, Given::default())
+    }
+
+    /// The scenario of a seed that is meant to be hard: one service, a shop's or another.
+    pub fn hard(seed: u64) -> Self {
+        let mut random = Random::apart(seed ^ HARD);
+        let incident = Incident::any(&mut random);
+        let is_fleet = random.happens(0.7);
+        let conditions = Conditions::any(&mut random);
+        Self::of_service(seed, random, incident, Given { is_fleet, conditions, ..Given::default() })
+    }
+
+    /// The scenario of a seed with several services.
+    pub fn of_several(seed: u64) -> Self {
+        let mut random = Random::apart(seed ^ SEVERAL);
+        let (sources, truths) = chain::any(&mut random);
+        Self { seed, sources, truths }
+    }
+
+    fn of_service(seed: u64, mut random: Random, incident: Incident, given: Given) -> Self {
+        let service = Service::any(&mut random, incident, given);
+        let text = service.lines(&mut random).into_iter().map(|(_, line)| line).collect();
+        Self { seed, sources: vec![("app.log".to_owned(), text)], truths: service.truth().into_iter().collect() }
     }
 }
+
+/// Makes other scenarios of the same seeds.
+const HARD: u64 = 0x4a61_7264 << 16;
+/// See above.
+const SEVERAL: u64 = 0x7365_7665 << 16;
 
 #[cfg(test)]
 mod tests {
@@ -44,9 +77,11 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_log_each_time_and_another_another() {
-        let text = |seed| Scenario::new(seed).sources;
-        assert_eq!(text(7), text(7));
-        assert_ne!(text(7), text(8));
+        for make in [Scenario::new, Scenario::hard, Scenario::of_several] {
+            let text = |seed| make(seed).sources;
+            assert_eq!(text(7), text(7));
+            assert_ne!(text(7), text(8));
+        }
     }
 
     #[test]
@@ -54,17 +89,31 @@ mod tests {
         let mut kinds = std::collections::BTreeSet::new();
         for seed in 0..60 {
             let scenario = Scenario::new(seed);
-            let Some(truth) = &scenario.truth else {
-                kinds.insert("none");
-                continue;
-            };
-            kinds.insert(truth.kinds[0]);
-            assert!(
-                scenario.sources.iter().any(|(_, text)| text.contains(&truth.mark)),
-                "{seed}: `{}` is nowhere",
-                truth.mark
-            );
+            kinds.extend(scenario.truths.first().map(|truth| truth.kinds[0]));
+            check(&scenario);
         }
         assert!(kinds.len() >= 7, "{kinds:?}");
+    }
+
+    /// What is wrong is somewhere in the logs.
+    fn check(scenario: &Scenario) {
+        for mark in scenario.truths.iter().flat_map(|truth| &truth.marks) {
+            let is_there = scenario.sources.iter().any(|(_, text)| text.contains(mark.as_str()));
+            assert!(is_there, "{}: `{mark}` is nowhere", scenario.seed);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_hard_logs_and_in_those_of_several_services_is_there() {
+        let (mut apart, mut joined) = (0, 0);
+        for seed in 0..40 {
+            check(&Scenario::hard(seed));
+            let scenario = Scenario::of_several(seed);
+            check(&scenario);
+            assert!(scenario.sources.len() >= 2 && !scenario.truths.is_empty(), "{seed}");
+            apart += usize::from(scenario.truths.len() > 1);
+            joined += usize::from(scenario.truths.iter().any(|truth| truth.marks.len() > 1));
+        }
+        assert!(apart >= 5 && joined >= 5, "{apart} {joined}");
     }
 }

@@ -10,8 +10,15 @@ impl Random {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
+    /// A generator whose numbers have nothing to do with those of the next seed's.
+    pub const fn apart(seed: u64) -> Self {
+        let mut mixed = Self::new(seed);
+        let first = mixed.number();
+        Self(first)
+    }
+
     /// The next number.
-    pub fn number(&mut self) -> u64 {
+    pub const fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

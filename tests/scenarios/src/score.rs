@@ -1,6 +1,8 @@
 //! How well what is wrong was found.
 
-use crate::Scenario;
+use std::collections::BTreeMap;
+
+use crate::{Scenario, Truth};
 
 /// From this confidence on an issue counts as reported: the pipeline's own threshold.
 const REPORTED: f64 = 0.5;
@@ -10,7 +12,9 @@ const REPORTED: f64 = 0.5;
 pub struct Found {
     /// Its kind, such as `error-burst`.
     pub kind: String,
-    /// All that it says of itself: title, template, evidence.
+    /// Its title.
+    pub title: String,
+    /// All that it says of itself: title, template, evidence of its own source.
     pub text: String,
     /// How sure the analyzer is, from 0 to 1.
     pub confidence: f64,
@@ -27,17 +31,42 @@ pub struct Bin {
     pub confidence: f64,
 }
 
-/// Counts over scenarios.
-#[derive(Clone, Debug, Default)]
-pub struct Score {
-    /// Incidents that were found, and were not.
+/// What was found of incidents of one kind, and how many issues of the kind were wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Incidents that were found.
     pub hits: usize,
-    /// See above.
+    /// Incidents that were not.
     pub misses: usize,
     /// Issues that were none.
     pub wrong: usize,
+}
+
+impl Counts {
+    /// The share of issues that were right, by incidents found; none where there were none.
+    pub fn precision(&self) -> Option<f64> {
+        share(self.hits, self.wrong)
+    }
+
+    /// The share of incidents that were found; none where there were none.
+    pub fn recall(&self) -> Option<f64> {
+        share(self.hits, self.misses)
+    }
+}
+
+fn share(of: usize, others: usize) -> Option<f64> {
+    (of + others > 0).then(|| of as f64 / (of + others) as f64)
+}
+
+/// Counts over scenarios.
+#[derive(Clone, Debug, Default)]
+pub struct Score {
+    /// By the kind of issue that tells it best.
+    pub kinds: BTreeMap<String, Counts>,
     /// Issues by tenths of confidence.
     pub bins: [Bin; 10],
+    /// Incidents of several sources whose cause was named, and was not.
+    pub causes: (usize, usize),
 }
 
 impl Score {
@@ -46,12 +75,13 @@ impl Score {
     /// Faults that a service always had are no incidents and no errors either: `exception` is not counted.
     pub fn add(&mut self, scenario: &Scenario, found: &[Found]) -> Vec<String> {
         let mut notes = Vec::new();
-        let mut hit = false;
+        let seed = scenario.seed;
+        let mut hits = vec![false; scenario.truths.len()];
         for issue in found.iter().filter(|issue| issue.kind != "exception") {
-            let right = scenario
-                .truth
-                .as_ref()
-                .is_some_and(|truth| truth.kinds.contains(&issue.kind.as_str()) && issue.text.contains(&truth.mark));
+            let told = |truth: &Truth| truth.is_told(&issue.kind, &issue.text);
+            let truth = scenario.truths.iter().position(told);
+            let is_again = truth.is_some_and(|truth| hits[truth] && scenario.truths[truth].is_one);
+            let right = truth.is_some() && !is_again;
             let bin = &mut self.bins[((issue.confidence * 10.0) as usize).min(9)];
             bin.number += 1;
             bin.right += usize::from(right);
@@ -59,31 +89,48 @@ impl Score {
             if issue.confidence < REPORTED {
                 continue;
             }
-            hit |= right;
             if !right {
-                self.wrong += 1;
-                notes.push(format!("{}: wrong: {} {:.2} {}", scenario.seed, issue.kind, issue.confidence, issue.text));
+                self.kinds.entry(issue.kind.clone()).or_default().wrong += 1;
+                notes.push(format!("{seed}: wrong: {} {:.2} {}", issue.kind, issue.confidence, issue.text));
+                continue;
             }
+            let Some(truth) = truth else { continue };
+            if !hits[truth]
+                && let Some(cause) = &scenario.truths[truth].cause
+            {
+                let is_named = issue.title.contains(cause.as_str());
+                self.causes.0 += usize::from(is_named);
+                self.causes.1 += usize::from(!is_named);
+                if !is_named {
+                    notes.push(format!("{seed}: cause: {cause} is not first: {}", issue.text));
+                }
+            }
+            hits[truth] = true;
         }
-        if let Some(truth) = &scenario.truth {
+        for (truth, hit) in scenario.truths.iter().zip(hits) {
+            let counts = self.kinds.entry(truth.kinds[0].to_owned()).or_default();
             if hit {
-                self.hits += 1;
+                counts.hits += 1;
             } else {
-                self.misses += 1;
-                notes.push(format!("{}: missed: {:?} {}", scenario.seed, truth.kinds, truth.mark));
+                counts.misses += 1;
+                notes.push(format!("{seed}: missed: {:?} {:?}", truth.kinds, truth.marks));
             }
         }
         notes
     }
 
-    /// The share of issues that were right, by incidents found.
-    pub fn precision(&self) -> f64 {
-        self.hits as f64 / (self.hits + self.wrong).max(1) as f64
+    /// Those of all kinds.
+    pub fn all(&self) -> Counts {
+        self.kinds.values().fold(Counts::default(), |all, one| Counts {
+            hits: all.hits + one.hits,
+            misses: all.misses + one.misses,
+            wrong: all.wrong + one.wrong,
+        })
     }
 
-    /// The share of incidents that were found.
-    pub fn recall(&self) -> f64 {
-        self.hits as f64 / (self.hits + self.misses).max(1) as f64
+    /// The share of incidents of several sources whose cause was named first.
+    pub fn named(&self) -> Option<f64> {
+        share(self.causes.0, self.causes.1)
     }
 
     /// The mean difference between how sure issues were and how often they were right.

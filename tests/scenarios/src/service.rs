@@ -1,74 +1,12 @@
 //! A service, and the log that it writes.
 
 use crate::{
+    conditions::Conditions,
     form::{Form, Level},
     incident::{Incident, Truth},
     random::Random,
+    words::{FLEET, SHOP, Words},
 };
-
-const COMPONENTS: [&str; 8] = ["Orders", "Cart", "payments", "auth", "gateway", "scheduler", "mailer", "search"];
-const VERBS: [&str; 12] = [
-    "accepted",
-    "stored",
-    "sent",
-    "loaded",
-    "resolved",
-    "refreshed",
-    "queued",
-    "parsed",
-    "matched",
-    "signed",
-    "flushed",
-    "opened",
-];
-const NOUNS: [&str; 12] =
-    ["order", "cart", "invoice", "session", "token", "mail", "index", "customer", "price", "stock", "report", "basket"];
-const TAILS: [&str; 8] = [
-    "for user {n}",
-    "from {ip}",
-    "with id {hex}",
-    "in region eu",
-    "on shard {n}",
-    "by rule {n}",
-    "at /srv/{n}",
-    "of tenant {n}",
-];
-const FAULTS: [&str; 10] = [
-    "cannot reach database primary",
-    "upstream answered 502 for request {n}",
-    "payment was declined by provider code {n}",
-    "deadlock found when updating row {n}",
-    "token of user {n} has a bad signature",
-    "queue consumer lost its lease {hex}",
-    "could not write file /var/spool/{n}",
-    "certificate of {ip} was rejected",
-    "lock on ledger {n} was not granted",
-    "schema of message {hex} is unknown",
-];
-const DEADLY: [&str; 4] = [
-    "out of memory: cannot allocate {n} bytes",
-    "panic: runtime error: index out of range [{n}]",
-    "no space left on device while writing segment {n}",
-    "database system is corrupt: page {n}",
-];
-const GAUGES: [(&str, f64); 6] = [
-    ("disk usage on /data is {v}%", 100.0),
-    ("connection pool: {v}/80 in use", 80.0),
-    ("heap used={v}MB max=2048MB", 2048.0),
-    ("queue depth={v} limit=5000", 5000.0),
-    ("memory at {v} % of the container", 100.0),
-    ("open file descriptors: {v} of 1024", 1024.0),
-];
-const TIMED: [&str; 6] = [
-    "GET /api/{noun}/{n} 200 in {d}ms",
-    "query on {noun} took {d} ms",
-    "rendered {noun} page duration={d}ms",
-    "call to {noun} service finished elapsed_ms={d}",
-    "{noun} lookup completed in {s}s",
-    "handled rpc {noun}.Get latency={d}ms status=OK",
-];
-const BEATS: [&str; 5] =
-    ["heartbeat ok", "leader lease renewed", "health probe passed", "metrics were pushed", "cluster member is alive"];
 
 /// Lines of one statement.
 struct Statement {
@@ -94,10 +32,12 @@ enum Kind {
 
 /// A service, with what will go wrong.
 pub struct Service {
-    form: Form,
-    incident: Incident,
-    start: f64,
-    length: f64,
+    words: &'static Words,
+    conditions: Conditions,
+    pub form: Form,
+    pub incident: Incident,
+    /// When its log begins, in seconds since 1970, and its length in seconds.
+    pub span: (f64, f64),
     statements: Vec<Statement>,
     /// Amplitude, length in seconds and phase of the season.
     season: (f64, f64, f64),
@@ -106,14 +46,28 @@ pub struct Service {
     deploys: Vec<(f64, f64)>,
     /// Which statement goes wrong, from when to when, how much.
     target: usize,
-    from: f64,
-    to: f64,
-    factor: f64,
+    pub from: f64,
+    pub to: f64,
+    pub factor: f64,
+}
+
+/// What is set of a service; the rest is left to chance.
+#[derive(Default)]
+pub struct Given {
+    /// When its log begins, and its length.
+    pub span: Option<(f64, f64)>,
+    /// When it goes wrong.
+    pub from: Option<f64>,
+    /// Whether it is a fleet's, or a shop's.
+    pub is_fleet: bool,
+    pub conditions: Conditions,
 }
 
 impl Service {
-    pub fn any(random: &mut Random, incident: Incident) -> Self {
-        let length = random.scale(1800.0, 30_000.0);
+    pub fn any(random: &mut Random, incident: Incident, given: Given) -> Self {
+        let words = if given.is_fleet { &FLEET } else { &SHOP };
+        let drawn = random.scale(1800.0, 30_000.0);
+        let length = given.span.map_or(drawn, |(_, length)| length);
         // Between 3,000 and 40,000 lines, whatever the length.
         let traffic = random.scale(3000.0, 40_000.0) / length;
         let mut statements = Vec::new();
@@ -122,33 +76,37 @@ impl Service {
         let sum: f64 = weights.iter().sum();
         weights.iter_mut().for_each(|weight| *weight /= sum);
         for (index, weight) in weights.iter().enumerate() {
-            let text =
-                format!("{} {} {}", NOUNS[index % 12], VERBS[(index * 7 + index / 12) % 12], random.one_of(&TAILS));
+            let text = format!(
+                "{} {} {}",
+                words.nouns[index % 12],
+                words.verbs[(index * 7 + index / 12) % 12],
+                random.one_of(&words.tails)
+            );
             let level = if random.happens(0.08) { Level::Warn } else { Level::Info };
-            statements.push(Statement::new(random, level, text, weight * traffic * 0.7, Kind::Traffic));
+            statements.push(Statement::new(random, words, level, text, weight * traffic * 0.7, Kind::Traffic));
         }
         for index in 0..1 + random.below(2) {
-            let text = TIMED[(random.below(3) + index * 3) % 6].replace("{noun}", NOUNS[random.below(12)]);
+            let text = words.timed[(random.below(3) + index * 3) % 6].replace("{noun}", words.nouns[random.below(12)]);
             let kind = Kind::Timed { median: random.scale(2.0, 900.0), spread: random.between(0.2, 0.9) };
-            statements.push(Statement::new(random, Level::Info, text, traffic * 0.15, kind));
+            statements.push(Statement::new(random, words, Level::Info, text, traffic * 0.15, kind));
         }
         for index in 0..1 + random.below(2) {
-            let text = BEATS[(random.below(2) + index * 2) % 5].to_owned();
+            let text = words.beats[(random.below(2) + index * 2) % 5].to_owned();
             let rate = 1.0 / random.scale(5.0, (length / 60.0).min(120.0));
-            statements.push(Statement::new(random, Level::Info, text, rate, Kind::Beat));
+            statements.push(Statement::new(random, words, Level::Info, text, rate, Kind::Beat));
         }
         for index in 0..1 + random.below(2) {
-            let (text, limit) = GAUGES[(random.below(3) + index * 3) % 6];
+            let (text, limit) = words.gauges[(random.below(3) + index * 3) % 6];
             let kind = Kind::Gauge { value: limit * random.between(0.2, 0.6), limit };
             let rate = 1.0 / random.scale(10.0, length / 60.0);
-            statements.push(Statement::new(random, Level::Info, text.to_owned(), rate, kind));
+            statements.push(Statement::new(random, words, Level::Info, text.to_owned(), rate, kind));
         }
         let noisy = random.below(4);
         let needs = usize::from(incident == Incident::ErrorBurst);
         for index in 0..noisy.max(needs) {
-            let text = FAULTS[index * 2 % 10].to_owned();
+            let text = words.faults[index * 2 % 10].to_owned();
             let rate = random.scale(8.0, 60.0) / length;
-            statements.push(Statement::new(random, Level::Error, text, rate, Kind::Traffic));
+            statements.push(Statement::new(random, words, Level::Error, text, rate, Kind::Traffic));
         }
         let season = (
             random.between(0.0, 0.7) * f64::from(u8::from(random.happens(0.5))),
@@ -159,10 +117,11 @@ impl Service {
             (0..random.below(3)).map(|_| (random.between(0.1, 0.95) * length, random.between(3.0, 40.0))).collect();
         let (start, noise) = (1_795_000_000.0 + random.between(0.0, 2e6), random.between(0.0, 0.35));
         let mut service = Self {
+            words,
+            conditions: given.conditions,
             form: Form::any(random),
             incident,
-            start,
-            length,
+            span: (given.span.map_or(start, |(start, _)| start), length),
             statements,
             season,
             noise,
@@ -172,13 +131,16 @@ impl Service {
             to: length,
             factor: 1.0,
         };
+        if let Some(from) = given.from {
+            service.from = from;
+        }
         service.break_it(random);
         service
     }
 
     /// Chooses what goes wrong, and how much.
     fn break_it(&mut self, random: &mut Random) {
-        let (incident, length) = (self.incident, self.length);
+        let (words, incident, length) = (self.words, self.incident, self.span.1);
         let wanted = |statement: &Statement| match incident {
             Incident::RateChange => {
                 statement.kind == Kind::Traffic && statement.level == Level::Info && statement.rate * length > 250.0
@@ -198,17 +160,18 @@ impl Service {
         self.target = *random.one_of(&fit);
         match incident {
             Incident::NewPattern => {
-                let text = FAULTS[1 + 2 * random.below(5)].to_owned();
+                let text = words.faults[1 + 2 * random.below(5)].to_owned();
                 let rate = random.scale(4.0, 150.0) / (length - self.from);
                 let level = if random.happens(0.8) { Level::Error } else { Level::Warn };
                 self.target = self.statements.len();
-                self.statements.push(Statement::new(random, level, text, rate, Kind::Traffic));
+                self.statements.push(Statement::new(random, words, level, text, rate, Kind::Traffic));
             }
             Incident::Critical => {
-                let text = (*random.one_of(&DEADLY)).to_owned();
+                let text = (*random.one_of(&words.deadly)).to_owned();
                 self.target = self.statements.len();
                 self.statements.push(Statement::new(
                     random,
+                    words,
                     Level::Fatal,
                     text,
                     3.0 / (length - self.from),
@@ -237,11 +200,22 @@ impl Service {
         }
     }
 
-    /// Its log, and what is wrong with it.
-    pub fn log(&self, random: &mut Random) -> (Vec<(String, String)>, Option<Truth>) {
+    /// What is wrong with it; nothing where nothing is.
+    pub fn truth(&self) -> Option<Truth> {
+        let mark = self.statements.get(self.target).map(|one| mark(&one.text)).unwrap_or_default();
+        Truth::new(self.incident, self.factor, mark)
+    }
+
+    /// A line of its log, so many seconds from its beginning.
+    pub fn line(&self, at: f64, level: Level, component: &str, text: &str) -> String {
+        self.form.line(self.span.0 + at, self.conditions.zone, level, component, text)
+    }
+
+    /// Its lines, each with its seconds from the beginning, in order.
+    pub fn lines(&self, random: &mut Random) -> Vec<(f64, String)> {
         let mut lines: Vec<(f64, String)> = Vec::new();
-        let minutes: Vec<f64> =
-            (0..=(self.length / 60.0) as usize + 1).map(|_| (random.normal() * self.noise).exp()).collect();
+        let length = self.span.1;
+        let minutes = self.conditions.minutes(random, (length / 60.0) as usize + 2, self.noise);
         for (index, statement) in self.statements.iter().enumerate() {
             self.write(random, index, statement, &minutes, &mut lines);
         }
@@ -250,14 +224,12 @@ impl Service {
                 ["shutting down", "starting version 4.{n}", "listening on port 8080"].iter().enumerate()
             {
                 let at = if index == 0 { *at } else { at + lasted + index as f64 };
-                lines.push((at, self.form.line(self.start + at, Level::Info, "main", &filled(random, text))));
+                lines.push((at, self.line(at, Level::Info, "main", &filled(random, text))));
             }
         }
-        lines.retain(|(at, _)| *at <= self.length);
+        lines.retain(|(at, _)| *at <= length && !self.conditions.is_missing(*at / length));
         lines.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let text = lines.into_iter().map(|(_, line)| line).collect();
-        let mark = self.statements.get(self.target).map(|one| mark(&one.text)).unwrap_or_default();
-        (vec![("app.log".to_owned(), text)], Truth::new(self.incident, self.factor, mark))
+        lines
     }
 
     fn write(
@@ -271,20 +243,25 @@ impl Service {
         let is_target = index == self.target && self.incident != Incident::None;
         let mut at = 0.0;
         // At its busiest; what is too much is left out again.
-        let most = (1.0 + self.season.0) * 3.0 * if is_target { self.factor.max(1.0) } else { 1.0 };
+        let most =
+            (1.0 + self.season.0) * 3.0 * self.conditions.most() * if is_target { self.factor.max(1.0) } else { 1.0 };
         let even = matches!(statement.kind, Kind::Beat | Kind::Gauge { .. });
         at += random.share() / statement.rate.max(1e-9) * f64::from(u8::from(even));
         let mut wrote = false;
-        while at < self.length {
+        // What goes wrong slowly is at its worst only later.
+        let grown = |at: f64| 1.0 + (self.factor - 1.0) * self.conditions.grown((at - self.from) / self.span.1);
+        let length = self.span.1;
+        while at < length {
             let inside = is_target && at >= self.from && at < self.to;
             let step =
                 if even { random.between(0.95, 1.05) / statement.rate } else { random.wait(statement.rate * most) };
             at += step;
             let traffic = minutes.get((at / 60.0) as usize).copied().unwrap_or(1.0)
+                * self.conditions.volume(self.deploys.iter().filter(|(deploy, _)| at >= *deploy).count())
                 * (1.0 + self.season.0 * (std::f64::consts::TAU * (at / self.season.1 + self.season.2)).sin());
             let mut rate = if even { most } else { traffic };
             match self.incident {
-                Incident::RateChange | Incident::ErrorBurst if inside => rate *= self.factor,
+                Incident::RateChange | Incident::ErrorBurst if inside => rate *= grown(at),
                 Incident::NewPattern | Incident::Critical if is_target && at < self.from => rate = 0.0,
                 Incident::Vanished if is_target && at >= self.from => rate = 0.0,
                 _ => {}
@@ -299,7 +276,7 @@ impl Service {
             let mut text = filled(random, &statement.text);
             match statement.kind {
                 Kind::Timed { median, spread } => {
-                    let slower = if inside && self.incident == Incident::Latency { self.factor } else { 1.0 };
+                    let slower = if inside && self.incident == Incident::Latency { grown(at) } else { 1.0 };
                     let taken = median * slower * (random.normal() * spread).exp() * (1.0 + 0.1 * (traffic - 1.0));
                     text =
                         text.replace("{d}", &format!("{taken:.1}")).replace("{s}", &format!("{:.4}", taken / 1000.0));
@@ -308,25 +285,25 @@ impl Service {
                     let mut value = value + limit * 0.02 * random.normal();
                     if is_target && self.incident == Incident::Prediction && at > self.from {
                         let reach = limit * self.factor.max(0.8);
-                        value += (reach - value).max(0.0) * (at - self.from) / (self.length - self.from);
+                        value += (reach - value).max(0.0) * (at - self.from) / (length - self.from);
                     }
                     text = text.replace("{v}", &format!("{:.0}", value.clamp(0.0, limit)));
                 }
                 Kind::Traffic | Kind::Beat => {}
             }
-            lines.push((at, self.form.line(self.start + at, statement.level, statement.component, &text)));
+            lines.push((at, self.line(at, statement.level, statement.component, &text)));
         }
     }
 }
 
 impl Statement {
-    fn new(random: &mut Random, level: Level, text: String, rate: f64, kind: Kind) -> Self {
-        Self { level, component: COMPONENTS[random.below(8)], text, rate, kind }
+    fn new(random: &mut Random, words: &Words, level: Level, text: String, rate: f64, kind: Kind) -> Self {
+        Self { level, component: *random.one_of(&words.components), text, rate, kind }
     }
 }
 
 /// The text with values in the places for them.
-fn filled(random: &mut Random, text: &str) -> String {
+pub fn filled(random: &mut Random, text: &str) -> String {
     let mut text = text.to_owned();
     while let Some(at) = text.find("{n}") {
         text.replace_range(at..at + 3, &random.below(90_000).to_string());

@@ -16,7 +16,8 @@ const AGREED: u32 = 20;
 pub struct Clock {
     /// The times that it covers, in nanoseconds.
     pub covers: Option<(i64, i64)>,
-    dated: bool,
+    /// Whether they have a year.
+    pub dated: bool,
     now: i64,
     other: i64,
     agreed: u32,

@@ -28,6 +28,8 @@ const MIN_RATIO: f64 = 1.5;
 const MIN_EXCESS: f64 = 15.0;
 /// The shortest change of an ordinary rate, in minutes: less is a job that ran.
 const MIN_MINUTES: f64 = 1.0;
+/// How far off the onset of a change may be, as a share of what it lasted.
+const ONSET_ERROR: f64 = 0.17;
 /// How high a second pulse may be, as a share of the first: what comes again is usual.
 const MAX_RIVAL: f64 = 0.5;
 
@@ -37,6 +39,8 @@ pub struct Finding {
     pub issue: Issue,
     /// Since when, in nanoseconds.
     pub onset: i64,
+    /// Whether that has a year.
+    pub dated: bool,
     /// Where.
     pub source: String,
     /// How far apart things may be in nanoseconds that count as the same moment.
@@ -64,7 +68,8 @@ pub fn find(name: &str, watched: &Watched, groups: &BTreeMap<GroupId, (GroupId, 
     }
     let mut found = Vec::new();
     for (track, template) in tracks.values().filter(|(track, _)| track.count >= MIN_COUNT) {
-        let of = Subject { name, track, template: template.unwrap_or(&track.shape), coverage };
+        let of =
+            Subject { name, track, template: template.unwrap_or(&track.shape), coverage, dated: watched.is_dated() };
         let silence = silence(watched, track, coverage);
         let was_silent = silence.is_some();
         found.extend(silence.map(|silence| of.silence(&silence)));
@@ -100,7 +105,10 @@ fn silence(watched: &Watched, track: &Track, coverage: (i64, i64)) -> Option<Sil
     let expected = |from: i64, to: i64| {
         let others = |from: i64, to: i64| (watched.all.sum(from, to) - track.series.sum(from, to)).max(0.0);
         let before = others(begun, from);
-        (before > 0.0).then(|| track.series.sum(begun, from) / before * others(from, to))
+        // Lines that are lost with all others have not stopped.
+        let heard = 1.0 - watched.gaps.within(from, to) as f64 / to.saturating_sub(from).max(1) as f64;
+        let by_time = heard * to.saturating_sub(from) as f64 / SECOND as f64 / track.gaps.usual();
+        (before > 0.0).then(|| (track.series.sum(begun, from) / before * others(from, to)).min(by_time))
     };
     let silence = track.gaps.silence(coverage.1, expected)?;
     // What came for a short while only was never expected to go on.
@@ -116,6 +124,7 @@ struct Subject<'a> {
     track: &'a Track,
     template: &'a str,
     coverage: (i64, i64),
+    dated: bool,
 }
 
 impl Subject<'_> {
@@ -129,8 +138,8 @@ impl Subject<'_> {
         }
         Issue {
             count: track.count,
-            first_seen: Some(track.seen.0),
-            last_seen: Some(track.seen.1),
+            first_seen: self.dated.then_some(track.seen.0),
+            last_seen: self.dated.then_some(track.seen.1),
             evidence,
             template: Some(self.template.to_owned()),
             history: history(&track.series, self.coverage),
@@ -142,6 +151,7 @@ impl Subject<'_> {
         Finding {
             issue,
             onset,
+            dated: self.dated,
             source: self.name.to_owned(),
             blur: (blur_seconds * SECOND as f64) as i64,
             ids: Vec::new(),
@@ -180,7 +190,7 @@ impl Subject<'_> {
             rate: Some(change_of(changed)),
             ..self.issue(IssueKind::RateChange, "rate-change", Severity::Warning, &title)
         };
-        self.finding(issue, changed.from, changed.minutes * 6.0 + 60.0)
+        self.finding(issue, changed.from, changed.minutes * 60.0 * ONSET_ERROR + 60.0)
     }
 
     fn slowdown(&self, slowdown: &Slowdown, name: &str, unit: Option<f64>) -> Finding {
@@ -200,7 +210,7 @@ impl Subject<'_> {
             ..self.issue(IssueKind::LatencyRegression, &format!("latency {name}"), severity, &title)
         };
         let lasted = slowdown.to.unwrap_or(self.coverage.1).saturating_sub(slowdown.from) as f64 / SECOND as f64;
-        self.finding(issue, slowdown.from, lasted * 0.1 + 60.0)
+        self.finding(issue, slowdown.from, lasted * ONSET_ERROR + 60.0)
     }
 
     fn trend(&self, trend: &Trend, name: &str, unit: &str) -> Finding {
@@ -227,7 +237,7 @@ impl Subject<'_> {
         let issue = Issue {
             confidence: sure::trend(trend.evidence, trend.expected.saturating_sub(now).max(0) as f64 / looked),
             reason,
-            forecast: Some(Forecast {
+            forecast: self.dated.then_some(Forecast {
                 value: trend.value,
                 limit: trend.limit,
                 expected: trend.expected,

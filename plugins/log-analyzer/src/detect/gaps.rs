@@ -90,6 +90,17 @@ impl Gaps {
         }
     }
 
+    /// Seconds between lines, usually.
+    pub fn usual(&self) -> f64 {
+        self.mean.max(1e-3)
+    }
+
+    /// How much of the time between two is in the longest gaps; all in nanoseconds.
+    pub fn within(&self, from: i64, to: i64) -> i64 {
+        let inside = |gap: &Gap| gap.from.saturating_add(gap.length).min(to).saturating_sub(gap.from.max(from)).max(0);
+        self.longest.iter().map(inside).sum()
+    }
+
     /// Takes in the lines of another kind that turned out to be of this one.
     pub fn merge(&mut self, other: &Self) {
         // What came in turns is told apart no more: the rates add up, and a gap is one where both have it.
@@ -185,6 +196,14 @@ mod tests {
     fn what_stops_with_all_the_rest_has_not_vanished() {
         let gaps = of((0..30).map(|beat| f64::from(beat) * 30.0));
         assert_eq!(gaps.silence(1200 * SECOND, |_, _| Some(1.0)), None);
+    }
+
+    #[test]
+    fn time_in_the_longest_gaps_is_told() {
+        let gaps = of([0.0, 1.0, 2.0, 30.0, 31.0, 90.0, 91.0]);
+        assert_eq!(gaps.within(0, 91 * SECOND) / SECOND, 28 + 59);
+        assert_eq!(gaps.within(20 * SECOND, 40 * SECOND) / SECOND, 10 + 9);
+        assert_eq!(gaps.within(0, 2 * SECOND), 0);
     }
 
     #[test]

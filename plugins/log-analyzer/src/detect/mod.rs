@@ -88,6 +88,11 @@ impl Watched {
         self.clock.covers
     }
 
+    /// Whether its times have a year.
+    pub const fn is_dated(&self) -> bool {
+        self.clock.dated
+    }
+
     /// All lines over time.
     pub const fn all(&self) -> &Series {
         &self.all
