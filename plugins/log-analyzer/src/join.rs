@@ -128,7 +128,8 @@ mod tests {
     #[test]
     fn what_changes_with_a_new_fault_is_put_to_it_and_what_changed_before_or_later_is_not() {
         for kind in [RateChange, LatencyRegression, VanishedHeartbeat] {
-            let with = |onset| vec![finding(NewPattern, "a", "fault", 100, &[]), finding(kind, "b", "change", onset, &[])];
+            let with =
+                |onset| vec![finding(NewPattern, "a", "fault", 100, &[]), finding(kind, "b", "change", onset, &[])];
             assert_eq!(joined(with(110)), [("fault".to_owned(), vec!["change".to_owned()])], "{kind:?}");
             assert_eq!(joined(with(200)).len(), 2, "{kind:?}");
             assert_eq!(joined(with(20)).len(), 2, "{kind:?}");

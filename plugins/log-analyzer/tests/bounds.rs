@@ -109,6 +109,54 @@ fn thousands_of_unfinished_lines_fit_into_a_checkpoint() {
 }
 
 #[test]
+fn a_log_with_durations_and_a_time_without_any_goes_on_from_its_checkpoint() {
+    let mut engine = Engine::default();
+    for minute in (0..20).chain(35..59) {
+        for second in 0..6 {
+            let took = 10 + (minute + second) % 7;
+            let line = format!("2026-11-23T10:{minute:02}:{second:02}Z INFO query on order took {took} ms\n");
+            engine.push("app.log", line.as_bytes());
+        }
+    }
+    let restored = Engine::restore(&engine.checkpoint().unwrap()).unwrap();
+    assert_eq!(restored.issues(), engine.issues());
+}
+
+#[test]
+fn thousands_of_kinds_of_lines_with_durations_and_values_fit_into_a_checkpoint() {
+    let mut engine = Engine::default();
+    let name = |n: u32| {
+        let letter = |n: u32| char::from(b'a' + (n % 26) as u8);
+        [n / 676, n / 26, n, n / 7].map(letter).iter().collect::<String>()
+    };
+    let filler = "\\\"".repeat(150);
+    let mut random = 1_u32;
+    // Each kind comes in each minute, with durations from microseconds to hours.
+    for minute in 0..2 {
+        let mut text = String::new();
+        for kind in 0..3000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let took = f64::from(random >> 8) / f64::from(1_u32 << (random % 24));
+            text += &format!(
+                "2026-11-23T10:{minute:02}:{:02}Z INFO {} of the {}{} took {took:.3} ms, queue depth {}/90000 {filler}\n",
+                kind / 50,
+                name(kind),
+                name(kind / 9),
+                name(kind * 5),
+                random % 90_000,
+            );
+        }
+        engine.push("app.log", text.as_bytes());
+    }
+    assert!(engine.groups().len() > 1000, "{}", engine.groups().len());
+    let checkpoint = engine.checkpoint().unwrap();
+    assert!(checkpoint.len() <= MAX_CHECKPOINT_BYTES, "{}", checkpoint.len());
+    // Not by leaving all out.
+    assert!(checkpoint.len() > MAX_CHECKPOINT_BYTES / 3, "{}", checkpoint.len());
+    assert!(Engine::restore(&checkpoint).is_ok());
+}
+
+#[test]
 fn a_checkpoint_that_is_none_is_refused() {
     assert!(Engine::restore(b"{\"sources\":").is_err());
     assert!(Engine::restore(b"").is_err());

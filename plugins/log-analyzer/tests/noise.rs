@@ -103,3 +103,45 @@ fn a_level_in_words_behind_the_systems_program_is_its_level() {
         assert!(analyze("{}", line).iter().all(|issue| issue.kind != IssueKind::CriticalError), "{line}");
     }
 }
+
+#[test]
+fn in_an_access_log_the_route_and_the_status_tell_failures_apart_and_the_client_does_not() {
+    let agents = [
+        "curl/8.4.0",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
+        "python-requests/2.31",
+        "-",
+        "Googlebot/2.1 (+http://www.google.com/bot.html)",
+    ];
+    let mut text = String::new();
+    for n in 0..600 {
+        let (path, status) = match n % 10 {
+            0 => (format!("/api/orders/{n}?page={n}"), 503),
+            1 => (format!("/api/carts/{n}/items"), 500),
+            2 => (format!("/api/carts/{n}/items"), 404),
+            _ => (format!("/api/orders/{n}"), 200),
+        };
+        writeln!(
+            text,
+            "10.0.{}.{} - - [23/Nov/2026:10:{:02}:{:02} +0000] \"GET {path} HTTP/1.1\" {status} {} \"https://shop.example/{n}\" \"{}\"",
+            n % 4,
+            n % 250,
+            n / 60,
+            n % 60,
+            n * 7,
+            agents[n % agents.len()]
+        )
+        .unwrap();
+    }
+    let mut titles: Vec<String> = analyze("{}", &text)
+        .into_iter()
+        .filter(|issue| issue.severity >= Severity::Error)
+        .map(|issue| format!("{} {}", issue.count, issue.title.split("api").next().unwrap_or_default()))
+        .collect();
+    titles.sort();
+    assert_eq!(titles, ["60 HTTP 500: GET /", "60 HTTP 503: GET /"]);
+    let mut engine = Engine::default();
+    engine.push("access.log", text.as_bytes());
+    assert!(engine.groups().len() <= 8, "{:#?}", engine.groups());
+}

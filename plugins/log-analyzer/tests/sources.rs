@@ -52,10 +52,16 @@ fn a_request_that_fails_through_three_services_is_one_issue_and_the_deepest_is_t
 #[test]
 fn two_services_that_fail_at_the_same_time_for_other_requests_are_two_issues() {
     let other = log("sent", |minute| {
-        if minute < 30 { String::new() } else { format!("2026-11-23T10:{minute:02}:50Z ERROR relay is away request_id=0b1d{minute:02}\n") }
+        if minute < 30 {
+            String::new()
+        } else {
+            format!("2026-11-23T10:{minute:02}:50Z ERROR relay is away request_id=0b1d{minute:02}\n")
+        }
     });
-    let sources =
-        [("orders.log", log("stored", failing("request_id", "ERROR", "order could not be stored", 20))), ("mail.log", other)];
+    let sources = [
+        ("orders.log", log("stored", failing("request_id", "ERROR", "order could not be stored", 20))),
+        ("mail.log", other),
+    ];
     let issues = analyze(&sources);
     assert_eq!(issues.len(), 2, "{issues:#?}");
     assert!(issues.iter().all(|issue| issue.related.is_empty()), "{issues:#?}");
@@ -66,8 +72,10 @@ fn a_log_without_years_is_put_beside_one_with_them() {
     let without_years = |text: String| text.replace("2026-11-23T", "Nov 23 ").replace(".000Z INFO", " web1 shop[7]:");
     let database = without_years(log("executed", failing("req", "web1 shop[7]: error:", "deadlock was found", 0)))
         .replace(".000Z web1", " web1");
-    let sources =
-        [("orders.log", log("stored", failing("traceId", "ERROR", "order could not be stored", 20))), ("database.log", database)];
+    let sources = [
+        ("orders.log", log("stored", failing("traceId", "ERROR", "order could not be stored", 20))),
+        ("database.log", database),
+    ];
     let issues = analyze(&sources);
     assert_eq!(issues.len(), 1, "{issues:#?}");
     assert_eq!((issues[0].kind, issues[0].related.len()), (IssueKind::NewPattern, 1));

@@ -70,26 +70,32 @@ const UNTIMED: [&str; 24] = [
     "schedule",
 ];
 
-/// Durations of some time.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Sketch(DDSketch);
-
-impl Default for Sketch {
-    fn default() -> Self {
-        Self(DDSketch::new(Config::new(ACCURACY, 1024, 1e-9)))
-    }
-}
+/// Durations of some time; nothing where there were none, since the least of none is infinite, and JSON has no such number.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Sketch(Option<Box<DDSketch>>);
 
 impl Merge for Sketch {
     fn merge(&mut self, other: &Self) {
-        // All are made alike, so that none is refused.
-        drop(self.0.merge(&other.0));
+        match (&mut self.0, &other.0) {
+            // All are made alike, so that none is refused.
+            (Some(own), Some(other)) => drop(own.merge(other)),
+            (own @ None, other) => own.clone_from(other),
+            (Some(_), None) => {}
+        }
     }
 }
 
 impl Sketch {
+    fn add(&mut self, value: f64) {
+        self.0.get_or_insert_with(|| Box::new(DDSketch::new(Config::new(ACCURACY, 1024, 1e-9)))).add(value);
+    }
+
+    fn count(&self) -> usize {
+        self.0.as_ref().map_or(0, |sketch| sketch.count())
+    }
+
     fn quantile(&self, share: f64) -> Option<f64> {
-        self.0.quantile(share).ok().flatten().filter(|value| *value > 0.0)
+        self.0.as_ref()?.quantile(share).ok().flatten().filter(|value| *value > 0.0)
     }
 }
 
@@ -183,7 +189,7 @@ impl Durations {
         self.falls += u64::from(value < self.last);
         self.last = value;
         if let Some(sketch) = self.bins.at_mut(at.div_euclid(SECOND)) {
-            sketch.0.add(value);
+            sketch.add(value);
         }
     }
 
@@ -238,11 +244,11 @@ impl Durations {
     /// Parts with enough values each: the second that it begins, the one that it ends, and its values.
     fn parts(&self) -> Vec<(i64, i64, Sketch)> {
         let step = self.bins.step();
-        let filled = self.bins.iter().filter(|(_, sketch)| sketch.0.count() > 0).count();
+        let filled = self.bins.iter().filter(|(_, sketch)| sketch.count() > 0).count();
         let each = MIN_VALUES.max(self.total as usize / filled.max(1) / 3);
         let mut parts: Vec<(i64, i64, Sketch)> = Vec::new();
-        for (second, sketch) in self.bins.iter().filter(|(_, sketch)| sketch.0.count() > 0) {
-            match parts.last_mut().filter(|(_, _, last)| last.0.count() < each) {
+        for (second, sketch) in self.bins.iter().filter(|(_, sketch)| sketch.count() > 0) {
+            match parts.last_mut().filter(|(_, _, last)| last.count() < each) {
                 Some((_, to, last)) => {
                     last.merge(sketch);
                     *to = second + step;

@@ -27,7 +27,12 @@ pub use find::{Finding, change_of, find, history, lasting, more, told};
 use serde::{Deserialize, Serialize};
 pub use sure::{burst as sure_of_burst, new_warning as sure_of_warning, sure_of_fault};
 
-use self::{clock::Clock, gaps::Gaps, series::Series, track::Track};
+use self::{
+    clock::Clock,
+    gaps::Gaps,
+    series::Series,
+    track::{Room, Track},
+};
 use crate::{grouping::GroupId, line::Line};
 
 /// What is kept of the lines of one source.
@@ -40,7 +45,14 @@ pub struct Watched {
     gaps: Gaps,
     lines: u64,
     tracks: BTreeMap<GroupId, Track>,
+    /// Places with durations, and with values that have a limit, of all tracks.
+    places: (usize, usize),
 }
+
+/// One place with durations for so many kinds of lines that may be kept: 3,000 kinds with two each would take half a gigabyte.
+const SHARE_OF_DURATIONS: usize = 10;
+/// One place with values that have a limit for so many.
+const SHARE_OF_GAUGES: usize = 4;
 
 impl std::fmt::Debug for Watched {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -61,16 +73,23 @@ impl Watched {
         if is_fault {
             return;
         }
+        let mut room = Room {
+            durations: (most / SHARE_OF_DURATIONS).saturating_sub(self.places.0),
+            gauges: (most / SHARE_OF_GAUGES).saturating_sub(self.places.1),
+        };
+        let before = room;
         if let Some(track) = self.tracks.get_mut(&line.group) {
-            track.add(line, at, self.lines);
-            return;
+            track.add(line, at, self.lines, &mut room);
+        } else {
+            if self.tracks.len() >= most.max(1) {
+                self.make_room(most);
+            }
+            let mut track = Track::new(line, at);
+            track.add(line, at, self.lines, &mut room);
+            self.tracks.insert(line.group, track);
         }
-        if self.tracks.len() >= most.max(1) {
-            self.make_room(most);
-        }
-        let mut track = Track::new(line, at);
-        track.add(line, at, self.lines);
-        self.tracks.insert(line.group, track);
+        self.places.0 += before.durations - room.durations;
+        self.places.1 += before.gauges - room.gauges;
     }
 
     /// Takes out those that say least: seldom, and long ago.
@@ -79,8 +98,37 @@ impl Watched {
             self.tracks.iter().map(|(id, track)| (track.used + track.count.min(50) * 100, *id)).collect();
         kept.sort_unstable();
         for (_, id) in kept.iter().take(self.tracks.len() - (most - most / 8).min(self.tracks.len()) + 1) {
-            self.tracks.remove(id);
+            self.leave_out(*id);
         }
+    }
+
+    fn leave_out(&mut self, id: GroupId) {
+        if let Some(track) = self.tracks.remove(&id) {
+            self.places.0 = self.places.0.saturating_sub(track.durations.len());
+            self.places.1 = self.places.1.saturating_sub(track.gauges.len());
+        }
+    }
+
+    /// Takes out those that say least until so many bytes of a checkpoint are saved, or none is left; gives what was saved.
+    pub fn shrink(&mut self, bytes: usize) -> usize {
+        let mut kept: Vec<(u64, GroupId)> =
+            self.tracks.iter().map(|(id, track)| (track.used + track.count.min(50) * 100, *id)).collect();
+        kept.sort_unstable();
+        let mut saved = 0;
+        for (_, id) in kept {
+            if saved >= bytes {
+                break;
+            }
+            saved += self.tracks.get(&id).and_then(|track| serde_json::to_vec(track).ok()).map_or(0, |text| text.len());
+            self.leave_out(id);
+        }
+        saved
+    }
+
+    /// What the lines of each kind have in common.
+    #[cfg(test)]
+    pub fn shapes(&self) -> Vec<String> {
+        self.tracks.values().map(|track| track.shape.clone()).collect()
     }
 
     /// The times that it covers, in nanoseconds.

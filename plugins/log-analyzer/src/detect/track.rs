@@ -20,6 +20,15 @@ const MAX_PLACES: usize = 2;
 /// Bytes of a line that are kept as evidence.
 const EVIDENCE_BYTES: usize = 500;
 
+/// How many more places with numbers may be followed: what they take is many times what all else of a kind does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Room {
+    /// Places with durations.
+    pub durations: usize,
+    /// Places with values that have a limit.
+    pub gauges: usize,
+}
+
 /// Lines of one kind in one source.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Track {
@@ -63,8 +72,8 @@ impl Track {
         }
     }
 
-    /// Adds a line.
-    pub fn add(&mut self, line: &Line<'_>, at: i64, used: u64) {
+    /// Adds a line. Places with numbers are learnt as long as there is room for them.
+    pub fn add(&mut self, line: &Line<'_>, at: i64, used: u64, room: &mut Room) {
         self.count += 1;
         self.used = used;
         let before = self.seen.1;
@@ -79,11 +88,11 @@ impl Track {
         }
         let learning = self.count <= LEARNT_FROM || self.count.is_multiple_of(LOOK_AGAIN);
         if learning || !self.durations.is_empty() || !self.gauges.is_empty() {
-            self.numbers(line, at, learning);
+            self.numbers(line, at, learning, room);
         }
     }
 
-    fn numbers(&mut self, line: &Line<'_>, at: i64, learning: bool) {
+    fn numbers(&mut self, line: &Line<'_>, at: i64, learning: bool, room: &mut Room) {
         // A structured line's other fields are in the line only.
         let text = if line.raw.first() == Some(&b'{') || memchr::memchr(b'=', line.raw).is_some() {
             line.raw
@@ -106,8 +115,10 @@ impl Track {
             }
             if learning
                 && durations.len() < MAX_PLACES
+                && room.durations > 0
                 && let Some(unit) = durations::unit(&number)
             {
+                room.durations -= 1;
                 let mut new = Durations::new(number.name, unit);
                 new.add(at, number.value);
                 durations.push(new);
@@ -119,7 +130,8 @@ impl Track {
             let Some(limit) = gauges::limit(&number, text) else { return };
             if let Some(known) = gauges.iter_mut().find(|known| named(&known.name)) {
                 known.add(at, number.value, limit);
-            } else if learning && gauges.len() < MAX_PLACES {
+            } else if learning && gauges.len() < MAX_PLACES && room.gauges > 0 {
+                room.gauges -= 1;
                 let mut new = Gauge::new(&number, limit);
                 new.add(at, number.value, limit);
                 gauges.push(new);
