@@ -12,7 +12,8 @@ use crate::{
     group::Coverage,
     grouping::{Former, Group, GroupId, Grouping, Values},
     groups::Groups,
-    header, join,
+    header::{self, Layouts},
+    join,
     journal::{self, Taken},
     json,
     line::Line,
@@ -67,6 +68,9 @@ struct State {
     /// Where a line's values lie, kept so that no line needs room anew.
     #[serde(skip)]
     values: Values,
+    /// The headers' forms, which are found again.
+    #[serde(skip)]
+    layouts: Layouts,
 }
 
 /// Analyzes logs in constant memory. What it reports depends on the bytes alone: not on how they are parted, nor on when it
@@ -260,7 +264,7 @@ impl State {
             time = read.time.or(of_message.time);
             component = &b""[..];
         } else {
-            let read = header::header(raw);
+            let read = self.layouts.read(raw);
             headed = read.time.is_some() || read.level.is_some();
             let start = if headed { read.content } else { 0 };
             content = raw.get(start..).unwrap_or_default();

@@ -7,6 +7,9 @@ pub const SECOND: i64 = 1_000_000_000;
 /// Days of 1970 before the first of March.
 const FEBRUARY_ENDS: i64 = 59;
 
+/// The first second of 2201: no log is of a later time, and far later ones have no nanoseconds in 64 bits.
+const LATEST_SECOND: f64 = 7_289_654_400.0;
+
 /// A time read off a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogTime {
@@ -33,6 +36,13 @@ pub fn read(text: &[u8]) -> Option<(LogTime, usize)> {
     }
 }
 
+/// Whether no time begins there, whatever digits are behind the first letters.
+pub fn is_none(text: &[u8]) -> bool {
+    let named = |at| text.get(at..at + 3).is_some_and(|name| month(name).is_some());
+    let lettered = is(text, 0, b"IWEF").and_then(|()| is(text, 5, b" ")).is_some();
+    text.first().is_some_and(u8::is_ascii_alphabetic) && !named(0) && !named(4) && !lettered
+}
+
 /// A time in an epoch's seconds or milliseconds.
 pub fn from_epoch(number: f64) -> Option<LogTime> {
     let seconds = match number {
@@ -42,6 +52,9 @@ pub fn from_epoch(number: f64) -> Option<LogTime> {
         n if (1e17..9e18).contains(&n) => n / 1e9,
         _ => return None,
     };
+    if seconds >= LATEST_SECOND {
+        return None;
+    }
     Some(LogTime { nanoseconds: (seconds * 1e6).round() as i64 * 1000, dated: true })
 }
 
@@ -330,7 +343,9 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_not_taken_for_one() {
-        for text in ["", "1234", "2026-13-45T99:00:00", "Junk 14", "123456 abcdef", "12345678901234567890"] {
+        for text in
+            ["", "1234", "2026-13-45T99:00:00", "Junk 14", "123456 abcdef", "12345678901234567890", "9292929292 x"]
+        {
             assert_eq!(read(text.as_bytes()), None, "{text}");
         }
     }

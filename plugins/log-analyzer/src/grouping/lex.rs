@@ -107,12 +107,14 @@ fn run(text: &[u8], start: usize, end: usize, seen: u8, sink: &mut impl Sink) ->
     }
     let mut from = start;
     // Dots in a row are a line that leads to a value.
-    while let Some((dots, behind)) = dots(text, from, end) {
-        tailed(text, from, dots, sink);
+    while seen & DOT != 0
+        && let Some((dots, behind)) = dots(text, from, end)
+    {
+        tailed(text, from, dots, None, sink);
         sink.mark(b'.', dots, behind, false);
         from = behind;
     }
-    tailed(text, from, end, sink);
+    tailed(text, from, end, (from == start).then_some(seen), sink);
     end
 }
 
@@ -124,8 +126,8 @@ fn dots(text: &[u8], from: usize, end: usize) -> Option<(usize, usize)> {
     Some((start, start + len))
 }
 
-/// A word, and the punctuation behind it, which is not the word's.
-fn tailed(text: &[u8], start: usize, end: usize, sink: &mut impl Sink) {
+/// A word, and the punctuation behind it, which is not the word's; its classes, where they are known.
+fn tailed(text: &[u8], start: usize, end: usize, seen: Option<u8>, sink: &mut impl Sink) {
     if start == end {
         return;
     }
@@ -134,7 +136,7 @@ fn tailed(text: &[u8], start: usize, end: usize, sink: &mut impl Sink) {
     // What is punctuation alone is a word, but for its last.
     let tail = if tail == of.len() { tail.saturating_sub(1) } else { tail };
     let body = end - tail;
-    parts(text, start, body, sink);
+    parts(text, start, body, seen.filter(|_| tail == 0), sink);
     for at in body..end {
         let loose = at + 1 == end && text.get(end).is_none_or(|next| class(*next) & BLANK != 0);
         sink.mark(text.get(at).copied().unwrap_or_default(), at, at + 1, loose);
@@ -142,13 +144,14 @@ fn tailed(text: &[u8], start: usize, end: usize, sink: &mut impl Sink) {
 }
 
 /// A word that may be several, with colons between them.
-fn parts(text: &[u8], start: usize, end: usize, sink: &mut impl Sink) {
+fn parts(text: &[u8], start: usize, end: usize, seen: Option<u8>, sink: &mut impl Sink) {
     let of = text.get(start..end).unwrap_or_default();
-    let seen = of.iter().fold(0, |seen, byte| seen | class(*byte));
+    let seen = seen.unwrap_or_else(|| of.iter().fold(0, |seen, byte| seen | class(*byte)));
     if seen & COLON == 0 || of.len() == 1 {
         return plain(of, start, end, seen, sink);
     }
-    if memchr::memmem::find(of, b"://").is_some() || is_address(of) || is_host_and_port(of) {
+    let has_scheme = || seen & SLASH != 0 && of.windows(3).any(|three| three == b"://");
+    if is_host_and_port(of) || has_scheme() || is_address(of) {
         return sink.value(start, end);
     }
     let mut from = start;
