@@ -4,7 +4,7 @@ use autodevops_sdk::types::{IssueKind, Severity};
 
 use crate::{
     baseline::Past,
-    detect::{Finding, history, lasting, series::Series, sure_of_fault, sure_of_warning},
+    detect::{Finding, history, lasting, series::Series, sure_of_critical, sure_of_fault, sure_of_warning},
     group::{Coverage, Group},
     rising,
     time::SECOND,
@@ -101,6 +101,7 @@ impl Group {
         let mut onset = times.0;
         if is_critical {
             issue.kind = IssueKind::CriticalError;
+            issue.confidence = sure_of_critical(issue.confidence);
             issue.reason = format!("the service does not survive what its lines tell; seen {} times", issue.count);
         } else if is_new {
             issue.kind = IssueKind::NewPattern;

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 
 pub use find::{Finding, change_of, find, history, lasting, more, told};
 use serde::{Deserialize, Serialize};
-pub use sure::{burst as sure_of_burst, new_warning as sure_of_warning, sure_of_fault};
+pub use sure::{burst as sure_of_burst, new_warning as sure_of_warning, sure_of_critical, sure_of_fault};
 
 use self::{
     clock::Clock,
