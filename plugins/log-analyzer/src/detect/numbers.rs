@@ -63,7 +63,7 @@ const fn is_part_of_word(byte: u8) -> bool {
 fn joins(before: Option<u8>, further: Option<u8>) -> bool {
     match before {
         Some(b'.' | b'/' | b'#' | b'@') => true,
-        Some(b'-' | b':' | b'+') => further.is_some_and(|byte| is_part_of_word(byte)),
+        Some(b'-' | b':' | b'+') => further.is_some_and(is_part_of_word),
         Some(byte) => is_part_of_word(byte),
         None => false,
     }

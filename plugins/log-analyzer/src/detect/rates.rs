@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_wave_is_no_change_and_a_step_on_it_is() {
-        let wave = |minute: f64| 40.0 + 30.0 * (minute / 240.0 * 6.283 * 1.5).sin();
+        let wave = |minute: f64| 40.0 + 30.0 * (minute / 240.0 * std::f64::consts::TAU * 1.5).sin();
         let (mut waves, mut steps) = (0, 0);
         for seed in 0..100 {
             let mut random = Random::new(seed);
