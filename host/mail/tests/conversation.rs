@@ -117,6 +117,26 @@ async fn a_server_that_is_not_there_or_says_nothing_is_away_within_the_time() {
 }
 
 #[tokio::test]
+async fn a_slow_server_is_waited_for_and_one_that_drips_past_the_time_is_away_and_hears_nothing_more() {
+    let slow = |at, pause| Behaviour { drips: Some((at, Duration::from_millis(pause))), ..Behaviour::default() };
+    for at in ["MAIL", "RCPT", "DATA", "TEXT"] {
+        let (port, told) = start(slow(at, 5));
+        send(settings(port), &["ada@example.com"]).await.unwrap_or_else(|error| panic!("{at}: {error}"));
+        assert!(commands(&told).contains(&"DATA".to_owned()), "{at}");
+        // Each byte comes within the time that a server may take; all of them together do not.
+        let (port, told) = start(slow(at, 100));
+        let begun = Instant::now();
+        let transport = Transport::new(settings(port)).unwrap();
+        let error = transport.send(&letter(&["ada@example.com"]), None, begun + Duration::from_millis(400)).await;
+        assert!(matches!(error, Err(MailError::Away { status: None, .. })), "{at}: {error:?}");
+        assert!(begun.elapsed() < Duration::from_secs(1), "{at}: {:?}", begun.elapsed());
+        let said = commands(&told);
+        let after = said.iter().skip_while(|line| !line.starts_with(at)).skip(1);
+        assert!(after.clone().all(|line| line == "QUIT"), "{at}: {:?}", after.collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn a_password_goes_over_tls_to_the_server_whose_certificate_is_trusted() {
     for security in [Security::Tls, Security::StartTls] {
         let (authority, config) = certified("localhost");

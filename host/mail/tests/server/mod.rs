@@ -19,6 +19,8 @@ pub struct Behaviour {
     pub answers: Vec<(&'static str, &'static str)>,
     /// The command after which it says nothing any more.
     pub silent_after: Option<&'static str>,
+    /// The command that it answers byte by byte, and how long each takes.
+    pub drips: Option<(&'static str, Duration)>,
     /// TLS, from the first byte or by `STARTTLS`.
     pub tls: Option<(bool, Arc<ServerConfig>)>,
     /// Says that it has `STARTTLS`, and refuses TLS then.
@@ -85,6 +87,16 @@ fn converse(stream: TcpStream, behaviour: &Behaviour, heard: &Heard, answers: &A
             let place = answers.iter().position(|(prefix, _)| command.starts_with(prefix));
             place.map(|place| answers.remove(place).1)
         };
+        let pause = behaviour.drips.filter(|(slow, _)| command.starts_with(slow)).map(|(_, pause)| pause);
+        if let Some(pause) = pause {
+            in_text = command == "DATA";
+            for byte in if in_text { b"354 go on\r\n".iter() } else { b"250 taken\r\n".iter() } {
+                std::thread::sleep(pause);
+                wire.get_mut().write_all(&[*byte])?;
+                wire.get_mut().flush()?;
+            }
+            continue;
+        }
         if let Some(told) = told {
             in_text = false;
             say(&mut wire, told)?;
