@@ -304,8 +304,7 @@ impl From<deploy::Capabilities> for model::Capabilities {
             instant_rollback: value.instant_rollback,
             fenced: value.fenced,
             keeps_state: value.keeps_state,
-            // No target says so yet.
-            fresh_baseline: false,
+            fresh_baseline: value.fresh_baseline,
         }
     }
 }

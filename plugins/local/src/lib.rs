@@ -21,6 +21,8 @@ impl DeployTarget for Local {
             fenced: true,
             // What a release keeps is in folders that the operator gives it, and those outlive it.
             keeps_state: true,
+            // A release is known by its name alone: two of one artifact run side by side.
+            fresh_baseline: true,
         })
     }
 

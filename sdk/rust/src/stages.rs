@@ -144,6 +144,7 @@ pub trait Check: 'static {
 ///     fn describe() -> Result<Capabilities> {
 ///         Ok(Capabilities {
 ///             split_traffic: false, preview: false, instant_rollback: false, fenced: false, keeps_state: true,
+///             fresh_baseline: false,
 ///         })
 ///     }
 ///     fn deploy(environment: String, _key: String, _fence: u64, _release: Release) -> Result<Deployment> {
