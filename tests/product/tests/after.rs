@@ -54,6 +54,27 @@ fn what_was_aborted_is_tried_again_with_the_same_fix_by_a_persons_word_alone() {
 }
 
 #[test]
+fn nothing_is_tried_again_without_a_person_however_often_the_fault_is_seen() {
+    let mut shop = Shop::open_with_errors(&[("required = false", "required = true\ntimeout = \"1h\"")]);
+    shop.expect(4, &["run", "--no-wait"]);
+    let first = run_name(&shop);
+    shop.expect(0, &["abort", &first, "--reason", "not today"]);
+    let program = shop.start(&["serve"]);
+    let errors = || std::fs::read_to_string(shop.log()).map_or(0, |log| log.matches("TypeError").count());
+    let before = errors();
+    until("the fault is seen many times more", LIMIT, || errors() > before + 50);
+    // As often as the logs are looked at meanwhile.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(shop.json(&["runs"]).as_array().unwrap().len(), 1, "nobody asked for another try");
+    shop.expect(0, &["retry", &first, "--reason", "tomorrow it is"]);
+    until("a person has it tried again", LIMIT, || shop.json(&["runs"]).as_array().unwrap().len() == 2);
+    assert!(shop.last_run()["retried-by"].is_string());
+    program.signal(Signal::INT);
+    program.wait(LIMIT);
+    shop.stop_clients();
+}
+
+#[test]
 fn what_had_to_be_taken_back_asks_a_person_before_it_goes_to_production_again() {
     let changes = Shop::hasty_generator();
     let changes: Vec<(&str, &str)> = changes.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
