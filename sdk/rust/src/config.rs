@@ -1,7 +1,10 @@
 //! The plugin's configuration and its checkpoints.
 
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor, value::MapDeserializer},
+};
+use serde_json::Value;
 
 use crate::{Error, Result, bindings::config::wasi::config::store};
 
@@ -16,17 +19,77 @@ pub fn config<T: DeserializeOwned>() -> Result<T> {
     from_pairs(pairs)
 }
 
-/// Values that are JSON are taken as such, all others as text.
+/// Each value is what its field asks for: a text is a text, whatever it looks like, and all else is JSON.
 fn from_pairs<T: DeserializeOwned>(pairs: Vec<(String, String)>) -> Result<T> {
-    let object: Map<String, Value> = pairs
-        .into_iter()
-        .map(|(key, text)| {
-            let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-            (key, value)
-        })
-        .collect();
-    serde_json::from_value(Value::Object(object))
-        .map_err(|error| Error::wrong_input(format!("the plugin's configuration is wrong: {error}")))
+    let pairs = pairs.into_iter().map(|(key, text)| (key, Text(text)));
+    T::deserialize(MapDeserializer::new(pairs))
+        .map_err(|error: serde_json::Error| Error::wrong_input(format!("the plugin's configuration is wrong: {error}")))
+}
+
+/// A value as the host gives it.
+struct Text(String);
+
+impl<'de> IntoDeserializer<'de, serde_json::Error> for Text {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+macro_rules! as_json {
+    ($($method:ident($($argument:ident: $type:ty),*))*) => {
+        $(fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> serde_json::Result<V::Value> {
+            self.json().$method($($argument,)* visitor)
+        })*
+    };
+}
+
+macro_rules! as_text {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> serde_json::Result<V::Value> {
+            visitor.visit_string(self.0)
+        })*
+    };
+}
+
+impl Text {
+    /// What is no JSON is a text, and so the error that a number or a list was wanted says what was given.
+    fn json(self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or(Value::String(self.0))
+    }
+}
+
+impl<'de> Deserializer<'de> for Text {
+    type Error = serde_json::Error;
+
+    as_text! { deserialize_str deserialize_string deserialize_char deserialize_identifier }
+
+    as_json! {
+        deserialize_any() deserialize_bool() deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
+        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128() deserialize_f32() deserialize_f64()
+        deserialize_bytes() deserialize_byte_buf() deserialize_unit() deserialize_seq() deserialize_map() deserialize_ignored_any()
+        deserialize_unit_struct(name: &'static str) deserialize_tuple(length: usize)
+        deserialize_tuple_struct(name: &'static str, length: usize)
+        deserialize_struct(name: &'static str, fields: &'static [&'static str])
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> serde_json::Result<V::Value> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> serde_json::Result<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> serde_json::Result<V::Value> {
+        visitor.visit_enum(self.0.into_deserializer())
+    }
 }
 
 /// Bytes for a checkpoint.
@@ -70,6 +133,37 @@ mod tests {
             settings,
             Settings { url: "http://a.example".into(), limit: 3, paths: vec!["a".into(), "b".into()] }
         );
+    }
+
+    #[test]
+    fn a_text_is_a_text_whatever_it_looks_like() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        enum Via {
+            Http,
+        }
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Texts {
+            template: String,
+            port: String,
+            via: Via,
+            maybe: Option<String>,
+            share: f64,
+            on: bool,
+        }
+        let given = [
+            ("template", r#"{"to":"{to}"}"#),
+            ("port", "8080"),
+            ("via", "http"),
+            ("maybe", "true"),
+            ("share", "0.5"),
+            ("on", "true"),
+        ];
+        let texts: Texts = from_pairs(pairs(&given)).unwrap();
+        assert_eq!((texts.template.as_str(), texts.port.as_str()), (r#"{"to":"{to}"}"#, "8080"));
+        assert_eq!((texts.via, texts.maybe.as_deref(), texts.share, texts.on), (Via::Http, Some("true"), 0.5, true));
+        let error = from_pairs::<Settings>(pairs(&[("url", "x"), ("limit", "many"), ("paths", "[]")])).unwrap_err();
+        assert!(error.message().contains("invalid type: string \"many\", expected u32"), "{}", error.message());
     }
 
     #[test]
