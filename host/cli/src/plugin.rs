@@ -49,7 +49,8 @@ pub async fn run(verb: PluginVerb, config: Option<&Path>, format: Format) -> Res
     };
     let (catalog, ceilings) =
         project.map_or_else(|| (Catalog::by_hand(), Ceilings::default()), |(catalog, config)| (catalog, config.limits));
-    let services = Services { credentials: Some(Arc::new(bound(&catalog))), ..services };
+    let credentials = bound(&catalog, &services.sandbox.http)?;
+    let services = Services { credentials: Some(Arc::new(credentials)), ..services };
     let plugins = PluginSet::new(catalog, ceilings, services)?;
     match verb {
         PluginVerb::List => list(&plugins, format)?,

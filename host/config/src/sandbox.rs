@@ -29,7 +29,8 @@ pub struct SandboxSettings {
     pub concurrent_calls: u32,
     /// How many of them may be one plugin's; half of them, and at least one, when absent.
     pub calls_of_one_plugin: Option<u32>,
-    /// Files with certificates, in PEM, that plugins' requests trust beside those that this machine trusts.
+    /// Files with certificates, in PEM, that are trusted beside those that this machine trusts: by plugins' requests, by mail, and
+    /// where tokens for a Google service account come from.
     pub certificate_authorities: Vec<PathBuf>,
 }
 

@@ -311,6 +311,12 @@ pub struct LimitsTable {
     keyvalue_entries: Option<u32>,
     /// Bytes written to the key-value store.
     keyvalue_bytes: Option<BytesText>,
+    /// Bytes of any one key that is written to the key-value store.
+    keyvalue_key_bytes: Option<BytesText>,
+    /// Keys that the plugin keeps in the key-value store, over all its buckets and calls.
+    keyvalue_kept_entries: Option<u32>,
+    /// Bytes of keys and values that the plugin keeps in the key-value store, over all its buckets and calls.
+    keyvalue_kept_bytes: Option<BytesText>,
     /// Mails sent: a message counts once for each of its recipients.
     mails: Option<u32>,
     /// Bytes of all messages of mail: subjects and texts.

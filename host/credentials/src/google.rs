@@ -2,10 +2,11 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use autodevops_sandbox::Secret;
+use autodevops_sandbox::{Secret, Trust};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rustls::{
     SignatureScheme,
@@ -18,7 +19,8 @@ use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::{
-    NEXT_TRY, file, post,
+    NEXT_TRY, file,
+    post::{self, NoAnswer},
     text::{Fault, secret},
 };
 
@@ -93,12 +95,13 @@ struct Kept {
 pub struct Account {
     key: PathBuf,
     scopes: Vec<String>,
+    trust: Arc<Trust>,
     kept: Mutex<Kept>,
 }
 
 impl Account {
-    pub fn new(key: PathBuf, scopes: Vec<String>) -> Self {
-        Self { key, scopes, kept: Mutex::default() }
+    pub fn new(key: PathBuf, scopes: Vec<String>, trust: Arc<Trust>) -> Self {
+        Self { key, scopes, trust, kept: Mutex::default() }
     }
 
     pub fn key(&self) -> &Path {
@@ -162,9 +165,15 @@ impl Account {
             .finish();
         let shown = shown(&endpoint);
         let there = "see that the endpoint can be reached and the account's key was not withdrawn";
-        let (status, body) = post::form(&endpoint, form.into())
-            .await
-            .map_err(|reason| Fault::new(format!("whose token endpoint {shown} gave no token: {reason}"), there))?;
+        let (status, body) = post::form(&endpoint, form.into(), &self.trust).await.map_err(|none| {
+            let (reason, remedy) = match none {
+                NoAnswer::Untrusted(reason) => {
+                    (reason, "name its authority's file in [sandbox] certificate-authorities")
+                }
+                NoAnswer::Other(reason) => (reason, there),
+            };
+            Fault::new(format!("whose token endpoint {shown} gave no token: {reason}"), remedy)
+        })?;
         if status != http::StatusCode::OK {
             let what = format!("whose token endpoint {shown} answered {}", status.as_u16());
             return Err(Fault::new(what, there));

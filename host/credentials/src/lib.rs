@@ -8,10 +8,10 @@ mod google;
 mod post;
 mod text;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use autodevops_policy::{BindingSource, CredentialBinding};
-use autodevops_sandbox::{CredentialSource, Secret};
+use autodevops_sandbox::{CredentialSource, Secret, Trust};
 
 use crate::{command::Output, google::Account, text::Fault};
 
@@ -47,8 +47,9 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// With these bindings, by plugin and name. Nothing is read yet.
-    pub fn new(bindings: BTreeMap<(String, String), CredentialBinding>) -> Self {
+    /// With these bindings, by plugin and name, and whom token endpoints' certificates are trusted from. Nothing is read yet.
+    pub fn new(bindings: BTreeMap<(String, String), CredentialBinding>, trust: Trust) -> Self {
+        let trust = Arc::new(trust);
         let source = |(key, binding): ((String, String), CredentialBinding)| {
             let (plugin, credential) = &key;
             let source = match binding.source(plugin, credential) {
@@ -56,7 +57,7 @@ impl Credentials {
                 Ok(BindingSource::File(path)) => Source::File(path.clone()),
                 Ok(BindingSource::Command(command)) => Source::Command(Output::of(command.to_vec())),
                 Ok(BindingSource::GoogleServiceAccount { key, scopes }) => {
-                    Source::Google(Box::new(Account::new(key.clone(), scopes.to_vec())))
+                    Source::Google(Box::new(Account::new(key.clone(), scopes.to_vec(), Arc::clone(&trust))))
                 }
                 Err(error) => Source::Wrong(error.to_string()),
             };
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     fn bound(name: &str, binding: CredentialBinding) -> Credentials {
-        Credentials::new([(("a".to_owned(), name.to_owned()), binding)].into())
+        Credentials::new([(("a".to_owned(), name.to_owned()), binding)].into(), Trust::default())
     }
 
     #[tokio::test]

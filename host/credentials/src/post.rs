@@ -1,15 +1,12 @@
 //! One form sent to a token endpoint, over TLS or to this machine; bounded in time and size, redirects not followed.
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{net::IpAddr, time::Duration};
 
+use autodevops_sandbox::Trust;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use rustls::{CertificateError, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -37,24 +34,48 @@ pub fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
-/// Sends a form and gives the status and the body of the answer.
-///
-/// # Errors
-/// Why there is none, in words that hold nothing of what was sent.
-pub async fn form(url: &Url, form: Zeroizing<String>) -> Result<(http::StatusCode, Zeroizing<Vec<u8>>), String> {
-    let sent = tokio::time::timeout(LONGEST, send(url, form)).await;
-    sent.unwrap_or_else(|_| Err(format!("it did not answer within {} s", LONGEST.as_secs())))
+/// The status and the body of an answer.
+type Answer = (http::StatusCode, Zeroizing<Vec<u8>>);
+
+/// Why there is no answer, in words that hold nothing of what was sent.
+#[derive(Debug)]
+pub enum NoAnswer {
+    /// Nobody who is trusted has signed its certificate.
+    Untrusted(String),
+    /// Anything else.
+    Other(String),
 }
 
-async fn send(url: &Url, form: Zeroizing<String>) -> Result<(http::StatusCode, Zeroizing<Vec<u8>>), String> {
+impl From<String> for NoAnswer {
+    fn from(reason: String) -> Self {
+        Self::Other(reason)
+    }
+}
+
+impl From<&str> for NoAnswer {
+    fn from(reason: &str) -> Self {
+        Self::Other(reason.to_owned())
+    }
+}
+
+/// Sends a form, and gives what is answered.
+///
+/// # Errors
+/// Why there is no answer.
+pub async fn form(url: &Url, form: Zeroizing<String>, trust: &Trust) -> Result<Answer, NoAnswer> {
+    let sent = tokio::time::timeout(LONGEST, send(url, form, trust)).await;
+    sent.unwrap_or_else(|_| Err(format!("it did not answer within {} s", LONGEST.as_secs()).into()))
+}
+
+async fn send(url: &Url, form: Zeroizing<String>, trust: &Trust) -> Result<Answer, NoAnswer> {
     let host = url.host_str().ok_or("it names no host")?;
     let port = url.port_or_known_default().ok_or("it names no port")?;
     let plain = host.trim_matches(['[', ']']);
     let stream = TcpStream::connect((plain, port)).await.map_err(|error| format!("no connection: {error}"))?;
     let stream: Box<dyn Stream> = if url.scheme() == "https" {
         let name = ServerName::try_from(plain.to_owned()).map_err(|_| "its host is no name for a certificate")?;
-        let connector = tokio_rustls::TlsConnector::from(tls().ok_or("TLS cannot be set up")?);
-        Box::new(connector.connect(name, stream).await.map_err(|error| format!("no TLS: {error}"))?)
+        let connector = tokio_rustls::TlsConnector::from(trust.tls().ok_or("TLS cannot be set up")?);
+        Box::new(connector.connect(name, stream).await.map_err(no_tls)?)
     } else {
         Box::new(stream)
     };
@@ -85,24 +106,18 @@ async fn send(url: &Url, form: Zeroizing<String>) -> Result<(http::StatusCode, Z
     }
 }
 
+fn no_tls(error: std::io::Error) -> NoAnswer {
+    let reason = format!("no TLS: {error}");
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => NoAnswer::Untrusted(reason),
+        _ => NoAnswer::Other(reason),
+    }
+}
+
 fn words(error: hyper::Error) -> String {
     let what = if error.is_parse() { "its answer is no HTTP" } else { "the connection was closed too early" };
     what.to_owned()
-}
-
-/// TLS with the certificates that this machine trusts.
-fn tls() -> Option<Arc<ClientConfig>> {
-    static CONFIG: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
-    let made = CONFIG.get_or_init(|| {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
-        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Some(Arc::new(config))
-    });
-    made.clone()
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use tokio::sync::watch;
 
 pub use blobs::MAX_BLOB_BYTES;
 pub use error::{AppendError, JournalError};
-pub use keyvalue::{Batch, KeyValue, KeyValueError, Keys, MAX_KEY_BYTES, Quota};
+pub use keyvalue::{KeyValue, KeyValueError, Quota, Write};
 pub use log::{MAX_RECORD_BYTES, Recorded, RunSummary};
 pub use reserve::RESERVE_BYTES;
 

@@ -1,4 +1,4 @@
-//! What a full disk, a lost race for a fact and a plugin's excess leave behind.
+//! What a full disk and a lost race for a fact leave behind.
 
 use serde_json::json;
 
@@ -8,10 +8,6 @@ fn journal() -> (tempfile::TempDir, Journal) {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path().join("journal.db")).unwrap();
     (folder, journal)
-}
-
-fn store(journal: &Journal, plugin: &str) -> KeyValue {
-    KeyValue::new(journal.clone(), plugin, Quota { entries: 600, bytes: 10_000 })
 }
 
 #[test]
@@ -97,79 +93,6 @@ fn evidence_is_found_by_its_digest_and_damage_is_seen() {
     assert_eq!(journal.blob("sha256:00").unwrap(), None);
     journal.connection().execute("UPDATE blobs SET bytes = x'00'", []).unwrap();
     assert!(matches!(journal.blob(&digest), Err(JournalError::Damaged { .. })));
-}
-
-#[test]
-fn a_calls_writes_are_its_own_until_committed_and_gone_when_dropped() {
-    let (_folder, journal) = journal();
-    let store = store(&journal, "p");
-    store.set("b", "old", b"1").unwrap();
-    let mut batch = store.batch();
-    batch.set("b", "new", b"2").unwrap();
-    batch.delete("b", "old");
-    assert_eq!((batch.exists("b", "new").unwrap(), batch.exists("b", "old").unwrap()), (true, false));
-    assert_eq!(batch.list_keys("b", None).unwrap().keys, ["new"]);
-    assert_eq!(store.list_keys("b", None).unwrap().keys, ["old"]);
-    drop(batch);
-    assert_eq!(store.get("b", "new").unwrap(), None);
-
-    let mut batch = store.batch();
-    batch.set("b", "new", b"2").unwrap();
-    batch.delete("b", "old");
-    batch.commit().unwrap();
-    assert_eq!(store.list_keys("b", None).unwrap().keys, ["new"]);
-}
-
-#[test]
-fn plugins_and_buckets_do_not_see_each_other() {
-    let (_folder, journal) = journal();
-    let (one, two) = (store(&journal, "one"), store(&journal, "two"));
-    one.set("b", "k", b"1").unwrap();
-    assert_eq!((two.get("b", "k").unwrap(), one.get("c", "k").unwrap()), (None, None));
-    two.delete("b", "k").unwrap();
-    assert_eq!(one.get("b", "k").unwrap().unwrap(), b"1");
-}
-
-#[test]
-fn keys_are_listed_page_by_page_each_once() {
-    let (_folder, journal) = journal();
-    let store = store(&journal, "p");
-    let mut batch = store.batch();
-    for n in 0..600 {
-        batch.set("b", &format!("{n:03}"), b"").unwrap();
-    }
-    batch.commit().unwrap();
-    let mut batch = store.batch();
-    (0..300).for_each(|n| batch.delete("b", &format!("{n:03}")));
-    let (mut seen, mut cursor) = (Vec::new(), None);
-    loop {
-        let page = batch.list_keys("b", cursor.as_deref()).unwrap();
-        seen.extend(page.keys);
-        cursor = page.cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    assert_eq!(seen, (300..600).map(|n| format!("{n:03}")).collect::<Vec<_>>());
-}
-
-#[test]
-fn more_than_the_quota_is_refused_and_nothing_of_the_call_is_kept() {
-    let (_folder, journal) = journal();
-    let store = KeyValue::new(journal, "greedy", Quota { entries: 2, bytes: 10 });
-    store.set("a", "k", &[0; 4]).unwrap();
-    let error = store.batch().set("b", "k", &[0; 10]).unwrap_err().to_string();
-    assert!(error.contains("plugin 'greedy' would keep 11 bytes, its quota is 10"), "{error}");
-
-    let mut batch = store.batch();
-    batch.set("b", "1", b"").unwrap();
-    batch.set("b", "2", b"").unwrap();
-    let error = batch.commit().unwrap_err().to_string();
-    assert!(error.contains("3 entries, its quota is 2"), "{error}");
-    assert_eq!(store.get("b", "1").unwrap(), None);
-    assert!(matches!(store.set("b", "ä", &[0; 4]), Err(KeyValueError::TooManyBytes { would: 11, .. })));
-    store.set("b", "1", &[0; 4]).unwrap();
-    assert!(matches!(store.set(&"x".repeat(2000), "k", b""), Err(KeyValueError::KeyTooLong { bytes: 2000, .. })));
 }
 
 /// A journal of the first format, as the version that knew only that one left it.

@@ -2,19 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use autodevops_credentials::Credentials;
 use autodevops_policy::missing;
+use autodevops_sandbox::{HttpOptions, Trust};
 
 use crate::{catalog::Catalog, project::Project, usage::Usage};
 
 /// The credentials that the operator's `[plugins.X.grant.credentials.NAME]`, or answers to `autodevops plugin grant`, bind.
-pub fn bound(catalog: &Catalog) -> Credentials {
+/// Token endpoints are trusted as the servers of plugins' requests are.
+///
+/// # Errors
+/// When a certificate authority is none.
+pub fn bound(catalog: &Catalog, http: &HttpOptions) -> Result<Credentials> {
     let bindings = catalog.grants().into_iter().flat_map(|(plugin, grant)| {
         let bindings = grant.credentials.iter();
         bindings.map(move |(credential, binding)| ((plugin.to_owned(), credential.clone()), binding.clone()))
     });
-    Credentials::new(bindings.collect())
+    let trust = Trust::new(&http.certificate_authorities);
+    let trust = trust.map_err(|reason| anyhow!("[sandbox] certificate-authorities: {reason}"))?;
+    Ok(Credentials::new(bindings.collect(), trust))
 }
 
 impl Project {

@@ -95,14 +95,15 @@ impl Project {
         let edge = Client::new(state.edge());
         let local = EdgeTarget::new(edge.clone(), artifacts.clone(), &config);
         let catalog = Catalog::of_project(&config, &file)?;
-        let credentials = Arc::new(credentials::bound(&catalog));
+        let sandbox = sandbox::options(&config.sandbox, compiler)?;
+        let credentials = Arc::new(credentials::bound(&catalog, &sandbox.http)?);
         let recordings = Arc::new(RecordingStore::new(state.path(), &config.recording));
         let mail = Post::of(&config)?;
         let services = Services {
             keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))),
             local: Some(Arc::new(local)),
             commands: Some(Arc::new(commands::of(&config))),
-            sandbox: sandbox::options(&config.sandbox, compiler)?,
+            sandbox,
             mail: mail.clone().map(|mail| mail as _),
             credentials: Some(Arc::clone(&credentials) as _),
             recordings: config.recording.enabled.then(|| Arc::clone(&recordings)),

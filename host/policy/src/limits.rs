@@ -1,5 +1,5 @@
-//! What one call of a plugin may use. Every limit has a key, a default, an error that names it, and a case in `tests/hostile`
-//! that proves that it bites.
+//! What one call of a plugin may use, and what it may leave behind. Every limit has a key, a default, an error that names it,
+//! and a case in `tests/hostile` that proves that it bites.
 
 use std::{
     fmt,
@@ -197,6 +197,12 @@ limits! {
     keyvalue_entries, KeyvalueEntries, "keyvalue-entries", "keys written": u32 = 10_000;
     /// Bytes written to the key-value store.
     keyvalue_bytes, KeyvalueBytes, "keyvalue-bytes", "written to keys": Bytes = Bytes(8 << 20);
+    /// Bytes of any one key that is written to the key-value store.
+    keyvalue_key_bytes, KeyvalueKeyBytes, "keyvalue-key-bytes", "in a key": Bytes = Bytes(1 << 10);
+    /// Keys that the plugin keeps in the key-value store, over all its buckets and calls.
+    keyvalue_kept_entries, KeyvalueKeptEntries, "keyvalue-kept-entries", "keys kept": u32 = 10_000;
+    /// Bytes of keys and values that the plugin keeps in the key-value store, over all its buckets and calls.
+    keyvalue_kept_bytes, KeyvalueKeptBytes, "keyvalue-kept-bytes", "kept in keys": Bytes = Bytes(16 << 20);
     /// Mails sent: a message counts once for each of its recipients.
     mails, Mails, "mails", "mails": u32 = 20;
     /// Bytes of all messages of mail: subjects and texts.

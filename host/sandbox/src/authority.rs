@@ -106,11 +106,25 @@ impl Authority {
     /// # Errors
     /// When it goes over the limit. Recorded: the host call under way is one that was denied.
     pub fn charge(&mut self, limit: Limit, amount: u64) -> Result<(), Denial> {
-        self.quota.charge(limit, amount).map_err(|over| {
-            let denial = Denial::from(over);
-            self.denied = Some(denial.clone());
-            denial
-        })
+        self.quota.charge(limit, amount).map_err(|over| self.over(over))
+    }
+
+    /// Sees that one of many, each of which has the limit to itself, does not go over it.
+    ///
+    /// # Errors
+    /// As [`charge`](Self::charge).
+    pub fn at_most(&mut self, limit: Limit, amount: u64) -> Result<(), Denial> {
+        if amount <= self.quota.limits().amount(limit) {
+            return Ok(());
+        }
+        let over = self.quota.exceed(limit);
+        Err(self.over(over))
+    }
+
+    fn over(&mut self, over: OverLimit) -> Denial {
+        let denial = Denial::from(over);
+        self.denied = Some(denial.clone());
+        denial
     }
 
     /// What the host call under way asked for is refused, though it was allowed to ask. Recorded so.

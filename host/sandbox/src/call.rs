@@ -25,7 +25,7 @@ use crate::{
     failure::{self, CallError, CallFailure},
     guest::{Guest, Labels, MountedFolder, resource_table, wasi_context},
     http::{HttpGate, Scrubber, Vault},
-    keyvalue::{KeyValueStore, Overlay},
+    keyvalue::{Kept, KeyValueStore, NotKept, Overlay},
     local::LocalTarget,
     logging::LogQuota,
     mail::Mailer,
@@ -231,10 +231,10 @@ impl Call {
             Err(over) => Err(CallFailure::OverLimit(over)),
         };
         // Only what was taken is kept.
-        let result = result.and_then(|value| match call.store.data_mut().keyvalue.commit() {
-            Ok(()) => Ok(value),
-            Err(reason) => Err(CallFailure::Host(format!("what it stored cannot be kept: {reason}"))),
-        });
+        let result = match result {
+            Ok(value) => call.keep().await.map(|()| value),
+            Err(failure) => Err(failure),
+        };
         let guest = call.store.data_mut();
         let scrubber = guest.gate.scrubber().clone();
         let result = result.map_err(|failure| failure.scrubbed(&scrubber));
@@ -249,6 +249,18 @@ impl Call {
         result.map_err(|failure| {
             let stderr = scrubber.scrub(&call.store.data().output.text());
             CallError { plugin: caller.name.to_string(), stage: site.stage, failure, stderr }
+        })
+    }
+
+    /// Makes durable what the call stored.
+    async fn keep(&mut self) -> Result<(), CallFailure> {
+        let guest = self.store.data_mut();
+        let quota = guest.authority().quota();
+        let kept = guest.keyvalue.commit(Kept::most(quota.limits())).await;
+        kept.map_err(|not| match not {
+            NotKept::TooManyEntries => CallFailure::OverLimit(quota.exceed_aside(Limit::KeyvalueKeptEntries)),
+            NotKept::TooManyBytes => CallFailure::OverLimit(quota.exceed_aside(Limit::KeyvalueKeptBytes)),
+            NotKept::Failed(reason) => CallFailure::Host(format!("what it stored cannot be kept: {reason}")),
         })
     }
 

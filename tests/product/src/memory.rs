@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Mutex};
 
-use autodevops_sandbox::{KeyValueStore, Write};
+use autodevops_sandbox::{Kept, KeyValueStore, NotKept, Write};
 
 type Kept = BTreeMap<(String, String), Vec<u8>>;
 
@@ -15,16 +15,18 @@ impl KeyValueStore for Memory {
         Ok(self.0.lock().unwrap().get(&(bucket.into(), key.into())).cloned())
     }
 
-    fn keys(&self, _: &str, bucket: &str) -> Result<Vec<String>, String> {
-        Ok(self.0.lock().unwrap().keys().filter(|(name, _)| name == bucket).map(|(_, key)| key.clone()).collect())
+    fn keys(&self, _: &str, bucket: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, String> {
+        let kept = self.0.lock().unwrap();
+        let keys = kept.keys().filter(|(of, key)| of == bucket && after.is_none_or(|after| key.as_str() > after));
+        Ok(keys.map(|(_, key)| key.clone()).take(limit).collect())
     }
 
-    fn commit(&self, _: &str, writes: Vec<Write>) -> Result<(), String> {
+    fn commit(&self, _: &str, writes: &[Write], _: Kept) -> Result<(), NotKept> {
         let mut kept = self.0.lock().unwrap();
         for (key, value) in writes {
             match value {
-                Some(value) => kept.insert(key, value),
-                None => kept.remove(&key),
+                Some(value) => kept.insert(key.clone(), value.clone()),
+                None => kept.remove(key),
             };
         }
         Ok(())

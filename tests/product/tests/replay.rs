@@ -2,42 +2,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
-    collections::BTreeMap,
     fs,
     io::{Read as _, Write as _},
     net::TcpListener,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::Arc,
     thread::JoinHandle,
     time::Duration,
 };
 
 use autodevops_model::{CheckInput, Report};
 use autodevops_policy::{Access, Grant, Preopen, Span};
-use autodevops_product_tests::{Probe, plugin_folder, sandbox, shelf::Shelf};
+use autodevops_product_tests::{Probe, memory::Memory, plugin_folder, sandbox, shelf::Shelf};
 use autodevops_sandbox::{
-    CallContext, CallError, KeyValueStore, Write,
+    CallContext, CallError,
     replay::{Match, Order, Outcome, Recording, RecordingError},
 };
-
-#[derive(Default)]
-struct Memory(Mutex<BTreeMap<String, Vec<u8>>>);
-
-impl KeyValueStore for Memory {
-    fn get(&self, _: &str, _: &str, key: &str) -> Result<Option<Vec<u8>>, String> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
-    }
-
-    fn keys(&self, _: &str, _: &str) -> Result<Vec<String>, String> {
-        Ok(self.0.lock().unwrap().keys().cloned().collect())
-    }
-
-    fn commit(&self, _: &str, writes: Vec<Write>) -> Result<(), String> {
-        let writes = writes.into_iter().filter_map(|((_, key), value)| Some((key, value?)));
-        self.0.lock().unwrap().extend(writes);
-        Ok(())
-    }
-}
 
 /// Answers one request, in two parts.
 fn serve_once() -> (String, JoinHandle<()>) {

@@ -74,7 +74,11 @@ fn key_file(folder: &tempfile::TempDir, uri: &str, key: &str) -> PathBuf {
 }
 
 fn account(path: PathBuf) -> Account {
-    Account::new(path, vec!["https://www.googleapis.com/auth/cloud-platform".into()])
+    account_trusting(path, Trust::default())
+}
+
+fn account_trusting(path: PathBuf, trust: Trust) -> Account {
+    Account::new(path, vec!["https://www.googleapis.com/auth/cloud-platform".into()], Arc::new(trust))
 }
 
 #[tokio::test]
@@ -207,4 +211,49 @@ async fn a_key_file_that_is_none_is_refused_without_showing_it() {
     assert!(fault.what.contains("no service account's key") && !format!("{fault:?}").contains("s3cr3t"), "{fault:?}");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     assert!(account(path).token().await.unwrap_err().remedy.contains("chmod 600"));
+}
+
+/// An endpoint's address over TLS, and the authority that signed its certificate, as PEM.
+async fn over_tls(endpoint: &Endpoint) -> (String, Vec<u8>) {
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(vec![]).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = parameters.clone().self_signed(&authority_key).unwrap();
+    let issuer = rcgen::Issuer::new(parameters, authority_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate =
+        rcgen::CertificateParams::new(vec!["127.0.0.1".into()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("https://{}/token", listener.local_addr().unwrap());
+    let plain = endpoint.uri.parse::<Url>().unwrap().socket_addrs(|| None).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut there = tokio::net::TcpStream::connect(plain.as_slice()).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut stream, &mut there).await;
+        }
+    });
+    (uri, authority.pem().into_bytes())
+}
+
+#[tokio::test]
+async fn an_endpoint_that_the_operators_own_authority_vouches_for_is_trusted_and_else_the_key_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = endpoint(vec![token("ya29.the-token", 3600)]).await;
+    let (uri, authority) = over_tls(&plain).await;
+    let path = key_file(&folder, &uri, KEY);
+    let fault = account(path.clone()).token().await.unwrap_err();
+    assert!(fault.what.contains("gave no token: no TLS"), "{}", fault.what);
+    assert_eq!(fault.remedy, "name its authority's file in [sandbox] certificate-authorities");
+    assert_eq!(plain.asked.load(Ordering::SeqCst), 0);
+    let trust = Trust::new(&[authority]).unwrap();
+    assert_eq!(account_trusting(path, trust).token().await.unwrap().reveal(), "ya29.the-token");
 }

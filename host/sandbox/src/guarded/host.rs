@@ -22,12 +22,10 @@ use crate::{
         },
         keyvalue::wasi::keyvalue::store as keyvalue,
     },
+    keyvalue::Page,
     local::{LocalTarget, TrafficState},
     refusal::Refusal,
 };
-
-/// Keys that one call of `list-keys` gives at most.
-const KEYS_PER_PAGE: usize = 1000;
 
 /// Longest name of a bucket, in bytes.
 const MAX_BUCKET_BYTES: usize = 256;
@@ -128,6 +126,7 @@ impl keyvalue::HostBucket for Guarded<'_> {
 
     fn set(&mut self, bucket: Resource<Bucket>, key: String, value: Vec<u8>) -> KeyValueResult<()> {
         let bucket = self.bucket(&bucket)?;
+        self.at_most(Limit::KeyvalueKeyBytes, key.len() as u64)?;
         self.writes(key.len().saturating_add(value.len()))?;
         through!(
             self,
@@ -140,6 +139,7 @@ impl keyvalue::HostBucket for Guarded<'_> {
 
     fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> KeyValueResult<()> {
         let bucket = self.bucket(&bucket)?;
+        // Whatever its length: it may have been kept under a higher limit.
         self.writes(key.len())?;
         through!(
             self,
@@ -162,8 +162,10 @@ impl keyvalue::HostBucket for Guarded<'_> {
 
     fn list_keys(&mut self, bucket: Resource<Bucket>, cursor: Option<u64>) -> KeyValueResult<keyvalue::KeyResponse> {
         let bucket = self.bucket(&bucket)?;
-        let start = usize::try_from(cursor.unwrap_or(0))?;
-        through!(self, "wasi:keyvalue/store [method]bucket.list-keys", (bucket, cursor), Ok(self.page(&bucket, start)))
+        through!(self, "wasi:keyvalue/store [method]bucket.list-keys", (bucket, cursor), {
+            let page = self.0.keyvalue.page(&bucket, cursor);
+            Ok(other(page.map(|Page { keys, cursor }| keyvalue::KeyResponse { keys, cursor })))
+        })
     }
 
     fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
@@ -172,17 +174,6 @@ impl keyvalue::HostBucket for Guarded<'_> {
             self.forget(&bucket);
             self.table().delete(bucket).map(|_| ()).map_err(Into::into)
         })
-    }
-}
-
-impl Guarded<'_> {
-    fn page(&mut self, bucket: &str, start: usize) -> Result<keyvalue::KeyResponse, keyvalue::Error> {
-        other(self.0.keyvalue.keys(bucket).map(|all| {
-            let keys: Vec<String> = all.iter().skip(start).take(KEYS_PER_PAGE).cloned().collect();
-            let next = start.saturating_add(keys.len());
-            let cursor = (next < all.len()).then_some(next as u64);
-            keyvalue::KeyResponse { keys, cursor }
-        }))
     }
 }
 

@@ -115,6 +115,11 @@ impl Guarded<'_> {
         self.0.authority().charge(limit, amount)
     }
 
+    /// For a limit on each of many, which nothing is counted up for.
+    fn at_most(&mut self, limit: Limit, amount: u64) -> Result<(), Denial> {
+        self.0.authority().at_most(limit, amount)
+    }
+
     fn passes(&mut self, bytes: usize) {
         self.0.authority().passes(bytes);
     }

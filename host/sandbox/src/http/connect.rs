@@ -1,14 +1,8 @@
 //! Connections: to an address that was judged, with TLS that sees the name that was asked for.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-};
+use std::{net::SocketAddr, sync::Arc};
 
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
-};
+use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -16,7 +10,10 @@ use tokio::{
 use url::Url;
 use wasmtime_wasi_http::Error;
 
-use super::resolve::{Resolver, SystemResolver};
+use super::{
+    resolve::{Resolver, SystemResolver},
+    trust::Trust,
+};
 
 /// How requests find and trust their servers; the same for all plugins.
 #[derive(Clone, Debug, Default)]
@@ -30,44 +27,16 @@ pub struct HttpOptions {
 /// What connections are made with.
 pub struct Network {
     pub resolver: Arc<dyn Resolver>,
-    authorities: Vec<CertificateDer<'static>>,
-    /// Made when it is first needed: reading what a machine trusts takes milliseconds.
-    tls: OnceLock<Option<Arc<ClientConfig>>>,
+    trust: Trust,
 }
 
 impl Network {
     /// # Errors
     /// What is wrong with a certificate authority.
     pub fn new(options: &HttpOptions) -> Result<Self, String> {
-        let mut authorities = Vec::new();
-        for pem in &options.certificate_authorities {
-            let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-            let read = read.map_err(|error| format!("a certificate authority is no PEM text: {error}"))?;
-            if read.is_empty() {
-                return Err("a certificate authority's file holds no certificate".into());
-            }
-            for certificate in &read {
-                let added = RootCertStore::empty().add(certificate.clone());
-                added.map_err(|error| format!("a certificate authority is not one: {error}"))?;
-            }
-            authorities.extend(read);
-        }
+        let trust = Trust::new(&options.certificate_authorities)?;
         let resolver = options.resolver.clone().unwrap_or_else(|| Arc::new(SystemResolver::default()));
-        Ok(Self { resolver, authorities, tls: OnceLock::new() })
-    }
-
-    fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
-        let config = self.tls.get_or_init(|| {
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            roots.add_parsable_certificates(self.authorities.iter().cloned());
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
-            let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-            config.alpn_protocols = vec![b"http/1.1".to_vec()];
-            Some(Arc::new(config))
-        });
-        config.clone().ok_or(Error::ConfigurationError)
+        Ok(Self { resolver, trust })
     }
 }
 
@@ -84,7 +53,7 @@ pub async fn connect(network: &Network, url: &Url, addresses: &[SocketAddr]) -> 
     let host = url.host_str().ok_or(Error::HttpRequestUriInvalid)?;
     let name =
         ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|_| Error::TlsCertificateError)?;
-    let connector = tokio_rustls::TlsConnector::from(network.tls()?);
+    let connector = tokio_rustls::TlsConnector::from(network.trust.tls().ok_or(Error::ConfigurationError)?);
     let stream = connector.connect(name, stream).await.map_err(|error| {
         let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
         match cause {
@@ -96,17 +65,4 @@ pub async fn connect(network: &Network, url: &Url, addresses: &[SocketAddr]) -> 
         }
     })?;
     Ok(Box::new(stream))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_certificate_authority_that_is_none_is_refused() {
-        for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-            let options = HttpOptions { certificate_authorities: vec![pem.into()], ..HttpOptions::default() };
-            assert!(Network::new(&options).is_err(), "{pem:?}");
-        }
-    }
 }

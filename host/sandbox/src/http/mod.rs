@@ -17,12 +17,14 @@ mod request;
 mod resolve;
 mod scrub;
 mod send;
+mod trust;
 
 pub use connect::{HttpOptions, Network};
 pub use credentials::Vault;
 pub use gate::HttpGate;
 pub use resolve::{Resolver, SystemResolver};
 pub use scrub::Scrubber;
+pub use trust::Trust;
 
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use autodevops_policy::{Bytes, Limit};
-use autodevops_sandbox::{KeyValueStore, Write};
+use autodevops_policy::{Bytes, Limit, Limits};
+use autodevops_sandbox::{Kept, KeyValueStore, NotKept, Write};
 
 use crate::case::{Attempt, Case, Ending, Terms};
 
@@ -30,24 +30,34 @@ impl KeyValueStore for Memory {
         Ok(found.or_else(|| self.of_all.map(|value| value.as_bytes().to_vec())))
     }
 
-    fn keys(&self, plugin: &str, bucket: &str) -> Result<Vec<String>, String> {
+    fn keys(&self, plugin: &str, bucket: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, String> {
         Ok(self.with(|kept| {
             let own = kept.keys().filter(|(owner, within, _)| owner == plugin && within == bucket);
-            own.map(|(_, _, key)| key.clone()).collect()
+            let keys = own.map(|(_, _, key)| key).filter(|key| after.is_none_or(|after| key.as_str() > after));
+            keys.take(limit).cloned().collect()
         }))
     }
 
-    fn commit(&self, plugin: &str, writes: Vec<Write>) -> Result<(), String> {
+    fn commit(&self, plugin: &str, writes: &[Write], most: Kept) -> Result<(), NotKept> {
         self.with(|kept| {
+            let mut after = kept.clone();
             for ((bucket, key), value) in writes {
-                let place = (plugin.to_owned(), bucket, key);
+                let place = (plugin.to_owned(), bucket.clone(), key.clone());
                 match value {
-                    Some(value) => kept.insert(place, value),
-                    None => kept.remove(&place),
+                    Some(value) => after.insert(place, value.clone()),
+                    None => after.remove(&place),
                 };
             }
-        });
-        Ok(())
+            let own = || after.iter().filter(|((owner, ..), _)| owner == plugin);
+            if own().count() as u64 > most.entries {
+                return Err(NotKept::TooManyEntries);
+            }
+            if own().map(|((_, _, key), value)| (key.len() + value.len()) as u64).sum::<u64>() > most.bytes {
+                return Err(NotKept::TooManyBytes);
+            }
+            *kept = after;
+            Ok(())
+        })
     }
 }
 
@@ -72,9 +82,9 @@ fn granted(terms: &mut Terms) {
 /// A call that failed keeps nothing.
 fn nothing_kept(attempt: &Attempt) -> Result<(), String> {
     let Some(store) = &attempt.terms.keyvalue else { return Err("there is no store".to_owned()) };
-    match store.keys(&attempt.plugin, "b")? {
+    match store.keys(&attempt.plugin, "b", None, 1)? {
         keys if keys.is_empty() => Ok(()),
-        keys => Err(format!("{} keys of a failed call are kept", keys.len())),
+        keys => Err(format!("{keys:?} of a failed call is kept")),
     }
 }
 
@@ -93,12 +103,39 @@ fn floods() -> Vec<Case> {
             .and(nothing_kept)
             .raised(|_| {}, Ending::Says("all done".into()))
     };
+    // Found when the call has ended: nothing is kept, as of any failed call.
+    let kept = |name: &str, limit: Limit, lower: fn(&mut Limits)| {
+        let promise = if limit == Limit::KeyvalueKeptBytes {
+            "limits/keyvalue-kept-bytes"
+        } else {
+            "limits/keyvalue-kept-entries"
+        };
+        intruder(name, promise, "many-keys", "b|100", Ending::Over(limit))
+            .given(granted)
+            .held(move |terms| lower(terms.limits()))
+            .and(nothing_kept)
+            .raised(|_| {}, Ending::Says("all done".into()))
+    };
     vec![
         bytes("a large value", "set", "b|k|100000", "set"),
-        bytes("a large key", "long-key", "b|100000", "set"),
+        intruder(
+            "a large key",
+            "limits/keyvalue-key-bytes",
+            "long-key",
+            "b|1025",
+            Ending::Over(Limit::KeyvalueKeyBytes),
+        )
+        .given(granted)
+        .and(nothing_kept)
+        .raised(|terms| terms.limits().keyvalue_key_bytes = Bytes(1025), Ending::Says("set".into())),
         bytes("one key, over and over", "one-key-often", "b|100", "all done"),
         entries("a flood of keys", "many-keys"),
         entries("a flood of keys that are removed", "many-deletes"),
+        kept("more keys than it may keep", Limit::KeyvalueKeptEntries, |limits| limits.keyvalue_kept_entries = 99),
+        kept("more bytes than it may keep", Limit::KeyvalueKeptBytes, |limits| {
+            // `k0` to `k99`, and a byte of each.
+            limits.keyvalue_kept_bytes = Bytes(10 * 3 + 90 * 4 - 1);
+        }),
         intruder("a flood of buckets", "limits/resources", "many-buckets", "b|500", Ending::Over(Limit::Resources))
             .given(granted)
             .held(|terms| terms.limits().resources = 100)
