@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use autodevops_credentials::Credentials;
 use autodevops_policy::missing;
-use autodevops_sandbox::{HttpOptions, Trust};
+use autodevops_sandbox::HttpOptions;
 
-use crate::{catalog::Catalog, project::Project, usage::Usage};
+use crate::{catalog::Catalog, project::Project, sandbox, usage::Usage};
 
 /// The credentials that the operator's `[plugins.X.grant.credentials.NAME]`, or answers to `autodevops plugin grant`, bind.
 /// Token endpoints are trusted as the servers of plugins' requests are.
@@ -19,9 +19,7 @@ pub fn bound(catalog: &Catalog, http: &HttpOptions) -> Result<Credentials> {
         let bindings = grant.credentials.iter();
         bindings.map(move |(credential, binding)| ((plugin.to_owned(), credential.clone()), binding.clone()))
     });
-    let trust = Trust::new(&http.certificate_authorities);
-    let trust = trust.map_err(|reason| anyhow!("[sandbox] certificate-authorities: {reason}"))?;
-    Ok(Credentials::new(bindings.collect(), trust))
+    Ok(Credentials::new(bindings.collect(), sandbox::trust(&http.certificate_authorities)?))
 }
 
 impl Project {

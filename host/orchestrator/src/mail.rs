@@ -29,10 +29,11 @@ impl Post {
     pub fn of(config: &Config) -> Result<Option<Arc<Self>>> {
         let Some(mail) = &config.mail else { return Ok(None) };
         let certificate_authorities = sandbox::certificate_authorities(&config.sandbox)?;
+        let trust = sandbox::trust(&certificate_authorities)?;
         let transport = Transport::new(settings(mail, certificate_authorities)).context("[mail] cannot be used")?;
         let (owner, name) = PASSWORD;
         let bindings = mail.password.clone().map(|binding| ((owner.to_owned(), name.to_owned()), binding));
-        Ok(Some(Arc::new(Self { transport, password: Credentials::new(bindings.into_iter().collect()) })))
+        Ok(Some(Arc::new(Self { transport, password: Credentials::new(bindings.into_iter().collect(), trust) })))
     }
 
     async fn password(&self) -> Result<Option<zeroize::Zeroizing<String>>, String> {

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use autodevops_config::SandboxSettings;
-use autodevops_sandbox::{Compiler, HttpOptions, SandboxOptions};
+use autodevops_sandbox::{Compiler, HttpOptions, SandboxOptions, Trust};
 
 /// Most bytes of one file with certificate authorities; those of a whole system are a quarter of it.
 const MAX_CERTIFICATES_BYTES: u64 = 1 << 20;
@@ -48,6 +48,14 @@ pub fn certificate_authorities(settings: &SandboxSettings) -> Result<Vec<Vec<u8>
     Ok(certificate_authorities)
 }
 
+/// The same, as connections that the host makes for itself trust them.
+///
+/// # Errors
+/// When one of them is no certificate authority.
+pub fn trust(certificate_authorities: &[Vec<u8>]) -> Result<Trust> {
+    Trust::new(certificate_authorities).map_err(|reason| anyhow!("[sandbox] certificate-authorities: {reason}"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -89,5 +97,10 @@ mod tests {
         let settings = SandboxSettings { certificate_authorities, ..SandboxSettings::default() };
         let error = format!("{:#}", options(&settings, Compiler::InProcess).unwrap_err());
         assert!(error.contains("[sandbox] certificate-authorities names /nonexistent/ca.pem"), "{error}");
+    }
+    #[test]
+    fn an_authority_that_is_none_is_told_with_its_key() {
+        let error = trust(&[b"nonsense".to_vec()]).unwrap_err().to_string();
+        assert_eq!(error, "[sandbox] certificate-authorities: a certificate authority's file holds no certificate");
     }
 }
