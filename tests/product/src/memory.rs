@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use autodevops_sandbox::{Kept, KeyValueStore, NotKept, Write};
 
-type Kept = BTreeMap<(String, String), Vec<u8>>;
+type Values = BTreeMap<(String, String), Vec<u8>>;
 
 /// A store of one plugin.
 #[derive(Default)]
-pub struct Memory(Mutex<Kept>);
+pub struct Memory(Mutex<Values>);
 
 impl KeyValueStore for Memory {
     fn get(&self, _: &str, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, String> {
