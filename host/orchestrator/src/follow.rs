@@ -1,6 +1,7 @@
 //! Follows logs as they grow, over rotation, truncation and restarts, without losing or repeating a byte.
 //!
-//! Files are polled: a look at each file's metadata, and reads of what is new. A log is known by its path, a file by its
+//! Files are polled: one look at each file's metadata, and reads of what is new. (A thousand quiet files cost a few milliseconds a
+//! poll; what the kernel would notify of is lost on network file systems, and is not told where it overflows.) A log is known by its path, a file by its
 //! device, inode and beginning. Where a path names another file than before, the old one is read to its end (which is waited
 //! for during one poll more, as writers keep it open for a while), then those that it was rotated to in between, then the new one.
 //! A file that ends within a line is followed by a line's end, so that its last line does not run into the next file's first.
@@ -10,22 +11,26 @@ mod source;
 mod tail;
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, HashSet, VecDeque},
     io,
     path::{Path, PathBuf},
 };
 
 use glob::{MatchOptions, Pattern, PatternError};
+use rustix::process::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 use source::{Others, Source};
 pub use tail::{Head, Identity, Position};
 
 /// Bytes that are read of one source before it is another's turn.
 const TURN_BYTES: usize = 64 << 10;
-/// Most logs that are followed at once; each takes an open file.
-const MAX_SOURCES: usize = 500;
+/// Most logs that are followed at once, as many as analyzers keep apart.
+const MAX_SOURCES: usize = 2000;
+/// Each log takes an open file, of which so many are left to all else that this process does.
+const OTHER_FILES: u64 = 200;
 /// Files that are done with whose positions are kept, so that they are not read again under another name.
-const MAX_LEFT: usize = 1000;
+const MAX_LEFT: usize = 2000;
 
 /// As shells match: `*` stops at a slash, and at a leading dot.
 const MATCH: MatchOptions =
@@ -125,7 +130,9 @@ pub struct Follower {
     left: VecDeque<Position>,
     /// The source whose turn it is.
     turn: Option<PathBuf>,
-    /// Logs beyond [`MAX_SOURCES`].
+    /// Most logs that are followed.
+    most: usize,
+    /// Logs beyond that.
     left_out: usize,
     /// Folders that could not be looked into.
     troubles: BTreeMap<PathBuf, String>,
@@ -161,6 +168,7 @@ impl Follower {
             sources: BTreeMap::new(),
             left: state.left.into(),
             turn: None,
+            most: most_sources(),
             left_out: 0,
             troubles: BTreeMap::new(),
             polled: false,
@@ -194,8 +202,9 @@ impl Follower {
         self.discover();
         self.refresh()?;
         let from = self.turn.take().unwrap_or_default();
-        let mut turns: VecDeque<PathBuf> = self.sources.range(from.clone()..).map(|(path, _)| path.clone()).collect();
-        turns.extend(self.sources.range(..from).map(|(path, _)| path.clone()));
+        let in_turn = self.sources.range(from.clone()..).chain(self.sources.range(..from));
+        let mut turns: VecDeque<PathBuf> =
+            in_turn.filter(|(_, source)| !source.is_quiet()).map(|(path, _)| path.clone()).collect();
         let mut left = budget;
         let mut chunks: Vec<Chunk> = Vec::new();
         while left > 0 {
@@ -257,7 +266,7 @@ impl Follower {
                 Watched::Pattern(pattern) => {
                     for path in glob::glob_with(pattern.as_str(), MATCH).into_iter().flatten() {
                         match path {
-                            Ok(path) if siblings::is_compressed(&path) || !path.is_file() => {}
+                            Ok(path) if siblings::is_compressed(&path) => {}
                             Ok(path) => drop(found.entry(path).or_insert((start, false))),
                             Err(error) => drop(troubles.insert(error.path().to_owned(), error.error().to_string())),
                         }
@@ -270,16 +279,23 @@ impl Follower {
             tracing::warn!("logs in {} cannot be looked for: {trouble}", folder.display());
         }
         self.troubles = troubles;
-        let names: HashSet<PathBuf> = found.keys().cloned().collect();
-        let is_rotated = |path: &Path| names.iter().any(|log| siblings::is_rotated_name(path, log));
+        let names: HashSet<&Path> = found.keys().map(PathBuf::as_path).collect();
+        let held = OnceCell::new();
+        let is_free = |path: &Path| {
+            let identities = held.get_or_init(|| self.identities());
+            path.metadata().is_ok_and(|file| file.is_file() && !identities.contains(&Identity::of(&file)))
+        };
         let new = found.iter().filter(|(path, (_, named))| {
-            !self.sources.contains_key(*path) && (*named || !(is_rotated(path) || self.is_held_elsewhere(path)))
+            !self.sources.contains_key(*path) && (*named || (!siblings::is_rotated_of(path, &names) && is_free(path)))
         });
         let new: Vec<(PathBuf, Start)> = new.map(|(path, (start, _))| (path.clone(), *start)).collect();
-        let room = MAX_SOURCES.saturating_sub(self.sources.len());
+        let room = self.most.saturating_sub(self.sources.len());
         let left_out = new.len().saturating_sub(room);
         if left_out > self.left_out {
-            tracing::warn!("{left_out} logs are not followed, since {MAX_SOURCES} are followed already; watch fewer");
+            tracing::warn!(
+                "{left_out} logs are not followed, since {} are followed already; watch fewer, or let this process open more files",
+                self.most
+            );
         }
         self.left_out = left_out;
         for (path, start) in new.into_iter().take(room) {
@@ -287,19 +303,19 @@ impl Follower {
         }
     }
 
-    /// Whether a found file is one that another source reads, by another name.
-    fn is_held_elsewhere(&self, path: &Path) -> bool {
-        let Ok(metadata) = path.metadata() else { return false };
-        let identity = Identity::of(&metadata);
-        self.sources.values().any(|source| {
-            source.identity().or_else(|| source.position().map(|position| position.identity)) == Some(identity)
-        })
+    /// The files that are read, or will be where they were left.
+    fn identities(&self) -> HashSet<Identity> {
+        let of = |source: &Source| Some(source.identity().unwrap_or(source.position()?.identity));
+        self.sources.values().filter_map(of).collect()
     }
 
     /// Looks at what became of each file.
     fn refresh(&mut self) -> io::Result<()> {
-        let paths: Vec<PathBuf> = self.sources.keys().cloned().collect();
-        for path in paths {
+        // Most logs are quiet most of the time, which one look at each tells.
+        let changed =
+            self.sources.iter_mut().filter_map(|(path, source)| (!source.look_is_quiet()).then(|| path.clone()));
+        let changed: Vec<PathBuf> = changed.collect();
+        for path in changed {
             let Some(mut source) = self.sources.remove(&path) else { continue };
             let refreshed = source.refresh(&Rest { sources: &self.sources, left: &self.left });
             let named =
@@ -322,6 +338,12 @@ impl Follower {
             self.left.pop_front();
         }
     }
+}
+
+/// Most logs that are followed: fewer where this process may not open so many files.
+fn most_sources() -> usize {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX).clamp(1, MAX_SOURCES)
 }
 
 /// What a source is told of the others.

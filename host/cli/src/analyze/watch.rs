@@ -18,8 +18,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Show;
 use crate::output::{self, AnyFormat, Usage};
 
-/// How often the logs are looked at.
+/// How often the logs are looked at while something is written to them, and how many times as rarely while nothing is.
 const LOOK: Duration = Duration::from_millis(250);
+const QUIET: u32 = 4;
 /// How often the list is made anew at most: that costs more than to read on.
 const SHOW: Duration = Duration::from_secs(1);
 /// Bytes that are read of the logs before it is seen whether it is time to show something, or to end.
@@ -39,15 +40,17 @@ pub async fn run(plugin: Plugin, show: &Show<'_>) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut screen = Screen { shown: None, last: String::new() };
     let mut changed = true;
+    let mut quiet = 0;
     loop {
         let read = turn(&mut follower, &mut account).await?;
         changed |= read;
+        quiet = if read { 0 } else { QUIET.min(quiet + 1) };
         if changed && screen.is_due() {
             screen.draw(&follower, &mut account, show).await?;
             changed = false;
         }
         // Even where there is more to read, an interrupt is seen.
-        let pause = if read { Duration::ZERO } else { LOOK };
+        let pause = LOOK * quiet;
         tokio::select! {
             biased;
             _ = interrupt.recv() => break,

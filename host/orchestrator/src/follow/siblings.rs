@@ -2,8 +2,10 @@
 
 use std::{
     cmp::Reverse,
+    collections::HashSet,
     ffi::OsStr,
     fs,
+    os::unix::{ffi::OsStrExt, fs::DirEntryExt},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -29,25 +31,24 @@ pub fn is_compressed(path: &Path) -> bool {
     path.extension().and_then(OsStr::to_str).is_some_and(|ending| COMPRESSED.contains(&ending))
 }
 
-/// Whether `path` is named as a rotated `log` is, by adding to its name: `app.log.1`, `app.log-20261123`.
-pub fn is_rotated_name(path: &Path, log: &Path) -> bool {
-    let names = path.file_name().zip(log.file_name());
-    path.parent() == log.parent()
-        && names.is_some_and(|(name, log)| {
-            let behind = name.as_encoded_bytes().strip_prefix(log.as_encoded_bytes());
-            behind.is_some_and(|behind| matches!(behind, [b'.' | b'-' | b'_', _, ..]))
-        })
+/// Whether `path` is named as one of the logs is when it was rotated, by adding to its name: `app.log.1`, `app.log-20261123`.
+pub fn is_rotated_of(path: &Path, logs: &HashSet<&Path>) -> bool {
+    let Some((folder, name)) = path.parent().zip(path.file_name()) else { return false };
+    let name = name.as_encoded_bytes();
+    let ends = name.iter().enumerate().filter(|(at, byte)| matches!(byte, b'.' | b'-' | b'_') && at + 1 < name.len());
+    let mut before = ends.filter_map(|(at, _)| name.get(..at)).filter(|name| !name.is_empty());
+    before.any(|name| logs.contains(folder.join(OsStr::from_bytes(name)).as_path()))
 }
 
 /// The file that was left at a position, by whatever name it lies beside the log.
 pub fn find(log: &Path, position: &Position) -> Option<Tail> {
-    let found = siblings(log).into_iter().filter(|sibling| sibling.identity == position.identity);
+    let found = siblings(log, |_, _| true).into_iter().filter(|sibling| sibling.identity == position.identity);
     found.filter_map(|sibling| Tail::open(&sibling.path).ok()?.at(position).ok()?).next()
 }
 
 /// A copy that rotation made of the file that was left at a position before it truncated it, which may hold what was not read yet.
 pub fn find_copy(log: &Path, position: &Position) -> Option<Tail> {
-    let mut rotated: Vec<Sibling> = siblings(log).into_iter().filter(|sibling| is_rotation_of(sibling, log)).collect();
+    let mut rotated = siblings(log, |name, _| is_rotation_of(name, log));
     rotated.sort_by_key(|sibling| Reverse(sibling.modified));
     rotated.iter().filter_map(|sibling| Tail::open(&sibling.path).ok()?.at_in_copy(position).ok()?).next()
 }
@@ -60,7 +61,10 @@ pub fn next(
     held: impl Fn(Identity) -> bool,
     left: impl Fn(Identity) -> Option<Position>,
 ) -> Option<Tail> {
-    let (all, written) = (siblings(log), old.modified()?);
+    // Another name is not of a rotation, unless it is the old file's, whatever that was renamed to.
+    let inode = old.position().identity.inode;
+    let all = siblings(log, |name, of| of == inode || is_rotation_of(name, log));
+    let written = old.modified()?;
     let old_name = all.iter().find(|sibling| sibling.identity == old.position().identity).map(|old| old.name.clone());
     let old_number = old_name.as_deref().and_then(|name| number(name, log));
     let is_newer = |sibling: &Sibling| {
@@ -74,7 +78,7 @@ pub fn next(
     };
     let mut newer: Vec<Sibling> = all
         .into_iter()
-        .filter(|sibling| is_rotation_of(sibling, log) && !held(sibling.identity) && is_newer(sibling))
+        .filter(|sibling| is_rotation_of(&sibling.name, log) && !held(sibling.identity) && is_newer(sibling))
         .collect();
     newer.sort_by(|a, b| {
         let numbers = number(&a.name, log).zip(number(&b.name, log));
@@ -91,26 +95,32 @@ pub fn next(
     newer.iter().filter(|sibling| was_read(sibling).is_none()).find_map(|sibling| Tail::open(&sibling.path).ok())
 }
 
-fn siblings(log: &Path) -> Vec<Sibling> {
+/// The files beside the log with a name, and a number in the folder, that are wanted: only these are looked at, for folders of
+/// thousands.
+fn siblings(log: &Path, wanted: impl Fn(&str, u64) -> bool) -> Vec<Sibling> {
     let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let sibling = |entry: fs::DirEntry| {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if is_compressed(&path) || !wanted(&name, entry.ino()) {
+            return None;
+        }
         let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let modified = metadata.modified().ok();
-        Some(Sibling { path: entry.path(), name, identity: Identity::of(&metadata), modified })
+        Some(Sibling { path, name, identity: Identity::of(&metadata), modified: metadata.modified().ok() })
     };
-    entries.flatten().take(MAX_FILES).filter_map(sibling).filter(|sibling| !is_compressed(&sibling.path)).collect()
+    entries.flatten().take(MAX_FILES).filter_map(sibling).collect()
 }
 
-/// Whether the sibling's name says that it was the log: `app.log.1`, `app-20261123.log`, `app.1.log`.
-fn is_rotation_of(sibling: &Sibling, log: &Path) -> bool {
+/// Whether the name says that the file was the log: `app.log.1`, `app-20261123.log`, `app.1.log`.
+fn is_rotation_of(name: &str, log: &Path) -> bool {
     let part = |part: Option<&OsStr>| part.and_then(OsStr::to_str).unwrap_or_default().to_owned();
-    let (stem, ending) = (part(log.file_stem()), part(log.extension()));
-    let middle = sibling.name.strip_prefix(&stem).and_then(|rest| rest.strip_suffix(&format!(".{ending}")));
+    let (whole, stem, ending) = (part(log.file_name()), part(log.file_stem()), part(log.extension()));
+    let behind = name.strip_prefix(&whole).filter(|_| !whole.is_empty());
+    let middle = name.strip_prefix(&stem).and_then(|rest| rest.strip_suffix(&format!(".{ending}")));
     let in_the_middle = middle
         .is_some_and(|middle| matches!(middle.as_bytes(), [b'.' | b'-' | b'_', digit, ..] if digit.is_ascii_digit()));
-    is_rotated_name(&sibling.path, log) || (!ending.is_empty() && in_the_middle)
+    behind.is_some_and(|behind| matches!(behind.as_bytes(), [b'.' | b'-' | b'_', _, ..]))
+        || (!ending.is_empty() && in_the_middle)
 }
 
 /// The number that rotation added to the log's name.

@@ -40,6 +40,8 @@ pub struct Source {
     gone: u32,
     /// The path names no file.
     missing: bool,
+    /// Nothing was written since it was read to its end.
+    quiet: bool,
     trouble: Option<String>,
 }
 
@@ -56,6 +58,7 @@ impl Source {
             ends_line: true,
             gone: 0,
             missing: true,
+            quiet: false,
             trouble: None,
         }
     }
@@ -93,6 +96,21 @@ impl Source {
     /// Whether there is nothing to read, nor a place to go on from.
     pub fn is_gone(&self) -> bool {
         self.missing && self.tail.is_none() && self.resumed.is_none()
+    }
+
+    /// Looks whether the path names the file that is read, and nothing was written to it since it was read to its end.
+    pub fn look_is_quiet(&mut self) -> bool {
+        let is_settled = self.trouble.is_none() && !self.missing && !self.rotated;
+        self.quiet = match &self.tail {
+            Some(tail) if is_settled => fs::metadata(&self.path).is_ok_and(|metadata| tail.is_read(&metadata)),
+            _ => false,
+        };
+        self.quiet
+    }
+
+    /// Whether there was nothing new at the last look.
+    pub const fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Looks at what became of the file; gives the position in one that is done with.

@@ -5,13 +5,16 @@ use std::{
     io,
     os::unix::fs::{FileExt, MetadataExt},
     path::Path,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a file's beginning by which it is known again.
 const HEAD_BYTES: u64 = 256;
+
+/// More than what file systems' clocks go on by at once.
+const TICK: Duration = Duration::from_millis(50);
 
 /// Which file it is, by whatever name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -186,8 +189,18 @@ impl Tail {
             return Ok(false);
         }
         let is_same = self.position.head.is_of(&self.file)?;
-        self.compared = seen;
+        // A write in the same tick of the file system's clock as this look would leave both as they are.
+        self.compared = seen.filter(|(_, modified)| modified.elapsed().is_ok_and(|since| since > TICK));
         Ok(!is_same)
+    }
+
+    /// Whether the metadata is of this file as it was when its head was last compared, and all of that was read.
+    pub fn is_read(&self, metadata: &Metadata) -> bool {
+        let Some((length, modified)) = self.compared else { return false };
+        length == self.position.offset
+            && length == metadata.len()
+            && metadata.modified().is_ok_and(|now| now == modified)
+            && Identity::of(metadata) == self.position.identity
     }
 
     /// Goes back to the start.

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod many;
 mod rotation;
 
 const BUDGET: usize = 1 << 20;
