@@ -216,6 +216,40 @@ fn mail_goes_to_those_who_were_granted_carries_links_and_is_tried_again_when_the
 }
 
 #[test]
+fn mail_goes_by_the_http_api_of_a_mail_service_once_for_each_event() {
+    let (service, received) = webhook();
+    let template =
+        r#"{ "to": "{to}", "subject": "{subject}", "content": [{ "text": "{text}" }, { "html": "{html}" }] }"#;
+    let people = format!(
+        "[plugins.notify-email.config]\nto = [\"ops@example.com\", \"ada@example.com\"]\nvia = \"http\"\n\
+         url = \"http://127.0.0.1:{service}/hook\"\ntemplate = '{template}'\n\n\
+         [plugins.notify-email.grant]\nhttp = [\"http://127.0.0.1:{service}\"]\nkeyvalue = true\n\n\
+         [retries]\nafter = \"500ms\"\n\n[approval]\nrequired = false"
+    );
+    let mut shop = Shop::open_with_errors(&[
+        ("[approval]\nrequired = false", &people),
+        ("[stages]\n", "[stages]\nnotifiers = [\"notify-email\"]\n"),
+    ]);
+    shop.expect(0, &["run"]);
+    shop.stop_clients();
+    let sent: Vec<(u16, Value)> =
+        std::iter::from_fn(|| received.recv_timeout(Duration::from_millis(300)).ok()).collect();
+    let failed: Vec<Value> = shop.events().into_iter().filter(|event| event["type"] == "effect-failed").collect();
+    // The service asked for patience at first, and is sent the same again; then each event goes once.
+    let [(429, first), (200, again), taken @ ..] = sent.as_slice() else { panic!("{sent:?} {failed:?}") };
+    assert_eq!(first, again);
+    assert!(taken.iter().all(|(status, body)| *status == 200 && body != again), "{taken:?}");
+    let (_, healed) = sent.last().unwrap();
+    assert_eq!(healed["to"], "ops@example.com, ada@example.com");
+    assert!(healed["subject"].as_str().unwrap().contains("healed"), "{healed}");
+    let html = healed["content"][1]["html"].as_str().unwrap();
+    assert!(
+        healed["content"][0]["text"].as_str().is_some_and(|text| !text.contains('<')) && html.contains('<'),
+        "{healed}"
+    );
+}
+
+#[test]
 fn where_a_rollback_was_no_help_a_run_that_does_not_wait_says_that_people_are_needed() {
     let (hook, received) = webhook();
     let people = format!(
