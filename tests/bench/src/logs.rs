@@ -22,7 +22,7 @@ const TIMES: usize = 16;
 /// Bytes of the text that Drain3 and its like are given.
 const DRAIN3_BYTES: usize = 16 << 20;
 /// Bytes that are pushed at once, as the command line does; and others that it might.
-const PART_BYTES: usize = 256 << 10;
+pub const PART_BYTES: usize = 256 << 10;
 const OTHER_PARTS: [(usize, &str); 3] = [
     (16 << 10, "log-analyzer, sandboxed, parts of 16 KiB"),
     (64 << 10, "log-analyzer, sandboxed, parts of 64 KiB"),
@@ -31,7 +31,7 @@ const OTHER_PARTS: [(usize, &str); 3] = [
 const ROUNDS: usize = 3;
 
 /// Reads the text through an instance, so many times.
-async fn sandboxed(analyzer: &Plugin, text: &[u8], times: usize, part_bytes: usize) -> Result<Duration> {
+pub async fn sandboxed(analyzer: &Plugin, text: &[u8], times: usize, part_bytes: usize) -> Result<Duration> {
     let context = CallContext { run: "bench".to_owned(), ..CallContext::default() };
     let begun = Instant::now();
     let mut session = analyzer.analyze(&context, None).await?;

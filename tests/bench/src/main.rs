@@ -8,6 +8,7 @@ mod accuracy;
 mod analyzer;
 mod audit;
 mod calls;
+mod command_line;
 mod edge;
 mod incidents;
 mod javascript;
@@ -71,6 +72,7 @@ fn main() -> Result<()> {
     let mut report = Report::new(arguments.only);
     if let Some(One::Logs) = arguments.one {
         runtime.block_on(logs::measure(&place, &mut report))?;
+        runtime.block_on(command_line::measure(&place, &mut report))?;
         return report.print(arguments.format);
     }
     rollouts::measure(&mut report)?;
@@ -80,6 +82,7 @@ fn main() -> Result<()> {
     replay::whole_run(&mut report);
     runtime.block_on(analyzer::in_sandbox(&place, &mut report))?;
     runtime.block_on(logs::measure(&place, &mut report))?;
+    runtime.block_on(command_line::measure(&place, &mut report))?;
     analyzer::whole_process(&place, &mut report)?;
     incidents::measure(&mut report);
     runtime.block_on(javascript::measure(&place, &mut report))?;
