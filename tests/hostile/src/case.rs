@@ -72,6 +72,15 @@ impl Terms {
     }
 }
 
+/// What stands in errors of any reason: how the intruder starts each, and the host each of a kind. A part of these tells nothing.
+const OF_ANY_REASON: [&str; 5] = [
+    "no: ",
+    "no header: ",
+    "cannot be compiled: failed to parse WebAssembly module: ",
+    "failed to compile: ",
+    "does not fit the contract: ",
+];
+
 /// How an attempt must end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -127,7 +136,7 @@ impl Ending {
             | Self::BadOutput(part)
             | Self::Denied(part)
             | Self::NotLoaded(part)
-            | Self::Refuses(part) => part.is_empty(),
+            | Self::Refuses(part) => OF_ANY_REASON.iter().any(|text| text.contains(part)),
             Self::Over(_) | Self::OverStack | Self::Says(_) | Self::Counts | Self::Ends => false,
         }
     }
@@ -466,6 +475,11 @@ mod tests {
     #[test]
     fn an_ending_that_fits_any_text_is_vague() {
         assert!(Ending::Traps("").is_vague() && Ending::Refuses("").is_vague() && Ending::NotLoaded("").is_vague());
+        for part in ["no", "no: ", "no header: "] {
+            assert!(Ending::Refuses(part).is_vague(), "{part:?}");
+        }
+        assert!(Ending::NotLoaded("cannot be compiled").is_vague());
+        assert!(!Ending::Refuses("no path").is_vague() && !Ending::NotLoaded("type mismatch").is_vague());
         assert!(!Ending::Traps("unreachable").is_vague() && !Ending::Over(Limit::Files).is_vague());
     }
 }

@@ -150,7 +150,7 @@ fn overridden() -> Vec<Case> {
     let here = server::address();
     let header = |name: &str, header: &str, value: &str| {
         let argument = format!("GET|http|{here}|/ok/overridden|{header}|{value}");
-        intruder(name, "http/no-smuggling", "http ask", &argument, Ending::Refuses("no header: "))
+        intruder(name, "http/no-smuggling", "http ask", &argument, Ending::Refuses("no header: HeaderError::Forbidden"))
             .given(|terms| terms.grant_origin(&server::origin()))
             .raised(
                 move |terms| {

@@ -9,6 +9,13 @@ use crate::{
     run::SECRET,
 };
 
+/// How a file system says no, by the contract's names: in quotes, since the intruder says each with its name and its text.
+const NOT_PERMITTED: &str = "\"not-permitted\"";
+const NO_ENTRY: &str = "\"no-entry\"";
+const INVALID: &str = "\"invalid\"";
+const NOT_DIRECTORY: &str = "\"not-directory\"";
+const TOO_LONG: &str = "\"name-too-long\"";
+
 /// All of them.
 pub fn cases() -> Vec<Case> {
     escapes().into_iter().chain(made_escapes()).chain(read_only()).chain(floods()).chain(devices()).collect()
@@ -52,60 +59,60 @@ fn secret_is_safe(attempt: &Attempt) -> Result<(), String> {
 /// Paths that would lead out, for what each of the functions does with a path.
 fn escapes() -> Vec<Case> {
     let paths = [
-        ("`..`", "../secret/key"),
-        ("`..` after a dot", "./../secret/key"),
-        ("`..` after a folder", "folder/../../secret/key"),
-        ("`..` after a folder that is not there", "nowhere/../../secret/key"),
-        ("many `..`", "../../../../../../../../etc/hostname"),
-        ("an absolute path", "/etc/hostname"),
-        ("an absolute path to the granted folder's own name", "/data/a.txt"),
-        ("the process's own files", "/proc/self/environ"),
-        ("the process's own files by `..`", "../../../../proc/self/environ"),
-        ("a relative symbolic link", "relative-link"),
-        ("an absolute symbolic link", "absolute-link"),
-        ("a symbolic link to a folder", "folder-link/key"),
-        ("a symbolic link to a folder, and back", "folder-link/../secret/key"),
-        ("a zero byte", "a.txt%00.png"),
-        ("a zero byte before `..`", "a.txt%00/../../secret/key"),
-        ("another case", "A.TXT"),
-        ("a backslash", "..\\secret\\key"),
-        ("a path through a file", "a.txt/../../secret/key"),
-        ("no path", ""),
-        ("a name beyond all lengths", "long"),
+        ("`..`", "../secret/key", NOT_PERMITTED),
+        ("`..` after a dot", "./../secret/key", NOT_PERMITTED),
+        ("`..` after a folder", "folder/../../secret/key", NOT_PERMITTED),
+        ("`..` after a folder that is not there", "nowhere/../../secret/key", NO_ENTRY),
+        ("many `..`", "../../../../../../../../etc/hostname", NOT_PERMITTED),
+        ("an absolute path", "/etc/hostname", NOT_PERMITTED),
+        ("an absolute path to the granted folder's own name", "/data/a.txt", NOT_PERMITTED),
+        ("the process's own files", "/proc/self/environ", NOT_PERMITTED),
+        ("the process's own files by `..`", "../../../../proc/self/environ", NOT_PERMITTED),
+        ("a relative symbolic link", "relative-link", NOT_PERMITTED),
+        ("an absolute symbolic link", "absolute-link", NOT_PERMITTED),
+        ("a symbolic link to a folder", "folder-link/key", NOT_PERMITTED),
+        ("a symbolic link to a folder, and back", "folder-link/../secret/key", NOT_PERMITTED),
+        ("a zero byte", "a.txt%00.png", INVALID),
+        ("a zero byte before `..`", "a.txt%00/../../secret/key", INVALID),
+        ("another case", "A.TXT", NO_ENTRY),
+        ("a backslash", "..\\secret\\key", NO_ENTRY),
+        ("a path through a file", "a.txt/../../secret/key", NOT_DIRECTORY),
+        ("no path", "", NO_ENTRY),
+        ("a name beyond all lengths", "long", TOO_LONG),
     ];
-    let reads = paths.into_iter().map(|(name, path)| {
+    let reads = paths.into_iter().map(|(name, path, error)| {
         let path = if path == "long" { "n".repeat(300) } else { path.to_owned() };
-        intruder(&format!("a read by {name}"), "files/no-escape", "read", &path, Ending::Refuses("no: "))
+        intruder(&format!("a read by {name}"), "files/no-escape", "read", &path, Ending::Refuses(error))
             .given(|terms| fs::create_dir(terms.folder.join("data/folder")).expect("a folder is made"))
     });
     let acts = [
-        ("a file written by `..`", "write", "../secret/key"),
-        ("a file written by a symbolic link", "write", "absolute-link"),
-        ("a file made by `..`", "create", "../planted"),
-        ("a file made by a symbolic link to a folder", "create", "folder-link/planted"),
-        ("a file cut by a symbolic link", "truncate", "relative-link"),
-        ("a folder made by `..`", "folder", "../planted"),
-        ("a file removed by `..`", "remove", "../secret/key"),
-        ("a folder removed by `..`", "remove-folder", "../other"),
-        ("a file's times by `..`", "times", "../secret/key"),
-        ("a file's kind by `..`", "stat", "../secret/key"),
-        ("a file's kind by a symbolic link", "stat", "absolute-link"),
-        ("a file's fingerprint by `..`", "hash", "../secret/key"),
-        ("a link's target by `..`", "read-link", "../data/absolute-link"),
-        ("a folder's names by `..`", "list", "../secret"),
-        ("a folder's names by a symbolic link", "list", "folder-link"),
-        ("a hard link from outside", "link", "../secret/key|inside"),
-        ("a hard link from outside, by a symbolic one", "link-following", "absolute-link|inside"),
-        ("a hard link to outside", "link", "a.txt|../planted"),
-        ("a file moved from outside", "rename", "../secret/key|inside"),
-        ("a file moved to outside", "rename", "a.txt|../planted"),
-        ("a symbolic link made outside", "symlink", "a.txt|../planted"),
-        ("a read by `..` from a file", "through-file", "../secret/key"),
-        ("a read by `..` from a folder below", "through-folder", "folder|../../secret/key"),
-        ("a read by a path of 100,000 folders", "long-path", "|100000"),
+        ("a file written by `..`", "write", "../secret/key", NOT_PERMITTED),
+        ("a file written by a symbolic link", "write", "absolute-link", NOT_PERMITTED),
+        ("a file made by `..`", "create", "../planted", NOT_PERMITTED),
+        ("a file made by a symbolic link to a folder", "create", "folder-link/planted", NOT_PERMITTED),
+        ("a file cut by a symbolic link", "truncate", "relative-link", NOT_PERMITTED),
+        ("a folder made by `..`", "folder", "../planted", NOT_PERMITTED),
+        ("a file removed by `..`", "remove", "../secret/key", NOT_PERMITTED),
+        ("a folder removed by `..`", "remove-folder", "../other", NOT_PERMITTED),
+        ("a file's times by `..`", "times", "../secret/key", NOT_PERMITTED),
+        ("a file's kind by `..`", "stat", "../secret/key", NOT_PERMITTED),
+        ("a file's kind by a symbolic link", "stat", "absolute-link", NOT_PERMITTED),
+        ("a file's fingerprint by `..`", "hash", "../secret/key", NOT_PERMITTED),
+        ("a link's target by `..`", "read-link", "../data/absolute-link", NOT_PERMITTED),
+        ("a folder's names by `..`", "list", "../secret", NOT_PERMITTED),
+        ("a folder's names by a symbolic link", "list", "folder-link", NOT_PERMITTED),
+        ("a hard link from outside", "link", "../secret/key|inside", NOT_PERMITTED),
+        ("a hard link from outside, by a symbolic one", "link-following", "absolute-link|inside", INVALID),
+        ("a hard link to outside", "link", "a.txt|../planted", NOT_PERMITTED),
+        ("a file moved from outside", "rename", "../secret/key|inside", NOT_PERMITTED),
+        ("a file moved to outside", "rename", "a.txt|../planted", NOT_PERMITTED),
+        ("a symbolic link made outside", "symlink", "a.txt|../planted", NOT_PERMITTED),
+        ("a read by `..` from a file", "through-file", "../secret/key", NOT_DIRECTORY),
+        ("a read by `..` from a folder below", "through-folder", "folder|../../secret/key", NOT_PERMITTED),
+        ("a read by a path of 100,000 folders", "long-path", "|100000", TOO_LONG),
     ];
-    let others = acts.into_iter().map(|(name, act, argument)| {
-        intruder(name, "files/no-escape", act, argument, Ending::Refuses("no: "))
+    let others = acts.into_iter().map(|(name, act, argument, error)| {
+        intruder(name, "files/no-escape", act, argument, Ending::Refuses(error))
             .given(|terms| fs::create_dir(terms.folder.join("data/folder")).expect("a folder is made"))
     });
     reads
@@ -143,7 +150,7 @@ fn made_escapes() -> Vec<Case> {
         }
     };
     let across = |name: &str, act: &str, argument: &str, one: Access, other: Access| {
-        intruder(name, "files/read-only", act, argument, Ending::Refuses("no: "))
+        intruder(name, "files/read-only", act, argument, Ending::Refuses(NOT_PERMITTED))
             .held(both(one, other))
             .and(other_is_empty)
             .raised(both(Access::ReadWrite, Access::ReadWrite), Ending::Says("done".into()))
@@ -155,7 +162,7 @@ fn made_escapes() -> Vec<Case> {
             "files/no-escape",
             "symlink-and-read",
             "../secret/key|made",
-            Ending::Refuses("no: "),
+            Ending::Refuses(NOT_PERMITTED),
         )
         .given(writable)
         .and(secret_is_safe)
@@ -165,7 +172,7 @@ fn made_escapes() -> Vec<Case> {
             "files/no-escape",
             "symlink-and-read",
             "/etc/hostname|made",
-            Ending::Refuses("no: "),
+            Ending::Refuses(NOT_PERMITTED),
         )
         .given(writable)
         .and(secret_is_safe)
@@ -217,7 +224,7 @@ fn read_only() -> Vec<Case> {
             "files/read-only",
             act,
             argument,
-            Ending::Refuses("no: "),
+            Ending::Refuses(NOT_PERMITTED),
         )
         .given(|terms| fs::create_dir(terms.folder.join("data/folder")).expect("a folder is made"))
         .held(|terms| terms.grant_folder("/data", Access::ReadOnly))
@@ -306,7 +313,7 @@ fn floods() -> Vec<Case> {
 /// What is in a folder and is no file: opening it could block, or do something.
 fn devices() -> Vec<Case> {
     let case = |name: &str, act: &str, make: fn(&Terms)| {
-        intruder(name, "files/no-devices", act, "odd", Ending::Refuses("no: "))
+        intruder(name, "files/no-devices", act, "odd", Ending::Refuses(NOT_PERMITTED))
             .given(writable)
             .given(move |terms| make(terms))
             .raised(

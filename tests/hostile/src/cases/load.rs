@@ -46,9 +46,9 @@ fn files() -> Vec<Case> {
             wat::parse_str("(module)").expect("a module"),
             "it is a core module",
         ),
-        refused("a component that is cut", "load/component-only", cut, "cannot be compiled"),
-        refused("a component with changed bytes", "load/component-only", changed, "cannot be compiled"),
-        refused("a component with other bytes after it", "load/component-only", long, "cannot be compiled"),
+        refused("a component that is cut", "load/component-only", cut, "unexpected end-of-file"),
+        refused("a component with changed bytes", "load/component-only", changed, "invalid leading byte"),
+        refused("a component with other bytes after it", "load/component-only", long, "malformed section id"),
         refused(
             "machine code in place of a component",
             "load/component-only",
@@ -119,29 +119,42 @@ fn imports() -> Vec<Case> {
 
 /// Stages of another shape than the contract's.
 fn shapes() -> Vec<Case> {
-    let changed = |name: &str, from: &str, to: &str| {
+    let changed = |name: &str, from: &str, to: &str, error: &'static str| {
         let guest = honest().build_for(&Contract::changed(from, to));
-        refused(name, "load/contract-only", guest, "does not fit the contract")
+        refused(name, "load/contract-only", guest, error)
     };
     vec![
         changed(
             "a record with one field more",
             "        tests: list<string>,\n",
             "        tests: list<string>,\n        more: u32,\n",
+            "expected record of 5 fields, found 6 fields",
         ),
         changed(
             "a record with one field less",
             "        url: option<string>,\n    }\n\n    /// Looks",
             "    }\n\n    /// Looks",
+            "expected record of 5 fields, found 4 fields",
         ),
-        changed("a field of another type", "changed: list<string>", "changed: list<u32>"),
+        changed(
+            "a field of another type",
+            "changed: list<string>",
+            "changed: list<u32>",
+            "type mismatch for field changed",
+        ),
         changed(
             "a result without an error",
             "run: func(input: check-input) -> result<report, error>;",
             "run: func(input: check-input) -> report;",
+            "expected `result` found `record`",
         ),
-        changed("one argument more", "run: func(input: check-input)", "run: func(input: check-input, more: string)"),
-        refused("a stage without its function", "load/contract-only", bare(""), "does not fit the contract"),
+        changed(
+            "one argument more",
+            "run: func(input: check-input)",
+            "run: func(input: check-input, more: string)",
+            "expected 1-tuple, found 2-tuple",
+        ),
+        refused("a stage without its function", "load/contract-only", bare(""), "it has no function `run`"),
         refused(
             "no stage",
             "load/contract-only",
@@ -175,27 +188,36 @@ fn shapes() -> Vec<Case> {
 fn features() -> Vec<Case> {
     let honest_bytes = honest().build();
     let module = |text: &str| append(&honest_bytes, &[(text, 1)]);
-    let compile = "cannot be compiled";
     vec![
-        refused("shared memory", "load/no-threads", module("(module (memory 1 2 shared))"), compile),
+        refused("shared memory", "load/no-threads", module("(module (memory 1 2 shared))"), "threads must be enabled"),
         refused(
             "an atomic access",
             "load/no-threads",
-            module("(module (memory 1 2 shared) (func (drop (i32.atomic.rmw.add (i32.const 0) (i32.const 1)))))"),
-            compile,
+            module("(module (memory 1) (func (drop (i32.atomic.rmw.add (i32.const 0) (i32.const 1)))))"),
+            "threads support is not enabled",
         ),
         refused(
             "a wait for another thread",
             "load/no-threads",
             module(
-                "(module (memory 1 2 shared) (func (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))))",
+                "(module (memory 1) (func (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))))",
             ),
-            compile,
+            "threads support is not enabled",
         ),
-        refused("a function of a wrong type", "load/valid-code", raw_function(&[0x42, 0x00, 0x0b]), compile),
-        refused("a jump to nowhere", "load/valid-code", raw_function(&[0x0c, 0x7f, 0x0b]), compile),
-        refused("a local that is not there", "load/valid-code", raw_function(&[0x20, 0x7f, 0x0b]), compile),
-        refused("more locals than there may be", "load/valid-code", many_locals(), compile),
+        refused(
+            "a function of a wrong type",
+            "load/valid-code",
+            raw_function(&[0x42, 0x00, 0x0b]),
+            "type mismatch: expected i32, found i64",
+        ),
+        refused("a jump to nowhere", "load/valid-code", raw_function(&[0x0c, 0x7f, 0x0b]), "branch depth too large"),
+        refused(
+            "a local that is not there",
+            "load/valid-code",
+            raw_function(&[0x20, 0x7f, 0x0b]),
+            "local index out of bounds",
+        ),
+        refused("more locals than there may be", "load/valid-code", many_locals(), "locals exceed maximum"),
     ]
 }
 

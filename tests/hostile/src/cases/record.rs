@@ -120,7 +120,7 @@ fn requests() -> Vec<Case> {
             REFUSALS,
             "http ask",
             "GET|http|HERE|/ok|cookie|own",
-            Ending::Refuses("no header"),
+            Ending::Refuses("no header: HeaderError::Forbidden"),
         )
         .given(server_granted)
         .and(refused("use", "wasi:http/types [method]fields.append", "a header that is the host's", 1))
@@ -243,7 +243,7 @@ fn streams() -> Vec<Case> {
 /// What leads out of a folder is only known when it is opened.
 fn files() -> Vec<Case> {
     let file = |name: &str, act: &str, argument: &str, access: Access| {
-        intruder(name, REFUSALS, &format!("files {act}"), argument, Ending::Refuses("no: "))
+        intruder(name, REFUSALS, &format!("files {act}"), argument, Ending::Refuses("\"not-permitted\""))
             .given(move |terms| terms.grant_folder("/data", access))
     };
     const OUTSIDE: &str = "outside of the granted folder";
