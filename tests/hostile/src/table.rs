@@ -48,13 +48,13 @@ pub fn json(outcomes: &[Outcome]) -> serde_json::Value {
 /// How each call of a component ended.
 pub fn of_any(all: &[Ended]) -> String {
     let width = all.iter().map(|ended| ended.function.len()).max().unwrap_or(0).max(8);
-    let mut text = format!("{:<width$}  {:<20}  {:>6}  {:<7}  outcome\n", "function", "limits", "ms", "honest");
+    let mut text = format!("{:<width$}  {:<28}  {:>6}  {:<7}  outcome\n", "function", "limits", "ms", "honest");
     for ended in all {
         let honest = if ended.honest { "served" } else { "LOST" };
         let said = ended.outcome.lines().next().unwrap_or_default();
         let written = writeln!(
             text,
-            "{:<width$}  {:<20}  {:>6}  {honest:<7}  {said}",
+            "{:<width$}  {:<28}  {:>6}  {honest:<7}  {said}",
             ended.function, ended.limits, ended.milliseconds
         );
         written.expect("text grows");

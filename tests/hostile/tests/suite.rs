@@ -64,7 +64,7 @@ fn any_component_is_put_through_the_limits() {
     let said = text(&output.stdout);
     assert!(output.status.success(), "{said}{}", text(&output.stderr));
     assert!(said.contains("raise `limits.guest-time`") && said.contains("raise `limits.wall-time`"), "{said}");
-    assert!(said.trim_end().ends_with("7 calls, 0 honest calls lost"), "{said}");
+    assert!(said.trim_end().ends_with("30 calls, 0 honest calls lost"), "{said}");
 }
 
 /// What the program says of a file that it cannot put through anything.

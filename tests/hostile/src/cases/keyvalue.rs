@@ -12,7 +12,7 @@ use crate::case::{Attempt, Case, Ending, Terms};
 
 /// A store in memory.
 #[derive(Default)]
-struct Memory {
+pub struct Memory {
     kept: Mutex<BTreeMap<(String, String, String), Vec<u8>>>,
     /// A value of every plugin, where there is one.
     of_all: Option<&'static str>,

@@ -19,6 +19,8 @@ mod races;
 mod record;
 mod time;
 
+pub use keyvalue::Memory;
+
 use crate::case::Case;
 
 /// All of them.
