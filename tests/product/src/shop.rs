@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The longest that any one command may take.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Shop, front door and clients of one test.
 pub struct Shop {
