@@ -8,6 +8,12 @@ use serde_json::Value;
 
 const FRESH: (&str, &str) = ("max-extensions = 20", "max-extensions = 20\nbaseline = \"fresh\"");
 
+/// A release must not be worse than its baseline, so that no step is passed before that one has had requests, too.
+const COMPARED: (&str, &str) = (
+    "{ metric = \"error-rate\", above = \"5 %\" }",
+    "{ metric = \"error-rate\", above = \"5 %\" }, { metric = \"error-rate\", worse-by = \"20 %\", min-samples = 5 }",
+);
+
 /// The releases that run in production, by the front door's word.
 fn running(shop: &Shop) -> Vec<String> {
     let status = shop.json(&["edge", "status"]);
@@ -29,7 +35,7 @@ fn is_gone(shop: &Shop, baseline: &str) {
 
 #[test]
 fn a_release_is_compared_with_a_fresh_baseline_which_is_gone_when_it_is_promoted() {
-    let mut shop = Shop::open_with_errors(&[FRESH]);
+    let mut shop = Shop::open_with_errors(&[FRESH, COMPARED]);
     let old = shop.serving().unwrap();
     let called = shop.expect(0, &["run"]);
     assert!(called.stdout.contains("healed"), "{called}");
@@ -61,10 +67,14 @@ fn a_release_is_compared_with_a_fresh_baseline_which_is_gone_when_it_is_promoted
     let text = shop.expect(0, &["show", &run]).stdout;
     assert!(text.contains(&format!("is started anew as {baseline}, to compare with")), "{text}");
     assert!(text.contains(&format!("up to 33 % it was started anew as {baseline}")), "{text}");
-    assert!(
-        text.contains(&format!("the baseline is `{baseline}`, started with the release and of its size")),
-        "{text}"
-    );
+    let said = format!("the baseline is `{baseline}`, started with the release and of its size");
+    let judged = || events.iter().filter(|event| event["type"] == "judged");
+    let words = judged().flat_map(|event| {
+        let others = event["others"].as_array().into_iter().flatten();
+        std::iter::once(&event["verdict"]).chain(others).filter_map(|verdict| verdict["words"].as_str())
+    });
+    let words: Vec<&str> = words.collect();
+    assert!(words.iter().any(|words| words.ends_with(&said)), "{words:?}");
 
     is_gone(&shop, &baseline);
     shop.count_clients();
