@@ -192,6 +192,19 @@ fn a_stable_release_that_is_broken_itself_excuses_a_candidate_that_is_no_worse()
     assert_eq!((judgement.outcome, judgement.at_once), (Outcome::Inconclusive, false));
 }
 
+#[test]
+fn a_baseline_that_may_be_broken_keeps_no_release_that_is_surely_good() {
+    let beside =
+        |events, total| judged(&errors(), &host(vec![rate("new", events, total), rate("old", 16, 218)]), Some("old"));
+    let early = beside(0, 78);
+    assert_eq!((early.outcome, early.lacking), (Outcome::Inconclusive, true));
+    let late = beside(0, 513);
+    assert_eq!((late.outcome, late.verdicts[0].method), (Outcome::Passed, Some(Method::Wilson)));
+    // Above the limit, it is neither good nor the worse one.
+    let above = beside(34, 513);
+    assert_eq!((above.outcome, above.lacking), (Outcome::Inconclusive, false));
+}
+
 fn histogram(buckets: &[(f64, u64)]) -> Observation {
     Observation::Histogram(buckets.iter().map(|&(le, count)| Bucket { le, count }).collect())
 }

@@ -51,6 +51,7 @@ pub(super) fn judge(seen: &Seen, limit: &Limit) -> Ruling {
         return Ruling::lacking(words, total);
     }
     let baseline = limit.baseline.filter(|baseline| baseline.total() >= limit.min_samples.max(1));
+    let fixed = fixed(seen, limit, baseline);
     let by_sequence = limit.sequential.and_then(|chances| sequential(seen, limit, baseline, chances));
     if let Some(broken) = baseline.filter(|baseline| baseline.rate() > limit.share) {
         // Far worse than even that one: this is known with the fewest requests.
@@ -58,11 +59,14 @@ pub(super) fn judge(seen: &Seen, limit: &Limit) -> Ruling {
             return ruling;
         }
         let ruling = against_broken(seen, limit, broken);
-        if ruling.outcome != Outcome::Failed || broken.wilson_lower(CONFIDENCE) > limit.share {
-            return ruling;
+        let certain = broken.wilson_lower(CONFIDENCE) > limit.share;
+        match ruling.outcome {
+            // A candidate that is surely below the limit needs no baseline.
+            Outcome::Inconclusive if fixed.outcome == Outcome::Passed => return fixed,
+            Outcome::Failed if !certain => {}
+            _ => return ruling,
         }
     }
-    let fixed = fixed(seen, limit, baseline);
     // Beside a baseline that is near the limit the sequential test asks for more than the limit: then that one holds by itself.
     let near = baseline.is_some_and(|baseline| baseline.rate() > limit.good);
     match by_sequence {
@@ -207,5 +211,6 @@ fn against_broken(seen: &Seen, limit: &Limit, baseline: Share) -> Ruling {
         (Outcome::Inconclusive, "and the candidate is not surely worse".to_owned())
     };
     let ruling = Ruling::new(Method::TwoProportions, outcome, format!("{said}, {rest}"), &numbers);
-    Ruling { chance: (outcome == Outcome::Failed).then_some(rare), ..ruling }
+    let lacking = outcome == Outcome::Inconclusive && rate <= limit.share;
+    Ruling { lacking, chance: (outcome == Outcome::Failed).then_some(rare), ..ruling }
 }
