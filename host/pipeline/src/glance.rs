@@ -11,6 +11,7 @@ use autodevops_model::Window;
 use crate::{
     Environment, Judgement, Run, Sample, Subject, Timestamp,
     decide::{Draft, Refused},
+    verdict::is_crossed_at_once,
 };
 
 /// What the host looks at.
@@ -55,8 +56,14 @@ impl Draft {
     pub(crate) fn glanced(&mut self, mut samples: Vec<Sample>) -> Result<(), Refused> {
         samples.retain(|sample| sample.observed_by_host);
         let wanted = self.run.glance(self.at).is_some();
-        let watch = self.run.watch().filter(|_| wanted);
-        let judged = watch.map(|watch| self.judgements(watch, &samples, None)).unwrap_or_default();
+        let Some(watch) = self.run.watch().filter(|_| wanted) else { return Ok(()) };
+        // Almost always that is all, several times a second: the comparisons, which take longest, are left out.
+        let mut rounds = self.of_each(watch, &samples, |round| is_crossed_at_once(self.run.plan(), round));
+        if !rounds.any(|(_, crossed)| crossed == Some(true)) {
+            return Ok(());
+        }
+        drop(rounds);
+        let judged = self.judgements(watch, &samples, None);
         if judged.iter().any(|judged| judged.judgement.is_enough()) {
             return self.measured(samples, None);
         }

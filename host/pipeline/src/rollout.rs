@@ -94,30 +94,41 @@ impl Draft {
 
     /// What the samples say of each of the services, the worst first.
     pub(crate) fn judgements(&self, watch: &Watch, samples: &[Sample], error: Option<&str>) -> Vec<Judged> {
-        let whole = whole(watch, samples);
-        let mut judged: Vec<Judged> = Vec::new();
-        for member in self.run.members() {
-            let of = member.label().to_owned();
-            let own: Vec<Sample> = samples.iter().filter(|sample| sample.service == of).cloned().collect();
-            let baseline = member.baseline(watch);
-            let judgement = whole.as_ref().filter(|_| !own.is_empty()).map(|whole| {
-                let round = Round {
-                    samples: &own,
-                    candidate: member.candidate(),
-                    baseline: baseline.as_deref(),
-                    fresh: member.beside_baseline(watch).is_some(),
-                    before: member.before(watch.environment),
-                    whole,
-                    independent: watch.environment == Environment::Production,
-                    percent: watch.percent,
-                    together: self.run.members().count() as u64,
-                };
-                judge(self.run.plan(), &round)
-            });
-            judged.push(Judged { service: of, judgement: judgement.unwrap_or_else(|| blind(error)) });
-        }
+        let rounds = self.of_each(watch, samples, |round| judge(self.run.plan(), round));
+        let judged = rounds.map(|(of, judgement)| Judged {
+            service: of.to_owned(),
+            judgement: judgement.unwrap_or_else(|| blind(error)),
+        });
+        let mut judged: Vec<Judged> = judged.collect();
         judged.sort_by_key(Judged::rank);
         judged
+    }
+
+    /// What is made of each service's round of these samples; none where nothing of it was measured.
+    pub(crate) fn of_each<'a, T>(
+        &'a self,
+        watch: &'a Watch,
+        samples: &'a [Sample],
+        made: impl Fn(&Round<'_>) -> T + 'a,
+    ) -> impl Iterator<Item = (&'a str, Option<T>)> {
+        let (whole, together) = (whole(watch, samples), self.run.members().count() as u64);
+        self.run.members().map(move |member| {
+            let of = member.label();
+            let own: Vec<Sample> = samples.iter().filter(|sample| sample.service == of).cloned().collect();
+            let baseline = member.baseline(watch);
+            let round = whole.as_ref().filter(|_| !own.is_empty()).map(|whole| Round {
+                samples: &own,
+                candidate: member.candidate(),
+                baseline: baseline.as_deref(),
+                fresh: member.beside_baseline(watch).is_some(),
+                before: member.before(watch.environment),
+                whole,
+                independent: watch.environment == Environment::Production,
+                percent: watch.percent,
+                together,
+            });
+            (of, round.as_ref().map(&made))
+        })
     }
 
     /// What follows from the judgements on all services: the worst of them decides, and a pass is one of all.

@@ -129,5 +129,12 @@ pub fn judge(plan: &Plan, round: &Round<'_>) -> Judgement {
     Judgement { outcome, critical, at_once, lacking, performance, verdicts }
 }
 
+/// Whether a rule is crossed that needs no second window. Where none is, [`Judgement::at_once`] is not either: comparisons never are.
+pub(crate) fn is_crossed_at_once(plan: &Plan, round: &Round<'_>) -> bool {
+    let sequential = plan.triggers.iter().filter(|trigger| trigger.is_sequential() && !trigger.dry_run);
+    let mut ruled = sequential.map(|trigger| trigger::judge(plan, trigger, round).ruling);
+    hard_trip(plan, round).is_some() || ruled.any(|ruling| ruling.outcome == Outcome::Failed && ruling.at_once)
+}
+
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,9 @@ use autodevops_statistics::Share;
 use super::*;
 use crate::{Decision, Direction, Method, NoData};
 
+mod chances;
+mod ends;
+
 const WHOLE: Window = Window { start: 0, end: 600_000_000_000 };
 
 fn rate(release: &str, events: u64, total: u64) -> Measurement {

@@ -42,6 +42,11 @@ impl Seen {
     fn rate(&self) -> f64 {
         self.about / self.sure.total().max(1) as f64
     }
+
+    /// With what is not sure: a pass must hold for it too.
+    fn at_worst(&self) -> Share {
+        Share::new(self.about.ceil() as u64, self.sure.total())
+    }
 }
 
 pub(super) fn judge(seen: &Seen, limit: &Limit) -> Ruling {
@@ -77,11 +82,6 @@ pub(super) fn judge(seen: &Seen, limit: &Limit) -> Ruling {
     }
 }
 
-fn upper(seen: &Seen) -> f64 {
-    // What is not sure counts: a pass must hold for it too.
-    Share::new(seen.about.ceil() as u64, seen.sure.total()).wilson_upper(CONFIDENCE)
-}
-
 fn said(seen: &Seen, limit: &Limit) -> String {
     format!(
         "{} {} of {} requests, threshold {}",
@@ -99,7 +99,7 @@ fn good(limit: &Limit, baseline: Option<Share>) -> f64 {
 
 /// By Wilson's bounds.
 fn fixed(seen: &Seen, limit: &Limit, baseline: Option<Share>) -> Ruling {
-    let (lower, upper) = (seen.sure.wilson_lower(CONFIDENCE), upper(seen));
+    let (lower, upper) = (seen.sure.wilson_lower(CONFIDENCE), seen.at_worst().wilson_upper(CONFIDENCE));
     let (rate, said) = (seen.rate(), said(seen, limit));
     let numbers = [
         ("events", seen.about),
@@ -141,6 +141,7 @@ fn sequential(seen: &Seen, limit: &Limit, baseline: Option<Share>, (alpha, beta)
     let test = Sprt::new(low, high, alpha, beta).ok()?;
     let (events, rest) = (seen.sure.events(), seen.sure.rest().events());
     let course = test.course(seen.sure);
+    let is_low = test.course(seen.at_worst()).decision == Decision::Low;
     let numbers = [
         ("events", events as f64),
         ("requests", seen.sure.total() as f64),
@@ -165,7 +166,10 @@ fn sequential(seen: &Seen, limit: &Limit, baseline: Option<Share>, (alpha, beta)
         // The test decides between its two rates; what it finds must not go against the limit itself.
         Decision::High if above => (Outcome::Failed, format!("at or above {:.2}: it fails", course.high_at)),
         Decision::High => (Outcome::Inconclusive, "for the bad rate, but not above the threshold".to_owned()),
-        Decision::Low if !above => (Outcome::Passed, format!("at or below {:.2}: it is good", course.low_at)),
+        Decision::Low if !above && is_low => (Outcome::Passed, format!("at or below {:.2}: it is good", course.low_at)),
+        Decision::Low if !above => {
+            (Outcome::Inconclusive, "for the good rate, but not by what the buckets leave open".to_owned())
+        }
         Decision::Low => (Outcome::Inconclusive, "for the good rate, but above the threshold".to_owned()),
         Decision::Open => {
             (Outcome::Inconclusive, format!("between {:.2} and {:.2}: undecided", course.low_at, course.high_at))
@@ -180,7 +184,8 @@ fn sequential(seen: &Seen, limit: &Limit, baseline: Option<Share>, (alpha, beta)
     Some(Ruling { at_once: outcome == Outcome::Failed, lacking, ..ruling })
 }
 
-/// Against a baseline that breaks the limit itself. Where that is certain, the candidate need not be below the limit either.
+/// Against a baseline that breaks the limit itself. Where that is certain, the candidate need not be below the limit either. Both are
+/// counted in the same way: by what is beyond doubt, where buckets leave some.
 fn against_broken(seen: &Seen, limit: &Limit, baseline: Share) -> Ruling {
     let (rate, base) = (seen.rate(), baseline.rate());
     let certain = baseline.wilson_lower(CONFIDENCE) > limit.share;
@@ -205,7 +210,7 @@ fn against_broken(seen: &Seen, limit: &Limit, baseline: Share) -> Ruling {
     let (outcome, rest) = if rare < 1.0 - CONFIDENCE {
         let words = format!("and the candidate is worse: so by chance in {}", chance(rare));
         (Outcome::Failed, words)
-    } else if rate <= base && certain {
+    } else if seen.sure.rate() <= base && certain {
         (Outcome::Passed, "and the candidate is not worse: stable is broken, not by this release".to_owned())
     } else {
         (Outcome::Inconclusive, "and the candidate is not surely worse".to_owned())
