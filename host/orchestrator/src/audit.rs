@@ -5,26 +5,25 @@
 
 mod decisions;
 mod parts;
+mod pieces;
 #[cfg(test)]
 mod tests;
 mod together;
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, UNIX_EPOCH},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use autodevops_driver::parts::Account;
 use autodevops_journal::{
     Journal,
-    audit::{AuditError, AuditLog, Call, Entry, EventRecord, Note, Operation, Seal},
+    audit::{AuditError, AuditLog, Call, Entry, EventRecord, Note, Seal},
 };
 use autodevops_pipeline::{Event, Run, Timestamp};
-use autodevops_policy::Limit;
 use autodevops_sandbox::{CallReport, Observer};
 
+use self::pieces::{Piece, call};
 use crate::{clock::now, log};
 
 /// What the host that drove a run before did not put on record.
@@ -89,7 +88,7 @@ struct Gathered {
     held: bool,
     /// The stage it was in when that was told last.
     stage: String,
-    entries: Vec<Entry>,
+    pieces: Vec<Piece>,
     operations: usize,
     /// Calls that there was no room for.
     lost: u64,
@@ -154,7 +153,7 @@ impl Audit {
     pub fn note_at(&self, at: Timestamp, run: &str, what: &str, by: Option<&str>, summary: &str) {
         let note = note(at, what, by, &decisions::short(summary));
         // The host's own words are few: there is always room for them.
-        self.lock().runs.entry(run.to_owned()).or_default().entries.push(note);
+        self.lock().runs.entry(run.to_owned()).or_default().pieces.push(Piece::Entry(note));
     }
 
     /// Seals what was gathered of a run, and its events up to a version, as those of a stage that ended.
@@ -173,10 +172,7 @@ impl Audit {
 
     /// Seals where much was gathered, in the midst of a stage. Its events wait for the stage's end.
     fn seal_much(&self, run: &str) {
-        let stage = match self.lock().runs.get(run) {
-            Some(gathered) if gathered.operations >= MANY_OPERATIONS => gathered.stage.clone(),
-            _ => return,
-        };
+        let stage = self.lock().runs.get(run).map_or_else(String::new, |gathered| gathered.stage.clone());
         let stage = if stage.is_empty() { run } else { &stage };
         match self.log.version_of(run) {
             Ok(version) => self.close(run, stage, version, None),
@@ -215,37 +211,38 @@ impl Audit {
         self.log.forget(run, nanoseconds(), why).map(drop)
     }
 
-    fn add(&self, run: &str, entry: Entry, operations: usize) {
+    /// Keeps what was gathered of a run; whether there is much of it by now.
+    fn add(&self, run: &str, piece: Piece, operations: usize) -> bool {
         let State { runs, kept } = &mut *self.lock();
-        let kept = kept.entry(run.to_owned()).or_default();
-        let gathered = runs.entry(run.to_owned()).or_default();
+        let (Some(gathered), Some(kept)) = (of(runs, run), of(kept, run)) else { return false };
         if *kept + operations > MOST_OPERATIONS {
             gathered.lost += 1;
-            return;
+        } else {
+            *kept += operations;
+            gathered.operations += operations;
+            gathered.pieces.push(piece);
         }
-        *kept += operations;
-        gathered.operations += operations;
-        gathered.entries.push(entry);
+        gathered.operations >= MANY_OPERATIONS
     }
 
-    /// Takes a call of the watch together with those before it that did the same.
-    fn add_up(&self, call: Call) {
+    /// Takes a call of the watch together with those before it that did the same; whether there is much by now.
+    fn add_up(&self, call: Call) -> bool {
         let mut state = self.lock();
         let State { runs, kept } = &mut *state;
         let gathered = runs.entry(WATCH.to_owned()).or_default();
-        let same = gathered.entries.iter_mut().find_map(|entry| match entry {
-            Entry::Call(before) => together::same(before, &call).then_some(before),
-            Entry::Event(_) | Entry::Note(_) => None,
+        let same = gathered.pieces.iter_mut().find_map(|piece| match piece {
+            Piece::Entry(Entry::Call(before)) => together::same(before, &call).then_some(before),
+            Piece::Report(_) | Piece::Entry(Entry::Event(_) | Entry::Note(_)) => None,
         });
         if let Some(before) = same {
             let more = together::add(before, call);
             gathered.operations += more;
             *kept.entry(WATCH.to_owned()).or_default() += more;
-            return;
+            return gathered.operations >= MANY_OPERATIONS;
         }
         drop(state);
         let operations = call.operations.len() + 1;
-        self.add(WATCH, Entry::Call(call), operations);
+        self.add(WATCH, Piece::Entry(Entry::Call(call)), operations)
     }
 
     fn close(&self, run: &str, stage: &str, version: u64, last: Option<Entry>) {
@@ -276,17 +273,22 @@ impl Audit {
 
     /// What was gathered of a run, to be sealed; gathered anew from here.
     fn gathered(&self, run: &str, stage: &str, version: u64, last: Option<Entry>) -> Batch {
-        let mut state = self.lock();
-        let gathered = state.runs.entry(run.to_owned()).or_default();
-        let mut entries = std::mem::take(&mut gathered.entries);
-        if gathered.lost > 0 {
-            let summary = format!("{} calls could not be kept: the journal had no room for too long", gathered.lost);
+        let Gathered { pieces, operations, lost, .. } = self.take(run);
+        let mut entries: Vec<Entry> = pieces.into_iter().map(Piece::into_entry).collect();
+        if lost > 0 {
+            let summary = format!("{lost} calls could not be kept: the journal had no room for too long");
             entries.push(note(now(), LOST, None, &summary));
-            gathered.lost = 0;
         }
-        let operations = std::mem::take(&mut gathered.operations);
         let (run, stage, at_ns) = (run.to_owned(), stage.to_owned(), nanoseconds());
         Batch { run, stage, version, at_ns, entries, operations, last }
+    }
+
+    /// Takes what was gathered of a run; that it is this process's, and its stage, go on.
+    fn take(&self, run: &str) -> Gathered {
+        let mut state = self.lock();
+        let gathered = state.runs.entry(run.to_owned()).or_default();
+        let anew = Gathered { held: gathered.held, stage: gathered.stage.clone(), ..Gathered::default() };
+        std::mem::replace(gathered, anew)
     }
 
     fn write(&self, batch: &mut Batch) -> Result<(), AuditError> {
@@ -371,50 +373,28 @@ impl Account for Audit {
 }
 
 impl Observer for Audit {
-    fn finished(&self, report: CallReport) {
-        let operations = report.records.len() + 1;
-        let run = report.run.clone();
-        let call = call(report);
-        if *run == *WATCH && call.failure.is_none() {
-            self.add_up(call);
-        } else {
-            self.add(&run, Entry::Call(call), operations);
+    fn finished(&self, mut report: CallReport) {
+        if let Some(text) = &mut report.failure {
+            text.truncate(text.floor_char_boundary(MAX_FAILURE_BYTES));
         }
-        self.seal_much(&run);
+        let (run, operations) = (Arc::clone(&report.run), report.records.len() + 1);
+        let much = if *run == *WATCH && report.failure.is_none() {
+            self.add_up(call(report))
+        } else {
+            self.add(&run, Piece::Report(report), operations)
+        };
+        if much {
+            self.seal_much(&run);
+        }
     }
 }
 
-fn call(report: CallReport) -> Call {
-    let used = Limit::ALL.iter().map(|limit| (Cow::Borrowed(limit.key()), report.used.used(*limit)));
-    let operation = |record: autodevops_sandbox::Record| Operation {
-        operation: Cow::Borrowed(record.operation),
-        summary: record.summary,
-        allowed: record.allowed,
-        at_ns: whole(record.at),
-        duration_ns: whole(record.duration),
-        bytes: record.bytes,
-        count: record.count,
-        reason: record.reason,
-    };
-    let mut failure = report.failure;
-    if let Some(text) = &mut failure {
-        text.truncate(text.floor_char_boundary(MAX_FAILURE_BYTES));
+/// What there is of a run, made where there is nothing: mostly there is, and no name to be copied.
+fn of<'a, T: Default>(runs: &'a mut BTreeMap<String, T>, run: &str) -> Option<&'a mut T> {
+    if !runs.contains_key(run) {
+        runs.insert(run.to_owned(), T::default());
     }
-    Call {
-        plugin: report.plugin.to_string(),
-        digest: report.digest.to_string(),
-        interface: report.stage.map(|stage| Cow::Borrowed(stage.name())),
-        function: Cow::Borrowed(report.function),
-        calls: 1,
-        at_ns: whole(report.started.duration_since(UNIX_EPOCH).unwrap_or_default()),
-        wall_ns: whole(report.wall),
-        guest_ns: whole(report.guest),
-        failure,
-        recording: report.recording,
-        operations: report.records.into_iter().map(operation).collect(),
-        further: 0,
-        used: used.filter(|(_, amount)| *amount > 0).collect(),
-    }
+    runs.get_mut(run)
 }
 
 /// Calls and events as they happened; neither is put before another of its kind.
@@ -470,8 +450,4 @@ fn note(at: Timestamp, what: &str, by: Option<&str>, summary: &str) -> Entry {
 
 fn nanoseconds() -> u64 {
     u64::try_from(now().0).unwrap_or(0)
-}
-
-fn whole(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -8,9 +8,9 @@ use std::{
 };
 
 use autodevops_model::{ErrorKind, Stage, StageError};
-use autodevops_policy::{Denial, EffectiveGrant, Limit, OverLimit};
+use autodevops_policy::{EffectiveGrant, Limit, OverLimit};
 use tracing::Instrument;
-use wasmtime::{CallHook, Store, UpdateDeadline};
+use wasmtime::Store;
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     command::OperatorCommands,
     credentials::CredentialSource,
     engine::Sandbox,
+    engines::Linked,
     failure::{self, CallError, CallFailure},
     guest::{Guest, Labels, MountedFolder, resource_table, wasi_context},
     http::{HttpGate, Scrubber, Vault},
@@ -33,9 +34,10 @@ use crate::{
     permits::CallPermit,
     quota::Quota,
     refusal::Refusal,
-    replay::{FailureKind, Header, Outcome, RecordedToHere, Recorder, Recordings, Replayed, Tape, lock},
+    replay::{FailureKind, Header, Outcome, Recorder, Recordings, Replayed, Tape, lock},
     report::{CallReport, Observer},
     stderr::Tail,
+    watch::{DeadlinePassed, watch},
 };
 
 /// What a run gives to its calls.
@@ -53,11 +55,6 @@ pub struct CallContext {
     pub replay: Option<Replayed>,
 }
 
-/// The guest's deadline has passed.
-#[derive(Debug, thiserror::Error)]
-#[error("the call's deadline has passed")]
-struct DeadlinePassed;
-
 /// A replay's time is the machine's it runs on, not what was recorded: it may take so many times the call's, and so much at least.
 const REPLAY_TIME: (u32, Duration) = (4, Duration::from_secs(60));
 
@@ -71,6 +68,8 @@ pub(crate) type StageResult<T> = wasmtime::Result<Result<T, types::Error>>;
 #[derive(Clone)]
 pub(crate) struct Caller {
     pub sandbox: Sandbox,
+    /// What its component was compiled for.
+    pub on: Arc<Linked>,
     pub name: Arc<str>,
     /// Digest of the component, `blake3:` and 64 hex digits.
     pub digest: Arc<str>,
@@ -153,48 +152,8 @@ impl Call {
         };
         guest.tape = tape(caller, stage, function, context, guest.gate.scrubber());
         guest.budget.replays(&guest.tape);
-        let mut store = Store::new(&shared.sandbox.engine, guest);
-        store.limiter(|guest| &mut guest.budget);
-        store.set_hostcall_fuel(usize::try_from(limits.output.0).unwrap_or(usize::MAX));
-        store.set_max_component_handles(limits.resources as usize);
-        store.call_hook(|mut context, hook| {
-            let guest = context.data_mut();
-            let now = guest.clock.now();
-            match hook {
-                CallHook::CallingWasm => {
-                    guest.activations.enter()?;
-                    guest.clock.resume(now);
-                }
-                CallHook::ReturningFromHost => {
-                    let took = guest.clock.resume(now);
-                    guest.authority().returned(took)?;
-                }
-                CallHook::CallingHost => {
-                    let at = guest.clock.pause(now);
-                    guest.authority().entered(at);
-                }
-                CallHook::ReturningFromWasm => {
-                    guest.activations.leave();
-                    guest.clock.pause(now);
-                }
-            }
-            Ok(())
-        });
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|mut context| {
-            let guest = context.data_mut();
-            if Instant::now() >= guest.deadline {
-                return Err(DeadlinePassed.into());
-            }
-            if let Some(player) = guest.tape.player() {
-                return if lock(player).is_over() { Err(RecordedToHere.into()) } else { Ok(UpdateDeadline::Yield(1)) };
-            }
-            let quota = guest.authority().quota();
-            if guest.clock.guest() > quota.limits().guest_time.0 {
-                return Err(Denial::from(quota.exceed(Limit::GuestTime)).into());
-            }
-            Ok(UpdateDeadline::Yield(1))
-        });
+        let mut store = Store::new(&shared.on.engine, guest);
+        watch(&mut store);
         Ok(Self { store, observer: context.observer.clone(), _permit: permit })
     }
 

@@ -1,58 +1,26 @@
-//! One engine for all plugins: how it is configured, how its time passes, how many calls run at once.
+//! The sandbox as a whole: what an operator can set about it, its engines, and how many calls run at once.
 
 use std::{
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use autodevops_policy::{Bytes, Span};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
-    component::{Component, Linker},
-};
+use wasmtime::Engine;
 
 use crate::{
-    activations::MAX_ACTIVATIONS,
-    cache::CompileCache,
     clock,
     compile::{CompileFailure, CompileLimits, Compiler},
-    guarded,
-    guest::Guest,
+    engines::{Compiled, Engines, Linked, Settings},
     http::{HttpOptions, Network},
-    permits::{CallPermits, PARTS_PER_CALL},
+    permits::CallPermits,
 };
-
-/// How often a running guest is looked at: the resolution of its deadline.
-pub const TICK: Duration = Duration::from_millis(10);
 
 /// Stack of a guest, unless the operator says otherwise. QuickJS needs two thousand JavaScript frames' worth; Rust plugins far
 /// less.
 pub const DEFAULT_STACK: Bytes = Bytes(2 << 20);
-
-/// Stack for the host functions that a guest calls, beyond its own.
-const HOST_STACK_BYTES: usize = 2 << 20;
-
-/// Bytes of each memory that stay resident between calls, which spares page faults. Only those that a guest has written to are
-/// taken: few for a plugin in Rust, the heap's for a JavaScript engine.
-const MEMORY_KEPT_RESIDENT_BYTES: usize = 2 << 20;
-
-/// Bytes of each table that stay resident between calls: a page. A table that has no more, as most have, is cleared without asking
-/// the system which pages were written to.
-const TABLE_KEPT_RESIDENT_BYTES: usize = 4 << 10;
-
-/// Core instances, memories and tables that one component may have. Adapters and composed halves need several.
-pub const PARTS_PER_COMPONENT: u32 = 100;
-
-/// Stacks that one call may hold: its own, one for each of its functions that is under way, and one that waits for work.
-const STACKS_PER_CALL: u32 = MAX_ACTIVATIONS + 2;
-
-/// Elements that any one table may have: the most that `limits.table-elements` can give.
-const TABLE_ELEMENTS: usize = 10_000_000;
 
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +48,8 @@ pub struct SandboxOptions {
     pub stack: Bytes,
     /// Size of a component.
     pub component_size: Bytes,
-    /// Processor time for compiling a component, counted in whole seconds; on the clock it may be twice that.
+    /// Processor time for compiling a component, counted in whole seconds; on the clock it may be twice that. What the plain engine
+    /// refuses is tried once more, with as much, for the one that offers concurrency.
     pub compile_time: Span,
     /// Address space for compiling a component.
     pub compile_memory: Bytes,
@@ -114,19 +83,15 @@ pub enum NotCompiled {
     DoesNotFit(String),
 }
 
-/// The engine, its linker and its clock. Cheap to clone.
+/// The engines and what all calls share. Cheap to clone.
 #[derive(Clone)]
 pub struct Sandbox {
-    pub(crate) engine: Engine,
-    pub(crate) linker: Arc<Linker<Guest>>,
-    pub(crate) cache: Option<Arc<CompileCache>>,
+    engines: Arc<Engines>,
     pub(crate) permits: Arc<CallPermits>,
     pub(crate) compile_limits: CompileLimits,
     compiler: Arc<Mutex<Compiler>>,
     stack: Bytes,
     pub(crate) network: Arc<Network>,
-    pooled: bool,
-    _ticker: Arc<Ticker>,
 }
 
 impl Sandbox {
@@ -138,63 +103,56 @@ impl Sandbox {
     pub fn new(options: &SandboxOptions) -> Result<Self, SandboxError> {
         allow_open_files();
         clock::set_right();
-        let stack = options.stack;
-        let (engine, pooled) = match Engine::new(&pooled(options.concurrent_calls, stack)) {
-            Ok(engine) => (engine, true),
-            Err(error) => {
-                tracing::warn!(%error, "no address space for a pool of instances; they are allocated on demand, slower");
-                let engine = Engine::new(&base(stack)).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
-                (engine, false)
-            }
-        };
-        let linker = guarded::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
-        let cache = options.cache.as_deref().and_then(|path| open_cache(path, &engine)).map(Arc::new);
-        let share = options.calls_of_one_plugin.unwrap_or(options.concurrent_calls / 2);
+        let SandboxOptions { concurrent_calls, stack, .. } = *options;
+        let engines = Engines::new(Settings { cache: options.cache.clone(), concurrent_calls, stack });
+        let share = options.calls_of_one_plugin.unwrap_or(concurrent_calls / 2);
         let compile_limits = CompileLimits {
             component_size: options.component_size,
             time: options.compile_time,
             memory: options.compile_memory,
         };
         Ok(Self {
-            _ticker: Arc::new(Ticker::start(engine.clone())?),
-            engine,
-            linker: Arc::new(linker),
-            cache,
-            permits: Arc::new(CallPermits::new(options.concurrent_calls, share)),
+            engines: Arc::new(engines.map_err(SandboxError::Engine)?),
+            permits: Arc::new(CallPermits::new(concurrent_calls, share)),
             compile_limits,
             compiler: Arc::new(Mutex::new(options.compiler.clone())),
             network: Arc::new(Network::new(&options.http).map_err(SandboxError::Http)?),
             stack,
-            pooled,
         })
     }
 
     /// Whether instances come from a pool.
-    pub const fn is_pooled(&self) -> bool {
-        self.pooled
+    pub fn is_pooled(&self) -> bool {
+        self.engines.plain().is_pooled()
     }
 
     /// A component: from the cache, or compiled. One at a time, so that compiling never takes more memory than one may.
-    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<Component, NotCompiled> {
-        let cached = || self.cache.as_ref().and_then(|cache| cache.get(&self.engine, bytes));
-        if let Some(component) = cached() {
-            return Ok(component);
+    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<Compiled, NotCompiled> {
+        if let Some(compiled) = self.engines.cached(bytes) {
+            return Ok(compiled);
         }
         let compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have compiled it meanwhile.
-        if let Some(component) = cached() {
-            return Ok(component);
+        if let Some(compiled) = self.engines.cached(bytes) {
+            return Ok(compiled);
         }
+        match self.compile_for(&compiler, self.engines.plain(), bytes) {
+            Err(NotCompiled::Failed(CompileFailure::Refused(_))) => {
+                let concurrent = self.engines.concurrent();
+                let concurrent = concurrent.map_err(|reason| NotCompiled::Failed(CompileFailure::Host(reason)))?;
+                self.compile_for(&compiler, &concurrent, bytes)
+            }
+            compiled => compiled,
+        }
+    }
+
+    fn compile_for(&self, compiler: &Compiler, on: &Arc<Linked>, bytes: &[u8]) -> Result<Compiled, NotCompiled> {
         let machine_code =
-            compiler.machine_code(&self.engine, &self.compile_limits, bytes).map_err(NotCompiled::Failed)?;
+            compiler.machine_code(&on.engine, &self.compile_limits, bytes).map_err(NotCompiled::Failed)?;
         // SAFETY: the bytes come from this engine's compiler, in this process or in a child of it that runs the same program,
         // a moment ago; nobody else holds the child's pipe, and they never left memory.
-        let component = unsafe { Component::deserialize(&self.engine, &machine_code) }
-            .map_err(|error| NotCompiled::DoesNotFit(format!("{error:#}")))?;
-        if let Some(cache) = &self.cache {
-            cache.put(bytes, &machine_code);
-        }
-        Ok(component)
+        let compiled = unsafe { on.take(bytes, &machine_code) };
+        compiled.map_err(|error| NotCompiled::DoesNotFit(format!("{error:#}")))
     }
 
     /// Stack of a guest.
@@ -202,9 +160,9 @@ impl Sandbox {
         self.stack
     }
 
-    /// The engine itself, for benchmarks that compare with it.
-    pub const fn engine(&self) -> &Engine {
-        &self.engine
+    /// The engine that plugins run on which use nothing of the component model's concurrency, for benchmarks that compare with it.
+    pub fn engine(&self) -> &Engine {
+        &self.engines.plain().engine
     }
 }
 
@@ -214,100 +172,6 @@ fn allow_open_files() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
         tracing::debug!(%error, "the limit of open files cannot be raised");
-    }
-}
-
-fn open_cache(path: &Path, engine: &Engine) -> Option<CompileCache> {
-    CompileCache::open(path, engine)
-        .inspect_err(|error| {
-            tracing::warn!(%error, path = %path.display(), "no compile cache: components are compiled at every start");
-        })
-        .ok()
-}
-
-/// Settings that matter for what a guest can do and for how it behaves, in either way of allocation.
-pub fn base(stack: Bytes) -> Config {
-    let stack = usize::try_from(stack.0).unwrap_or(usize::MAX);
-    let mut config = Config::new();
-    config
-        .wasm_component_model(true)
-        // JavaScript engines that are built as components name its built-ins, whether they use them or not.
-        .wasm_component_model_async(true)
-        .shared_memory(false)
-        // A component's debug information is not read: it is as little to be trusted as the rest of it.
-        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .epoch_interruption(true)
-        .memory_init_cow(true)
-        .cranelift_nan_canonicalization(true)
-        .relaxed_simd_deterministic(true)
-        .max_wasm_stack(stack)
-        .async_stack_size(stack.saturating_add(HOST_STACK_BYTES));
-    config
-}
-
-fn pooled(concurrent_calls: u32, stack: Bytes) -> Config {
-    let mut pool = PoolingAllocationConfig::new();
-    // A call may hold a composed component: a few memories and tables each. One that has more counts as several calls, see
-    // `permits`; where few calls run at once, two of them may have all the parts that a component can.
-    let parts = concurrent_calls.saturating_mul(PARTS_PER_CALL).max(PARTS_PER_COMPONENT * 2);
-    pool.total_component_instances(concurrent_calls.max(1))
-        .total_stacks(concurrent_calls.max(1).saturating_mul(STACKS_PER_CALL))
-        .total_core_instances(concurrent_calls.max(1).saturating_mul(PARTS_PER_COMPONENT))
-        .total_memories(parts)
-        .total_tables(parts.saturating_mul(2))
-        .max_core_instances_per_component(PARTS_PER_COMPONENT)
-        .max_memories_per_component(PARTS_PER_COMPONENT)
-        .max_tables_per_component(PARTS_PER_COMPONENT)
-        .max_memories_per_module(PARTS_PER_COMPONENT)
-        .max_tables_per_module(PARTS_PER_COMPONENT)
-        .max_memory_size(4 << 30)
-        .table_elements(TABLE_ELEMENTS)
-        .linear_memory_keep_resident(MEMORY_KEPT_RESIDENT_BYTES)
-        .table_keep_resident(TABLE_KEPT_RESIDENT_BYTES)
-        .pagemap_scan(Enabled::Auto);
-    let mut config = base(stack);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    config
-}
-
-/// The thread by which guests notice that time passes.
-struct Ticker {
-    stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Ticker {
-    /// # Errors
-    /// When the system has no thread for it: without it a guest that spins would hold a thread of the host for ever.
-    fn start(engine: Engine) -> Result<Self, SandboxError> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopping = Arc::clone(&stop);
-        let ticking = move || {
-            let mut next = Instant::now() + TICK;
-            while !stopping.load(Ordering::Relaxed) {
-                std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
-                let now = Instant::now();
-                if now >= next {
-                    engine.increment_epoch();
-                    // Ticks that were missed (a suspended machine) are not made up for.
-                    next = now + TICK;
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("epoch".into()).spawn(ticking);
-        let thread =
-            thread.map_err(|error| SandboxError::Engine(format!("no thread for the guests' clock: {error}")))?;
-        Ok(Self { stop, thread: Some(thread) })
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            drop(thread.join());
-        }
     }
 }
 
@@ -324,9 +188,32 @@ mod tests {
     }
 
     #[test]
+    fn what_uses_concurrency_runs_on_the_engine_that_offers_it_and_is_found_there_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SandboxOptions { cache: Some(folder.path().join("cache")), ..SandboxOptions::default() };
+        let plain = wat::parse_str("(component)").unwrap();
+        let concurrent = wat::parse_str("(component (core func (canon backpressure.inc)))").unwrap();
+        for round in ["compiled", "from the cache"] {
+            let sandbox = Sandbox::new(&options).unwrap();
+            for (bytes, on_plain) in [(&plain, true), (&concurrent, false)] {
+                let compiled = sandbox.compile(bytes).unwrap();
+                assert_eq!(Arc::ptr_eq(&compiled.on, sandbox.engines.plain()), on_plain, "{round}");
+                assert!(Engine::same(compiled.component.engine(), &compiled.on.engine));
+            }
+        }
+    }
+
+    #[test]
+    fn what_neither_engine_takes_is_refused() {
+        let sandbox = Sandbox::new(&SandboxOptions::default()).unwrap();
+        let refused = sandbox.compile(b"\0asm\x0d\0\x01\0\xff").err();
+        assert!(matches!(refused, Some(NotCompiled::Failed(CompileFailure::Refused(_)))), "{refused:?}");
+    }
+
+    #[test]
     fn a_cache_that_cannot_be_used_costs_only_time() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let options = SandboxOptions { cache: Some(file.path().to_owned()), ..SandboxOptions::default() };
-        assert!(Sandbox::new(&options).unwrap().cache.is_none());
+        assert!(!Sandbox::new(&options).unwrap().engines.plain().has_cache());
     }
 }

@@ -25,8 +25,9 @@ use crate::{
 /// Most files and buckets that a call looked at which are told apart.
 const MOST_LOOKS: usize = 10_000;
 
-/// Different operations that a call has room for from the start: most have no more.
-const EXPECTED_ENTRIES: usize = 16;
+/// Different operations that a call has room for from the start: most have no more, and more room would take longer to be had than
+/// all else that is done about a call's records.
+const EXPECTED_ENTRIES: usize = 4;
 
 /// Longest path, URL or name that is kept of an operation until its record is made, in bytes.
 const MAX_KEPT_BYTES: usize = 1024;

@@ -22,6 +22,7 @@ mod command;
 mod compile;
 mod credentials;
 mod engine;
+mod engines;
 mod failure;
 mod from_plugin;
 mod guarded;
@@ -47,7 +48,9 @@ mod shares;
 mod stages;
 mod stderr;
 mod summary;
+mod ticker;
 mod to_plugin;
+mod watch;
 
 pub use call::CallContext;
 pub use command::{Completed, NotCompleted, OperatorCommands};

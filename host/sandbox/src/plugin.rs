@@ -16,7 +16,8 @@ use crate::{
     command::OperatorCommands,
     compile::CompileFailure,
     credentials::CredentialSource,
-    engine::{NotCompiled, PARTS_PER_COMPONENT, Sandbox},
+    engine::{NotCompiled, Sandbox},
+    engines::{Compiled, PARTS_PER_COMPONENT},
     guarded,
     guest::Guest,
     keyvalue::KeyValueStore,
@@ -283,19 +284,20 @@ impl Plugin {
         config: Vec<(String, String)>,
         Services { keyvalue, local, commands, mail, credentials }: Services,
     ) -> Result<Self, LoadError> {
-        let component = compile(sandbox, &name, bytes)?;
+        let Compiled { component, on } = compile(sandbox, &name, bytes)?;
         let parts = parts(&name, &component)?;
-        let stages = read_stages(sandbox, &name, &component)?;
-        check_imports(sandbox, &name, &component)?;
+        let stages = read_stages(&name, &component)?;
+        check_imports(&name, &component)?;
         if let Some(manifest) = declared.filter(|declared| *declared != stages) {
             return Err(LoadError::Stages { plugin: name, manifest, exports: stages });
         }
         let shape = |error: wasmtime::Error| LoadError::Shape { plugin: name.clone(), reason: format!("{error:#}") };
-        let instance = sandbox.linker.instantiate_pre(&component).map_err(shape)?;
+        let instance = on.linker.instantiate_pre(&component).map_err(shape)?;
         crate::shape::check(&stages, &instance).map_err(shape)?;
         let exports = Exports::look_up(&stages, &instance).map_err(shape)?;
         let caller = Caller {
             sandbox: sandbox.clone(),
+            on,
             name: name.as_str().into(),
             digest: digest_of(bytes),
             grant: Arc::new(grant),
@@ -365,11 +367,11 @@ impl Interfaces {
     /// # Errors
     /// When it is none, or does not compile.
     pub fn of(sandbox: &Sandbox, name: &str, bytes: &[u8]) -> Result<Self, LoadError> {
-        let component = compile(sandbox, name, bytes)?;
+        let Compiled { component, on } = compile(sandbox, name, bytes)?;
         let ty = component.component_type();
         Ok(Self {
-            imports: ty.imports(&sandbox.engine).map(|(name, _)| name.to_owned()).collect(),
-            exports: ty.exports(&sandbox.engine).map(|(name, _)| name.to_owned()).collect(),
+            imports: ty.imports(&on.engine).map(|(name, _)| name.to_owned()).collect(),
+            exports: ty.exports(&on.engine).map(|(name, _)| name.to_owned()).collect(),
         })
     }
 }
@@ -380,7 +382,7 @@ pub(crate) fn digest_of(component: &[u8]) -> Arc<str> {
 }
 
 /// A component that is none, too large or not to be compiled is refused; else it is compiled, or taken from the cache.
-pub(crate) fn compile(sandbox: &Sandbox, plugin: &str, bytes: &[u8]) -> Result<Component, LoadError> {
+pub(crate) fn compile(sandbox: &Sandbox, plugin: &str, bytes: &[u8]) -> Result<Compiled, LoadError> {
     check_header(plugin, bytes)?;
     let (limits, plugin) = (sandbox.compile_limits, plugin.to_owned());
     if bytes.len() as u64 > limits.component_size.0 {
@@ -418,9 +420,9 @@ fn check_header(plugin: &str, bytes: &[u8]) -> Result<(), LoadError> {
     Err(LoadError::NotAComponent { plugin: plugin.to_owned(), found })
 }
 
-fn read_stages(sandbox: &Sandbox, plugin: &str, component: &Component) -> Result<Vec<Stage>, LoadError> {
+fn read_stages(plugin: &str, component: &Component) -> Result<Vec<Stage>, LoadError> {
     let mut stages = Vec::new();
-    for (name, item) in component.component_type().exports(&sandbox.engine) {
+    for (name, item) in component.component_type().exports(component.engine()) {
         let ComponentItem::ComponentInstance(_) = item.ty else { continue };
         let Some((stage, version)) = name.strip_prefix("autodevops:stages/").and_then(|rest| rest.split_once('@'))
         else {
@@ -440,9 +442,9 @@ fn read_stages(sandbox: &Sandbox, plugin: &str, component: &Component) -> Result
     Ok(stages)
 }
 
-fn check_imports(sandbox: &Sandbox, plugin: &str, component: &Component) -> Result<(), LoadError> {
+fn check_imports(plugin: &str, component: &Component) -> Result<(), LoadError> {
     let (mut unknown, mut further) = (Vec::new(), 0_usize);
-    for (name, _) in component.component_type().imports(&sandbox.engine) {
+    for (name, _) in component.component_type().imports(component.engine()) {
         let (interface, version) = name.split_once('@').unwrap_or((name, ""));
         if !guarded::KNOWN.contains(&interface) {
             if unknown.len() == NAMED_IMPORTS {

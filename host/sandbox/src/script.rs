@@ -11,6 +11,7 @@ use wasmtime::{
 use crate::{
     call::{Call, CallContext, Caller, Site, json},
     engine::Sandbox,
+    engines::Compiled,
     failure::CallError,
     guest::Guest,
     measure::{measure, together},
@@ -35,16 +36,17 @@ impl ScriptEngine {
     /// [`LoadError`] when the component is no such engine.
     pub fn load(sandbox: &Sandbox, name: &str, component: &[u8], limits: Limits) -> Result<Self, LoadError> {
         let bytes = component;
-        let component = compile(sandbox, name, bytes)?;
+        let Compiled { component, on } = compile(sandbox, name, bytes)?;
         let parts = parts(name, &component)?;
         let shape = |reason: String| LoadError::Shape { plugin: name.to_owned(), reason };
         let interface = component.get_export_index(None, INTERFACE);
         let run = interface
             .and_then(|interface| component.get_export_index(Some(&interface), "run"))
             .ok_or_else(|| shape(format!("it does not export {INTERFACE} with a function `run`")))?;
-        let instance = sandbox.linker.instantiate_pre(&component).map_err(|error| shape(format!("{error:#}")))?;
+        let instance = on.linker.instantiate_pre(&component).map_err(|error| shape(format!("{error:#}")))?;
         let caller = Caller {
             sandbox: sandbox.clone(),
+            on,
             name: Arc::from(name),
             digest: digest_of(bytes),
             grant: Arc::new(EffectiveGrant { limits, ..EffectiveGrant::default() }),

@@ -1,6 +1,6 @@
 //! Calls and events end up in the chain, stage by stage, whatever becomes of the host and the disk.
 
-use std::{sync::Arc, time::SystemTime};
+use std::time::{Duration, SystemTime};
 
 use autodevops_model::Stage;
 use autodevops_pipeline::{Event, EventKind, Outcome, VERSION};

@@ -9,7 +9,10 @@ use rustix::{
 use wasmtime::{Engine, OutOfMemory};
 
 use super::frame::{self, Kind};
-use crate::engine;
+use crate::{
+    engine::DEFAULT_STACK,
+    engines::{self, EngineKind},
+};
 
 /// Threads that compile: each takes address space of its own, which is limited.
 const MAX_THREADS: usize = 4;
@@ -42,13 +45,16 @@ fn serve() -> io::Result<()> {
 
 fn compile(wanted: [u8; frame::DIGEST_BYTES], component: &[u8]) -> Result<Vec<u8>, (Kind, String)> {
     // On how many threads it is compiled is no part of what comes out.
-    let mut config = engine::base(engine::DEFAULT_STACK);
-    config.parallel_compilation(start_threads());
-    let engine = Engine::new(&config).map_err(|error| why(Kind::Unfit, &error))?;
-    if frame::engine_digest(&engine) != wanted {
-        return Err((Kind::Unfit, "it is another version of this program, or has another engine".to_owned()));
+    let parallel = start_threads();
+    for kind in EngineKind::ALL {
+        let mut config = engines::base(kind, DEFAULT_STACK);
+        config.parallel_compilation(parallel);
+        let engine = Engine::new(&config).map_err(|error| why(Kind::Unfit, &error))?;
+        if frame::engine_digest(&engine) == wanted {
+            return engine.precompile_component(component).map_err(|error| why(Kind::Refused, &error));
+        }
     }
-    engine.precompile_component(component).map_err(|error| why(Kind::Refused, &error))
+    Err((Kind::Unfit, "it is another version of this program, or has another engine".to_owned()))
 }
 
 fn why(kind: Kind, error: &wasmtime::Error) -> (Kind, String) {
