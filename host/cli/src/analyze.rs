@@ -15,7 +15,9 @@ use autodevops_orchestrator::{
     catalog::Catalog,
     clock,
     plugins::PluginSet,
+    source_maps::SourceMaps,
 };
+use autodevops_sandbox::MountedFolder;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
@@ -31,11 +33,18 @@ pub async fn run(options: &Analyze, format: AnyFormat) -> Result<ExitCode> {
             Usage("--watch shows text, or JSON line by line; write --format text or --format json".into()).into()
         );
     }
-    let catalog = window::set(Catalog::by_hand(), options, clock::now())?;
+    let mut catalog = window::set(Catalog::by_hand(), options, clock::now())?;
+    let maps = options.source_maps.as_deref().map(|folder| SourceMaps::new(folder, None)).transpose()?;
+    if let Some(maps) = &maps {
+        catalog = maps.told(catalog, &options.plugin);
+        let name = catalog.open(&options.plugin)?.manifest.name;
+        catalog = catalog.with_grant(&name, SourceMaps::grant());
+    }
     let plugins = PluginSet::new(catalog, Default::default(), compile::services())?;
     let plugin = plugins.for_stage(&options.plugin, Stage::Analyzer)?;
+    let mounts: Vec<MountedFolder> = maps.iter().map(|maps| maps.mount(&plugin)).collect::<Result<_, _>>()?;
     if options.watch {
-        watch::run(plugin, &show).await?;
+        watch::run(plugin, mounts, &show).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let progress = bar(options);
@@ -44,7 +53,7 @@ pub async fn run(options: &Analyze, format: AnyFormat) -> Result<ExitCode> {
         progress.finish_and_clear();
         return done;
     }
-    let analysis = analyze_files(plugin, &options.files, |bytes| progress.inc(bytes)).await;
+    let analysis = analyze_files(plugin, mounts, &options.files, |bytes| progress.inc(bytes)).await;
     progress.finish_and_clear();
     let mut analysis = analysis?;
     show.choose(&mut analysis)?;

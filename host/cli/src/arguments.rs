@@ -360,6 +360,10 @@ pub struct Analyze {
     /// Read only lines up to then.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// Folder in which minified scripts and their source maps lie, such as `dist`: stack frames are told by the files, lines and functions
+    /// that they were written as.
+    #[arg(long, value_name = "DIR", conflicts_with = "groups")]
+    pub source_maps: Option<PathBuf>,
     /// Show all that is known of one issue, by its fingerprint or the beginning of it.
     #[arg(long, value_name = "FINGERPRINT")]
     pub explain: Option<String>,

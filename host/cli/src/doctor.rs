@@ -167,8 +167,9 @@ fn people(project: &Project) -> Result<String> {
     Ok(format!("{approvers}; {server}"))
 }
 
-/// The watched logs that are there.
+/// The watched logs that are there; their source maps must be.
 fn logs(project: &Project) -> Result<String> {
+    project.source_maps()?;
     let mut follower = Follower::new(&project.config.logs.watch)?;
     follower.poll(1)?;
     let mut there = Vec::new();

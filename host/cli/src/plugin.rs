@@ -185,7 +185,7 @@ async fn call(plugins: &PluginSet, call: &Call) -> Result<ExitCode> {
     let context = CallContext { run: "call".to_owned(), mounts: Vec::new(), ..CallContext::default() };
     let answer = match stage {
         Stage::Analyzer => {
-            let analysis = analyze_files(plugin, std::slice::from_ref(&call.input), |_| {}).await?;
+            let analysis = analyze_files(plugin, Vec::new(), std::slice::from_ref(&call.input), |_| {}).await?;
             serde_json::to_value(analysis)?
         }
         Stage::FixGenerator => serde_json::to_value(plugin.propose(&context, read::<Issue>(call)?).await?)?,

@@ -5,6 +5,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use anyhow::{Context, Result, anyhow, bail};
 use autodevops_model::Stage;
 use autodevops_orchestrator::{
+    audit::WATCH,
     clock::now,
     controller::Controller,
     driver::{End, Observer},
@@ -134,8 +135,10 @@ async fn open_watch(project: &Project) -> Result<Watch> {
         bail!(Usage("no logs are watched; name them in [logs] `watch`".to_owned()));
     }
     let analyzer = project.plugins.for_stage(&project.config.stages.analyzer, Stage::Analyzer)?;
+    let maps = project.source_maps()?;
+    let mounts = maps.map(|maps| maps.mount(&analyzer)).transpose()?.into_iter().collect();
     let (journal, audit) = (project.journal.clone(), Arc::clone(&project.audit));
-    Watch::open(journal, audit, project.recording(), analyzer, &project.config.logs.watch).await
+    Watch::open(journal, audit, project.context(WATCH, mounts), analyzer, &project.config.logs.watch).await
 }
 
 /// Opens what people speak to the runs by, for as long as it is kept: the control socket, and the HTTP API where it is set up.

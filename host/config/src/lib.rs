@@ -57,7 +57,7 @@ pub use rollout::{ChecksRules, IssueRules, Retries, Revert, Rollout, Share, Stag
 pub use sandbox::SandboxSettings;
 pub use schema::schema;
 pub use server::{Notifications, Server};
-pub use service::{EnvironmentSettings, Listen, Logs, Service, ServiceKind};
+pub use service::{EnvironmentSettings, Listen, Logs, Service, ServiceKind, is_archive};
 pub use template::TEMPLATE;
 pub use trigger::{DecisionRules, HardTripRule, MetricTrigger, NoDataPolicy, Threshold, WorseDirection};
 
@@ -244,6 +244,7 @@ impl Config {
         for path in &mut self.logs.watch {
             *path = escaped.join(&*path);
         }
+        self.logs.source_maps.iter_mut().for_each(|path| *path = folder.join(&*path));
         let own = self.services.iter_mut().filter_map(|service| service.build.as_mut());
         for path in self.build.iter_mut().chain(own).flat_map(|build| &mut build.read_only) {
             *path = folder.join(&*path);

@@ -109,7 +109,7 @@ pub enum BaselineName {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 #[derive(Default)]
 pub struct GrantTable {
-    /// Folders, by their path as the plugin sees them. `/repo`, `/before` and `/after` are given by the run.
+    /// Folders, by their path as the plugin sees them. `/repo`, `/before`, `/after` and `/maps` are given by the run.
     files: BTreeMap<String, PreopenTable>,
     /// Where requests may go, and with which methods.
     http: Vec<DestinationEntry>,

@@ -1,6 +1,12 @@
 //! The service, its logs and its environments.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use autodevops_policy::{Bytes, Span};
 use schemars::JsonSchema;
@@ -63,6 +69,14 @@ pub enum ServiceKind {
     Command,
 }
 
+/// Endings of files that rotation has compressed.
+const ARCHIVES: [&str; 7] = ["gz", "zst", "xz", "bz2", "lz4", "zip", "Z"];
+
+/// Whether a log of this name was compressed: then it holds nothing new, and no lines.
+pub fn is_archive(path: &Path) -> bool {
+    path.extension().and_then(OsStr::to_str).is_some_and(|ending| ARCHIVES.contains(&ending))
+}
+
 /// Where faults are seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -70,6 +84,10 @@ pub struct Logs {
     /// Log files, or patterns such as `logs/*.log`. `serve` follows them, and `run` reads them.
     #[serde(default)]
     pub watch: Vec<PathBuf>,
+    /// Folder in which the service's minified scripts and their source maps lie, such as `dist`. The analyzer reads it, so that faults are told
+    /// by the files, lines and functions that were written, and are the same ones in the next release.
+    #[serde(default)]
+    pub source_maps: Option<PathBuf>,
 }
 
 /// One environment.

@@ -7,6 +7,7 @@ use autodevops_policy::{ProjectPath, strict_toml::nearest};
 use crate::{
     Config, Listen,
     delivery::PLACEHOLDERS,
+    is_archive,
     place::{Part, Problem},
 };
 
@@ -84,9 +85,19 @@ fn logs(config: &Config, found: &mut Found) {
                 at,
                 "an empty path; name a log file such as \"logs/app.log\", or a pattern such as \"logs/*.log\"",
             );
+        } else if !path.to_string_lossy().contains(['*', '?', '[']) && is_archive(path) {
+            let says = format!(
+                "{path:?} is an archive, which grows no more; name the log itself, and read what is in the archive once with `autodevops analyze {}`",
+                path.display()
+            );
+            found.add(at, says);
         } else if let Err(error) = glob::Pattern::new(&path.to_string_lossy()) {
             found.add(at, format!("{path:?} is no pattern: {error}; a bracket stands for itself as `[[]`"));
         }
+    }
+    if config.logs.source_maps.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
+        let says = "an empty path; name the folder in which scripts and their source maps lie, such as \"dist\", or leave the key out";
+        found.add(at!["logs", "source-maps"], says);
     }
     if config.state.as_os_str().is_empty() {
         found.add(at!["state"], "an empty path; name a folder such as \".autodevops\"");

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Result;
 use autodevops_model::{Grouped, Issue, LineGroup};
-use autodevops_sandbox::{AnalyzerSession, CallContext, Plugin};
+use autodevops_sandbox::{AnalyzerSession, CallContext, MountedFolder, Plugin};
 use serde::Serialize;
 
 use crate::input::{Amiss, Input, LINE_BYTES, Sieve};
@@ -178,12 +178,12 @@ struct Source {
 }
 
 impl Account {
-    /// Of nothing yet.
+    /// Of nothing yet, with an analyzer that is given these folders.
     ///
     /// # Errors
     /// When the analyzer's instance does not come up.
-    pub async fn open(plugin: Plugin) -> Result<Self> {
-        let context = CallContext { run: "analyze".to_owned(), ..CallContext::default() };
+    pub async fn open(plugin: Plugin, mounts: Vec<MountedFolder>) -> Result<Self> {
+        let context = CallContext { run: "analyze".to_owned(), mounts, ..CallContext::default() };
         Ok(Self { reader: Reader::open(plugin, context, None).await?, sources: BTreeMap::new(), room: Vec::new() })
     }
 
@@ -263,12 +263,17 @@ impl Account {
 ///
 /// # Errors
 /// When a file cannot be opened, or the analyzer fails.
-pub async fn analyze_files(plugin: Plugin, files: &[PathBuf], mut progress: impl FnMut(u64)) -> Result<Analysis> {
+pub async fn analyze_files(
+    plugin: Plugin,
+    mounts: Vec<MountedFolder>,
+    files: &[PathBuf],
+    mut progress: impl FnMut(u64),
+) -> Result<Analysis> {
     let mut inputs = Vec::new();
     for file in files {
         inputs.push((file.display().to_string(), Input::open(file)?));
     }
-    let mut account = Account::open(plugin).await?;
+    let mut account = Account::open(plugin, mounts).await?;
     for (source, input) in inputs {
         account.read(&source, input, &mut progress).await?;
     }

@@ -155,10 +155,20 @@ impl Catalog {
         })
     }
 
-    /// The same plugins, one of them with this configuration.
+    /// The same plugins, one of them with this configuration beside what the operator says, which comes first.
     #[must_use]
     pub fn with_config(mut self, name: &str, config: BTreeMap<String, Value>) -> Self {
-        self.settings.entry(name.to_owned()).or_default().config = config;
+        let own = &mut self.settings.entry(name.to_owned()).or_default().config;
+        for (key, value) in config {
+            own.entry(key).or_insert(value);
+        }
+        self
+    }
+
+    /// The same plugins, one of them granted this: who calls it by hand says what it may do.
+    #[must_use]
+    pub fn with_grant(mut self, name: &str, grant: Grant) -> Self {
+        self.settings.entry(name.to_owned()).or_default().grant = Some(grant);
         self
     }
 

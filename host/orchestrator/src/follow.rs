@@ -17,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use autodevops_config::is_archive;
 use glob::{MatchOptions, Pattern, PatternError};
 use rustix::process::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
@@ -266,7 +267,7 @@ impl Follower {
                 Watched::Pattern(pattern) => {
                     for path in glob::glob_with(pattern.as_str(), MATCH).into_iter().flatten() {
                         match path {
-                            Ok(path) if siblings::is_compressed(&path) => {}
+                            Ok(path) if is_archive(&path) => {}
                             Ok(path) => drop(found.entry(path).or_insert((start, false))),
                             Err(error) => drop(troubles.insert(error.path().to_owned(), error.error().to_string())),
                         }

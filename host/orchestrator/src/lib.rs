@@ -36,6 +36,7 @@ pub mod revert;
 pub mod sandbox;
 pub mod serve;
 pub mod signals;
+pub mod source_maps;
 mod stages;
 pub mod state;
 mod target;

@@ -38,9 +38,16 @@ use crate::{
     record::Records,
     recordings::RecordingStore,
     sandbox,
+    source_maps::SourceMaps,
     stages::Stages,
     state::StateFolder,
+    usage::Usage,
 };
+
+/// The folder of source maps that the configuration names.
+fn source_maps(config: &Config) -> Result<Option<SourceMaps>, Usage> {
+    config.logs.source_maps.as_deref().map(|folder| SourceMaps::new(folder, Some(&config.folder))).transpose()
+}
 
 /// The plugin that deploys to this machine: what serves is then seen by the host's own front door.
 pub const LOCAL_TARGET: &str = "local";
@@ -94,7 +101,11 @@ impl Project {
         let artifacts = Store::open(&state.artifacts())?;
         let edge = Client::new(state.edge());
         let local = EdgeTarget::new(edge.clone(), artifacts.clone(), &config);
-        let catalog = Catalog::of_project(&config, &file)?;
+        let mut catalog = Catalog::of_project(&config, &file)?;
+        // A folder that is not there yet is told of where the analyzer is to read it.
+        if let Ok(Some(maps)) = source_maps(&config) {
+            catalog = maps.told(catalog, &config.stages.analyzer);
+        }
         let sandbox = sandbox::options(&config.sandbox, compiler)?;
         let credentials = Arc::new(credentials::bound(&catalog, &sandbox.http)?);
         let recordings = Arc::new(RecordingStore::new(state.path(), &config.recording));
@@ -133,6 +144,14 @@ impl Project {
             mail,
             credentials,
         }))
+    }
+
+    /// The source maps that the analyzer is given, where the configuration names any.
+    ///
+    /// # Errors
+    /// When there is no such folder.
+    pub fn source_maps(&self) -> Result<Option<SourceMaps>, Usage> {
+        source_maps(&self.config)
     }
 
     /// What a run gives to its calls, each of which is put on record.

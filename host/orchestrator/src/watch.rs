@@ -2,15 +2,17 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use autodevops_journal::Journal;
 use autodevops_model::Issue;
-use autodevops_sandbox::{CallContext, Observer, Plugin, replay::Recordings};
+use autodevops_sandbox::{CallContext, Plugin};
 
 use crate::{
     analysis::Reader,
     audit::{Audit, WATCH},
     follow::{Chunk, FollowState, Follower},
+    input::Input,
+    usage::Usage,
 };
 
 /// Bytes that are read from the logs at once.
@@ -36,20 +38,23 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Goes on where the process before stopped, or starts at the beginning of every log.
+    /// Goes on where the process before stopped, or starts at the beginning of every log. `context` is what the analyzer's sessions are given.
     ///
     /// # Errors
-    /// When the analyzer does not start.
+    /// When the analyzer does not start, or a log is an archive.
     pub async fn open(
         journal: Journal,
         audit: Arc<Audit>,
-        recordings: Option<Arc<dyn Recordings>>,
+        context: CallContext,
         analyzer: Plugin,
         logs: &[PathBuf],
     ) -> Result<Self> {
-        let observer: Arc<dyn Observer> = Arc::<Audit>::clone(&audit);
-        let run = WATCH.to_owned();
-        let context = CallContext { run, observer: Some(observer), recordings, ..CallContext::default() };
+        for log in logs {
+            if Input::is_packed(log)? {
+                let told = "it is compressed, and grows no more; watch the log itself, and read this once with `autodevops analyze`";
+                bail!(Usage(format!("the watched log {}: {told}", log.display())));
+            }
+        }
         let state = match journal.get_fact(OFFSETS)? {
             Some(bytes) => serde_json::from_slice::<FollowState>(&bytes).context("the followed logs' offsets")?,
             None => FollowState::default(),

@@ -27,7 +27,7 @@ pub enum Access {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Preopen {
-    /// The folder on the host. `None` for the folders that a stage is given by the run: `/repo`, `/before` and `/after`.
+    /// The folder on the host. `None` for the folders that a stage is given by the run: `/repo`, `/before`, `/after` and `/maps`.
     #[serde(default)]
     pub host: Option<PathBuf>,
     /// Whether it may be written to.

@@ -67,8 +67,9 @@ impl PermissionKind {
     }
 }
 
-/// The folders that a run gives to its plugins, as they see them. One tree is given to several plugins, so none may change it.
-pub const RUN_FOLDERS: [&str; 3] = ["/repo", "/before", "/after"];
+/// The folders that the host gives to plugins for what they are called for, as they see them: the repository, a change before and after, and
+/// source maps. One tree is given to several plugins, so none may change it.
+pub const RUN_FOLDERS: [&str; 4] = ["/repo", "/before", "/after", "/maps"];
 
 /// What is wrong with a permission in a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

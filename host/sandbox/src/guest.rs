@@ -28,7 +28,7 @@ use crate::{
 /// A folder of the host that the run gives to a call, at a path that the manifest asked for and the operator granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MountedFolder {
-    /// The path as the plugin sees it: `/repo`, `/before` or `/after`.
+    /// The path as the plugin sees it: `/repo`, `/before`, `/after` or `/maps`.
     pub guest: String,
     /// The folder.
     pub host: PathBuf,

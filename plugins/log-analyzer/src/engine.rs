@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     baseline::Baseline,
-    detect::{self, Finding, Watched, series::Series},
+    detect::{self, Belief, Doubts, Finding, Watched, series::Series},
     event::{Assembler, Event},
     group::Coverage,
     grouping::{Former, Group, GroupId, Grouping, Values},
@@ -18,7 +18,9 @@ use crate::{
     json,
     line::Line,
     lines::LineReader,
-    logfmt, noise,
+    logfmt,
+    maps::Maps,
+    noise,
     record::{Told, Words},
     rising,
     settings::Settings,
@@ -60,7 +62,7 @@ struct State {
     sources: BTreeMap<String, Source>,
     grouping: Grouping,
     groups: Groups,
-    /// The times that the logs cover: those with a date, and those without.
+    /// The times that logs covered which are followed no more: those with a date, and those without.
     coverage: [Coverage; 2],
     pushes: u64,
     /// The faults that were there before.
@@ -77,15 +79,22 @@ struct State {
 /// was saved and restored.
 #[derive(Default)]
 pub struct Engine {
+    means: Means,
+    state: State,
+}
+
+/// What lines are read by, and what does not change by them.
+#[derive(Default)]
+struct Means {
     settings: Settings,
     words: Words,
-    state: State,
+    maps: Maps,
 }
 
 impl Engine {
     /// A new analysis.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, ..Self::default() }
+        Self::default().with(settings)
     }
 
     /// An analysis that goes on from a checkpoint, with the default settings.
@@ -98,8 +107,16 @@ impl Engine {
 
     /// The same analysis with other settings.
     #[must_use]
-    pub fn with(self, settings: Settings) -> Self {
-        Self { settings, ..self }
+    pub fn with(mut self, settings: Settings) -> Self {
+        self.means.settings = settings;
+        self
+    }
+
+    /// The same analysis with source maps.
+    #[must_use]
+    pub fn with_maps(mut self, maps: Maps) -> Self {
+        self.means.maps = maps;
+        self
     }
 
     /// Adds bytes of a source. Parts of one source come in order and may end anywhere.
@@ -115,8 +132,8 @@ impl Engine {
         let mut source = self.state.sources.remove(name).unwrap_or_default();
         source.used = self.state.pushes;
         let mut reader = std::mem::take(&mut source.lines);
-        let (state, words, settings) = (&mut self.state, &self.words, &self.settings);
-        reader.push(bytes, |number, line| tell(state.line(name, &mut source, number, line, words, settings)));
+        let (state, means) = (&mut self.state, &self.means);
+        reader.push(bytes, |number, line| tell(state.line(name, &mut source, number, line, means)));
         source.lines = reader;
         self.state.sources.insert(name.to_owned(), source);
         if self.state.sources.len() > MAX_SOURCES {
@@ -127,8 +144,10 @@ impl Engine {
     fn leave_out_a_source(&mut self) {
         let oldest = self.state.sources.iter().min_by_key(|(_, source)| source.used).map(|(name, _)| name.clone());
         if let Some(name) = oldest {
-            self.state.finish(&name, &self.words, &self.settings);
-            self.state.sources.remove(&name);
+            self.state.finish(&name, &self.means);
+            if let Some(source) = self.state.sources.remove(&name) {
+                self.state.coverage = joint(self.state.coverage, &source.seen);
+            }
         }
     }
 
@@ -147,10 +166,10 @@ impl Engine {
         let mut state = self.state.clone();
         let names: Vec<String> = state.sources.keys().cloned().collect();
         for name in &names {
-            state.finish(name, &self.words, &self.settings);
+            state.finish(name, &self.means);
         }
-        let findings = state.found(&self.settings);
-        let mut issues = noise::hold_back(findings, self.settings.max_new_per_hour);
+        let findings = state.found(&self.means.settings);
+        let mut issues = noise::hold_back(findings, self.means.settings.max_new_per_hour);
         if state.groups.left() > 0 {
             log::warn!("{} kinds of issue were left out; raise `max-groups` to keep more", state.groups.left());
         }
@@ -174,7 +193,7 @@ impl Engine {
 
     /// Learns the faults so far, and forgets what was not seen for as many days as the settings say: the faults that are known now.
     pub fn learn(&mut self) -> &mut Baseline {
-        let days = self.settings.baseline_days;
+        let days = self.means.settings.baseline_days;
         let State { sources, groups, baseline, .. } = &mut self.state;
         let sources = sources.iter().filter_map(|(name, source)| Some((name.as_str(), source.seen[0]?)));
         baseline.learn(sources, groups.iter(), days);
@@ -215,16 +234,22 @@ impl Engine {
     }
 }
 
+/// Has the coverage reach over these times, too.
+fn cover(coverage: &mut Coverage, (from, to): (i64, i64)) {
+    *coverage = Some(coverage.map_or((from, to), |(first, last)| (first.min(from), last.max(to))));
+}
+
+/// What both cover.
+fn joint(mut all: [Coverage; 2], more: &[Coverage; 2]) -> [Coverage; 2] {
+    for (all, more) in all.iter_mut().zip(more) {
+        more.iter().for_each(|times| cover(all, *times));
+    }
+    all
+}
+
 impl State {
-    fn line(
-        &mut self,
-        name: &str,
-        source: &mut Source,
-        number: u64,
-        raw: &[u8],
-        words: &Words,
-        settings: &Settings,
-    ) -> GroupId {
+    fn line(&mut self, name: &str, source: &mut Source, number: u64, raw: &[u8], means: &Means) -> GroupId {
+        let Means { words, settings, .. } = means;
         let tells = |text: &[u8]| words.told(text) != Told::default();
         let mut values = std::mem::take(&mut self.values);
         let text = raw.trim_ascii_start();
@@ -279,10 +304,8 @@ impl State {
             self.values = values;
             return group;
         }
+        let time = self.believe(source, time);
         let line = Line { number, time, level, component, content, group, plain, headed, indented, raw };
-        if let Some(time) = line.time {
-            self.cover(source, time);
-        }
         let event = match &stack {
             Some(stack) => source.assembler.structured(&line, Some(stack), words),
             None => source.assembler.line(&line, words),
@@ -292,26 +315,38 @@ impl State {
         source.watched.line(&line, source.assembler.holds(), share);
         self.values = values;
         if let Some(event) = event {
-            self.event(name, source, event, settings);
+            self.event(name, source, event, means);
         }
         group
     }
 
-    fn cover(&mut self, source: &mut Source, time: LogTime) {
-        let at = time.nanoseconds;
-        for coverage in [&mut self.coverage, &mut source.seen] {
-            let [dated, undated] = coverage;
-            let coverage = if time.dated { dated } else { undated };
-            *coverage = Some(coverage.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+    /// The line's time, where it is believed.
+    fn believe(&mut self, source: &mut Source, time: Option<LogTime>) -> Option<LogTime> {
+        let time = time?;
+        let belief = source.watched.believe(time);
+        let [dated, undated] = &mut source.seen;
+        let coverage = if time.dated { dated } else { undated };
+        match belief {
+            Belief::Yes => {}
+            Belief::No => return None,
+            Belief::Anew { not } => {
+                *coverage = None;
+                source.errors = Series::default();
+                self.groups.were_not(not);
+            }
         }
+        cover(coverage, (time.nanoseconds, time.nanoseconds));
+        Some(time)
     }
 
-    fn event(&mut self, name: &str, source: &mut Source, event: Event, settings: &Settings) {
+    fn event(&mut self, name: &str, source: &mut Source, mut event: Event, means: &Means) {
+        let Means { settings, maps, .. } = means;
         let texts = || std::iter::once(&event.content).chain(event.lines.iter().map(|(_, text)| text));
         if texts().any(|text| settings.ignores_text(text)) {
             return;
         }
         let wanted = texts().find_map(|text| settings.severity_of_text(text));
+        maps.apply(&mut event);
         let time = event.time;
         let first = event.lines.first().cloned();
         let severity = self.groups.add(name, event, &settings.root, settings.max_groups);
@@ -333,7 +368,8 @@ impl State {
             let [dated, undated] = &mut loads;
             (if source.watched.is_dated() { dated } else { undated }).merge(source.watched.all());
         }
-        let mut findings = self.groups.findings(self.coverage, &loads, &self.baseline, settings);
+        let coverage = self.sources.values().fold(self.coverage, |all, source| joint(all, &source.seen));
+        let mut findings = self.groups.findings(coverage, &loads, &self.baseline, settings);
         let of_errors = findings.iter().any(|finding| {
             matches!(finding.issue.kind, IssueKind::ErrorBurst | IssueKind::NewPattern | IssueKind::CriticalError)
         });
@@ -346,18 +382,7 @@ impl State {
                 findings.extend(source.errors_rose(name));
             }
             findings.extend(detect::find(name, &source.watched, &patterns));
-            if source.passing.undated > 0 {
-                let undated = source.passing.undated;
-                log::warn!(
-                    "{name}: {undated} lines tell a time and no date, and are left out where `since` or `until` is set"
-                );
-            }
-            let (doubted, jumps) = source.watched.doubts();
-            if doubted > 0 {
-                log::warn!(
-                    "{name}: {doubted} lines tell a time far from their neighbours', and count in no rate; the clock was set {jumps} times"
-                );
-            }
+            source.tell(name);
         }
         findings.retain(|finding| !settings.ignores(&finding.issue));
         for finding in &mut findings {
@@ -366,7 +391,7 @@ impl State {
             }
         }
         // What names no year is of the year in which it is near to what does.
-        if let [Some((_, now)), _] = self.coverage {
+        if let [Some((_, now)), _] = coverage {
             for finding in findings.iter_mut().filter(|finding| !finding.dated && finding.onset != i64::MIN) {
                 finding.onset = time::near(finding.onset, now);
             }
@@ -375,20 +400,41 @@ impl State {
     }
 
     /// Takes what a source has not finished as finished.
-    fn finish(&mut self, name: &str, words: &Words, settings: &Settings) {
+    fn finish(&mut self, name: &str, means: &Means) {
         let Some(mut source) = self.sources.remove(name) else { return };
         let unfinished = source.lines.unfinished().map(|(number, line)| (number, line.to_vec()));
         if let Some((number, line)) = unfinished {
-            self.line(name, &mut source, number, &line, words, settings);
+            self.line(name, &mut source, number, &line, means);
         }
         if let Some(event) = source.assembler.finish() {
-            self.event(name, &mut source, event, settings);
+            self.event(name, &mut source, event, means);
         }
         self.sources.insert(name.to_owned(), source);
     }
 }
 
 impl Source {
+    /// Says what of its lines was left out, or not believed.
+    fn tell(&self, name: &str) {
+        let Passing { undated, untold, .. } = self.passing;
+        if undated > 0 {
+            log::warn!(
+                "{name}: {undated} lines tell no year, and are taken for those of the year that is nearest to `since` and `until`"
+            );
+        }
+        if untold > 0 {
+            log::warn!(
+                "{name}: {untold} lines come before any that tells a date, and are left out where `since` or `until` is set: with neither, all are read"
+            );
+        }
+        let Doubts { lines, ahead, jumps } = self.watched.doubts();
+        if lines > 0 {
+            log::warn!(
+                "{name}: {lines} lines tell a time far from their neighbours', {ahead} of them one in their future, and count in no rate; the clock was set {jumps} times"
+            );
+        }
+    }
+
     /// An issue about all errors of the source, where they became more frequent while no single kind of them did.
     fn errors_rose(&self, name: &str) -> Option<Finding> {
         let [dated, undated] = self.seen;

@@ -24,6 +24,8 @@ pub struct Event {
     pub exception: Option<(String, String)>,
     /// Its stack, innermost frame first.
     pub stack: Vec<StackFrame>,
+    /// Frames of it whose caller is not the one that comes next: the runtime's is in between, or a wait.
+    pub gaps: Vec<usize>,
     /// Lines that show it.
     pub lines: Vec<(u64, String)>,
     /// The status of an access log's line.

@@ -81,7 +81,7 @@ fn place(frame: &StackFrame, root: &str) -> String {
     let minified =
         file.contains(".min.") || stable != file || frame.line <= MINIFIED_LINES && column >= MINIFIED_COLUMN;
     let function = match frame.function.as_deref() {
-        Some(function) if minified => chosen(function),
+        Some(function) if minified => chosen(function).unwrap_or("-"),
         Some(function) => function,
         None => "-",
     };
@@ -89,9 +89,9 @@ fn place(frame: &StackFrame, root: &str) -> String {
 }
 
 /// The part of a function's name in a minified file that somebody chose: minifiers take one letter or two.
-fn chosen(function: &str) -> &str {
+pub fn chosen(function: &str) -> Option<&str> {
     let name = function.rsplit(['.', ' ']).next().unwrap_or(function);
-    if name.chars().count() < LEAST_CHOSEN { "-" } else { name }
+    (name.chars().count() >= LEAST_CHOSEN).then_some(name)
 }
 
 /// A path without what is new in each build or release: folders that are versions, dates or commits, and hashes in file names.
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn names_of_minified_functions_count_where_somebody_chose_them() {
         for (function, expected) in
-            [("t", "-"), ("e.t", "-"), ("e.total", "total"), ("async r.pay", "pay"), ("new X", "-")]
+            [("t", None), ("e.t", None), ("e.total", Some("total")), ("async r.pay", Some("pay")), ("new X", None)]
         {
             assert_eq!(chosen(function), expected, "{function}");
         }

@@ -24,6 +24,7 @@ mod json;
 mod line;
 mod lines;
 mod logfmt;
+mod maps;
 mod miner;
 mod noise;
 mod path;
@@ -36,6 +37,8 @@ mod time;
 mod trace;
 mod window;
 
+use std::path::Path;
+
 use autodevops_sdk::{
     Analyzer, Error, Result,
     keyvalue::Bucket,
@@ -44,8 +47,12 @@ use autodevops_sdk::{
 pub use baseline::{Baseline, Store};
 pub use engine::Engine;
 pub use grouping::{Former, Group, GroupId};
+pub use maps::Maps;
 pub use settings::{Override, Pattern, Settings};
 pub use window::Bound;
+
+/// Where the host gives the folder of scripts and their source maps, if it does.
+const MAPS: &str = "/maps";
 
 /// The plugin: an engine with the operator's settings, and the faults that are known from before.
 pub struct LogAnalyzer {
@@ -70,7 +77,8 @@ impl Default for LogAnalyzer {
                 usable(Baseline::forget(store)).map(|()| Baseline::default())
             }
         });
-        let engine = Engine::new(settings).knowing(known.unwrap_or_default());
+        let maps = maps(&settings);
+        let engine = Engine::new(settings).with_maps(maps).knowing(known.unwrap_or_default());
         Self { engine: Ok(engine), store: store.filter(|_| keeps) }
     }
 }
@@ -98,6 +106,12 @@ fn store() -> Option<Bucket> {
     }
 }
 
+/// The source maps, where the host gives any.
+fn maps(settings: &Settings) -> Maps {
+    let folder = Path::new(MAPS);
+    if folder.is_dir() { Maps::new(folder.to_owned(), &settings.maps_folder) } else { Maps::default() }
+}
+
 /// The result, where there is one: what is wrong with the store keeps nobody from finding issues.
 fn usable<T>(result: Result<T>) -> Option<T> {
     result.map_err(|error| log::warn!("faults that were there before are not known: {}", error.message())).ok()
@@ -111,7 +125,11 @@ impl Analyzer for LogAnalyzer {
         let settings = settings();
         let keeps = settings.as_ref().is_ok_and(|settings| settings.baseline_days > 0);
         let store = keeps.then(store).flatten();
-        Ok(Self { engine: settings.map(|settings| engine.with(settings)), store })
+        let with = |settings: Settings| {
+            let maps = maps(&settings);
+            engine.with(settings).with_maps(maps)
+        };
+        Ok(Self { engine: settings.map(with), store })
     }
 
     fn push(&mut self, source: &str, bytes: &[u8]) -> Result<()> {

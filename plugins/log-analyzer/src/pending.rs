@@ -40,6 +40,9 @@ enum State {
 pub struct Section {
     pub exception: Option<(String, String)>,
     frames: Vec<StackFrame>,
+    /// Frames whose caller is not the one that comes next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gaps: Vec<usize>,
     python: bool,
 }
 
@@ -55,6 +58,15 @@ impl Section {
             // Python's innermost frame comes last.
             self.frames.remove(0);
             self.frames.push(frame);
+        }
+    }
+
+    /// Says that whatever comes next did not call the last frame itself.
+    fn part(&mut self) {
+        if let Some(last) = self.frames.len().checked_sub(1)
+            && self.gaps.last() != Some(&last)
+        {
+            self.gaps.push(last);
         }
     }
 }
@@ -193,6 +205,9 @@ impl Pending {
     fn absorb_open(&mut self, line: &Line<'_>, text: &str, words: &Words) -> bool {
         match trace::part(text, line.indented || line.headed) {
             Some(Part::Frame(frame)) => {
+                if text.trim_start().starts_with("at async ") {
+                    self.section().part();
+                }
                 self.section().add(frame);
                 self.keep(line);
                 self.loose = 0;
@@ -206,7 +221,10 @@ impl Pending {
                 self.loose = 0;
                 return true;
             }
-            Some(Part::Filler) => return true,
+            Some(Part::Filler) => {
+                self.section().part();
+                return true;
+            }
             None => {}
         }
         let bare = self.sections.iter().all(|section| section.exception.is_none() && section.frames.is_empty());
@@ -254,7 +272,8 @@ impl Pending {
             section.frames.reverse();
         }
         let Self { time, level, content, told, status, lines, .. } = self;
-        Some(Event { time, level, content, exception: section.exception, stack: section.frames, lines, status, told })
+        let Section { exception, frames: stack, gaps, .. } = section;
+        Some(Event { time, level, content, exception, stack, gaps, lines, status, told })
     }
 }
 

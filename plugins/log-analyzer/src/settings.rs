@@ -19,6 +19,8 @@ const DIGITS: usize = 16;
 pub struct Settings {
     /// Folder in which the service's files lie where it runs; empty when unknown.
     pub root: String,
+    /// Where the folder of source maps is in the project, with `/` between its parts; empty for the project's root.
+    pub maps_folder: String,
     /// What is no issue.
     pub ignore: Vec<Pattern>,
     /// How much issues matter, in place of what their lines say; the first that fits counts.
@@ -41,6 +43,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             root: String::new(),
+            maps_folder: String::new(),
             ignore: Vec::new(),
             severities: Vec::new(),
             max_groups: 1500,

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -197,6 +197,59 @@ fn each_line_is_told_its_group() {
     }
     let called = folder.run(&["--groups", "app.log", "app.log.gz"]);
     assert!(called.code == Some(2) && called.stderr.contains("name one"), "{called}");
+}
+
+/// The builds of the analyzer's own tests: two releases of one program, minified by different tools.
+fn builds() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/log-analyzer/tests/maps")
+}
+
+#[test]
+fn a_fault_in_minified_scripts_is_told_by_what_was_written_and_is_known_again_in_the_next_release() {
+    let folder = Folder::new();
+    let issue = |build: &str, arguments: &[&str]| {
+        folder.write("shop.log", fs::read(builds().join(build).join("shop.log")).unwrap());
+        folder.json(&[&["shop.log"], arguments].concat())["issues"][0].clone()
+    };
+    let told = |build: &str| {
+        let dist = folder.path("dist");
+        fs::create_dir_all(&dist).unwrap();
+        for name in ["main.min.js", "main.min.js.map"] {
+            fs::copy(builds().join(build).join("dist").join(name), dist.join(name)).unwrap();
+        }
+        issue(build, &["--source-maps", "."])
+    };
+    let (one, two) = (told("one"), told("two"));
+    assert_eq!(one["fingerprint"], two["fingerprint"]);
+    for issue in [&one, &two] {
+        assert_eq!((&issue["stack"][0]["function"], &issue["stack"][0]["line"]), (&"toCents".into(), &4.into()));
+        assert_eq!(issue["location"]["path"], "src/money.js");
+        let evidence = issue["evidence"][1]["text"].as_str().unwrap();
+        assert!(
+            evidence.contains("/dist/main.min.js:1:") && evidence.ends_with(" → toCents (src/money.js:4:11)"),
+            "{evidence}"
+        );
+    }
+    assert_eq!(issue("one", &[])["location"]["path"], "dist/main.min.js");
+    let called = folder.run(&["shop.log", "--source-maps", "gone"]);
+    assert!(called.code == Some(2) && called.stderr.contains("the source maps gone: No such file"), "{called}");
+}
+
+#[test]
+fn a_broken_source_map_is_told_of_and_ends_no_analysis() {
+    let folder = Folder::new();
+    folder.write("shop.log", fs::read(builds().join("one/shop.log")).unwrap());
+    fs::create_dir(folder.path("dist")).unwrap();
+    folder.write("dist/main.min.js.map", r#"{"version": 3, "mappings": "AAAA"}"#);
+    let called = folder.run(&["shop.log", "--source-maps", "dist", "--format", "json"]);
+    let read: Value = serde_json::from_str(&called.stdout).unwrap_or_else(|_| panic!("{called}"));
+    assert_eq!(
+        (called.code, &read["issues"][0]["location"]["path"]),
+        (Some(0), &"dist/main.min.js".into()),
+        "{called}"
+    );
+    let note = "the source map main.min.js.map names a source or a name that it does not have";
+    assert!(called.stderr.contains(note), "{called}");
 }
 
 /// `analyze --watch`, which writes to a file so that it can be read while it runs.

@@ -12,7 +12,7 @@ use autodevops_orchestrator::{
     follow::Follower,
     input::Input,
 };
-use autodevops_sandbox::Plugin;
+use autodevops_sandbox::{MountedFolder, Plugin};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Show;
@@ -29,10 +29,10 @@ const TURN_BYTES: usize = 4 << 20;
 const HOME: &str = "\x1b[H\x1b[J";
 
 /// Follows the files until it is interrupted. Archives grow no more: they are read first, and once.
-pub async fn run(plugin: Plugin, show: &Show<'_>) -> Result<()> {
+pub async fn run(plugin: Plugin, mounts: Vec<MountedFolder>, show: &Show<'_>) -> Result<()> {
     let (packed, followed) = sorted(&show.options.files)?;
     let mut follower = Follower::new(&followed).map_err(|error| Usage(error.to_string()))?;
-    let mut account = Account::open(plugin).await?;
+    let mut account = Account::open(plugin, mounts).await?;
     for file in packed {
         account.read(&file.display().to_string(), Input::open(file)?, |_| ()).await?;
     }

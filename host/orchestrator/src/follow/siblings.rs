@@ -10,13 +10,12 @@ use std::{
     time::SystemTime,
 };
 
+use autodevops_config::is_archive;
+
 use super::tail::{Identity, Position, Tail};
 
 /// Most files of a folder that are looked at.
 const MAX_FILES: usize = 10_000;
-
-/// Endings of files that rotation has compressed.
-const COMPRESSED: [&str; 7] = ["gz", "zst", "xz", "bz2", "lz4", "zip", "Z"];
 
 /// A file beside a log.
 struct Sibling {
@@ -24,11 +23,6 @@ struct Sibling {
     name: String,
     identity: Identity,
     modified: Option<SystemTime>,
-}
-
-/// Whether rotation has compressed the file: then it holds nothing new, and no lines.
-pub fn is_compressed(path: &Path) -> bool {
-    path.extension().and_then(OsStr::to_str).is_some_and(|ending| COMPRESSED.contains(&ending))
 }
 
 /// Whether `path` is named as one of the logs is when it was rotated, by adding to its name: `app.log.1`, `app.log-20261123`.
@@ -102,7 +96,7 @@ fn siblings(log: &Path, wanted: impl Fn(&str, u64) -> bool) -> Vec<Sibling> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let sibling = |entry: fs::DirEntry| {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-        if is_compressed(&path) || !wanted(&name, entry.ino()) {
+        if is_archive(&path) || !wanted(&name, entry.ino()) {
             return None;
         }
         let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
