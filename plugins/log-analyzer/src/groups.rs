@@ -153,6 +153,15 @@ impl Groups {
         }
     }
 
+    /// Takes the times of groups that lie between two for none: the clock that told them was wrong.
+    pub fn were_not(&mut self, (from, to): (i64, i64)) {
+        let within = |group: &&mut Group| group.times.is_some_and(|(first, last)| first >= from && last <= to);
+        for group in self.groups.values_mut().filter(within) {
+            (group.times, group.series) = (None, Series::default());
+            (group.issue.first_seen, group.issue.last_seen) = (None, None);
+        }
+    }
+
     /// What is wrong; the coverage, and the load, which is all lines over time, are of times with a year and of those without.
     pub fn findings(
         &self,

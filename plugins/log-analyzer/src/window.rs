@@ -33,8 +33,12 @@ impl From<Bound> for String {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passing {
     within: bool,
-    /// Lines that tell a time and no date, so that there is no telling.
+    /// Whether any line told a time.
+    timed: bool,
+    /// Lines that tell a month and a day and no year: they are taken for those of the year in which they are nearest to the bounds.
     pub undated: u64,
+    /// Lines before the first that tells a date, such as those that tell the time of day alone: there is no telling when they are of.
+    pub untold: u64,
 }
 
 impl Passing {
@@ -45,10 +49,13 @@ impl Passing {
         }
         if let Some(LogTime { nanoseconds, dated }) = time {
             self.undated += u64::from(!dated);
-            self.within = dated
-                && since.1.is_none_or(|since| nanoseconds >= since.nanoseconds)
-                && until.1.is_none_or(|until| nanoseconds <= until.nanoseconds);
+            self.timed = true;
+            let bound = until.1.or(since.1).map_or(nanoseconds, |bound| bound.nanoseconds);
+            let at = if dated { nanoseconds } else { time::near(nanoseconds, bound) };
+            self.within = since.1.is_none_or(|since| at >= since.nanoseconds)
+                && until.1.is_none_or(|until| at <= until.nanoseconds);
         }
+        self.untold += u64::from(!self.timed);
         self.within
     }
 }
@@ -72,9 +79,21 @@ mod tests {
         let lines = [None, at(-1), None, at(0), None, at(10), at(11), None, at(5)];
         let taken = lines.map(|time| passing.takes(time, &since, &until));
         assert_eq!(taken, [false, false, false, true, true, true, false, false, true]);
-        let undated = Some(LogTime { nanoseconds: 0, dated: false });
-        assert!(!passing.takes(undated, &since, &until));
-        assert_eq!(passing.undated, 1);
+        assert_eq!((passing.undated, passing.untold), (0, 1));
+    }
+
+    #[test]
+    fn a_time_without_a_year_is_of_the_year_that_is_nearest_to_the_bounds() {
+        let read = |text: &str| time::read(text.as_bytes()).map(|(time, _)| time);
+        let (since, until) = (bound("2026-12-31T23:00:00Z"), bound("2027-01-01T01:00:00Z"));
+        let mut passing = Passing::default();
+        let lines = ["Dec 31 22:59:59", "Dec 31 23:30:00", "Jan  1 00:30:00", "Jan  1 01:00:01", "Jun 30 00:00:00"];
+        let taken = lines.map(|line| passing.takes(read(line), &since, &until));
+        assert_eq!(taken, [false, true, true, false, false]);
+        assert_eq!((passing.undated, passing.untold), (5, 0));
+        // Of one bound alone.
+        assert!(Passing::default().takes(read("Jan  3 00:00:00"), &since, &bound("")));
+        assert!(!Passing::default().takes(read("Dec  3 00:00:00"), &since, &bound("")));
     }
 
     #[test]

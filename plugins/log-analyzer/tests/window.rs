@@ -52,6 +52,9 @@ fn counts_and_evidence_are_of_the_lines_in_between() {
 }
 
 #[test]
-fn a_line_without_a_date_is_not_in_between() {
-    assert_eq!(analyze("Nov 23 10:00:00 web shop[7]: error: disk is full\n", "2026-11-23T00:00:00Z", ""), []);
+fn a_line_without_a_year_is_of_the_nearest_and_one_without_a_day_is_not_in_between() {
+    let count = |line: &str| analyze(line, "2026-11-23T00:00:00Z", "").len();
+    assert_eq!(count("Nov 23 10:00:00 web shop[7]: error: disk is full\n"), 1);
+    assert_eq!(count("Nov 22 10:00:00 web shop[7]: error: disk is full\n"), 0);
+    assert_eq!(count("10:00:00 error: disk is full\n"), 0);
 }

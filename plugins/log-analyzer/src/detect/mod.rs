@@ -23,6 +23,7 @@ mod track;
 
 use std::collections::BTreeMap;
 
+pub use clock::{Belief, Doubts};
 pub use find::{Finding, change_of, find, history, lasting, more, told};
 use serde::{Deserialize, Serialize};
 pub use sure::{burst as sure_of_burst, new_warning as sure_of_warning, sure_of_critical, sure_of_fault};
@@ -33,7 +34,7 @@ use self::{
     series::Series,
     track::{Room, Track},
 };
-use crate::{grouping::GroupId, line::Line};
+use crate::{grouping::GroupId, line::Line, time::LogTime};
 
 /// What is kept of the lines of one source.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -64,10 +65,22 @@ impl std::fmt::Debug for Watched {
 }
 
 impl Watched {
-    /// Adds a line. Faults are counted with the others, but tracked elsewhere. At most `most` kinds are kept.
+    /// Whether the time that a line tells is believed.
+    pub fn believe(&mut self, time: LogTime) -> Belief {
+        let belief = self.clock.admit(time);
+        if matches!(belief, Belief::Anew { .. }) {
+            // What was counted before is of a time that was not.
+            (self.all, self.gaps, self.tracks, self.places) = Default::default();
+        }
+        belief
+    }
+
+    /// Adds a line, with its time if that is believed. Faults are counted with the others, but tracked elsewhere. At most `most` kinds are kept.
     pub fn line(&mut self, line: &Line<'_>, is_fault: bool, most: usize) {
         self.lines += 1;
-        let Some(at) = line.time.and_then(|time| self.clock.admit(time)) else { return };
+        let Some(LogTime { nanoseconds: at, .. }) = line.time.filter(|time| time.dated == self.clock.dated) else {
+            return;
+        };
         self.all.add(at);
         self.gaps.add(at);
         if is_fault {
@@ -146,8 +159,8 @@ impl Watched {
         &self.all
     }
 
-    /// Lines whose time was not believed, and how often the clock was set.
-    pub const fn doubts(&self) -> (u64, u64) {
-        (self.clock.doubted, self.clock.jumps)
+    /// What was not believed of the lines' times.
+    pub const fn doubts(&self) -> Doubts {
+        self.clock.doubts
     }
 }
