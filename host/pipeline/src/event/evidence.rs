@@ -1,0 +1,99 @@
+//! What was measured, and what was decided by it.
+
+use autodevops_model::{Measurement, Outcome as CheckOutcome, Window};
+use serde::{Deserialize, Serialize};
+
+/// What one source measured over one window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Sample {
+    /// The service that was measured; empty where the project has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service: String,
+    /// The plugin that measured.
+    pub source: String,
+    /// Whether the host's own edge or the platform counted, not the plugin: then one source is enough to promote.
+    pub observed_by_host: bool,
+    /// The window that was asked for, as the command named it.
+    pub window: Window,
+    /// What was observed.
+    pub measurements: Vec<Measurement>,
+}
+
+/// A decision with its reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Verdict {
+    /// Passed, failed or inconclusive.
+    pub outcome: CheckOutcome,
+    /// The rule that decided.
+    pub rule: String,
+    /// The decision in words, with its numbers.
+    pub words: String,
+    /// The numbers, by name.
+    pub numbers: Vec<(String, f64)>,
+    /// The window that was judged.
+    pub window: Option<Window>,
+    /// How it was come to, where measurements were judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
+    /// Whether it decides nothing: its trigger is a dry run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+}
+
+/// How a verdict on measurements was come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// So many failures that no statistics are needed.
+    HardTrip,
+    /// Too few requests for any rule.
+    MinSamples,
+    /// Nothing was measured.
+    NoData,
+    /// What was measured cannot be judged.
+    Error,
+    /// Wilson's bound against a threshold.
+    Wilson,
+    /// The sequential probability ratio test.
+    Sprt,
+    /// Two shares against each other.
+    TwoProportions,
+    /// The quantile of a latency against the baseline's.
+    Quantile,
+    /// Latencies against each other, by ranks.
+    MannWhitney,
+    /// So many that no statistics are needed.
+    Count,
+}
+
+impl Method {
+    /// The method's name, as in its JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HardTrip => "hard-trip",
+            Self::MinSamples => "min-samples",
+            Self::NoData => "no-data",
+            Self::Error => "error",
+            Self::Wilson => "wilson",
+            Self::Sprt => "sprt",
+            Self::TwoProportions => "two-proportions",
+            Self::Quantile => "quantile",
+            Self::MannWhitney => "mann-whitney",
+            Self::Count => "count",
+        }
+    }
+}
+
+impl Verdict {
+    /// `pass`, `fail`, `inconclusive` or `error`.
+    pub fn word(&self) -> &'static str {
+        match (self.outcome, self.method) {
+            (_, Some(Method::Error)) => "error",
+            (CheckOutcome::Passed, _) => "pass",
+            (CheckOutcome::Failed, _) => "fail",
+            (CheckOutcome::Inconclusive, _) => "inconclusive",
+        }
+    }
+}

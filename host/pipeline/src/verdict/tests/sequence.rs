@@ -1,0 +1,79 @@
+//! What the sequential test decides, and what is left to the others of a chance that is shared.
+
+use super::*;
+
+/// A plan as runs have it, at a step that is decided by the sequential test.
+fn small_step(plan: &Plan, samples: &[Sample], baseline: Option<&str>) -> Judgement {
+    judge(plan, &Round { percent: 5, ..round(samples, baseline) })
+}
+
+fn sequential() -> Plan {
+    Plan { decision: Decision::default(), ..errors() }
+}
+
+#[test]
+fn the_sequential_test_fails_at_once_and_passes_with_few_requests() {
+    // One metric, two steps of at most 25 %: 0.1 % each.
+    assert_eq!(sequential().sequential_tests(), 2);
+    let judgement = small_step(&sequential(), &host(vec![rate("new", 6, 24)]), None);
+    assert_eq!((judgement.outcome, judgement.at_once, judgement.critical), (Outcome::Failed, true, true));
+    let verdict = &judgement.verdicts[0];
+    assert_eq!((verdict.method, verdict.word()), (Some(Method::Sprt), "fail"));
+    assert_eq!(
+        verdict.words,
+        "failed: 25.0 % of 24 requests, threshold 5.0 %; sequential test: evidence 6 × ln(8.0 %/2.0 %) + 18 × ln(92.0 %/98.0 %) = \
+         7.18, at or above 6.86: it fails"
+    );
+    let open = small_step(&sequential(), &host(vec![rate("new", 5, 24)]), None);
+    assert_eq!((open.outcome, open.at_once, open.lacking), (Outcome::Inconclusive, false, false));
+    let clean = small_step(&sequential(), &host(vec![rate("new", 0, 48)]), None);
+    assert_eq!((clean.outcome, clean.verdicts[0].method), (Outcome::Passed, Some(Method::Sprt)));
+    assert_eq!(small_step(&sequential(), &host(vec![rate("new", 0, 47)]), None).outcome, Outcome::Inconclusive);
+    let large = judged(&sequential(), &host(vec![rate("new", 0, 48)]), None);
+    assert_eq!(large.outcome, Outcome::Inconclusive, "at a large step the bound must be below");
+}
+
+#[test]
+fn the_sequential_test_asks_no_more_of_a_candidate_than_of_the_baseline() {
+    let both = |events| host(vec![rate("new", events, 100), rate("old", 40, 1000)]);
+    assert_eq!(small_step(&sequential(), &host(vec![rate("new", 10, 100)]), Some("old")).outcome, Outcome::Failed);
+    let judgement = small_step(&sequential(), &both(10), Some("old"));
+    assert_eq!(judgement.outcome, Outcome::Inconclusive, "{:?}", judgement.verdicts[0]);
+    assert!(judgement.verdicts[0].words.contains("16.0 %/4.0 %"), "{}", judgement.verdicts[0].words);
+    assert_eq!(small_step(&sequential(), &both(25), Some("old")).outcome, Outcome::Failed);
+    // A stable that is broken is no excuse for being far worse still.
+    let broken = |events| host(vec![rate("new", events, 30), rate("old", 120, 1000)]);
+    let judgement = small_step(&sequential(), &broken(19), Some("old"));
+    assert_eq!(judgement.verdicts[0].method, Some(Method::HardTrip), "a hard trip comes first");
+    let mut plan = sequential();
+    plan.hard_trip.rate = 0.8;
+    let judgement = small_step(&plan, &broken(19), Some("old"));
+    assert_eq!((judgement.outcome, judgement.at_once), (Outcome::Failed, true));
+    let verdict = &judgement.verdicts[0];
+    assert_eq!(verdict.method, Some(Method::Sprt));
+    assert!(verdict.words.contains("the baseline is at 12.0 % (120 of 1000); sequential test"), "{}", verdict.words);
+    let judgement = small_step(&plan, &broken(0), Some("old"));
+    assert_eq!((judgement.outcome, judgement.verdicts[0].method), (Outcome::Passed, Some(Method::TwoProportions)));
+}
+
+#[test]
+fn the_sequential_test_never_goes_against_the_threshold_itself() {
+    // Between the rates the test leans to the bad one from 4.4 % on: of very many requests, that would fail them.
+    let judgement = small_step(&sequential(), &host(vec![rate("new", 470, 10_000)]), None);
+    assert_ne!(judgement.outcome, Outcome::Failed, "{:?}", judgement.verdicts[0]);
+    // And a baseline near the threshold moves the test above it.
+    let near = host(vec![rate("new", 90, 1000), rate("old", 49, 1000)]);
+    let judgement = small_step(&sequential(), &near, Some("old"));
+    assert_eq!((judgement.outcome, judgement.at_once), (Outcome::Failed, false), "{:?}", judgement.verdicts[0]);
+}
+
+#[test]
+fn a_bad_window_counts_only_if_it_does_not_come_by_chance_in_a_whole_rollout() {
+    let few = host(vec![rate("new", 4, 20)]);
+    let plan = sequential();
+    let judgement = judged(&plan, &few, None);
+    assert_eq!((judgement.outcome, judgement.lacking), (Outcome::Inconclusive, false));
+    assert!(judgement.verdicts[0].words.contains("may come by chance (1 in 1,700)"), "{}", judgement.verdicts[0].words);
+    assert_eq!(judged(&plan, &host(vec![rate("new", 9, 20)]), None).outcome, Outcome::Failed);
+    assert_eq!(judged(&plan, &host(vec![rate("new", 37, 500)]), None).outcome, Outcome::Failed);
+}
