@@ -14,8 +14,11 @@ use crate::report::{Report, Target};
 /// All of it follows from this.
 const SEED: u64 = 20_260_301;
 
-/// Rollouts of each kind: a glance is decided like any measurement, and one rollout has hundreds that see a failure.
-const ROLLOUTS: u64 = 4_000;
+/// Good rollouts, and bad ones, by the rules and by the naive rule.
+const ROLLOUTS: u64 = 10_000;
+
+/// Rollouts of each further kind: of several services, with next to no traffic, and without glances.
+const FEWER: u64 = 2_500;
 
 /// Requests a second to all of production: 600 to the candidate in the ten minutes of the first step.
 const TRAFFIC: f64 = 20.0;
@@ -135,9 +138,9 @@ fn by_the_naive_rule(plan: &Plan, traffic: &Traffic, seed: u64) -> Result<Ended>
 
 type Way = fn(&Plan, &Traffic, u64) -> Result<Ended>;
 
-fn all(way: Way, plan: &Plan, errors: f64, per_second: f64) -> Result<Vec<Ended>> {
+fn all(rollouts: u64, way: Way, plan: &Plan, errors: f64, per_second: f64) -> Result<Vec<Ended>> {
     let traffic = Traffic { per_second, ..traffic(plan, errors) };
-    (0..ROLLOUTS).into_par_iter().map(|n| way(plan, &traffic, SEED + n)).collect()
+    (0..rollouts).into_par_iter().map(|n| way(plan, &traffic, SEED + n)).collect()
 }
 
 /// The share of those of whom it is so, in per cent.
@@ -157,15 +160,17 @@ pub fn measure(report: &mut Report) -> Result<()> {
     }
     let (plan, begun) = (plan(), Instant::now());
     let caught = |ended: &Ended| ended.turned_back_at.is_some_and(|percent| percent < BEFORE);
-    let (good, bad) = (all(by_the_rules, &plan, GOOD, TRAFFIC)?, all(by_the_rules, &plan, BAD, TRAFFIC)?);
+    let both = |rollouts, way: Way, plan: &Plan| -> Result<_> {
+        Ok((all(rollouts, way, plan, GOOD, TRAFFIC)?, all(rollouts, way, plan, BAD, TRAFFIC)?))
+    };
+    let (good, bad) = both(ROLLOUTS, by_the_rules, &plan)?;
     // A thousandth of the traffic: most steps see nobody.
-    let quiet = all(by_the_rules, &plan, GOOD, TRAFFIC / 1000.0)?;
+    let quiet = all(FEWER, by_the_rules, &plan, GOOD, TRAFFIC / 1000.0)?;
     // Without looking between the measurements: what the glances cost in false alarms, and what they save.
     let measured = Plan { glance: Duration::ZERO, ..plan.clone() };
-    let (good_measured, bad_measured) =
-        (all(by_the_rules, &measured, GOOD, TRAFFIC)?, all(by_the_rules, &measured, BAD, TRAFFIC)?);
+    let (good_measured, bad_measured) = both(FEWER, by_the_rules, &measured)?;
     let blind: u64 = [&good, &bad, &quiet].into_iter().flatten().map(|ended| ended.blind).sum();
-    report.add("rollouts: seed, of the 4,000 good and the 4,000 bad", SEED as f64, "", None);
+    report.add("rollouts: seed, of the 10,000 good and the 10,000 bad", SEED as f64, "", None);
     let wrong = share(&good, |ended| ended.turned_back_at.is_some());
     report.add("rollouts: good ones (2 % errors, four metrics) turned back", wrong, "%", Some(Target::AtMost(0.3)));
     report.add("rollouts: good ones promoted", share(&good, |ended| ended.promoted), "%", None);
@@ -178,7 +183,7 @@ pub fn measure(report: &mut Report) -> Result<()> {
     report.add("rollouts, no glances: bad ones caught before 25 %", share(&bad_measured, caught), "%", None);
     report.add("rollouts, no glances: failed requests before a bad one is caught", middle(&bad_measured), "", None);
     let shop = together(&plan);
-    let (good, bad) = (all(by_the_rules, &shop, GOOD, TRAFFIC)?, all(by_the_rules, &shop, BAD, TRAFFIC)?);
+    let (good, bad) = both(FEWER, by_the_rules, &shop)?;
     let wrong = share(&good, |ended| ended.turned_back_at.is_some());
     report.add("rollouts of three services: good ones turned back", wrong, "%", Some(Target::AtMost(0.3)));
     let early = share(&bad, caught);
@@ -189,8 +194,8 @@ pub fn measure(report: &mut Report) -> Result<()> {
         "",
         Some(Target::AtMost(0.0)),
     );
-    let (good, bad) = (all(by_the_naive_rule, &plan, GOOD, TRAFFIC)?, all(by_the_naive_rule, &plan, BAD, TRAFFIC)?);
-    let quiet = all(by_the_naive_rule, &plan, GOOD, TRAFFIC / 1000.0)?;
+    let (good, bad) = both(ROLLOUTS, by_the_naive_rule, &plan)?;
+    let quiet = all(FEWER, by_the_naive_rule, &plan, GOOD, TRAFFIC / 1000.0)?;
     let wrong = share(&good, |ended| ended.turned_back_at.is_some());
     report.add("rollouts, naive rule: good ones turned back", wrong, "%", None);
     report.add("rollouts, naive rule: good ones promoted", share(&good, |ended| ended.promoted), "%", None);
@@ -199,7 +204,7 @@ pub fn measure(report: &mut Report) -> Result<()> {
     report.add("rollouts, naive rule: failed requests before a bad one is caught", middle(&bad), "", None);
     let blind: u64 = [&good, &bad, &quiet].into_iter().flatten().map(|ended| ended.blind).sum();
     report.add("rollouts, naive rule: steps passed with too few requests", blind as f64, "", None);
-    let each = begun.elapsed() / u32::try_from(10 * ROLLOUTS).unwrap_or(u32::MAX);
+    let each = begun.elapsed() / u32::try_from(4 * ROLLOUTS + 6 * FEWER).unwrap_or(u32::MAX);
     report.add("rollouts: one, rehearsed", each.max(Duration::from_nanos(1)).as_secs_f64() * 1e3, "ms", None);
     Ok(())
 }
