@@ -58,8 +58,16 @@ pub(crate) async fn take(
     }
 }
 
-/// Has a guard go back to a snapshot. What is there is kept in another first: a person may have been wrong. Where that fails, such as
-/// with a database that is broken, it goes back all the same.
+/// What becomes of data that cannot be kept as it is now, such as of a database that is broken, when it is to go back.
+#[derive(Clone, Copy)]
+pub(crate) enum Unkept {
+    /// It does not go back: others may have written what nobody has looked at.
+    Stays,
+    /// It goes back all the same, and is lost: a person says that it is meant.
+    IsLost,
+}
+
+/// Has a guard go back to a snapshot. What is there is kept in another first: a person may have been wrong, and others have written since.
 ///
 /// # Errors
 /// When it does not go back.
@@ -67,15 +75,21 @@ pub(crate) async fn go_back(
     guard: &Plugin,
     context: &CallContext,
     environment: &str,
-    key: &str,
-    fence: u64,
+    (key, fence): (&str, u64),
     id: &str,
+    unkept: Unkept,
 ) -> Result<Option<SnapshotInfo>, StageError> {
-    let before = match guard.snapshot(context, environment, &format!("{key}/before")).await {
-        Ok(before) => Some(before),
-        Err(error) => {
+    let before = match (guard.snapshot(context, environment, &format!("{key}/before")).await, unkept) {
+        (Ok(before), _) => Some(before),
+        (Err(error), Unkept::IsLost) => {
             tracing::warn!("what is there now is not kept, and is lost by going back: {error}");
             None
+        }
+        (Err(error), Unkept::Stays) => {
+            let mut error = of_call(&error);
+            error.info.message =
+                format!("what is there now cannot be kept, and going back would lose it: {}", error.info.message);
+            return Err(error);
         }
     };
     guard.restore(context, environment, key, fence, id).await.map_err(|error| of_call(&error))?;
@@ -235,7 +249,8 @@ pub async fn restore(project: &Project, environment: &str, start: &str, by: &str
         async |name, fence| {
             let context = project.context(name, Vec::new());
             let key = format!("{name}/restore/{}", guard.name());
-            let before = go_back(&guard, &context, environment, &key, fence, &to.snapshot.id).await;
+            let id = &to.snapshot.id;
+            let before = go_back(&guard, &context, environment, (&key, fence), id, Unkept::IsLost).await;
             Ok(Restored { to: to.clone(), before: before.map_err(|error| error_of(&guard, error))? })
         },
         |restored| format!("the data of {environment} is as it was in snapshot {}", restored.to.snapshot.id),

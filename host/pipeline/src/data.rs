@@ -137,9 +137,12 @@ impl Run {
                 let anew = self.data.anew + 1;
                 self.data = Data { anew, ..Data::default() };
             }
-            EventKind::DataRestored { plugin, snapshot, .. } => {
+            EventKind::DataRestored { plugin, snapshot, before, .. } => {
                 self.data.settled.push(plugin.clone());
-                let words = format!("the data is as it was in snapshot {snapshot} of `{plugin}`");
+                let kept = before.as_ref().map_or_else(String::new, |before| {
+                    format!("; what was there until then, written by whomever, is kept in snapshot {}", before.id)
+                });
+                let words = format!("the data is as it was in snapshot {snapshot} of `{plugin}`{kept}");
                 self.tell(at, Severity::Warning, "data restored", &words);
             }
             EventKind::DataKept { reason } => {
@@ -163,7 +166,7 @@ impl Run {
                         self.data.without.push(guard);
                     } else if *key == self.restore_key(&guard) {
                         let words = format!(
-                            "`{guard}` did not go back to its snapshot, and the data is as it is: {error}. Try again by hand: `autodevops state restore`"
+                            "`{guard}` did not go back to its snapshot, and the data is as it is: {error}. Look at it, and go back by hand: `autodevops state restore`"
                         );
                         self.tell(at, Severity::Error, "data not restored", &words);
                         self.data.settled.push(guard);

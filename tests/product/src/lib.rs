@@ -4,6 +4,7 @@
 pub mod clients;
 pub mod memory;
 pub mod process;
+pub mod rollback;
 pub mod shelf;
 pub mod shop;
 

@@ -4,7 +4,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use autodevops_product_tests::shop::Shop;
+use autodevops_product_tests::{rollback::while_ordered, shop::Shop};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -189,4 +189,34 @@ fn a_release_is_taken_back_and_its_data_by_a_persons_word() {
     assert_eq!(ids(&shop), [all.last().unwrap().clone()]);
     let files = fs::read_dir(shop.folder.join(".autodevops/data/snapshots")).unwrap().count();
     assert_eq!(files, 1);
+}
+
+#[test]
+fn data_that_cannot_be_kept_as_it_is_does_not_go_back_in_a_run_and_a_person_is_told() {
+    if !is_there() {
+        return;
+    }
+    let hasty = Shop::hasty_generator();
+    let mut hasty: Vec<(&str, &str)> = hasty.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    hasty.push(("{ traffic = \"5 %\", for = \"600ms\" }", "{ traffic = \"25 %\", for = \"10m\" }"));
+    let mut shop = guarded(&hasty);
+    shop.deploy();
+    shop.let_clients_in();
+    shop.wait_for_errors();
+    shop.stop_clients();
+    while_ordered(shop.production, || shop.expect(4, &["run", "--no-wait"]));
+    let run = shop.last_run()["run"].as_str().unwrap().to_owned();
+    // Others go on writing, and what they wrote can be read no more.
+    fs::write(path(&shop), "no database").unwrap();
+    shop.expect(0, &["approve", &run, "--reason", "the orders are gone"]);
+    shop.expect(3, &["run"]);
+    assert_eq!(fs::read_to_string(path(&shop)).unwrap(), "no database");
+    assert!(shop.events().iter().all(|event| event["type"] != "data-restored"));
+    let shown = shop.expect(0, &["show", &run]).stdout;
+    assert!(shown.contains("what is there now cannot be kept, and going back would lose it"), "{shown}");
+    // By hand it goes back all the same: whoever says so has looked.
+    let taken = shop.events().into_iter().find(|event| event["type"] == "snapshot-taken").unwrap();
+    fs::remove_file(path(&shop)).unwrap();
+    shop.expect(0, &["state", "restore", taken["snapshot"]["id"].as_str().unwrap(), "--yes"]);
+    assert_eq!(orders(&shop), "a b");
 }

@@ -5,7 +5,7 @@ use autodevops_pipeline::{EffectOutcome, Run};
 use autodevops_sandbox::Plugin;
 
 use super::{Stages, of_host};
-use crate::data;
+use crate::data::{self, Unkept};
 
 impl Stages {
     fn guard(&self, name: &str) -> Result<Plugin, StageError> {
@@ -19,7 +19,7 @@ impl Stages {
         taken.map(EffectOutcome::Snapshot)
     }
 
-    /// Goes back to it.
+    /// Goes back to it, once what is there is kept, too.
     pub(super) async fn go_back(
         &self,
         run: &Run,
@@ -29,7 +29,8 @@ impl Stages {
         to: &SnapshotInfo,
     ) -> Result<EffectOutcome, StageError> {
         let context = self.project.context(run.id(), Vec::new());
-        let before = data::go_back(&self.guard(guard)?, &context, &run.plan().production, key, fence, &to.id).await;
+        let (guard, environment) = (self.guard(guard)?, &run.plan().production);
+        let before = data::go_back(&guard, &context, environment, (key, fence), &to.id, Unkept::Stays).await;
         before.map(EffectOutcome::Restored)
     }
 }

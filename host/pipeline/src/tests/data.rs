@@ -1,6 +1,6 @@
 //! Production's data: a snapshot before the release, and what becomes of it after a rollback.
 
-use autodevops_model::ErrorKind;
+use autodevops_model::{ErrorKind, SnapshotInfo};
 
 use super::scene::{SECOND, Scene, capabilities, error, issue, live, plan};
 use crate::{
@@ -193,10 +193,22 @@ fn silence_and_refusal_keep_the_data_as_it_is_and_the_run_ends() {
 fn by_the_plan_it_goes_back_by_itself_after_what_was_taken_back_has_drained() {
     let mut scene = taken_back(kept(true, Restore::OnRollback));
     let back = scene.now;
-    while restored(&scene).is_empty() {
-        scene.go();
-    }
+    let key = loop {
+        match scene.command() {
+            Command::Restore { key, .. } => break key,
+            _ => drop(scene.go()),
+        }
+    };
     assert!(scene.now >= back.after(5 * SECOND), "{:?} {:?}", scene.now, back);
+    let before = SnapshotInfo { id: "what-was-there".to_owned(), taken: scene.now.0, bytes: 1 };
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    scene.say(Input::Effect { key, outcome: EffectOutcome::Restored(Some(before)) }).unwrap();
+    let told = |command: &Command| match command {
+        Command::Notify { notification, .. } => Some(notification.body.clone()),
+        _ => None,
+    };
+    let told: Vec<String> = scene.commands().iter().filter_map(told).collect();
+    assert!(told.iter().any(|body| body.ends_with("is kept in snapshot what-was-there")), "{told:?}");
     let (outcome, scene) = scene.outcome();
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
     assert_eq!(restored(&scene), ["sqlite", "files"]);
