@@ -1,6 +1,9 @@
 //! Running other programs, visibly.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::PathBuf,
+    process::{Command, ExitStatus},
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -43,14 +46,22 @@ pub fn build_programs() -> Result<()> {
 /// # Errors
 /// When it cannot be started or does not succeed.
 pub fn run(command: &mut Command) -> Result<()> {
+    let status = ended(command)?;
+    if !status.success() {
+        bail!("`{}` ended with {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Prints the command and runs it to its end, whatever that is.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn ended(command: &mut Command) -> Result<ExitStatus> {
     let line = shown(command);
     // Standard output is for results.
     eprintln!("$ {line}");
-    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
-    if !status.success() {
-        bail!("`{line}` ended with {status}");
-    }
-    Ok(())
+    command.status().with_context(|| format!("cannot start `{line}`"))
 }
 
 fn shown(command: &Command) -> String {

@@ -1,4 +1,4 @@
-//! The project's build logic, all of it: `cargo xtask demo | test | bench | hostile | setup | plugins`.
+//! The project's build logic, all of it: `cargo xtask demo | test | bench | hostile | mutants | setup | plugins`.
 //!
 //! Each command does its own set-up on a machine with nothing but Rust and a C compiler, and prints what it runs. A second
 //! run rebuilds nothing.
@@ -12,6 +12,7 @@ mod demo;
 mod fuzz;
 mod hostile;
 mod js_engine;
+mod mutants;
 mod plugins;
 mod suite;
 mod wasm_target;
@@ -52,6 +53,8 @@ enum Task {
     },
     /// Run the hostile guests: small components that go against each limit and permission, beside honest calls.
     Hostile(hostile::Arguments),
+    /// Change the decision core in one place at a time, and see whether its tests find each change.
+    Mutants(mutants::Arguments),
     /// Run every test of the host, the SDK, the plugins and the product as a whole.
     Test,
 }
@@ -63,6 +66,7 @@ fn main() -> Result<()> {
         Task::Demo { format, keep } => demo::play(format, keep),
         Task::Bench { format, only, one } => bench::measure(format, only.as_deref(), one),
         Task::Hostile(arguments) => hostile::run_all(&arguments),
+        Task::Mutants(arguments) => mutants::try_all(&arguments),
         Task::Test => suite::run_all(),
     }
 }
