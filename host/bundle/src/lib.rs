@@ -89,6 +89,18 @@ fn folders(searched: &[PathBuf]) -> String {
     searched.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
 }
 
+/// What may have been meant by a name that no plugin has.
+fn hint(name: &str, lies_here: bool, known: &[String]) -> String {
+    if lies_here {
+        return format!("; the one in this folder is `./{name}`");
+    }
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None if known.is_empty() => "; build the project's own with `cargo xtask plugins`".to_owned(),
+        None => format!("; there are {}", known.join(", ")),
+    }
+}
+
 /// A plugin on disk: its manifest and the bytes of its component.
 #[derive(Clone, Debug)]
 pub struct PluginFolder {
@@ -172,12 +184,9 @@ impl PluginFolders {
         match found {
             Some(path) => PluginFolder::open_as(&path, name),
             None => {
-                let known = self.names();
-                let hint = match nearest(name, known.iter().map(String::as_str)) {
-                    Some(name) => format!("; did you mean `{name}`?"),
-                    None if known.is_empty() => "; build the project's own with `cargo xtask plugins`".to_owned(),
-                    None => format!("; there are {}", known.join(", ")),
-                };
+                // A folder is named by a path, so that nothing that lies about stands for what was installed.
+                let lies_here = is_a_name && Path::new(name).join(MANIFEST).is_file();
+                let hint = hint(name, lies_here, &self.names());
                 Err(BundleError::NotFound { name: name.to_owned(), searched: self.0.clone(), hint })
             }
         }
@@ -271,5 +280,14 @@ mod tests {
         let error = folders.open("log-analyser").unwrap_err().to_string();
         assert!(error.ends_with("; did you mean `log-analyzer`?"), "{error}");
         assert!(matches!(folders.open("../log-analyzer"), Err(BundleError::NotFound { .. })));
+    }
+
+    #[test]
+    fn a_name_that_is_none_gets_what_may_have_been_meant() {
+        let known = ["log-analyzer".to_owned(), "local".to_owned()];
+        assert_eq!(hint("locl", true, &known), "; the one in this folder is `./locl`");
+        assert_eq!(hint("locl", false, &known), "; did you mean `local`?");
+        assert_eq!(hint("something", false, &known), "; there are log-analyzer, local");
+        assert_eq!(hint("local", false, &[]), "; build the project's own with `cargo xtask plugins`");
     }
 }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{OptionalExtension, params};
 
 pub use chain::{BadHead, Head, event_digest};
-pub use entries::{Call, Entry, EventRecord, MAX_SEAL_BYTES, Note, Operation};
+pub use entries::{Call, Entry, EventRecord, FINISHED, MAX_SEAL_BYTES, Note, Operation};
 pub use key::{HEAD_FILE, KEY_FILE};
 pub use prune::{EVENTS_FORGOTTEN, Forgotten};
 pub use verify::{Break, Gone, Unsealed, Verified};

@@ -159,6 +159,12 @@ fn a_healed_run_is_on_record_and_whatever_is_changed_is_found_and_named() {
         let told = tampered(&shop, &change);
         assert!(told.contains("the audit is broken at seal ") && told.contains(&found), "{change}: {told}");
     }
+    let after = format!(
+        "INSERT INTO events (run, version, at_ns, event) SELECT run, version + 1, at_ns, event FROM events
+         WHERE run = '{run}' ORDER BY version DESC LIMIT 1"
+    );
+    let told = tampered(&shop, &after);
+    assert!(told.contains(&format!("run {run} has 1 events that were put after its end")), "{told}");
     shop.expect(0, &["audit", "--verify"]);
 }
 

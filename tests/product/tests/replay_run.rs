@@ -59,6 +59,15 @@ fn a_changed_plugin(shop: &Shop, run: &str) {
     let component = &replayed[0]["component"];
     assert_ne!(component["recorded"], component["replayed"]);
     assert_ne!(replayed[0]["functions"][0]["result"], "same");
+    // A component alone, as it is built, is as good as its folder.
+    let built = other.join("fill-defaults.wasm");
+    let by_file = shop.expect(1, &["replay", run, "fix-generator", "--with", built.to_str().unwrap()]);
+    assert_eq!(by_file.stdout, called.stdout);
+    let called = shop.expect(2, &["replay", run, "fix-generator", "--with", "no-such.wasm"]);
+    assert!(called.stderr.contains("--with no-such.wasm: No such file"), "{called}");
+    let no_component = shop.folder.join("autodevops.toml");
+    let called = shop.expect(1, &["replay", run, "fix-generator", "--with", no_component.to_str().unwrap()]);
+    assert!(called.stdout.contains("this is not a WebAssembly component"), "{called}");
     // A component without the stage is told of, and nothing else.
     let check = plugin_folder("echo-check").path;
     let called = shop.expect(1, &["replay", run, "fix-generator", "--with", check.to_str().unwrap()]);

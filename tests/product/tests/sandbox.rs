@@ -1,11 +1,31 @@
 //! A plugin that misbehaves fails in the way that is named, and harms no other call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use autodevops_model::CheckInput;
 use autodevops_policy::{Access, Bytes, Grant, Preopen, Span};
 use autodevops_product_tests::Probe;
-use autodevops_sandbox::CallFailure;
+use autodevops_sandbox::{CallContext, CallFailure, CallReport, Observer};
+
+/// What was told of calls.
+#[derive(Default)]
+struct Reports(Mutex<Vec<CallReport>>);
+
+impl Observer for Reports {
+    fn finished(&self, report: CallReport) {
+        self.0.lock().unwrap().push(report);
+    }
+}
+
+/// A check of nothing.
+fn nothing() -> CheckInput {
+    CheckInput { changed: vec![], tests: vec![], fix: None, issue: None, url: None }
+}
 
 #[tokio::test]
 async fn a_panic_is_a_trap_with_its_message() {
@@ -37,9 +57,8 @@ async fn an_endless_loop_runs_out_of_time() {
 async fn endless_loops_do_not_keep_others_from_running() {
     let probe = Probe::new();
     let looping = probe.plugin("loop", "");
-    let input = || autodevops_model::CheckInput { changed: vec![], tests: vec![], fix: None, issue: None, url: None };
-    let context = autodevops_sandbox::CallContext::default();
-    let (honest, endless) = tokio::join!(probe.call("answer", ""), looping.check(&context, input()));
+    let context = CallContext::default();
+    let (honest, endless) = tokio::join!(probe.call("answer", ""), looping.check(&context, nothing()));
     assert!(honest.is_ok());
     assert!(matches!(endless.unwrap_err().failure, CallFailure::OutOfTime(_)));
 }
@@ -95,8 +114,15 @@ async fn a_hundred_megabytes_of_output_go_over_the_limit() {
 
 #[tokio::test]
 async fn log_lines_beyond_the_limit_are_dropped_and_the_call_goes_on() {
-    let probe = Probe::new().with_limits(|limits| limits.host_calls = 10_000);
-    assert!(probe.call("log", "").await.is_ok());
+    let told = Arc::new(Reports::default());
+    let context = CallContext { observer: Some(told.clone()), ..CallContext::default() };
+    for (lines, expected) in [(10, vec![(true, 10), (false, 990)]), (1000, vec![(true, 1000)])] {
+        let probe = Probe::new().with_limits(|limits| (limits.host_calls, limits.log_lines) = (10_000, lines));
+        probe.plugin("log", "").check(&context, nothing()).await.unwrap();
+        let report = told.0.lock().unwrap().pop().unwrap();
+        let logged = report.records.iter().filter(|record| record.operation == "log");
+        assert_eq!(logged.map(|record| (record.allowed, record.count)).collect::<Vec<_>>(), expected);
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,9 @@ pub const MAX_SEAL_BYTES: usize = 64 << 20;
 /// How hard it is compressed: as little as possible, which makes a tenth of it.
 const LEVEL: i32 = 1;
 
+/// The name of the event by which a run ends: nothing follows it.
+pub const FINISHED: &str = "finished";
+
 /// One thing that is on record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

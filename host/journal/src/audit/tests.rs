@@ -121,6 +121,19 @@ fn what_was_sealed_comes_back_and_is_unbroken() {
 }
 
 #[test]
+fn what_is_put_after_the_end_of_a_run_is_found() {
+    let place = Place::filled();
+    place.journal.append("a-1", 6, &[json!({ "type": "finished" })], AT).unwrap();
+    place.stage("a-1", "ending", 0);
+    assert!(place.log.verify(None).unwrap().is_ok());
+    // What is not over goes on.
+    place.journal.append("b-1", 1, &[json!({ "type": "judged" })], AT).unwrap();
+    assert!(place.log.verify(None).unwrap().is_ok());
+    place.journal.append("a-1", 7, &[json!({ "type": "approved" })], AT).unwrap();
+    assert_eq!(place.found(), "run a-1 has 1 events that were put after its end, which seal 5 has: no host did that");
+}
+
+#[test]
 fn whatever_is_changed_or_removed_is_found_and_named() {
     for (change, found) in [
         (

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AuditError, AuditLog, Entry, EventRecord, HEAD_LOST,
+    AuditError, AuditLog, Entry, EventRecord, FINISHED, HEAD_LOST,
     chain::{self, Head, Row, event_digest, number},
     entries,
     key::{self, HEAD_FILE, KEY_FILE},
@@ -115,6 +115,7 @@ impl AuditLog {
                 head,
                 records: 0,
                 versions: BTreeMap::new(),
+                finished: BTreeMap::new(),
                 forgotten: BTreeMap::new(),
             };
             walk.forgotten()?;
@@ -140,6 +141,8 @@ struct Walk<'a> {
     records: u64,
     /// Up to which version events are pointed to, by run.
     versions: BTreeMap<String, u64>,
+    /// Runs that have ended, by the seal that points to their end.
+    finished: BTreeMap<String, u64>,
     /// Runs whose events were forgotten, up to which version, and the seal that says so.
     forgotten: BTreeMap<String, (u64, u64)>,
 }
@@ -232,6 +235,9 @@ impl Walk<'_> {
             return Err(Wrong::Broken(format!("{name} is not the run's next one")));
         }
         *seen = event.version;
+        if event.event == FINISHED {
+            self.finished.insert(row.run.clone(), row.sequence);
+        }
         let sql = "SELECT run, version, at_ns, event FROM events WHERE sequence = ?1";
         let stored: Option<(String, i64, i64, String)> = self
             .connection
@@ -292,6 +298,14 @@ impl Walk<'_> {
             }
         }
         let unsealed = unsealed(self.connection).map_err(self.fault)?;
+        if let Some(added) = unsealed.iter().find(|unsealed| self.finished.contains_key(&unsealed.run)) {
+            let Unsealed { run, events } = added;
+            let seal = self.finished.get(run).copied().unwrap_or_default();
+            let what = format!(
+                "run {run} has {events} events that were put after its end, which seal {seal} has: no host did that"
+            );
+            return Err(Break { seal: None, run: Some(run.clone()), stage: None, what }.into());
+        }
         let runs = self.versions.len() as u64;
         let gone = self.forgotten.into_iter().map(|(run, (events, seal))| Gone { run, events, seal });
         let head = (seals > 0).then_some(self.head);

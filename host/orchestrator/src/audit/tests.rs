@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use autodevops_journal::audit::FINISHED;
 use autodevops_model::Stage;
 use autodevops_pipeline::{Event, EventKind, Outcome, VERSION};
 use autodevops_policy::Meter;
@@ -128,7 +129,9 @@ fn a_host_that_ended_in_a_stage_is_on_record_and_one_that_let_go_did_not() {
 #[test]
 fn a_run_that_ended_just_before_its_host_did_is_sealed_by_the_next_one() {
     let place = Place::new();
-    let version = place.event("a-1", EventKind::Finished { outcome: Outcome::Healed });
+    let end = EventKind::Finished { outcome: Outcome::Healed };
+    assert_eq!(end.name(), FINISHED, "by its name, nothing is to follow it");
+    let version = place.event("a-1", end);
     place.audit.seal_finished([("a-1", version), ("none", 3)].into_iter()).unwrap();
     assert_eq!(place.told("a-1"), ["finished: finished=healed, host-ended"]);
     place.audit.seal_finished([("a-1", version)].into_iter()).unwrap();

@@ -98,20 +98,27 @@ impl streams::Host for Guarded<'_> {
     }
 }
 
-/// Functions that are counted and go on to `wasmtime-wasi-io`, with their names in the contract.
+/// Functions that are counted and go on to `wasmtime-wasi-io`, with their names in the contract, and those that pass bytes without the
+/// guest's having them, with how many.
 macro_rules! forward {
-    (async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $label:literal by $trait:path) => {
+    (async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $label:literal by $trait:path
+        $(, passes |$done:ident| $bytes:expr)?) => {
         async fn $name(&mut self, $($argument: $type),*) -> $result {
             refuse!(self.using(STREAMS, $label));
-            through!(self, concat!("wasi:io/streams ", $label), ($($argument),*),
-                <ResourceTable as $trait>::$name(self.table(), $($argument),*).await)
+            let answer = through!(self, concat!("wasi:io/streams ", $label), ($($argument),*),
+                <ResourceTable as $trait>::$name(self.table(), $($argument),*).await);
+            $(if let Ok($done) = &answer { self.moved($bytes); })?
+            answer
         }
     };
-    (fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $label:literal by $trait:path) => {
+    (fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $label:literal by $trait:path
+        $(, passes |$done:ident| $bytes:expr)?) => {
         fn $name(&mut self, $($argument: $type),*) -> $result {
             refuse!(self.using(STREAMS, $label));
-            through!(self, concat!("wasi:io/streams ", $label), ($($argument),*),
-                <ResourceTable as $trait>::$name(self.table(), $($argument),*))
+            let answer = through!(self, concat!("wasi:io/streams ", $label), ($($argument),*),
+                <ResourceTable as $trait>::$name(self.table(), $($argument),*));
+            $(if let Ok($done) = &answer { self.moved($bytes); })?
+            answer
         }
     };
 }
@@ -129,6 +136,11 @@ impl Guarded<'_> {
             self.passes(bytes);
         }
         written
+    }
+
+    /// Counts what was moved, skipped or filled in by the host.
+    fn moved(&mut self, bytes: u64) {
+        self.passes(usize::try_from(bytes).unwrap_or(usize::MAX));
     }
 
     /// Counts what was read.
@@ -173,9 +185,9 @@ impl streams::HostInputStream for Guarded<'_> {
         self.read(read)
     }
 
-    forward!(fn skip(stream: Input, len: u64) -> StreamResult<u64>, "[method]input-stream.skip" by streams::HostInputStream);
+    forward!(fn skip(stream: Input, len: u64) -> StreamResult<u64>, "[method]input-stream.skip" by streams::HostInputStream, passes |skipped| *skipped);
     forward!(async fn blocking_skip(stream: Input, len: u64) -> StreamResult<u64>,
-        "[method]input-stream.blocking-skip" by streams::HostInputStream);
+        "[method]input-stream.blocking-skip" by streams::HostInputStream, passes |skipped| *skipped);
     fn subscribe(&mut self, stream: Input) -> wasmtime::Result<Resource<DynPollable>> {
         refuse!(self.using(STREAMS, "[method]input-stream.subscribe"));
         through!(
@@ -239,16 +251,16 @@ impl streams::HostOutputStream for Guarded<'_> {
     }
 
     forward!(async fn blocking_write_zeroes_and_flush(stream: Output, len: u64) -> StreamResult<()>,
-        "[method]output-stream.blocking-write-zeroes-and-flush" by streams::HostOutputStream);
+        "[method]output-stream.blocking-write-zeroes-and-flush" by streams::HostOutputStream, passes |_done| len);
     forward!(fn write_zeroes(stream: Output, len: u64) -> StreamResult<()>,
-        "[method]output-stream.write-zeroes" by streams::HostOutputStream);
+        "[method]output-stream.write-zeroes" by streams::HostOutputStream, passes |_done| len);
     forward!(fn flush(stream: Output) -> StreamResult<()>, "[method]output-stream.flush" by streams::HostOutputStream);
     forward!(async fn blocking_flush(stream: Output) -> StreamResult<()>,
         "[method]output-stream.blocking-flush" by streams::HostOutputStream);
     forward!(fn splice(to: Output, from: Input, len: u64) -> StreamResult<u64>,
-        "[method]output-stream.splice" by streams::HostOutputStream);
+        "[method]output-stream.splice" by streams::HostOutputStream, passes |moved| *moved);
     forward!(async fn blocking_splice(to: Output, from: Input, len: u64) -> StreamResult<u64>,
-        "[method]output-stream.blocking-splice" by streams::HostOutputStream);
+        "[method]output-stream.blocking-splice" by streams::HostOutputStream, passes |moved| *moved);
     fn subscribe(&mut self, stream: Output) -> wasmtime::Result<Resource<DynPollable>> {
         refuse!(self.using(STREAMS, "[method]output-stream.subscribe"));
         through!(

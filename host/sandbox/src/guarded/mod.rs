@@ -216,7 +216,13 @@ mod tests {
     };
 
     use autodevops_policy::EffectiveGrant;
+    use wasmtime::component::Resource;
+    use wasmtime_wasi::p2::{
+        DynInputStream, DynOutputStream,
+        pipe::{MemoryInputPipe, MemoryOutputPipe},
+    };
     use wasmtime_wasi_http::WasiHttpCtx;
+    use wasmtime_wasi_io::bindings::wasi::io::streams;
 
     use super::*;
     use crate::{
@@ -273,5 +279,36 @@ mod tests {
         assert!(ended.to_string().contains("socket"), "{ended}");
         let records = guest.authority().take_records();
         assert!(matches!(&records[..], [record] if record.operation == "socket" && !record.allowed), "{records:?}");
+    }
+
+    #[tokio::test]
+    async fn bytes_that_the_host_moves_by_itself_are_on_record_as_well() {
+        use streams::{HostInputStream, HostOutputStream};
+        let mut guest = guest();
+        let input: DynInputStream = Box::new(MemoryInputPipe::new("0123456789"));
+        let output: DynOutputStream = Box::new(MemoryOutputPipe::new(100));
+        let (input, output) = (guest.table.push(input).unwrap(), guest.table.push(output).unwrap());
+        let (from, to) = (|| Resource::new_borrow(input.rep()), || Resource::new_borrow(output.rep()));
+        let mut guarded = Guarded(&mut guest);
+        assert_eq!(HostInputStream::skip(&mut guarded, from(), 1).unwrap(), 1);
+        assert_eq!(guarded.blocking_skip(from(), 2).await.unwrap(), 2);
+        assert_eq!(HostOutputStream::splice(&mut guarded, to(), from(), 3).unwrap(), 3);
+        assert_eq!(guarded.blocking_splice(to(), from(), 100).await.unwrap(), 4);
+        guarded.write_zeroes(to(), 5).unwrap();
+        guarded.blocking_write_zeroes_and_flush(to(), 6).await.unwrap();
+        guarded.write_zeroes(to(), 1000).unwrap_err();
+        let records = guest.authority().take_records().into_iter();
+        let told: Vec<(String, u64)> = records
+            .map(|record| (record.summary.rsplit('.').next().unwrap_or_default().to_owned(), record.bytes))
+            .collect();
+        let expected = [
+            ("skip", 1),
+            ("blocking-skip", 2),
+            ("splice", 3),
+            ("blocking-splice", 4),
+            ("write-zeroes", 5),
+            ("blocking-write-zeroes-and-flush", 6),
+        ];
+        assert_eq!(told, expected.map(|(function, bytes)| (function.to_owned(), bytes)));
     }
 }
