@@ -1,5 +1,7 @@
 //! Many hostile and many honest calls at once, for long: no honest call is lost, and the host does not grow.
 
+mod memory;
+
 use std::{
     sync::{
         Arc,
@@ -8,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 use tokio::{sync::RwLock, task::JoinSet};
 
@@ -29,10 +31,6 @@ const IDLE_CALLS: usize = 1000;
 /// Until memory is first looked at: a minute, or half of a shorter time.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// How often memory is looked at, when it has settled and again at the end. The one in the middle counts: a single look may come
-/// at a bad moment.
-const LOOKS: u32 = 5;
-
 /// Memory may grow by so much of what was resident when the run had settled, in per cent.
 const GROWTH_PERCENT: u64 = 5;
 
@@ -46,6 +44,17 @@ const LONG_RUN_SECONDS: u64 = 300;
 /// Fewest honest calls in a second, all callers together. A machine of two cores serves some seven hundred, and thirty-five when ten
 /// other programs compute on each core meanwhile.
 const HONEST_PER_SECOND: u64 = 10;
+
+/// How long honest calls are made beside tasks that do nothing but compute: at most, and of a short run so small a part.
+const BESIDE: Duration = Duration::from_secs(5);
+const BESIDE_PART: u32 = 4;
+
+/// For so long each of them computes before it gives way, as the engine has a guest do.
+const TURN: Duration = Duration::from_millis(10);
+
+/// Honest calls beside hostile ones may take so many times what they take beside as many tasks that share the machine fairly. Hostile
+/// calls also wait for the disk and are compiled, which those do not; a plugin that starves others has them wait for seconds.
+const HONEST_P99_TIMES: u64 = 10;
 
 /// Of so many hostile calls, one may come to another end than alone. 128 calls at once on two cores have each a small part of the time
 /// that they have alone, so that a limit of time comes first for many of those that would meet another one later; each of these is
@@ -74,6 +83,8 @@ pub struct Stress {
     pub honest_p99_microseconds: u64,
     /// The same on an engine that does nothing else.
     pub idle_p99_microseconds: u64,
+    /// The same beside as many tasks as there are hostile calls, which compute and give way in turn: what sharing the machine costs.
+    pub beside_p99_microseconds: u64,
     /// Resident memory when the run had settled, in bytes: the middle of several looks.
     pub resident_settled: u64,
     /// Resident memory at the end, in bytes: the middle of several looks.
@@ -98,6 +109,14 @@ impl Stress {
         let least = HONEST_PER_SECOND.saturating_mul(self.seconds);
         if self.honest < least {
             faults.push(format!("only {} honest calls were served, not {least}: others starved them", self.honest));
+        }
+        let slowest = self.beside_p99_microseconds.saturating_mul(HONEST_P99_TIMES);
+        if self.honest_p99_microseconds > slowest {
+            faults.push(format!(
+                "one of a hundred honest calls took {} ms and more, and may take {} ms: others starved it",
+                self.honest_p99_microseconds / 1000,
+                slowest / 1000
+            ));
         }
         if !self.missing.is_empty() {
             let first = self.missing.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -143,6 +162,17 @@ const HONEST: usize = 2;
 const LOST: usize = 3;
 
 impl Shared {
+    fn new(field: Field, cases: usize) -> Self {
+        Self {
+            field,
+            over: AtomicBool::new(false),
+            calls: RwLock::new(()),
+            counts: Default::default(),
+            ended: (0..cases).map(|_| AtomicBool::new(false)).collect(),
+            wrong: std::sync::Mutex::default(),
+        }
+    }
+
     fn count(&self, which: usize) {
         if let Some(count) = self.counts.get(which) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -187,20 +217,14 @@ pub async fn run(cases: Vec<Case>, long: Duration) -> Result<Stress> {
     }
     let cases: Arc<[Case]> = fitting.into();
     anyhow::ensure!(!cases.is_empty(), "no case can be part of the stress");
-    let shared = Arc::new(Shared {
-        field: Field::open(&options)?,
-        over: AtomicBool::new(false),
-        calls: RwLock::new(()),
-        counts: Default::default(),
-        ended: cases.iter().map(|_| AtomicBool::new(false)).collect(),
-        wrong: std::sync::Mutex::default(),
-    });
+    let shared = Arc::new(Shared::new(Field::open(&options)?, cases.len()));
     let mut idle = Vec::with_capacity(IDLE_CALLS);
     for _ in 0..IDLE_CALLS {
         let start = Instant::now();
         shared.field.honest().await.map_err(anyhow::Error::msg)?;
         idle.push(start.elapsed());
     }
+    let beside = beside_tasks(&shared.field, BESIDE.min(long / BESIDE_PART)).await?;
     warm(&shared.field).await?;
     let next = Arc::new(AtomicU64::new(0));
     let mut hostile = JoinSet::new();
@@ -211,8 +235,8 @@ pub async fn run(cases: Vec<Case>, long: Duration) -> Result<Stress> {
         honest.spawn(be_honest(Arc::clone(&shared)));
     }
     let settled = SETTLED.min(long / 2);
-    let resident_settled = resident_after(&shared, settled).await?;
-    let resident_end = resident_after(&shared, long.saturating_sub(settled)).await?;
+    let resident_settled = memory::resident_after(&shared.calls, settled).await?;
+    let resident_end = memory::resident_after(&shared.calls, long.saturating_sub(settled)).await?;
     shared.over.store(true, Ordering::Relaxed);
     while let Some(ended) = hostile.join_next().await {
         ended??;
@@ -232,6 +256,7 @@ pub async fn run(cases: Vec<Case>, long: Duration) -> Result<Stress> {
         lost: shared.get(LOST),
         honest_p99_microseconds: p99(times),
         idle_p99_microseconds: p99(idle),
+        beside_p99_microseconds: p99(beside),
         resident_settled,
         resident_end,
         wrong,
@@ -316,6 +341,38 @@ async fn be_honest(shared: Arc<Shared>) -> Vec<Duration> {
     times
 }
 
+/// How long honest calls take beside tasks that share the machine fairly, as many as there are hostile calls later.
+async fn beside_tasks(field: &Field, long: Duration) -> Result<Vec<Duration>> {
+    let shared = Arc::new(Shared::new(field.clone(), 0));
+    let (mut tasks, mut honest) = (JoinSet::new(), JoinSet::new());
+    for _ in 0..AT_ONCE {
+        tasks.spawn(compute(Arc::clone(&shared)));
+        honest.spawn(be_honest(Arc::clone(&shared)));
+    }
+    tokio::time::sleep(long).await;
+    shared.over.store(true, Ordering::Relaxed);
+    let mut times = Vec::new();
+    while let Some(part) = honest.join_next().await {
+        times.extend(part?);
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended?;
+    }
+    let wrong = shared.wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    wrong.map_or(Ok(times), |wrong| Err(anyhow::Error::msg(wrong)))
+}
+
+/// Computes, and gives way in turn.
+async fn compute(shared: Arc<Shared>) {
+    while !shared.over.load(Ordering::Relaxed) {
+        let begun = Instant::now();
+        while begun.elapsed() < TURN {
+            std::hint::spin_loop();
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Times that each honest caller keeps.
 const KEPT_TIMES: usize = 2000;
 
@@ -324,33 +381,6 @@ fn p99(mut times: Vec<Duration>) -> u64 {
     times.sort_unstable();
     let index = times.len().saturating_sub(1) * 99 / 100;
     times.get(index).map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
-}
-
-/// Goes on for so long, and looks at memory several times at the end of it: the look in the middle.
-async fn resident_after(shared: &Shared, long: Duration) -> Result<u64> {
-    let between = (long / 30).min(Duration::from_secs(2));
-    tokio::time::sleep(long.saturating_sub(between * LOOKS)).await;
-    let mut looks = Vec::new();
-    for _ in 0..LOOKS {
-        tokio::time::sleep(between).await;
-        looks.push(resident(shared).await?);
-    }
-    Ok(middle(looks))
-}
-
-/// The one in the middle, by size.
-fn middle(mut looks: Vec<u64>) -> u64 {
-    looks.sort_unstable();
-    looks.get(looks.len() / 2).copied().unwrap_or_default()
-}
-
-/// Resident memory of this process, in bytes, while no call is under way: what calls hold comes and goes, what stays is the host's.
-async fn resident(shared: &Shared) -> Result<u64> {
-    let _nothing_under_way = shared.calls.write().await;
-    let status = std::fs::read_to_string("/proc/self/status").context("the system tells of this process in /proc")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("it tells of resident memory")?;
-    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kibibytes * 1024)
 }
 
 #[cfg(test)]
@@ -367,6 +397,8 @@ mod tests {
             otherwise: 100,
             kinds: 500,
             honest: 40_000,
+            honest_p99_microseconds: 200_000,
+            beside_p99_microseconds: 100_000,
             resident_settled: 300 * MIB,
             resident_end: 301 * MIB,
             ..Stress::default()
@@ -383,7 +415,7 @@ mod tests {
     fn leaking(per_second: u64, at: [u64; 5]) -> u64 {
         let mut looks = at.map(|second| 300 * MIB + per_second * second).to_vec();
         looks[2] += 80 * MIB;
-        middle(looks)
+        memory::middle(looks)
     }
 
     #[test]
@@ -400,6 +432,16 @@ mod tests {
     fn honest_calls_that_starve_are_found() {
         is_found(&Stress { honest: 599, ..well() }, "only 599 honest calls were served, not 600");
         is_found(&Stress { honest: 0, ..well() }, "starved");
+    }
+
+    #[test]
+    fn honest_calls_that_are_served_late_are_found_by_what_they_take_beside_others_that_share_fairly() {
+        let late = |honest_p99_microseconds| Stress { honest_p99_microseconds, ..well() };
+        assert_eq!(late(1_000_000).faults(), Vec::<String>::new());
+        is_found(&late(1_001_000), "took 1001 ms and more, and may take 1000 ms");
+        // A slow machine is slow for all.
+        let slow = Stress { beside_p99_microseconds: 400_000, ..late(1_001_000) };
+        assert_eq!(slow.faults(), Vec::<String>::new());
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub fn of_stress(stress: &Stress) -> String {
     let mut text = format!(
         "{} s: {} hostile calls ended, {} of them otherwise than alone\n\
          {} kinds of them, {} of which never ended\n\
-         {} honest calls ended; 99 of 100 took at most {:.1} ms, on an idle engine {:.1} ms\n\
+         {} honest calls ended; 99 of 100 took at most {:.1} ms, on an idle engine {:.1} ms, beside fair tasks {:.1} ms\n\
          resident memory: {:.0} MiB when settled, {:.0} MiB at the end ({:+.1} %)\n",
         stress.seconds,
         stress.hostile,
@@ -81,6 +81,7 @@ pub fn of_stress(stress: &Stress) -> String {
         stress.honest,
         milliseconds(stress.honest_p99_microseconds),
         milliseconds(stress.idle_p99_microseconds),
+        milliseconds(stress.beside_p99_microseconds),
         mebibytes(stress.resident_settled),
         mebibytes(stress.resident_end),
         stress.growth_percent(),

@@ -117,7 +117,9 @@ async fn log_lines_beyond_the_limit_are_dropped_and_the_call_goes_on() {
     let told = Arc::new(Reports::default());
     let context = CallContext { observer: Some(told.clone()), ..CallContext::default() };
     for (lines, expected) in [(10, vec![(true, 10), (false, 990)]), (1000, vec![(true, 1000)])] {
-        let probe = Probe::new().with_limits(|limits| (limits.host_calls, limits.log_lines) = (10_000, lines));
+        let probe = Probe::new().with_limits(|limits| {
+            (limits.host_calls, limits.log_lines, limits.log_bytes) = (10_000, lines, Bytes(1 << 20));
+        });
         probe.plugin("log", "").check(&context, nothing()).await.unwrap();
         let report = told.0.lock().unwrap().pop().unwrap();
         let logged = report.records.iter().filter(|record| record.operation == "log");
