@@ -23,6 +23,7 @@ use crate::{
     noise,
     record::{Told, Words},
     rising,
+    routes::Routes,
     settings::Settings,
     time::{self, LogTime},
     window::Passing,
@@ -38,6 +39,10 @@ const MAX_EVIDENCE: usize = 5;
 const MAX_TRACKS: usize = 3000;
 /// The least share of a source.
 const MIN_TRACKS: usize = 24;
+/// A route of a web server takes about as much as so many of them, with those that are seldom.
+const TRACKS_PER_ROUTE: usize = 20;
+/// Routes that any source may have.
+const MIN_ROUTES: usize = 4;
 
 /// What is known of one source.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -51,6 +56,8 @@ struct Source {
     errors: Series,
     count: u64,
     watched: Watched,
+    #[serde(default)]
+    routes: Routes,
     seen: [Coverage; 2],
     evidence: Vec<(u64, String)>,
     used: u64,
@@ -313,6 +320,9 @@ impl State {
         // What the record holds that is being put together tells of a fault.
         let share = (MAX_TRACKS / (self.sources.len() + 1)).max(MIN_TRACKS);
         source.watched.line(&line, source.assembler.holds(), share);
+        if let Some(time) = line.time {
+            source.routes.line(number, line.raw, time.nanoseconds, (share / TRACKS_PER_ROUTE).max(MIN_ROUTES));
+        }
         self.values = values;
         if let Some(event) = event {
             self.event(name, source, event, means);
@@ -378,7 +388,9 @@ impl State {
             patterns.extend(group.patterns.iter().map(|pattern| (*pattern, (group.id, group.template.clone()))));
         }
         for (name, source) in &self.sources {
-            if !of_errors {
+            let before = findings.len();
+            source.routes.find(name, source.watched.covers(), source.watched.is_dated(), &mut findings);
+            if !of_errors && findings.len() == before {
                 findings.extend(source.errors_rose(name));
             }
             findings.extend(detect::find(name, &source.watched, &patterns));

@@ -56,7 +56,8 @@ fn is_one(cause: &Finding, finding: &Finding) -> bool {
     }
 }
 
-fn take_in(cause: &mut Finding, finding: Finding) {
+/// Puts what came with a finding, or of it, to it.
+pub fn take_in(cause: &mut Finding, finding: Finding) {
     let Finding { issue, source, ids, known, .. } = finding;
     cause.known |= known && issue.fingerprint == cause.issue.fingerprint;
     let own = &mut cause.issue;

@@ -7,6 +7,7 @@
 //!
 //! The core, [`Engine`], knows nothing of components; this file makes one of it.
 
+mod access;
 mod baseline;
 mod detect;
 mod engine;
@@ -31,6 +32,7 @@ mod path;
 mod pending;
 mod record;
 mod rising;
+mod routes;
 mod settings;
 mod template;
 mod time;

@@ -4,6 +4,8 @@ use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 use autodevops_sdk::types::Severity;
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
+
 /// How a level maps to what matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Level {
@@ -173,15 +175,8 @@ fn denied_behind(behind: &[u8]) -> bool {
 
 /// The status of an access log's line when it tells of a server's error, and the request.
 pub fn server_error(line: &[u8]) -> Option<(u16, &[u8])> {
-    let http = memchr::memmem::find(line, b" HTTP/")?;
-    let quote = http + memchr::memchr(b'"', line.get(http..)?)?;
-    let status = line.get(quote + 1..)?.trim_ascii_start();
-    let [b'5', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] = status else { return None };
-    if rest.first().is_some_and(u8::is_ascii_digit) {
-        return None;
-    }
-    let open = memchr::memrchr(b'"', line.get(..http)?)?;
-    Some((500 + u16::from(b - b'0') * 10 + u16::from(c - b'0'), line.get(open + 1..http)?))
+    let access = Access::of_server(line).filter(Access::failed)?;
+    Some((access.status, access.request))
 }
 
 #[cfg(test)]

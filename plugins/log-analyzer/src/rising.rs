@@ -27,7 +27,7 @@ const MAX_RIVAL: f64 = 0.6;
 const MOST_OF_LOAD: f64 = 0.2;
 
 /// The least confidence of what is called a burst: a fault whose lines come in clumps is one that the service has.
-const LEAST_SURE: f64 = 0.5;
+pub const LEAST_SURE: f64 = 0.5;
 
 /// The rise of errors, where there is one.
 pub fn change(errors: &Series, load: &Series, coverage: (i64, i64)) -> Option<Changed> {
