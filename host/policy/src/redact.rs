@@ -44,12 +44,15 @@ pub struct Redaction {
     rules: Vec<Rule>,
 }
 
+/// Whether what a pattern found in a text is one of what it looks for.
+type IsOne = fn(&str, Range<usize>) -> bool;
+
 #[derive(Clone, Debug)]
 struct Rule {
     name: String,
     pattern: Regex,
     /// Whether what was found is one, within the text.
-    is_one: fn(&str, Range<usize>) -> bool,
+    is_one: IsOne,
 }
 
 impl Rule {
@@ -75,8 +78,8 @@ impl Rule {
 }
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let always: fn(&str, Range<usize>) -> bool = |_, _| true;
-    let patterns: [(&str, &str, fn(&str, Range<usize>) -> bool); STANDARD.len() + 1] = [
+    let always: IsOne = |_, _| true;
+    let patterns: [(&str, &str, IsOne); STANDARD.len() + 1] = [
         ("private-key", r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)", always),
         (
             "authorization",
@@ -193,7 +196,7 @@ fn is_card(text: &str, range: Range<usize>) -> bool {
         (_, double) => double / 10 + double % 10,
     };
     let sum: u32 = digits.iter().rev().enumerate().map(doubled).sum();
-    stands_alone(text, &range) && sum % 10 == 0 && digits.iter().any(|digit| *digit > 0)
+    stands_alone(text, &range) && sum.is_multiple_of(10) && digits.iter().any(|digit| *digit > 0)
 }
 
 /// An address of another machine; this one's own says nothing of anyone.

@@ -77,7 +77,7 @@ fn a_release_that_fails_in_production_was_kept_in_staging_and_is_rolled_back() {
     assert_eq!((staging.ending, production.ending), (Some(Ending::Kept), Some(Ending::RolledBack)));
     assert_eq!(production.served, None);
     assert!(production.restored.unwrap() > production.exposed.unwrap());
-    let report = report(&[production.clone()], &[], &question());
+    let report = report(std::slice::from_ref(production), &[], &question());
     let dora = report.groups[0].dora.unwrap();
     assert_eq!(dora.change_failure, Share { of: 1, total: 1 });
     assert_eq!((dora.lead_time, dora.time_to_restore), (None, None));

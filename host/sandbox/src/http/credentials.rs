@@ -53,8 +53,8 @@ impl Vault {
     /// not to be had harms nothing before it is needed, and is asked for again then.
     pub async fn load(self: &Arc<Self>, most: Duration) {
         let mut looks = JoinSet::new();
-        for credential in self.grant.credentials.iter().cloned() {
-            let vault = Arc::clone(self);
+        for credential in &self.grant.credentials {
+            let (vault, credential) = (Arc::clone(self), credential.clone());
             looks.spawn(async move { timeout(LONGEST_LOOK, vault.look(&credential)).await });
         }
         let all = async { while looks.join_next().await.is_some() {} };
