@@ -314,6 +314,86 @@ fn a_watch_goes_on_over_rotation_truncation_and_new_files_and_ends_with_all_of_i
     assert_eq!(names, ["a.log", "b.log", "old.log.gz"]);
 }
 
+/// A command on a terminal of its own, by `script` of util-linux: what it shows there goes to a file.
+struct OnTerminal {
+    child: Child,
+    output: PathBuf,
+}
+
+impl OnTerminal {
+    fn start(folder: &Folder, command: &Command) -> Self {
+        let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', "'\\''"));
+        let words: Vec<String> = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
+        let output = folder.path("screen");
+        let mut script = Command::new("script");
+        script.args([
+            "--quiet",
+            "--flush",
+            "--return",
+            "--command",
+            &format!("stty rows 24 cols 80 && exec {}", words.join(" ")),
+            "/dev/null",
+        ]);
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => script.env(name, value),
+                None => script.env_remove(name),
+            };
+        }
+        script.current_dir(folder.0.path()).stdin(Stdio::piped()).stderr(Stdio::null());
+        Self { child: script.stdout(File::create(&output).unwrap()).spawn().unwrap(), output }
+    }
+
+    /// The lists that were shown, each over the one before.
+    fn lists(&self) -> Vec<String> {
+        let text = String::from_utf8_lossy(&fs::read(&self.output).unwrap()).into_owned();
+        text.split("\x1b[H\x1b[J").skip(1).map(str::to_owned).collect()
+    }
+
+    /// Types, as at a keyboard.
+    fn types(&mut self, keys: &[u8]) {
+        let keyboard = self.child.stdin.as_mut().unwrap();
+        keyboard.write_all(keys).unwrap();
+        keyboard.flush().unwrap();
+    }
+}
+
+impl Drop for OnTerminal {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn a_watch_on_a_terminal_shows_each_list_over_the_one_before_until_it_is_interrupted() {
+    let folder = Folder::new();
+    folder.add("app.log", &failure(1));
+    let mut terminal = OnTerminal::start(&folder, &folder.command(&["--watch", "app.log"]));
+    until("the first list", LIMIT, || terminal.lists().len() == 1 && terminal.lists()[0].ends_with("\r\n"));
+    assert!(terminal.lists()[0].contains("TypeError"), "{:?}", terminal.lists());
+    folder.add("app.log", &failures(5));
+    until("another list", LIMIT, || terminal.lists().len() == 2 && terminal.lists()[1].ends_with("\r\n"));
+    let lists = terminal.lists();
+    assert_ne!(lists[0], lists[1]);
+    assert!(
+        lists.iter().all(|list| list.matches("TypeError").count() == 1 + list.matches("ERROR TypeError").count()),
+        "{lists:?}"
+    );
+    // An empty line is no other list.
+    folder.add("app.log", "\n");
+    terminal.types(b"\x03");
+    let mut ended = None;
+    until("the end", LIMIT, || {
+        ended = terminal.child.try_wait().unwrap();
+        ended.is_some()
+    });
+    assert_eq!(ended.and_then(|status| status.code()), Some(0), "{:?}", terminal.lists());
+    for list in terminal.lists() {
+        assert!(list.lines().all(|line| line.trim_end().chars().count() <= 80), "{list:?}");
+    }
+}
+
 #[test]
 fn a_watch_is_refused_what_it_cannot_follow_or_show() {
     let folder = Folder::new();
