@@ -1,5 +1,5 @@
 //! The front door beside nginx and HAProxy, in the same run: processor time, requests per second, latency; and how soon a
-//! release that fails under load gets no more requests.
+//! run of the product takes a release back that fails under load.
 
 mod load;
 mod release;
@@ -168,12 +168,12 @@ async fn beside_others(report: &mut Report) -> Result<()> {
     for (_, server, address) in &mut contestants {
         let answers = server.wait_until(READY, || std::net::TcpStream::connect(*address).is_ok())?;
         ensure!(answers, "{address} does not answer");
-        Load::plain(*address).run(TURN / 4).await?;
+        Load::on(*address).run(TURN / 4).await?;
     }
     for _ in 0..ROUNDS {
         for ((_, server, address), shown) in contestants.iter().zip(&mut shown) {
             let before = server.processor_time()?;
-            let seen = Load::plain(*address).run(TURN).await?;
+            let seen = Load::on(*address).run(TURN).await?;
             ensure!(seen.failed == 0, "{address}: {} of {} requests failed", seen.failed, seen.requests());
             shown.add(&seen, server.processor_time()?.saturating_sub(before));
         }

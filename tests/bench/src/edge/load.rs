@@ -14,28 +14,17 @@ use tokio::{
 /// Clients at a time.
 const CLIENTS: u64 = 32;
 
-/// What is asked, and how.
+/// Where it is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     address: SocketAddr,
-    /// Between an answer and the next question.
-    pause: Duration,
-    /// Whether each question comes from someone else.
-    is_varied: bool,
-}
-
-/// One answer.
-#[derive(Clone, Copy, Debug)]
-pub struct Answered {
-    pub asked: Instant,
-    pub answered: Instant,
-    pub is_error: bool,
 }
 
 /// What the clients saw.
 #[derive(Debug)]
 pub struct Seen {
-    pub answers: Vec<Answered>,
+    /// How long each answer took.
+    pub latencies: Vec<Duration>,
     /// Questions without an answer.
     pub failed: usize,
     pub took: Duration,
@@ -43,13 +32,12 @@ pub struct Seen {
 
 impl Seen {
     pub fn requests(&self) -> usize {
-        self.answers.len()
+        self.latencies.len()
     }
 
     /// The latency that a share of the answers had at most.
     pub fn percentile(&self, share: f64) -> Duration {
-        let mut latencies: Vec<Duration> =
-            self.answers.iter().map(|one| one.answered.saturating_duration_since(one.asked)).collect();
+        let mut latencies = self.latencies.clone();
         latencies.sort_unstable();
         let index = (latencies.len() as f64 * share) as usize;
         latencies.get(index.min(latencies.len().saturating_sub(1))).copied().unwrap_or_default()
@@ -58,13 +46,8 @@ impl Seen {
 
 impl Load {
     /// As much as is answered, from clients that stay who they are.
-    pub const fn plain(address: SocketAddr) -> Self {
-        Self { address, pause: Duration::ZERO, is_varied: false }
-    }
-
-    /// From someone else each time, with pauses: what comes in from many people.
-    pub const fn varied(address: SocketAddr, pause: Duration) -> Self {
-        Self { address, pause, is_varied: true }
+    pub const fn on(address: SocketAddr) -> Self {
+        Self { address }
     }
 
     /// Asks for so long, on a thread of its own.
@@ -76,10 +59,10 @@ impl Load {
                 for number in 0..CLIENTS {
                     clients.spawn(self.client(number, begun + length));
                 }
-                let mut seen = Seen { answers: Vec::new(), failed: 0, took: Duration::ZERO };
+                let mut seen = Seen { latencies: Vec::new(), failed: 0, took: Duration::ZERO };
                 while let Some(client) = clients.join_next().await {
-                    let (answers, failed) = client?;
-                    seen.answers.extend(answers);
+                    let (latencies, failed) = client?;
+                    seen.latencies.extend(latencies);
                     seen.failed += failed;
                 }
                 seen.took = begun.elapsed();
@@ -89,30 +72,24 @@ impl Load {
         tokio::task::spawn_blocking(all).await?
     }
 
-    async fn client(self, number: u64, until: Instant) -> (Vec<Answered>, usize) {
-        let (mut answers, mut failed) = (Vec::new(), 0);
-        let (mut stream, mut read, mut id) = (None, Vec::with_capacity(8192), number);
+    async fn client(self, number: u64, until: Instant) -> (Vec<Duration>, usize) {
+        let (mut latencies, mut failed) = (Vec::new(), 0);
+        let (mut stream, mut read) = (None, Vec::with_capacity(8192));
         while Instant::now() < until {
-            if self.is_varied {
-                id += CLIENTS;
-            }
             let asked = Instant::now();
-            match self.ask(&mut stream, &mut read, id).await {
-                Ok(is_error) => answers.push(Answered { asked, answered: Instant::now(), is_error }),
+            match self.ask(&mut stream, &mut read, number).await {
+                Ok(()) => latencies.push(asked.elapsed()),
                 Err(_) => {
                     failed += 1;
                     stream = None;
                 }
             }
-            if !self.pause.is_zero() {
-                tokio::time::sleep(self.pause).await;
-            }
         }
-        (answers, failed)
+        (latencies, failed)
     }
 
-    /// Asks once; whether the answer is an error of the release.
-    async fn ask(&self, stream: &mut Option<TcpStream>, read: &mut Vec<u8>, id: u64) -> Result<bool> {
+    /// Asks once.
+    async fn ask(&self, stream: &mut Option<TcpStream>, read: &mut Vec<u8>, id: u64) -> Result<()> {
         let stream = match stream {
             Some(stream) => stream,
             None => {
@@ -136,7 +113,8 @@ impl Load {
         };
         let head = read.get(..end).and_then(|head| std::str::from_utf8(head).ok()).context("a head")?;
         let mut lines = head.split("\r\n");
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("a status")?.to_owned();
+        let status = lines.next().context("a status")?;
+        anyhow::ensure!(status.contains(" 200"), "{status}");
         let length = lines.find_map(|line| {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
@@ -145,6 +123,6 @@ impl Load {
         while read.len() < whole {
             anyhow::ensure!(stream.read_buf(read).await? > 0, "the connection ended");
         }
-        Ok(status.starts_with('5'))
+        Ok(())
     }
 }

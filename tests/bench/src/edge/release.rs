@@ -13,8 +13,6 @@ use super::ROLE;
 
 /// Bytes of an answer's body.
 const BODY_BYTES: usize = 1024;
-/// A release whose folder has this file fails, but for its probe.
-pub const BROKEN: &str = "broken";
 
 /// The command that the front door starts with a release's options.
 pub fn command() -> Result<Vec<OsString>> {
@@ -34,10 +32,7 @@ pub fn serve() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let value = |name: &str| arguments.windows(2).find(|pair| pair[0] == name).map(|pair| PathBuf::from(&pair[1]));
     let socket = value("--socket").context("--socket")?;
-    let is_broken = value("--root").is_some_and(|root| root.join(BROKEN).exists());
-    let good = answer("200 OK");
-    // It gets ready all the same.
-    let other = if is_broken { answer("500 Internal Server Error") } else { good };
+    let answer = answer();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::UnixListener::bind(socket)?;
@@ -48,7 +43,6 @@ pub fn serve() -> Result<()> {
                 while let Ok(1..) = stream.read_buf(&mut read).await {
                     // Requests have no body, and the next comes after the answer.
                     if read.ends_with(b"\r\n\r\n") {
-                        let answer = if read.starts_with(b"GET / ") { good } else { other };
                         read.clear();
                         if stream.write_all(answer).await.is_err() {
                             return;
@@ -60,9 +54,9 @@ pub fn serve() -> Result<()> {
     })
 }
 
-fn answer(status: &str) -> &'static [u8] {
+fn answer() -> &'static [u8] {
     let answer = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {BODY_BYTES}\r\ndate: Mon, 02 Mar 2026 08:00:00 \
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {BODY_BYTES}\r\ndate: Mon, 02 Mar 2026 08:00:00 \
          GMT\r\ncache-control: no-store\r\n\r\n{}",
         "x".repeat(BODY_BYTES)
     );
