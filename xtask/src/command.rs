@@ -53,6 +53,18 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs two pieces of work side by side, to the end of both: compilers leave a processor idle wherever one crate waits for another.
+///
+/// # Errors
+/// When one of them fails; the first one's error, where both do.
+pub fn side_by_side(one: impl FnOnce() -> Result<()> + Send, other: impl FnOnce() -> Result<()>) -> Result<()> {
+    std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(other)
+    })
+}
+
 /// Prints the command and runs it to its end, whatever that is.
 ///
 /// # Errors
