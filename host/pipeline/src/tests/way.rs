@@ -218,11 +218,11 @@ fn a_small_step_is_turned_back_by_the_sequential_test_at_the_first_measurement_t
     assert!(matches!(&outcome, Outcome::RolledBack { reason } if reason.contains("sequential test")), "{outcome}");
     let at = |name: &str| scene.events.iter().rfind(|event| event.event.name() == name).unwrap().at;
     assert!(at("rolled-back") <= at("step-entered").after(SECOND));
-    let judged = scene.events.iter().filter_map(|event| match &event.event {
+    let mut judged = scene.events.iter().filter_map(|event| match &event.event {
         EventKind::Judged { verdict, others } => Some((verdict, others)),
         _ => None,
     });
-    let (verdict, others) = judged.last().unwrap();
+    let (verdict, others) = judged.next_back().unwrap();
     assert_eq!((verdict.method, others.len()), (Some(Method::Sprt), 1), "all that was judged is on record");
 }
 
