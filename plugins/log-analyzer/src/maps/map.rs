@@ -186,7 +186,7 @@ impl Section {
             {
                 return Err(format!("names a source or a name that it does not have, {at} bytes into its mappings"));
             }
-            if count % SEGMENTS_PER_MARK == 0 {
+            if count.is_multiple_of(SEGMENTS_PER_MARK) {
                 marks.push(Mark { line: walk.line, column: segment.column, at, before });
             }
             count += 1;
@@ -261,7 +261,7 @@ impl Walk<'_> {
         let mut numbers = [0_i64; 5];
         let mut count = 0;
         while !matches!(self.text.get(self.at), None | Some(b',' | b';')) {
-            let number = self.number().map_err(|what| wrong(what))?;
+            let number = self.number().map_err(&wrong)?;
             *numbers.get_mut(count).ok_or_else(|| wrong("a segment of more than five numbers"))? = number;
             count += 1;
         }
