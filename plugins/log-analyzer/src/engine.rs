@@ -10,18 +10,18 @@ use crate::{
     detect::{self, Belief, Doubts, Finding, Watched, series::Series},
     event::{Assembler, Event},
     group::Coverage,
-    grouping::{Former, Group, GroupId, Grouping, Values},
+    grouping::{Former, Group, GroupId, Grouping},
     groups::Groups,
-    header::{self, Layouts},
+    header::{self, Header, Layouts},
     join,
     journal::{self, Taken},
-    json,
+    json::{self, Structured},
     line::Line,
     lines::LineReader,
     logfmt,
     maps::Maps,
     noise,
-    record::{Told, Words},
+    record::Words,
     rising,
     routes::Routes,
     settings::Settings,
@@ -74,9 +74,6 @@ struct State {
     pushes: u64,
     /// The faults that were there before.
     baseline: Baseline,
-    /// Where a line's values lie, kept so that no line needs room anew.
-    #[serde(skip)]
-    values: Values,
     /// The headers' forms, which are found again.
     #[serde(skip)]
     layouts: Layouts,
@@ -257,20 +254,15 @@ fn joint(mut all: [Coverage; 2], more: &[Coverage; 2]) -> [Coverage; 2] {
 impl State {
     fn line(&mut self, name: &str, source: &mut Source, number: u64, raw: &[u8], means: &Means) -> GroupId {
         let Means { words, settings, .. } = means;
-        let tells = |text: &[u8]| words.told(text) != Told::default();
-        let mut values = std::mem::take(&mut self.values);
         let text = raw.trim_ascii_start();
-        let (mut number, mut of_journal) = (number, None);
         let structured = match source.journal.take(number, raw) {
             Taken::Part => {
                 // The entry's end is its line.
-                let (group, _) = self.grouping.group(b"", &mut values, settings.max_patterns, tells);
-                self.values = values;
-                return group;
+                return self.grouping.group(b"", settings.max_patterns, |text| words.tell(text)).0;
             }
             Taken::Whole(entry, line) => {
-                (number, of_journal) = (line, Some(entry.message.clone()));
-                Some(entry)
+                let message = entry.message.clone();
+                return self.structured(name, source, line, message.as_bytes(), &entry, means);
             }
             Taken::Not => match text.first() {
                 Some(b'{') => json::read(text),
@@ -278,56 +270,82 @@ impl State {
                 _ => None,
             },
         };
-        let raw = of_journal.as_ref().map_or(raw, |message| message.as_bytes());
-        let (message, stack);
-        let (time, level, component, content, headed, indented);
         if let Some(read) = structured {
-            (message, stack) = (read.message, read.stack);
-            let of_message = header::header(message.as_bytes());
-            let text = message.as_bytes();
-            content = if of_message.level.is_some() && read.level.is_none() {
-                text.get(of_message.content..).unwrap_or_default()
-            } else {
-                text
-            };
-            indented = content.first().is_some_and(u8::is_ascii_whitespace);
-            level = read.level.or(of_message.level);
-            headed = level.is_some() || read.time.is_some();
-            time = read.time.or(of_message.time);
-            component = &b""[..];
-        } else {
-            let read = self.layouts.read(raw);
-            headed = read.time.is_some() || read.level.is_some();
-            let start = if headed { read.content } else { 0 };
-            content = raw.get(start..).unwrap_or_default();
-            let before = raw.get(..start).unwrap_or_default();
-            indented = content.first().is_some_and(u8::is_ascii_whitespace)
-                || before.ends_with(b"  ")
-                || before.ends_with(b"\t");
-            (time, level, component, stack) = (read.time, read.level, read.component, None);
+            return self.structured(name, source, number, raw, &read, means);
         }
-        let (group, plain) = self.grouping.group(content, &mut values, settings.max_patterns, tells);
-        if !source.passing.takes(time, &settings.since, &settings.until) {
-            self.values = values;
-            return group;
-        }
-        let time = self.believe(source, time);
+        let read = self.layouts.read(raw);
+        let headed = read.time.is_some() || read.level.is_some();
+        let start = if headed { read.content } else { 0 };
+        let content = raw.get(start..).unwrap_or_default();
+        let before = raw.get(..start).unwrap_or_default();
+        let indented =
+            content.first().is_some_and(u8::is_ascii_whitespace) || matches!(before, [.., b' ', b' '] | [.., b'\t']);
+        let (group, plain) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
+        let Header { time, level, component, .. } = read;
         let line = Line { number, time, level, component, content, group, plain, headed, indented, raw };
-        let event = match &stack {
-            Some(stack) => source.assembler.structured(&line, Some(stack), words),
+        self.take(name, source, line, None, means);
+        group
+    }
+
+    /// A line of fields, or a journal's entry: `raw` is what is shown of it.
+    #[cold]
+    fn structured(
+        &mut self,
+        name: &str,
+        source: &mut Source,
+        number: u64,
+        raw: &[u8],
+        read: &Structured,
+        means: &Means,
+    ) -> GroupId {
+        let Means { words, settings, .. } = means;
+        let text = read.message.as_bytes();
+        let of_message = header::header(text);
+        let content = if of_message.level.is_some() && read.level.is_none() {
+            text.get(of_message.content..).unwrap_or_default()
+        } else {
+            text
+        };
+        let level = read.level.or(of_message.level);
+        let (group, plain) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
+        let line = Line {
+            number,
+            time: read.time.or(of_message.time),
+            level,
+            component: b"",
+            content,
+            group,
+            plain,
+            headed: level.is_some() || read.time.is_some(),
+            indented: content.first().is_some_and(u8::is_ascii_whitespace),
+            raw,
+        };
+        self.take(name, source, line, read.stack.as_deref(), means);
+        group
+    }
+
+    /// Takes a line whose header is read and whose group is known; `stack` is the trace that comes with it in one piece.
+    #[inline]
+    fn take(&mut self, name: &str, source: &mut Source, mut line: Line<'_>, stack: Option<&str>, means: &Means) {
+        let Means { words, settings, .. } = means;
+        if !source.passing.takes(line.time, &settings.since, &settings.until) {
+            return;
+        }
+        line.time = self.believe(source, line.time);
+        let event = match stack {
+            Some(stack) => source.assembler.structured(&line, stack, words),
             None => source.assembler.line(&line, words),
         };
         // What the record holds that is being put together tells of a fault.
         let share = (MAX_TRACKS / (self.sources.len() + 1)).max(MIN_TRACKS);
         source.watched.line(&line, source.assembler.holds(), share);
         if let Some(time) = line.time {
-            source.routes.line(number, line.raw, time.nanoseconds, (share / TRACKS_PER_ROUTE).max(MIN_ROUTES));
+            let most = (share / TRACKS_PER_ROUTE).max(MIN_ROUTES);
+            source.routes.line(line.number, line.raw, time.nanoseconds, most);
         }
-        self.values = values;
         if let Some(event) = event {
             self.event(name, source, event, means);
         }
-        group
     }
 
     /// The line's time, where it is believed.

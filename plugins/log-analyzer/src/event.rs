@@ -58,24 +58,30 @@ pub struct Assembler {
 
 impl Assembler {
     /// Takes the next line; gives the record that it shows to be finished.
+    #[inline]
     pub fn line(&mut self, line: &Line<'_>, words: &Words) -> Option<Event> {
-        if self.pending.as_mut().is_some_and(|pending| pending.absorb(line, words)) {
-            return None;
+        let mut finished = None;
+        if let Some(pending) = &mut self.pending {
+            if pending.absorb(line, words) {
+                return None;
+            }
+            finished = self.finish();
         }
-        let finished = self.finish();
         if line.headed {
             self.headed = true;
         }
         if line.time.is_some() {
             self.last_time = line.time;
         }
-        self.pending = self.begin(line, words);
+        // Most lines tell of no fault, whatever else they say.
+        if !(line.plain && line.level.is_some_and(|level| level < Level::Warning)) {
+            self.pending = self.begin(line, words);
+        }
         finished
     }
 
     /// Takes a structured line, whose stack trace comes in one piece.
-    pub fn structured(&mut self, line: &Line<'_>, stack: Option<&str>, words: &Words) -> Option<Event> {
-        let Some(stack) = stack else { return self.line(line, words) };
+    pub fn structured(&mut self, line: &Line<'_>, stack: &str, words: &Words) -> Option<Event> {
         let finished = self.finish();
         self.headed = true;
         if line.time.is_some() {
@@ -111,6 +117,7 @@ impl Assembler {
     }
 
     /// The record that was not finished yet.
+    #[cold]
     pub fn finish(&mut self) -> Option<Event> {
         self.pending.take().and_then(Pending::finish)
     }

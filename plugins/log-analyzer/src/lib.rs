@@ -9,6 +9,7 @@
 
 mod access;
 mod baseline;
+mod bytes;
 mod detect;
 mod engine;
 mod event;

@@ -129,6 +129,11 @@ impl Default for Words {
 }
 
 impl Words {
+    /// Whether the text tells of anything.
+    pub fn tell(&self, text: &[u8]) -> bool {
+        self.told(text) != Told::default()
+    }
+
     /// What the text tells.
     pub fn told(&self, text: &[u8]) -> Told {
         let mut told = Told::default();

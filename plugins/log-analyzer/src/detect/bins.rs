@@ -19,7 +19,7 @@ impl Merge for u32 {
 /// Steps of equal length. They double when there are too many, up to a widest; then the oldest leave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bins<T> {
-    /// Seconds of a step.
+    /// Seconds of a step: a power of two.
     step: i64,
     /// The number of the first step since 1970.
     first: i64,
@@ -44,9 +44,15 @@ impl<T: Merge> Bins<T> {
         self.most
     }
 
+    /// The number of the step that a second is in. Divisions cost much, and most lines need several.
+    const fn number(&self, second: i64) -> i64 {
+        second.wrapping_shr(self.step.trailing_zeros())
+    }
+
     /// The step that a time in seconds falls into; none for what is too late to be kept.
+    #[inline]
     pub fn at_mut(&mut self, second: i64) -> Option<&mut T> {
-        let index = second.div_euclid(self.step).wrapping_sub(self.first);
+        let index = self.number(second).wrapping_sub(self.first);
         let index = match usize::try_from(index).ok().filter(|index| *index < self.items.len()) {
             Some(index) => index,
             None => self.make_room(second)?,
@@ -54,9 +60,10 @@ impl<T: Merge> Bins<T> {
         self.items.get_mut(index)
     }
 
+    #[cold]
     fn make_room(&mut self, second: i64) -> Option<usize> {
         self.stretch(second);
-        let at = second.div_euclid(self.step);
+        let at = self.number(second);
         if self.items.is_empty() {
             self.first = at;
         }
@@ -87,7 +94,7 @@ impl<T: Merge> Bins<T> {
     /// Doubles the steps until the time fits in, as far as they may grow.
     fn stretch(&mut self, second: i64) {
         loop {
-            let at = second.div_euclid(self.step);
+            let at = self.number(second);
             let last = self.first + self.items.len() as i64 - 1;
             let length = at.max(last).saturating_sub(at.min(self.first)).saturating_add(1);
             if self.items.is_empty() || length <= self.most as i64 || self.step >= self.widest {

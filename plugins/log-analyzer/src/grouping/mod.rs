@@ -16,8 +16,6 @@ mod partition;
 mod pattern;
 mod state;
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 
 use self::{
@@ -26,6 +24,7 @@ use self::{
     pattern::{Kind, Part},
     state::Known,
 };
+use crate::bytes::Map;
 
 /// A pattern of messages, by a number that is never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,40 +62,48 @@ pub struct Grouping {
     former: Vec<Former>,
     #[serde(skip)]
     cache: Cache,
+    /// Room for a look at a message's bytes, kept so that none needs it anew.
+    #[serde(skip)]
+    map: Map,
 }
 
-/// Where the values of a message lie.
-pub type Values = Vec<Range<u32>>;
-
-/// The shape of a message: a hash over all of it but its values, and where those are.
+/// The shape of a message: a hash over all of it but its values.
 struct Shape<'a> {
     text: &'a [u8],
     hash: u64,
-    values: &'a mut Values,
 }
 
 impl Shape<'_> {
+    #[inline]
     fn add(&mut self, part: u64) {
         self.hash = (self.hash.rotate_left(5) ^ part).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    /// Fewer than eight bytes of the text as a number that no others have.
+    #[inline]
+    fn few(&self, start: usize, end: usize) -> u64 {
+        let bits = (end - start) * 8;
+        let bytes = match self.text.get(start..).and_then(<[u8]>::first_chunk) {
+            // Those behind are cut off: cheaper than a loop over these.
+            Some(eight) => u64::from_le_bytes(*eight),
+            None => self.text.iter().skip(start).rev().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte)),
+        };
+        bytes & !(u64::MAX << bits) | 1 << bits
     }
 }
 
 impl Sink for Shape<'_> {
     #[inline]
     fn word(&mut self, start: usize, end: usize) {
-        let mut word = self.text.get(start..end).unwrap_or_default();
-        while let Some((eight, rest)) = word.split_first_chunk::<8>() {
+        let (eights, rest) = self.text.get(start..end).unwrap_or_default().as_chunks();
+        for eight in eights {
             self.add(u64::from_le_bytes(*eight));
-            word = rest;
         }
-        let last = word.iter().fold(1, |last, byte| last << 8 | u64::from(*byte));
-        self.add(last);
+        self.add(self.few(end - rest.len(), end));
     }
 
     #[inline]
-    fn value(&mut self, start: usize, end: usize) {
-        // A text is shorter than 4 GiB: only its first bytes are looked at.
-        self.values.push(start as u32..end as u32);
+    fn value(&mut self, _: usize, _: usize) {
         self.add(0);
     }
 
@@ -126,31 +133,27 @@ impl Sink for Words<'_> {
 }
 
 impl Grouping {
-    /// The group of a message, where its values lie, and whether its words are plain: not such as `tells` tells of. `most`
-    /// patterns are kept.
-    pub fn group(
-        &mut self,
-        text: &[u8],
-        values: &mut Values,
-        most: usize,
-        tells: impl FnOnce(&[u8]) -> bool,
-    ) -> (GroupId, bool) {
-        values.clear();
-        let mut shape = Shape { text, hash: text.len().min(1) as u64, values };
-        lex::scan(text, &mut shape);
+    /// The group of a message, and whether its words are plain: not such as `tells` tells of. `most` patterns are kept.
+    pub fn group(&mut self, text: &[u8], most: usize, tells: impl FnOnce(&[u8]) -> bool) -> (GroupId, bool) {
+        let mut shape = Shape { text, hash: text.len().min(1) as u64 };
+        lex::scan(text, &mut self.map, &mut shape);
         let hash = shape.hash;
         let (slot, plain) = match self.cache.get(hash) {
             Some(known) => known,
-            None => {
-                let slot = self.find(text, most);
-                let mut words = Words { text, words: Vec::new() };
-                lex::scan(text, &mut words);
-                let plain = !tells(&words.words);
-                self.cache.put(hash, slot, plain);
-                (slot, plain)
-            }
+            None => self.learn(text, hash, most, tells),
         };
         (self.known.count(slot), plain)
+    }
+
+    /// Finds the pattern of a shape that is not remembered, and whether its words are plain; and remembers both.
+    #[cold]
+    fn learn(&mut self, text: &[u8], hash: u64, most: usize, tells: impl FnOnce(&[u8]) -> bool) -> (usize, bool) {
+        let slot = self.find(text, most);
+        let mut words = Words { text, words: Vec::new() };
+        lex::scan(text, &mut self.map, &mut words);
+        let plain = !tells(&words.words);
+        self.cache.put(hash, slot, plain);
+        (slot, plain)
     }
 
     fn find(&mut self, text: &[u8], most: usize) -> usize {

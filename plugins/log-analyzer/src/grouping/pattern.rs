@@ -1,6 +1,7 @@
 //! What a message says when its values are left out: the same for all lines that one statement of a program wrote.
 
 use super::lex::{self, Sink};
+use crate::bytes::Map;
 
 /// Parts of a message that are looked at.
 const MAX_PARTS: usize = 150;
@@ -36,7 +37,7 @@ pub fn hash(bytes: &[u8]) -> u64 {
 /// brackets, a date's words.
 pub fn parts(text: &[u8]) -> Vec<Part> {
     let mut raw = Raw { text, parts: Vec::new(), loose: Vec::new() };
-    lex::scan(text, &mut raw);
+    lex::scan(text, &mut Map::default(), &mut raw);
     let Raw { mut parts, loose, .. } = raw;
     name_values(text, &mut parts, &loose);
     let mut out: Vec<Part> = Vec::with_capacity(parts.len());

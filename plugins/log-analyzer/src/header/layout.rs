@@ -11,6 +11,7 @@ use super::{
     piped, program, stream, word_at,
 };
 use crate::{
+    bytes::{is_but_for_digits, is_same, without_digits},
     record::Level,
     time::{self, LogTime},
 };
@@ -27,9 +28,6 @@ const NAMES_BYTES: usize = 7;
 const SETS: usize = 32;
 /// Forms of a set: a program's loggers, the levels that they write, and how long a process' number is.
 const FORMS: usize = 8;
-
-/// Bytes that are compared at once.
-type Chunk = [u8; 16];
 
 /// The forms that were seen last.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +97,8 @@ impl Layout {
             return None;
         }
         let reach = reach(line, start + len, time, header)?.max(KEY_BYTES);
-        let masked = line.get(..reach).filter(|_| reach <= MAX_BYTES)?.iter().copied().map(mask).collect();
+        let masked = line.get(..reach).filter(|_| reach <= MAX_BYTES)?;
+        let masked = masked.iter().map(|byte| if byte.is_ascii_digit() { b'0' } else { *byte }).collect();
         let component = match header.component {
             b"" => 0..0,
             component => {
@@ -115,11 +114,11 @@ impl Layout {
     #[inline]
     fn read<'a>(&mut self, line: &'a [u8]) -> Option<Header<'a>> {
         let head = line.get(..self.masked.len())?;
-        if !agree(head, &self.masked, mask) {
+        if !is_but_for_digits(head, &self.masked) {
             return None;
         }
         let written = head.get(self.start..self.start + self.written.len())?;
-        if !agree(written, &self.written, |byte| byte) {
+        if !is_same(written, &self.written) {
             let (time, len) = time::read(from(line, self.start))?;
             if len != self.written.len() || time.dated != self.time.dated {
                 return None;
@@ -135,28 +134,11 @@ impl Layout {
 /// The set of a line that begins so.
 fn place(key: &[u8; KEY_BYTES]) -> usize {
     let (parts, _) = key.as_chunks::<8>();
-    let hash = parts.iter().fold(0u64, |hash, part| {
-        (hash.rotate_left(5) ^ u64::from_le_bytes(part.map(mask))).wrapping_mul(0x517c_c1b7_2722_0a95)
-    });
+    let hash = parts
+        .iter()
+        .fold(0u64, |hash, part| (hash.rotate_left(5) ^ without_digits(*part)).wrapping_mul(0x517c_c1b7_2722_0a95));
     // The high bits of a product are the best mixed.
     (hash >> (64 - SETS.ilog2())) as usize
-}
-
-const fn mask(byte: u8) -> u8 {
-    if byte.is_ascii_digit() { b'0' } else { byte }
-}
-
-/// Whether a text is the known one when each of its bytes is seen `as_known`; both are of one length. In whole chunks, the last
-/// of which may overlap: a loop over bytes is slow in Wasm.
-#[inline]
-fn agree(text: &[u8], known: &[u8], as_known: fn(u8) -> u8) -> bool {
-    let same = |(text, known): (&Chunk, &Chunk)| u128::from_ne_bytes(text.map(as_known)) == u128::from_ne_bytes(*known);
-    match (text.last_chunk(), known.last_chunk()) {
-        (Some(last), Some(known_last)) => {
-            text.as_chunks().0.iter().zip(known.as_chunks().0).all(same) && same((last, known_last))
-        }
-        _ => text.iter().zip(known).all(|(byte, known)| as_known(*byte) == *known),
-    }
 }
 
 /// How many bytes of the line are looked at to read its header, which has its level behind the time; `after` is where the time
