@@ -1,21 +1,21 @@
-//! One message to one server, step by step: each is taken only while somebody waits, and has what is left of the time.
+//! One message to one server, step by step, each in what is left of the time. However little a server says at a time, all of it together
+//! has to come before the deadline: then the connection is closed.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use autodevops_policy::MailAddress;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lettre::transport::smtp::{
+    Error,
     authentication::{Credentials, Mechanism},
-    client::{SmtpConnection, TlsParameters},
+    client::{AsyncSmtpConnection, TlsParameters},
     commands::{Data, Mail, Rcpt},
     extension::ClientId,
 };
+use tokio::time::timeout_at;
 use zeroize::Zeroizing;
 
 use crate::{MailError, Security, Settings, letter::address};
@@ -48,95 +48,75 @@ pub struct Conversation {
     pub tls: Option<TlsParameters>,
     pub login: Option<Login>,
     pub deadline: Instant,
-    pub given_up: Arc<AtomicBool>,
 }
 
 impl Conversation {
     /// Hands the message over, for all recipients or none.
-    pub fn hand_over(&self, to: &[MailAddress], message: &[u8]) -> Result<(), MailError> {
+    pub async fn hand_over(&self, to: &[MailAddress], message: &[u8]) -> Result<(), MailError> {
         let secrets = self.login.as_ref().map(Login::secrets);
         let secrets: Vec<&str> = secrets.iter().flatten().map(|secret| secret.as_str()).collect();
-        self.steps(to, message).map_err(|error| error.without(&secrets))
+        self.steps(to, message).await.map_err(|error| error.without(&secrets))
     }
 
-    fn steps(&self, to: &[MailAddress], message: &[u8]) -> Result<(), MailError> {
+    async fn steps(&self, to: &[MailAddress], message: &[u8]) -> Result<(), MailError> {
         let settings = &*self.settings;
         let hello = ClientId::Domain(settings.from.domain().to_owned());
         let server = (settings.host.as_str(), settings.port);
-        let from_the_start = self.tls.as_ref().filter(|_| settings.security == Security::Tls);
-        let wait = self.left()?;
-        let mut connection = SmtpConnection::connect(server, Some(wait), &hello, from_the_start, None)
-            .map_err(|error| MailError::of(&error, &format!("{}:{}", settings.host, settings.port)))?;
-        let result = self.speak(&mut connection, &hello, to, message);
+        let from_the_start = self.tls.clone().filter(|_| settings.security == Security::Tls);
+        let connecting = AsyncSmtpConnection::connect_tokio1(server, None, &hello, from_the_start, None);
+        let mut connection = self.step(&format!("{}:{}", settings.host, settings.port), connecting).await?;
+        let result = self.speak(&mut connection, &hello, to, message).await;
         // What became of the message is known; a server that says no good-bye changes nothing of it.
-        if connection.set_timeout(Some(GOODBYE)).is_ok() {
-            connection.abort();
-        }
+        drop(timeout_at(self.within(GOODBYE), connection.abort()).await);
         result
     }
 
-    fn speak(
+    async fn speak(
         &self,
-        connection: &mut SmtpConnection,
+        connection: &mut AsyncSmtpConnection,
         hello: &ClientId,
         to: &[MailAddress],
         message: &[u8],
     ) -> Result<(), MailError> {
         let settings = &*self.settings;
         if let (Security::StartTls, Some(tls)) = (settings.security, &self.tls) {
-            self.step(connection)?;
-            connection.starttls(tls, hello).map_err(|error| MailError::of(&error, "STARTTLS"))?;
+            self.step("STARTTLS", connection.starttls(tls.clone(), hello)).await?;
         }
         if let Some(Login { user, password }) = &self.login {
-            self.step(connection)?;
             let credentials = Credentials::new(user.clone(), password.as_str().to_owned());
-            let logged_in = connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials);
-            logged_in.map_err(|error| match MailError::of(&error, "logging in") {
+            let logged_in =
+                self.step("logging in", connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials));
+            logged_in.await.map_err(|error| match error {
                 // Not the message's fault, and not its recipients'.
                 MailError::Refused { reason, .. } => MailError::Settings(reason),
                 other => other,
             })?;
         }
-        self.step(connection)?;
-        let from = address(&settings.from)?;
-        connection
-            .command(Mail::new(Some(from), Vec::new()))
-            .map_err(|error| MailError::of(&error, &format!("from {}", settings.from)))?;
+        let from = Mail::new(Some(address(&settings.from)?), Vec::new());
+        self.step(&format!("from {}", settings.from), connection.command(from)).await?;
         for recipient in to {
-            self.step(connection)?;
-            connection
-                .command(Rcpt::new(address(recipient)?, Vec::new()))
-                .map_err(|error| MailError::of(&error, &format!("to {recipient}")))?;
+            let to = Rcpt::new(address(recipient)?, Vec::new());
+            self.step(&format!("to {recipient}"), connection.command(to)).await?;
         }
-        self.step(connection)?;
-        connection.command(Data).map_err(|error| MailError::of(&error, "the text"))?;
+        self.step("the text", connection.command(Data)).await?;
         // From here on the server may have it.
-        self.step(connection)?;
-        connection.message(message).map_err(|error| MailError::of(&error, "the text"))?;
+        self.step("the text", connection.message(message)).await?;
         Ok(())
     }
 
-    /// Another step may be taken, in what is left of the time.
-    fn step(&self, connection: &mut SmtpConnection) -> Result<(), MailError> {
-        let wait = self.left()?;
-        let set = connection.set_timeout(Some(wait));
-        set.map_err(|error| MailError::Away { reason: error.to_string(), status: None })
+    /// Takes a step, in what is left of the time, at most as long as the server is waited for.
+    async fn step<T>(&self, what: &str, taken: impl Future<Output = Result<T, Error>>) -> Result<T, MailError> {
+        match timeout_at(self.within(self.settings.timeout), taken).await {
+            Ok(answer) => answer.map_err(|error| MailError::of(&error, what)),
+            Err(_) => Err(MailError::Away { reason: format!("{what}: it did not answer in time"), status: None }),
+        }
     }
 
-    /// What is left of the time, at most as long as the server is waited for.
-    fn left(&self) -> Result<Duration, MailError> {
-        let late = || MailError::Away { reason: "nobody waits any more".to_owned(), status: None };
-        if self.given_up.load(Relaxed) {
-            return Err(late());
-        }
-        let left = self.deadline.saturating_duration_since(Instant::now()).min(self.settings.timeout);
-        // None would be for ever.
-        if left < LEAST { Err(late()) } else { Ok(left) }
+    /// So long from now, and no longer than somebody waits.
+    fn within(&self, time: Duration) -> tokio::time::Instant {
+        self.deadline.min(Instant::now() + time).into()
     }
 }
 
 /// Longest wait for a server's good-bye.
 const GOODBYE: Duration = Duration::from_secs(1);
-
-/// Less than this is no time: the system takes zero for none, and rounds.
-const LEAST: Duration = Duration::from_millis(1);

@@ -1,11 +1,10 @@
 //! Mail by SMTP, through the operator's server and from the operator's address. Who may be written to, and how much, is decided above.
 //!
 //! ```text
-//! Transport::send ── letter (headers by lettre, one Message-ID for a key) ── conversation (a thread, step by step, until the deadline)
+//! Transport::send ── letter (headers by lettre, one Message-ID for a key) ── conversation (step by step, until the deadline)
 //! ```
 //!
-//! `lettre`'s own client blocks; it has a thread for so long as the server takes, of few, and is told at each step how long it has left.
-//! A message that nobody waits for any more goes no further than the step it is at.
+//! A message that nobody waits for any more goes no further than the step it is at: its connection is closed, and its place is another's.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod conversation;
@@ -13,10 +12,7 @@ mod error;
 mod letter;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -30,7 +26,7 @@ pub use letter::Letter;
 
 use crate::conversation::{Conversation, Login};
 
-/// Conversations with the server at once. Each takes a thread until the server is done with it, whoever still waits.
+/// Conversations with the server at once.
 const CONVERSATIONS: usize = 4;
 
 /// How the way to the server is kept from being read and changed.
@@ -69,7 +65,7 @@ pub struct Settings {
 pub struct Transport {
     settings: Arc<Settings>,
     tls: Option<TlsParameters>,
-    places: Arc<Semaphore>,
+    places: Semaphore,
 }
 
 impl Transport {
@@ -82,7 +78,7 @@ impl Transport {
             Security::Plain => None,
             Security::Tls | Security::StartTls => Some(parameters(&settings)?),
         };
-        Ok(Self { settings: Arc::new(settings), tls, places: Arc::new(Semaphore::new(CONVERSATIONS)) })
+        Ok(Self { settings: Arc::new(settings), tls, places: Semaphore::new(CONVERSATIONS) })
     }
 
     /// As whom the host logs in.
@@ -107,35 +103,11 @@ impl Transport {
             _ => None,
         };
         let late = || MailError::Away { reason: "it did not answer in time".to_owned(), status: None };
-        let place = timeout_at(deadline.into(), Arc::clone(&self.places).acquire_owned());
-        let place = place.await.map_err(|_| late())?.map_err(|_| late())?;
-        let given_up = GivenUp::default();
-        let conversation = Conversation {
-            settings: Arc::clone(&self.settings),
-            tls: self.tls.clone(),
-            login,
-            deadline,
-            given_up: Arc::clone(&given_up.0),
-        };
-        let to = letter.to.clone();
-        let sending = tokio::task::spawn_blocking(move || {
-            let _until_done = place;
-            conversation.hand_over(&to, &message)
-        });
-        match timeout_at(deadline.into(), sending).await {
-            Ok(Ok(sent)) => sent,
-            Ok(Err(_)) | Err(_) => Err(late()),
-        }
-    }
-}
-
-/// Tells the thread that nobody waits any more, however that comes.
-#[derive(Default)]
-struct GivenUp(Arc<AtomicBool>);
-
-impl Drop for GivenUp {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
+        let place = timeout_at(deadline.into(), self.places.acquire());
+        let _until_done = place.await.map_err(|_| late())?.map_err(|_| late())?;
+        let conversation =
+            Conversation { settings: Arc::clone(&self.settings), tls: self.tls.clone(), login, deadline };
+        conversation.hand_over(&letter.to, &message).await
     }
 }
 
