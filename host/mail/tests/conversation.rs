@@ -139,10 +139,10 @@ async fn a_slow_server_is_waited_for_and_one_that_drips_past_the_time_is_away_an
 /// Each byte keeps a server's turn alive; it does not keep a place from those that come later.
 #[tokio::test]
 async fn servers_that_drip_hold_no_place_past_the_time() {
-    let (port, told) = start(Behaviour { drips: Some(("MAIL", Duration::from_millis(100))), ..Behaviour::default() });
+    let (port, told) = start(Behaviour { drips: Some(("MAIL", Duration::from_millis(500))), ..Behaviour::default() });
     let transport = Transport::new(settings(port)).unwrap();
     let letter = letter(&["ada@example.com"]);
-    let soon = || transport.send(&letter, None, Instant::now() + Duration::from_millis(300));
+    let soon = || transport.send(&letter, None, Instant::now() + Duration::from_millis(1000));
     for round in 0..2 {
         let (a, b, c, d) = tokio::join!(soon(), soon(), soon(), soon());
         for late in [a, b, c, d] {
