@@ -1,4 +1,7 @@
 //! What stays the same of a message: its variable parts are replaced by marks.
+//!
+//! A fault's fingerprint is made of it. So it follows from the message alone, the same in every session and release: a pattern
+//! of `grouping` is the first message that was seen of many, and becomes more general by the lines that follow.
 
 use sha2::{Digest, Sha256};
 

@@ -191,9 +191,10 @@ pub fn behind_level(text: &[u8]) -> Option<(&[u8], usize)> {
     let padded = from(behind, blanks);
     let end = if colon && (blanks > 0 || padded.is_empty()) {
         len + blanks.min(1)
-    } else if padded.starts_with(b": ") || padded.starts_with(b"- ") && blanks > 0 {
-        len + blanks + 2
-    } else if padded.starts_with(b"] ") && thread.is_none() {
+    } else if padded.starts_with(b": ")
+        || padded.starts_with(b"- ") && blanks > 0
+        || padded.starts_with(b"] ") && thread.is_none()
+    {
         len + blanks + 2
     } else if blanks == 1 && component.contains(&b'.') && padded.first() == Some(&b'[') {
         // `nova.compute.manager [req-…] `: what the request is.
