@@ -129,11 +129,26 @@ impl Block {
         block
     }
 
-    /// A block whose beginning the text is.
-    fn of_end(text: &[u8]) -> Self {
-        let mut bytes = [b' '; BLOCK_BYTES];
-        bytes.iter_mut().zip(text).for_each(|(to, byte)| *to = *byte);
-        Self::of(&bytes)
+    /// A block whose beginning is the rest of a text, fewer bytes than it has.
+    #[inline]
+    fn of_end(rest: &[u8], text: &[u8]) -> Self {
+        let mut block = Self::default();
+        let (chunks, last) = rest.as_chunks();
+        chunks.iter().enumerate().for_each(|(at, chunk)| block.add(at, of_chunk(chunk)));
+        if !last.is_empty() {
+            let classes = match text.last_chunk() {
+                // Those before are shifted out: cheaper than a copy of the last.
+                Some(chunk) => of_chunk(chunk).map(|bits| bits >> (size_of::<Chunk>() - last.len())),
+                None => {
+                    let mut chunk = Chunk::default();
+                    chunk.iter_mut().zip(last).for_each(|(to, byte)| *to = *byte);
+                    of_chunk(&chunk).map(|bits| bits & !(u16::MAX << last.len()))
+                }
+            };
+            block.add(chunks.len(), classes);
+        }
+        block.0[BLANK] |= u64::MAX << rest.len();
+        block
     }
 
     #[inline]
@@ -148,6 +163,13 @@ impl Block {
     #[inline]
     pub fn of_class(&self, class: usize) -> u64 {
         self.0.get(class).copied().unwrap_or_default()
+    }
+
+    /// The classes of the bytes of a span, a bit for each; those aside that end a run.
+    #[inline]
+    fn classes(&self, span: u64) -> u8 {
+        let has = |class: usize| u8::from(self.of_class(class) & span != 0) << class;
+        has(DIGIT) | has(SLASH) | has(COLON) | has(DOT) | has(AT) | has(OTHER)
     }
 
     /// Where a run of bytes ends that are neither blank nor marks.
@@ -168,7 +190,7 @@ impl Map {
         self.0.clear();
         let (blocks, rest) = text.as_chunks();
         self.0.extend(blocks.iter().map(Block::of));
-        self.0.push(Block::of_end(rest));
+        self.0.push(Block::of_end(rest, text));
     }
 
     #[inline]
@@ -224,22 +246,18 @@ impl Map {
         Some(self.next(range.start, |block| !block.of_class(class))).filter(|at| *at < range.end)
     }
 
-    /// The classes of the range's bytes, a bit for each; those aside that end a run.
-    #[inline]
+    /// The classes of the range's bytes, a bit for each; those aside that end a run. Most ranges are within one block.
+    #[inline(always)]
     pub fn classes(&self, range: Range<usize>) -> u8 {
-        let (first, last) = (range.start / BLOCK_BYTES, range.end.saturating_sub(1) / BLOCK_BYTES);
-        let mut span = u64::MAX << (range.start % BLOCK_BYTES);
-        let mut classes = 0;
-        for number in first..=last {
-            if number == last {
-                span &= u64::MAX >> (BLOCK_BYTES - 1 - range.end.saturating_sub(1) % BLOCK_BYTES);
-            }
-            let block = self.block(number);
-            let has = |class: usize| u8::from(block.of_class(class) & span != 0) << class;
-            classes |= has(DIGIT) | has(SLASH) | has(COLON) | has(DOT) | has(AT) | has(OTHER);
-            span = u64::MAX;
+        let end = range.end.saturating_sub(1);
+        let (first, last) = (range.start / BLOCK_BYTES, end / BLOCK_BYTES);
+        let from_start = u64::MAX << (range.start % BLOCK_BYTES);
+        let to_end = u64::MAX >> (BLOCK_BYTES - 1 - end % BLOCK_BYTES);
+        if first == last {
+            return self.block(first).classes(from_start & to_end);
         }
-        classes
+        let ends = self.block(first).classes(from_start) | self.block(last).classes(to_end);
+        (first + 1..last).fold(ends, |classes, number| classes | self.block(number).classes(u64::MAX))
     }
 }
 

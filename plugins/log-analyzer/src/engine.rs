@@ -2,39 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use autodevops_sdk::types::{Evidence, Issue, IssueKind};
+use autodevops_sdk::types::{Issue, IssueKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     baseline::Baseline,
-    detect::{self, Belief, Doubts, Finding, Watched, series::Series},
-    event::{Assembler, Event},
+    detect::{self, Belief, Finding, series::Series},
+    event::Event,
     group::Coverage,
     grouping::{Former, Group, GroupId, Grouping},
     groups::Groups,
     header::{self, Header, Layouts},
     join,
-    journal::{self, Taken},
+    journal::Taken,
     json::{self, Structured},
     line::Line,
-    lines::LineReader,
     logfmt,
     maps::Maps,
     noise,
     record::Words,
-    rising,
-    routes::Routes,
     settings::Settings,
+    source::{MAX_EVIDENCE, Source},
     time::{self, LogTime},
-    window::Passing,
 };
 
 /// Most bytes of a checkpoint.
 const MAX_CHECKPOINT_BYTES: usize = 16 << 20;
 /// Most sources that are followed at once; the least recently pushed leave first.
 const MAX_SOURCES: usize = 2000;
-/// Lines of evidence of an issue about a source.
-const MAX_EVIDENCE: usize = 5;
 /// Kinds of lines whose rates, gaps and durations are kept, over all sources; each source has its share of them.
 const MAX_TRACKS: usize = 3000;
 /// The least share of a source.
@@ -43,25 +38,6 @@ const MIN_TRACKS: usize = 24;
 const TRACKS_PER_ROUTE: usize = 20;
 /// Routes that any source may have.
 const MIN_ROUTES: usize = 4;
-
-/// What is known of one source.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Source {
-    lines: LineReader,
-    assembler: Assembler,
-    #[serde(default)]
-    journal: journal::Export,
-    #[serde(default)]
-    passing: Passing,
-    errors: Series,
-    count: u64,
-    watched: Watched,
-    #[serde(default)]
-    routes: Routes,
-    seen: [Coverage; 2],
-    evidence: Vec<(u64, String)>,
-    used: u64,
-}
 
 /// All that the engine remembers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -440,46 +416,6 @@ impl State {
             self.event(name, &mut source, event, means);
         }
         self.sources.insert(name.to_owned(), source);
-    }
-}
-
-impl Source {
-    /// Says what of its lines was left out, or not believed.
-    fn tell(&self, name: &str) {
-        let Passing { undated, untold, .. } = self.passing;
-        if undated > 0 {
-            log::warn!(
-                "{name}: {undated} lines tell no year, and are taken for those of the year that is nearest to `since` and `until`"
-            );
-        }
-        if untold > 0 {
-            log::warn!(
-                "{name}: {untold} lines come before any that tells a date, and are left out where `since` or `until` is set: with neither, all are read"
-            );
-        }
-        let Doubts { lines, ahead, jumps } = self.watched.doubts();
-        if lines > 0 {
-            log::warn!(
-                "{name}: {lines} lines tell a time far from their neighbours', {ahead} of them one in their future, and count in no rate; the clock was set {jumps} times"
-            );
-        }
-    }
-
-    /// An issue about all errors of the source, where they became more frequent while no single kind of them did.
-    fn errors_rose(&self, name: &str) -> Option<Finding> {
-        let [dated, undated] = self.seen;
-        let coverage = dated.or(undated)?;
-        let changed = rising::change(&self.errors, self.watched.all(), coverage)?;
-        let line = |(line, text): &(u64, String)| Evidence { source: name.to_owned(), line: *line, text: text.clone() };
-        Some(rising::of_source(
-            name,
-            self.count,
-            &changed,
-            &self.errors,
-            coverage,
-            dated.is_some(),
-            self.evidence.iter().map(line).collect(),
-        ))
     }
 }
 

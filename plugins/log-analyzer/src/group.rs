@@ -105,7 +105,10 @@ impl Group {
     /// Notes the requests and traces that the lines name.
     pub fn name(&mut self, lines: &[(u64, String)]) {
         for id in lines.iter().flat_map(|(_, text)| ids::of(text.as_bytes())) {
-            if self.ids.len() < MAX_IDS && !self.ids.contains(&id) {
+            if self.ids.len() >= MAX_IDS {
+                return;
+            }
+            if !self.ids.contains(&id) {
                 self.ids.push(id);
             }
         }

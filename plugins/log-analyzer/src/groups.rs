@@ -56,10 +56,14 @@ impl Groups {
                 (severity, key)
             }
         };
-        let group = self
-            .groups
-            .entry(key.clone())
-            .or_insert_with(|| Group::new(key.clone(), &event, severity, root, self.events));
+        // Most are of a group that there is: it needs no key of its own.
+        let group = match self.groups.get_mut(&key) {
+            Some(group) => group,
+            None => {
+                let begun = Group::new(key.clone(), &event, severity, root, self.events);
+                self.groups.entry(key.clone()).or_insert(begun)
+            }
+        };
         group.used = self.events;
         group.issue.count += 1;
         group.rise_to(severity, &event);

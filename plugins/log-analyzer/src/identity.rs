@@ -1,5 +1,7 @@
 //! What tells faults apart.
 
+use std::borrow::Cow;
+
 use autodevops_sdk::types::{Severity, StackFrame};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +26,7 @@ const HASH_BYTES: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Template {
     /// Exceptions of this type, or records of this severity.
-    pub of: String,
+    pub of: Cow<'static, str>,
     /// What stays the same of their messages.
     pub text: String,
 }
@@ -42,16 +44,16 @@ pub fn template_of(event: &Event, severity: Severity) -> Option<Template> {
         return None;
     }
     let (of, text) = match (&event.exception, event.status) {
-        (_, Some(status)) => (format!("status {status}"), template(&event.content)),
-        (Some((kind, message)), None) if !message.is_empty() => (format!("exception {kind}"), template(message)),
+        (_, Some(status)) => (format!("status {status}").into(), template(&event.content)),
+        (Some((kind, message)), None) if !message.is_empty() => (format!("exception {kind}").into(), template(message)),
         _ => {
-            let severity = match severity {
-                Severity::Info => "info",
-                Severity::Warning => "warning",
-                Severity::Error => "error",
-                Severity::Critical => "critical",
+            let record = match severity {
+                Severity::Info => "record info",
+                Severity::Warning => "record warning",
+                Severity::Error => "record error",
+                Severity::Critical => "record critical",
             };
-            (format!("record {severity}"), template(&event.content))
+            (record.into(), template(&event.content))
         }
     };
     Some(Template { of, text })

@@ -35,6 +35,7 @@ mod record;
 mod rising;
 mod routes;
 mod settings;
+mod source;
 mod template;
 mod time;
 mod trace;

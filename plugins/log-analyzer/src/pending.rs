@@ -93,7 +93,10 @@ pub struct Pending {
 impl Pending {
     /// A record that begins with the line.
     pub fn new(line: &Line<'_>, told: Told) -> Self {
-        let content = text_of(line.content.trim_ascii()).trim().to_owned();
+        let mut content = text_of(line.content.trim_ascii());
+        if content.trim().len() < content.len() {
+            content = content.trim().to_owned();
+        }
         let mut pending = Self { time: line.time, level: line.level, told, ..Self::default() };
         let mut section = Section::default();
         if told.exception && content.contains(TRACEBACK) {

@@ -17,7 +17,11 @@ pub fn template(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
     let mut rest = message;
     while let Some(first) = rest.chars().next() {
-        if first.is_whitespace() {
+        let (len, seen) = word_at(rest);
+        if len > 0 {
+            word(&rest[..len], seen, &mut out);
+            rest = &rest[len..];
+        } else if first.is_whitespace() {
             if !out.ends_with(' ') {
                 out.push(' ');
             }
@@ -31,14 +35,6 @@ pub fn template(message: &str) -> String {
                 mark(&mut out);
             }
             rest = &rest[quoted..];
-        } else if is_part_of_word(first) {
-            let end = rest.bytes().position(|byte| byte.is_ascii() && !is_part_of_word(char::from(byte)));
-            let found = &rest[..end.unwrap_or(rest.len())];
-            // Other characters are looked at one by one.
-            let end =
-                if found.is_ascii() { found.len() } else { found.find(|c| !is_part_of_word(c)).unwrap_or(found.len()) };
-            word(&rest[..end], &mut out);
-            rest = &rest[end..];
         } else {
             out.push(first);
             rest = &rest[first.len_utf8()..];
@@ -50,22 +46,74 @@ pub fn template(message: &str) -> String {
     out
 }
 
-/// Characters of words, names, numbers, paths, addresses and URLs.
-fn is_part_of_word(c: char) -> bool {
-    const OTHERS: [bool; 128] = {
-        let mut others = [false; 128];
-        let mut byte = 0u8;
-        while byte < 128 {
-            others[byte as usize] = byte.is_ascii_alphanumeric()
-                || matches!(
-                    byte,
-                    b'_' | b'-' | b'.' | b'/' | b'\\' | b':' | b'@' | b'%' | b'+' | b'#' | b'&' | b'?' | b'~' | b'$'
-                );
-            byte += 1;
+/// Classes of bytes: of what may be part of a word, a name, a number, a path or an address.
+const PART: u8 = 1;
+/// A decimal digit.
+const DIGIT: u8 = 1 << 1;
+/// A slash of either kind.
+const SLASH: u8 = 1 << 2;
+/// An at sign.
+const AT: u8 = 1 << 3;
+/// A dot.
+const DOT: u8 = 1 << 4;
+/// A colon.
+const COLON: u8 = 1 << 5;
+/// No hex digit.
+const OTHER: u8 = 1 << 6;
+/// Of a character beyond ASCII, which may be part of a word.
+const BEYOND: u8 = 1 << 7;
+
+/// The classes of each byte.
+const CLASSES: [u8; 256] = {
+    let mut classes = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'0'..=b'9' => PART | DIGIT,
+            b'a'..=b'f' | b'A'..=b'F' => PART,
+            b'/' | b'\\' => PART | OTHER | SLASH,
+            b'@' => PART | OTHER | AT,
+            b'.' => PART | OTHER | DOT,
+            b':' => PART | OTHER | COLON,
+            b'g'..=b'z' | b'G'..=b'Z' | b'_' | b'-' | b'%' | b'+' | b'#' | b'&' | b'?' | b'~' | b'$' => PART | OTHER,
+            0x80.. => PART | OTHER | BEYOND,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// The classes of a byte.
+fn class(byte: u8) -> u8 {
+    // In bounds: there are classes for each byte.
+    CLASSES.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+/// The classes of a word's bytes.
+fn classes(word: &str) -> u8 {
+    word.bytes().fold(0, |seen, byte| seen | class(byte))
+}
+
+/// The word at the start of a text, if there is one: its length, and the classes of its bytes.
+fn word_at(text: &str) -> (usize, u8) {
+    let (mut len, mut seen) = (0, 0);
+    for class in text.bytes().map(class) {
+        if class & PART == 0 {
+            break;
         }
-        others
+        len += 1;
+        seen |= class;
+    }
+    if seen & BEYOND == 0 {
+        return (len, seen);
+    }
+    // Other characters are looked at one by one.
+    let is_part = |c: char| {
+        u8::try_from(c).ok().filter(u8::is_ascii).map_or_else(|| c.is_alphanumeric(), |byte| class(byte) & PART != 0)
     };
-    OTHERS.get(c as usize).copied().unwrap_or_else(|| c.is_alphanumeric())
+    let len = text[..len].find(|c| !is_part(c)).unwrap_or(len);
+    (len, classes(&text[..len]))
 }
 
 /// Adds a mark; several in a row are one.
@@ -77,11 +125,11 @@ fn mark(out: &mut String) {
     }
 }
 
-fn word(word: &str, out: &mut String) {
+fn word(word: &str, seen: u8, out: &mut String) {
     // Punctuation behind a word is not the word's.
     let core = word.trim_end_matches(['.', ':', '?', '-', ',']);
     let tail = &word[core.len()..];
-    if is_variable(core) || is_named_value(out) {
+    if is_variable(core, if tail.is_empty() { seen } else { classes(core) }) || is_named_value(out) {
         mark(out);
     } else {
         out.push_str(core);
@@ -89,24 +137,18 @@ fn word(word: &str, out: &mut String) {
     out.push_str(tail);
 }
 
-fn is_variable(word: &str) -> bool {
-    let (mut hex, mut slashes, mut at, mut dot, mut colon) = (true, 0, false, false, false);
-    for byte in word.bytes() {
-        match byte {
-            b'0'..=b'9' => return true,
-            b'/' | b'\\' => slashes += 1,
-            b'@' => at = true,
-            b'.' => dot = true,
-            b':' => colon = true,
-            _ => {}
-        }
-        hex &= byte.is_ascii_hexdigit();
-    }
-    hex && word.len() >= 8
-        || at && dot
-        || slashes >= 2
-        || slashes == 1 && word.starts_with('/') && word.len() > 1
-        || colon && word.contains("://")
+/// Whether a word of bytes of these classes is one of many.
+fn is_variable(word: &str, seen: u8) -> bool {
+    let has = |class: u8| seen & class != 0;
+    let is_path = || {
+        let slashes = word.bytes().filter(|byte| class(*byte) & SLASH != 0).count();
+        slashes >= 2 || word.starts_with('/') && word.len() > 1
+    };
+    has(DIGIT)
+        || !has(OTHER) && word.len() >= 8
+        || has(AT) && has(DOT)
+        || has(SLASH) && is_path()
+        || has(COLON) && word.contains("://")
 }
 
 /// Whether a key stands before, `key=`, whose values name one of many: `user=ann`, `rhost=a.example`.

@@ -72,16 +72,15 @@ fn composed(text: &[u8], map: &Map, Range { start, end }: Range<usize>, seen: u8
         return end + len;
     }
     let mut from = start;
-    // Dots in a row are a line that leads to a value.
-    while has(seen, DOT)
-        && let Some(dots) = dots(map, from..end)
-    {
-        tailed(text, map, from..dots.start, None, sink);
+    loop {
+        // Dots in a row are a line that leads to a value.
+        let dots = if has(seen, DOT) { dots(map, from..end) } else { None };
+        let to = dots.as_ref().map_or(end, |dots| dots.start);
+        tailed(text, map, from..to, (from == start && to == end).then_some(seen), sink);
+        let Some(dots) = dots else { return end };
         sink.mark(b'.', dots.start, dots.end, false);
         from = dots.end;
     }
-    tailed(text, map, from..end, (from == start).then_some(seen), sink);
-    end
 }
 
 /// Punctuation behind a word, which is not the word's.
@@ -106,6 +105,7 @@ fn dots(map: &Map, range: Range<usize>) -> Option<Range<usize>> {
 }
 
 /// A word, and the punctuation behind it; its classes, where they are known.
+#[inline]
 fn tailed(text: &[u8], map: &Map, Range { start, end }: Range<usize>, seen: Option<u8>, sink: &mut impl Sink) {
     if start == end {
         return;
@@ -151,16 +151,22 @@ fn plain(of: &[u8], start: usize, end: usize, seen: u8, sink: &mut impl Sink) {
     if is_value(of, seen) { sink.value(start, end) } else { sink.word(start, end) }
 }
 
-/// Whether a word is a value by its form.
-#[inline]
+/// Whether a word is a value by its form. It is no call: one costs more than most words do, since in the sandbox it asks whether
+/// the time is up.
+#[inline(always)]
 fn is_value(of: &[u8], seen: u8) -> bool {
     if has(seen, DIGIT) {
-        return !is_name_with_number(of) && !(has(seen, DOT) && (of.ends_with(b"Exception") || of.ends_with(b"Error")));
+        return !(matches!(of.last(), Some(b'a'..=b'z' | b'A'..=b'Z' | b'$')) && is_name(of, seen));
     }
     if !has(seen, OTHER) {
         return of.len() >= 8;
     }
     seen & NAMES != 0 && is_path_or_host(of, seen)
+}
+
+/// Whether a word with a digit, and a letter or a dollar at its end, is a name all the same.
+fn is_name(of: &[u8], seen: u8) -> bool {
+    is_name_with_number(of) || has(seen, DOT) && (of.ends_with(b"Exception") || of.ends_with(b"Error"))
 }
 
 fn is_path_or_host(of: &[u8], seen: u8) -> bool {

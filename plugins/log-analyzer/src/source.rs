@@ -1,0 +1,88 @@
+//! What is known of one source, and what is to be said of it as a whole.
+
+use autodevops_sdk::types::Evidence;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    detect::{Doubts, Finding, Watched, series::Series},
+    event::Assembler,
+    group::Coverage,
+    journal,
+    lines::LineReader,
+    rising,
+    routes::Routes,
+    window::Passing,
+};
+
+/// Lines of evidence of an issue about a source.
+pub const MAX_EVIDENCE: usize = 5;
+
+/// What is known of one source.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Source {
+    /// Its bytes as lines.
+    pub lines: LineReader,
+    /// Its lines as records.
+    pub assembler: Assembler,
+    /// The journal's entry that is being read.
+    #[serde(default)]
+    pub journal: journal::Export,
+    /// Which of its lines are within the time that is analyzed.
+    #[serde(default)]
+    pub passing: Passing,
+    /// Its errors over time.
+    pub errors: Series,
+    /// How many those are.
+    pub count: u64,
+    /// What is kept of its lines by kind.
+    pub watched: Watched,
+    /// The requests that it tells of.
+    #[serde(default)]
+    pub routes: Routes,
+    /// The times that its lines tell: those with a date, and those without.
+    pub seen: [Coverage; 2],
+    /// The first lines of errors, by their numbers.
+    pub evidence: Vec<(u64, String)>,
+    /// The push that was its last.
+    pub used: u64,
+}
+
+impl Source {
+    /// Says what of its lines was left out, or not believed.
+    pub fn tell(&self, name: &str) {
+        let Passing { undated, untold, .. } = self.passing;
+        if undated > 0 {
+            log::warn!(
+                "{name}: {undated} lines tell no year, and are taken for those of the year that is nearest to `since` and `until`"
+            );
+        }
+        if untold > 0 {
+            log::warn!(
+                "{name}: {untold} lines come before any that tells a date, and are left out where `since` or `until` is set: with neither, all are read"
+            );
+        }
+        let Doubts { lines, ahead, jumps } = self.watched.doubts();
+        if lines > 0 {
+            log::warn!(
+                "{name}: {lines} lines tell a time far from their neighbours', {ahead} of them one in their future, and count in no rate; the clock was set {jumps} times"
+            );
+        }
+    }
+
+    /// An issue about all errors of the source, where they became more frequent while no single kind of them did.
+    pub fn errors_rose(&self, name: &str) -> Option<Finding> {
+        let [dated, undated] = self.seen;
+        let coverage = dated.or(undated)?;
+        let changed = rising::change(&self.errors, self.watched.all(), coverage)?;
+        let line = |(line, text): &(u64, String)| Evidence { source: name.to_owned(), line: *line, text: text.clone() };
+        Some(rising::of_source(
+            name,
+            self.count,
+            &changed,
+            &self.errors,
+            coverage,
+            dated.is_some(),
+            self.evidence.iter().map(line).collect(),
+        ))
+    }
+}
