@@ -1,20 +1,12 @@
 //! Requests on their way through the front door.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-mod support;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use crate::support::{PRODUCTION, TestEdge, release::until};
 use autodevops_edge::Testers;
 use autodevops_model::Window;
 use http::{HeaderName, HeaderValue, Request, header};
 use http_body_util::Full;
-use support::{PRODUCTION, TestEdge, release::until};
-
-#[test]
-fn release_process() {
-    support::release::serve_if_asked();
-}
 
 /// Ids that are spread as random ones are.
 fn clients(count: u64) -> impl Iterator<Item = u64> {

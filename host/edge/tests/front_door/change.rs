@@ -1,27 +1,14 @@
 //! Everything that a client does, while releases come and go.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{
+use crate::support::{
     PRODUCTION, TestEdge,
     clients::Clients,
     process::{self, Memory},
     release::until,
     wire::Wire,
 };
-
-#[test]
-fn release_process() {
-    support::release::serve_if_asked();
-}
-
-#[tokio::test]
-async fn edge_process() {
-    process::serve_if_asked().await;
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_fails_over_200_weight_changes_20_deploys_and_20_rollbacks() {

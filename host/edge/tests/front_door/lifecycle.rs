@@ -1,26 +1,13 @@
 //! Releases and the front door itself: started, stopped, crashed, killed and started again.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-mod support;
 
 use std::{path::PathBuf, time::Duration};
 
+use crate::support::{PRODUCTION, TestEdge, is_alive, process, release, release::until, splits};
 use autodevops_bubblewrap::Refused;
 use autodevops_edge::{CommandLimits, Phase, ReleaseStatus, RunSpec, Start, serve};
 use autodevops_model::{ErrorKind, StageError};
 use http::Request;
 use http_body_util::Full;
-use support::{PRODUCTION, TestEdge, is_alive, release, release::until, splits};
-
-#[test]
-fn release_process() {
-    support::release::serve_if_asked();
-}
-
-#[tokio::test]
-async fn edge_process() {
-    support::process::serve_if_asked().await;
-}
 
 async fn status_of(edge: &TestEdge, id: &str) -> ReleaseStatus {
     let status = edge.client.status().await.unwrap();
@@ -45,7 +32,7 @@ fn kind<T>(result: Result<T, StageError>) -> Option<ErrorKind> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_being_killed_the_front_door_serves_what_it_served_and_knows_what_was_done() {
     let edge = TestEdge::new();
-    let mut process = support::process::spawn(&edge).await;
+    let mut process = process::spawn(&edge).await;
     edge.start("r-1").await;
     edge.start("r-2").await;
     edge.split(&[("r-1", 100)]).await;
@@ -59,7 +46,7 @@ async fn after_being_killed_the_front_door_serves_what_it_served_and_knows_what_
     assert_eq!(edge.client.running().unwrap(), None);
     assert_eq!(kind(edge.client.status().await), Some(ErrorKind::Unavailable));
 
-    let mut process = support::process::spawn(&edge).await;
+    let mut process = process::spawn(&edge).await;
     let traffic = edge.client.traffic(PRODUCTION).await.unwrap().unwrap();
     assert_eq!(traffic.splits, splits(&[("r-1", 60), ("r-2", 40)]));
     assert_eq!((traffic.fence, traffic.stable, traffic.returned_at), (5, Some(release("r-1")), None));

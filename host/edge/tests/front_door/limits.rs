@@ -1,17 +1,9 @@
 //! Clients and releases that are slow or greedy: each limit, and that it bites.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-mod support;
 
 use std::time::{Duration, Instant};
 
+use crate::support::{TestEdge, wire::Wire};
 use autodevops_edge::{LeastPace, Limits};
-use support::{TestEdge, wire::Wire};
-
-#[test]
-fn release_process() {
-    support::release::serve_if_asked();
-}
 
 /// So short a time that it is over in a test, and so long that what is quick is within it.
 const SHORT: Duration = Duration::from_millis(500);

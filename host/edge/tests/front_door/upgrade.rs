@@ -1,27 +1,14 @@
 //! The front door's own end: another process takes over, or it is killed.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-mod support;
 
 use std::{
     io::Read,
     time::{Duration, Instant},
 };
 
+use crate::support::{PRODUCTION, TestEdge, clients::Clients, is_alive, process, release::until, splits, wire::Wire};
 use autodevops_model::Window;
 use http::Request;
 use http_body_util::Full;
-use support::{PRODUCTION, TestEdge, clients::Clients, is_alive, process, release::until, splits, wire::Wire};
-
-#[test]
-fn release_process() {
-    support::release::serve_if_asked();
-}
-
-#[tokio::test]
-async fn edge_process() {
-    process::serve_if_asked().await;
-}
 
 async fn pids(edge: &TestEdge) -> Vec<u32> {
     let status = edge.client.status().await.unwrap();
