@@ -1,7 +1,7 @@
 //! Runs in the journal: written as events, read as runs; what is too large for a record lies beside it as evidence.
 
 use anyhow::{Context, Result, bail};
-use autodevops_journal::{AppendError, Journal, MAX_RECORD_BYTES};
+use autodevops_journal::{AppendError, Journal, MAX_RECORD_BYTES, Recorded};
 use autodevops_pipeline::{Event, Run, Timestamp};
 use serde_json::{Value, json};
 
@@ -122,11 +122,10 @@ impl RunLog {
         Ok(unfinished)
     }
 
-    /// Whether a run is over, by the name of its last event alone.
+    /// Whether a run is over, by the names of its events alone; whatever somebody put after its end does not make it go on.
     fn is_over(&self, run: &str) -> Result<bool> {
-        let last = self.0.events(run)?.pop();
-        let kind = last.as_ref().and_then(|record| record.event.pointer("/event/type")?.as_str());
-        Ok(kind == Some(LAST))
+        let ends = |record: &Recorded| record.event.pointer("/event/type").and_then(Value::as_str) == Some(LAST);
+        Ok(self.0.events(run)?.iter().any(ends))
     }
 
     /// The journal.

@@ -99,6 +99,15 @@ fn a_journal_of_version_1_opens_and_amounts_to_what_it_amounted_to() {
 }
 
 #[test]
+fn what_somebody_put_after_the_end_of_a_run_keeps_no_other_run_from_going_on() {
+    let (_folder, log) = journal("events-1.db");
+    let version = log.read("healed-1").unwrap().unwrap().version;
+    log.journal().append("healed-1", version, &[json!({ "event": { "type": "approved" } })], 1).unwrap();
+    assert!(log.read("healed-1").is_err());
+    assert_eq!(log.unfinished().unwrap().len(), 3);
+}
+
+#[test]
 fn the_journal_of_version_1_has_every_kind_of_event_that_there_was() {
     let (_folder, log) = journal("events-1.db");
     let kinds: BTreeSet<&str> =

@@ -255,6 +255,17 @@ impl Default for Meter {
     }
 }
 
+/// What was used until now: nothing that is counted or given back later changes it.
+impl Clone for Meter {
+    fn clone(&self) -> Self {
+        Self {
+            used: std::array::from_fn(|place| {
+                AtomicU64::new(self.used.get(place).map_or(0, |used| used.load(Relaxed)))
+            }),
+        }
+    }
+}
+
 impl Meter {
     /// Counts an amount where it still fits below the limit; what does not fit is not counted, so that a later, smaller one
     /// still may. Whether it fitted.

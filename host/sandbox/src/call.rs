@@ -322,7 +322,7 @@ impl Call {
             guest: guest.clock.guest(),
             failure,
             records,
-            used: guest.authority().quota().meter(),
+            used: guest.authority().quota().used(),
             recording,
         });
     }

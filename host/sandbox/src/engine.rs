@@ -198,6 +198,10 @@ mod tests {
             for (bytes, on_plain) in [(&plain, true), (&concurrent, false)] {
                 let compiled = sandbox.compile(bytes).unwrap();
                 assert_eq!(Arc::ptr_eq(&compiled.on, sandbox.engines.plain()), on_plain, "{round}");
+                assert!(
+                    round == "from the cache" || sandbox.engines.has_concurrent() != on_plain,
+                    "only when it is needed"
+                );
                 assert!(Engine::same(compiled.component.engine(), &compiled.on.engine));
             }
         }

@@ -108,12 +108,19 @@ impl Engines {
         Ok(Arc::clone(concurrent.insert(linked)))
     }
 
-    /// A component that was compiled before, for the engine that takes it.
+    /// A component that was compiled before, for the engine that takes it. Where none was ever kept for the one that offers
+    /// concurrency, that one is not set up to look.
     pub fn cached(&self, bytes: &[u8]) -> Option<Compiled> {
         self.plain.cached(bytes).or_else(|| {
-            self.settings.cache.as_ref()?;
-            self.concurrent().ok()?.cached(bytes)
+            let kept = EngineKind::Concurrent.folder(self.settings.cache.as_ref()?);
+            kept.is_dir().then(|| self.concurrent().ok()?.cached(bytes)).flatten()
         })
+    }
+
+    /// Whether the one that offers concurrency was set up.
+    #[cfg(test)]
+    pub fn has_concurrent(&self) -> bool {
+        self.concurrent.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 }
 

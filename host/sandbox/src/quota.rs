@@ -12,7 +12,7 @@ use autodevops_policy::{EffectiveGrant, Limit, Limits, Meter, OverLimit};
 pub struct Quota {
     plugin: Arc<str>,
     grant: Arc<EffectiveGrant>,
-    meter: Arc<Meter>,
+    meter: Meter,
     exceeded: OnceLock<Limit>,
     /// The limit that the host call under way went over, by its place in the list of all and one more; zero for none.
     gone_over: AtomicUsize,
@@ -23,7 +23,7 @@ impl Quota {
         Arc::new(Self {
             plugin,
             grant,
-            meter: Arc::default(),
+            meter: Meter::default(),
             exceeded: OnceLock::new(),
             gone_over: AtomicUsize::new(0),
         })
@@ -33,8 +33,9 @@ impl Quota {
         &self.grant.limits
     }
 
-    pub fn meter(&self) -> Arc<Meter> {
-        Arc::clone(&self.meter)
+    /// What is used now, and will not change with what is given back later.
+    pub fn used(&self) -> Meter {
+        self.meter.clone()
     }
 
     /// Counts an amount, or says that it goes over the limit; the first limit that was gone over is what the call's failure names.
@@ -123,6 +124,16 @@ mod tests {
             assert_eq!(quota.take_gone_over(), Some(*limit));
             assert_eq!(quota.take_gone_over(), None, "{limit}");
         }
+    }
+
+    #[test]
+    fn what_was_told_of_what_is_held_stays_when_it_is_given_back() {
+        let quota = Quota::new("a".into(), Arc::new(EffectiveGrant::default()));
+        quota.charge(Limit::OpenFiles, 3).unwrap();
+        let held = Held::charged(Arc::clone(&quota), Limit::OpenFiles, 3);
+        let told = quota.used();
+        drop(held);
+        assert_eq!((told.used(Limit::OpenFiles), quota.used().used(Limit::OpenFiles)), (3, 0));
     }
 
     #[test]

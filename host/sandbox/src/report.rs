@@ -56,8 +56,8 @@ pub struct CallReport {
     /// What it asked the host for, oldest first. All of it: files and buckets that it only looked at are, beyond the first ten thousand,
     /// one record for all others.
     pub records: Vec<Record>,
-    /// What it used of its limits.
-    pub used: Arc<Meter>,
+    /// What it used of its limits, what it still held when it ended included.
+    pub used: Meter,
     /// Digest of its recording, `blake3:` and 64 hex digits; none where it was not recorded, or its session goes on.
     pub recording: Option<String>,
 }

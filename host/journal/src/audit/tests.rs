@@ -131,6 +131,9 @@ fn what_is_put_after_the_end_of_a_run_is_found() {
     assert!(place.log.verify(None).unwrap().is_ok());
     place.journal.append("a-1", 7, &[json!({ "type": "approved" })], AT).unwrap();
     assert_eq!(place.found(), "run a-1 has 1 events that were put after its end, which seal 5 has: no host did that");
+    // Nor does a seal over it make it whole.
+    place.stage("a-1", "later", 0);
+    assert!(place.found().contains("(approved, version 8 of the run) comes after the run's end"), "{}", place.found());
 }
 
 #[test]

@@ -235,6 +235,9 @@ impl Walk<'_> {
             return Err(Wrong::Broken(format!("{name} is not the run's next one")));
         }
         *seen = event.version;
+        if self.finished.contains_key(&row.run) {
+            return Err(Wrong::Broken(format!("{name} comes after the run's end")));
+        }
         if event.event == FINISHED {
             self.finished.insert(row.run.clone(), row.sequence);
         }

@@ -75,7 +75,7 @@ fn report(run: &str, plugin: &str, summaries: &[&str]) -> CallReport {
         guest: Duration::from_micros(10),
         failure: None,
         records: summaries.iter().map(record).collect(),
-        used: Arc::new(Meter::default()),
+        used: Meter::default(),
         recording: None,
     }
 }
