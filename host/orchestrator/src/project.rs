@@ -38,7 +38,7 @@ use crate::{
     record::Records,
     recordings::RecordingStore,
     sandbox,
-    source_maps::SourceMaps,
+    source_maps::{MAPS, SourceMaps},
     stages::Stages,
     state::StateFolder,
     usage::Usage,
@@ -299,13 +299,14 @@ impl Project {
     }
 
     /// Says which folders a plugin asks for and does not see. All else that it lacks it is refused when it uses it; a folder that
-    /// is not there looks to it like a project without files.
+    /// is not there looks to it like a project without files. Source maps are none of them: who names some is told when they are mounted.
     fn warn_of_folders(&self, name: &str) -> Result<()> {
         let folder = self.plugins.open(name)?;
         let (manifest, granted) = (&folder.manifest, self.plugins.catalog().standing(&folder)?.effective.files);
         let plugin = &manifest.name;
         for permission in manifest.permissions.iter().filter(|permission| permission.ask == PermissionKind::Files) {
-            let Some(guest) = permission.guest.as_ref().filter(|guest| !granted.contains_key(*guest)) else { continue };
+            let missing = |guest: &&String| *guest != MAPS && !granted.contains_key(*guest);
+            let Some(guest) = permission.guest.as_ref().filter(missing) else { continue };
             tracing::warn!(
                 "plugin `{plugin}` is not granted the folder {guest}, which it asks for ({}); grant it by \
                  `files.\"{guest}\" = {{}}` in [plugins.{plugin}.grant]",

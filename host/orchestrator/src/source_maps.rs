@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{catalog::Catalog, usage::Usage};
 
 /// The folder, as analyzers see it.
-const MAPS: &str = "/maps";
+pub const MAPS: &str = "/maps";
 /// The analyzer's configuration of where that folder is in the project.
 const KEY: &str = "maps-folder";
 
