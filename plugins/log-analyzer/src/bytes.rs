@@ -268,7 +268,7 @@ pub const fn without_digits(eight: [u8; 8]) -> u64 {
     let bytes = u64::from_le_bytes(eight);
     // What is left of a digit is below ten: no sum carries into the next byte, since the highest bit is left out of it.
     let left = bytes ^ (EACH * b'0' as u64);
-    let above = ((left & (EACH * 0x7f)) + EACH * (0x80 - 10) | left) & (EACH * 0x80);
+    let above = (((left & (EACH * 0x7f)) + EACH * (0x80 - 10)) | left) & (EACH * 0x80);
     let digits = ((above ^ (EACH * 0x80)) >> 7) * 0xff;
     bytes ^ (left & digits)
 }
