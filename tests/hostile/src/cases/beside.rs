@@ -225,14 +225,6 @@ fn limits() -> Vec<Case> {
             |limits| limits.table_elements = 100_000,
             done(),
         ),
-        case(
-            "a result that is long",
-            ("limits/string-length", Limit::StringLength),
-            check("(call $say (i32.const 4096) (i32.const 100000))"),
-            |limits| limits.string_length = Bytes(50_000),
-            |limits| limits.string_length = Bytes(1 << 20),
-            Ending::Ends,
-        ),
     ]
 }
 
