@@ -5,6 +5,7 @@ mod attacks;
 mod beside;
 mod commands;
 mod compile;
+mod concurrent;
 mod files;
 mod handles;
 mod http;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Case> {
         output::cases(),
         handles::cases(),
         beside::cases(),
+        concurrent::cases(),
         ambient::cases(),
         log::cases(),
         mail::cases(),
