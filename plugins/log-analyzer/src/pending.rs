@@ -40,6 +40,9 @@ enum State {
 pub struct Section {
     pub exception: Option<(String, String)>,
     frames: Vec<StackFrame>,
+    /// How many of them the head tells of itself.
+    #[serde(default)]
+    of_head: usize,
     /// Frames whose caller is not the one that comes next.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     gaps: Vec<usize>,
@@ -49,6 +52,16 @@ pub struct Section {
 impl Section {
     fn has_own_code(&self) -> bool {
         self.frames.iter().any(|frame| frame.own_code)
+    }
+
+    /// Takes the text for the exception's head, if it is one.
+    fn head(&mut self, text: &str) {
+        self.exception = trace::head(text).map(owned);
+        if self.exception.is_some() {
+            // Ruby says there where it was raised, and below only who called that.
+            self.frames = trace::ruby_raised(text).into_iter().collect();
+            self.of_head = self.frames.len();
+        }
     }
 
     fn add(&mut self, frame: StackFrame) {
@@ -103,7 +116,7 @@ impl Pending {
             section.python = true;
             pending.state = State::PythonBody;
         } else {
-            section.exception = trace::head(&content).map(owned);
+            section.head(&content);
         }
         pending.content = match text_of(line.component) {
             program if program.is_empty() => content,
@@ -240,10 +253,10 @@ impl Pending {
         if line.headed || self.status.is_some() {
             return false;
         }
-        if let Some(head) = trace::head(text).filter(|_| !line.indented) {
+        if trace::head(text).is_some() && !line.indented {
             // The head of the exception that the record tells of; else another record.
             if bare && self.loose < MAX_LOOSE_LINES {
-                self.section().exception = Some(owned(head));
+                self.section().head(text);
                 self.told.critical |= told(line, words).critical;
                 self.keep(line);
                 self.loose = 0;
@@ -252,7 +265,7 @@ impl Pending {
             return false;
         }
         self.loose += 1;
-        let has_frames = self.sections.iter().any(|section| !section.frames.is_empty());
+        let has_frames = self.sections.iter().any(|section| section.frames.len() > section.of_head);
         self.loose <= MAX_LOOSE_LINES
             && (line.indented
                 || (!has_frames && told(line, words).fault.is_none() && !is_traceback(line.content))

@@ -75,6 +75,11 @@ fn ruby_frame(text: &str) -> Option<StackFrame> {
     Some(frame(Some(function), file, line.parse().ok()?))
 }
 
+/// Where Ruby's head of an exception says that it was raised: `app/cart.rb:12:in 'pay': divided by 0 (ZeroDivisionError)`.
+pub fn ruby_raised(head: &str) -> Option<StackFrame> {
+    ruby_frame(head.split_once(": ")?.0)
+}
+
 /// `\t/srv/app/main.go:12 +0x1d` below `main.pay(0x1)`; `   4: shop::pay`, whose place comes below it.
 fn go_or_rust(text: &str, indented: bool) -> Option<Part> {
     if text.starts_with("--- End of ") {
@@ -321,6 +326,11 @@ mod tests {
             head("app/cart.rb:12:in 'pay': divided by 0 (ZeroDivisionError)"),
             Some(("ZeroDivisionError", "divided by 0"))
         );
+        let raised = ruby_raised("app/cart.rb:12:in 'pay': divided by 0 (ZeroDivisionError)");
+        assert_eq!(raised, Some(frame(Some("pay"), "app/cart.rb", 12)));
+        for prose in ["TypeError: x is null", "shop: failed in 'pay': y (KeyError)", "a.rb:x:in 'pay': y (KeyError)"] {
+            assert_eq!(ruby_raised(prose), None, "{prose}");
+        }
         for prose in ["Next we go on", "from here: in part", "#5 is the best", "it (works)"] {
             assert_eq!(part(prose, false), None, "{prose}");
         }

@@ -373,7 +373,7 @@ fn a_trace_of_any_of_these_languages_is_one_issue_with_its_place() {
             "app/cart.rb:12:in 'pay': divided by 0 (ZeroDivisionError)\n\tfrom app/cart.rb:20:in 'total'\n\tfrom app/web.rb:3:in '<main>'\n",
             Some("ZeroDivisionError"),
             "app/cart.rb",
-            20,
+            12,
         ),
     ] {
         let issue = only(text);
@@ -381,4 +381,13 @@ fn a_trace_of_any_of_these_languages_is_one_issue_with_its_place() {
         let location = issue.location.unwrap_or_else(|| panic!("no place: {text}"));
         assert_eq!((location.path.as_str(), location.line), (path, line), "{text}");
     }
+}
+
+#[test]
+fn a_ruby_trace_begins_where_its_head_says_whatever_stands_before_its_callers() {
+    let issue = only(
+        "app/cart.rb:12:in 'pay': undefined method 'price' for nil (NoMethodError)\n\n    item.price\n        ^^^^^^\n\tfrom app/cart.rb:20:in 'total'\n\tfrom app/web.rb:3:in '<main>'\n",
+    );
+    let frames: Vec<_> = issue.stack.iter().map(|frame| (frame.function.as_deref().unwrap(), frame.line)).collect();
+    assert_eq!(frames, [("pay", 12), ("total", 20), ("<main>", 3)]);
 }
