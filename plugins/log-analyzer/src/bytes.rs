@@ -27,6 +27,11 @@ pub const OTHER: usize = 7;
 /// How many classes there are.
 const NUMBER: usize = 8;
 
+/// FNV-1a: the same on every machine, so that a checkpoint holds anywhere.
+pub fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// The classes of each byte, a bit for each.
 const CLASSES: [u8; 256] = {
     let mut classes = [1 << OTHER; 256];

@@ -18,7 +18,7 @@ use crate::{
     json::{self, Structured},
     line::Line,
     logfmt,
-    maps::Maps,
+    maps::{Looked, Maps},
     noise,
     record::Words,
     settings::Settings,
@@ -50,6 +50,9 @@ struct State {
     pushes: u64,
     /// The faults that were there before.
     baseline: Baseline,
+    /// The scripts whose source maps are looked for.
+    #[serde(default)]
+    looked: Looked,
     /// The headers' forms, which are found again.
     #[serde(skip)]
     layouts: Layouts,
@@ -350,7 +353,7 @@ impl State {
             return;
         }
         let wanted = texts().find_map(|text| settings.severity_of_text(text));
-        maps.apply(&mut event);
+        maps.apply(&mut event, &mut self.looked);
         let time = event.time;
         let first = event.lines.first().cloned();
         let severity = self.groups.add(name, event, &settings.root, settings.max_groups);

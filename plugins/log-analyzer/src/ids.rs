@@ -1,5 +1,7 @@
 //! Requests and traces that a line names, by which lines of several services belong together.
 
+use crate::bytes::hash;
+
 /// Names of such values, without case and signs between the words.
 const NAMES: [&str; 11] = [
     "traceid",
@@ -55,11 +57,6 @@ fn is_name(before: &[u8]) -> bool {
         name.get_mut(place).into_iter().for_each(|place| *place = byte.to_ascii_lowercase());
     }
     name.get(start..).is_some_and(|name| NAMES.iter().any(|known| known.as_bytes() == name))
-}
-
-/// FNV-1a.
-fn hash(value: &[u8]) -> u64 {
-    value.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -115,3 +115,25 @@ fn a_log_that_names_a_new_script_in_each_frame_is_bounded() {
     let paths: Vec<_> = engine.issues().into_iter().filter_map(|issue| issue.location).map(|at| at.path).collect();
     assert!(paths.iter().any(|path| path == "dist/main.min.js"), "{} issues", paths.len());
 }
+
+#[test]
+fn what_a_frame_is_told_as_does_not_depend_on_when_the_session_was_saved() {
+    let settings = Settings { max_groups: 10_000, max_new_per_hour: 10_000, ..Settings::default() };
+    let maps = || Maps::new(folder().join("one"), "");
+    let analyze = |saved: bool| {
+        let mut engine = Engine::new(settings.clone()).with_maps(maps());
+        for number in 0..700 {
+            let lines = format!("TypeError: x\n    at f (/srv/app/a{number}/b{number}.js:1:{number})\n");
+            engine.push("shop.log", lines.as_bytes());
+            if saved && number % 100 == 0 {
+                let checkpoint = engine.checkpoint().unwrap();
+                engine = Engine::restore(&checkpoint).unwrap().with(settings.clone()).with_maps(maps());
+            }
+        }
+        engine.push("shop.log", log("one").as_bytes());
+        engine.issues()
+    };
+    let whole = analyze(false);
+    assert!(whole.iter().any(|issue| issue.location.as_ref().is_some_and(|at| at.path == "dist/main.min.js")));
+    assert_eq!(analyze(true), whole);
+}

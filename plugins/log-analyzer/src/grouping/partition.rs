@@ -8,7 +8,8 @@
 
 use std::collections::HashMap;
 
-use super::pattern::{Kind, hash};
+use super::pattern::Kind;
+use crate::bytes::hash;
 
 /// Parts of a pattern in which values are looked for.
 const MAX_PLACES: usize = 40;

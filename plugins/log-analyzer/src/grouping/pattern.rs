@@ -1,7 +1,7 @@
 //! What a message says when its values are left out: the same for all lines that one statement of a program wrote.
 
 use super::lex::{self, Sink};
-use crate::bytes::Map;
+use crate::bytes::{Map, hash};
 
 /// Parts of a message that are looked at.
 const MAX_PARTS: usize = 150;
@@ -26,11 +26,6 @@ pub struct Part {
     pub start: u32,
     /// Where it ends.
     pub end: u32,
-}
-
-/// FNV-1a: the same on every machine, so that a checkpoint holds anywhere.
-pub fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The message's parts, with what belongs together taken together: a number and its unit, a list of numbers, a value in

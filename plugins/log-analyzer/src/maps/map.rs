@@ -1,17 +1,20 @@
 //! One source map (ECMA-426, version 3), looked up in without unfolding it.
-//!
-//! Libraries keep every segment as a record of 28 bytes or more: ten times what it takes in the file, which for the map of a large
-//! application is more than an analyzer may use. Here the text of the mappings stays as it is, with a mark every few segments from which
-//! reading goes on, so that a map takes about its own size, and a look-up a few hundred bytes of reading.
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
-/// Segments between two marks.
-const SEGMENTS_PER_MARK: usize = 64;
-/// Most bits of a number that a mapping tells, its sign apart.
-const MAX_BITS: u32 = 31;
+use super::{
+    bounded::{self, Texts},
+    mappings::Mappings,
+};
+
+/// Most sources of a map, or of one of its sections, and as many entries of its list of those that are another's code.
+const MAX_SOURCES: usize = 100_000;
+/// Most names of the same.
+const MAX_NAMES: usize = 1_000_000;
+/// Most sections: some bundlers write one for each module.
+const MAX_SECTIONS: usize = 50_000;
 
 /// A source map.
 pub struct SourceMap {
@@ -20,9 +23,10 @@ pub struct SourceMap {
 }
 
 /// A source that code was made of.
-pub struct Source {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source<'a> {
     /// Its path or address, as the map tells it: relative to the map's folder, unless it is absolute.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// Whether the map calls it somebody else's code.
     pub ignored: bool,
 }
@@ -30,7 +34,7 @@ pub struct Source {
 /// What a place in the made code was made of.
 pub struct Original<'a> {
     /// The source.
-    pub source: &'a Source,
+    pub source: Source<'a>,
     /// Line, from 1.
     pub line: u32,
     /// Column, from 1.
@@ -42,65 +46,70 @@ pub struct Original<'a> {
 struct Section {
     line: u32,
     column: u32,
-    sources: Vec<Source>,
-    names: Vec<String>,
-    mappings: String,
-    marks: Vec<Mark>,
+    /// What the sources' names are relative to, if not empty.
+    root: String,
+    sources: Texts,
+    /// Whether each source is another's code.
+    ignored: Vec<bool>,
+    names: Texts,
+    mappings: Mappings,
 }
 
-/// Where in the mappings reading can begin.
-struct Mark {
-    line: u32,
-    /// Column of the segment that comes next.
-    column: u32,
-    at: usize,
-    /// What the numbers that follow are relative to.
-    before: Fields,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Fields {
-    column: i64,
-    source: i64,
-    original_line: i64,
-    original_column: i64,
-    name: i64,
-}
-
+/// A map, with sections of this kind.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Raw<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "S: Deserialize<'de>"))]
+struct Raw<'a, S> {
     #[serde(default)]
     version: u32,
     #[serde(default)]
-    source_root: Option<String>,
-    #[serde(default)]
-    sources: Vec<Option<String>>,
-    #[serde(default)]
-    names: Vec<String>,
+    source_root: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "sources")]
+    sources: Texts,
+    #[serde(default, deserialize_with = "names")]
+    names: Texts,
     #[serde(default, borrow)]
     mappings: Cow<'a, str>,
+    #[serde(default, deserialize_with = "ignore_list")]
+    ignore_list: Vec<u32>,
+    #[serde(default, deserialize_with = "ignore_list", rename = "x_google_ignoreList")]
+    ignore_list_of_old: Vec<u32>,
     #[serde(default)]
-    ignore_list: Vec<usize>,
-    #[serde(default, rename = "x_google_ignoreList")]
-    ignore_list_of_old: Vec<usize>,
-    #[serde(default, borrow)]
-    sections: Option<Vec<RawSection<'a>>>,
+    sections: Option<S>,
 }
+
+#[derive(Deserialize)]
+struct Sections<'a>(#[serde(borrow, deserialize_with = "sections")] Vec<RawSection<'a>>);
 
 #[derive(Deserialize)]
 struct RawSection<'a> {
     offset: Offset,
     #[serde(default)]
     url: Option<IgnoredAny>,
+    /// A section has none itself.
     #[serde(default, borrow)]
-    map: Option<Box<Raw<'a>>>,
+    map: Option<Box<Raw<'a, IgnoredAny>>>,
 }
 
 #[derive(Deserialize)]
 struct Offset {
     line: u32,
     column: u32,
+}
+
+fn sources<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Texts, D::Error> {
+    bounded::texts(deserializer, MAX_SOURCES, "sources")
+}
+
+fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Texts, D::Error> {
+    bounded::texts(deserializer, MAX_NAMES, "names")
+}
+
+fn ignore_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    bounded::list(deserializer, MAX_SOURCES, "entries of the ignore list")
+}
+
+fn sections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RawSection<'de>>, D::Error> {
+    bounded::list(deserializer, MAX_SECTIONS, "sections")
 }
 
 impl SourceMap {
@@ -114,14 +123,15 @@ impl SourceMap {
             [b')', b']', b'}', ..] => bytes.splitn(2, |byte| *byte == b'\n').nth(1).unwrap_or_default(),
             bytes => bytes,
         };
-        let raw: Raw<'_> = serde_json::from_slice(bytes).map_err(|error| format!("is not one: {error}"))?;
+        let raw: Raw<'_, Sections<'_>> =
+            serde_json::from_slice(bytes).map_err(|error| format!("is not one that can be read: {error}"))?;
         if raw.version != 3 {
             return Err(format!("is of version {}, and version 3 is read", raw.version));
         }
         let start = Offset { line: 0, column: 0 };
         let sections = match raw.sections {
             None => vec![Section::new(start, raw)?],
-            Some(sections) => {
+            Some(Sections(sections)) => {
                 let mut all = Vec::new();
                 for RawSection { offset, url, map } in sections {
                     match map {
@@ -151,163 +161,49 @@ impl SourceMap {
     /// About as many bytes as it takes.
     pub fn bytes(&self) -> usize {
         let of = |section: &Section| {
-            let names: usize = section.names.iter().map(|name| name.len() + size_of::<String>()).sum();
-            let sources: usize = section.sources.iter().map(|source| source.name.len() + size_of::<Source>()).sum();
-            names + sources + section.mappings.len() + section.marks.len() * size_of::<Mark>()
+            let texts = section.names.bytes() + section.sources.bytes() + section.root.len() + section.ignored.len();
+            size_of::<Section>() + texts + section.mappings.bytes()
         };
         self.sections.iter().map(of).sum()
     }
 }
 
 impl Section {
-    fn new(offset: Offset, raw: Raw<'_>) -> Result<Self, String> {
-        let root = raw.source_root.unwrap_or_default();
-        let ignored: Vec<usize> = raw.ignore_list.into_iter().chain(raw.ignore_list_of_old).collect();
-        let source = |(index, name): (usize, Option<String>)| {
-            let name = name.unwrap_or_default();
-            let name = if root.is_empty() || is_absolute(&name) {
-                name
-            } else {
-                format!("{}/{name}", root.trim_end_matches('/'))
-            };
-            Source { name, ignored: ignored.contains(&index) }
-        };
-        let sources: Vec<Source> = raw.sources.into_iter().enumerate().map(source).collect();
-        let (names, mappings) = (raw.names, raw.mappings.into_owned());
-        let mut marks = Vec::new();
-        let mut walk = Walk { text: mappings.as_bytes(), at: 0, line: 0, fields: Fields::default() };
-        let mut count = 0_usize;
-        loop {
-            walk.pass_separators();
-            let (at, before) = (walk.at, walk.fields);
-            let Some(segment) = walk.next_segment()? else { break };
-            if segment.source.is_some_and(|source| sources.get(source).is_none())
-                || segment.name.is_some_and(|name| names.get(name).is_none())
-            {
-                return Err(format!("names a source or a name that it does not have, {at} bytes into its mappings"));
+    fn new<S>(offset: Offset, raw: Raw<'_, S>) -> Result<Self, String> {
+        let Raw { source_root, sources, names, mappings, ignore_list, ignore_list_of_old, .. } = raw;
+        let root = bounded::shorten(source_root.as_deref().unwrap_or_default()).to_owned();
+        let mut ignored = vec![false; if ignore_list.len() + ignore_list_of_old.len() > 0 { sources.len() } else { 0 }];
+        for index in ignore_list.into_iter().chain(ignore_list_of_old) {
+            if let Some(ignored) = usize::try_from(index).ok().and_then(|index| ignored.get_mut(index)) {
+                *ignored = true;
             }
-            if count.is_multiple_of(SEGMENTS_PER_MARK) {
-                marks.push(Mark { line: walk.line, column: segment.column, at, before });
-            }
-            count += 1;
         }
-        Ok(Self { line: offset.line, column: offset.column, sources, names, mappings, marks })
+        let mappings = Mappings::read(mappings.into_owned(), sources.len(), names.len())?;
+        Ok(Self { line: offset.line, column: offset.column, root, sources, ignored, names, mappings })
     }
 
     fn original(&self, line: u32, column: u32) -> Option<Original<'_>> {
-        let behind = self.marks.partition_point(|mark| (mark.line, mark.column) <= (line, column));
-        let mark = self.marks.get(behind.checked_sub(1)?)?;
-        let mut walk = Walk { text: self.mappings.as_bytes(), at: mark.at, line: mark.line, fields: mark.before };
-        let mut last = None;
-        loop {
-            walk.pass_separators();
-            // All was gone through when it was read.
-            let Ok(Some(segment)) = walk.next_segment() else { break };
-            if (walk.line, segment.column) > (line, column) {
-                break;
-            }
-            last = (walk.line == line).then_some(segment);
-        }
-        let segment = last?;
-        let source = self.sources.get(segment.source?)?;
-        let name = segment.name.and_then(|name| self.names.get(name)).map(String::as_str);
-        Some(Original { source, line: segment.line + 1, column: segment.original_column + 1, name })
+        let segment = self.mappings.segment(line, column)?;
+        let source = self.source(segment.source?)?;
+        let name = segment.name.and_then(|name| self.names.get(name)).filter(|name| !name.is_empty());
+        let (line, column) = (segment.line.saturating_add(1), segment.original_column.saturating_add(1));
+        Some(Original { source, line, column, name })
+    }
+
+    fn source(&self, index: usize) -> Option<Source<'_>> {
+        let name = self.sources.get(index)?;
+        let name = if self.root.is_empty() || is_absolute(name) {
+            Cow::Borrowed(name)
+        } else {
+            Cow::Owned(format!("{}/{name}", self.root.trim_end_matches('/')))
+        };
+        Some(Source { name, ignored: self.ignored.get(index).copied().unwrap_or_default() })
     }
 }
 
 /// Whether a source's name stands for itself.
 pub fn is_absolute(name: &str) -> bool {
     name.starts_with('/') || name.split_once("://").is_some_and(|(scheme, _)| !scheme.contains('/'))
-}
-
-/// One segment: from this column on, the code was made of that place.
-struct Segment {
-    column: u32,
-    source: Option<usize>,
-    line: u32,
-    original_column: u32,
-    name: Option<usize>,
-}
-
-/// Goes through mappings: Base64 VLQ numbers, each relative to the one before of its kind.
-struct Walk<'a> {
-    text: &'a [u8],
-    at: usize,
-    line: u32,
-    fields: Fields,
-}
-
-impl Walk<'_> {
-    fn pass_separators(&mut self) {
-        loop {
-            match self.text.get(self.at) {
-                Some(b';') => {
-                    self.line = self.line.saturating_add(1);
-                    self.fields.column = 0;
-                }
-                Some(b',') => {}
-                _ => return,
-            }
-            self.at += 1;
-        }
-    }
-
-    fn next_segment(&mut self) -> Result<Option<Segment>, String> {
-        if self.at >= self.text.len() {
-            return Ok(None);
-        }
-        let begin = self.at;
-        let wrong = |what: &str| format!("cannot be followed, {begin} bytes into its mappings: {what}");
-        let mut numbers = [0_i64; 5];
-        let mut count = 0;
-        while !matches!(self.text.get(self.at), None | Some(b',' | b';')) {
-            let number = self.number().map_err(&wrong)?;
-            *numbers.get_mut(count).ok_or_else(|| wrong("a segment of more than five numbers"))? = number;
-            count += 1;
-        }
-        let [column, source, original_line, original_column, name] = numbers;
-        let fields = &mut self.fields;
-        fields.column += column;
-        fields.source += source;
-        fields.original_line += original_line;
-        fields.original_column += original_column;
-        fields.name += name;
-        let of = |number: i64| u32::try_from(number).map_err(|_| wrong("a number out of range"));
-        let index = |number: i64| usize::try_from(number).map_err(|_| wrong("a number out of range"));
-        let segment = Segment {
-            column: of(fields.column)?,
-            source: if count > 1 { Some(index(fields.source)?) } else { None },
-            line: of(fields.original_line)?,
-            original_column: of(fields.original_column)?,
-            name: if count > 4 { Some(index(fields.name)?) } else { None },
-        };
-        if matches!(count, 1 | 4 | 5) { Ok(Some(segment)) } else { Err(wrong("a segment of two or three numbers")) }
-    }
-
-    fn number(&mut self) -> Result<i64, &'static str> {
-        let (mut value, mut bits) = (0_i64, 0);
-        loop {
-            let digit = match self.text.get(self.at) {
-                Some(byte @ b'A'..=b'Z') => byte - b'A',
-                Some(byte @ b'a'..=b'z') => byte - b'a' + 26,
-                Some(byte @ b'0'..=b'9') => byte - b'0' + 52,
-                Some(b'+') => 62,
-                Some(b'/') => 63,
-                Some(b',' | b';') | None => return Err("a number without its end"),
-                Some(_) => return Err("what is no digit"),
-            };
-            self.at += 1;
-            if bits > MAX_BITS {
-                return Err("a number of too many digits");
-            }
-            value |= i64::from(digit & 31) << bits;
-            bits += 5;
-            if digit & 32 == 0 {
-                let magnitude = value >> 1;
-                return Ok(if value & 1 == 1 { -magnitude } else { magnitude });
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -357,7 +253,7 @@ mod tests {
         );
         let map = SourceMap::read(text.as_bytes()).unwrap();
         let at = |line, column| {
-            map.original(line, column).map(|original| (original.source.name.clone(), original.line, original.column))
+            map.original(line, column).map(|original| (original.source.name, original.line, original.column))
         };
         assert_eq!(at(1, 1), Some(("a.js".into(), 1, 1)));
         assert_eq!(at(1, 9), Some(("a.js".into(), 1, 6)));
@@ -370,8 +266,8 @@ mod tests {
     #[test]
     fn what_is_no_map_is_told_of() {
         for (text, told) in [
-            ("", "is not one: EOF"),
-            ("<html>", "is not one: expected value"),
+            ("", "is not one that can be read: EOF"),
+            ("<html>", "is not one that can be read: expected value"),
             (r#"{"version":2,"mappings":""}"#, "is of version 2"),
             (r#"{"version":3,"sources":["a"],"mappings":"AACA,A!"}"#, "what is no digit"),
             (r#"{"version":3,"sources":["a"],"mappings":"AAg"}"#, "a number without its end"),
@@ -391,6 +287,56 @@ mod tests {
     }
 
     #[test]
+    fn a_map_of_more_than_is_kept_is_told_of() {
+        let empty = |count: usize| vec!["\"\""; count].join(",");
+        let section = r#"{"offset":{"line":0,"column":0},"map":{"version":3}}"#;
+        for (text, told) in [
+            (format!(r#"{{"version":3,"sources":[{}]}}"#, empty(MAX_SOURCES + 1)), "more than 100000 sources"),
+            (format!(r#"{{"version":3,"names":[{}]}}"#, empty(MAX_NAMES + 1)), "more than 1000000 names"),
+            (
+                format!(r#"{{"version":3,"ignoreList":[{}]}}"#, vec!["1"; MAX_SOURCES + 1].join(",")),
+                "more than 100000 entries of the ignore list",
+            ),
+            (
+                format!(r#"{{"version":3,"sections":[{}]}}"#, vec![section; MAX_SECTIONS + 1].join(",")),
+                "more than 50000 sections",
+            ),
+            (
+                r#"{"version":3,"sections":[{"offset":{"line":0,"column":0},"map":{"version":3,"sections":[]}}]}"#
+                    .to_owned(),
+                "has sections in a section",
+            ),
+        ] {
+            let error = SourceMap::read(text.as_bytes()).err().unwrap();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_map_of_empty_names_takes_about_its_own_size() {
+        let names = vec!["\"\""; 100_000].join(",");
+        let section = format!(r#"{{"offset":{{"line":0,"column":0}},"map":{{"version":3,"names":[{names}]}}}}"#);
+        let text = format!(r#"{{"version":3,"sections":[{}]}}"#, vec![section; 20].join(","));
+        let map = SourceMap::read(text.as_bytes()).unwrap();
+        assert!(map.bytes() < 2 * text.len(), "{} of {}", map.bytes(), text.len());
+        let long = format!(
+            r#"{{"version":3,"sourceRoot":"{0}","sources":["{0}","b"],"mappings":"AAAA"}}"#,
+            "x".repeat(1 << 20)
+        );
+        let map = SourceMap::read(long.as_bytes()).unwrap();
+        assert!(map.bytes() < 4096 && map.original(1, 1).unwrap().source.name.len() == 2049, "{}", map.bytes());
+    }
+
+    #[test]
+    fn the_last_line_and_column_that_there_can_be_are_found() {
+        // 2^32 - 1, and one more as people count.
+        let text = r#"{"version":3,"sources":["a"],"mappings":"AA+/////H+/////H"}"#;
+        let map = SourceMap::read(text.as_bytes()).unwrap();
+        let place = map.original(1, 1).map(|original| (original.line, original.column));
+        assert_eq!(place, Some((u32::MAX, u32::MAX)));
+    }
+
+    #[test]
     fn what_a_map_calls_anothers_code_is_so_by_either_name_of_the_list() {
         for list in ["ignoreList", "x_google_ignoreList"] {
             let text = format!(
@@ -398,8 +344,8 @@ mod tests {
             );
             let map = SourceMap::read(text.as_bytes()).unwrap();
             let source = |column| map.original(1, column).unwrap().source;
-            assert_eq!((source(1).name.as_str(), source(1).ignored), ("/src/a.js", false), "{list}");
-            assert_eq!((source(6).name.as_str(), source(6).ignored), ("/b.js", true), "{list}");
+            let expected = |name: &'static str, ignored| Source { name: name.into(), ignored };
+            assert_eq!([source(1), source(6)], [expected("/src/a.js", false), expected("/b.js", true)], "{list}");
         }
     }
 

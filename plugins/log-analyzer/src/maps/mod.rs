@@ -4,12 +4,15 @@
 //! line and function that somebody wrote, so that a fault has one fingerprint whatever a bundler made of it, and a place that can be
 //! mended. A map that is absent, broken or too large leaves the frame as the log has it, and is told of.
 
+mod bounded;
+mod looked;
 mod map;
+mod mappings;
 mod place;
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fs::File,
     io::{ErrorKind, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
@@ -17,6 +20,7 @@ use std::{
 };
 
 use autodevops_sdk::types::StackFrame;
+pub use looked::Looked;
 use map::{Original, SourceMap};
 
 use crate::{event::Event, identity::chosen, trace};
@@ -25,10 +29,10 @@ use crate::{event::Event, identity::chosen, trace};
 const MAX_MAP_BYTES: u64 = 32 << 20;
 /// Most bytes that all maps may take at once.
 const MAX_BYTES: usize = 64 << 20;
+/// Most scripts that are remembered at once, with a map or without.
+const MAX_REMEMBERED: usize = 500;
 /// Bytes at the end of a script in which its map is named, if it is not itself there.
 const TAIL_BYTES: u64 = 4 << 10;
-/// Most files of frames that are looked for: a log may be made to name a new one in each line.
-const MAX_FILES: usize = 500;
 /// Most notes of what is amiss.
 const MAX_NOTES: usize = 20;
 
@@ -42,14 +46,30 @@ pub struct Maps {
     found: RefCell<Found>,
 }
 
-#[derive(Default)]
+/// What was found, so that it need not be read again at once. It changes nothing of what a frame is told as.
 struct Found {
     /// By the file as frames name it.
     scripts: HashMap<String, Option<Rc<Script>>>,
-    /// Scripts that were looked for, over all.
-    looked: usize,
+    /// Those files, in the order in which they were read.
+    order: VecDeque<String>,
     bytes: usize,
+    most_bytes: usize,
     notes: usize,
+    /// Whether it was told that not all scripts are looked for.
+    told_of_others: bool,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self {
+            scripts: HashMap::new(),
+            order: VecDeque::new(),
+            bytes: 0,
+            most_bytes: MAX_BYTES,
+            notes: 0,
+            told_of_others: false,
+        }
+    }
 }
 
 /// A script that has a map.
@@ -73,11 +93,12 @@ impl Maps {
     }
 
     /// Tells the frames of the record by what they were written as, and says so behind the lines that show them.
-    pub fn apply(&self, event: &mut Event) {
-        if self.folder.is_none() {
+    pub fn apply(&self, event: &mut Event, looked: &mut Looked) {
+        if self.folder.is_none() || event.stack.is_empty() {
             return;
         }
-        let written: Vec<Option<Written>> = event.stack.iter().map(|frame| self.written(frame)).collect();
+        looked.next_record();
+        let written: Vec<Option<Written>> = event.stack.iter().map(|frame| self.written(frame, looked)).collect();
         if written.iter().all(Option::is_none) {
             return;
         }
@@ -100,9 +121,13 @@ impl Maps {
         }
     }
 
-    fn written(&self, frame: &StackFrame) -> Option<Written> {
+    fn written(&self, frame: &StackFrame, looked: &mut Looked) -> Option<Written> {
         let column = frame.column?;
         if !frame.own_code || !place::is_script(&frame.file) {
+            return None;
+        }
+        if !looked.takes(&frame.file) {
+            self.found.borrow_mut().tell_of_others();
             return None;
         }
         let script = self.script(&frame.file)?;
@@ -121,13 +146,6 @@ impl Maps {
         if let Some(known) = found.scripts.get(file) {
             return known.clone();
         }
-        if found.looked >= MAX_FILES {
-            return None;
-        }
-        found.looked += 1;
-        if found.looked == MAX_FILES {
-            found.note(format_args!("source maps of {MAX_FILES} scripts were looked for; those of others are not"));
-        }
         let script = match self.find(file) {
             Ok(Some(script)) => Some(Rc::new(script)),
             Ok(None) => {
@@ -139,13 +157,7 @@ impl Maps {
                 None
             }
         };
-        let bytes = script.as_ref().map_or(0, |script| script.map.bytes());
-        if found.bytes + bytes > MAX_BYTES {
-            found.scripts.clear();
-            found.bytes = 0;
-        }
-        found.bytes += bytes;
-        found.scripts.insert(file.to_owned(), script.clone());
+        found.remember(file, script.clone());
         script
     }
 
@@ -187,6 +199,26 @@ impl Maps {
 }
 
 impl Found {
+    fn remember(&mut self, file: &str, script: Option<Rc<Script>>) {
+        let bytes_of = |script: &Option<Rc<Script>>| script.as_ref().map_or(0, |script| script.map.bytes());
+        self.bytes += bytes_of(&script);
+        while self.bytes > self.most_bytes || self.order.len() >= MAX_REMEMBERED {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.bytes -= self.scripts.remove(&oldest).as_ref().map_or(0, bytes_of);
+        }
+        self.order.push_back(file.to_owned());
+        self.scripts.insert(file.to_owned(), script);
+    }
+
+    fn tell_of_others(&mut self) {
+        if !std::mem::replace(&mut self.told_of_others, true) {
+            self.note(format_args!(
+                "the source maps of {} scripts are looked for at once: frames of others are told as the log has them",
+                looked::MAX_SCRIPTS
+            ));
+        }
+    }
+
     fn note(&mut self, what: std::fmt::Arguments<'_>) {
         self.notes += 1;
         if self.notes <= MAX_NOTES {
@@ -232,7 +264,9 @@ fn last_bytes(path: &Path) -> Result<Option<Vec<u8>>, std::io::Error> {
 fn whole(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let unread = |error: std::io::Error| format!("cannot be read: {error}");
     let Some(file) = opened(path).map_err(unread)? else { return Ok(None) };
-    let mut bytes = Vec::new();
+    // As much as it is, so that reading it takes no more.
+    let length = file.metadata().map_err(unread)?.len().min(MAX_MAP_BYTES);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
     file.take(MAX_MAP_BYTES + 1).read_to_end(&mut bytes).map_err(unread)?;
     if bytes.len() as u64 > MAX_MAP_BYTES {
         return Err(format!(
@@ -255,6 +289,54 @@ fn opened(path: &Path) -> Result<Option<File>, std::io::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Told;
+
+    /// The path that a record's frame in a script is told by.
+    fn path(maps: &Maps, looked: &mut Looked, file: &str) -> String {
+        let frame = StackFrame { function: None, file: file.to_owned(), line: 1, column: Some(52), own_code: true };
+        let mut event = Event {
+            time: None,
+            level: None,
+            content: String::new(),
+            exception: None,
+            stack: vec![frame],
+            gaps: Vec::new(),
+            lines: Vec::new(),
+            status: None,
+            told: Told::default(),
+        };
+        maps.apply(&mut event, looked);
+        event.stack.remove(0).file
+    }
+
+    #[test]
+    fn a_script_that_is_remembered_no_more_is_read_again_however_often() {
+        let maps = Maps::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/maps").into(), "");
+        maps.found.borrow_mut().most_bytes = 1;
+        let mut looked = Looked::default();
+        for number in 0..600 {
+            let build = ["one", "two"][number % 2];
+            let written = path(&maps, &mut looked, &format!("/srv/{build}/dist/main.min.js"));
+            assert!(written.starts_with(&format!("{build}/src/")), "{number}: {written}");
+            assert!(maps.found.borrow().scripts.len() == 1 && maps.found.borrow().order.len() == 1);
+        }
+    }
+
+    #[test]
+    fn scripts_that_are_named_no_more_make_room_for_others() {
+        let maps = Maps::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/maps").into(), "");
+        let mut looked = Looked::default();
+        for number in 0..600 {
+            path(&maps, &mut looked, &format!("/srv/{number}.js"));
+        }
+        assert_eq!(path(&maps, &mut looked, "/srv/one/dist/main.min.js"), "/srv/one/dist/main.min.js");
+        for _ in 0..10_000 {
+            path(&maps, &mut looked, "/srv/0.js");
+        }
+        assert_eq!(path(&maps, &mut looked, "/srv/one/dist/main.min.js"), "one/src/money.js");
+        let found = maps.found.borrow();
+        assert!(found.scripts.len() <= MAX_REMEMBERED && found.order.len() == found.scripts.len());
+    }
 
     #[test]
     fn names_are_kept_that_somebody_chose() {
