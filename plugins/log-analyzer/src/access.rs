@@ -47,10 +47,18 @@ impl<'a> Access<'a> {
 
     /// What requests of the same kind have in common: the path without what is behind it, numbers and names of single things as `<*>`.
     pub fn route(&self) -> String {
+        let mut route = String::new();
+        self.write_route(&mut route);
+        route
+    }
+
+    /// Writes the route in place of what is there.
+    pub fn write_route(&self, route: &mut String) {
         let path = self.path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
         let path = String::from_utf8_lossy(path);
         let path = path.split_once("://").map_or(&*path, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
-        let mut route = String::from_utf8_lossy(self.method).into_owned();
+        route.clear();
+        route.push_str(&String::from_utf8_lossy(self.method));
         route.push_str(if route.is_empty() { "/" } else { " /" });
         for (index, part) in path.split('/').filter(|part| !part.is_empty()).take(MOST_PARTS).enumerate() {
             if index > 0 {
@@ -58,7 +66,6 @@ impl<'a> Access<'a> {
             }
             route.push_str(if is_name(part) { part } else { "<*>" });
         }
-        route
     }
 }
 

@@ -120,17 +120,7 @@ impl Engine {
         source.lines = reader;
         self.state.sources.insert(name.to_owned(), source);
         if self.state.sources.len() > MAX_SOURCES {
-            self.leave_out_a_source();
-        }
-    }
-
-    fn leave_out_a_source(&mut self) {
-        let oldest = self.state.sources.iter().min_by_key(|(_, source)| source.used).map(|(name, _)| name.clone());
-        if let Some(name) = oldest {
-            self.state.finish(&name, &self.means);
-            if let Some(source) = self.state.sources.remove(&name) {
-                self.state.coverage = joint(self.state.coverage, &source.seen);
-            }
+            self.state.leave_out_a_source(&self.means);
         }
     }
 
@@ -202,14 +192,19 @@ impl Engine {
         for source in state.sources.values_mut() {
             source.lines.shorten(most);
             source.evidence.clear();
+            source.routes.forget_evidence();
         }
         let mut bytes = serde_json::to_vec(&state)?;
-        // Thousands of kinds of lines with long numbers: those leave that say least, of each source alike.
+        // Thousands of kinds of lines with long numbers, or of routes: what says least leaves, of each source alike.
         while bytes.len() > most_bytes {
             let share = (bytes.len() - most_bytes) / state.sources.len().max(1) + 1;
-            let saved: usize = state.sources.values_mut().map(|source| source.watched.shrink(share)).sum();
-            if saved == 0 {
+            let saved: usize = state.sources.values_mut().map(|source| source.shrink(share)).sum();
+            if saved == 0 && state.sources.is_empty() {
                 break;
+            }
+            if saved == 0 {
+                // Thousands of records that are not finished yet.
+                (0..state.sources.len().div_ceil(8)).for_each(|_| state.leave_out_a_source(&self.means));
             }
             bytes = serde_json::to_vec(&state)?;
         }
@@ -417,6 +412,16 @@ impl State {
         }
         if let Some(event) = source.assembler.finish() {
             self.event(name, &mut source, event, means);
+    /// Follows the source no longer that was pushed least recently.
+    fn leave_out_a_source(&mut self, means: &Means) {
+        let oldest = self.sources.iter().min_by_key(|(_, source)| source.used).map(|(name, _)| name.clone());
+        let Some(name) = oldest else { return };
+        self.finish(&name, means);
+        if let Some(source) = self.sources.remove(&name) {
+            self.coverage = joint(self.coverage, &source.seen);
+        }
+    }
+
         }
         self.sources.insert(name.to_owned(), source);
     }

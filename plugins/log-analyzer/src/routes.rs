@@ -37,6 +37,9 @@ const STEPS: i64 = 60;
 pub struct Routes {
     lines: u64,
     by_name: BTreeMap<String, Route>,
+    /// Room for the name of a line's route, kept so that none needs it anew.
+    #[serde(skip)]
+    name: String,
 }
 
 /// Requests of one kind.
@@ -58,12 +61,18 @@ impl Routes {
             return;
         }
         let Some(access) = Access::read(raw) else { return };
-        let name = access.route();
-        if !self.by_name.contains_key(&name) && self.by_name.len() >= most.max(1) {
-            let least = self.by_name.iter().min_by_key(|(_, route)| route.requests).map(|(name, _)| name.clone());
-            least.map(|least| self.by_name.remove(&least));
-        }
-        let route = self.by_name.entry(name).or_default();
+        access.write_route(&mut self.name);
+        let route = match self.by_name.get_mut(&self.name) {
+            Some(known) => known,
+            None => {
+                if self.by_name.len() >= most.max(1) {
+                    let least =
+                        self.by_name.iter().min_by_key(|(_, route)| route.requests).map(|(name, _)| name.clone());
+                    least.map(|least| self.by_name.remove(&least));
+                }
+                self.by_name.entry(self.name.clone()).or_default()
+            }
+        };
         route.requests += 1;
         route.all.add(at);
         if access.failed() {
@@ -74,6 +83,27 @@ impl Routes {
                 route.evidence.push((number, shorten(&String::from_utf8_lossy(raw))));
             }
         }
+    }
+
+    /// Forgets the lines that show failures.
+    pub fn forget_evidence(&mut self) {
+        self.by_name.values_mut().for_each(|route| route.evidence.clear());
+    }
+
+    /// Takes out the routes least asked for until so many bytes of a checkpoint are saved, or none is left; gives what was saved.
+    pub fn shrink(&mut self, bytes: usize) -> usize {
+        let mut least: Vec<(u64, String)> =
+            self.by_name.iter().map(|(name, route)| (route.requests, name.clone())).collect();
+        least.sort_unstable();
+        let mut saved = 0;
+        for (_, name) in least {
+            if saved >= bytes {
+                break;
+            }
+            let route = self.by_name.remove(&name);
+            saved += name.len() + serde_json::to_vec(&route).map_or(0, |text| text.len());
+        }
+        saved
     }
 
     /// Adds the routes of which a greater share fails than before. What was found of their failing requests by each status comes with them.
@@ -247,5 +277,12 @@ mod tests {
             routes.line(number, line("/cart").as_bytes(), 0, 10);
         }
         assert_eq!((routes.by_name.len(), routes.by_name["GET /cart"].requests), (10, 1000));
+        // As they do from a checkpoint that would be too large.
+        let whole = serde_json::to_vec(&routes).unwrap().len();
+        let saved = routes.shrink(whole / 2);
+        assert!(saved >= whole / 2 && serde_json::to_vec(&routes).unwrap().len() <= whole / 2, "{saved} of {whole}");
+        assert!(routes.by_name.contains_key("GET /cart") && routes.by_name.len() > 1);
+        assert!(routes.shrink(whole) > 0 && routes.by_name.is_empty());
+        assert_eq!(routes.shrink(whole), 0);
     }
 }

@@ -48,6 +48,12 @@ pub struct Source {
 }
 
 impl Source {
+    /// Takes out what says least until so many bytes of a checkpoint are saved, or none is left; gives what was saved.
+    pub fn shrink(&mut self, bytes: usize) -> usize {
+        let saved = self.watched.shrink(bytes);
+        saved + self.routes.shrink(bytes.saturating_sub(saved))
+    }
+
     /// Says what of its lines was left out, or not believed.
     pub fn tell(&self, name: &str) {
         let Passing { undated, untold, .. } = self.passing;

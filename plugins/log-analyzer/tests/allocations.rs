@@ -1,4 +1,6 @@
-//! What a line costs in memory: lines of known shapes need none of their own, which is slow in the sandbox.
+//! What a line costs in memory: lines of known shapes need none of their own, which is slow in the sandbox; and what hostile lines cost at
+//! most. Each step that hostile lines may add, such as a form of messages that is tried, needs some memory: so the steps are counted by it,
+//! whatever the machine does meanwhile.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -6,7 +8,7 @@ use std::{
     fmt::Write as _,
 };
 
-use log_analyzer::Engine;
+use log_analyzer::{Engine, Settings};
 
 /// The system's allocator, which counts what a thread asks of it.
 struct Counting;
@@ -63,20 +65,129 @@ fn lines(numbers: std::ops::Range<u64>) -> String {
     text
 }
 
-/// Allocations for lines after the first so many.
-fn allocations(before: u64, lines_pushed: u64) -> u64 {
-    let mut engine = Engine::default();
-    engine.push("a.log", lines(0..before).as_bytes());
-    let text = lines(before..before + lines_pushed);
+/// A server's requests of a few routes, of which one in five hundred fails.
+fn requests(numbers: std::ops::Range<u64>) -> String {
+    let mut text = String::new();
+    for n in numbers {
+        let (second, value) = (n / 100, n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let path = match n % 3 {
+            0 => format!("/api/orders/{value}?page={}", n % 9),
+            1 => "/".to_owned(),
+            _ => format!("/static/{:x}.js", value >> 8),
+        };
+        let status = if n % 500 == 0 { 503 } else { 200 };
+        let written = writeln!(
+            text,
+            "10.0.0.{} - - [23/Nov/2026:{:02}:{:02}:{:02} +0000] \"GET {path} HTTP/1.1\" {status} {} \"-\" \"curl/8.5\"",
+            n % 256,
+            second / 3600,
+            second / 60 % 60,
+            second % 60,
+            value % 9000
+        );
+        written.unwrap();
+    }
+    text
+}
+
+/// Allocations for a part, pushed after another.
+fn allocations(engine: &mut Engine, part: &str) -> u64 {
     let already = ALLOCATIONS.get();
-    engine.push("a.log", text.as_bytes());
+    engine.push("a.log", part.as_bytes());
     ALLOCATIONS.get() - already
 }
 
 #[test]
 fn a_line_of_a_known_shape_needs_no_memory_of_its_own() {
-    let (once, twice) = (allocations(5000, 5000), allocations(5000, 10_000));
-    let more = twice.saturating_sub(once);
-    // What is kept once a second as evidence, and what is looked for in each 256th line of a kind, take some: a fifth for each line, at most.
-    assert!(more < 1000, "{more} allocations for 5000 lines more");
+    for (of, most) in [(lines as fn(std::ops::Range<u64>) -> String, 1000), (requests, 1500)] {
+        let after_5000 = |number: u64| {
+            let mut engine = Engine::default();
+            engine.push("a.log", of(0..5000).as_bytes());
+            allocations(&mut engine, &of(5000..5000 + number))
+        };
+        let more = after_5000(10_000).saturating_sub(after_5000(5000));
+        // What is kept once a second as evidence, what is looked for in each 256th line of a kind, and each fault take some: a fifth
+        // for each line, and three tenths where there are faults, at most.
+        assert!(more < most, "{more} allocations for 5000 lines more");
+    }
+}
+
+#[test]
+fn a_line_that_comes_a_million_times_needs_as_much_memory_as_one_that_comes_a_thousand_times() {
+    for line in ["2026-11-23T10:00:00Z INFO again and again\n", "ERROR again and again\n", "\n", "x\n"] {
+        let mut engine = Engine::default();
+        let part = line.repeat(1000);
+        allocations(&mut engine, &part);
+        let each: Vec<u64> = (1..1000).map(|_| allocations(&mut engine, &part)).collect();
+        // An error's event takes some.
+        let most = if line.starts_with("ERROR") { 20_000 } else { 100 };
+        assert!(each.iter().all(|allocations| *allocations <= most), "{line:?}: {:?}", each.iter().max());
+        assert_eq!(engine.groups().len(), 1);
+    }
+}
+
+/// Numbers that are the same in each run (Steele and Vigna's SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % most
+    }
+
+    /// A word of letters alone, one of so many.
+    fn word(&mut self, of: u64) -> String {
+        let number = self.below(of);
+        let letter = |place: u32| char::from(b'a' + (number / 26_u64.pow(place) % 26) as u8);
+        (0..4).map(letter).collect()
+    }
+}
+
+/// Lines made to cost much.
+fn hostile(kind: &str, random: &mut Random) -> String {
+    let words =
+        |random: &mut Random, number: u64, of: u64| (0..number).map(|_| random.word(of)).collect::<Vec<_>>().join(" ");
+    match kind {
+        // Each is a group by itself.
+        "split" => {
+            let number = 1 + random.below(30);
+            words(random, number, 400_000)
+        }
+        // Each place has a few words, so that all of them are put together and taken apart.
+        "merge" => words(random, 40, 5),
+        // Values are in other places each time, so that there are many forms to try.
+        "forms" => {
+            let mut parts: Vec<String> = (0..12).map(|place| format!("place{}", char::from(b'a' + place))).collect();
+            for _ in 0..3 {
+                let place = random.below(12) as usize;
+                parts[place] = random.word(400_000);
+            }
+            parts.join(" ")
+        }
+        "marks" => (0..150).map(|_| char::from(b"()[]{}<>,;:=\"'|"[random.below(15) as usize])).collect(),
+        // Records that go on and on.
+        _ => match random.below(4) {
+            0 => format!("ERROR {}", words(random, 6, 9)),
+            1 => "Traceback (most recent call last):".to_owned(),
+            2 => format!("    at {} (a.js:{}:1)", random.word(400_000), random.below(9000)),
+            _ => format!("Caused by: {}Error: {}", random.word(400_000), words(random, 3, 400_000)),
+        },
+    }
+}
+
+#[test]
+fn hostile_lines_cost_so_much_each_and_no_more_the_more_there_are() {
+    for kind in ["split", "merge", "forms", "marks", "records"] {
+        let mut engine = Engine::new(Settings { max_patterns: 300, max_groups: 100, ..Settings::default() });
+        let mut random = Random(7);
+        let mut part = |number: usize| -> String { (0..number).map(|_| hostile(kind, &mut random) + "\n").collect() };
+        let costs: Vec<u64> = (0..6).map(|_| allocations(&mut engine, &part(2000)) / 2000).collect();
+        println!("{kind}: {costs:?}");
+        let [_, first, .., last] = costs[..] else { panic!("six parts") };
+        assert!(last <= first + first / 2 + 10, "{kind}: {costs:?}");
+        assert!(costs.iter().all(|cost| *cost < 2000), "{kind}: {costs:?}");
+        assert!(engine.groups().len() <= 300);
+    }
 }

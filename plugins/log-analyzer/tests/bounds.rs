@@ -110,6 +110,44 @@ fn thousands_of_unfinished_lines_fit_into_a_checkpoint() {
 }
 
 #[test]
+fn many_access_logs_with_many_routes_fit_into_a_checkpoint() {
+    let mut engine = Engine::default();
+    for source in 0..1000 {
+        let mut log = String::new();
+        for minute in (0..300_u32).step_by(23) {
+            for (route, status) in [("cart", 200), ("pay", 503), ("orders", 502), ("me", 500)] {
+                let (hour, minute) = (minute / 60, minute % 60);
+                log += &format!(
+                    "10.0.0.7 - - [23/Nov/2026:1{hour}:{minute:02}:00 +0000] \"GET /{route}/{source} HTTP/1.1\" {status} 512 \"-\" \"{}\"\n",
+                    "\\".repeat(20)
+                );
+            }
+        }
+        engine.push(&format!("{source}.log"), log.as_bytes());
+    }
+    let checkpoint = engine.checkpoint().unwrap();
+    assert!(checkpoint.len() <= MAX_CHECKPOINT_BYTES, "{}", checkpoint.len());
+    // Not by leaving all out.
+    assert!(checkpoint.len() > MAX_CHECKPOINT_BYTES / 2, "{}", checkpoint.len());
+    assert!(Engine::restore(&checkpoint).is_ok());
+}
+
+#[test]
+fn hundreds_of_unfinished_records_fit_into_a_checkpoint() {
+    let mut engine = Engine::default();
+    let frame = format!("    at f ({}.js:1:1)\n", "x".repeat(1900));
+    let record = format!("TypeError: x\n{}", frame.repeat(32));
+    for source in 0..400 {
+        engine.push(&format!("{source}.log"), record.as_bytes());
+    }
+    let checkpoint = engine.checkpoint().unwrap();
+    assert!(checkpoint.len() <= MAX_CHECKPOINT_BYTES, "{}", checkpoint.len());
+    // Those that are followed no longer are finished, and the others are not.
+    let issues = Engine::restore(&checkpoint).unwrap().issues();
+    assert_eq!(issues.iter().map(|issue| issue.count).sum::<u64>(), 400);
+}
+
+#[test]
 fn a_log_with_durations_and_a_time_without_any_goes_on_from_its_checkpoint() {
     let mut engine = Engine::default();
     for minute in (0..20).chain(35..59) {
