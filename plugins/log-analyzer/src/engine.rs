@@ -313,7 +313,7 @@ impl State {
         // What the record holds that is being put together tells of a fault.
         let share = (MAX_TRACKS / (self.sources.len() + 1)).max(MIN_TRACKS);
         source.watched.line(&line, source.assembler.holds(), share);
-        if let Some(time) = line.time {
+        if let Some(time) = line.time.filter(|time| source.watched.tells(*time)) {
             let most = (share / TRACKS_PER_ROUTE).max(MIN_ROUTES);
             source.routes.line(line.number, line.raw, time.nanoseconds, most);
         }
@@ -324,21 +324,30 @@ impl State {
 
     /// The line's time, where it is believed.
     fn believe(&mut self, source: &mut Source, time: Option<LogTime>) -> Option<LogTime> {
-        let time = time?;
-        let belief = source.watched.believe(time);
-        let [dated, undated] = &mut source.seen;
-        let coverage = if time.dated { dated } else { undated };
-        match belief {
+        let mut time = time?;
+        if !time.dated && source.watched.covers().is_none() {
+            self.start(source, time);
+        }
+        match source.watched.believe(&mut time) {
             Belief::Yes => {}
             Belief::No => return None,
             Belief::Anew { not } => {
-                *coverage = None;
-                source.errors = Series::default();
+                source.begin_anew();
                 self.groups.were_not(not);
             }
         }
-        cover(coverage, (time.nanoseconds, time.nanoseconds));
+        let [dated, undated] = &mut source.seen;
+        cover(if time.dated { dated } else { undated }, (time.nanoseconds, time.nanoseconds));
         Some(time)
+    }
+
+    /// Has a source's first time without a year be of the year in which it is near to those of other sources.
+    #[cold]
+    fn start(&self, source: &mut Source, time: LogTime) {
+        let seen = self.sources.values().map(|other| other.seen[1]).chain([self.coverage[1]]);
+        if let Some((_, newest)) = seen.flatten().max_by_key(|(_, last)| *last) {
+            source.watched.start_near(time, newest);
+        }
     }
 
     fn event(&mut self, name: &str, source: &mut Source, mut event: Event, means: &Means) {
@@ -354,7 +363,7 @@ impl State {
         let severity = self.groups.add(name, event, &settings.root, settings.max_groups);
         if wanted.unwrap_or(severity) >= autodevops_sdk::types::Severity::Error {
             source.count += 1;
-            if let Some(time) = time {
+            if let Some(time) = time.filter(|time| source.watched.tells(*time)) {
                 source.errors.add(time.nanoseconds);
             }
             if source.evidence.len() < MAX_EVIDENCE {
@@ -403,15 +412,6 @@ impl State {
         join::join(findings)
     }
 
-    /// Takes what a source has not finished as finished.
-    fn finish(&mut self, name: &str, means: &Means) {
-        let Some(mut source) = self.sources.remove(name) else { return };
-        let unfinished = source.lines.unfinished().map(|(number, line)| (number, line.to_vec()));
-        if let Some((number, line)) = unfinished {
-            self.line(name, &mut source, number, &line, means);
-        }
-        if let Some(event) = source.assembler.finish() {
-            self.event(name, &mut source, event, means);
     /// Follows the source no longer that was pushed least recently.
     fn leave_out_a_source(&mut self, means: &Means) {
         let oldest = self.sources.iter().min_by_key(|(_, source)| source.used).map(|(name, _)| name.clone());
@@ -422,6 +422,15 @@ impl State {
         }
     }
 
+    /// Takes what a source has not finished as finished.
+    fn finish(&mut self, name: &str, means: &Means) {
+        let Some(mut source) = self.sources.remove(name) else { return };
+        let unfinished = source.lines.unfinished().map(|(number, line)| (number, line.to_vec()));
+        if let Some((number, line)) = unfinished {
+            self.line(name, &mut source, number, &line, means);
+        }
+        if let Some(event) = source.assembler.finish() {
+            self.event(name, &mut source, event, means);
         }
         self.sources.insert(name.to_owned(), source);
     }

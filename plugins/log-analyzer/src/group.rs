@@ -92,6 +92,10 @@ impl Group {
     /// Counts an event at its time.
     pub fn count(&mut self, time: LogTime) {
         let at = time.nanoseconds;
+        // The first time that counts says how they are told.
+        if self.times.is_none() {
+            self.dated = time.dated;
+        }
         if time.dated == self.dated {
             self.series.add(at);
             self.times = Some(self.times.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));

@@ -48,6 +48,13 @@ pub struct Source {
 }
 
 impl Source {
+    /// Forgets what was counted by a time that was none of the source's.
+    pub fn begin_anew(&mut self) {
+        self.seen = Default::default();
+        self.errors = Series::default();
+        self.routes = Routes::default();
+    }
+
     /// Takes out what says least until so many bytes of a checkpoint are saved, or none is left; gives what was saved.
     pub fn shrink(&mut self, bytes: usize) -> usize {
         let saved = self.watched.shrink(bytes);

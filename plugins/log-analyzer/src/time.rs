@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Nanoseconds in a second.
 pub const SECOND: i64 = 1_000_000_000;
+/// Nanoseconds of a year as it is counted where times have none.
+const YEAR: i64 = 365 * 86_400 * SECOND;
 /// Days of 1970 before the first of March.
 const FEBRUARY_ENDS: i64 = 59;
 
@@ -236,8 +238,16 @@ fn undated(month: i64, day: i64, clock: &Clock) -> Option<LogTime> {
     Some(LogTime { nanoseconds: seconds * SECOND + clock.nanoseconds, dated: false })
 }
 
+/// What makes a time without a year, in nanoseconds, one of the year in which it is nearest to another such. These years have no 29th of
+/// February.
+pub fn years(undated: i64, now: i64) -> i64 {
+    now.saturating_sub(undated).saturating_add(YEAR / 2).div_euclid(YEAR).saturating_mul(YEAR)
+}
+
 /// A time without a year, in the year in which it is nearest to a time with one; both in nanoseconds.
 pub fn near(undated: i64, dated: i64) -> i64 {
+    // It may be counted on from one of a year before.
+    let undated = undated.rem_euclid(YEAR);
     let day = dated.div_euclid(SECOND * 86_400);
     let year = 1970 + (day as f64 / 365.2425).floor() as i64;
     let in_year = |year: i64| {
@@ -327,6 +337,11 @@ mod tests {
         let over = near(at("Dec 31 23:59:00"), at("2027-01-01T00:01:00Z"));
         assert_eq!(over, at("2026-12-31T23:59:00Z"));
         assert_eq!(near(at("Jan  1 00:01:00"), at("2026-12-31T23:59:00Z")), at("2027-01-01T00:01:00Z"));
+        // Counted on from the year before, and back into it.
+        for counted in [YEAR, -YEAR, 3 * YEAR] {
+            assert_eq!(near(at("Jan  1 00:01:00") + counted, at("2026-12-31T23:59:00Z")), at("2027-01-01T00:01:00Z"));
+            assert_eq!(near(at("Mar  1 10:00:00") + counted, at("2028-03-01T10:00:00Z")), at("2028-03-01T10:00:00Z"));
+        }
     }
 
     #[test]

@@ -65,8 +65,8 @@ impl std::fmt::Debug for Watched {
 }
 
 impl Watched {
-    /// Whether the time that a line tells is believed.
-    pub fn believe(&mut self, time: LogTime) -> Belief {
+    /// Whether the time that a line tells is believed; one without a year is put where it is near the others.
+    pub fn believe(&mut self, time: &mut LogTime) -> Belief {
         let belief = self.clock.admit(time);
         if matches!(belief, Belief::Anew { .. }) {
             // What was counted before is of a time that was not.
@@ -75,10 +75,20 @@ impl Watched {
         belief
     }
 
+    /// Has the first time be put near this one, in nanoseconds, where neither has a year.
+    pub fn start_near(&mut self, time: LogTime, now: i64) {
+        self.clock.start_near(time, now);
+    }
+
+    /// Whether a time is told as the source tells its own: with a year, or without.
+    pub const fn tells(&self, time: LogTime) -> bool {
+        time.dated == self.clock.dated
+    }
+
     /// Adds a line, with its time if that is believed. Faults are counted with the others, but tracked elsewhere. At most `most` kinds are kept.
     pub fn line(&mut self, line: &Line<'_>, is_fault: bool, most: usize) {
         self.lines += 1;
-        let Some(LogTime { nanoseconds: at, .. }) = line.time.filter(|time| time.dated == self.clock.dated) else {
+        let Some(LogTime { nanoseconds: at, .. }) = line.time.filter(|time| self.tells(*time)) else {
             return;
         };
         self.all.add(at);
