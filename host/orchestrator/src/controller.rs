@@ -172,6 +172,7 @@ impl Controller {
         let context = project.context(id, Vec::new());
         let capabilities = target.describe(&context).await?;
         target::can_preserve(&project.config, &capabilities)?;
+        target::can_split(&project.config, &capabilities)?;
         target::can_compare(&project.config, &capabilities)?;
         let mut live = Vec::new();
         let mut serving = Vec::new();

@@ -11,22 +11,25 @@ const OWN: [(&str, MetricKind); 2] = [(ERROR_RATE, MetricKind::Rate), ("latency"
 
 /// Refuses a trigger whose metric no health check measures, or measures in a way that its rule cannot judge: a misspelt name would be
 /// silent for the whole rollout. Where one of the checks does not say what it measures, it may be that one; then the verdict is
-/// inconclusive and names the metric.
+/// inconclusive and names the metric. What the front door measures is measured where there `has_front_door` one: of the local target.
 ///
 /// # Errors
 /// The trigger's metric, and the nearest that is measured.
-pub(crate) fn check(triggers: &[Trigger], health_checks: &[Manifest]) -> Result<()> {
+pub(crate) fn check(triggers: &[Trigger], health_checks: &[Manifest], has_front_door: bool) -> Result<()> {
+    let own: &[(&str, MetricKind)] = if has_front_door { &OWN } else { &[] };
     if health_checks.is_empty() || health_checks.iter().any(|check| check.metrics.is_empty()) {
         return Ok(());
     }
     let declared = || health_checks.iter().flat_map(|check| &check.metrics);
-    for trigger in triggers.iter().filter(|trigger| OWN.iter().all(|(own, _)| *own != trigger.metric)) {
+    for trigger in triggers.iter().filter(|trigger| own.iter().all(|(own, _)| *own != trigger.metric)) {
         let named: Vec<&DeclaredMetric> = declared().filter(|metric| metric.name == trigger.metric).collect();
         let Some(first) = named.first() else {
-            let known = declared().map(|metric| metric.name.as_str()).chain(OWN.map(|(own, _)| own));
+            let known = declared().map(|metric| metric.name.as_str()).chain(own.iter().map(|(own, _)| *own));
             let known: Vec<&str> = known.collect();
+            let is_own = OWN.iter().any(|(own, _)| *own == trigger.metric);
+            let nobody = if is_own { ", and this target has no front door that does" } else { "" };
             bail!(Usage(format!(
-                "[rollout] `triggers`: no health check measures `{}`; {}",
+                "[rollout] `triggers`: no health check measures `{}`{nobody}; {}",
                 trigger.metric,
                 hint(&trigger.metric, known.into_iter())
             )));
@@ -74,7 +77,12 @@ mod tests {
     }
 
     fn said(metric: &str, rule: Rule, checks: &[Manifest]) -> String {
-        check(&[Trigger::new(metric, rule)], checks).map_or_else(|error| error.to_string(), |()| "fine".to_owned())
+        said_of(metric, rule, checks, true)
+    }
+
+    fn said_of(metric: &str, rule: Rule, checks: &[Manifest], has_front_door: bool) -> String {
+        let checked = check(&[Trigger::new(metric, rule)], checks, has_front_door);
+        checked.map_or_else(|error| error.to_string(), |()| "fine".to_owned())
     }
 
     const SHARE: Rule = Rule::RateAbove(0.05);
@@ -107,6 +115,21 @@ mod tests {
         ] {
             let said = said(metric, rule, &checks);
             assert!(said.contains(text), "{said}\nlacks: {text}");
+        }
+    }
+
+    #[test]
+    fn without_a_front_door_errors_and_latencies_are_for_a_health_check_to_measure() {
+        let other = [check_of(&[("lost-carts", "ratio", "rate")])];
+        for (metric, rule) in [("error-rate", SHARE), ("latency", TIME)] {
+            assert_eq!(said_of(metric, rule, &other, true), "fine");
+            let said = said_of(metric, rule, &other, false);
+            let text = format!(
+                "no health check measures `{metric}`, and this target has no front door that does; measured are lost-carts"
+            );
+            assert!(said.contains(&text), "{said}");
+            let own = [check_of(&[("error-rate", "ratio", "rate"), ("latency", "seconds", "histogram")])];
+            assert_eq!(said_of(metric, rule, &own, false), "fine");
         }
     }
 

@@ -279,7 +279,7 @@ impl Project {
         }
         let health = &self.config.stages.health_checks;
         let manifests = health.iter().map(|name| Ok(self.plugins.open(name)?.manifest)).collect::<Result<Vec<_>>>()?;
-        metrics::check(&self.config.plan().triggers, &manifests)?;
+        metrics::check(&self.config.plan().triggers, &manifests, self.is_local())?;
         if let Some(unused) = self.config.plugins.keys().find(|name| !used.contains(&name.as_str())) {
             tracing::warn!("[plugins.{unused}] is set, but no stage names the plugin `{unused}`");
         }

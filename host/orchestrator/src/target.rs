@@ -35,6 +35,24 @@ pub(crate) fn can_compare(config: &Config, target: &Capabilities) -> Result<()> 
     Ok(())
 }
 
+/// Refuses a project whose releases are to have growing shares of the traffic, and whose target moves all of it at once.
+///
+/// # Errors
+/// What to do.
+pub(crate) fn can_split(config: &Config, target: &Capabilities) -> Result<()> {
+    let shares = || config.rollout.steps.iter().map(|step| step.traffic);
+    if target.split_traffic || shares().all(|share| share.value() >= 100.0) {
+        return Ok(());
+    }
+    let last = config.rollout.steps.last().map_or_else(String::new, |step| step.r#for.to_string());
+    bail!(
+        "[rollout] `steps` has {}, and the deploy target `{}` cannot split traffic; nothing was moved: choose another target, or write \
+         `steps = [{{ traffic = \"100 %\", for = \"{last}\" }}]`: all of it moves at once then, on a person's word",
+        shares().map(|share| share.to_string()).collect::<Vec<_>>().join(", "),
+        config.stages.deploy_target
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,16 +71,37 @@ mod tests {
             fresh_baseline,
         };
         can_preserve(&config, &target)?;
+        can_split(&config, &target)?;
         can_compare(&config, &target)
+    }
+
+    #[test]
+    fn steps_are_asked_only_of_a_target_that_can_split_traffic() {
+        let at_once = "[rollout]\nsteps = [{ traffic = \"100 %\", for = \"20m\" }]\n";
+        can(at_once, false, false).unwrap();
+        can("", false, true).unwrap();
+        let two = "[rollout]\nsteps = [{ traffic = \"10 %\", for = \"5m\" }, { traffic = \"100 %\", for = \"1h\" }]\n";
+        for (steps, has) in [("", "5 %, 25 %, 50 %, 100 %"), (two, "10 %, 100 %")] {
+            let error = can(steps, false, false).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("[rollout] `steps` has {has}, and the deploy target `local` cannot split")),
+                "{error}"
+            );
+            assert!(
+                error.contains("nothing was moved") && error.contains("steps = [{ traffic = \"100 %\", for = \""),
+                "{error}"
+            );
+        }
     }
 
     #[test]
     fn a_fresh_baseline_is_asked_only_of_a_target_that_has_one() {
         let fresh = "[rollout]\nbaseline = \"fresh\"\n";
         can(fresh, true, true).unwrap();
-        can("", false, false).unwrap();
-        for (can_start, can_split) in [(false, true), (true, false)] {
-            let error = can(fresh, can_start, can_split).unwrap_err().to_string();
+        can("", false, true).unwrap();
+        let small = "[rollout]\nbaseline = \"fresh\"\nsteps = [{ traffic = \"20 %\", for = \"5m\" }, { traffic = \"100 %\", for = \"20m\" }]\n";
+        for more in [fresh, small] {
+            let error = can(more, false, true).unwrap_err().to_string();
             assert!(error.contains("the deploy target `local` does not start what serves a second time"), "{error}");
             assert!(error.ends_with("choose another target, or write `baseline = \"stable\"`"), "{error}");
         }
