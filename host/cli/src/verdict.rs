@@ -148,6 +148,7 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
         baseline: has_baseline.then_some("baseline"),
         fresh: false,
         before: &[],
+        strikes: &[],
         whole: &whole,
         independent: true,
         percent,

@@ -276,7 +276,7 @@ pub struct DecisionRules {
     /// judged as if it were the only one.
     #[schemars(with = "crate::schema::PercentText")]
     pub window_alpha: Percent,
-    /// So many bad windows in a row turn a release back.
+    /// So many bad windows in a row turn a release back: of one rule and one service, with no moment in common.
     pub bad_windows: u32,
     /// The share of the triggers' weights that must not fail: below it, triggers that are not critical turn back together.
     #[schemars(with = "crate::schema::PercentText")]

@@ -38,7 +38,7 @@ fn state(run: &Run) -> Value {
             "until": watch.until,
             "extensions": watch.extensions,
             "measured": watch.measured,
-            "strikes": watch.strikes,
+            "strikes": watch.strikes.iter().map(|strike| strike.windows).max().unwrap_or(0),
             "errors": watch.errors,
             "verdict": watch.verdict.as_ref().map(|verdict| &verdict.words),
         })

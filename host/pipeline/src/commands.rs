@@ -123,7 +123,8 @@ impl Run {
             RunStage::ProductionDeploy => {
                 self.snapshot().or_else(|| self.deploy(Environment::Production)).or_else(|| self.deploy_baseline())?
             }
-            RunStage::Rollout if self.watch().is_none() => {
+            // A step that could not be taken waits for a person's word.
+            RunStage::Rollout if self.watch().is_none() && self.held().is_none() => {
                 let percent = self.step()?.percent;
                 let production = Environment::Production;
                 let is_there =
@@ -210,8 +211,13 @@ impl Run {
         for trigger in &self.plan().triggers {
             let start = now.before(trigger.window).max(watch.started);
             let window = Window { start: start.0, end: now.0 };
-            if !windows.contains(&window) {
-                windows.push(window);
+            let name = trigger.name();
+            let bad = watch.strikes.iter().filter(|strike| strike.rule == name);
+            let next = bad.map(|strike| trigger.next_window(strike, now)).filter(|next| next.start < next.end);
+            for window in std::iter::once(window).chain(next) {
+                if !windows.contains(&window) {
+                    windows.push(window);
+                }
             }
         }
         Command::Measure { environment: watch.environment, subjects: self.subjects(watch), windows }

@@ -383,7 +383,9 @@ impl Draft {
                 self.expire(gate);
                 return true;
             }
-            return gate == Gate::Production && self.run.watch().is_none() && self.keep_watch();
+            // A step that could not be taken is held with no watch of its own.
+            let unwatched = gate == Gate::Production || self.run.stage() == RunStage::Rollout;
+            return unwatched && self.run.watch().is_none() && self.run.diverged().is_none() && self.keep_watch();
         }
         if let Some(reason) = self.run.diverged().map(str::to_owned) {
             self.hold(reason);

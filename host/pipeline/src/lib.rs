@@ -12,8 +12,8 @@
 //! - A watch is passed at its end, by a verdict that passed. In production that needs what the host observed or two sources.
 //!   Too few requests make a step longer, then hold it. In staging, where nobody may come by, they pass.
 //! - Between the measurements the host's own counts are looked at many times a second ([`Glance`]), for what needs no second look.
-//! - A failed verdict turns back when it holds twice in a row, or at once where half of the requests fail ([`HardTrip`]). A
-//!   trigger that is not critical holds the step instead. So many complaints, or a new critical error, turn back at once: they are
+//! - A rule that is crossed turns back when it is in two windows in a row that have no moment in common ([`Strike`]), or at once where half of
+//!   the requests fail ([`HardTrip`]). A trigger that is not critical holds the step instead. So many complaints, or a new critical error, turn back at once: they are
 //!   counted, not measured ([`CountTrigger`]), and that there are none passes nothing. A held step is watched on: it passes or turns back by itself.
 //! - Turning back sets traffic to what was stable when the run started; but where that does not serve itself, nothing is moved without
 //!   a person's word: they are asked until they answer. Production's rollback is tried for ever; people are
@@ -52,6 +52,7 @@ mod run;
 mod safety;
 mod signal;
 mod stable;
+mod strike;
 mod time;
 mod verdict;
 
@@ -71,6 +72,7 @@ pub use plan::{
 pub use run::{Alarm, Approved, Effect, Member, OnHold, OpenGate, ReplayError, Run, RunStage, Watch};
 pub use safety::{SCANNED, needs_person};
 pub use signal::Signal;
+pub use strike::Strike;
 pub use time::Timestamp;
 pub use verdict::{ALL_ERRORS, CONFIDENCE, CRASH_LOOP, ERROR_RATE, Judgement, PROBE, Round, judge};
 

@@ -46,6 +46,7 @@ impl Draft {
     pub(crate) fn looked_at_stable(&mut self, samples: &[Sample], error: Option<&str>) -> bool {
         let Some(since) = self.run.recovering() else { return false };
         let unseen = || Verdict {
+            service: String::new(),
             outcome: CheckOutcome::Inconclusive,
             rule: "stable after the rollback".to_owned(),
             words: format!("nothing was measured: {}", error.unwrap_or("nobody measured stable")),
@@ -77,6 +78,7 @@ impl Draft {
             baseline: None,
             fresh: false,
             before: &[],
+            strikes: &[],
             whole: &whole,
             independent: true,
             percent: 100,

@@ -6,8 +6,8 @@ use autodevops_model::{Outcome as CheckOutcome, Window};
 
 use crate::decide::{Draft, Refused};
 use crate::{
-    Environment, EventKind, Judgement, Member, Method, Outcome, Round, RunStage, SafetyCheck, Sample, Timestamp,
-    Verdict, Watch, judge, safety::worst,
+    Environment, EventKind, Judgement, Member, Method, Outcome, Round, RunStage, SafetyCheck, Sample, Strike,
+    Timestamp, Verdict, Watch, judge, safety::worst,
 };
 
 /// What a round of measurements says of one of the run's services.
@@ -22,13 +22,14 @@ impl Judged {
     }
 
     /// The worst first: what turns back at once, what turns back, what holds.
-    fn rank(&self) -> (u8, bool, bool) {
+    fn rank(&self) -> (u8, bool, bool, bool) {
         let outcome = match self.judgement.outcome {
             CheckOutcome::Failed => 0,
             CheckOutcome::Inconclusive => 1,
             CheckOutcome::Passed => 2,
         };
-        (outcome, !self.judgement.critical, !self.judgement.at_once)
+        let Judgement { confirmed, critical, at_once, .. } = self.judgement;
+        (outcome, !confirmed, !critical, !at_once)
     }
 
     /// Its verdicts, the deciding one first, which say whose they are where there are several services.
@@ -41,7 +42,7 @@ impl Judged {
 pub(crate) fn of_service(service: &str, verdict: Verdict) -> Verdict {
     match service {
         "" => verdict,
-        service => Verdict { words: format!("{service}: {}", verdict.words), ..verdict },
+        name => Verdict { service: name.to_owned(), words: format!("{name}: {}", verdict.words), ..verdict },
     }
 }
 
@@ -115,6 +116,7 @@ impl Draft {
         self.run.members().map(move |member| {
             let of = member.label();
             let own: Vec<Sample> = samples.iter().filter(|sample| sample.service == of).cloned().collect();
+            let strikes: Vec<Strike> = watch.strikes.iter().filter(|strike| strike.service == of).cloned().collect();
             let baseline = member.baseline(watch);
             let round = whole.as_ref().filter(|_| !own.is_empty()).map(|whole| Round {
                 samples: &own,
@@ -122,6 +124,7 @@ impl Draft {
                 baseline: baseline.as_deref(),
                 fresh: member.beside_baseline(watch).is_some(),
                 before: member.before(watch.environment),
+                strikes: &strikes,
                 whole,
                 independent: watch.environment == Environment::Production,
                 percent: watch.percent,
@@ -133,9 +136,7 @@ impl Draft {
 
     /// What follows from the judgements on all services: the worst of them decides, and a pass is one of all.
     fn judged(&mut self, watch: &Watch, judged: &[Judged], end: Timestamp) {
-        let strikes = self.run.watch().map_or(0, |watch| watch.strikes);
-        let bad_windows = self.run.plan().decision.bad_windows;
-        let decided = |judged: &&Judged| judged.failed() && (judged.judgement.at_once || strikes >= bad_windows);
+        let decided = |judged: &&Judged| judged.failed() && judged.judgement.confirmed;
         let reason = |judged: Option<&Judged>| {
             let words = judged.and_then(|judged| judged.verdicts().next()).unwrap_or_else(|| blind_verdict(None)).words;
             format!("{} at {} %: {words}", watch.environment.role(), watch.percent)
@@ -148,10 +149,14 @@ impl Draft {
         if let Some(bad) = judged.iter().find(decided) {
             return self.speak_against(reason(Some(bad)));
         }
-        if judged.iter().any(Judged::failed) || self.waits() || end < watch.until {
+        let failed = judged.iter().any(Judged::failed);
+        if self.waits() || end < watch.until || (failed && self.awaits_second_window(end)) {
             return;
         }
-        let reason = reason(judged.first());
+        let reason = match reason(judged.first()) {
+            reason if failed => format!("{reason}; no second bad window followed on it"),
+            reason => reason,
+        };
         let passed = |judged: &Judged| judged.judgement.outcome == CheckOutcome::Passed;
         if judged.iter().all(passed) {
             self.pass(watch, judged, reason);
@@ -170,6 +175,13 @@ impl Draft {
         } else {
             self.hold(format!("{reason}; extended {} times", watch.extensions));
         }
+    }
+
+    /// Whether the window that would be the next bad one in a row may still come.
+    fn awaits_second_window(&self, end: Timestamp) -> bool {
+        let counted = self.run.watch().into_iter().flat_map(|watch| &watch.strikes).map(|strike| strike.until).max();
+        let longest = self.run.plan().triggers.iter().map(|trigger| trigger.window).max().unwrap_or_default();
+        counted.is_some_and(|counted| end < counted.after(longest))
     }
 
     /// How long the watch was meant to be.
@@ -249,6 +261,7 @@ fn requests(judgement: &Judgement) -> u64 {
 
 fn blind_verdict(error: Option<&str>) -> Verdict {
     Verdict {
+        service: String::new(),
         outcome: CheckOutcome::Inconclusive,
         rule: "measured at all".to_owned(),
         words: format!(
@@ -268,6 +281,7 @@ fn blind(error: Option<&str>) -> Judgement {
         outcome: CheckOutcome::Inconclusive,
         critical: false,
         at_once: false,
+        confirmed: false,
         // Without an error nobody was there to measure: staging may do without, production waits.
         lacking: error.is_none(),
         performance: None,

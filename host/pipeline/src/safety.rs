@@ -74,7 +74,8 @@ pub fn needs_person<'a>(changed: impl IntoIterator<Item = &'a str>) -> Vec<(&'a 
 }
 
 fn verdict(outcome: Outcome, rule: &str, words: String, numbers: Vec<(String, f64)>) -> Verdict {
-    Verdict { outcome, rule: rule.to_owned(), words, numbers, window: None, method: None, dry_run: false }
+    let (service, rule) = (String::new(), rule.to_owned());
+    Verdict { service, outcome, rule, words, numbers, window: None, method: None, dry_run: false }
 }
 
 /// Of several verdicts the one that decides: a failure, then a doubt.

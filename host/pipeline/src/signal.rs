@@ -115,6 +115,7 @@ fn reaches(run: &Run, trigger: &CountTrigger, now: Timestamp) -> Option<Verdict>
         (Counted::CriticalErrors, None) => format!("{number} new critical errors"),
     };
     Some(Verdict {
+        service: String::new(),
         outcome: CheckOutcome::Failed,
         rule: format!("{} at least {} in {window}", trigger.counted, trigger.at_least),
         words: format!("{what} within {window}, since it has traffic; {} turn it back", trigger.at_least),

@@ -30,6 +30,7 @@ impl Run {
             baseline: None,
             fresh: false,
             before: &[],
+            strikes: &[],
             whole: &whole,
             independent: false,
             percent: 100,
@@ -50,15 +51,24 @@ fn remembered(member: &Member) -> Option<Sample> {
 }
 
 impl Draft {
-    /// Keeps traffic where it is, though the candidate failed, where stable is the broken one: that would make one outage of another. People
-    /// are asked, again and again. Whether it is so.
+    /// Keeps traffic where it is, though the run would turn back, where stable is the broken one: that would make one outage of another.
+    /// People are asked, again and again. Whether it is so.
     pub(crate) fn stays(&mut self, reason: &str, judged: &[Judged]) -> bool {
+        let Some(reason) = self.nothing_to_go_back_to(reason, judged) else { return false };
+        self.speak_against(reason);
+        true
+    }
+
+    /// Why traffic stays where it is though `reason` would turn it back: what it would go back to does not serve itself. That is on record
+    /// then. None where there is something to go back to, or production was not touched.
+    fn nothing_to_go_back_to(&mut self, reason: &str, judged: &[Judged]) -> Option<String> {
         let trips = |member: &Member| {
             let failed = judged.iter().find(|judged| judged.service == member.label());
             let tripped = self.run.stable_trips(member, failed.map_or(&[], |failed| &failed.judgement.verdicts))?;
             Some((member.stable(Environment::Production)?.id.clone(), tripped))
         };
-        let Some((stable, tripped)) = self.run.members().find_map(trips) else { return false };
+        let moved = self.run.is_moved(Environment::Production);
+        let (stable, tripped) = self.run.members().filter(|_| moved).find_map(trips)?;
         let reason = format!(
             "{reason}; traffic does not go back to `{stable}`, which is broken itself ({}): approve to stay with the release, reject \
              to go back all the same, or give the release everything with `autodevops roll-forward {}`",
@@ -68,14 +78,16 @@ impl Draft {
         if self.run.stable_broken().is_none() {
             self.push(EventKind::StableBroken { reason: reason.clone() });
         }
-        self.speak_against(reason);
-        true
+        Some(reason)
     }
 
-    /// Nobody answered, and there is nothing to go back to: people are asked anew, and everything stays as it is.
-    pub(crate) fn ask_again(&mut self, reason: String) {
+    /// Whether people must be asked anew who did not answer: there is nothing to go back to, so that everything stays as it is.
+    pub(crate) fn asks_again(&mut self, unanswered: &str) -> bool {
+        let known = self.run.stable_broken().map(str::to_owned);
+        let Some(reason) = known.or_else(|| self.nothing_to_go_back_to(unanswered, &[])) else { return false };
         self.escalate_all(&reason);
         self.push(EventKind::ApprovalExpired { gate: Gate::Held });
         self.ask(Gate::Held, reason);
+        true
     }
 }

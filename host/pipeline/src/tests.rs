@@ -18,3 +18,4 @@ mod steer;
 mod together;
 mod triggers;
 mod way;
+mod windows;

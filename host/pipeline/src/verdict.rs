@@ -25,13 +25,13 @@ mod trip;
 
 use autodevops_model::{Measurement, Observation, Outcome, Window};
 
-use crate::{Plan, Rule, Sample, Trigger, Verdict};
+use crate::{Plan, Rule, Sample, Strike, Trigger, Verdict};
 
 pub use trip::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, PROBE};
 
 pub(crate) use trip::hard_trip;
 
-use ruling::rank;
+use ruling::{Ruling, rank};
 use trigger::Ruled;
 
 /// The confidence of every bound, one-sided.
@@ -46,6 +46,8 @@ pub struct Judgement {
     pub critical: bool,
     /// Whether a crossed rule needs no second window: a hard trip, or the sequential test.
     pub at_once: bool,
+    /// Whether that is enough: it needs no second window, or this is the second.
+    pub confirmed: bool,
     /// Whether nothing speaks against it but the want of samples.
     pub lacking: bool,
     /// The worst of what the triggers of latency say; none where there are none.
@@ -67,6 +69,8 @@ pub struct Round<'a> {
     pub fresh: bool,
     /// What stable was last seen to do while it had traffic: a stable release that was broken is no reason to go back to it.
     pub before: &'a [Measurement],
+    /// Bad windows before this, of the watch.
+    pub strikes: &'a [Strike],
     /// The whole watch so far: only samples over it can pass.
     pub whole: &'a Window,
     /// Whether a pass needs what the host observed, or two sources that agree: production does.
@@ -99,34 +103,38 @@ pub fn judge(plan: &Plan, round: &Round<'_>) -> Judgement {
     let mut ruled: Vec<Ruled<'_>> =
         plan.triggers.iter().filter(applies).map(|trigger| trigger::judge(plan, trigger, round)).collect();
     family::correct(plan, round, &mut ruled);
+    ruled.iter_mut().for_each(|ruled| ruled.confirm(plan, round));
     let (dry, mut ruled): (Vec<_>, Vec<_>) = ruled.into_iter().partition(|ruled| ruled.trigger.dry_run);
     ruled.sort_by_key(|ruled| {
         let rank = rank(ruled.ruling.outcome);
-        std::cmp::Reverse((rank, ruled.trigger.critical, ruled.ruling.at_once, !ruled.ruling.lacking))
+        let Ruling { at_once, lacking, .. } = ruled.ruling;
+        std::cmp::Reverse((rank, ruled.confirmed, ruled.trigger.critical, at_once, !lacking))
     });
     let performance = ruled.iter().find(|ruled| !ruled.trigger.is_rate());
     let performance = performance.map(Ruled::verdict);
     let trip = trip::hard_trip(plan, round);
     let tripped = trip.is_some();
-    let score = family::score(&ruled);
-    let (outcome, critical, at_once) = match ruled.first() {
-        _ if tripped => (Outcome::Failed, true, true),
+    let (outcome, critical, at_once, confirmed) = match ruled.first() {
+        _ if tripped => (Outcome::Failed, true, true, true),
         Some(first) if first.ruling.outcome == Outcome::Failed => {
-            let together = score < plan.decision.min_score;
+            // What is confirmed decides; what is not yet shows only what it would come to.
+            let confirmed = first.confirmed;
+            let counts = |ruled: &Ruled<'_>| ruled.ruling.outcome == Outcome::Failed && ruled.confirmed == confirmed;
+            let together = family::score(&ruled, counts) < plan.decision.min_score;
             let at_once = ruled.iter().any(|ruled| {
                 let turns_back = ruled.trigger.critical || together || !first.trigger.critical;
-                ruled.ruling.outcome == Outcome::Failed && ruled.ruling.at_once && turns_back
+                counts(ruled) && ruled.ruling.at_once && turns_back
             });
-            (Outcome::Failed, first.trigger.critical || together, at_once)
+            (Outcome::Failed, first.trigger.critical || together, at_once, confirmed)
         }
-        Some(first) => (first.ruling.outcome, false, false),
-        None => (Outcome::Inconclusive, false, false),
+        Some(first) => (first.ruling.outcome, false, false, false),
+        None => (Outcome::Inconclusive, false, false, false),
     };
     let lacking = !tripped
         && !ruled.is_empty()
         && ruled.iter().all(|ruled| ruled.ruling.lacking || ruled.ruling.outcome == Outcome::Passed);
     let verdicts = trip.into_iter().chain(ruled.iter().chain(&dry).map(Ruled::verdict)).collect();
-    Judgement { outcome, critical, at_once, lacking, performance, verdicts }
+    Judgement { outcome, critical, at_once, confirmed, lacking, performance, verdicts }
 }
 
 /// Whether a rule is crossed that needs no second window. Where none is, [`Judgement::at_once`] is not either: comparisons never are.

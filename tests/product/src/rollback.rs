@@ -105,6 +105,7 @@ fn crossing<'a>(plan: &Plan, answers: &'a [Answer]) -> Option<&'a Answer> {
             baseline: None,
             fresh: false,
             before: &[],
+            strikes: &[],
             whole: &window,
             independent: true,
             percent: plan.steps[0].percent,

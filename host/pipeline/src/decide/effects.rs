@@ -125,7 +125,7 @@ impl Draft {
     }
 
     /// What is unavailable is tried again for a while, a rollback of production and a look at what serves for ever; else the run turns
-    /// back.
+    /// back, where there is something to go back to.
     fn fail(&mut self, key: String, error: StageError) {
         let plan = self.run.plan();
         let attempt = self.run.attempt(&key).map_or(0, |attempt| attempt.count).saturating_add(1);
@@ -156,7 +156,10 @@ impl Draft {
             // The fix brings tests of its own; whether they reach far enough is for the coverage check to say.
             self.push(EventKind::TestsGenerated { tests: Vec::new() });
         } else if self.run.is_moved(Environment::Production) {
-            self.turn_back(Outcome::RolledBack { reason });
+            // Held for that, it is tried again once a person lets it go on.
+            if !self.stays(&reason, &[]) {
+                self.turn_back(Outcome::RolledBack { reason });
+            }
         } else {
             self.turn_back(Outcome::HandedOver { reason });
         }

@@ -139,12 +139,14 @@ impl Draft {
         Ok(())
     }
 
-    /// Ends a run whose people did not answer, and tells everyone who could have: silence never approves.
+    /// Ends a run whose people did not answer, and tells everyone who could have: silence never approves. Where what it would go back to is
+    /// broken itself, they are asked anew.
     pub(super) fn expire(&mut self, gate: Gate) {
-        if let Some(reason) = self.run.stable_broken().map(str::to_owned) {
-            return self.ask_again(reason);
-        }
         let reason = "nobody approved in time";
+        let asked = self.run.gate().map(|gate| gate.reason.clone()).unwrap_or_default();
+        if self.asks_again(&format!("{asked}; {reason}")) {
+            return;
+        }
         self.escalate_all(reason);
         self.push(EventKind::ApprovalExpired { gate });
         self.turn_back(Outcome::Aborted { reason: reason.to_owned() });

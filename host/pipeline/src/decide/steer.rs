@@ -39,7 +39,8 @@ impl Draft {
             return Err(Refused::SkipWithoutReason);
         }
         let watch = self.run.watch();
-        if let Some(verdict) = watch.filter(|watch| watch.strikes > 0).and_then(|watch| watch.verdict.as_ref()) {
+        if let Some(verdict) = watch.filter(|watch| !watch.strikes.is_empty()).and_then(|watch| watch.verdict.as_ref())
+        {
             return Err(Refused::NotNow { words: verdict.words.clone() });
         }
         self.push(EventKind::SkipRequested { by: by.clone(), reason: reason.clone() });
@@ -64,7 +65,7 @@ impl Draft {
         if reason.trim().is_empty() {
             return Err(Refused::RollForwardWithoutReason);
         }
-        let strikes = self.run.watch().filter(|watch| watch.strikes > 0 && self.run.stable_broken().is_none());
+        let strikes = self.run.watch().filter(|watch| !watch.strikes.is_empty() && self.run.stable_broken().is_none());
         if let Some(verdict) = strikes.and_then(|watch| watch.verdict.as_ref()) {
             return Err(Refused::NotNow { words: verdict.words.clone() });
         }

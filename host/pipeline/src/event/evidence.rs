@@ -24,6 +24,9 @@ pub struct Sample {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Verdict {
+    /// The service that it is about; empty where the project has one, and where it is about all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service: String,
     /// Passed, failed or inconclusive.
     pub outcome: CheckOutcome,
     /// The rule that decided.

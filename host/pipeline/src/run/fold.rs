@@ -10,7 +10,7 @@ use super::{
     Approved, Attempt, Decided, Effect, OnHold, OpenGate, ReplayError, Run, RunStage, Watch,
     member::{Member, all_of},
 };
-use crate::{Environment, Event, EventKind, Gate, Outcome, Sample, Timestamp, VERSION, Verdict, plan::touched};
+use crate::{Environment, Event, EventKind, Gate, Outcome, Sample, Strike, Timestamp, VERSION, Verdict, plan::touched};
 
 impl Run {
     /// A run from its first event.
@@ -350,6 +350,10 @@ impl Run {
                 decided.accepted |= decided.verdict.outcome == CheckOutcome::Inconclusive;
             }
             self.after_check();
+        } else {
+            // A step that could not be taken is taken now; what served meanwhile was watched on, and stable is as broken as it was.
+            self.watch.take_if(|watch| watch.kept && self.stage == RunStage::Rollout);
+            self.stable_broken = None;
         }
     }
 
@@ -363,7 +367,7 @@ impl Run {
                     until,
                     extensions: 0,
                     measured: at,
-                    strikes: 0,
+                    strikes: Vec::new(),
                     errors: 0,
                     verdict: None,
                     kept: false,
@@ -377,7 +381,7 @@ impl Run {
                     until: Timestamp(i64::MAX),
                     extensions: 0,
                     measured: at,
-                    strikes: 0,
+                    strikes: Vec::new(),
                     errors: 0,
                     verdict: None,
                     kept: true,
@@ -399,13 +403,8 @@ impl Run {
                 watch.errors += u32::from(samples.is_empty());
                 self.last_seen.clone_from(samples);
             }
-            (EventKind::Judged { verdict, .. }, Some(watch)) => {
-                watch.strikes = match verdict.outcome {
-                    CheckOutcome::Failed => watch.strikes + 1,
-                    // Nothing was seen: that takes back nothing.
-                    CheckOutcome::Inconclusive if verdict.window.is_none() => watch.strikes,
-                    CheckOutcome::Inconclusive | CheckOutcome::Passed => 0,
-                };
+            (EventKind::Judged { verdict, others }, Some(watch)) => {
+                Strike::take_in(&mut watch.strikes, std::iter::once(verdict).chain(others));
                 watch.verdict = Some(verdict.clone());
             }
             (&EventKind::StepExtended { until, extension, .. }, Some(watch)) => {

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use autodevops_model::{Deployment, Split, StageError};
 
-use crate::{Environment, Gate, Timestamp, Verdict};
+use crate::{Environment, Gate, Strike, Timestamp, Verdict};
 
 /// Where a run is, in the order it goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,8 +88,8 @@ pub struct Watch {
     pub extensions: u32,
     /// Until when it was measured; its start, before it was measured at all.
     pub measured: Timestamp,
-    /// How many measurements in a row failed the candidate.
-    pub strikes: u32,
+    /// Bad windows in a row, of each rule that the last measurements show to be crossed.
+    pub strikes: Vec<Strike>,
     /// How many measurements failed, of all.
     pub errors: u32,
     /// The last verdict.

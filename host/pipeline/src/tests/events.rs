@@ -22,6 +22,7 @@ fn every_kind() -> Vec<Event> {
     let text = |text: &str| text.to_owned();
     let window = Window { start: 0, end: 60 };
     let verdict = Verdict {
+        service: String::new(),
         outcome: CheckOutcome::Passed,
         rule: text("error-rate above 5.0 %"),
         words: text("failed: 0.0 % of 40 requests, threshold 5.0 %"),

@@ -1,7 +1,12 @@
 //! Where the stable release is the broken one: traffic does not go back to it without a person's word.
 
-use super::scene::{SECOND, Scene, plan};
-use crate::{Counted, Environment, EventKind, Input, Level, Outcome, Plan, Refused, RunStage, Signal};
+use autodevops_model::ErrorKind;
+
+use super::scene::{SECOND, Scene, error, plan};
+use crate::{
+    Command, Counted, EffectOutcome, Environment, EventKind, Gate, Input, Level, Outcome, Plan, Refused, RunStage,
+    Signal,
+};
 
 /// A plan with steps of ten minutes, and people who are told when nobody answers.
 fn watched() -> Plan {
@@ -86,7 +91,7 @@ fn nobody_goes_forward_with_a_release_that_fails_or_has_no_traffic_or_has_all_of
     // One bad window, and stable is well.
     let mut failing = Scene::new(watched()).until_step(25);
     failing.seen = (60, 200);
-    while failing.run.watch().is_some_and(|watch| watch.strikes == 0) {
+    while failing.run.watch().is_some_and(|watch| watch.strikes.is_empty()) {
         failing.go();
     }
     assert!(matches!(failing.run.decide(forward("now"), failing.now), Err(Refused::NotNow { .. })));
@@ -170,4 +175,91 @@ fn a_candidate_that_is_worse_by_the_same_metric_is_the_greater_evil() {
     let (outcome, scene) = scene.outcome();
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
     assert_eq!(scene.production(), [("old", 100)]);
+}
+
+/// Goes on until traffic is to be moved, and has that fail for good.
+fn move_fails(scene: &mut Scene) {
+    loop {
+        let command = scene.command();
+        let Command::SetTraffic { key, .. } = &command else {
+            scene.go();
+            continue;
+        };
+        scene.say(Input::Intent { key: key.clone() }).unwrap();
+        let outcome = EffectOutcome::Failed(error(ErrorKind::Failed));
+        return drop(scene.say(Input::Effect { key: key.clone(), outcome }).unwrap());
+    }
+}
+
+fn approve(scene: &mut Scene) {
+    let (by, reason) = ("ada".into(), "stay".into());
+    scene.say(Input::Approve { by, reason, bypass: false, link: None }).unwrap();
+}
+
+#[test]
+fn a_move_that_fails_for_good_does_not_give_traffic_back_to_a_broken_stable_and_is_tried_again_on_a_persons_word() {
+    // A person said to stay with the release; then the target fails to give it more.
+    let mut scene = at_a_quarter(700);
+    complain(&mut scene);
+    approve(&mut scene);
+    move_fails(&mut scene);
+    assert_eq!((scene.production(), scene.run.ending()), (vec![("old", 75), ("new", 25)], None));
+    let reason = scene.run.gate().unwrap().reason.clone();
+    assert!(reason.starts_with("`r1/traffic/production/50` failed:") && reason.contains("no answer"), "{reason}");
+    assert!(reason.contains("does not go back to `old`, which is broken itself"), "{reason}");
+    let watch = scene.run.watch().unwrap();
+    assert!(watch.kept && watch.percent == 25, "what has traffic is watched on: {watch:?}");
+    assert!(
+        scene.commands().iter().all(|command| !command.needs_intent() || matches!(command, Command::Notify { .. }))
+    );
+    approve(&mut scene);
+    assert!(scene.commands().iter().any(|command| command.key() == Some("r1/traffic/production/50")));
+    let (outcome, scene) = scene.outcome();
+    assert_eq!((outcome, scene.traffic_was()), (Outcome::Healed, vec![5, 25, 50, 100]));
+}
+
+#[test]
+fn a_person_goes_forward_or_back_where_a_move_failed_and_stable_is_broken() {
+    for (word, production) in [(forward("stable is down"), [("new", 100)].as_slice()), (reject(), &[("old", 100)])] {
+        let mut scene = at_a_quarter(700);
+        move_fails(&mut scene);
+        scene.say(word).unwrap();
+        let (_, scene) = scene.outcome();
+        assert_eq!(scene.production(), production);
+    }
+}
+
+fn reject() -> Input {
+    Input::Reject { by: "ada".into(), reason: "known to be worse".into(), link: None }
+}
+
+#[test]
+fn a_move_that_fails_for_good_turns_back_to_a_stable_that_serves_again() {
+    let mut scene = at_a_quarter(700);
+    scene.stable_seen = (0, 1000);
+    move_fails(&mut scene);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(scene.production(), [("old", 100)]);
+}
+
+#[test]
+fn a_step_that_is_held_for_want_of_evidence_does_not_go_back_to_a_broken_stable_when_nobody_answers() {
+    let mut scene = at_a_quarter(700);
+    scene.seen = (0, 3);
+    while scene.run.gate().is_none() {
+        scene.go();
+    }
+    let begin = scene.now;
+    while scene.now < begin.after(150 * SECOND) {
+        scene.go();
+    }
+    assert_eq!((scene.production(), scene.run.ending()), (vec![("old", 75), ("new", 25)], None));
+    assert!(scene.has(|event| matches!(event, EventKind::StableBroken { .. })));
+    let gate = scene.run.gate().unwrap();
+    assert!(gate.gate == Gate::Held && gate.reason.contains("nobody approved in time; traffic does not go back"));
+    // It serves again: the next silence ends the run as any.
+    scene.stable_seen = (0, 1000);
+    approve(&mut scene);
+    assert_eq!(scene.run.stable_broken(), None);
 }

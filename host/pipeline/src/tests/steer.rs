@@ -208,7 +208,7 @@ fn nothing_is_skipped_that_is_no_step_or_that_fails_or_that_waits_for_an_answer(
     assert!(matches!(scene.say(extend(None)), Err(Refused::NoStep { .. })));
     let mut scene = Scene::new(plan()).until_step(25);
     scene.seen = (30, 200);
-    while scene.run.watch().is_some_and(|watch| watch.strikes == 0) {
+    while scene.run.watch().is_some_and(|watch| watch.strikes.is_empty()) {
         scene.go();
     }
     assert!(matches!(scene.say(skip("ada", "now")), Err(Refused::NotNow { .. })));

@@ -10,7 +10,7 @@ use crate::{
 const PRODUCTION: Environment = Environment::Production;
 
 /// A plan of the services `cart`, `shop` and `mail`; each has a folder of its own.
-fn plan_of_three() -> Plan {
+pub(super) fn plan_of_three() -> Plan {
     let service = |name: &str| Service {
         name: name.into(),
         paths: vec![format!("services/{name}")],
@@ -25,7 +25,7 @@ fn pair() -> Scene {
     of_pair(plan_of_three())
 }
 
-fn of_pair(plan: Plan) -> Scene {
+pub(super) fn of_pair(plan: Plan) -> Scene {
     let mut scene = Scene::of(started(plan));
     let mut both = fix("services/cart/index.js");
     both.edits.push(fix("services/shop/index.js").edits.remove(0));

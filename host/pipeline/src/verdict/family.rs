@@ -28,12 +28,9 @@ pub(super) fn correct(plan: &Plan, round: &Round<'_>, ruled: &mut [Ruled<'_>]) {
     }
 }
 
-/// The share of the triggers' weights that do not fail, from 0 to 1.
-pub(super) fn score(ruled: &[Ruled<'_>]) -> f64 {
-    let weight = |failed: bool| {
-        let counted = ruled.iter().filter(|ruled| !failed || ruled.ruling.outcome == Outcome::Failed);
-        counted.map(|ruled| ruled.trigger.weight).sum::<f64>()
-    };
-    let all = weight(false);
-    if all > 0.0 { 1.0 - weight(true) / all } else { 1.0 }
+/// The share of the triggers' weights that do not fail, from 0 to 1, where these are what `failed`.
+pub(super) fn score(ruled: &[Ruled<'_>], failed: impl Fn(&Ruled<'_>) -> bool) -> f64 {
+    let all: f64 = ruled.iter().map(|ruled| ruled.trigger.weight).sum();
+    let lost: f64 = ruled.iter().filter(|ruled| failed(ruled)).map(|ruled| ruled.trigger.weight).sum();
+    if all > 0.0 { 1.0 - lost / all } else { 1.0 }
 }

@@ -56,6 +56,7 @@ fn round<'a>(samples: &'a [Sample], baseline: Option<&'a str>) -> Round<'a> {
         baseline,
         fresh: false,
         before: &[],
+        strikes: &[],
         whole: &WHOLE,
         independent: true,
         percent: 50,

@@ -11,41 +11,45 @@ use super::{
     threshold::{self, Limit, Seen},
     trip::{self, ALL_ERRORS, ERROR_RATE},
 };
-use crate::{Method, NoData, Plan, Rule, Sample, Trigger, Verdict};
+use crate::{Method, NoData, Plan, Rule, Sample, Strike, Timestamp, Trigger, Verdict};
 
 /// A trigger and what it says.
 pub(super) struct Ruled<'a> {
     pub(super) trigger: &'a Trigger,
     pub(super) ruling: Ruling,
+    /// It failed, and needs no further window for that.
+    pub(super) confirmed: bool,
     window: Option<Window>,
 }
 
 impl Ruled<'_> {
+    /// Says whether it is enough that it failed, by the bad windows before.
+    pub(super) fn confirm(&mut self, plan: &Plan, round: &Round<'_>) {
+        let windows = Strike::with(round.strikes, &self.trigger.name(), self.window.as_ref());
+        let enough = self.ruling.at_once || windows >= plan.decision.bad_windows;
+        self.confirmed = self.ruling.outcome == Outcome::Failed && enough;
+    }
+
     pub(super) fn verdict(&self) -> Verdict {
         let Ruling { method, outcome, words, numbers, .. } = self.ruling.clone();
-        let (rule, dry_run) = (rule_name(self.trigger), self.trigger.dry_run);
-        Verdict { outcome, rule, words, numbers, window: self.window.clone(), method: Some(method), dry_run }
-    }
-}
-
-fn rule_name(trigger: &Trigger) -> String {
-    let metric = &trigger.metric;
-    match trigger.rule {
-        Rule::RateAbove(limit) => format!("{metric} above {}", percent(limit)),
-        Rule::RateBelow(limit) => format!("{metric} below {}", percent(limit)),
-        Rule::QuantileAbove { quantile, seconds } => format!("{metric} above {seconds} s at quantile {quantile}"),
-        Rule::WorseBy { ratio, .. } => format!("{metric} worse than the baseline by {}", percent(ratio)),
+        let (service, rule, dry_run) = (String::new(), self.trigger.name(), self.trigger.dry_run);
+        Verdict { service, outcome, rule, words, numbers, window: self.window.clone(), method: Some(method), dry_run }
     }
 }
 
 /// What one trigger says of a round: the worst of its samples.
 pub(super) fn judge<'a>(plan: &Plan, trigger: &'a Trigger, round: &Round<'_>) -> Ruled<'a> {
     let own = i64::try_from(trigger.window.as_nanos()).unwrap_or(i64::MAX);
-    let mut worst: Option<(Ruling, &Sample)> = None;
+    let name = trigger.name();
+    let bad_before = round.strikes.iter().find(|strike| strike.rule == name);
+    // What came in since the last bad window: it would be the next in a row.
+    let next = bad_before.map(|strike| trigger.next_window(strike, Timestamp(round.whole.end)));
+    let mut worst: Option<(Ruling, &Sample, bool)> = None;
     let mut passed_by: Vec<&Sample> = Vec::new();
     for sample in round.samples {
         let full = sample.window == *round.whole;
-        if !full && sample.window.end.saturating_sub(sample.window.start) != own {
+        let is_next = next.as_ref() == Some(&sample.window);
+        if !full && !is_next && sample.window.end.saturating_sub(sample.window.start) != own {
             continue;
         }
         let Some(seen) = of(sample, &trigger.metric, round.candidate) else { continue };
@@ -61,20 +65,21 @@ pub(super) fn judge<'a>(plan: &Plan, trigger: &'a Trigger, round: &Round<'_>) ->
             continue;
         }
         // One source with too few requests decides nothing where another has enough.
-        let weight = |ruling: &Ruling| (!ruling.lacking, rank(ruling.outcome));
-        if worst.as_ref().is_none_or(|(before, _)| weight(&ruling) > weight(before)) {
-            worst = Some((ruling, sample));
+        let weight = |ruling: &Ruling, is_next: bool| (!ruling.lacking, rank(ruling.outcome), is_next);
+        if worst.as_ref().is_none_or(|(before, _, was_next)| weight(&ruling, is_next) > weight(before, *was_next)) {
+            worst = Some((ruling, sample, is_next));
         }
     }
-    let (mut ruling, window) = match worst {
+    let (mut ruling, mut window) = match worst {
         // What cannot be judged is as if it had not been seen: it takes back no bad window before.
-        Some((ruling, _)) if ruling.method == Method::Error => (ruling, None),
-        Some((ruling, sample)) => (ruling, Some(sample.window.clone())),
+        Some((ruling, ..)) if ruling.method == Method::Error => (ruling, None),
+        Some((ruling, sample, _)) => (ruling, Some(sample.window.clone())),
         None => (unmeasured(trigger, round), None),
     };
     if trigger.no_data == NoData::Fail && is_silent(trigger, round, own) {
         let words = format!("nothing came in of `{}` over its whole window", trigger.metric);
         ruling = Ruling::new(Method::NoData, Outcome::Failed, words, &[]);
+        window = Some(Window { start: round.whole.end.saturating_sub(own), end: round.whole.end });
     }
     if ruling.outcome == Outcome::Passed {
         ruling = backed(ruling, &passed_by, round);
@@ -83,7 +88,7 @@ pub(super) fn judge<'a>(plan: &Plan, trigger: &'a Trigger, round: &Round<'_>) ->
     if let Some(baseline) = round.baseline.filter(|_| round.fresh && compared) {
         ruling = ruling.and(&format!("; the baseline is `{baseline}`, started with the release and of its size"));
     }
-    Ruled { trigger, ruling, window }
+    Ruled { trigger, ruling, confirmed: false, window }
 }
 
 /// Whether a plugin only tells what the host counted itself, as one does that reads the front door's counters: about as many requests, and
@@ -184,6 +189,22 @@ fn rule(plan: &Plan, trigger: &Trigger, seen: &Measurement, sample: &Sample, rou
 }
 
 impl Trigger {
+    /// Its rule in words: what its verdicts are named by.
+    pub(crate) fn name(&self) -> String {
+        let metric = &self.metric;
+        match self.rule {
+            Rule::RateAbove(limit) => format!("{metric} above {}", percent(limit)),
+            Rule::RateBelow(limit) => format!("{metric} below {}", percent(limit)),
+            Rule::QuantileAbove { quantile, seconds } => format!("{metric} above {seconds} s at quantile {quantile}"),
+            Rule::WorseBy { ratio, .. } => format!("{metric} worse than the baseline by {}", percent(ratio)),
+        }
+    }
+
+    /// The window that ends now and has no moment in common with the last bad one; no longer than the trigger's own.
+    pub(crate) fn next_window(&self, bad: &Strike, now: Timestamp) -> Window {
+        Window { start: now.before(self.window).max(bad.until).0, end: now.0 }
+    }
+
     /// Whether it is about a share of events.
     pub(super) const fn is_rate(&self) -> bool {
         matches!(self.rule, Rule::RateAbove(_) | Rule::RateBelow(_))

@@ -48,6 +48,7 @@ fn sign(round: &Round<'_>) -> Option<Verdict> {
     samples.flat_map(|sample| SIGNS.iter().map(move |sign| (sample, sign))).find_map(|(sample, (sign, words))| {
         let broken = round.baseline.is_some_and(|baseline| shows(sample, sign, baseline));
         (shows(sample, sign, round.candidate) && !broken).then(|| Verdict {
+            service: String::new(),
             outcome: Outcome::Failed,
             rule: format!("{sign} at once"),
             words: format!("hard trip: {words}"),
@@ -76,6 +77,7 @@ fn failures(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
             // A baseline that trips as well is broken by itself: then statistics must tell which is worse.
             let broken = matches!(round.baseline_of(sample, metric), Some(Observation::Rate(rate)) if trips(rate));
             (trips(seen) && !broken).then(|| Verdict {
+                service: String::new(),
                 outcome: Outcome::Failed,
                 rule: format!("{metric} at or above {:.1} % at once", trip.rate * 100.0),
                 words: format!("hard trip: {} of {} requests failed", seen.events, seen.total),

@@ -1,0 +1,152 @@
+//! Two bad windows in a row: of one rule of one service, and with no moment in common.
+
+use autodevops_model::{Bucket, Measurement, Observation, Rate};
+
+use super::{
+    scene::{SECOND, Scene, plan},
+    together::{of_pair, plan_of_three},
+};
+use crate::{Command, EventKind, Input, Outcome, Plan, Sample, Timestamp};
+
+/// A plan with the default windows of five minutes, which is looked at each minute.
+fn by_the_minute(plan: Plan) -> Plan {
+    let mut plan = plan;
+    for step in &mut plan.steps {
+        step.duration = 600 * SECOND;
+    }
+    plan.interval = 60 * SECOND;
+    plan
+}
+
+/// So many seconds after the watch began.
+type Moment = i64;
+
+/// A fifth of the requests fails, or is slow, of what is bad between two moments of the watch, wherever a window has one of them.
+struct Bad {
+    service: &'static str,
+    metric: &'static str,
+    from: Moment,
+    to: Moment,
+}
+
+const fn bad(metric: &'static str, from: Moment, to: Moment) -> Bad {
+    Bad { service: "", metric, from, to }
+}
+
+impl Bad {
+    fn of(&self, sample: &Sample, measured: &Measurement, began: Timestamp) -> bool {
+        let at = |moment: Moment| began.0 + moment * 1_000_000_000;
+        let shares = sample.window.start < at(self.to) && at(self.from) < sample.window.end;
+        let is_its = sample.service == self.service && measured.metric == self.metric && measured.release == "new";
+        shares && is_its
+    }
+}
+
+fn spoil(measured: &mut Measurement) {
+    measured.observation = match measured.observation {
+        Observation::Rate(_) => Observation::Rate(Rate { events: 40, total: 200 }),
+        _ => Observation::Histogram(vec![Bucket { le: 2.0, count: 160 }, Bucket { le: f64::INFINITY, count: 200 }]),
+    };
+}
+
+/// Goes on until the moment of the watch, or until it is over; whether it is turned back then, and when.
+fn at(scene: &mut Scene, bad: &[Bad], until: Moment) -> Option<Moment> {
+    let began = scene.run.watch().unwrap().started;
+    let since = |now: Timestamp| (now.0 - began.0) / 1_000_000_000;
+    while scene.run.ending().is_none() && scene.run.gate().is_none() && since(scene.now) < until {
+        let command = scene.command();
+        match scene.answer(&command) {
+            Input::Measured { mut samples, error } => {
+                for sample in &mut samples {
+                    let own = sample.clone();
+                    let spoilt = |measured: &&mut Measurement| bad.iter().any(|bad| bad.of(&own, measured, began));
+                    sample.measurements.iter_mut().filter(spoilt).for_each(spoil);
+                }
+                scene.say(Input::Measured { samples, error }).unwrap();
+            }
+            _ => drop(scene.go()),
+        }
+    }
+    scene.run.ending().is_some().then(|| since(scene.now))
+}
+
+fn at_five(plan: Plan) -> Scene {
+    Scene::new(by_the_minute(plan)).until_step(5)
+}
+
+#[test]
+fn a_burst_of_a_minute_turns_nothing_back_however_many_windows_hold_it() {
+    let mut scene = at_five(plan());
+    assert_eq!(at(&mut scene, &[bad("error-rate", 70, 100)], 599), None);
+    assert!(matches!(&*scene.run.watch().unwrap().strikes, [strike] if strike.windows == 1));
+    // The whole watch is bad by it for ever: that passes nothing either, and in the end people are asked.
+    assert_eq!(at(&mut scene, &[bad("error-rate", 70, 100)], 9000), None);
+    let reason = scene.run.gate().unwrap().reason.clone();
+    assert!(reason.contains("no second bad window followed on it; extended 3 times"), "{reason}");
+    assert_eq!(scene.run.steps_passed(), 0);
+}
+
+#[test]
+fn what_is_bad_on_and_on_is_turned_back_at_the_second_look() {
+    assert_eq!(at(&mut at_five(plan()), &[bad("error-rate", 0, 9000)], 9000), Some(120));
+    assert_eq!(at(&mut at_five(plan()), &[bad("error-rate", 200, 9000)], 9000), Some(300));
+}
+
+#[test]
+fn a_second_burst_is_a_second_window_while_the_first_is_in_a_row_with_it() {
+    let bursts = [bad("error-rate", 70, 100), bad("error-rate", 370, 400)];
+    assert_eq!(at(&mut at_five(plan()), &bursts, 9000), Some(420));
+}
+
+#[test]
+fn one_bad_window_of_each_of_two_metrics_is_one_of_each() {
+    let bursts = [bad("error-rate", 10, 20), bad("latency", 70, 80)];
+    let mut scene = at_five(plan());
+    assert_eq!(at(&mut scene, &bursts, 599), None);
+    let strikes: Vec<(&str, u32)> =
+        scene.run.watch().unwrap().strikes.iter().map(|strike| (&*strike.rule, strike.windows)).collect();
+    assert_eq!(strikes, [("error-rate above 5.0 %", 1), ("latency above 2 s at quantile 0.95", 1)]);
+    // Neither has two, but each goes on to have one.
+    let again = [bad("error-rate", 10, 20), bad("latency", 70, 9000)];
+    assert_eq!(at(&mut at_five(plan()), &again, 9000), Some(180));
+}
+
+#[test]
+fn one_bad_window_of_each_of_two_services_is_one_of_each() {
+    let both = || of_pair(by_the_minute(plan_of_three())).until_step(5);
+    let of = |service, from, to| Bad { service, ..bad("error-rate", from, to) };
+    assert_eq!(at(&mut both(), &[of("cart", 10, 20), of("shop", 70, 80)], 599), None);
+    let mut turned = both();
+    assert_eq!(at(&mut turned, &[of("cart", 10, 20), of("shop", 70, 9000)], 9000), Some(180));
+    assert!(matches!(turned.run.ending(), Some(Outcome::RolledBack { reason }) if reason.contains("shop: ")));
+}
+
+#[test]
+fn a_bad_window_that_only_holds_the_step_is_none_of_one_that_turns_back() {
+    let mut plan = plan();
+    plan.triggers[1].critical = false;
+    let mut scene = at_five(plan.clone());
+    let bursts = [bad("latency", 10, 20), bad("error-rate", 70, 80)];
+    assert_eq!(at(&mut scene, &bursts, 599), None);
+    assert!(scene.run.held().is_none());
+    // Two of the one that is not critical hold the step, whatever else has one.
+    let bursts = [bad("latency", 10, 9000), bad("error-rate", 70, 80)];
+    let mut scene = at_five(plan);
+    assert_eq!(at(&mut scene, &bursts, 9000), None);
+    assert!(scene.run.held().unwrap().contains("slower than 2 s"), "{:?}", scene.run.held());
+}
+
+#[test]
+fn what_came_in_since_the_last_bad_window_is_measured_and_no_more_than_that() {
+    let mut scene = at_five(plan());
+    let began = scene.run.watch().unwrap().started;
+    at(&mut scene, &[bad("error-rate", 70, 100)], 150);
+    scene.now = began.after(180 * SECOND);
+    let windows = scene.commands().into_iter().find_map(|command| match command {
+        Command::Measure { windows, .. } => Some(windows),
+        _ => None,
+    });
+    let starts: Vec<i64> = windows.unwrap().iter().map(|window| (window.start - began.0) / 1_000_000_000).collect();
+    assert_eq!(starts, [0, 120], "the whole watch, which is the trigger's own window too, and since the bad one");
+    assert!(!scene.has(|event| matches!(event, EventKind::TurnedBack { .. })));
+}
