@@ -1,9 +1,6 @@
 //! Running other programs, visibly.
 
-use std::{
-    path::PathBuf,
-    process::{Command, ExitStatus},
-};
+use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail};
 
@@ -46,9 +43,12 @@ pub fn build_programs() -> Result<()> {
 /// # Errors
 /// When it cannot be started or does not succeed.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = ended(command)?;
+    let line = shown(command);
+    // Standard output is for results.
+    eprintln!("$ {line}");
+    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
     if !status.success() {
-        bail!("`{}` ended with {status}", shown(command));
+        bail!("`{line}` ended with {status}");
     }
     Ok(())
 }
@@ -63,17 +63,6 @@ pub fn side_by_side(one: impl FnOnce() -> Result<()> + Send, other: impl FnOnce(
         let other = other();
         one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(other)
     })
-}
-
-/// Prints the command and runs it to its end, whatever that is.
-///
-/// # Errors
-/// When it cannot be started.
-pub fn ended(command: &mut Command) -> Result<ExitStatus> {
-    let line = shown(command);
-    // Standard output is for results.
-    eprintln!("$ {line}");
-    command.status().with_context(|| format!("cannot start `{line}`"))
 }
 
 fn shown(command: &Command) -> String {

@@ -68,22 +68,27 @@ impl Ledger for JournalLedger {
             // The target that is to take traffic back may lie on the same disk and have to write, too.
             journal.free_reserve()?;
         }
-        loop {
-            match append() {
-                Err(AppendError::Full { .. }) if journal.free_reserve()? => {}
-                done => return done,
-            }
-        }
+        with_reserve(append, |error| matches!(error, AppendError::Full { .. }), || journal.free_reserve())
     }
 
     fn next_fence(&self) -> Result<u64> {
         let journal = self.0.journal();
-        loop {
-            match journal.next_fence(FENCES) {
-                // Without it a run could not even be taken over to go back.
-                Err(JournalError::Full { .. }) if journal.free_reserve()? => {}
-                done => return Ok(done?),
-            }
+        // Without it a run could not even be taken over to go back.
+        let next = || journal.next_fence(FENCES);
+        Ok(with_reserve(next, |error| matches!(error, JournalError::Full { .. }), || journal.free_reserve())?)
+    }
+}
+
+/// Writes, on a full disk with ever more of the reserve, while there is any.
+fn with_reserve<T, E: From<JournalError>>(
+    write: impl Fn() -> Result<T, E>,
+    is_full: impl Fn(&E) -> bool,
+    free: impl Fn() -> Result<bool, JournalError>,
+) -> Result<T, E> {
+    loop {
+        match write() {
+            Err(error) if is_full(&error) && free()? => {}
+            done => return done,
         }
     }
 }
@@ -119,4 +124,50 @@ fn made_live(run: &Run, event: &Event) -> Option<MadeLive> {
     let release = known.into_iter().flatten().find(|known| known.id == *id)?.clone();
     let live = WasLive { release, since: event.at, by: Origin::Run(run.id().to_owned()) };
     Some(MadeLive { place: member.place(environment).to_owned(), live })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn full() -> JournalError {
+        JournalError::Full { path: "journal.db".into() }
+    }
+
+    fn is_full(error: &JournalError) -> bool {
+        matches!(error, JournalError::Full { .. })
+    }
+
+    /// What comes of a write that needs so many pieces of so large a reserve, and what is left of that.
+    fn written(needed: u32, kept: u32) -> (Result<&'static str, JournalError>, u32) {
+        let left = Cell::new(kept);
+        let write = || if kept - left.get() < needed { Err(full()) } else { Ok("written") };
+        let free = || {
+            let any = left.get() > 0;
+            left.set(left.get().saturating_sub(1));
+            Ok(any)
+        };
+        (with_reserve(write, is_full, free), left.get())
+    }
+
+    #[test]
+    fn no_more_of_the_reserve_is_taken_than_the_write_needs() {
+        for (needed, left) in [(0, 5), (1, 4), (3, 2), (5, 0)] {
+            let (done, kept) = written(needed, 5);
+            assert_eq!((done.unwrap(), kept), ("written", left));
+        }
+        let (done, left) = written(6, 5);
+        assert!(is_full(&done.unwrap_err()) && left == 0, "where all of it is not enough it is said");
+    }
+
+    #[test]
+    fn what_fails_otherwise_takes_nothing_of_the_reserve() {
+        let busy = || Err::<(), _>(JournalError::Busy { path: "journal.db".into() });
+        let error = with_reserve(busy, is_full, || panic!("nothing is to be freed")).unwrap_err();
+        assert!(matches!(error, JournalError::Busy { .. }));
+        let error = with_reserve(|| Err::<(), _>(full()), is_full, || busy().map(|()| true)).unwrap_err();
+        assert!(matches!(error, JournalError::Busy { .. }), "that it cannot be freed is said");
+    }
 }

@@ -256,3 +256,23 @@ fn in_words(time: Duration) -> String {
         seconds => format!("{} h", seconds / 3600),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_old_a_snapshot_is_is_told_in_the_unit_in_which_it_is_read() {
+        for (seconds, words) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (179, "2 min"),
+            (7199, "119 min"),
+            (7200, "2 h"),
+            (90_000, "25 h"),
+        ] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
+        }
+    }
+}

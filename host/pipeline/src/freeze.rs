@@ -120,6 +120,21 @@ mod tests {
     }
 
     #[test]
+    fn a_freeze_of_nearly_a_week_is_known_on_its_last_morning() {
+        // From Friday 16:00 to the next Friday 08:00, Berlin's time.
+        let week = freeze(4, 3, 16 * 60, 8 * 60);
+        for (moment, until) in [
+            ("2026-11-20T06:59:59Z", Some(at("2026-11-20T07:00:00Z"))),
+            ("2026-11-20T07:00:00Z", None),
+            ("2026-11-20T14:59:59Z", None),
+            ("2026-11-20T15:00:00Z", Some(at("2026-11-27T07:00:00Z"))),
+            ("2026-11-27T06:59:59Z", Some(at("2026-11-27T07:00:00Z"))),
+        ] {
+            assert_eq!(week.until(at(moment)), until, "{moment}");
+        }
+    }
+
+    #[test]
     fn a_time_zone_that_is_not_known_freezes_for_good() {
         assert!(Freeze::knows("Europe/Berlin") && Freeze::knows("UTC") && !Freeze::knows("Europe/Atlantis"));
         let mut lost = freeze(0, 0, 0, 1);

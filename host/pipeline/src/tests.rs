@@ -16,6 +16,7 @@ mod simulation;
 mod stable;
 mod steer;
 mod together;
+mod told;
 mod triggers;
 mod way;
 mod windows;

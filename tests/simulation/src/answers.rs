@@ -10,17 +10,15 @@ use std::{
 
 use autodevops_driver::{
     driver::{Driver, End, Word},
-    log::Logged,
     parts::{Later, World as Outside},
 };
 use autodevops_pipeline::{Command, EffectOutcome, Glance, Input, Outcome, Refused, Run, Sample};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    host::{Host, do_effect, live},
-    stock::{APPROVERS, SECOND, capabilities, issue},
-    tape::Tape,
-    world::{Options, Shared},
+    calm,
+    host::{Host, do_effect},
+    stock::{APPROVERS, SECOND},
 };
 
 /// How long each call of the world takes.
@@ -130,25 +128,15 @@ struct Said {
 /// Drives a run in the slow world; somebody says one thing after the other, and the last one when the world is at `end_at` first. How the run
 /// ended, and what was said while the world was at what.
 fn talk(end_at: &str, last: impl Fn() -> Input) -> (Outcome, BTreeSet<String>) {
-    let world = Shared::new(Tape::from(Vec::new()), Options { told: false, fenced: true });
-    let first = {
-        let mut world = world.lock();
-        world.plan.approval.required = true;
-        world.plan.notifiers = vec!["chat".into()];
-        world.fences += 1;
-        let (at, plan, capabilities) = (world.wall(), world.plan.clone(), capabilities(&mut world.tape));
-        let live = vec![live(); plan.services.len()];
-        let first = Run::started("r1", issue(), plan, "old-commit", 1, live, capabilities, at);
-        world.events.push(first.clone());
-        first
-    };
-    let run = Run::replay(std::slice::from_ref(&first)).unwrap();
-    let host = Host { world: world.clone(), number: 1, steady: Arc::default(), known: Arc::new(1.into()) };
+    let (host, logged) = calm::begin(|plan| {
+        plan.approval.required = true;
+        plan.notifiers = vec!["chat".into()];
+    });
+    let world = host.world.clone();
     let under_way = UnderWay::default();
     let slow = Arc::new(Slow { host: host.clone(), under_way: under_way.clone() });
     let parts = autodevops_driver::parts::Parts { world: slow, ..host.parts() };
     let (speaker, heard) = mpsc::channel(8);
-    let logged = Logged { run, version: 1, events: vec![first] };
     let mut driving = Box::pin(async move { Driver::new(parts, logged, heard, true).drive().await });
     let (by, reason) = (|| APPROVERS[0].to_owned(), || "because".to_owned());
     let usual: [&dyn Fn() -> Input; 8] = [

@@ -12,6 +12,10 @@
 
 #[cfg(test)]
 mod answers;
+#[cfg(test)]
+mod calm;
+#[cfg(test)]
+mod driving;
 mod host;
 mod keeper;
 mod rules;

@@ -124,6 +124,24 @@ fn without_a_step_that_leaves_room_or_a_target_that_can_none_is_started() {
     }
 }
 
+#[test]
+fn its_name_ends_as_the_candidates_and_is_no_longer_than_targets_take() {
+    let long = |count: usize| "a".repeat(count);
+    for (candidate, fresh) in [
+        ("new".to_owned(), "new-baseline".to_owned()),
+        (long(55), format!("{}-baseline", long(55))),
+        (long(56), format!("{}-baseline", long(55))),
+        (format!("shop-{}-{}", long(9), "b".repeat(54)), format!("{}-baseline", "b".repeat(54))),
+    ] {
+        let mut scene = scene().until(RunStage::Build);
+        let Command::Build { key, .. } = scene.command() else { panic!("{:?}", scene.command()) };
+        scene.say(Input::Built { key, release: release(&candidate) }).unwrap();
+        let made = scene.run.members().next().unwrap().fresh().unwrap().id;
+        assert_eq!(made, fresh);
+        assert!(made.len() <= 64);
+    }
+}
+
 proptest! {
     #[test]
     fn whatever_the_steps_shares_add_up_and_the_two_that_are_compared_are_of_one_size(

@@ -306,7 +306,7 @@ fn a_snapshot_of_before_a_hold_or_another_host_is_taken_anew() {
 
 #[test]
 fn a_snapshot_that_is_old_when_the_release_comes_is_taken_anew_and_a_young_one_is_not() {
-    for (waited, anew) in [(599, false), (601, true)] {
+    for (waited, anew) in [(599, false), (600, false), (601, true)] {
         let mut scene = about_to_deploy(kept(true, Restore::Ask), |plan| plan.freeze.clear());
         scene.now = scene.now.after(waited * SECOND);
         scene.say(Input::Tick).unwrap();

@@ -241,9 +241,18 @@ fn events_that_are_no_run_are_refused() {
 #[test]
 fn a_plan_that_cannot_be_followed_starts_no_run() {
     type Spoil = fn(&mut crate::Plan);
-    let wrong: [(&str, Spoil); 8] = [
+    let wrong: [(&str, Spoil); 17] = [
         ("do not grow", |plan| plan.steps.swap(0, 1)),
         ("do not grow", |plan| plan.steps[0].percent = 0),
+        ("do not grow", |plan| plan.steps[1].percent = plan.steps[0].percent),
+        ("do not grow", |plan| plan.steps.clear()),
+        ("last step is not 100 %", |plan| plan.steps.iter_mut().for_each(|step| step.percent += 1)),
+        ("of no service", |plan| plan.services.clear()),
+        ("all its triggers are dry runs", |plan| plan.triggers.iter_mut().for_each(|trigger| trigger.dry_run = true)),
+        ("counts to zero", |plan| plan.counts[1].at_least = 0),
+        ("no plugin keeps it", |plan| plan.data.preserve = true),
+        ("more approvals", |plan| plan.approval.count = 0),
+        ("tells nobody", |plan| plan.escalation = vec![crate::Level { after: plan.interval, notifiers: Vec::new() }]),
         ("last step is not 100 %", |plan| plan.steps.truncate(3)),
         ("interval between measurements is zero", |plan| plan.interval = std::time::Duration::ZERO),
         ("no trigger", |plan| plan.triggers.clear()),
@@ -263,6 +272,26 @@ fn a_plan_that_cannot_be_followed_starts_no_run() {
         let error = Run::start(&started(plan)).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
+}
+
+#[test]
+fn a_plan_at_the_edge_of_what_can_be_followed_starts_a_run() {
+    let mut plan = plan();
+    plan.approval.approvers = vec!["ada".into(), "bob".into()];
+    plan.approval.count = 2;
+    plan.triggers[1].dry_run = true;
+    plan.counts[0].at_least = 1;
+    (plan.data.preserve, plan.data.guards) = (true, vec!["sqlite".into()]);
+    let level = |seconds, notifier: &str| crate::Level {
+        after: std::time::Duration::from_secs(seconds),
+        notifiers: vec![notifier.into()],
+    };
+    plan.escalation = vec![level(0, "chat"), level(1, "pager")];
+    Run::start(&started(plan.clone())).unwrap();
+    // Where nobody is named, anyone may approve, and as many as are wanted.
+    (plan.approval.approvers, plan.approval.count) = (Vec::new(), 3);
+    plan.steps = plan.steps.split_off(3);
+    Run::start(&started(plan)).unwrap();
 }
 
 #[test]

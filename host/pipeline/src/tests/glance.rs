@@ -95,3 +95,32 @@ fn what_a_plugin_says_is_no_glance_and_neither_is_what_no_watch_wants() {
     let scene = Scene::new(none).until_step(50);
     assert_eq!(scene.run.glance(scene.now), None);
 }
+
+#[test]
+fn a_trigger_that_turns_nothing_back_by_itself_leaves_no_trace_of_a_glance() {
+    let mut plan = Plan { decision: Decision::default(), ..slow() };
+    plan.triggers.iter_mut().for_each(|trigger| trigger.critical = false);
+    plan.decision.min_score = 0.0;
+    let mut scene = Scene::new(plan).until_step(5);
+    let samples = glanced(&mut scene, (12, 60));
+    assert_eq!(scene.say(Input::Glanced { samples }).unwrap(), [], "the measurement holds the step");
+}
+
+#[test]
+fn nothing_is_glanced_at_while_it_is_not_known_what_serves() {
+    let mut scene = Scene::new(slow()).until_step(50);
+    assert!(scene.run.glance(scene.now).is_some());
+    scene.say(Input::Resume { fence: 8 }).unwrap();
+    assert!(scene.run.watch().is_some());
+    assert_eq!(scene.run.glance(scene.now), None);
+    scene.go();
+    let (every, glance) = scene.run.glance(scene.now).unwrap();
+    let started = scene.run.watch().unwrap().started;
+    assert_eq!((every, glance.window.start, glance.window.end), (scene.run.plan().glance, started.0, scene.now.0));
+    let (_, before) = scene.run.glance(crate::Timestamp(started.0 - 1)).unwrap();
+    assert_eq!(
+        (before.window.start, before.window.end),
+        (started.0, started.0),
+        "a window never ends before it begins"
+    );
+}

@@ -138,3 +138,28 @@ fn files_that_decide_what_runs_need_a_person() {
         assert_eq!(!needs_person([path]).is_empty(), needed, "{path}");
     }
 }
+
+#[test]
+fn a_target_that_has_one_way_back_is_enough() {
+    for (instant, split, goes_back) in [(true, false, true), (false, true, true), (false, false, false)] {
+        let mut first = started(plan());
+        let EventKind::Started { capabilities, .. } = &mut first.event else { panic!() };
+        (capabilities.instant_rollback, capabilities.split_traffic) = (instant, split);
+        let scene = Scene::of(first);
+        let verdict = crate::safety::rollback(&scene.run);
+        assert_eq!(verdict.outcome == CheckOutcome::Passed, goes_back, "{}", verdict.words);
+    }
+}
+
+#[test]
+fn a_target_that_keeps_no_data_is_refused_only_where_data_must_be_kept() {
+    for (preserve, keeps, goes_back) in [(true, false, false), (true, true, true), (false, false, true)] {
+        let mut plan = plan();
+        (plan.data.preserve, plan.data.guards) = (preserve, vec!["sqlite".into()]);
+        let mut first = started(plan);
+        let EventKind::Started { capabilities, .. } = &mut first.event else { panic!() };
+        capabilities.keeps_state = keeps;
+        let verdict = crate::safety::rollback(&Scene::of(first).run);
+        assert_eq!(verdict.outcome == CheckOutcome::Passed, goes_back, "{}", verdict.words);
+    }
+}

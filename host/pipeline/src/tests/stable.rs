@@ -63,6 +63,8 @@ fn traffic_does_not_go_back_to_a_release_that_does_not_serve_and_people_are_aske
         "{reason}"
     );
     assert!(scene.has(|event| matches!(event, EventKind::StableBroken { .. })));
+    assert!(scene.run.watch().is_some());
+    assert_eq!(scene.run.glance(scene.now), None, "people are asked already");
 }
 
 #[test]

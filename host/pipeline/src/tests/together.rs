@@ -279,3 +279,42 @@ fn a_glance_at_one_that_fails_turns_all_back() {
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
     assert_eq!(shares(&scene), [("cart", 0), ("shop", 0)]);
 }
+
+#[test]
+fn only_what_went_back_is_looked_at_after_it() {
+    let mut scene = pair().until(RunStage::Rollout);
+    scene.go();
+    assert_eq!(shares(&scene), [("cart", 5), ("shop", 0)]);
+    scene.say(Input::Rollback { by: "ada".into(), reason: "wrong".into() }).unwrap();
+    while !matches!(scene.command(), Command::Measure { .. }) {
+        scene.go();
+    }
+    let Command::Measure { subjects, .. } = scene.command() else { unreachable!() };
+    let subjects: Vec<(&str, &str)> =
+        subjects.iter().map(|subject| (subject.service.as_str(), subject.candidate.as_str())).collect();
+    assert_eq!(subjects, [("cart", "old")]);
+}
+
+#[test]
+fn of_several_that_fail_the_one_that_turns_back_soonest_is_told_first() {
+    for critical in [true, false] {
+        let mut plan = plan_of_three();
+        plan.triggers[0].critical = critical;
+        let mut scene = of_pair(plan).until_step(25);
+        // Of `cart`, which comes first, three of ten fail; of `shop` more than half, which is a hard trip.
+        scene.seen = (60, 200);
+        scene.seen_of = Some(("shop", (120, 200)));
+        let judged = loop {
+            let events = scene.go();
+            let verdict = events.into_iter().find_map(|event| match event.event {
+                EventKind::Judged { verdict, .. } => Some(verdict),
+                _ => None,
+            });
+            if let Some(verdict) = verdict {
+                break verdict;
+            }
+        };
+        assert!(judged.words.starts_with("shop: hard trip: 120 of 200"), "{}", judged.words);
+        assert!(scene.run.ending().is_some(), "at once");
+    }
+}

@@ -177,6 +177,70 @@ fn a_critical_error_that_is_new_turns_the_release_back_and_an_old_one_does_not()
 }
 
 #[test]
+fn several_critical_errors_are_counted_and_the_last_is_told() {
+    let mut plan = slow();
+    plan.counts =
+        vec![CountTrigger { counted: Counted::CriticalErrors, at_least: 2, window: 30 * SECOND, critical: true }];
+    let mut scene = Scene::new(plan).until_step(5);
+    for (id, text) in [("1", "out of memory"), ("2", "the disk is gone")] {
+        assert!(!is_ending(&scene));
+        let error = Signal { text: text.into(), ..signal(Counted::CriticalErrors, id, scene.now) };
+        scene.say(Input::Signal(error)).unwrap();
+    }
+    let words = "production at 5 %: 2 new critical errors, the last: the disk is gone within 30 s, since it has traffic; 2 turn it back";
+    assert_eq!(scene.outcome().0, Outcome::RolledBack { reason: words.into() });
+}
+
+#[test]
+fn complaints_and_errors_of_one_name_are_two_things() {
+    let mut scene = Scene::new(slow()).until_step(5);
+    complains(&mut scene, "1", None);
+    let error = signal(Counted::CriticalErrors, "1", scene.now);
+    scene.say(Input::Signal(error)).unwrap();
+    assert!(is_ending(&scene), "it is not known already");
+    let mut scene = Scene::new(slow()).until_step(5);
+    for id in ["1", "2"] {
+        complains(&mut scene, id, None);
+    }
+    assert!(!is_ending(&scene), "two complaints are no critical error");
+}
+
+#[test]
+fn what_another_service_is_complained_of_for_is_not_the_candidates() {
+    let mut scene = Scene::new(slow()).until_step(5);
+    let of =
+        |service: &str, id: &str, at| Signal { service: Some(service.into()), ..signal(Counted::Complaints, id, at) };
+    let now = scene.now;
+    assert_eq!(scene.say(Input::Signal(of("mail", "1", now))).unwrap(), []);
+    assert_eq!(scene.say(Input::Signal(of("shop", "2", now))).unwrap().len(), 1);
+}
+
+#[test]
+fn of_two_numbers_that_are_reached_the_one_that_turns_back_decides() {
+    let mut plan = slow();
+    let count =
+        |at_least, critical| CountTrigger { counted: Counted::Complaints, at_least, window: 60 * SECOND, critical };
+    plan.counts = vec![count(1, false), count(2, true)];
+    let mut scene = Scene::new(plan).until_step(5);
+    complains(&mut scene, "1", None);
+    assert!(scene.run.held().is_some() && !is_ending(&scene));
+    complains(&mut scene, "2", None);
+    assert!(is_ending(&scene));
+}
+
+#[test]
+fn complaints_of_exactly_the_window_ago_count_and_older_ones_do_not() {
+    for (apart, ends) in [(600 * SECOND, true), (600 * SECOND + Duration::from_nanos(1), false)] {
+        let mut scene = Scene::new(slow()).until_step(5);
+        complains(&mut scene, "1", None);
+        scene.now = scene.now.after(apart);
+        complains(&mut scene, "2", None);
+        complains(&mut scene, "3", None);
+        assert_eq!(is_ending(&scene), ends, "{apart:?}");
+    }
+}
+
+#[test]
 fn silence_of_those_who_complain_passes_nothing() {
     let mut scene = Scene::new(plan());
     scene.seen = (0, 0);

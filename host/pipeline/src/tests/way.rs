@@ -1,9 +1,11 @@
 //! The way of a run that goes well, and what each step needs.
 
-use autodevops_model::Outcome as CheckOutcome;
+use autodevops_model::{Observation, Outcome as CheckOutcome, Rate};
 
 use super::scene::{SECOND, Scene, plan, started};
-use crate::{Command, Decision, Environment, EventKind, Gate, Input, Method, Outcome, Run, RunStage, SafetyCheck};
+use crate::{
+    Command, Decision, Environment, EventKind, Gate, Input, Method, Outcome, Run, RunStage, SafetyCheck, Timestamp,
+};
 
 #[test]
 fn a_run_that_goes_well_takes_every_stage_in_order_and_heals() {
@@ -335,4 +337,74 @@ fn the_same_state_gives_the_same_commands() {
         assert_eq!(replayed.commands(scene.now), scene.commands());
         scene.go();
     }
+}
+
+#[test]
+fn a_watch_is_due_after_each_interval_and_at_its_end() {
+    let watch = Scene::new(plan()).until_step(5).run.watch().unwrap().clone();
+    let at = |seconds: u32| Timestamp(0).after(seconds * SECOND);
+    for (measured, due) in [(0, 3), (3, 5), (4, 5), (5, 8), (6, 9)] {
+        let watch = crate::Watch { measured: at(measured), until: at(5), ..watch.clone() };
+        assert_eq!(watch.due(3 * SECOND), at(due), "measured at {measured} s");
+    }
+}
+
+#[test]
+fn under_all_traffic_nothing_is_learned_of_stable_any_more() {
+    let mut scene = Scene::new(plan()).until_step(100);
+    scene.seen = (24, 200);
+    for _ in 0..100 {
+        let command = scene.command();
+        let (Command::Measure { windows, subjects, .. }, None) = (&command, scene.run.ending()) else {
+            if scene.run.ending().is_some() {
+                return;
+            }
+            scene.obey(&command);
+            continue;
+        };
+        let mut samples = scene.samples(windows, &subjects[0]);
+        for sample in &mut samples {
+            // Someone says of stable, which has no traffic, that it is far worse.
+            let mut of_stable = sample.measurements[0].clone();
+            of_stable.release = "old".into();
+            of_stable.observation = Observation::Rate(Rate { events: 300, total: 1000 });
+            sample.measurements.push(of_stable);
+        }
+        scene.say(Input::Measured { samples, error: None }).unwrap();
+    }
+    panic!("it was excused");
+}
+
+#[test]
+fn a_step_ends_with_the_measurement_at_its_end_and_is_extended_from_there_as_often_as_the_plan_says() {
+    let (_, scene) = Scene::new(plan()).outcome();
+    let mut begun = None;
+    for event in &scene.events {
+        match event.event {
+            EventKind::StepEntered { .. } => begun = Some(event.at),
+            EventKind::StepPassed { environment: Environment::Production, percent, .. } if percent < 100 => {
+                assert_eq!(event.at, begun.unwrap().after(3 * SECOND), "{percent} %");
+            }
+            _ => {}
+        }
+    }
+    let mut plan = plan();
+    plan.max_extensions = 2;
+    let mut scene = Scene::new(plan).until_step(5);
+    scene.seen = (0, 3);
+    let begun = scene.run.watch().unwrap().started;
+    while scene.run.held().is_none() {
+        scene.go();
+    }
+    let extended: Vec<_> = scene
+        .events
+        .iter()
+        .filter_map(|event| match event.event {
+            EventKind::StepExtended { until, extension, .. } => Some((extension, until)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(extended, [(1, begun.after(6 * SECOND)), (2, begun.after(9 * SECOND))]);
+    assert_eq!(scene.now, begun.after(9 * SECOND));
+    assert!(scene.run.held().unwrap().ends_with("; extended 2 times"), "{:?}", scene.run.held());
 }

@@ -7,6 +7,7 @@ use crate::{Decision, Direction, Method, NoData};
 mod chances;
 mod ends;
 mod sequence;
+mod words;
 
 const WHOLE: Window = Window { start: 0, end: 600_000_000_000 };
 

@@ -77,3 +77,20 @@ fn a_bad_window_counts_only_if_it_does_not_come_by_chance_in_a_whole_rollout() {
     assert_eq!(judged(&plan, &host(vec![rate("new", 9, 20)]), None).outcome, Outcome::Failed);
     assert_eq!(judged(&plan, &host(vec![rate("new", 37, 500)]), None).outcome, Outcome::Failed);
 }
+
+#[test]
+fn the_chance_is_shared_among_every_test_and_every_look_of_a_whole_rollout() {
+    let mut plan = Plan::defaults("shop");
+    assert_eq!(plan.sequential_tests(), 4, "errors and the slow tail, at 5 % and at 25 %");
+    plan.triggers[1].dry_run = true;
+    assert_eq!(plan.sequential_tests(), 2);
+    plan.decision.sequential_up_to = 100;
+    assert_eq!(plan.sequential_tests(), 5, "four steps and the monitoring");
+    plan.decision.sequential_up_to = 0;
+    assert_eq!(plan.sequential_tests(), 1, "a chance is never shared among none");
+    // Minutes: 30 of the soak, 10, 30, 60 and 120 of the steps, and 60 after them; each twice, and each step four times as long at most.
+    assert_eq!(plan.looks(), (30 + 10 + 30 + 60 + 120 + 60) * 2 * 4);
+    plan.interval = std::time::Duration::from_secs(45 * 60);
+    plan.max_extensions = 0;
+    assert_eq!(plan.looks(), (1 + 1 + 1 + 2 + 3 + 2) * 2, "a look that was begun is one");
+}

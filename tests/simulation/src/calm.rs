@@ -1,0 +1,48 @@
+//! A world in which nothing fails by itself, for what is tried on purpose.
+
+use std::{future::Future, pin::pin, sync::Arc, task::Context, task::Poll, task::Waker};
+
+use autodevops_driver::log::Logged;
+use autodevops_pipeline::{Plan, Run};
+
+use crate::{
+    host::{Host, live},
+    stock::{capabilities, issue},
+    tape::Tape,
+    world::{Options, Shared, World},
+};
+
+/// So many times something is waited for, at most: then it never comes.
+const MOST_WAITS: usize = 100_000;
+
+/// A run that begins, whose plan is changed so, and its first host.
+pub fn begin(change: impl FnOnce(&mut Plan)) -> (Host, Logged) {
+    let world = Shared::new(Tape::from(Vec::new()), Options { told: false, fenced: true });
+    let first = {
+        let mut world = world.lock();
+        change(&mut world.plan);
+        world.fences += 1;
+        let (at, plan, capabilities) = (world.wall(), world.plan.clone(), capabilities(&mut world.tape));
+        let live = vec![live(); plan.services.len()];
+        let first = Run::started("r1", issue(), plan, "old-commit", 1, live, capabilities, at);
+        world.events.push(first.clone());
+        first
+    };
+    let run = Run::replay(std::slice::from_ref(&first)).unwrap();
+    let host = Host { world, number: 1, steady: Arc::default(), known: Arc::new(1.into()) };
+    (host, Logged { run, version: 1, events: vec![first] })
+}
+
+/// Lets time pass until the work is done; before each time something may be done to the world.
+pub fn done<T>(world: &Shared, work: impl Future<Output = T>, mut each: impl FnMut(&mut World)) -> T {
+    let mut work = pin!(work);
+    for _ in 0..MOST_WAITS {
+        if let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return done;
+        }
+        let mut world = world.lock();
+        each(&mut world);
+        assert!(world.pass(), "nothing is waited for");
+    }
+    panic!("it never comes to an end");
+}

@@ -1,0 +1,344 @@
+//! What a driver owes those around it: whom it waits for, what it says of a full disk, and what it tells the account, the watchers and the
+//! world.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use autodevops_driver::{
+    driver::{Driver, End, TwoHosts},
+    parts::{Account, Later, Observer, Parts, World as Outside},
+};
+use autodevops_pipeline::{
+    Command, Environment, Event, EventKind, Glance, Input, Level, Outcome, Plan, Run, RunStage, Sample, Step,
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    calm::{begin, done},
+    host::Host,
+    stock::{APPROVERS, SECOND},
+    world::World,
+};
+
+/// What a driver told, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Told {
+    TakenOver,
+    Recorded { version: u64, ended: Option<&'static str> },
+    LetGo { version: u64 },
+    Event(&'static str),
+    Doing(String),
+    Notice(String),
+    Cleaned,
+}
+
+/// A host that writes down what it is told, and when it is to renew and to glance, in seconds.
+struct Listening {
+    host: Host,
+    told: Mutex<Vec<Told>>,
+    renewed: Mutex<Vec<f64>>,
+    glanced: Mutex<Vec<f64>>,
+}
+
+impl Listening {
+    fn new(host: &Host) -> Arc<Self> {
+        let (told, renewed, glanced) = Default::default();
+        Arc::new(Self { host: host.clone(), told, renewed, glanced })
+    }
+
+    fn parts(self: &Arc<Self>) -> Parts {
+        Parts { world: self.clone(), account: self.clone(), observer: self.clone(), ..self.host.parts() }
+    }
+
+    fn hear(&self, told: Told) {
+        self.told.lock().unwrap().push(told);
+    }
+
+    fn told(&self) -> Vec<Told> {
+        self.told.lock().unwrap().clone()
+    }
+
+    fn count(&self, wanted: impl Fn(&Told) -> bool) -> usize {
+        self.told().iter().filter(|told| wanted(told)).count()
+    }
+
+    fn seconds(&self) -> f64 {
+        self.host.world.lock().now() as f64 / 1e9
+    }
+}
+
+impl Outside for Listening {
+    fn perform<'a>(&'a self, run: &'a Run, command: &'a Command) -> Later<'a, Input> {
+        self.host.perform(run, command)
+    }
+
+    fn effect<'a>(&'a self, run: &'a Run, command: &'a Command, again: bool) -> Later<'a, Input> {
+        self.host.effect(run, command, again)
+    }
+
+    fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, Vec<String>> {
+        self.renewed.lock().unwrap().push(self.seconds());
+        self.host.renew(run)
+    }
+
+    fn glance<'a>(&'a self, run: &'a Run, glance: &'a Glance) -> Later<'a, Vec<Sample>> {
+        self.glanced.lock().unwrap().push(self.seconds());
+        self.host.glance(run, glance)
+    }
+
+    fn renewal(&self) -> Duration {
+        self.host.renewal()
+    }
+
+    fn clean(&self, _: &Run) {
+        self.hear(Told::Cleaned);
+    }
+}
+
+impl Account for Listening {
+    fn take_over(&self, _: &Run) {
+        self.hear(Told::TakenOver);
+    }
+
+    fn recorded(&self, _: &Run, version: u64, ended: Option<&'static str>) {
+        self.hear(Told::Recorded { version, ended });
+    }
+
+    fn let_go(&self, _: &Run, version: u64) {
+        self.hear(Told::LetGo { version });
+    }
+}
+
+impl Observer for Listening {
+    fn event(&self, _: &Run, event: &Event) {
+        self.hear(Told::Event(event.event.name()));
+    }
+
+    fn doing(&self, _: &Run, command: &Command) {
+        self.hear(Told::Doing(command.key().unwrap_or_default().to_owned()));
+    }
+
+    fn notice(&self, text: &str) {
+        self.hear(Told::Notice(text.to_owned()));
+    }
+}
+
+/// Drives a run by a plan that is changed so, and says something before, until it ends or is left.
+fn driven(
+    change: impl FnOnce(&mut Plan),
+    wait: bool,
+    said: Option<Input>,
+    each: impl FnMut(&mut World),
+) -> (End, Arc<Listening>) {
+    let (host, logged) = begin(change);
+    let listening = Listening::new(&host);
+    let (_speaker, words) = mpsc::channel(1);
+    let mut driver = Driver::new(listening.parts(), logged, words, wait);
+    let end = done(
+        &host.world,
+        async {
+            if let Some(said) = said {
+                driver.take(said).await.unwrap().unwrap();
+            }
+            driver.drive().await
+        },
+        each,
+    );
+    (end.unwrap(), listening)
+}
+
+fn left(end: End) -> (String, String) {
+    match end {
+        End::Waiting { reason, remedy } => (reason, remedy),
+        End::Finished(outcome) => panic!("it is over: {outcome}"),
+    }
+}
+
+fn hold(reason: &str) -> Input {
+    Input::Hold { by: APPROVERS[0].to_owned(), reason: reason.to_owned() }
+}
+
+/// Nobody visits: a step that is watched is held in the end, for want of evidence.
+fn unvisited(plan: &mut Plan) {
+    plan.max_extensions = 0;
+}
+
+fn nobody_comes(world: &mut World) {
+    world.rate = 0;
+}
+
+#[test]
+fn a_run_at_a_gate_is_left_to_those_who_may_answer_where_nobody_is_to_be_waited_for() {
+    let (end, listening) = driven(|plan| plan.approval.required = true, false, None, |_| {});
+    let (reason, remedy) = left(end);
+    assert_eq!(reason, "production requires approval");
+    assert_eq!(remedy, "let it go on with `autodevops approve r1`");
+    assert_eq!(listening.count(|told| *told == Told::Cleaned), 0, "it is not over");
+    let (end, listening) = driven(|plan| plan.approval.required = true, true, None, |_| {});
+    assert_eq!(end, End::Finished(Outcome::Aborted { reason: "nobody approved in time".into() }));
+    assert_eq!(listening.count(|told| *told == Told::Cleaned), 1);
+}
+
+#[test]
+fn a_run_that_someone_holds_is_left_to_them() {
+    for (why, wanted) in [("lunch", "on hold by ada: lunch"), ("", "on hold by ada")] {
+        let (end, _) = driven(|_| {}, false, Some(hold(why)), |_| {});
+        assert_eq!(left(end), (wanted.to_owned(), "let it go on with `autodevops resume r1`".to_owned()));
+    }
+}
+
+#[test]
+fn as_long_as_a_candidate_has_a_part_of_the_traffic_its_host_stays() {
+    let (end, _) = driven(unvisited, false, None, nobody_comes);
+    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    let whole = |plan: &mut Plan| {
+        unvisited(plan);
+        plan.steps = vec![Step { percent: 100, duration: 20 * SECOND }];
+    };
+    let (reason, remedy) = left(driven(whole, false, None, nobody_comes).0);
+    assert!(
+        reason.starts_with("production at 100 %: ") && remedy.contains("autodevops approve r1"),
+        "{reason}: {remedy}"
+    );
+}
+
+#[test]
+fn a_run_that_only_tells_people_is_left_to_whoever_has_it_in_hand() {
+    let laddered = |plan: &mut Plan| {
+        plan.notifiers = vec!["chat".into()];
+        plan.escalation = vec![Level { after: 3600 * SECOND, notifiers: vec!["chat".into()] }];
+    };
+    // In production all of it fails, and what was there before does too.
+    let rots = |world: &mut World| {
+        let production =
+            |event: &Event| matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. });
+        if world.events.iter().any(production) {
+            (world.failing, world.rotten) = (1000, true);
+        }
+    };
+    let (reason, remedy) = left(driven(laddered, false, None, rots).0);
+    assert!(reason.contains("production went back to `old`, and that fails too"), "{reason}");
+    assert_eq!(remedy, "say that you have it in hand with `autodevops ack r1`");
+    let (end, listening) = driven(laddered, true, None, rots);
+    assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })), "{end:?}");
+    assert!(listening.seconds() > 3600.0, "it stays until the last level is told");
+}
+
+#[test]
+fn a_full_disk_is_told_once_each_time_and_waited_for() {
+    let mut full = [100.0, 400.0].into_iter().peekable();
+    let fills = |world: &mut World| {
+        if full.next_if(|at| world.now() as f64 / 1e9 >= *at).is_some() {
+            world.fill(60 * SECOND);
+        }
+    };
+    let slow = |plan: &mut Plan| plan.steps.iter_mut().for_each(|step| step.duration = 200 * SECOND);
+    let (end, listening) = driven(slow, true, None, fills);
+    assert_eq!(end, End::Finished(Outcome::Healed));
+    let notices: Vec<Told> = listening.told().into_iter().filter(|told| matches!(told, Told::Notice(_))).collect();
+    assert_eq!(notices.len(), 2, "{notices:?}");
+    assert!(matches!(&notices[0], Told::Notice(text) if text.ends_with("; the run waits")), "{notices:?}");
+}
+
+#[test]
+fn everything_that_happens_is_told_in_its_order_with_each_stage_that_ends() {
+    let (end, listening) = driven(|_| {}, true, None, |_| {});
+    assert_eq!(end, End::Finished(Outcome::Healed));
+    let told = listening.told();
+    assert_eq!((&told[0], &told[1]), (&Told::TakenOver, &Told::Doing("r1/propose".into())));
+    let events: Vec<&'static str> =
+        listening.host.world.lock().events.iter().skip(1).map(|event| event.event.name()).collect();
+    let heard = |told: &Told| match told {
+        Told::Event(name) => Some(*name),
+        _ => None,
+    };
+    assert_eq!(told.iter().filter_map(heard).collect::<Vec<_>>(), events);
+    let ended = |told: &Told| match told {
+        Told::Recorded { ended, .. } => *ended,
+        _ => None,
+    };
+    let stages = ["fix", "code-review", "test-generation", "checks", "commit", "build", "staging-deploy"];
+    assert_eq!(told.iter().filter_map(ended).take(2).collect::<Vec<_>>(), stages[..2]);
+    assert!(told.iter().filter_map(ended).any(|stage| stage == "rollout"));
+    let versions: Vec<u64> = told
+        .iter()
+        .filter_map(|told| match told {
+            Told::Recorded { version, .. } => Some(*version),
+            _ => None,
+        })
+        .collect();
+    let last = events.len() as u64 + 1;
+    assert!(versions.is_sorted() && versions.last() == Some(&last), "{versions:?}");
+    assert_eq!(told[told.len() - 2..], [Told::Cleaned, Told::LetGo { version: last }]);
+}
+
+#[test]
+fn a_run_that_is_over_is_not_taken_over() {
+    let (host, logged) = begin(|_| {});
+    let (_speaker, words) = mpsc::channel(1);
+    let mut driver = Driver::new(host.parts(), logged, words, true);
+    let end = done(&host.world, driver.drive(), |_| {}).unwrap();
+    let over = driver.run().clone();
+    assert_eq!(end, End::Finished(over.outcome().unwrap().clone()));
+    let record = || {
+        let world = host.world.lock();
+        (world.fences, world.events.clone())
+    };
+    let (fences, events) = record();
+    let listening = Listening::new(&host);
+    let version = events.len() as u64;
+    let logged = autodevops_driver::log::Logged { run: over, version, events: events.clone() };
+    let (_speaker, words) = mpsc::channel(1);
+    let mut next = Driver::new(listening.parts(), logged, words, true);
+    done(&host.world, next.take_over(), |_| {}).unwrap();
+    assert_eq!(done(&host.world, next.drive(), |_| {}).unwrap(), end);
+    assert_eq!(record(), (fences, events));
+    assert_eq!(listening.told(), [Told::Cleaned]);
+}
+
+#[test]
+fn leases_are_renewed_and_counts_glanced_at_as_often_as_they_must_and_not_more() {
+    let slow = |plan: &mut Plan| {
+        plan.steps.iter_mut().for_each(|step| step.duration = 200 * SECOND);
+        plan.interval = 60 * SECOND;
+    };
+    let (_, listening) = driven(slow, true, None, |_| {});
+    let events = listening.host.world.lock().events.clone();
+    let at = |wanted: &dyn Fn(&EventKind) -> bool| {
+        let found = events.iter().find(|event| wanted(&event.event)).unwrap();
+        (found.at.0 - events[0].at.0) as f64 / 1e9
+    };
+    let entered = |percent: u8| {
+        at(
+            &|event| matches!(event, EventKind::StepEntered { environment: Environment::Production, percent: of, .. } if *of == percent),
+        )
+    };
+    let (begin, end) = (entered(5), entered(100));
+    for (times, least, most) in [(&listening.renewed, 5.0, 15.0), (&listening.glanced, 2.0, 3.0)] {
+        let times: Vec<f64> = times.lock().unwrap().iter().copied().filter(|at| *at > begin && *at < end).collect();
+        let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps.len() as f64 >= (end - begin) / most - 2.0, "{} in {} s", gaps.len(), end - begin);
+        assert!(gaps.iter().all(|gap| *gap <= most + 0.1), "{gaps:?}");
+        assert!(gaps.len() as f64 <= (end - begin) / least, "{} in {} s", gaps.len(), end - begin);
+    }
+    assert!(listening.glanced.lock().unwrap().iter().all(|at| *at >= begin), "staging is not glanced at");
+}
+
+#[test]
+fn where_another_writes_to_the_run_a_driver_stops_and_says_how_it_knows() {
+    let (host, logged) = begin(|_| {});
+    let (_speaker, words) = mpsc::channel(1);
+    let mut driver = Driver::new(host.parts(), logged, words, true);
+    let intrudes = |world: &mut World| {
+        if world.events.len() == 1 {
+            let event = world.events[0].clone();
+            world.events.extend([event.clone(), event]);
+        }
+    };
+    let error = done(&host.world, driver.drive(), intrudes).unwrap_err();
+    let wanted = TwoHosts { run: "r1".into(), expected: 1, actual: 3 };
+    assert_eq!(error.downcast_ref(), Some(&wanted), "{error:#}");
+    assert_eq!((driver.run().stage(), host.world.lock().events.len()), (RunStage::Fix, 3), "nothing more is changed");
+}
