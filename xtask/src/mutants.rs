@@ -39,6 +39,9 @@ const BUILT: [&str; 10] = [
     "profile.dev.package.autodevops-simulation.opt-level=0",
 ];
 
+/// The first test that fails is enough: the others are ended, too, that may have no end by the same change.
+const FIRST: &str = "--max-fail=1:immediate";
+
 /// A test of how the simulation tells what it found: it takes most of a minute, and says nothing of the core.
 const LEFT_OUT: [&str; 3] = ["--", "--skip", "shrink::"];
 
@@ -100,10 +103,12 @@ impl FromStr for Shard {
 /// Tries them, and prints how many were found and which were not.
 ///
 /// # Errors
-/// When `cargo mutants` is not installed or does not come to an end, or when fewer than nine of ten are found.
+/// When `cargo mutants` or `cargo nextest` is not installed, when they do not come to an end, or when fewer than nine of ten are found.
 pub fn try_all(arguments: &Arguments) -> Result<()> {
-    let installed = cargo(&["mutants", "--version"]).output().is_ok_and(|output| output.status.success());
-    ensure!(installed, "`cargo mutants` is not installed; install it with `cargo install cargo-mutants --locked`");
+    for tool in ["mutants", "nextest"] {
+        let installed = cargo(&[tool, "--version"]).output().is_ok_and(|output| output.status.success());
+        ensure!(installed, "`cargo {tool}` is not installed; install it with `cargo install cargo-{tool} --locked`");
+    }
     let limit = Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) };
     setrlimit(Resource::As, limit).context("the memory that a test may take cannot be limited")?;
     let folder = target().join("mutants");
@@ -165,7 +170,7 @@ fn prepared(command: &mut Command, folder: &Path) {
 /// as there are cores.
 fn mutants(folder: &Path, output: &Path, names: &[&str]) -> Command {
     let mut command = called(folder);
-    command.args(["--jobs", "1", "--output"]).arg(output);
+    command.args(["--jobs", "1", "--test-tool", "nextest", "--cargo-test-arg", FIRST, "--output"]).arg(output);
     command.args(BUILT.iter().flat_map(|argument| ["--cargo-arg", *argument]));
     command.args(names.iter().flat_map(|name| ["--re".to_owned(), exactly(name)]));
     command
@@ -196,7 +201,7 @@ fn look(mut command: Command) -> Result<()> {
 /// is taken for endless, in seconds. (`cargo mutants` would only run those of the changed crates.)
 fn unchanged(folder: &Path) -> Result<u64> {
     let tests = |more: &[&str]| {
-        let mut command = cargo(&["test"]);
+        let mut command = cargo(&["nextest", "run"]);
         command.args(TESTED_BY.iter().flat_map(|package| ["--package", *package]));
         command.args(BUILT).args(more);
         prepared(&mut command, folder);
