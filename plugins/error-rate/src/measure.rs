@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use autodevops_sdk::{
     Error, Result,
+    keyvalue::Store,
     types::{Bucket, Measurement, Observation, Rate, Window},
 };
 
@@ -11,7 +12,7 @@ use crate::{
     history::{Reading, base_of},
     prometheus,
     settings::{Kind, Series, Settings},
-    store::{Bounds, Readings, Store},
+    store::{Bounds, Readings},
 };
 
 /// A window that ends no longer ago than this ends with the reading that is made for it.
@@ -128,8 +129,10 @@ fn whole(count: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use autodevops_sdk::keyvalue::Memory;
+
     use super::*;
-    use crate::{settings::tests::settings, store::tests::Memory};
+    use crate::settings::tests::settings;
 
     const SECOND: i64 = 1_000_000_000;
 

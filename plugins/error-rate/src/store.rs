@@ -1,6 +1,6 @@
 //! Where readings are kept: one value each, and an index of them, within bounds of age, number and bytes.
 
-use autodevops_sdk::{Error, Result};
+use autodevops_sdk::{Error, Result, keyvalue::Store};
 use serde::{Deserialize, Serialize};
 
 use crate::history::Reading;
@@ -10,39 +10,6 @@ const MAX_BYTES: usize = 8 << 20;
 
 /// A clock that was set back further than this starts a new history: its times cannot be put in order with the old ones.
 const CLOCK_SLACK: i64 = 60_000_000_000;
-
-/// Keys and values that outlive a call.
-pub trait Store {
-    /// The value of a key.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    fn get(&self, key: &str) -> Result<Option<Vec<u8>>>;
-    /// Sets a value.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn set(&self, key: &str, value: &[u8]) -> Result<()>;
-    /// Removes a key.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn delete(&self, key: &str) -> Result<()>;
-}
-
-impl Store for autodevops_sdk::keyvalue::Bucket {
-    fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        Self::get(self, key)
-    }
-
-    fn set(&self, key: &str, value: &[u8]) -> Result<()> {
-        Self::set(self, key, value)
-    }
-
-    fn delete(&self, key: &str) -> Result<()> {
-        Self::delete(self, key)
-    }
-}
 
 /// One reading, as the index has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,33 +115,12 @@ fn read<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
 }
 
 #[cfg(test)]
-pub mod tests {
-    use std::{
-        cell::RefCell,
-        collections::{BTreeMap, BTreeSet},
-    };
+mod tests {
+    use std::collections::BTreeMap;
+
+    use autodevops_sdk::keyvalue::Memory;
 
     use super::*;
-
-    /// A store in memory.
-    #[derive(Default)]
-    pub struct Memory(pub RefCell<BTreeMap<String, Vec<u8>>>);
-
-    impl Store for Memory {
-        fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
-            Ok(self.0.borrow().get(key).cloned())
-        }
-
-        fn set(&self, key: &str, value: &[u8]) -> Result<()> {
-            self.0.borrow_mut().insert(key.into(), value.into());
-            Ok(())
-        }
-
-        fn delete(&self, key: &str) -> Result<()> {
-            self.0.borrow_mut().remove(key);
-            Ok(())
-        }
-    }
 
     fn reading(time: i64) -> Reading {
         Reading { time, counters: BTreeMap::new() }
@@ -192,7 +138,7 @@ pub mod tests {
     fn the_oldest_leave_when_there_are_too_many_and_nothing_of_them_stays() {
         let store = Memory::default();
         assert_eq!(add(&store, &[1, 2, 3, 4, 5], Bounds { keep: 1000, count: 3 }), [3, 4, 5]);
-        let keys: BTreeSet<String> = store.0.borrow().keys().cloned().collect();
+        let keys = store.keys().unwrap();
         assert_eq!(keys.len(), 4, "three readings and the index: {keys:?}");
     }
 

@@ -48,7 +48,7 @@ use autodevops_sdk::{
     keyvalue::Bucket,
     types::{Grouped, Issue, IssueKind, LineGroup},
 };
-pub use baseline::{Baseline, Store};
+pub use baseline::Baseline;
 pub use engine::Engine;
 pub use grouping::{Former, Group, GroupId};
 pub use maps::Maps;

@@ -4,12 +4,15 @@
 //! its fingerprint was made of. It ages by the logs' own time: what was not seen for some days leaves. All of it is bounded; what was
 //! seen least recently leaves first, and from then on nothing is called new only because it is not here.
 
+mod kind;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use autodevops_sdk::{Error, Result};
+use autodevops_sdk::{Error, Result, keyvalue::Store};
 use serde::{Deserialize, Serialize};
 
-use crate::{group::Group, identity::Template, miner::stands_for, template::cut, time::SECOND};
+use self::kind::{Kind, kind_of};
+use crate::{group::Group, time::SECOND};
 
 /// Nanoseconds of a day.
 const DAY: i64 = 86_400 * SECOND;
@@ -19,56 +22,8 @@ const MAX_KINDS: usize = 64;
 const MAX_KIND_BYTES: usize = 64 << 10;
 /// Most bytes of all: a session must not be kept from its work by what the host lets it write.
 const MAX_BYTES: usize = 1 << 20;
-/// Bytes of a template that are kept.
-const TEMPLATE_BYTES: usize = 300;
-/// Bytes of a fault besides its template.
-const FAULT_BYTES: usize = 110;
-/// A fault that was seen again is written again when so much time passed.
-const STALE: i64 = 3600 * SECOND;
 /// Most bytes that one session writes: half of what the host lets one write.
 const MAX_WRITTEN: usize = 4 << 20;
-
-/// Where the baseline is kept.
-pub trait Store {
-    /// All keys.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    fn keys(&self) -> Result<Vec<String>>;
-    /// The value of a key.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    fn get(&self, key: &str) -> Result<Option<Vec<u8>>>;
-    /// Sets a value.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn set(&self, key: &str, value: &[u8]) -> Result<()>;
-    /// Removes a key.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn delete(&self, key: &str) -> Result<()>;
-}
-
-impl Store for autodevops_sdk::keyvalue::Bucket {
-    fn keys(&self) -> Result<Vec<String>> {
-        Self::keys(self)
-    }
-
-    fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        Self::get(self, key)
-    }
-
-    fn set(&self, key: &str, value: &[u8]) -> Result<()> {
-        Self::set(self, key, value)
-    }
-
-    fn delete(&self, key: &str) -> Result<()> {
-        Self::delete(self, key)
-    }
-}
 
 /// What the baseline says of a fault that a log tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,70 +39,6 @@ pub enum Past {
     Unseen(i64),
     /// Nothing.
     Unknown,
-}
-
-/// A fault that is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Fault {
-    first: i64,
-    last: i64,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    template: Option<Template>,
-}
-
-/// The faults of one kind of source. Times in nanoseconds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Kind {
-    /// Since when its logs were looked at.
-    since: i64,
-    /// Until when.
-    until: i64,
-    faults: BTreeMap<String, Fault>,
-    /// Whether faults had to leave for want of room.
-    full: bool,
-    /// Whether it differs from what is in the store by so much that it is written.
-    #[serde(skip)]
-    changed: bool,
-}
-
-impl Kind {
-    fn bytes(&self) -> usize {
-        self.faults.values().map(Fault::bytes).sum()
-    }
-
-    /// The fault that a group is of: by its fingerprint, or, where the messages' values were told apart since, by its template.
-    fn find(&self, group: &Group) -> Option<(&String, &Fault)> {
-        let of_template = |(_, fault): &(&String, &Fault)| match (&fault.template, &group.template) {
-            (Some(known), Some(new)) => {
-                known.of == new.of && (known.text == new.text || stands_for(&known.text, &new.text))
-            }
-            _ => false,
-        };
-        self.faults.get_key_value(&group.issue.fingerprint).or_else(|| self.faults.iter().find(of_template))
-    }
-
-    /// Takes out the least recently seen, an eighth more than needed, so that it is not needed again at once.
-    fn shrink(&mut self, most: usize) {
-        let mut bytes = self.bytes();
-        if bytes <= most {
-            return;
-        }
-        let mut seen: Vec<(i64, String)> = self.faults.iter().map(|(key, fault)| (fault.last, key.clone())).collect();
-        seen.sort_unstable();
-        for (_, key) in seen {
-            if bytes <= most - most / 8 {
-                break;
-            }
-            bytes -= self.faults.remove(&key).map_or(0, |fault| fault.bytes());
-        }
-        (self.full, self.changed) = (true, true);
-    }
-}
-
-impl Fault {
-    fn bytes(&self) -> usize {
-        FAULT_BYTES + self.template.as_ref().map_or(0, |template| template.text.len() + template.of.len())
-    }
 }
 
 /// The faults that are known.
@@ -232,36 +123,12 @@ impl Baseline {
         days: u32,
     ) {
         for (source, (begin, end)) in sources {
-            let kind = self.kinds.entry(kind_of(source)).or_insert_with(|| Kind {
-                since: begin,
-                until: begin,
-                changed: true,
-                ..Kind::default()
-            });
-            // What was in a gap of days is not known.
-            if begin.saturating_sub(kind.until) > DAY {
-                (kind.since, kind.changed) = (begin, true);
-            }
-            kind.since = kind.since.min(begin);
-            if end.saturating_sub(kind.until) >= STALE {
-                (kind.until, kind.changed) = (end, true);
-            }
+            self.kinds.entry(kind_of(source)).or_insert_with(|| Kind::new(begin)).cover(begin, end);
         }
         for group in groups.filter(|group| group.dated) {
-            let Some((first, last)) = group.times else { continue };
-            let Some(kind) = self.kinds.get_mut(&kind_of(source_of(group))) else { continue };
-            let fingerprint = kind.find(group).map_or(&group.issue.fingerprint, |(known, _)| known).clone();
-            let template = group.template.as_ref().filter(|template| template.text.len() <= TEMPLATE_BYTES).cloned();
-            let known = kind.faults.get(&fingerprint);
-            let fault = Fault {
-                first: known.map_or(first, |known| known.first.min(first)),
-                last: known.map_or(last, |known| known.last.max(last)),
-                template,
-            };
-            let same = |known: &Fault| fault.last - known.last < STALE && known.template == fault.template;
-            if !known.is_some_and(same) {
-                kind.faults.insert(fingerprint, fault);
-                kind.changed = true;
+            let Some(times) = group.times else { continue };
+            if let Some(kind) = self.kinds.get_mut(&kind_of(source_of(group))) {
+                kind.learn(group, times);
             }
         }
         self.age(days);
@@ -273,9 +140,7 @@ impl Baseline {
         // A log from long ago, read by hand, ages nothing: the newest of all counts.
         let oldest = newest.saturating_sub(i64::from(days).saturating_mul(DAY));
         for kind in self.kinds.values_mut() {
-            let before = kind.faults.len();
-            kind.faults.retain(|_, fault| fault.last >= oldest);
-            kind.changed |= kind.faults.len() != before;
+            kind.forget_before(oldest);
         }
         let left: Vec<String> =
             self.kinds.iter().filter(|(_, kind)| kind.until < oldest).map(|(key, _)| key.clone()).collect();
@@ -310,63 +175,12 @@ fn source_of(group: &Group) -> &str {
     group.issue.evidence.first().map_or("", |line| line.source.as_str())
 }
 
-/// What the names of like sources have in common: a log's rotations, and a deployment's pods, differ by words that hold digits.
-pub fn kind_of(source: &str) -> String {
-    let mut kind = String::new();
-    let mut values = false;
-    for word in source.split_inclusive(['/', '-', '_', '.']) {
-        let core = word.trim_end_matches(['/', '-', '_', '.']);
-        let end = word.get(core.len()..).unwrap_or_default();
-        // Kubernetes ends a pod's name with five of letters and digits in which there is no vowel.
-        let is_pods = values && core.len() == 5 && !core.bytes().any(|byte| b"aeiouy".contains(&byte));
-        let is_value = core.bytes().any(|byte| byte.is_ascii_digit()) || is_pods;
-        if is_value && values {
-            kind.truncate(kind.trim_end_matches(['/', '-', '_', '.']).len());
-        } else {
-            kind.push_str(if is_value { "#" } else { core });
-        }
-        values = is_value;
-        kind.push_str(end);
-    }
-    // `app.log.1` and `app.log-20261123.gz` are `app.log`.
-    let name = kind.strip_suffix(".gz").or_else(|| kind.strip_suffix(".zst")).unwrap_or(&kind);
-    let name = name.strip_suffix('#').map_or(name, |name| name.trim_end_matches(['-', '_', '.']));
-    cut(if name.is_empty() { source } else { name }, 300).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use autodevops_sdk::keyvalue::Memory;
 
     use super::*;
     use crate::{Engine, Settings};
-
-    #[derive(Default)]
-    struct Memory {
-        values: RefCell<BTreeMap<String, Vec<u8>>>,
-        written: RefCell<usize>,
-    }
-
-    impl Store for Memory {
-        fn keys(&self) -> Result<Vec<String>> {
-            Ok(self.values.borrow().keys().cloned().collect())
-        }
-
-        fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
-            Ok(self.values.borrow().get(key).cloned())
-        }
-
-        fn set(&self, key: &str, value: &[u8]) -> Result<()> {
-            *self.written.borrow_mut() += value.len();
-            self.values.borrow_mut().insert(key.to_owned(), value.to_vec());
-            Ok(())
-        }
-
-        fn delete(&self, key: &str) -> Result<()> {
-            self.values.borrow_mut().remove(key);
-            Ok(())
-        }
-    }
 
     /// A session over a log that ends with its checkpoint; its issues.
     fn session(store: &Memory, source: &str, log: &str) -> Vec<autodevops_sdk::types::Issue> {
@@ -437,12 +251,12 @@ mod tests {
         let store = Memory::default();
         session(&store, "app.log", &log(1, "disk is full"));
         session(&store, "app.log", &log(20, "queue is full"));
-        assert!(String::from_utf8(store.values.borrow()["app.log"].clone()).unwrap().contains("disk is full"));
+        assert!(String::from_utf8(store.get("app.log").unwrap().unwrap()).unwrap().contains("disk is full"));
         let mut engine =
             Engine::new(Settings { baseline_days: 10, ..Settings::default() }).knowing(Baseline::load(&store).unwrap());
         engine.push("app.log", log(21, "queue is full").as_bytes());
         engine.learn().save(&store).unwrap();
-        let left = String::from_utf8(store.values.borrow()["app.log"].clone()).unwrap();
+        let left = String::from_utf8(store.get("app.log").unwrap().unwrap()).unwrap();
         assert!(!left.contains("disk is full") && left.contains("queue is full"), "{left}");
         Baseline::forget(&store).unwrap();
         assert_eq!(session(&store, "app.log", &log(22, "queue is full"))[0].kind, IssueKind::NewPattern);
@@ -472,10 +286,11 @@ mod tests {
         for _ in 0..3 {
             engine.learn().save(&store).unwrap();
         }
-        let values = store.values.borrow();
-        assert!(values.len() <= MAX_KINDS && values.values().all(|value| value.len() <= MAX_KIND_BYTES));
-        assert!(values.values().map(Vec::len).sum::<usize>() <= MAX_BYTES);
-        assert!(*store.written.borrow() <= MAX_WRITTEN, "{}", store.written.borrow());
+        let keys = store.keys().unwrap();
+        let bytes: Vec<usize> = keys.iter().map(|key| store.get(key).unwrap().unwrap().len()).collect();
+        assert!(bytes.len() <= MAX_KINDS && bytes.iter().all(|bytes| *bytes <= MAX_KIND_BYTES));
+        assert!(bytes.iter().sum::<usize>() <= MAX_BYTES);
+        assert!(store.written() <= MAX_WRITTEN, "{}", store.written());
         assert!(Baseline::load(&store).unwrap().kinds.len() > 30);
     }
 
@@ -484,21 +299,5 @@ mod tests {
         let store = Memory::default();
         store.set("app.log", b"{").unwrap();
         assert_eq!(Baseline::load(&store).unwrap(), Baseline::default());
-    }
-
-    #[test]
-    fn rotations_and_pods_are_of_one_kind() {
-        for (source, kind) in [
-            ("/var/log/app.log", "/var/log/app.log"),
-            ("/var/log/app.log.1", "/var/log/app.log"),
-            ("/var/log/app.log.12.gz", "/var/log/app.log"),
-            ("app.log-20261123.gz", "app.log"),
-            ("web-7d9f8b6c5-x2x1z", "web"),
-            ("web-7d9f8b6c5-bcdfg", "web"),
-            ("shop-2/app.log", "shop-#/app.log"),
-            ("1", "1"),
-        ] {
-            assert_eq!(kind_of(source), kind, "{source}");
-        }
     }
 }
