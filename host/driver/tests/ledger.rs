@@ -83,7 +83,8 @@ fn back_to(release: &str) -> EventKind {
 
 fn judged(outcome: CheckOutcome) -> EventKind {
     let (rule, words) = ("error-rate".to_owned(), "so many".to_owned());
-    let verdict = Verdict { outcome, rule, words, numbers: Vec::new(), window: None, method: None, dry_run: false };
+    let (service, numbers) = (String::new(), Vec::new());
+    let verdict = Verdict { service, outcome, rule, words, numbers, window: None, method: None, dry_run: false };
     EventKind::Judged { verdict, others: Vec::new() }
 }
 
