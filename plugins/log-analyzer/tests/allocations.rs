@@ -15,17 +15,21 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    /// Bytes that it asked for and did not give back.
+    static BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 // SAFETY: all is left to the system's allocator; counting needs no memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        BYTES.set(BYTES.get() + layout.size() as i64);
         // SAFETY: as of the caller.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        BYTES.set(BYTES.get() - layout.size() as i64);
         // SAFETY: as of the caller.
         unsafe { System.dealloc(at, layout) }
     }
@@ -180,14 +184,20 @@ fn hostile(kind: &str, random: &mut Random) -> String {
 #[test]
 fn hostile_lines_cost_so_much_each_and_no_more_the_more_there_are() {
     for kind in ["split", "merge", "forms", "marks", "records"] {
+        let already = BYTES.get();
         let mut engine = Engine::new(Settings { max_patterns: 300, max_groups: 100, ..Settings::default() });
         let mut random = Random(7);
-        let mut part = |number: usize| -> String { (0..number).map(|_| hostile(kind, &mut random) + "\n").collect() };
-        let costs: Vec<u64> = (0..6).map(|_| allocations(&mut engine, &part(2000)) / 2000).collect();
-        println!("{kind}: {costs:?}");
-        let [_, first, .., last] = costs[..] else { panic!("six parts") };
-        assert!(last <= first + first / 2 + 10, "{kind}: {costs:?}");
-        assert!(costs.iter().all(|cost| *cost < 2000), "{kind}: {costs:?}");
+        let mut push = || -> (u64, i64) {
+            let part: String = (0..2000).map(|_| hostile(kind, &mut random) + "\n").collect();
+            let steps = allocations(&mut engine, &part) / 2000;
+            drop(part);
+            (steps, BYTES.get() - already)
+        };
+        // What is bounded is full after some parts.
+        let costs: Vec<(u64, i64)> = (0..10).map(|_| push()).collect();
+        let ((steps, bytes), (last_steps, last_bytes)) = (costs[5], costs[9]);
+        assert!(last_steps <= steps + steps / 4 && steps < 300, "{kind}: {costs:?}");
+        assert!(last_bytes <= bytes + bytes / 4 && bytes < 16 << 20, "{kind}: {costs:?}");
         assert!(engine.groups().len() <= 300);
     }
 }
