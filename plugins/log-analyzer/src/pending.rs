@@ -22,6 +22,8 @@ const MAX_EVIDENCE_LINES: usize = 4;
 const MAX_SECTIONS: usize = 8;
 /// Frames of one exception that are kept.
 const MAX_FRAMES: usize = 32;
+/// Bytes of a frame's file, and of its function's name, that are kept.
+const MAX_NAME_BYTES: usize = 400;
 /// Lines that may follow a record's head, or its last frame, before it counts as finished.
 const MAX_LOOSE_LINES: u32 = 10;
 
@@ -59,12 +61,15 @@ impl Section {
         self.exception = trace::head(text).map(owned);
         if self.exception.is_some() {
             // Ruby says there where it was raised, and below only who called that.
-            self.frames = trace::ruby_raised(text).into_iter().collect();
+            trace::ruby_raised(text).into_iter().for_each(|frame| self.add(frame));
             self.of_head = self.frames.len();
         }
     }
 
-    fn add(&mut self, frame: StackFrame) {
+    fn add(&mut self, mut frame: StackFrame) {
+        for name in std::iter::once(&mut frame.file).chain(&mut frame.function) {
+            name.truncate(cut(name, MAX_NAME_BYTES).len());
+        }
         if self.frames.len() < MAX_FRAMES {
             self.frames.push(frame);
         } else if self.python {

@@ -77,7 +77,7 @@ impl Source {
         let Doubts { lines, ahead, jumps } = self.watched.doubts();
         if lines > 0 {
             log::warn!(
-                "{name}: {lines} lines tell a time far from their neighbours', {ahead} of them one in their future, and count in no rate; the clock was set {jumps} times"
+                "{name}: {lines} lines tell a time far from their neighbours', or in another form; {ahead} of them tell one in their future; they count in no rate, and the clock was set {jumps} times"
             );
         }
     }

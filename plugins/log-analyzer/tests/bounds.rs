@@ -133,18 +133,18 @@ fn many_access_logs_with_many_routes_fit_into_a_checkpoint() {
 }
 
 #[test]
-fn hundreds_of_unfinished_records_fit_into_a_checkpoint() {
+fn thousands_of_unfinished_records_fit_into_a_checkpoint() {
     let mut engine = Engine::default();
     let frame = format!("    at f ({}.js:1:1)\n", "x".repeat(1900));
     let record = format!("TypeError: x\n{}", frame.repeat(32));
-    for source in 0..400 {
+    for source in 0..1500 {
         engine.push(&format!("{source}.log"), record.as_bytes());
     }
     let checkpoint = engine.checkpoint().unwrap();
     assert!(checkpoint.len() <= MAX_CHECKPOINT_BYTES, "{}", checkpoint.len());
     // Those that are followed no longer are finished, and the others are not.
     let issues = Engine::restore(&checkpoint).unwrap().issues();
-    assert_eq!(issues.iter().map(|issue| issue.count).sum::<u64>(), 400);
+    assert_eq!(issues.iter().map(|issue| issue.count).sum::<u64>(), 1500);
 }
 
 #[test]
