@@ -6,9 +6,10 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     fmt::Write as _,
+    fs,
 };
 
-use log_analyzer::{Engine, Settings};
+use log_analyzer::{Engine, Maps, Settings};
 
 /// The system's allocator, which counts what a thread asks of it.
 struct Counting;
@@ -17,6 +18,8 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
     /// Bytes that it asked for and did not give back.
     static BYTES: Cell<i64> = const { Cell::new(0) };
+    /// The most that those were.
+    static MOST_BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 // SAFETY: all is left to the system's allocator; counting needs no memory.
@@ -24,6 +27,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         BYTES.set(BYTES.get() + layout.size() as i64);
+        MOST_BYTES.set(MOST_BYTES.get().max(BYTES.get()));
         // SAFETY: as of the caller.
         unsafe { System.alloc(layout) }
     }
@@ -199,5 +203,39 @@ fn hostile_lines_cost_so_much_each_and_no_more_the_more_there_are() {
         assert!(last_steps <= steps + steps / 4 && steps < 300, "{kind}: {costs:?}");
         assert!(last_bytes <= bytes + bytes / 4 && bytes < 16 << 20, "{kind}: {costs:?}");
         assert!(engine.groups().len() <= 300);
+    }
+}
+
+/// Bytes of the largest map that is read.
+const MAX_MAP_BYTES: usize = 32 << 20;
+
+#[test]
+fn the_largest_source_map_takes_a_few_times_its_size_while_it_is_read_whatever_is_in_it() {
+    let names = vec![r#""""#; 100_000].join(",");
+    let section = format!(r#"{{"offset":{{"line":0,"column":0}},"map":{{"version":3,"names":[{names}]}}}}"#);
+    let of_names = || {
+        let sections = vec![section.as_str(); (MAX_MAP_BYTES - 100) / (section.len() + 1)].join(",");
+        format!(r#"{{"version":3,"sections":[{sections}]}}"#)
+    };
+    let of_mappings = |segment: &str| {
+        let mappings = segment.repeat((MAX_MAP_BYTES - 100) / segment.len());
+        format!(r#"{{"version":3,"sources":["a.js"],"mappings":"{mappings}"}}"#)
+    };
+    let of_list = || format!(r#"{{"version":3,"ignoreList":[1{}]}}"#, ",1".repeat((MAX_MAP_BYTES - 100) / 2));
+    let folder = tempfile::tempdir().unwrap();
+    for (what, map) in [
+        ("empty names", &of_names as &dyn Fn() -> String),
+        ("small segments", &|| of_mappings("A,")),
+        ("segments that are escaped", &|| of_mappings("\\u0041,")),
+        ("a list of what is another's", &of_list),
+    ] {
+        fs::write(folder.path().join("a.min.js.map"), map()).unwrap();
+        let already = BYTES.get();
+        MOST_BYTES.set(already);
+        let mut engine = Engine::default().with_maps(Maps::new(folder.path().to_owned(), ""));
+        engine.push("a.log", b"TypeError: x\n    at f (/srv/a.min.js:1:5)\nINFO next\n");
+        assert_eq!(engine.issues().len(), 1);
+        let most = usize::try_from(MOST_BYTES.get() - already).unwrap();
+        assert!(most < 4 * MAX_MAP_BYTES, "{what}: {} MiB", most >> 20);
     }
 }
