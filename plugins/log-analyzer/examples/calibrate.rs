@@ -1,5 +1,5 @@
 //! How well incidents are found in the scenarios of some seeds: `cargo run --release --example calibrate -- KIND FIRST COUNT`, where
-//! the kind is `new`, `hard` or `several`; of one seed, the log and all that was found. With `cases` as a fourth argument, what each
+//! the kind is one of [`Scenario::KINDS`]; of one seed, the log and all that was found. With `cases` as a fourth argument, what each
 //! issue was made of and whether it was right, for the table of `detect/sure.rs`.
 #![allow(clippy::print_stdout)]
 
@@ -7,14 +7,10 @@ use autodevops_scenarios::{Found, Scenario, Score};
 use autodevops_sdk::types::Issue;
 use log_analyzer::Engine;
 
-fn main() {
+fn main() -> Result<(), String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, default: u64| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
-    let make = match arguments.first().map(String::as_str) {
-        Some("hard") => Scenario::hard,
-        Some("several") => Scenario::of_several,
-        _ => Scenario::new,
-    };
+    let make = Scenario::of_kind(arguments.first().map_or("new", String::as_str))?;
     let (first, count) = (number(1, 10_000), number(2, 200));
     let cases = arguments.get(3).is_some_and(|word| word == "cases");
     let mut score = Score::default();
@@ -46,6 +42,9 @@ fn main() {
         let shown = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{share:.3}"));
         println!("{kind:20} precision {}, recall {}  {counts:?}", shown(counts.precision()), shown(counts.recall()));
     }
+    for (what, counts) in &score.incidents {
+        println!("{what:20} {} of {} found", counts.hits, counts.hits + counts.misses);
+    }
     println!(
         "precision {:.3}, recall {:.3}, calibration error {:.3}, causes {:?}",
         score.all().precision().unwrap_or_default(),
@@ -61,6 +60,7 @@ fn main() {
             bin.right as f64 / bin.number as f64
         );
     }
+    Ok(())
 }
 
 fn told(issue: &Issue) -> Found {

@@ -1,6 +1,7 @@
 //! The figures, and how they are printed.
 
 use std::{
+    borrow::Cow,
     fmt,
     time::{Duration, Instant},
 };
@@ -49,7 +50,7 @@ impl fmt::Display for Target {
 /// One figure.
 #[derive(Serialize)]
 struct Figure {
-    name: &'static str,
+    name: Cow<'static, str>,
     /// None where it could not be measured; the note says why.
     value: Option<f64>,
     unit: &'static str,
@@ -80,14 +81,26 @@ impl Report {
         group.contains(&self.only)
     }
 
-    pub fn add(&mut self, name: &'static str, value: f64, unit: &'static str, target: Option<Target>) {
+    pub fn add(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: f64,
+        unit: &'static str,
+        target: Option<Target>,
+    ) {
         let met = target.map(|target| target.is_met(value));
-        self.figures.push(Figure { name, value: Some(value), unit, target, met, note: None });
+        self.figures.push(Figure { name: name.into(), value: Some(value), unit, target, met, note: None });
     }
 
     /// A figure that could not be measured.
-    pub fn skip(&mut self, name: &'static str, unit: &'static str, target: Option<Target>, why: String) {
-        self.figures.push(Figure { name, value: None, unit, target, met: None, note: Some(why) });
+    pub fn skip(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        unit: &'static str,
+        target: Option<Target>,
+        why: String,
+    ) {
+        self.figures.push(Figure { name: name.into(), value: None, unit, target, met: None, note: Some(why) });
     }
 
     pub fn print(&self, format: Format) -> Result<()> {

@@ -89,7 +89,8 @@ fn passed_on(random: &mut Random, span: (f64, f64)) -> (Vec<(String, String)>, V
     let marks: Vec<String> = hops.iter().map(|hop| hop.failed.to_owned()).collect();
     let cause = marks.last().cloned().filter(|_| tells);
     let kinds = vec!["new-pattern", "error-burst"];
-    let mut truths = vec![Truth { kinds: kinds.clone(), marks, cause, is_one: true }];
+    let (what, also) = ("passed on", Vec::new());
+    let mut truths = vec![Truth { what, kinds: kinds.clone(), marks, also, cause, is_one: true }];
     let mut sources: Vec<(String, String)> =
         hops.iter().zip(lines).map(|(hop, lines)| source(hop.source, lines)).collect();
     if random.happens(0.5) {
@@ -105,7 +106,8 @@ fn passed_on(random: &mut Random, span: (f64, f64)) -> (Vec<(String, String)>, V
             at += random.wait(rate);
         }
         sources.push(source("letters.log", lines));
-        truths.push(Truth { kinds, marks: vec![failed.to_owned()], cause: None, is_one: true });
+        let (what, marks, also) = ("beside it", vec![failed.to_owned()], Vec::new());
+        truths.push(Truth { what, kinds, marks, also, cause: None, is_one: true });
     }
     (sources, truths)
 }
@@ -139,7 +141,7 @@ fn cascade(random: &mut Random, span: (f64, f64)) -> (Vec<(String, String)>, Vec
         }
     }
     kinds.push("error-burst");
-    (sources, vec![Truth { kinds, marks, cause: None, is_one: true }])
+    (sources, vec![Truth { what: "cascade", kinds, marks, also: Vec::new(), cause: None, is_one: true }])
 }
 
 /// Two services that have nothing to do with each other, and go wrong at different times.

@@ -39,10 +39,14 @@ const NEXT_TO_NOTHING: f64 = 0.2;
 /// What is wrong with a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Truth {
+    /// What went wrong, by name.
+    pub what: &'static str,
     /// What kinds of issue say so, the best first.
     pub kinds: Vec<&'static str>,
     /// Texts of which one is in its lines, and in no others.
     pub marks: Vec<String>,
+    /// What comes of it: a kind of issue, and a text that is in its lines. Issues about that are right, too.
+    pub also: Vec<(&'static str, String)>,
     /// The text that is in the lines of the cause, where several sources tell of one thing, and time tells which was first.
     pub cause: Option<String>,
     /// Whether it is one issue: a second that tells of the same is wrong.
@@ -53,6 +57,7 @@ impl Truth {
     /// Whether an issue of this kind with this text tells of it.
     pub fn is_told(&self, kind: &str, text: &str) -> bool {
         self.kinds.contains(&kind) && self.marks.iter().any(|mark| text.contains(mark.as_str()))
+            || self.also.iter().any(|(known, mark)| *known == kind && text.contains(mark.as_str()))
     }
 
     /// What an incident makes true; nothing where there is none.
@@ -71,6 +76,6 @@ impl Truth {
             Incident::Critical => vec!["critical-error"],
             Incident::Prediction => vec!["prediction"],
         };
-        Some(Self { kinds, marks: vec![mark], cause: None, is_one: false })
+        Some(Self { what: kinds[0], kinds, marks: vec![mark], also: Vec::new(), cause: None, is_one: false })
     }
 }

@@ -63,6 +63,8 @@ fn share(of: usize, others: usize) -> Option<f64> {
 pub struct Score {
     /// By the kind of issue that tells it best.
     pub kinds: BTreeMap<String, Counts>,
+    /// By what went wrong; issues that were none are not told apart by that.
+    pub incidents: BTreeMap<&'static str, Counts>,
     /// Issues by tenths of confidence.
     pub bins: [Bin; 10],
     /// Incidents of several sources whose cause was named, and was not.
@@ -108,12 +110,13 @@ impl Score {
             hits[truth] = true;
         }
         for (truth, hit) in scenario.truths.iter().zip(hits) {
-            let counts = self.kinds.entry(truth.kinds[0].to_owned()).or_default();
-            if hit {
-                counts.hits += 1;
-            } else {
-                counts.misses += 1;
-                notes.push(format!("{seed}: missed: {:?} {:?}", truth.kinds, truth.marks));
+            let by_kind = self.kinds.entry(truth.kinds[0].to_owned()).or_default();
+            for counts in [by_kind, self.incidents.entry(truth.what).or_default()] {
+                counts.hits += usize::from(hit);
+                counts.misses += usize::from(!hit);
+            }
+            if !hit {
+                notes.push(format!("{seed}: missed: {}: {:?} {:?}", truth.what, truth.kinds, truth.marks));
             }
         }
         notes
