@@ -81,13 +81,7 @@ impl Report {
         group.contains(&self.only)
     }
 
-    pub fn add(
-        &mut self,
-        name: impl Into<Cow<'static, str>>,
-        value: f64,
-        unit: &'static str,
-        target: Option<Target>,
-    ) {
+    pub fn add(&mut self, name: impl Into<Cow<'static, str>>, value: f64, unit: &'static str, target: Option<Target>) {
         let met = target.map(|target| target.is_met(value));
         self.figures.push(Figure { name: name.into(), value: Some(value), unit, target, met, note: None });
     }

@@ -84,7 +84,7 @@ impl Scenario {
 
     /// The scenario of a seed by the other generator.
     pub fn other(seed: u64) -> Self {
-        let (sources, truths) = plant::any(&mut Random::apart(seed ^ OTHER));
+        let (sources, truths) = plant::logs(&mut Random::apart(seed ^ OTHER));
         Self { seed, sources, truths }
     }
 

@@ -80,70 +80,91 @@ pub struct Outage {
 
 /// The least share of requests of what goes wrong: less is not seen by anyone.
 const LEAST_SHARE: f64 = 0.15;
+/// The least requests that something goes wrong with, and how often a time is looked for in which there are so many.
+const LEAST_REQUESTS: f64 = 40.0;
+const TRIES: usize = 50;
+/// What is lost of the log while something is wrong is at most so much of that time.
+const LOST: f64 = 0.2;
 /// Most deaths.
 const MOST_DEATHS: usize = 60;
 
 impl Outage {
     /// One of this cause; the service gets what it needs for it.
     pub fn any(random: &mut Random, cause: Cause, service: &mut Service) -> Self {
-        let length = service.length;
-        let from = random.between(0.35, 0.8) * length;
-        let mut outage = Self { cause, from, to: length, worst: from, factor: 1.0, target: 0, deaths: Vec::new() };
-        let ends = |random: &mut Random, chance: f64| {
-            if random.happens(chance) { (from + random.between(0.08, 0.3) * length).min(length) } else { length }
-        };
+        let mut outage =
+            Self { cause, from: 0.0, to: service.length, worst: 0.0, factor: 1.0, target: 0, deaths: Vec::new() };
+        outage.choose(random, service);
+        outage.last(random, service);
         match cause {
-            Cause::PoolRunsOut | Cause::DiskFills => {
-                let measured = if cause == Cause::DiskFills { Measured::Disk } else { Measured::Pool };
-                service.measure(random, measured);
-                outage.from = random.between(0.3, 0.6) * length;
-                let left = length - outage.from;
-                // It is over before the log is, or is to be foreseen only.
-                let share = if random.happens(0.5) { random.between(0.4, 0.8) } else { 1.0 / random.between(0.5, 0.9) };
-                outage.worst = outage.from + left * share;
-                outage.factor = random.between(0.3, 0.9);
+            Cause::WrongSetting => service.deploys.push((outage.from, random.between(2.0, 25.0))),
+            Cause::CrashLoop => outage.die(random, service.length),
+            _ => {}
+        }
+        // What is lost is not all that tells of it.
+        let (from, to) = (outage.from, outage.to);
+        service.lost.retain(|lost| lost.1 <= from || lost.0 >= to || lost.1 - lost.0 < LOST * (to - from));
+        outage
+    }
+
+    /// What it hits, and how much.
+    fn choose(&mut self, random: &mut Random, service: &mut Service) {
+        match self.cause {
+            Cause::PoolRunsOut => {
+                service.measure(random, Measured::Pool);
+                self.factor = random.between(0.2, 0.6);
             }
-            Cause::SlowPeer => {
-                outage.target = peer(random, service);
-                outage.factor = random.scale(2.0, 8.0);
-                outage.to = ends(random, 0.4);
-                outage.worst = from + (outage.to - from) * random.between(0.0, 0.3);
-            }
-            Cause::FlakyPeer => {
-                outage.target = peer(random, service);
-                outage.factor = random.between(0.15, 0.6);
-                outage.to = ends(random, 0.5);
-                let peer = &mut service.peers[outage.target];
-                peer.refuses = peer.refuses.max(random.scale(0.004, 0.02));
-            }
-            Cause::CertificateExpires => outage.target = peer(random, service),
+            Cause::DiskFills => service.measure(random, Measured::Disk),
             Cause::QueueBacksUp => {
                 service.measure(random, Measured::Queue);
-                outage.factor = random.between(0.25, 0.6);
-                outage.worst = from + (length - from) / random.between(0.5, 0.95);
+                self.factor = random.between(0.25, 0.6);
             }
-            Cause::SilentWorker => {
-                outage.target = random.below(service.workers.len());
-                outage.to = ends(random, 0.25);
+            Cause::SlowPeer => (self.target, self.factor) = (peer(random, service), random.scale(2.0, 8.0)),
+            Cause::FlakyPeer => {
+                (self.target, self.factor) = (peer(random, service), random.between(0.15, 0.6));
+                let peer = &mut service.peers[self.target];
+                peer.refuses = peer.refuses.max(random.scale(0.004, 0.02));
             }
-            Cause::WrongSetting => {
-                outage.target = route(random, service);
-                outage.factor = random.scale(0.25, 1.0);
-                service.deploys.push((from, random.between(2.0, 25.0)));
-            }
-            Cause::Flood => {
-                outage.target = route(random, service);
-                outage.factor = random.scale(5.0, 20.0);
-                outage.to = ends(random, 0.7);
-            }
-            Cause::CallersLeave => {
-                outage.target = route(random, service);
-                outage.factor = random.between(0.0, 0.25);
-                outage.to = ends(random, 0.3);
-            }
-            Cause::CrashLoop => outage.die(random, length),
+            Cause::CertificateExpires => self.target = peer(random, service),
+            Cause::SilentWorker => self.target = random.below(service.workers.len()),
+            Cause::WrongSetting => (self.target, self.factor) = (route(random, service), random.scale(0.25, 1.0)),
+            Cause::Flood => (self.target, self.factor) = (route(random, service), random.scale(5.0, 20.0)),
+            Cause::CallersLeave => (self.target, self.factor) = (route(random, service), random.between(0.0, 0.25)),
+            Cause::CrashLoop => {}
         }
-        outage
+    }
+
+    /// When it begins and ends: not in a time in which nobody asks.
+    fn last(&mut self, random: &mut Random, service: &Service) {
+        let (of_all, ends) = match self.cause {
+            Cause::SlowPeer => (of_peer(service, self.target), 0.4),
+            Cause::FlakyPeer => (of_peer(service, self.target) * self.factor, 0.5),
+            Cause::CertificateExpires => (of_peer(service, self.target), 0.0),
+            Cause::WrongSetting => (service.routes[self.target].share * self.factor, 0.0),
+            Cause::Flood => (service.routes[self.target].share * self.factor, 0.7),
+            Cause::CallersLeave => (service.routes[self.target].share, 0.3),
+            Cause::SilentWorker => (1.0, 0.25),
+            Cause::PoolRunsOut | Cause::DiskFills | Cause::QueueBacksUp | Cause::CrashLoop => (1.0, 0.0),
+        };
+        for _ in 0..TRIES {
+            let length = service.length;
+            let early = matches!(self.cause, Cause::PoolRunsOut | Cause::DiskFills);
+            self.from = length * if early { random.between(0.3, 0.6) } else { random.between(0.35, 0.8) };
+            let ended = self.from + random.between(0.08, 0.3) * length;
+            self.to = if random.happens(ends) { ended.min(length) } else { length };
+            let left = self.to - self.from;
+            self.worst = self.from
+                + left
+                    * match self.cause {
+                        // It is over before the log is, or is to be foreseen only.
+                        Cause::PoolRunsOut | Cause::DiskFills if random.happens(0.5) => random.between(0.4, 0.8),
+                        Cause::PoolRunsOut | Cause::DiskFills | Cause::QueueBacksUp => 1.0 / random.between(0.5, 0.9),
+                        Cause::SlowPeer => random.between(0.0, 0.3),
+                        _ => 0.0,
+                    };
+            if service.requests(self.from, self.to) * of_all >= LEAST_REQUESTS {
+                return;
+            }
+        }
     }
 
     /// Deaths with longer and longer waits between, as supervisors have it.
@@ -190,12 +211,13 @@ fn route(random: &mut Random, service: &Service) -> usize {
 }
 
 fn peer(random: &mut Random, service: &Service) -> usize {
-    let of =
-        |peer| service.routes.iter().filter(|route| route.peer == Some(peer)).map(|route| route.share).sum::<f64>();
-    let shares: Vec<(usize, f64)> = (0..service.peers.len()).map(|peer| (peer, of(peer))).collect();
-    let often: Vec<usize> = shares.iter().filter(|(_, share)| *share >= LEAST_SHARE).map(|(peer, _)| *peer).collect();
-    if often.is_empty() {
-        return shares.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(peer, _)| *peer);
-    }
+    let peers = || 0..service.peers.len();
+    let most = peers().map(|peer| of_peer(service, peer)).fold(0.0, f64::max);
+    let often: Vec<usize> = peers().filter(|peer| of_peer(service, *peer) >= LEAST_SHARE.min(most)).collect();
     *random.one_of(&often)
+}
+
+/// The share of requests for which another service is asked.
+fn of_peer(service: &Service, peer: usize) -> f64 {
+    service.routes.iter().filter(|route| route.peer == Some(peer)).map(|route| route.share).sum()
 }

@@ -38,8 +38,7 @@ impl Writer<'_> {
             }
         });
         if let Some(outage) = self.outage_of(Cause::Flood) {
-            let usual = service.rate * service.visits.mean() * service.routes[outage.target].share;
-            let usual = usual * service.usual();
+            let usual = service.requests(0.0, service.length) / service.length * service.routes[outage.target].share;
             let mut at = outage.from;
             while at < outage.to {
                 self.request(at, outage.target);
@@ -98,7 +97,7 @@ impl Writer<'_> {
         }
         let mut taken = own;
         if let Some(outage) = self.outage_of(Cause::PoolRunsOut).filter(|outage| at >= outage.worst) {
-            if self.random.happens(0.7 * outage.factor) {
+            if self.random.happens(outage.factor) {
                 return failed(503, own + WAITS, service.words.pool_empty);
             }
             taken += self.random.between(0.0, WAITS);

@@ -239,6 +239,11 @@ impl Service {
         self.season.mean(self.start, self.start + self.length)
     }
 
+    /// About how many requests there are between two seconds of the log.
+    pub fn requests(&self, from: f64, to: f64) -> f64 {
+        self.rate * self.visits.mean() * self.season.mean(self.start + from, self.start + to) * (to - from)
+    }
+
     /// How busy it is so many seconds from its beginning, of the most.
     pub fn busy(&self, at: f64) -> f64 {
         self.season.at(self.start + at)
@@ -272,6 +277,7 @@ fn routes(random: &mut Random, words: &'static Words, length: f64, deploys: &[(f
         .map(|index| Route {
             words: &words.routes[(first + index) % 6],
             share: random.scale(0.1, 1.0),
+            // Each of the first two has one, so that one is often asked.
             peer: (index < 2 || random.happens(0.6)).then_some(index % 3),
             own: (random.scale(2.0, 120.0), random.between(0.2, 0.8)),
             tells_start: random.happens(0.4),

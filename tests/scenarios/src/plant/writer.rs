@@ -198,7 +198,7 @@ impl<'a> Writer<'a> {
         });
     }
 
-    fn starts(&mut self) {
+    pub fn starts(&mut self) {
         let (service, outage) = (self.service, self.outage);
         let deaths: &[(f64, f64)] = outage.map_or(&[], |outage| &outage.deaths);
         for (index, (at, up)) in deaths.iter().enumerate() {
