@@ -138,6 +138,7 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
     let samples = [Sample {
         service: String::new(),
         source: "the command line".to_owned(),
+        origin: autodevops_pipeline::Origin::default(),
         observed_by_host: true,
         window: whole.clone(),
         measurements,

@@ -48,6 +48,7 @@ impl Config {
             test_generators: !self.stages.test_generators.is_empty(),
             build: self.services().iter().any(|service| self.build_of(service).is_some()),
             max_extensions: rollout.max_extensions,
+            error_limit: rollout.error_limit,
             retries: self.retries.count,
             retry_after: self.retries.after.0,
         }

@@ -87,6 +87,8 @@ pub struct Rollout {
     pub baseline: Baseline,
     /// How often a step is made longer for want of evidence before a person is asked.
     pub max_extensions: u32,
+    /// So many measurements in a row that fail hold the step: a health check that is broken, or a front door that does not answer.
+    pub error_limit: u32,
     /// What is done in git when a release is taken back whose change was merged.
     pub revert: Revert,
     /// What turns a release back.
@@ -116,6 +118,7 @@ impl Default for Rollout {
             rollback_window: Span(plan.monitoring),
             baseline: plan.baseline,
             max_extensions: plan.max_extensions,
+            error_limit: plan.error_limit,
             revert: Revert::default(),
             triggers: plan
                 .triggers

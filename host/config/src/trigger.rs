@@ -46,6 +46,11 @@ pub struct MetricTrigger {
     #[serde(default = "default_window")]
     #[schemars(with = "crate::schema::SpanText")]
     pub window: Span,
+    /// For how long after a step began nothing counts: a release that has just got its traffic is cold. Nothing when absent. The hard trip
+    /// knows no delay.
+    #[serde(default)]
+    #[schemars(with = "Option<crate::schema::SpanText>")]
+    pub initial_delay: Option<Span>,
     /// Fewer requests than this decide nothing. As in `[rollout]` when absent.
     #[serde(default)]
     pub min_samples: Option<u64>,
@@ -124,6 +129,7 @@ impl MetricTrigger {
             effect: None,
             quantile,
             window: Span(trigger.window),
+            initial_delay: None,
             min_samples: None,
             critical: trigger.critical,
             weight: None,
@@ -144,6 +150,7 @@ impl MetricTrigger {
             effect: None,
             quantile: None,
             window: Span(trigger.window),
+            initial_delay: None,
             min_samples: None,
             critical: trigger.critical,
             weight: None,
@@ -173,6 +180,7 @@ impl MetricTrigger {
             metric: self.metric.clone(),
             rule,
             window: self.window.0,
+            initial_delay: self.initial_delay.map_or(Duration::ZERO, |delay| delay.0),
             min_samples: self.min_samples.unwrap_or(min_samples),
             critical: self.critical,
             direction: match self.direction {

@@ -37,6 +37,7 @@ pub mod sandbox;
 pub mod serve;
 pub mod signals;
 pub mod source_maps;
+mod sources;
 mod stages;
 pub mod state;
 mod target;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use autodevops_bundle::{PluginFolder, PluginFolders};
 pub use autodevops_config::PluginSettings;
 use autodevops_model::Stage;
+use autodevops_pipeline::Origin;
 use autodevops_policy::{Ceilings, EffectiveGrant, effective};
 use autodevops_sandbox::{
     CredentialSource, KeyValueStore, LocalTarget, Mailer, OperatorCommands, Plugin, PluginSource, Sandbox,
@@ -47,7 +48,7 @@ pub struct PluginSet {
     catalog: Catalog,
     ceilings: Ceilings,
     services: Services,
-    loaded: Mutex<BTreeMap<String, Plugin>>,
+    loaded: Mutex<BTreeMap<String, (Plugin, Origin)>>,
 }
 
 impl PluginSet {
@@ -94,8 +95,20 @@ impl PluginSet {
     /// When it is not there, [`Unanswered`](crate::catalog::Unanswered), when its configuration does not fit its manifest, or it
     /// is no component that this host runs.
     pub fn load(&self, name: &str) -> Result<Plugin> {
-        if let Some(plugin) = self.lock().get(name) {
-            return Ok(plugin.clone());
+        Ok(self.loaded(name)?.0)
+    }
+
+    /// Whose a plugin is that is or can be loaded: its publisher as its manifest says, and its component.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn origin(&self, name: &str) -> Result<Origin> {
+        Ok(self.loaded(name)?.1)
+    }
+
+    fn loaded(&self, name: &str) -> Result<(Plugin, Origin)> {
+        if let Some(loaded) = self.lock().get(name) {
+            return Ok(loaded.clone());
         }
         let folder = self.open(name)?;
         let standing = self.catalog.standing(&folder)?;
@@ -104,8 +117,10 @@ impl PluginSet {
             bail!(unanswered);
         }
         let plugin = self.load_with(&folder, standing.effective, &self.settings(&folder.manifest.name).config)?;
-        self.lock().insert(name.to_owned(), plugin.clone());
-        Ok(plugin)
+        let publisher = folder.manifest.publisher.clone().unwrap_or_default();
+        let loaded = (plugin.clone(), Origin { publisher, component: plugin.digest().to_owned() });
+        self.lock().insert(name.to_owned(), loaded.clone());
+        Ok(loaded)
     }
 
     /// A plugin from its folder, with these settings: who calls it by hand grants by that.
@@ -158,7 +173,7 @@ impl PluginSet {
         Ok(plugin)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Plugin>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (Plugin, Origin)>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -39,6 +39,7 @@ use crate::{
     recordings::RecordingStore,
     sandbox,
     source_maps::{MAPS, SourceMaps},
+    sources,
     stages::Stages,
     state::StateFolder,
     usage::Usage,
@@ -279,6 +280,10 @@ impl Project {
         }
         let health = &self.config.stages.health_checks;
         let manifests = health.iter().map(|name| Ok(self.plugins.open(name)?.manifest)).collect::<Result<Vec<_>>>()?;
+        if !self.is_local() {
+            let origins = health.iter().map(|name| Ok((name.as_str(), self.plugins.origin(name)?)));
+            sources::check(&origins.collect::<Result<Vec<_>>>()?, &self.config.stages.deploy_target)?;
+        }
         metrics::check(&self.config.plan().triggers, &manifests, self.is_local())?;
         if let Some(unused) = self.config.plugins.keys().find(|name| !used.contains(&name.as_str())) {
             tracing::warn!("[plugins.{unused}] is set, but no stage names the plugin `{unused}`");

@@ -56,6 +56,9 @@ impl Run {
         if let Some((_, due)) = self.next_level() {
             later(due);
         }
+        if self.held().is_none() {
+            self.rollback_due().into_iter().for_each(&mut later);
+        }
         if self.on_hold().is_some() {
             // Time changes nothing; the caller hears a person's word meanwhile.
             later(now.after(WHILE_ON_HOLD));
@@ -190,6 +193,11 @@ impl Run {
         format!("{}/compare/{}", self.id(), self.fence())
     }
 
+    /// The key of a look at what serves production while one host drives: what it sees holds for the shares that are on record now.
+    pub fn look_key(&self) -> String {
+        format!("{}/look/{}/{}", self.id(), self.fence(), self.moves())
+    }
+
     /// The steps that the target can do: all of them, or, where it cannot split traffic, the last alone.
     pub(crate) fn steps(&self) -> &[Step] {
         let steps = &self.plan().steps;
@@ -207,20 +215,32 @@ impl Run {
 
     /// The windows to measure: each trigger's, none longer than the watch, and the whole watch, which comes first.
     fn measure(&self, watch: &Watch, now: Timestamp) -> Command {
-        let mut windows = vec![Window { start: watch.started.0, end: now.0 }];
+        let mut windows = self.whole_windows(watch, now);
         for trigger in &self.plan().triggers {
-            let start = now.before(trigger.window).max(watch.started);
-            let window = Window { start: start.0, end: now.0 };
+            let begins = watch.started.after(trigger.initial_delay);
+            let own = Window { start: now.before(trigger.window).max(begins).0, end: now.0 };
             let name = trigger.name();
             let bad = watch.strikes.iter().filter(|strike| strike.rule == name);
-            let next = bad.map(|strike| trigger.next_window(strike, now)).filter(|next| next.start < next.end);
-            for window in std::iter::once(window).chain(next) {
+            let next = bad.map(|strike| trigger.next_window(strike, now));
+            for window in std::iter::once(own).chain(next).filter(|window| window.start < window.end) {
                 if !windows.contains(&window) {
                     windows.push(window);
                 }
             }
         }
         Command::Measure { environment: watch.environment, subjects: self.subjects(watch), windows }
+    }
+
+    /// The whole watch, which comes first, and what is left of it after each trigger's initial delay.
+    pub(crate) fn whole_windows(&self, watch: &Watch, now: Timestamp) -> Vec<Window> {
+        let whole = Window { start: watch.started.0, end: now.0.max(watch.started.0) };
+        let mut windows = vec![whole.clone()];
+        for window in self.plan().triggers.iter().filter_map(|trigger| trigger.begun(&whole)) {
+            if !windows.contains(&window) {
+                windows.push(window);
+            }
+        }
+        windows
     }
 
     /// The releases that a watch is about.

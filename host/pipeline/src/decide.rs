@@ -10,9 +10,7 @@ pub use effects::RETRY_AFTER;
 
 use std::time::Duration;
 
-use autodevops_model::{
-    Deployment, Fix, Outcome as CheckOutcome, Release, Since, SnapshotInfo, Split, StageError, TestFile,
-};
+use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, SnapshotInfo, Split, StageError, TestFile};
 
 use crate::{
     Command, Environment, Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Signal,
@@ -110,13 +108,8 @@ pub enum EffectOutcome {
     Done,
     /// A snapshot was taken, and is whole.
     Snapshot(SnapshotInfo),
-    /// The data is as it was in the snapshot.
-    Restored {
-        /// What was there until then, where a snapshot of it could be taken.
-        before: Option<SnapshotInfo>,
-        /// Whether that was written to since the snapshot that was gone back to.
-        since: Since,
-    },
+    /// The data went back; what was there before is in this snapshot, where one could be taken.
+    Restored(Option<SnapshotInfo>),
     /// It failed; the target may or may not have done it.
     Failed(StageError),
 }
@@ -441,6 +434,18 @@ impl Draft {
         true
     }
 
+    /// What is wrong with going back, where people must know: it fails again and again, or takes too long.
+    fn going_back_is_hard(&self, work: &[Command]) -> Option<String> {
+        let attempts = work.iter().filter_map(|command| self.run.attempt(command.key()?));
+        let last = attempts.max_by_key(|attempt| attempt.count);
+        if let Some(attempt) = last.filter(|attempt| attempt.count > self.run.plan().retries) {
+            return Some(format!("failed {} times and is tried on: {}", attempt.count, attempt.error));
+        }
+        self.run.rollback_due().filter(|due| *due <= self.at)?;
+        let last = last.map_or_else(|| "the target has not answered".to_owned(), |attempt| attempt.error.to_string());
+        Some(format!("takes longer than the 2 min that it should take at most, and goes on: {last}"))
+    }
+
     /// Ends the run once traffic is back and people are told, or these were given up.
     fn finish(&mut self, outcome: Outcome) -> bool {
         if let Some(follows) = self.data_waits() {
@@ -448,15 +453,9 @@ impl Draft {
         }
         let work = self.run.work();
         if !work.is_empty() {
-            let attempts = work.iter().filter_map(|command| self.run.attempt(command.key()?));
-            let Some(attempt) = attempts.max_by_key(|attempt| attempt.count) else { return false };
-            if attempt.count <= self.run.plan().retries || self.run.held().is_some() {
-                return false;
-            }
-            let reason = format!(
-                "going back failed {} times and is tried on: {}; look at the target, and set its traffic by hand",
-                attempt.count, attempt.error
-            );
+            let trouble = self.going_back_is_hard(&work).filter(|_| self.run.held().is_none());
+            let Some(trouble) = trouble else { return false };
+            let reason = format!("going back {trouble}; look at the target, and set its traffic by hand");
             self.push(EventKind::Held { reason });
             return true;
         }

@@ -21,8 +21,8 @@ pub struct Glance {
     pub environment: Environment,
     /// The releases that are watched.
     pub subjects: Vec<Subject>,
-    /// The whole watch so far.
-    pub window: Window,
+    /// The whole watch so far, and what is left of it after each trigger's initial delay.
+    pub windows: Vec<Window>,
 }
 
 impl Run {
@@ -38,7 +38,7 @@ impl Run {
         let glance = Glance {
             environment: watch.environment,
             subjects: self.subjects(watch),
-            window: Window { start: watch.started.0, end: now.0.max(watch.started.0) },
+            windows: self.whole_windows(watch, now),
         };
         Some((every, glance))
     }

@@ -28,8 +28,9 @@
 //!   must be preserved, nothing comes there without it. After a rollback of production, traffic first, the data goes back only where the
 //!   plan says so ([`DataPlan`]) or a person does ([`Gate::Data`]): what was written since is lost by that; silence keeps it as it is.
 //! - In a [`Freeze`] a run does not begin with production, and waits for its end. What has begun goes on, and back.
-//! - A host that takes a run over looks what serves before anything else. Where someone deployed past the run, it is held: approved, it
-//!   takes the environment over again; refused, it ends and leaves it as it is.
+//! - A host that takes a run over looks what serves before anything else, and one that drives it looks before it moves production's traffic
+//!   and with each measurement. Where someone deployed past the run, it is held: approved, it takes the environment over again; refused, it
+//!   ends and leaves it as it is.
 //! - After a rollback stable is looked at once. Where it fails too, the rollback was no help: nothing more is moved, and people are told
 //!   level by level, until one says that they have it in hand.
 //! - A run has one fix and one rollback. What comes after is for a person, or for a new run; and one for a fault whose last release had
@@ -59,8 +60,8 @@ mod verdict;
 pub use command::{Asked, Command, Staged, Subject};
 pub use decide::{EffectOutcome, Found, Input, Link, RETRY_AFTER, Refused};
 pub use event::{
-    Environment, Event, EventKind, Gate, Live, Method, NamedReport, Outcome, SafetyCheck, Sample, UnreadableEvent,
-    VERSION, Verdict,
+    Environment, Event, EventKind, Gate, Live, Method, NamedReport, Origin, Outcome, SafetyCheck, Sample,
+    UnreadableEvent, VERSION, Verdict,
 };
 pub use former::{Former, Retry};
 pub use freeze::Freeze;

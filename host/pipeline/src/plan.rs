@@ -84,6 +84,9 @@ pub struct Plan {
     pub build: bool,
     /// How often a step is made longer for want of evidence before a person is asked.
     pub max_extensions: u32,
+    /// So many measurements in a row that fail hold the run; 0: any number does not, as in plans of before.
+    #[serde(default)]
+    pub error_limit: u32,
     /// How often something unavailable is tried again.
     pub retries: u32,
     /// Time before the first retry; it doubles with each.
@@ -197,6 +200,7 @@ impl Plan {
             test_generators: false,
             build: false,
             max_extensions: 3,
+            error_limit: 4,
             retries: 4,
             retry_after: Duration::from_secs(5),
         }

@@ -1,10 +1,12 @@
 //! After a rollback: whether it helped. There is one rollback for one incident; where the fault is still there, people are needed.
 
+use std::time::Duration;
+
 use autodevops_model::{Outcome as CheckOutcome, Window};
 
 use crate::{
-    Command, Environment, EventKind, Member, Method, Outcome, Round, Run, Sample, Subject, Timestamp, Verdict,
-    decide::Draft, judge, rollout::of_service, safety::worst,
+    Command, Environment, EventKind, Member, Method, Outcome, Plan, Round, Run, Sample, Subject, Timestamp, Trigger,
+    Verdict, decide::Draft, judge, rollout::of_service, safety::worst,
 };
 
 impl Run {
@@ -84,6 +86,10 @@ impl Draft {
             percent: 100,
             together: 1,
         };
-        judge(self.run.plan(), &round).verdicts.into_iter().next()
+        // What serves again was warm before.
+        let warm = |trigger: &Trigger| Trigger { initial_delay: Duration::ZERO, ..trigger.clone() };
+        let plan = self.run.plan();
+        let plan = Plan { triggers: plan.triggers.iter().map(warm).collect(), ..plan.clone() };
+        judge(&plan, &round).verdicts.into_iter().next()
     }
 }

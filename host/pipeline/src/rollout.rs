@@ -85,12 +85,21 @@ impl Draft {
         };
         let judged = self.judgements(&watch, &samples, error.as_deref());
         let end = whole(&watch, &samples).map_or(self.at, |whole| Timestamp(whole.end));
-        self.push(EventKind::Measured { samples, error });
+        self.push(EventKind::Measured { samples, error: error.clone() });
         let mut verdicts = judged.iter().flat_map(Judged::verdicts);
         let verdict = verdicts.next().unwrap_or_else(|| blind_verdict(None));
         self.push(EventKind::Judged { verdict, others: verdicts.collect() });
         self.judged(&watch, &judged, end);
+        self.stops_measuring_blindly(error.unwrap_or_default());
         Ok(())
+    }
+
+    /// Holds the step where measuring fails again and again: whether it is a plugin's fault or the service's, a person must look.
+    fn stops_measuring_blindly(&mut self, error: String) {
+        let limit = self.run.plan().error_limit;
+        let Some(watch) = self.run.watch().filter(|watch| limit > 0 && watch.errors >= limit) else { return };
+        let (environment, percent, times) = (watch.environment.role(), watch.percent, watch.errors);
+        self.speak_against(format!("{environment} at {percent} %: measuring failed {times} times in a row: {error}"));
     }
 
     /// What the samples say of each of the services, the worst first.

@@ -5,13 +5,16 @@ mod member;
 mod notes;
 mod parts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use autodevops_model::{Capabilities, Fix, Issue, Outcome as CheckOutcome, TestFile};
 
 use crate::{
-    BadPlan, Event, EventKind, Former, Live, NamedReport, Outcome, Plan, SafetyCheck, Sample, Signal, Timestamp,
-    VERSION, Verdict,
+    BadPlan, Environment, Event, EventKind, Former, Live, NamedReport, Outcome, Plan, SafetyCheck, Sample, Signal,
+    Timestamp, VERSION, Verdict,
 };
 
 pub use member::Member;
@@ -68,6 +71,9 @@ pub enum ReplayError {
     #[error(transparent)]
     Plan(#[from] BadPlan),
 }
+
+/// A rollback takes so long at most; people are told of one that takes longer. From the product's founding document.
+const ROLLBACK_WITHIN: Duration = Duration::from_secs(120);
 
 /// A run: the fold of its events. Equal events make equal runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,9 +134,13 @@ pub struct Run {
     told: u32,
     /// Another host drove the run before, and what serves was not looked at since.
     unsure: bool,
+    /// How often production's shares changed, by what is on record: an older look at them says nothing of those.
+    moves: u32,
     /// Why production is not what the run made of it; a person must say whether the run has it again.
     diverged: Option<String>,
     ending: Option<Outcome>,
+    /// Since when it ends.
+    ending_since: Timestamp,
     finished: bool,
 }
 
@@ -300,6 +310,12 @@ impl Run {
         self.ending.as_ref()
     }
 
+    /// Until when production should have gone back, where it is to; none once it has.
+    pub(crate) fn rollback_due(&self) -> Option<Timestamp> {
+        let goes_back = self.ending().is_some_and(|outcome| *outcome != Outcome::Healed);
+        (goes_back && self.is_moved(Environment::Production)).then(|| self.ending_since.after(ROLLBACK_WITHIN))
+    }
+
     /// How it ended.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.ending.as_ref().filter(|_| self.finished)
@@ -307,6 +323,10 @@ impl Run {
 
     pub(crate) fn is_unsure(&self) -> bool {
         self.unsure && self.ending.is_none()
+    }
+
+    pub(crate) const fn moves(&self) -> u32 {
+        self.moves
     }
 
     pub(crate) fn diverged(&self) -> Option<&str> {

@@ -3,7 +3,7 @@
 use autodevops_model::Outcome as CheckOutcome;
 
 use crate::{
-    Environment, EventKind, Gate, Member, Round, Run, Sample, Verdict, decide::Draft, rollout::Judged,
+    Environment, EventKind, Gate, Member, Origin, Round, Run, Sample, Verdict, decide::Draft, rollout::Judged,
     verdict::hard_trip,
 };
 
@@ -47,7 +47,8 @@ impl Run {
 fn remembered(member: &Member) -> Option<Sample> {
     let before = member.before(Environment::Production);
     let (service, window) = (member.label().to_owned(), before.first()?.window.clone());
-    Some(Sample { service, source: "stable".to_owned(), observed_by_host: true, window, measurements: before.to_vec() })
+    let (source, origin, measurements) = ("stable".to_owned(), Origin::default(), before.to_vec());
+    Some(Sample { service, source, origin, observed_by_host: true, window, measurements })
 }
 
 impl Draft {

@@ -26,6 +26,14 @@ pub enum ManifestError {
         /// What it says.
         name: String,
     },
+    /// The publisher's name is not one.
+    #[error("{origin}: the publisher {name:?} is not taken; use 1 to 64 of a-z, 0-9, - and ., starting with a letter")]
+    Publisher {
+        /// The file.
+        origin: String,
+        /// What it says.
+        name: String,
+    },
     /// The version is not one.
     #[error("{origin}: the version {version:?} is not MAJOR.MINOR.PATCH")]
     Version {
@@ -98,6 +106,10 @@ pub struct Manifest {
     pub version: String,
     /// One sentence for a person.
     pub description: String,
+    /// Who publishes it: 1 to 64 of `a-z`, `0-9`, `-` and `.`, starting with a letter. A claim: two health checks that claim one, or none, are
+    /// not held for two that agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
     /// The component's file, beside the manifest; `NAME.wasm` when absent.
     #[serde(default)]
     pub component: Option<String>,
@@ -184,6 +196,9 @@ impl Manifest {
         }
         if !is_version(&manifest.version) {
             return Err(ManifestError::Version { origin: origin(), version: manifest.version });
+        }
+        if let Some(name) = manifest.publisher.clone().filter(|name| !is_name(&name.replace('.', "-"))) {
+            return Err(ManifestError::Publisher { origin: origin(), name });
         }
         if manifest.stages.is_empty() {
             return Err(ManifestError::NoStage(origin()));
@@ -297,6 +312,11 @@ default = 3
             ("\"5s\"", "5", "`5` has no unit; write for example `10m` or `1h 30m`"),
             ("\"error-rate\"", "\"Error Rate\"", "the name \"Error Rate\" is not taken"),
             ("\"0.1.0\"", "\"1\"", "the version \"1\" is not MAJOR.MINOR.PATCH"),
+            (
+                "description =",
+                "publisher = \"Example, Inc.\"\ndescription =",
+                "the publisher \"Example, Inc.\" is not taken",
+            ),
             ("[\"health-check\"]", "[]", "`stages` is empty"),
             ("\"The counts are read there.\"", "\" \"", "the permission `http` has no reason"),
             (

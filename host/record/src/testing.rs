@@ -234,6 +234,7 @@ impl Story {
             Sample {
                 service: subject.service.clone(),
                 source: "edge".into(),
+                origin: autodevops_pipeline::Origin::default(),
                 observed_by_host: true,
                 window: window.clone(),
                 measurements,

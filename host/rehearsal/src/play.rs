@@ -240,7 +240,7 @@ impl<'a> Stage<'a> {
     fn glance(&mut self) -> bool {
         let Some((_, glance)) = self.run.glance(self.now) else { return false };
         self.services.iter_mut().for_each(|service| service.world.see_baseline(self.now.0, service.shares));
-        let samples = self.samples(&glance.subjects, std::slice::from_ref(&glance.window));
+        let samples = self.samples(&glance.subjects, &glance.windows);
         self.say(Input::Glanced { samples })
     }
 

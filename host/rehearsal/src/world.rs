@@ -237,6 +237,7 @@ impl<'a> World<'a> {
         Sample {
             service: String::new(),
             source: "edge".to_owned(),
+            origin: autodevops_pipeline::Origin::default(),
             observed_by_host: true,
             window: window.clone(),
             measurements,

@@ -12,7 +12,6 @@ mod command_line;
 mod edge;
 mod incidents;
 mod javascript;
-mod killed;
 mod log_text;
 mod logs;
 mod place;
@@ -88,7 +87,6 @@ fn main() -> Result<()> {
     incidents::measure(&mut report);
     runtime.block_on(javascript::measure(&place, &mut report))?;
     runtime.block_on(edge::measure(&mut report))?;
-    runtime.block_on(killed::measure(&mut report))?;
     serve::measure(&place, arguments.project.as_deref(), &mut report)?;
     simulation::measure(&mut report)?;
     report.print(arguments.format)

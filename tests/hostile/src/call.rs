@@ -34,8 +34,6 @@ pub enum Function {
     Snapshot,
     /// `state-guard.verify`.
     Verify,
-    /// `state-guard.changed`.
-    Changed,
     /// `state-guard.restore`.
     Restore,
     /// `state-guard.list`.
@@ -55,9 +53,7 @@ impl Function {
             Stage::DeployTarget => &[Self::Describe, Self::Deploy, Self::SetTraffic, Self::Live, Self::Find],
             Stage::HealthCheck => &[Self::Measure],
             Stage::Notifier => &[Self::Notify],
-            Stage::StateGuard => {
-                &[Self::Snapshot, Self::Verify, Self::Changed, Self::Restore, Self::List, Self::Forget]
-            }
+            Stage::StateGuard => &[Self::Snapshot, Self::Verify, Self::Restore, Self::List, Self::Forget],
         }
     }
 
@@ -71,9 +67,7 @@ impl Function {
             Self::Describe | Self::Deploy | Self::SetTraffic | Self::Live | Self::Find => Stage::DeployTarget,
             Self::Measure => Stage::HealthCheck,
             Self::Notify => Stage::Notifier,
-            Self::Snapshot | Self::Verify | Self::Changed | Self::Restore | Self::List | Self::Forget => {
-                Stage::StateGuard
-            }
+            Self::Snapshot | Self::Verify | Self::Restore | Self::List | Self::Forget => Stage::StateGuard,
         }
     }
 
@@ -93,7 +87,6 @@ impl Function {
             Self::Notify => "notify",
             Self::Snapshot => "snapshot",
             Self::Verify => "verify",
-            Self::Changed => "changed",
             Self::Restore => "restore",
             Self::List => "list",
             Self::Forget => "forget",
@@ -139,7 +132,6 @@ impl Function {
             }
             Self::Snapshot => plugin.snapshot(context, ENVIRONMENT, KEY).await?.id,
             Self::Verify => format!("{:?}", plugin.verify(context, ENVIRONMENT, "s1").await?),
-            Self::Changed => format!("{:?}", plugin.changed(context, ENVIRONMENT, "s1").await?),
             Self::Restore => {
                 plugin.restore(context, ENVIRONMENT, KEY, 1, "s1").await?;
                 "restored".to_owned()

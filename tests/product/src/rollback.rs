@@ -95,6 +95,7 @@ fn crossing<'a>(plan: &Plan, answers: &'a [Answer]) -> Option<&'a Answer> {
         let sample = Sample {
             service: String::new(),
             source: "clients".to_owned(),
+            origin: autodevops_pipeline::Origin::default(),
             observed_by_host: true,
             window: window.clone(),
             measurements: vec![measurement],

@@ -22,7 +22,7 @@ use autodevops_pipeline::{
 };
 
 use crate::{
-    stock::{self, NEW, OLD, SECOND, error, release, reports},
+    stock::{self, FOREIGN, NEW, OLD, SECOND, error, release, reports},
     world::{Shared, World},
 };
 
@@ -115,6 +115,9 @@ impl Host {
             Command::AutomatedTests { plugins, .. } => {
                 Input::AutomatedTested { key, reports: reports(plugins, outcome()) }
             }
+            Command::Measure { environment: Environment::Production, .. } if overtaken(&world, run).is_some() => {
+                overtaken(&world, run).unwrap()
+            }
             Command::Measure { environment, subjects, windows } => {
                 Input::Measured { samples: samples(&mut world, *environment, subjects, windows), error: None }
             }
@@ -174,9 +177,8 @@ pub fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<Ef
             let exposed = world.productions().any(|(_, target)| target.share(NEW) > 0);
             world.rules.hold(!exposed, || "data goes back while the release that failed has traffic".to_owned());
             let wall = world.wall().0;
-            let before = Some(world.keeper.snapshot(&format!("{key}/before"), wall));
-            let since = world.keeper.since(&snapshot.id);
-            world.keeper.restore(key, *fence, &snapshot.id).map(|()| EffectOutcome::Restored { before, since })
+            let before = world.keeper.snapshot(&format!("{key}/before"), wall);
+            world.keeper.restore(key, *fence, &snapshot.id).map(|()| EffectOutcome::Restored(Some(before)))
         }
         _ => Ok(EffectOutcome::Done),
     }
@@ -208,6 +210,7 @@ fn samples_of(world: &mut World, environment: Environment, subject: &Subject, wi
         let sample = |source: &str, observed_by_host, failing| Sample {
             service: service.clone(),
             source: source.into(),
+            origin: autodevops_pipeline::Origin::default(),
             observed_by_host,
             window: window.clone(),
             measurements: observed(window, failing),
@@ -219,6 +222,19 @@ fn samples_of(world: &mut World, environment: Environment, subject: &Subject, wi
         samples.push(sample("liar", false, 0));
     }
     samples
+}
+
+/// That someone deployed past the run, where it is so. Traffic that went back by itself is no person's.
+fn overtaken(world: &World, run: &Run) -> Option<Input> {
+    let found = |member: &Member| Found {
+        service: member.label().to_owned(),
+        splits: world.production(member.label()).splits.clone(),
+        staging: Vec::new(),
+    };
+    let found: Vec<Found> = run.members().map(found).collect();
+    let is_someones = found.iter().any(|found| found.splits.iter().any(|split| split.release == FOREIGN));
+    let overtaken = run.ending().is_none() && is_someones && run.is_overtaken(&found);
+    overtaken.then(|| Input::Serving { key: run.look_key(), found })
 }
 
 fn told(command: &Command) -> String {
@@ -242,10 +258,15 @@ impl Outside for Host {
         })
     }
 
-    fn effect<'a>(&'a self, _: &'a Run, command: &'a Command, again: bool) -> Later<'a, Input> {
+    fn effect<'a>(&'a self, run: &'a Run, command: &'a Command, again: bool) -> Later<'a, Input> {
         Box::pin(async move {
             self.live_or_hang(60, "before an effect").await;
             self.takes().await;
+            if matches!(command, Command::SetTraffic { environment: Environment::Production, .. })
+                && let Some(overtaken) = overtaken(&self.world.lock(), run)
+            {
+                return overtaken;
+            }
             let outcome = self.affect(command, again).await.unwrap_or_else(EffectOutcome::Failed);
             self.live_or_hang(60, "after an effect").await;
             Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
@@ -278,8 +299,7 @@ impl Outside for Host {
             if world.tape.happens(60) {
                 return Vec::new();
             }
-            let windows = std::slice::from_ref(&glance.window);
-            samples(&mut world, glance.environment, &glance.subjects, windows)
+            samples(&mut world, glance.environment, &glance.subjects, &glance.windows)
         })
     }
 

@@ -311,7 +311,12 @@ fn after_hotfix(world: &World, at: usize, service: &String) -> Option<String> {
     let noticed = matches!(first.map(|event| &event.event), Some(EventKind::Diverged { .. }));
     let given_back = since.iter().any(|event| passed_by_a_person(&event.event));
     match first.map(|event| &event.event) {
-        Some(EventKind::Compared { found, .. }) => Some(format!("a hotfix was taken for the run's own: {found:?}")),
+        Some(EventKind::Compared { found, .. }) if found.iter().any(|split| split.release == FOREIGN) => {
+            Some(format!("a hotfix was taken for the run's own: {found:?}"))
+        }
+        None if production.share(FOREIGN) != 100 => {
+            Some(format!("a hotfix was overwritten, and nobody looked: {:?}", production.splits))
+        }
         _ if noticed && !given_back && production.share(FOREIGN) != 100 => {
             Some(format!("a hotfix was overwritten by {:?}", production.splits))
         }

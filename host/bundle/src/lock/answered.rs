@@ -143,6 +143,7 @@ pub(super) fn manifest_of(name: &str, version: &str, asked: &Asked) -> Manifest 
         name: name.to_owned(),
         version: version.to_owned(),
         description: String::new(),
+        publisher: None,
         component: None,
         stages: Vec::new(),
         permissions: files.chain(http).chain(commands).chain(flags).collect(),

@@ -10,6 +10,10 @@ use crate::{Config, place::Part};
 
 pub fn problems(config: &Config, found: &mut Found) {
     times(config, found);
+    if config.rollout.error_limit == 0 {
+        let message = "a step would be held though no measurement failed; write at least 1";
+        found.add(at!["rollout", "error-limit"], message);
+    }
     steps(config, found);
     baseline(config, found);
 }

@@ -99,6 +99,7 @@ fn count(index: usize, trigger: &MetricTrigger, found: &mut Found) {
         ("direction", trigger.direction.is_some()),
         ("effect", trigger.effect.is_some()),
         ("quantile", trigger.quantile.is_some()),
+        ("initial-delay", trigger.initial_delay.is_some()),
         ("min-samples", trigger.min_samples.is_some()),
         ("weight", trigger.weight.is_some()),
         ("dry-run", trigger.dry_run),
@@ -188,6 +189,17 @@ fn parts(config: &Config, index: usize, trigger: &MetricTrigger, found: &mut Fou
             trigger.window
         );
         found.add(at("window"), message);
+    }
+    if let Some(delay) = trigger.initial_delay {
+        let watches = config.rollout.steps.iter().map(|step| step.r#for);
+        let watches = watches.chain([config.staging.soak, config.rollout.monitoring]);
+        if let Some(shortest) = watches.min_by_key(|watch| watch.0).filter(|shortest| delay.0 >= shortest.0) {
+            let message = format!(
+                "nothing would count of a watch of {shortest}, the shortest that there is: the delay is {delay}; write less, or watch for \
+                 longer"
+            );
+            found.add(at("initial-delay"), message);
+        }
     }
     if let Some(quantile) = trigger.quantile {
         if !(quantile > 0.0 && quantile < 1.0) {

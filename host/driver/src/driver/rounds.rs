@@ -38,6 +38,10 @@ impl Driver {
     pub(super) async fn round_meanwhile(&mut self) -> Result<bool> {
         if self.rounds.renewal <= self.now() {
             self.renewed().await?;
+            if self.run.ending().is_some() {
+                // A target that does not answer keeps nobody from being told that going back takes long.
+                self.take(Input::Tick).await?.or_else(|_| anyhow::Ok(()))?;
+            }
         }
         self.glance().await
     }

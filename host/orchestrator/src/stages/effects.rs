@@ -11,6 +11,10 @@ use crate::{clock::now, notices::Turn};
 impl Stages {
     /// Does an effect whose intent is on record. `again` says that it may have been done before: then the target is asked first.
     pub async fn effect(&self, run: &Run, command: &Command, again: bool) -> Input {
+        let moves = matches!(command, Command::SetTraffic { environment: Environment::Production, .. });
+        if let Some(overtaken) = if moves { self.overtaken(run).await } else { None } {
+            return overtaken;
+        }
         let outcome = match self.affect(run, command, again).await {
             Ok(outcome) => outcome,
             Err(error) => EffectOutcome::Failed(error),
@@ -20,19 +24,42 @@ impl Stages {
 
     /// What serves of each of the run's services, by the target's word.
     pub(super) async fn serving(&self, run: &Run, key: &str) -> Result<Input, StageError> {
+        let mut found = self.found(run, Environment::Production).await?;
+        for (found, staged) in found.iter_mut().zip(self.found(run, Environment::Staging).await?) {
+            found.staging = staged.splits;
+        }
+        Ok(Input::Serving { key: key.to_owned(), found })
+    }
+
+    /// That someone deployed past the run, where it can be seen: then nothing else is done. A target that does not say what serves holds
+    /// nothing up, and a rollback asks nobody.
+    pub(super) async fn overtaken(&self, run: &Run) -> Option<Input> {
+        if run.ending().is_some() {
+            return None;
+        }
+        let found = match self.found(run, Environment::Production).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "what serves production cannot be looked at");
+                return None;
+            }
+        };
+        // A lease that ran out is no person: the next renewal says it.
+        let lapsed = self.project.is_local() && found.iter().any(|found| has_lapsed(run, found));
+        (!lapsed && run.is_overtaken(&found)).then(|| Input::Serving { key: run.look_key(), found })
+    }
+
+    /// What serves an environment of each of the run's services.
+    async fn found(&self, run: &Run, environment: Environment) -> Result<Vec<Found>, StageError> {
         let target = self.project.deploy_target().map_err(|error| of_host(&error))?;
         let context = self.project.context(run.id(), Vec::new());
         let mut found = Vec::new();
         for member in run.members() {
-            let mut shares = Vec::new();
-            for environment in [Environment::Production, Environment::Staging] {
-                let state = target.live(&context, member.place(environment)).await.map_err(|error| of_call(&error))?;
-                shares.push(state.map(|state| state.splits).unwrap_or_default());
-            }
-            let (staging, splits) = (shares.pop().unwrap_or_default(), shares.pop().unwrap_or_default());
-            found.push(Found { service: member.label().to_owned(), splits, staging });
+            let state = target.live(&context, member.place(environment)).await.map_err(|error| of_call(&error))?;
+            let (service, splits) = (member.label().to_owned(), state.map(|state| state.splits).unwrap_or_default());
+            found.push(Found { service, splits, staging: Vec::new() });
         }
-        Ok(Input::Serving { key: key.to_owned(), found })
+        Ok(found)
     }
 
     async fn affect(&self, run: &Run, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
@@ -83,6 +110,14 @@ impl Stages {
             other => Err(failed(format!("`{other:?}` is no effect; report this"))),
         }
     }
+}
+
+/// Whether a service's traffic, of which the candidate had a part, is all stable's.
+fn has_lapsed(run: &Run, found: &Found) -> bool {
+    let Some(member) = run.member(&found.service) else { return false };
+    let stable = member.stable(Environment::Production).map(|stable| stable.id.as_str());
+    let is_shared = member.traffic(Environment::Production).len() > 1;
+    is_shared && matches!(&*found.splits, [all] if Some(all.release.as_str()) == stable && all.percent == 100)
 }
 
 /// A notifier was given as much as people can read; this waits.

@@ -3,7 +3,7 @@
 use autodevops_edge::{Phase, ReleaseStatus};
 use autodevops_model::{Measurement, Observation, Rate, Stage, Window};
 use autodevops_pipeline::{
-    ALL_ERRORS, CRASH_LOOP, ERROR_RATE, Environment, Glance, Input, PROBE, Run, Sample, Subject,
+    ALL_ERRORS, CRASH_LOOP, ERROR_RATE, Environment, Glance, Input, Origin, PROBE, Run, Sample, Subject,
 };
 
 use super::Stages;
@@ -12,7 +12,8 @@ use super::Stages;
 const FRONT_DOOR: &str = "edge";
 
 impl Stages {
-    /// Everything that can be observed of the releases over each of the windows. What cannot be is said, and holds nothing up.
+    /// Everything that can be observed of the releases over each of the windows. What cannot be is said, and holds nothing up. Where someone
+    /// deployed past the run, it would be of something else: then that is said instead.
     pub(super) async fn measure(
         &self,
         run: &Run,
@@ -20,6 +21,11 @@ impl Stages {
         subjects: &[Subject],
         windows: &[Window],
     ) -> Input {
+        if environment == Environment::Production
+            && let Some(overtaken) = self.overtaken(run).await
+        {
+            return overtaken;
+        }
         let config = &self.project.config;
         let checks = match environment {
             Environment::Staging => &config.staging.health_checks,
@@ -34,7 +40,7 @@ impl Stages {
             for check in checks {
                 match self.ask(run.id(), check, subject, windows).await {
                     Ok(measured) => samples.extend(measured),
-                    Err(error) => errors.push(error),
+                    Err(error) => errors.push(format!("health check `{check}`: {error}")),
                 }
             }
         }
@@ -52,12 +58,12 @@ impl Stages {
         }
         for subject in &glance.subjects {
             let Some(place) = place(run, subject, glance.environment) else { continue };
-            let seen = self.observe(place, subject, &glance.window).await;
-            let signs = self.signs(place, subject, &glance.window).await;
-            let (Ok(mut sample), Ok(mut signs)) = (seen, signs) else { continue };
-            signs.retain(|sign| sign.metric == CRASH_LOOP);
-            sample.measurements.extend(signs);
-            samples.push(sample);
+            let (mut seen, mut errors) = (Vec::new(), Vec::new());
+            self.look(place, subject, &glance.windows, &mut seen, &mut errors).await;
+            if errors.is_empty() {
+                seen.iter_mut().for_each(|sample| sample.measurements.retain(|seen| seen.metric != PROBE));
+                samples.extend(seen);
+            }
         }
         samples
     }
@@ -90,6 +96,7 @@ impl Stages {
     async fn ask(&self, run: &str, check: &str, subject: &Subject, windows: &[Window]) -> Result<Vec<Sample>, String> {
         let Subject { candidate, baseline, .. } = subject;
         let plugin = self.project.plugins.for_stage(check, Stage::HealthCheck).map_err(|error| format!("{error:#}"))?;
+        let origin = self.project.plugins.origin(check).map_err(|error| format!("{error:#}"))?;
         let mut samples = Vec::new();
         for window in windows {
             let context = self.project.context(run, Vec::new());
@@ -98,6 +105,7 @@ impl Stages {
             samples.push(Sample {
                 service: subject.service.clone(),
                 source: check.to_owned(),
+                origin: origin.clone(),
                 observed_by_host: false,
                 window: window.clone(),
                 measurements,
@@ -149,8 +157,8 @@ impl Stages {
             measurements.push(measurement(ALL_ERRORS, "ratio", Observation::Rate(all)));
             measurements.push(measurement("latency", "seconds", Observation::Histogram(seen.buckets())));
         }
-        let (service, source) = (subject.service.clone(), FRONT_DOOR.to_owned());
-        Ok(Sample { service, source, observed_by_host: true, window: window.clone(), measurements })
+        let (service, source, origin) = (subject.service.clone(), FRONT_DOOR.to_owned(), Origin::default());
+        Ok(Sample { service, source, origin, observed_by_host: true, window: window.clone(), measurements })
     }
 }
 

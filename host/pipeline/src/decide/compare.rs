@@ -1,9 +1,9 @@
-//! What serves against what the run made of it, after another host drove the run.
+//! What serves against what the run made of it: after another host drove the run, and while one drives it.
 
-use autodevops_model::Split;
+use autodevops_model::{ErrorInfo, ErrorKind, Split, StageError};
 
 use super::{Draft, Found, Refused};
-use crate::{Environment, EventKind, Member, RunStage};
+use crate::{Environment, EventKind, Member, Run, RunStage};
 
 const PRODUCTION: Environment = Environment::Production;
 const STAGING: Environment = Environment::Staging;
@@ -22,7 +22,10 @@ impl Draft {
     /// Goes on where what serves is what the run made of it. Else the run is held: what a person put there is not overwritten unless a
     /// person says so. Once production is begun with, nothing hangs on staging any more: what was put there stays, and the run goes on.
     pub(super) fn compare(&mut self, key: String, found: &[Found]) -> Result<(), Refused> {
-        if !self.run.is_unsure() || key != self.run.compare_key() {
+        if !self.run.is_unsure() {
+            return self.overtaken(&key, found);
+        }
+        if key != self.run.compare_key() {
             return Err(self.unknown(&key));
         }
         let splits = |member: &Member| {
@@ -74,25 +77,75 @@ impl Draft {
         Ok(())
     }
 
+    /// Holds the run where someone deployed past it while a host drives it. That all is as it was leaves no trace.
+    fn overtaken(&mut self, key: &str, found: &[Found]) -> Result<(), Refused> {
+        if self.run.ending().is_some() || key != self.run.look_key() {
+            return Err(self.unknown(key));
+        }
+        let others = self.run.others(found);
+        let words: Vec<&str> = others.iter().map(|(.., words)| words.as_str()).collect();
+        let reason = taken(&words, &self.run.plan().production);
+        for key in self.pending_moves(&others) {
+            let message = "it was not asked for: someone deployed past the run".to_owned();
+            let error = StageError { kind: ErrorKind::Failed, info: ErrorInfo { message, details: Vec::new() } };
+            let attempt = self.run.attempt(&key).map_or(0, |attempt| attempt.count).saturating_add(1);
+            self.push(EventKind::EffectFailed { key, error, attempt, retry: None });
+        }
+        for (service, found, _) in others {
+            let reason = reason.clone();
+            self.push(EventKind::Diverged { service, found, reason, environment: PRODUCTION });
+        }
+        Ok(())
+    }
+
+    /// The moves that were intended and not asked for, since these serve something else.
+    fn pending_moves(&self, others: &[(String, Vec<Split>, String)]) -> Vec<String> {
+        let is_move = |effect: &&crate::Effect| {
+            effect.environment == Some(PRODUCTION) && !effect.splits.is_empty() && !others.is_empty()
+        };
+        self.run.pending().filter(is_move).map(|effect| effect.key.clone()).collect()
+    }
+
     /// The services of which staging serves something else, and what.
     fn staged_past(&self, found: &[Found]) -> Vec<(String, Vec<Split>, String)> {
         let past = |member: &Member| {
             let found = found.iter().find(|found| found.service == member.label());
             let staged = found.map(|found| found.staging.clone()).unwrap_or_default();
-            let words = self.is_other(member, STAGING, &staged)?;
+            let words = self.run.is_other(member, STAGING, &staged)?;
             Some((member.label().to_owned(), staged, words))
         };
         self.run.members().filter_map(past).collect()
     }
 
     fn serves(&self, member: &Member, found: &[Split]) -> Serves {
-        let Some(words) = self.is_other(member, PRODUCTION, found) else { return Serves::Ours };
+        let Some(words) = self.run.is_other(member, PRODUCTION, found) else { return Serves::Ours };
         let shared = member.traffic(PRODUCTION).len() > 1;
         let stable = member.stable(PRODUCTION).filter(|stable| shared && is_all(found, &stable.id));
         match stable.filter(|_| self.run.stage() == RunStage::Rollout) {
             Some(stable) => Serves::Returned(stable.id.clone()),
             None => Serves::Other(words),
         }
+    }
+}
+
+impl Run {
+    /// Whether production serves something else than the run made of it, by what was found of each of its services: someone deployed past
+    /// it. Then [`Input::Serving`](crate::Input::Serving) with [`Run::look_key`] takes the place of what was to be done.
+    pub fn is_overtaken(&self, found: &[Found]) -> bool {
+        !self.others(found).is_empty()
+    }
+
+    /// The services of which production serves something else: what, and that in words.
+    fn others(&self, found: &[Found]) -> Vec<(String, Vec<Split>, String)> {
+        let other = |found: &Found| {
+            let words = self.is_other(
+                self.members().find(|member| member.label() == found.service)?,
+                PRODUCTION,
+                &found.splits,
+            )?;
+            Some((found.service.clone(), found.splits.clone(), words))
+        };
+        found.iter().filter_map(other).collect()
     }
 
     /// What serves, in words, where it is neither what is on record, nor what an effect makes of it whose outcome is not known.
@@ -101,7 +154,7 @@ impl Draft {
         let of_member = |effect: &&crate::Effect| {
             effect.environment == Some(environment) && effect.service == member.label() && !effect.splits.is_empty()
         };
-        let pending = self.run.pending().filter(of_member);
+        let pending = self.pending().filter(of_member);
         let mut expected = std::iter::once(ours).chain(pending.map(|effect| effect.splits.as_slice()));
         // The answer to its move may have been lost; it is asked by its key again.
         let moved = environment == STAGING && is_all(found, member.candidate()) && member.deployment(STAGING).is_some();

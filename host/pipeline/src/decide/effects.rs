@@ -11,7 +11,7 @@ use crate::{Command, Environment, EventKind, Member, Outcome, RunStage};
 const RETRY_CAP: Duration = Duration::from_secs(60);
 /// The longest time between two tries of a rollback while it is in a hurry: it should take two minutes at most.
 const ROLLBACK_RETRY_CAP: Duration = Duration::from_secs(10);
-/// So many tries of a rollback are in a hurry: some two minutes. Then people were told, and what does not work by now will not work
+/// So many tries of a rollback are in a hurry: some two minutes. Then people are told, and what does not work by now will not work
 /// ten seconds later either.
 const HURRIED: u32 = 12;
 /// The longest time between two later tries: a rollback is tried for ever, and its journal must not grow as fast.
@@ -63,10 +63,8 @@ impl Draft {
                 Some(plugin) => self.push(EventKind::SnapshotTaken { plugin, key, snapshot }),
                 None => return Err(self.unknown(&key)),
             },
-            (EffectOutcome::Restored { before, since }, None) => match self.run.restored_by(&key) {
-                Some((plugin, snapshot)) => {
-                    self.push(EventKind::DataRestored { plugin, key, snapshot, before, since: Some(since) });
-                }
+            (EffectOutcome::Restored(before), None) => match self.run.restored_by(&key) {
+                Some((plugin, snapshot)) => self.push(EventKind::DataRestored { plugin, key, snapshot, before }),
                 None => return Err(self.unknown(&key)),
             },
             (EffectOutcome::Done, Some(environment)) if !effect.splits.is_empty() => {

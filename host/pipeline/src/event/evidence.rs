@@ -12,12 +12,38 @@ pub struct Sample {
     pub service: String,
     /// The plugin that measured.
     pub source: String,
+    /// What the host knows of whose plugin that is.
+    #[serde(default, skip_serializing_if = "Origin::is_unknown")]
+    pub origin: Origin,
     /// Whether the host's own edge or the platform counted, not the plugin: then one source is enough to promote.
     pub observed_by_host: bool,
     /// The window that was asked for, as the command named it.
     pub window: Window,
     /// What was observed.
     pub measurements: Vec<Measurement>,
+}
+
+/// Whose a source is: a name that its operator chose tells nothing, one component may have two.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Origin {
+    /// Who publishes the plugin, by its manifest; empty where that does not say. It is claimed, not proven.
+    pub publisher: String,
+    /// The component's digest; empty where it is not known.
+    pub component: String,
+}
+
+impl Origin {
+    /// Whether nothing is known, as in events of before.
+    pub const fn is_unknown(&self) -> bool {
+        self.publisher.is_empty() && self.component.is_empty()
+    }
+
+    /// Whether two can be held for two: other components of other publishers. Who is not named may be anyone.
+    pub fn is_apart(&self, other: &Self) -> bool {
+        let named = |one: &str, other: &str| !one.is_empty() && !other.is_empty() && one != other;
+        named(&self.publisher, &other.publisher) && named(&self.component, &other.component)
+    }
 }
 
 /// A decision with its reason.

@@ -16,6 +16,9 @@ pub struct Trigger {
     pub rule: Rule,
     /// Over how long it is measured.
     pub window: Duration,
+    /// For how long after a watch began nothing counts: a release that has just got its traffic is cold. The hard trip knows no delay.
+    #[serde(default, skip_serializing_if = "Duration::is_zero")]
+    pub initial_delay: Duration,
     /// Fewer requests than this decide nothing.
     pub min_samples: u64,
     /// Whether it turns the release back by itself; otherwise the step is held and a person is asked.
@@ -114,6 +117,7 @@ impl Trigger {
             metric: metric.into(),
             rule,
             window: 5 * MINUTE,
+            initial_delay: Duration::ZERO,
             min_samples: Self::MIN_SAMPLES,
             critical: true,
             direction: Direction::default(),

@@ -72,8 +72,10 @@ impl Run {
             notes: Vec::new(),
             told: 0,
             unsure: false,
+            moves: 0,
             diverged: None,
             ending: None,
+            ending_since: Timestamp::default(),
             finished: false,
         })
     }
@@ -210,6 +212,7 @@ impl Run {
             EventKind::ApprovalExpired { .. } => (self.gate, self.alarm) = (None, None),
             EventKind::TurnedBack { outcome } => {
                 self.end(outcome);
+                self.ending_since = at;
                 match outcome {
                     Outcome::RolledBack { .. } | Outcome::Healed => {}
                     Outcome::Aborted { .. } => self.tell(at, Severity::Error, "aborted", &outcome.to_string()),
@@ -392,7 +395,7 @@ impl Run {
                 // More time is what people answered.
                 (self.gate, self.held, self.alarm) = (None, None, None);
             }
-            (EventKind::Measured { samples, .. }, Some(watch)) => {
+            (EventKind::Measured { samples, error }, Some(watch)) => {
                 if watch.environment == Environment::Production && watch.percent < 100 {
                     for member in &mut self.members {
                         remember(member, samples, watch.started);
@@ -400,7 +403,7 @@ impl Run {
                 }
                 let end = samples.iter().map(|sample| Timestamp(sample.window.end)).max();
                 watch.measured = end.unwrap_or(at).max(watch.measured);
-                watch.errors += u32::from(samples.is_empty());
+                watch.errors = if error.is_some() { watch.errors + 1 } else { 0 };
                 self.last_seen.clone_from(samples);
             }
             (EventKind::Judged { verdict, others }, Some(watch)) => {

@@ -90,7 +90,7 @@ pub struct Watch {
     pub measured: Timestamp,
     /// Bad windows in a row, of each rule that the last measurements show to be crossed.
     pub strikes: Vec<Strike>,
-    /// How many measurements failed, of all.
+    /// How many measurements in a row failed, all of one or a part.
     pub errors: u32,
     /// The last verdict.
     pub verdict: Option<Verdict>,

@@ -135,6 +135,76 @@ fn an_answer_to_an_older_look_is_refused() {
     assert!(scene.run.gate().is_none());
 }
 
+/// The host that drives the run looks, and finds this in production.
+fn looks(scene: &mut Scene, found: &[(&str, u8)]) {
+    let key = scene.run.look_key();
+    let found = vec![Found { service: String::new(), splits: splits(found), staging: Vec::new() }];
+    scene.say(Input::Serving { key, found }).unwrap();
+}
+
+#[test]
+fn what_someone_deploys_past_a_run_that_a_host_drives_holds_it_and_is_left_alone_when_it_is_refused() {
+    for reached in [Scene::new(plan()).until_step(5), Scene::new(plan()).until(RunStage::Monitoring)] {
+        let mut scene = reached;
+        looks(&mut scene, &[("hotfix", 100)]);
+        let gate = scene.run.gate().unwrap();
+        assert!(gate.reason.contains("production serves hotfix 100 %") && gate.reason.contains("deployed past it"));
+        assert!(scene.commands().iter().all(|command| !command.needs_intent()), "nothing of it is touched");
+        scene.say(Input::Reject { by: "ada".into(), reason: "keep it".into(), link: None }).unwrap();
+        let (outcome, scene) = scene.outcome();
+        assert!(matches!(outcome, Outcome::Aborted { .. }), "{outcome}");
+        assert_eq!(shares(traffic(&scene.run, Environment::Production)), [("hotfix", 100)]);
+    }
+}
+
+#[test]
+fn a_move_that_meets_someone_elses_deploy_is_not_asked_for_and_is_taken_anew_on_a_persons_word() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    while !matches!(scene.command(), Command::SetTraffic { .. }) {
+        scene.go();
+    }
+    let key = scene.command().key().unwrap().to_owned();
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    looks(&mut scene, &[("hotfix", 100)]);
+    assert_eq!(scene.run.pending().count(), 0, "what was not asked for is awaited no more");
+    approve(&mut scene);
+    let again = scene.command().key().unwrap().to_owned();
+    assert_eq!(again, format!("{key}/2"));
+    looks(&mut scene, &[("hotfix", 100)]);
+    assert!(scene.run.gate().is_none(), "it is taken over from what was found");
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}
+
+#[test]
+fn a_look_that_finds_the_runs_own_shares_or_is_older_than_a_move_leaves_no_trace() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    let events = scene.events.len();
+    looks(&mut scene, &[("new", 5), ("old", 95)]);
+    assert_eq!(scene.events.len(), events);
+    let (key, found) = (scene.run.look_key(), splits(&[("old", 95), ("new", 5)]));
+    let mut scene = scene.until_step(25);
+    let late =
+        Input::Serving { key, found: vec![Found { service: String::new(), splits: found, staging: Vec::new() }] };
+    scene.say(late).unwrap_err();
+    // Its own move may have taken place, though no answer came.
+    let mut scene = Scene::new(plan()).until_step(5);
+    while !matches!(scene.command(), Command::SetTraffic { .. }) {
+        scene.go();
+    }
+    let key = scene.command().key().unwrap().to_owned();
+    scene.say(Input::Intent { key }).unwrap();
+    looks(&mut scene, &[("new", 25), ("old", 75)]);
+    assert!(scene.run.gate().is_none());
+}
+
+#[test]
+fn a_rollback_that_was_decided_looks_at_nothing() {
+    let mut scene = Scene::new(plan()).until_step(25);
+    scene.say(Input::Abort { by: "ada".into(), reason: "enough".into() }).unwrap();
+    let found = vec![Found { service: String::new(), splits: splits(&[("hotfix", 100)]), staging: Vec::new() }];
+    scene.say(Input::Serving { key: scene.run.look_key(), found }).unwrap_err();
+}
+
 /// Whether the run asked for anything in staging since then.
 fn touches_staging(scene: &Scene, since: usize) -> bool {
     let touches =

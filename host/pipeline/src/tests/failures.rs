@@ -102,6 +102,30 @@ fn a_rollback_is_never_given_up_and_people_are_told() {
 }
 
 #[test]
+fn people_are_told_of_a_rollback_that_takes_longer_than_two_minutes_though_nothing_failed() {
+    let mut plan = plan();
+    plan.notifiers = vec!["chat".into()];
+    let mut scene = Scene::new(plan).until_step(25);
+    scene.say(Input::Abort { by: "ada".into(), reason: "enough".into() }).unwrap();
+    let (key, begun) = ("r1/rollback/production".to_owned(), scene.now);
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    // The target does not answer.
+    scene.now = begun.after(119 * SECOND);
+    scene.say(Input::Tick).unwrap();
+    assert_eq!(scene.run.held(), None);
+    scene.now = begun.after(120 * SECOND);
+    scene.say(Input::Tick).unwrap();
+    let held = scene.run.held().unwrap();
+    assert!(held.contains("going back takes longer than the 2 min") && held.contains("has not answered"), "{held}");
+    assert!(scene.run.alarm().is_some() && scene.run.untold().any(|note| note.notification.body.contains("2 min")));
+    scene.say(Input::Tick).unwrap();
+    assert_eq!(scene.names().iter().filter(|name| **name == "held").count(), 1, "once");
+    scene.say(Input::Effect { key, outcome: EffectOutcome::Done }).unwrap();
+    assert!(scene.run.held().is_none(), "it is back");
+    assert_eq!(scene.outcome().1.production(), [("old", 100)]);
+}
+
+#[test]
 fn a_staging_that_cannot_be_taken_back_does_not_keep_the_run_from_ending() {
     let mut scene = Scene::new(plan()).until(RunStage::Soak);
     scene.say(Input::Abort { by: "ada".into(), reason: "enough".into() }).unwrap();

@@ -20,7 +20,7 @@ fn glanced(scene: &mut Scene, seen: (u64, u64)) -> Vec<Sample> {
     scene.now = scene.now.after(SECOND);
     scene.seen = seen;
     let (_, glance) = scene.run.glance(scene.now).unwrap();
-    glance.subjects.iter().flat_map(|subject| scene.samples(std::slice::from_ref(&glance.window), subject)).collect()
+    glance.subjects.iter().flat_map(|subject| scene.samples(&glance.windows, subject)).collect()
 }
 
 #[test]
@@ -116,10 +116,13 @@ fn nothing_is_glanced_at_while_it_is_not_known_what_serves() {
     scene.go();
     let (every, glance) = scene.run.glance(scene.now).unwrap();
     let started = scene.run.watch().unwrap().started;
-    assert_eq!((every, glance.window.start, glance.window.end), (scene.run.plan().glance, started.0, scene.now.0));
+    assert_eq!(
+        (every, glance.windows[0].start, glance.windows[0].end),
+        (scene.run.plan().glance, started.0, scene.now.0)
+    );
     let (_, before) = scene.run.glance(crate::Timestamp(started.0 - 1)).unwrap();
     assert_eq!(
-        (before.window.start, before.window.end),
+        (before.windows[0].start, before.windows[0].end),
         (started.0, started.0),
         "a window never ends before it begins"
     );

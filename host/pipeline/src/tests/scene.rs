@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use autodevops_model::{
     Bucket, Capabilities, Deployment, Edit, ErrorInfo, ErrorKind, FileChange, Fix, Issue, IssueKind, Measurement,
-    Metric, Observation, Outcome as CheckOutcome, Rate, Release, Report, Risk, RollbackPlan, Severity, Since,
-    SnapshotInfo, Split, StageError, TestFile, Window,
+    Metric, Observation, Outcome as CheckOutcome, Rate, Release, Report, Risk, RollbackPlan, Severity, SnapshotInfo,
+    Split, StageError, TestFile, Window,
 };
 
 use crate::{
-    Command, Decision, EffectOutcome, Environment, Event, EventKind, Found, Input, Live, Member, NamedReport, Outcome,
-    Plan, Refused, Run, RunStage, SCANNED, Sample, Step, Subject, Timestamp,
+    Command, Decision, EffectOutcome, Environment, Event, EventKind, Found, Input, Live, Member, NamedReport, Origin,
+    Outcome, Plan, Refused, Run, RunStage, SCANNED, Sample, Step, Subject, Timestamp,
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -181,10 +181,7 @@ impl Scene {
                 let snapshot = SnapshotInfo { id: format!("s-{}", self.now.0), taken: self.now.0, bytes: 1024 };
                 Input::Effect { key, outcome: EffectOutcome::Snapshot(snapshot) }
             }
-            Command::Restore { key, .. } => {
-                let outcome = EffectOutcome::Restored { before: None, since: Since::Unchanged };
-                Input::Effect { key, outcome }
-            }
+            Command::Restore { key, .. } => Input::Effect { key, outcome: EffectOutcome::Restored(None) },
             Command::Measure { windows, subjects, .. } => {
                 let samples = subjects.iter().flat_map(|subject| self.samples(&windows, subject)).collect();
                 Input::Measured { samples, error: None }
@@ -221,6 +218,7 @@ impl Scene {
         let sample = |window: &Window| Sample {
             service: subject.service.clone(),
             source: "edge".into(),
+            origin: Origin::default(),
             observed_by_host: true,
             window: window.clone(),
             measurements: std::iter::once(subject.candidate.as_str())

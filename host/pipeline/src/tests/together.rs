@@ -272,7 +272,7 @@ fn a_glance_at_one_that_fails_turns_all_back() {
     scene.now = scene.now.after(SECOND);
     scene.seen_of = Some(("shop", (9, 18)));
     let (_, glance) = scene.run.glance(scene.now).unwrap();
-    let windows = std::slice::from_ref(&glance.window);
+    let windows = &glance.windows;
     let samples = glance.subjects.iter().flat_map(|subject| scene.samples(windows, subject)).collect();
     scene.say(Input::Glanced { samples }).unwrap();
     let (outcome, scene) = scene.outcome();

@@ -6,7 +6,7 @@ use super::{
     scene::{SECOND, Scene, plan},
     together::{of_pair, plan_of_three},
 };
-use crate::{Command, EventKind, Input, Outcome, Plan, Sample, Timestamp};
+use crate::{Command, Decision, EventKind, Input, Outcome, Plan, Sample, Timestamp};
 
 /// A plan with the default windows of five minutes, which is looked at each minute.
 fn by_the_minute(plan: Plan) -> Plan {
@@ -134,6 +134,65 @@ fn a_bad_window_that_only_holds_the_step_is_none_of_one_that_turns_back() {
     let mut scene = at_five(plan);
     assert_eq!(at(&mut scene, &bursts, 9000), None);
     assert!(scene.run.held().unwrap().contains("slower than 2 s"), "{:?}", scene.run.held());
+}
+
+#[test]
+fn a_measurement_that_fails_four_times_in_a_row_holds_the_step_and_says_whose_it_is() {
+    let mut scene = at_five(plan());
+    let mut measure = |fails: bool| {
+        while !matches!(scene.command(), Command::Measure { .. }) {
+            scene.go();
+        }
+        let command = scene.command();
+        let Input::Measured { samples, .. } = scene.answer(&command) else { panic!() };
+        let error = fails.then(|| "health check `shop-health`: it trapped".to_owned());
+        scene.say(Input::Measured { samples, error }).unwrap();
+        scene.run.held().map(str::to_owned)
+    };
+    // One that works between takes the others back.
+    for fails in [true, true, true, false, true, true, true] {
+        assert_eq!(measure(fails), None);
+    }
+    let held = "production at 5 %: measuring failed 4 times in a row: health check `shop-health`: it trapped";
+    assert_eq!(measure(true).as_deref(), Some(held));
+}
+
+fn delayed(delay: u32) -> Plan {
+    let mut plan = Plan { decision: Decision::default(), ..plan() };
+    plan.triggers[0].initial_delay = delay * SECOND;
+    plan
+}
+
+#[test]
+fn what_comes_in_within_the_initial_delay_counts_for_nothing() {
+    // Cold, it fails for a minute and a half.
+    let cold = [bad("error-rate", 0, 90)];
+    assert_eq!(at(&mut at_five(delayed(0)), &cold, 599), Some(60), "by the sequential test");
+    let mut scene = at_five(delayed(90));
+    assert_eq!(at(&mut scene, &cold, 599), None);
+    assert!(scene.run.watch().unwrap().strikes.is_empty());
+    at(&mut scene, &cold, 601);
+    assert_eq!(scene.run.steps_passed(), 1);
+    assert_eq!(at(&mut at_five(delayed(90)), &[bad("error-rate", 95, 9000)], 599), Some(120));
+}
+
+#[test]
+fn a_glance_sees_what_came_in_after_the_initial_delay_too() {
+    let scene = at_five(delayed(90));
+    let began = scene.run.watch().unwrap().started;
+    let starts = |after: u32| {
+        let (_, glance) = scene.run.glance(began.after(after * SECOND)).unwrap();
+        glance.windows.iter().map(|window| (window.start - began.0) / 1_000_000_000).collect::<Vec<_>>()
+    };
+    assert_eq!((starts(80), starts(100)), (vec![0], vec![0, 90]));
+}
+
+#[test]
+fn a_hard_trip_knows_no_initial_delay() {
+    let mut scene = at_five(delayed(300));
+    scene.seen = (190, 200);
+    let (outcome, _) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { reason } if reason.contains("hard trip")));
 }
 
 #[test]

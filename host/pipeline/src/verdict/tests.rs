@@ -2,7 +2,7 @@ use autodevops_model::{Bucket, Measurement, Rate};
 use autodevops_statistics::Share;
 
 use super::*;
-use crate::{Decision, Direction, Method, NoData};
+use crate::{Decision, Direction, Method, NoData, Origin};
 
 mod chances;
 mod ends;
@@ -36,7 +36,9 @@ impl With for Measurement {
 }
 
 fn sample(source: &str, observed_by_host: bool, measurements: Vec<Measurement>) -> Sample {
-    Sample { service: String::new(), source: source.into(), observed_by_host, window: WHOLE, measurements }
+    // Each is another's, by its name.
+    let origin = Origin { publisher: format!("{source}-makers"), component: format!("sha256:{source}") };
+    Sample { service: String::new(), source: source.into(), origin, observed_by_host, window: WHOLE, measurements }
 }
 
 fn plan(rules: &[(&str, Rule)]) -> Plan {
@@ -125,7 +127,7 @@ fn silence_and_a_misspelt_metric_never_pass() {
     let misspelt = plan(&[("eror-rate", Rule::RateAbove(0.05))]);
     let judgement = judged(&misspelt, &host(vec![rate("new", 0, 900)]), None);
     assert_eq!(judgement.outcome, Outcome::Inconclusive);
-    assert_eq!(judgement.verdicts[0].words, "nobody measured `eror-rate`; measured were error-rate");
+    assert_eq!(judgement.verdicts[0].words, "nobody measured `eror-rate` of `new`; measured of it were error-rate");
 }
 
 #[test]
@@ -144,6 +146,16 @@ fn one_source_that_is_not_the_host_cannot_pass_but_can_fail() {
     assert_eq!(judged(&errors(), &twice, None).outcome, Outcome::Inconclusive);
     let two = [lone[0].clone(), sample("other", false, vec![rate("new", 1, 400)])];
     assert_eq!(judged(&errors(), &two, None).outcome, Outcome::Passed);
+    // One component under two names is one source, and so is what one publisher has under two names, or what nobody is named for.
+    let named = |publisher: &str, component: &str| Sample {
+        origin: Origin { publisher: publisher.into(), component: component.into() },
+        ..two[1].clone()
+    };
+    let Origin { publisher, component } = &lone[0].origin;
+    for second in [named("others", component), named(publisher, "sha256:other"), named("", "sha256:other")] {
+        let both = [lone[0].clone(), second];
+        assert_eq!(judged(&errors(), &both, None).outcome, Outcome::Inconclusive, "{:?}", both[1].origin);
+    }
     let bad = [sample("plugin", false, vec![rate("new", 90, 500)])];
     assert_eq!(judged(&errors(), &bad, None).outcome, Outcome::Failed);
     let round = Round { independent: false, ..round(&lone, None) };
@@ -443,5 +455,5 @@ fn one_client_that_only_sees_errors_fails_nothing_though_a_plugin_tells_the_host
     assert_eq!(outcome(&[edge.clone(), told(90, 900)]), Outcome::Failed, "it has seen other requests");
     assert_eq!(outcome(&[told(90, 400)]), Outcome::Failed, "nobody else has seen them");
     let misspelt = plan(&[("eror-rate", Rule::RateAbove(0.05))]);
-    assert!(judged(&misspelt, &[edge], None).verdicts[0].words.ends_with("measured were error-rate"));
+    assert!(judged(&misspelt, &[edge], None).verdicts[0].words.ends_with("measured of it were error-rate"));
 }

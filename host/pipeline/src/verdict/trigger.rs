@@ -39,6 +39,10 @@ impl Ruled<'_> {
 
 /// What one trigger says of a round: the worst of its samples.
 pub(super) fn judge<'a>(plan: &Plan, trigger: &'a Trigger, round: &Round<'_>) -> Ruled<'a> {
+    let Some(begun) = trigger.begun(round.whole) else {
+        let words = format!("`{}` is not judged in the first {:?} of a watch", trigger.metric, trigger.initial_delay);
+        return Ruled { trigger, ruling: Ruling::lacking(words, 0), confirmed: false, window: None };
+    };
     let own = i64::try_from(trigger.window.as_nanos()).unwrap_or(i64::MAX);
     let name = trigger.name();
     let bad_before = round.strikes.iter().find(|strike| strike.rule == name);
@@ -47,16 +51,17 @@ pub(super) fn judge<'a>(plan: &Plan, trigger: &'a Trigger, round: &Round<'_>) ->
     let mut worst: Option<(Ruling, &Sample, bool)> = None;
     let mut passed_by: Vec<&Sample> = Vec::new();
     for sample in round.samples {
-        let full = sample.window == *round.whole;
+        let full = sample.window == begun;
+        let is_own = sample.window.start >= begun.start && sample.window.end.saturating_sub(sample.window.start) == own;
         let is_next = next.as_ref() == Some(&sample.window);
-        if !full && !is_next && sample.window.end.saturating_sub(sample.window.start) != own {
+        if !(full || is_next || is_own) {
             continue;
         }
         let Some(seen) = of(sample, &trigger.metric, round.candidate) else { continue };
         if repeats(seen, sample, round) {
             continue;
         }
-        let ruling = rule(plan, trigger, seen, sample, round);
+        let ruling = rule(plan, trigger, seen, (sample, full), round);
         if full && ruling.outcome == Outcome::Passed {
             passed_by.push(sample);
         }
@@ -76,7 +81,7 @@ pub(super) fn judge<'a>(plan: &Plan, trigger: &'a Trigger, round: &Round<'_>) ->
         Some((ruling, sample, _)) => (ruling, Some(sample.window.clone())),
         None => (unmeasured(trigger, round), None),
     };
-    if trigger.no_data == NoData::Fail && is_silent(trigger, round, own) {
+    if trigger.no_data == NoData::Fail && is_silent(trigger, round, (&begun, own)) {
         let words = format!("nothing came in of `{}` over its whole window", trigger.metric);
         ruling = Ruling::new(Method::NoData, Outcome::Failed, words, &[]);
         window = Some(Window { start: round.whole.end.saturating_sub(own), end: round.whole.end });
@@ -107,14 +112,18 @@ fn repeats(seen: &Measurement, sample: &Sample, round: &Round<'_>) -> bool {
     })
 }
 
-/// A pass needs a sample over the whole watch, and in production the host's own or two sources.
+/// A pass needs a sample over the whole watch, and in production the host's own or two sources of two publishers.
 fn backed(ruling: Ruling, passed_by: &[&Sample], round: &Round<'_>) -> Ruling {
     let first = passed_by.first().map(|sample| &sample.source);
-    let two = passed_by.iter().any(|sample| sample.observed_by_host || Some(&sample.source) != first);
+    let two = passed_by
+        .iter()
+        .any(|sample| sample.observed_by_host || passed_by.iter().any(|other| other.origin.is_apart(&sample.origin)));
     let doubt = match first {
         None => "; but not over the whole watch".to_owned(),
         Some(source) if round.independent && !two => {
-            format!("; but only `{source}` says so: production needs what the host observed, or a second source")
+            format!(
+                "; but only `{source}` says so: production needs what the host observed, or a second source of another publisher"
+            )
         }
         Some(_) => return ruling,
     };
@@ -123,19 +132,20 @@ fn backed(ruling: Ruling, passed_by: &[&Sample], round: &Round<'_>) -> Ruling {
 
 fn unmeasured(trigger: &Trigger, round: &Round<'_>) -> Ruling {
     let mut metrics: Vec<&str> = Vec::new();
-    for metric in round.samples.iter().flat_map(|sample| &sample.measurements).map(|measured| measured.metric.as_str())
-    {
+    let measured = round.samples.iter().flat_map(|sample| &sample.measurements);
+    for metric in measured.filter(|seen| seen.release == round.candidate).map(|seen| seen.metric.as_str()) {
         if !metrics.contains(&metric) && !trip::is_own(metric) {
             metrics.push(metric);
         }
     }
-    let others = if metrics.is_empty() { String::new() } else { format!("; measured were {}", metrics.join(", ")) };
-    let ruling = Ruling::lacking(format!("nobody measured `{}`{others}", trigger.metric), 0);
+    let others =
+        if metrics.is_empty() { String::new() } else { format!("; measured of it were {}", metrics.join(", ")) };
+    let ruling = Ruling::lacking(format!("nobody measured `{}` of `{}`{others}", trigger.metric, round.candidate), 0);
     Ruling { method: Method::NoData, ..ruling }
 }
 
 /// Whether a whole window is over, and nothing was seen in it.
-fn is_silent(trigger: &Trigger, round: &Round<'_>, own: i64) -> bool {
+fn is_silent(trigger: &Trigger, round: &Round<'_>, (begun, own): (&Window, i64)) -> bool {
     let length = |window: &Window| window.end.saturating_sub(window.start);
     let seen = |sample: &Sample| match of(sample, &trigger.metric, round.candidate).map(|seen| &seen.observation) {
         Some(Observation::Rate(rate)) => rate.total > 0,
@@ -143,16 +153,22 @@ fn is_silent(trigger: &Trigger, round: &Round<'_>, own: i64) -> bool {
         Some(Observation::Samples(values)) => !values.is_empty(),
         None => false,
     };
-    length(round.whole) >= own && !round.samples.iter().any(|sample| length(&sample.window) == own && seen(sample))
+    length(begun) >= own && !round.samples.iter().any(|sample| length(&sample.window) == own && seen(sample))
 }
 
 /// What one sample says by one trigger.
-fn rule(plan: &Plan, trigger: &Trigger, seen: &Measurement, sample: &Sample, round: &Round<'_>) -> Ruling {
+///
+/// `full`: the sample is over the whole watch. Over the trigger's own window the sequential test would begin anew with every look.
+fn rule(
+    plan: &Plan,
+    trigger: &Trigger,
+    seen: &Measurement,
+    (sample, full): (&Sample, bool),
+    round: &Round<'_>,
+) -> Ruling {
     let baseline = round.baseline_of(sample, &trigger.metric);
-    // Over the trigger's own window the sequential test would begin anew with every look.
-    let whole = sample.window == *round.whole;
     let limit = |share: f64, baseline: Option<Share>| {
-        let decides = whole && round.independent && plan.decision.is_sequential(round.percent);
+        let decides = full && round.independent && plan.decision.is_sequential(round.percent);
         let alpha = bonferroni(plan.decision.alpha, plan.sequential_tests().saturating_mul(round.together.max(1)));
         let sequential = decides.then_some((alpha, plan.decision.beta));
         Limit { share, good: threshold::GOOD * share, min_samples: trigger.min_samples, baseline, sequential }
@@ -198,6 +214,12 @@ impl Trigger {
             Rule::QuantileAbove { quantile, seconds } => format!("{metric} above {seconds} s at quantile {quantile}"),
             Rule::WorseBy { ratio, .. } => format!("{metric} worse than the baseline by {}", percent(ratio)),
         }
+    }
+
+    /// What of the whole watch counts: all but the initial delay; none while that lasts.
+    pub(crate) fn begun(&self, whole: &Window) -> Option<Window> {
+        let start = Timestamp(whole.start).after(self.initial_delay).0;
+        (self.initial_delay.is_zero() || start < whole.end).then_some(Window { start, end: whole.end })
     }
 
     /// The window that ends now and has no moment in common with the last bad one; no longer than the trigger's own.

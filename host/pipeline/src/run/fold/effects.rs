@@ -8,6 +8,7 @@ use crate::{Environment, EventKind, Timestamp};
 impl Run {
     /// The environment is someone else's now: nothing of it is taken back but the candidate's own share.
     pub(super) fn found(&mut self, service: &str, environment: Environment, found: &[Split]) {
+        self.moves += u32::from(environment == Environment::Production);
         let Some(member) = self.member_mut(service) else { return };
         let moved = member.share_of(found) > 0;
         let lane = member.lane_mut(environment);
@@ -79,6 +80,7 @@ impl Run {
             }
             EventKind::TrafficSet { service, environment, key, splits } => {
                 self.settled(key);
+                self.moves += u32::from(*environment == Environment::Production);
                 if let Some(member) = self.member_mut(service) {
                     let moved = member.share_of(splits) > 0;
                     let lane = member.lane_mut(*environment);
@@ -91,6 +93,7 @@ impl Run {
                 }
             }
             EventKind::TrafficReturned { service, environment, to } => {
+                self.moves += u32::from(*environment == Environment::Production);
                 if let Some(member) = self.member_mut(service) {
                     let lane = member.lane_mut(*environment);
                     lane.traffic = vec![all_of(to)];
