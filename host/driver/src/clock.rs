@@ -24,6 +24,14 @@ struct Last {
     told: bool,
 }
 
+impl Last {
+    /// Whether it is to be said that the wall clock is so far behind: once, until it is not any more.
+    fn is_to_be_told(&mut self, behind: Duration) -> bool {
+        let was_told = std::mem::replace(&mut self.told, behind > SLACK);
+        self.told && !was_told
+    }
+}
+
 impl Steady {
     /// The time, by a wall clock and a monotonic clock that were read together.
     pub fn read(&self, wall: Timestamp, monotonic: Duration) -> Timestamp {
@@ -32,9 +40,7 @@ impl Steady {
         let now = least.map_or(wall, |least| least.max(wall));
         last.reading = Some((now, monotonic));
         let behind = u64::try_from(now.0.saturating_sub(wall.0)).map_or(Duration::ZERO, Duration::from_nanos);
-        if behind <= SLACK {
-            last.told = false;
-        } else if !std::mem::replace(&mut last.told, true) {
+        if last.is_to_be_told(behind) {
             tracing::warn!(
                 "the system's clock is {} s behind what it told before; runs count on from there: set it right",
                 behind.as_secs()
@@ -73,6 +79,14 @@ mod tests {
         let steady = Steady::default();
         let readings = [(100, 0), (40, 10), (60, 30), (200, 35)].map(|(wall, at)| read(&steady, wall, at));
         assert_eq!(readings, [100, 110, 130, 200]);
+    }
+
+    #[test]
+    fn that_the_wall_clock_is_behind_is_said_once_each_time() {
+        let mut last = Last::default();
+        let told = [0, 1000, 1001, 5000, 1000, 1001, 900_000]
+            .map(|milliseconds| last.is_to_be_told(Duration::from_millis(milliseconds)));
+        assert_eq!(told, [false, false, true, false, false, true, false]);
     }
 
     #[test]

@@ -125,6 +125,11 @@ struct Said {
     answer: oneshot::Receiver<Result<Box<Run>, Refused>>,
 }
 
+/// Whether it is dropped when nobody wants it any more: what changes something outside is seen to its end.
+fn drops(what: &str) -> bool {
+    !["Deploy", "SetTraffic", "Notify", "renewal", "glance"].contains(&what)
+}
+
 /// Drives a run in the slow world; somebody says one thing after the other, and the last one when the world is at `end_at` first. How the run
 /// ended, and what was said while the world was at what.
 fn talk(end_at: &str, last: impl Fn() -> Input) -> (Outcome, BTreeSet<String>) {
@@ -150,7 +155,7 @@ fn talk(end_at: &str, last: impl Fn() -> Input) -> (Outcome, BTreeSet<String>) {
         // They are no approver: it is refused, at once.
         &|| Input::Reject { by: "mallory".to_owned(), reason: reason(), link: None },
     ];
-    let (mut said, mut seen, mut spoken, mut ends) = (None::<Said>, BTreeSet::new(), 0, false);
+    let (mut said, mut seen, mut spoken, mut ends, mut answered) = (None::<Said>, BTreeSet::new(), 0, false, None);
     let mut next = i64::try_from(SPEAK.as_nanos()).unwrap();
     let soon = i64::try_from(SOON.as_nanos()).unwrap();
     let mut context = Context::from_waker(Waker::noop());
@@ -161,9 +166,21 @@ fn talk(end_at: &str, last: impl Fn() -> Input) -> (Outcome, BTreeSet<String>) {
             return (outcome, seen);
         }
         let now = world.lock().now();
+        if let Some(since) = answered {
+            let at = under_way.all();
+            let is_at = |wanted: &str| at.iter().any(|what| what == wanted);
+            // What comes round by itself is seen to its end before anything else is begun or dropped.
+            let comes_round = is_at("renewal") || is_at("glance");
+            answered = Some(if comes_round { now } else { since });
+            let goes_on = drops(end_at) && is_at(end_at) && !comes_round;
+            assert!(!goes_on || now - since <= soon, "nobody wants it any more, and {end_at} goes on: {at:?}");
+        }
         if let Some(Said { at, words, answer }) = &mut said {
             match answer.try_recv() {
-                Ok(_) => said = None,
+                Ok(_) => {
+                    answered = ends.then_some(now);
+                    said = None;
+                }
                 Err(error) => {
                     assert!(
                         now - *at <= soon,

@@ -1,13 +1,18 @@
 //! What a driver owes those around it: whom it waits for, what it says of a full disk, and what it tells the account, the watchers and the
 //! world.
 
+mod slow;
+
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use autodevops_driver::{
-    driver::{Driver, End, TwoHosts},
+    driver::{Driver, End, TwoHosts, Word},
     parts::{Account, Later, Observer, Parts, World as Outside},
 };
 use autodevops_pipeline::{
@@ -31,21 +36,43 @@ enum Told {
     Event(&'static str),
     Doing(String),
     Notice(String),
+    Renews,
     Cleaned,
 }
+
+/// How long the world takes for what it is asked, beyond what it always takes.
+#[derive(Clone, Copy)]
+struct Takes {
+    effect: fn(&Command) -> Duration,
+    renewal: Duration,
+}
+
+/// It takes no longer than always.
+const QUICK: Takes = Takes { effect: |_| Duration::ZERO, renewal: Duration::ZERO };
 
 /// A host that writes down what it is told, and when it is to renew and to glance, in seconds.
 struct Listening {
     host: Host,
+    takes: Takes,
     told: Mutex<Vec<Told>>,
+    /// The keys of the effects that it was asked for.
+    asked: Mutex<Vec<String>>,
     renewed: Mutex<Vec<f64>>,
+    /// Whether it is renewing now.
+    renews: AtomicBool,
     glanced: Mutex<Vec<f64>>,
 }
 
 impl Listening {
-    fn new(host: &Host) -> Arc<Self> {
-        let (told, renewed, glanced) = Default::default();
-        Arc::new(Self { host: host.clone(), told, renewed, glanced })
+    fn new(host: &Host, takes: Takes) -> Arc<Self> {
+        let (told, asked, renewed, renews, glanced) = Default::default();
+        Arc::new(Self { host: host.clone(), takes, told, asked, renewed, renews, glanced })
+    }
+
+    async fn takes(&self, span: Duration) {
+        if !span.is_zero() {
+            self.host.world.sleep(self.host.number, span).await;
+        }
     }
 
     fn parts(self: &Arc<Self>) -> Parts {
@@ -75,12 +102,22 @@ impl Outside for Listening {
     }
 
     fn effect<'a>(&'a self, run: &'a Run, command: &'a Command, again: bool) -> Later<'a, Input> {
-        self.host.effect(run, command, again)
+        self.asked.lock().unwrap().push(command.key().unwrap_or_default().to_owned());
+        Box::pin(async move {
+            self.takes((self.takes.effect)(command)).await;
+            self.host.effect(run, command, again).await
+        })
     }
 
     fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, Vec<String>> {
         self.renewed.lock().unwrap().push(self.seconds());
-        self.host.renew(run)
+        self.hear(Told::Renews);
+        Box::pin(async move {
+            self.renews.store(true, Ordering::Relaxed);
+            self.takes(self.takes.renewal).await;
+            self.renews.store(false, Ordering::Relaxed);
+            self.host.renew(run).await
+        })
     }
 
     fn glance<'a>(&'a self, run: &'a Run, glance: &'a Glance) -> Later<'a, Vec<Sample>> {
@@ -130,23 +167,33 @@ fn driven(
     change: impl FnOnce(&mut Plan),
     wait: bool,
     said: Option<Input>,
-    each: impl FnMut(&mut World),
+    mut each: impl FnMut(&mut World),
+) -> (End, Arc<Listening>) {
+    driven_in(QUICK, change, wait, said, |world, _, _| each(world))
+}
+
+/// The same in a world that takes so long; there may be said something each time that time passes.
+fn driven_in(
+    takes: Takes,
+    change: impl FnOnce(&mut Plan),
+    wait: bool,
+    said: Option<Input>,
+    mut each: impl FnMut(&mut World, &mpsc::Sender<Word>, &Listening),
 ) -> (End, Arc<Listening>) {
     let (host, logged) = begin(change);
-    let listening = Listening::new(&host);
-    let (_speaker, words) = mpsc::channel(1);
+    let listening = Listening::new(&host, takes);
+    let (speaker, words) = mpsc::channel(1);
     let mut driver = Driver::new(listening.parts(), logged, words, wait);
-    let end = done(
-        &host.world,
-        async {
-            if let Some(said) = said {
-                driver.take(said).await.unwrap().unwrap();
-            }
-            driver.drive().await
-        },
-        each,
-    );
-    (end.unwrap(), listening)
+    let driving = async {
+        if let Some(said) = said {
+            driver.take(said).await.unwrap().unwrap();
+        }
+        driver.drive().await
+    };
+    let end = done(&host.world, driving, |world| each(world, &speaker, &listening)).unwrap();
+    // What it tells when it is let go of belongs to it.
+    drop(driver);
+    (end, listening)
 }
 
 fn left(end: End) -> (String, String) {
@@ -287,7 +334,7 @@ fn a_run_that_is_over_is_not_taken_over() {
         (world.fences, world.events.clone())
     };
     let (fences, events) = record();
-    let listening = Listening::new(&host);
+    let listening = Listening::new(&host, QUICK);
     let version = events.len() as u64;
     let logged = autodevops_driver::log::Logged { run: over, version, events: events.clone() };
     let (_speaker, words) = mpsc::channel(1);
@@ -324,6 +371,15 @@ fn leases_are_renewed_and_counts_glanced_at_as_often_as_they_must_and_not_more()
         assert!(gaps.len() as f64 <= (end - begin) / least, "{} in {} s", gaps.len(), end - begin);
     }
     assert!(listening.glanced.lock().unwrap().iter().all(|at| *at >= begin), "staging is not glanced at");
+    // Nothing but a measurement has them renewed before their time.
+    let told = listening.told();
+    let next = |index: usize| told[index..].iter().find(|told| matches!(told, Told::Doing(_) | Told::Renews));
+    let renewals = told.iter().enumerate().filter(|(_, told)| **told == Told::Renews).map(|(index, _)| next(index + 1));
+    let times = listening.renewed.lock().unwrap().clone();
+    for (pair, next) in times.windows(2).zip(renewals.skip(1)) {
+        let measures = next == Some(&Told::Doing(String::new()));
+        assert!(pair[1] - pair[0] >= 15.0 - 0.001 || measures, "at {} s and {} s: {next:?}", pair[0], pair[1]);
+    }
 }
 
 #[test]

@@ -1,0 +1,213 @@
+//! What a driver does while the world takes its time, or the disk is full.
+
+use std::cell::RefCell;
+
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Where traffic or people take two minutes.
+const MOVES: Takes = Takes {
+    effect: |command| match command {
+        Command::SetTraffic { .. } | Command::Notify { .. } => Duration::from_secs(120),
+        _ => Duration::ZERO,
+    },
+    ..QUICK
+};
+
+/// Steps of an hour, each measured at its end alone.
+fn patient(plan: &mut Plan) {
+    plan.steps.iter_mut().for_each(|step| step.duration = 60 * MINUTE);
+    plan.interval = 60 * MINUTE;
+}
+
+fn abort() -> Input {
+    Input::Abort { by: APPROVERS[0].to_owned(), reason: "enough".to_owned() }
+}
+
+/// Somebody who speaks once, and waits for the answer.
+#[derive(Default)]
+struct Speaker {
+    said: RefCell<Option<(i64, oneshot::Receiver<Result<Box<Run>, autodevops_pipeline::Refused>>)>>,
+}
+
+impl Speaker {
+    /// Says it, where nothing was said yet.
+    fn once(&self, world: &World, words: &mpsc::Sender<Word>, input: Input) {
+        let mut said = self.said.borrow_mut();
+        if said.is_none() {
+            let (answer, waiting) = oneshot::channel();
+            words.try_send(Word { input, answer }).unwrap();
+            *said = Some((world.now(), waiting));
+        }
+    }
+
+    fn has_spoken(&self) -> bool {
+        self.said.borrow().is_some()
+    }
+
+    /// Whether there is an answer by now, which is not taken away.
+    fn is_answered(&self) -> bool {
+        let said = self.said.borrow();
+        said.as_ref().is_some_and(|(_, waiting)| !waiting.is_empty())
+    }
+
+    /// When it was said, and the answer.
+    fn answer(self) -> (i64, Box<Run>) {
+        let (at, mut waiting) = self.said.into_inner().expect("it was said");
+        (at, waiting.try_recv().unwrap_or_else(|error: TryRecvError| panic!("{error}")).unwrap())
+    }
+}
+
+/// Seconds from that moment of the world to the first such event.
+fn after(listening: &Listening, since: i64, wanted: impl Fn(&EventKind) -> bool) -> f64 {
+    let world = listening.host.world.lock();
+    let begin = world.events[0].at.0;
+    let found = world.events.iter().find(|event| event.at.0 - begin >= since && wanted(&event.event)).unwrap();
+    (found.at.0 - begin - since) as f64 / 1e9
+}
+
+fn is_back(event: &EventKind) -> bool {
+    matches!(event, EventKind::RolledBack { environment: Environment::Production, .. })
+}
+
+fn at_step(world: &World) -> bool {
+    let step =
+        |event: &Event| matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. });
+    world.events.iter().any(step)
+}
+
+/// That each effect was asked for once.
+fn asked_once(listening: &Listening) {
+    let asked = listening.asked.lock().unwrap().clone();
+    let mut each = asked.clone();
+    each.sort();
+    each.dedup();
+    assert_eq!(asked.len(), each.len(), "{asked:?}");
+}
+
+#[test]
+fn an_effect_is_seen_to_its_end_however_long_it_takes_and_leases_are_renewed_meanwhile() {
+    let speaker = Speaker::default();
+    let (end, listening) = driven_in(MOVES, patient, true, None, |world, words, _| {
+        // While the second step's traffic is moved.
+        if world
+            .events
+            .iter()
+            .any(|event| matches!(&event.event, EventKind::EffectIntended { key, .. } if key.ends_with("/25")))
+        {
+            speaker.once(world, words, abort());
+        }
+    });
+    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    asked_once(&listening);
+    let asked = listening.asked.lock().unwrap().clone();
+    assert_eq!(asked[asked.len() - 3..], ["r1/traffic/production/25", "r1/rollback/production", "r1/rollback/staging"]);
+    let (at, _) = speaker.answer();
+    let back = after(&listening, at, is_back);
+    assert!((120.0..=250.0).contains(&back), "{back} s: what is under way is seen to its end, then it goes back");
+    let from = at as f64 / 1e9;
+    let times: Vec<f64> =
+        listening.renewed.lock().unwrap().iter().copied().filter(|at| *at >= from && *at <= from + back).collect();
+    assert!(times.len() >= 8 && times.windows(2).all(|pair| pair[1] - pair[0] <= 15.1), "{times:?}");
+}
+
+#[test]
+fn people_are_told_to_the_end_unless_production_must_go_back() {
+    let held = |plan: &mut Plan| {
+        unvisited(plan);
+        plan.notifiers = vec!["chat".into()];
+        plan.approval.timeout = 30 * MINUTE;
+    };
+    let (end, listening) = driven_in(MOVES, held, true, None, |world, _, _| nobody_comes(world));
+    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    asked_once(&listening);
+
+    let speaker = Speaker::default();
+    let (_, listening) = driven_in(MOVES, held, true, None, |world, words, listening| {
+        nobody_comes(world);
+        let asked = listening.asked.lock().unwrap().clone();
+        if asked.last().is_some_and(|key| key == "r1/notify/1/chat") {
+            speaker.once(world, words, abort());
+        }
+    });
+    let (at, _) = speaker.answer();
+    let begun =
+        |event: &EventKind| matches!(event, EventKind::EffectIntended { key, .. } if key == "r1/rollback/production");
+    let until = after(&listening, at, begun);
+    assert!(until < 5.0, "clients wait: {until} s");
+    let asked = listening.asked.lock().unwrap().clone();
+    assert_eq!(
+        asked.iter().filter(|key| *key == "r1/notify/1/chat").count(),
+        2,
+        "it is told again afterwards: {asked:?}"
+    );
+}
+
+#[test]
+fn what_is_said_while_a_lease_is_renewed_is_acted_on_at_once() {
+    let takes = Takes { renewal: Duration::from_secs(5), ..QUICK };
+    let speaker = Speaker::default();
+    let (_, listening) = driven_in(takes, patient, true, None, |world, words, listening| {
+        if at_step(world) && listening.renews.load(Ordering::Relaxed) {
+            speaker.once(world, words, abort());
+        }
+    });
+    let (at, _) = speaker.answer();
+    let back = after(&listening, at, is_back);
+    assert!(back < 10.0, "{back} s");
+}
+
+#[test]
+fn who_ends_a_run_on_a_full_disk_is_heard_and_traffic_goes_back() {
+    let speaker = Speaker::default();
+    let (end, listening) = driven_in(
+        QUICK,
+        |_| {},
+        true,
+        None,
+        |world, words, _| {
+            if at_step(world) && !world.is_full() && !speaker.has_spoken() {
+                world.fill(60 * MINUTE);
+            } else if world.is_full() && world.now() > 60_000_000_000 {
+                speaker.once(world, words, abort());
+            }
+        },
+    );
+    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    let (at, run) = speaker.answer();
+    assert!(run.ending().is_some(), "the answer is the run as it is by that word");
+    assert!(after(&listening, at, is_back) < 60.0, "it is not waited for room");
+}
+
+#[test]
+fn what_else_is_said_on_a_full_disk_is_answered_once_there_is_room() {
+    let speaker = Speaker::default();
+    let mut filled = None;
+    let (end, _) = driven_in(
+        QUICK,
+        |_| {},
+        true,
+        None,
+        |world, words, listening| {
+            let asks = listening.told.lock().unwrap().iter().any(|told| matches!(told, Told::Notice(_)));
+            match filled {
+                None if at_step(world) => {
+                    world.fill(MINUTE);
+                    filled = Some(world.now());
+                }
+                Some(_) if asks && world.is_full() => {
+                    let (by, reason) = (APPROVERS[0].to_owned(), "look".to_owned());
+                    speaker.once(world, words, Input::Extend { by, reason, span: Some(MINUTE) });
+                    assert!(!speaker.is_answered(), "it is not on record");
+                }
+                _ => {}
+            }
+        },
+    );
+    assert_eq!(end, End::Finished(Outcome::Healed));
+    let (_, run) = speaker.answer();
+    assert!(run.ending().is_none());
+}
