@@ -209,7 +209,8 @@ impl Driver {
         let clock = Arc::clone(&self.parts.clock);
         loop {
             let version = self.version;
-            if self.round().await? || self.version != version {
+            self.round().await?;
+            if self.version != version {
                 return Ok(());
             }
             let left = Duration::from_nanos(u64::try_from(until.0.saturating_sub(self.now().0)).unwrap_or(0));
@@ -236,8 +237,11 @@ impl Driver {
     /// unwanted it is dropped; but an effect is seen to its end, since what it did is to be known before it is taken back.
     async fn perform(&mut self, command: Command) -> Result<()> {
         // What is measured must be what the run holds it for.
-        if matches!(command, Command::Measure { .. }) && (self.renew().await? || !self.wants(&command)) {
-            return Ok(());
+        if matches!(command, Command::Measure { .. }) {
+            self.renew().await?;
+            if !self.wants(&command) {
+                return Ok(());
+            }
         }
         self.parts.observer.doing(&self.run, &command);
         let again = match command.key() {
@@ -264,8 +268,8 @@ impl Driver {
                 biased;
                 input = &mut work => break input,
                 () = clock.sleep(self.until_round()) => {
-                    let changed = if effect { self.round_meanwhile().await? } else { self.round().await? };
-                    let wanted = effect || (!changed && self.wants(&command));
+                    if effect { self.round_meanwhile().await? } else { self.round().await? }
+                    let wanted = effect || self.wants(&command);
                     if !wanted || self.makes_way(&command) {
                         return Ok(());
                     }

@@ -43,12 +43,13 @@ enum Told {
 /// How long the world takes for what it is asked, beyond what it always takes.
 #[derive(Clone, Copy)]
 struct Takes {
+    work: fn(&Command) -> Duration,
     effect: fn(&Command) -> Duration,
     renewal: Duration,
 }
 
 /// It takes no longer than always.
-const QUICK: Takes = Takes { effect: |_| Duration::ZERO, renewal: Duration::ZERO };
+const QUICK: Takes = Takes { work: |_| Duration::ZERO, effect: |_| Duration::ZERO, renewal: Duration::ZERO };
 
 /// A host that writes down what it is told, and when it is to renew and to glance, in seconds.
 struct Listening {
@@ -98,7 +99,10 @@ impl Listening {
 
 impl Outside for Listening {
     fn perform<'a>(&'a self, run: &'a Run, command: &'a Command) -> Later<'a, Input> {
-        self.host.perform(run, command)
+        Box::pin(async move {
+            self.takes((self.takes.work)(command)).await;
+            self.host.perform(run, command).await
+        })
     }
 
     fn effect<'a>(&'a self, run: &'a Run, command: &'a Command, again: bool) -> Later<'a, Input> {

@@ -26,16 +26,16 @@ impl Driver {
         Duration::from_nanos(u64::try_from(next.0.saturating_sub(now.0)).unwrap_or(0))
     }
 
-    /// Does what has come round. Whether the run has other plans now by that; people are heard meanwhile, too.
-    pub(super) async fn round(&mut self) -> Result<bool> {
-        if self.rounds.renewal <= self.now() && self.renew().await? {
-            return Ok(true);
+    /// Does what has come round; people are heard meanwhile, too. The run may have other plans by that.
+    pub(super) async fn round(&mut self) -> Result<()> {
+        if self.rounds.renewal <= self.now() {
+            self.renew().await?;
         }
         self.glance().await
     }
 
     /// As [`Self::round`], while traffic is being moved: whether it returned is for the next look at it to say.
-    pub(super) async fn round_meanwhile(&mut self) -> Result<bool> {
+    pub(super) async fn round_meanwhile(&mut self) -> Result<()> {
         if self.rounds.renewal <= self.now() {
             self.renewed().await?;
             if self.run.ending().is_some() {
@@ -46,15 +46,14 @@ impl Driver {
         self.glance().await
     }
 
-    /// Renews the candidates' leases. When one had run out, the run is told, and has other plans now.
-    pub(super) async fn renew(&mut self) -> Result<bool> {
+    /// Renews the candidates' leases. When one had run out, the run is told, and has other plans by that.
+    pub(super) async fn renew(&mut self) -> Result<()> {
         let services = self.renewed().await?;
-        let returned = !services.is_empty();
-        if returned {
-            // Someone's word may have come between, and the core has other plans now.
-            self.take(Input::TrafficReturned { services }).await?.or_else(|_| anyhow::Ok(()))?;
+        if services.is_empty() {
+            return Ok(());
         }
-        Ok(returned)
+        // Someone's word may have come between, and the core has other plans now.
+        self.take(Input::TrafficReturned { services }).await?.or_else(|_| Ok(()))
     }
 
     /// Renews the candidates' leases; the services whose had run out.
@@ -81,18 +80,16 @@ impl Driver {
     }
 
     /// Looks at what the host counts, where it is time to and the run wants it.
-    async fn glance(&mut self) -> Result<bool> {
+    async fn glance(&mut self) -> Result<()> {
         let now = self.now();
         let Some((every, glance)) = self.run.glance(now).filter(|_| self.rounds.glance <= now) else {
-            return Ok(false);
+            return Ok(());
         };
         self.rounds.glance = now.after(every);
         let (world, run) = (Arc::clone(&self.parts.world), self.run.clone());
         let samples = self.hearing(world.glance(&run, &glance)).await?;
-        let version = self.version;
         // One that the run does not want any more says nothing.
-        self.take(Input::Glanced { samples }).await?.or_else(|_| anyhow::Ok(()))?;
-        Ok(self.version != version)
+        self.take(Input::Glanced { samples }).await?.or_else(|_| Ok(()))
     }
 
     /// Whether a command is given up though it is an effect: people are told again later, but clients wait for production to go back.

@@ -211,3 +211,88 @@ fn what_else_is_said_on_a_full_disk_is_answered_once_there_is_room() {
     let (_, run) = speaker.answer();
     assert!(run.ending().is_none());
 }
+
+#[test]
+fn what_nobody_wants_any_more_is_dropped_where_it_changes_nothing_outside() {
+    // By a person's word, and by what comes round.
+    for takes in [
+        Takes {
+            work: |command| if matches!(command, Command::Propose { .. }) { 60 * MINUTE } else { Duration::ZERO },
+            ..QUICK
+        },
+        Takes {
+            work: |command| if matches!(command, Command::Measure { .. }) { 60 * MINUTE } else { Duration::ZERO },
+            ..QUICK
+        },
+    ] {
+        let speaker = Speaker::default();
+        let (end, listening) = driven_in(
+            takes,
+            |_| {},
+            true,
+            None,
+            |world, words, _| {
+                if world.now() > 20_000_000_000 {
+                    speaker.once(world, words, abort());
+                }
+            },
+        );
+        assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+        let (at, _) = speaker.answer();
+        let over = after(&listening, at, |event| matches!(event, EventKind::Finished { .. }));
+        assert!(over < 30.0, "{over} s");
+    }
+    let takes = Takes {
+        work: |command| match command {
+            Command::Measure { environment: Environment::Production, .. } => 60 * MINUTE,
+            _ => Duration::ZERO,
+        },
+        ..QUICK
+    };
+    let (_, listening) = driven_in(
+        takes,
+        |_| {},
+        true,
+        None,
+        |world, _, _| {
+            if at_step(world) {
+                world.failing = 1000;
+            }
+        },
+    );
+    let entered =
+        |event: &EventKind| matches!(event, EventKind::StepEntered { environment: Environment::Production, .. });
+    let (begin, back) = (after(&listening, 0, entered), after(&listening, 0, is_back));
+    assert!(back - begin < 60.0, "a glance turned it back after {} s", back - begin);
+}
+
+#[test]
+fn what_came_of_an_effect_is_not_given_up_for_a_word_that_ends_nothing() {
+    let (holds, goes_on) = (Speaker::default(), Speaker::default());
+    let mut filled = false;
+    let by = || (APPROVERS[0].to_owned(), "look".to_owned());
+    let (end, listening) = driven_in(
+        QUICK,
+        |_| {},
+        true,
+        None,
+        |world, words, listening| {
+            let moves = |event: &Event| matches!(&event.event, EventKind::EffectIntended { key, .. } if key == "r1/traffic/production/25");
+            if !filled && world.events.iter().any(moves) {
+                world.fill(MINUTE);
+                filled = true;
+            } else if listening.count(|told| matches!(told, Told::Notice(_))) > 0 && !holds.has_spoken() {
+                // There is room again, and they speak before the driver looks.
+                world.fill(Duration::ZERO);
+                let (by, reason) = by();
+                holds.once(world, words, Input::Hold { by, reason });
+            } else if holds.is_answered() {
+                let (by, reason) = by();
+                goes_on.once(world, words, Input::EndHold { by, reason });
+            }
+        },
+    );
+    assert_eq!(end, End::Finished(Outcome::Healed));
+    assert!(holds.answer().1.on_hold().is_some() && goes_on.answer().1.on_hold().is_none());
+    asked_once(&listening);
+}
