@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use autodevops_pipeline::Refused;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::*;
@@ -27,10 +28,14 @@ fn abort() -> Input {
     Input::Abort { by: APPROVERS[0].to_owned(), reason: "enough".to_owned() }
 }
 
+/// Where an answer comes.
+type Waiting = oneshot::Receiver<Result<Box<Run>, Refused>>;
+
 /// Somebody who speaks once, and waits for the answer.
 #[derive(Default)]
 struct Speaker {
-    said: RefCell<Option<(i64, oneshot::Receiver<Result<Box<Run>, autodevops_pipeline::Refused>>)>>,
+    /// When they spoke.
+    said: RefCell<Option<(i64, Waiting)>>,
 }
 
 impl Speaker {
