@@ -10,15 +10,30 @@ use crate::{
     plugins,
 };
 
+/// What is measured, and how it is printed.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// How the figures are printed.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    format: Format,
+    /// Measure only what has this in its name.
+    #[arg(long)]
+    only: Option<String>,
+    /// A folder with Loghub's labelled logs, which are not part of the project: `NAME_2k.log` beside `NAME_2k.log_structured.csv`.
+    #[arg(long, global = true)]
+    data: Option<PathBuf>,
+    /// The size of the log that is generated and read, in megabytes; a gigabyte where nothing is said.
+    #[arg(long, global = true)]
+    log_megabytes: Option<u64>,
+    #[command(subcommand)]
+    one: Option<One>,
+}
+
 /// One table instead of all figures.
-#[derive(clap::Subcommand)]
+#[derive(Clone, Copy, clap::Subcommand)]
 pub enum One {
-    /// How well the analyzer groups labelled logs: Loghub's, which are not part of the project.
-    Accuracy {
-        /// The folder with `NAME_2k.log` and `NAME_2k.log_structured.csv`.
-        #[arg(long)]
-        data: PathBuf,
-    },
+    /// How well the analyzer groups the labelled logs of `--data`.
+    Accuracy,
     /// How fast the analyzer reads a log, in the sandbox, native, and beside Drain3 where Python has it.
     Logs,
 }
@@ -27,33 +42,38 @@ pub enum One {
 ///
 /// # Errors
 /// When something does not build, or cannot be measured at all.
-pub fn measure(format: Format, only: Option<&str>, one: Option<One>) -> Result<()> {
-    if let Some(One::Accuracy { data }) = one {
+pub fn measure(arguments: &Arguments) -> Result<()> {
+    if let Some(One::Accuracy) = arguments.one {
         // Native, and needs nothing but itself.
         run(&mut cargo(&["build", "-p", "autodevops-bench"]))?;
-        return run(program(format).args(["accuracy", "--data"]).arg(data));
+        return run(program(arguments)?.arg("accuracy"));
     }
     plugins::build()?;
+    plugins::build_native_analyzer()?;
     build_programs()?;
-    if let Some(One::Logs) = one {
-        return run(program(format).arg("logs"));
+    if let Some(One::Logs) = arguments.one {
+        return run(program(arguments)?.arg("logs"));
     }
     let parent = tempfile::tempdir()?;
     let shop = Shop::open(parent.path(), "fix-recipes")?;
     shop.grant()?;
-    let mut bench = program(format);
-    bench.arg("--project").arg(&shop.folder);
-    if let Some(only) = only {
-        bench.args(["--only", only]);
-    }
-    run(&mut bench)
+    run(program(arguments)?.arg("--project").arg(&shop.folder))
 }
 
-fn program(format: Format) -> Command {
+fn program(Arguments { format, only, data, log_megabytes, .. }: &Arguments) -> Result<Command> {
     let mut bench = Command::new(target().join("debug/autodevops-bench"));
     bench.arg("--format").arg(match format {
         Format::Text => "text",
         Format::Json => "json",
     });
-    bench
+    if let Some(only) = only {
+        bench.args(["--only", only]);
+    }
+    if let Some(data) = data {
+        bench.arg("--data").arg(std::path::absolute(data)?);
+    }
+    if let Some(megabytes) = log_megabytes {
+        bench.arg("--log-megabytes").arg(megabytes.to_string());
+    }
+    Ok(bench)
 }

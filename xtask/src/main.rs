@@ -41,16 +41,7 @@ enum Task {
         keep: bool,
     },
     /// Measure calls, the analyzer, the command line and the server, side by side in one run.
-    Bench {
-        /// How the figures are printed.
-        #[arg(long, value_enum, default_value_t)]
-        format: demo::Format,
-        /// Measure only what has this in its name.
-        #[arg(long)]
-        only: Option<String>,
-        #[command(subcommand)]
-        one: Option<bench::One>,
-    },
+    Bench(bench::Arguments),
     /// Run the hostile guests: small components that go against each limit and permission, beside honest calls.
     Hostile(hostile::Arguments),
     /// Change the decision core in one place at a time, and see whether its tests find each change.
@@ -64,7 +55,7 @@ fn main() -> Result<()> {
         Task::Setup => wasm_target::ensure(),
         Task::Plugins => plugins::build(),
         Task::Demo { format, keep } => demo::play(format, keep),
-        Task::Bench { format, only, one } => bench::measure(format, only.as_deref(), one),
+        Task::Bench(arguments) => bench::measure(&arguments),
         Task::Hostile(arguments) => hostile::run_all(&arguments),
         Task::Mutants(arguments) => mutants::try_all(&arguments),
         Task::Test => suite::run_all(),

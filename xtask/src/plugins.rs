@@ -31,6 +31,15 @@ pub fn build() -> Result<()> {
     Ok(())
 }
 
+/// Builds the log analyzer's native program, with the profile of plugins: what the benchmark compares the component with.
+///
+/// # Errors
+/// When it does not build.
+pub fn build_native_analyzer() -> Result<()> {
+    let arguments = ["build", "--release", "--package", "log-analyzer", "--example", "throughput"];
+    run(cargo(&arguments).current_dir(root().join("plugins")))
+}
+
 /// Puts the built plugins of a folder where they are used, each with its manifest.
 fn stage(source: &Path, staged: &Path) -> Result<()> {
     for name in names(source)? {

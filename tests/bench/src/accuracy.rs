@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    fs,
+    fmt, fs,
     path::Path,
 };
 
@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use log_analyzer::Engine;
 use serde::Serialize;
 
-use crate::report::Format;
+use crate::report::{Format, Report, Target};
 
 /// What Drain3 reaches without tuning.
 const DRAIN3: [(&str, f64); 16] = [
@@ -39,6 +39,10 @@ const DRAIN3: [(&str, f64); 16] = [
 
 /// What the project wants the means to be.
 const TARGETS: Means = Means { content: 0.92, raw: 0.90, groups: 0.80 };
+
+/// Why there are no figures.
+const NO_DATA: &str =
+    "give --data DIR, a folder with Loghub's labelled logs: NAME_2k.log beside NAME_2k.log_structured.csv";
 
 /// The figures of one log, or their means: shares, from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -64,8 +68,48 @@ struct Row {
     drain3: Option<f64>,
 }
 
-/// Measures all labelled logs of a folder, and prints a table.
-pub fn measure(data: &Path, format: Format) -> Result<()> {
+/// The figures of all logs.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Table {
+    logs: Vec<Row>,
+    mean: Means,
+    target: Means,
+}
+
+/// The table alone, printed.
+pub fn print(data: &Path, format: Format) -> Result<()> {
+    let table = measure(data)?;
+    match format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&table)?),
+        Format::Text => print!("{table}"),
+    }
+    Ok(())
+}
+
+/// The means among the other figures, and the table below them. Without a folder it is told how to have them.
+pub fn add(data: Option<&Path>, report: &mut Report) -> Result<()> {
+    if !report.wants("accuracy") {
+        return Ok(());
+    }
+    let table = data.map(measure).transpose()?;
+    let figures: [(&'static str, fn(&Means) -> f64); 3] = [
+        ("accuracy: lines in the right group, of contents", |means| means.content),
+        ("accuracy: lines in the right group, of raw lines", |means| means.raw),
+        ("accuracy: groups that are right (FGA)", |means| means.groups),
+    ];
+    for (name, of) in figures {
+        let target = Some(Target::AtLeast(of(&TARGETS)));
+        match &table {
+            Some(table) => report.add(name, of(&table.mean), "", target),
+            None => report.skip(name, "", target, NO_DATA.to_owned()),
+        }
+    }
+    table.map_or(Ok(()), |table| report.attach("accuracy", &table))
+}
+
+/// All labelled logs of a folder.
+fn measure(data: &Path) -> Result<Table> {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(data).with_context(|| format!("{} cannot be read", data.display()))? {
         let name = entry?.file_name();
@@ -76,8 +120,14 @@ pub fn measure(data: &Path, format: Format) -> Result<()> {
         "{} has no NAME_2k.log_structured.csv; put Loghub's 2k logs there, and name their folder with --data",
         data.display()
     );
-    let rows = names.iter().map(|name| row(data, name)).collect::<Result<Vec<_>>>()?;
-    print(&rows, format)
+    let logs = names.iter().map(|name| row(data, name)).collect::<Result<Vec<_>>>()?;
+    let mean = |of: fn(&Means) -> f64| logs.iter().map(|row| of(&row.measured)).sum::<f64>() / logs.len() as f64;
+    let mean = Means {
+        content: mean(|means| means.content),
+        raw: mean(|means| means.raw),
+        groups: mean(|means| means.groups),
+    };
+    Ok(Table { logs, mean, target: TARGETS })
 }
 
 fn row(data: &Path, name: &str) -> Result<Row> {
@@ -167,40 +217,31 @@ fn records(text: &str) -> Vec<Vec<String>> {
     records
 }
 
-fn print(rows: &[Row], format: Format) -> Result<()> {
-    let count = rows.len().max(1) as f64;
-    let mean = |of: fn(&Means) -> f64| rows.iter().map(|row| of(&row.measured)).sum::<f64>() / count;
-    let means = Means {
-        content: mean(|means| means.content),
-        raw: mean(|means| means.raw),
-        groups: mean(|means| means.groups),
-    };
-    if matches!(format, Format::Json) {
-        let told = serde_json::json!({ "logs": rows, "mean": means, "target": TARGETS });
-        println!("{}", serde_json::to_string_pretty(&told)?);
-        return Ok(());
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { logs, mean, target } = self;
+        let [name, content, raw, groups, number, drain3] =
+            ["", "GA content", "GA raw", "FGA", "groups/true", "Drain3 GA"];
+        writeln!(f, "{name:<12} {content:>10} {raw:>8} {groups:>8}   {number:>13}   {drain3:>9}")?;
+        for Row { name, measured: Means { content, raw, groups }, found, labelled, drain3 } in logs {
+            let drain3 = drain3.map_or_else(|| "–".to_owned(), |drain3| format!("{drain3:.3}"));
+            let number = format!("{found}/{labelled}");
+            writeln!(f, "{name:<12} {content:>10.3} {raw:>8.3} {groups:>8.3}   {number:>13}   {drain3:>9}")?;
+        }
+        let known: Vec<f64> = logs.iter().filter_map(|row| row.drain3).collect();
+        let drain3 = known.iter().sum::<f64>() / known.len().max(1) as f64;
+        let Means { content, raw, groups } = mean;
+        let (name, number) = ("mean", "");
+        writeln!(f, "{name:<12} {content:>10.3} {raw:>8.3} {groups:>8.3}   {number:>13}   {drain3:>9.3}")?;
+        let met = |value: f64, target: f64| format!("{target:.2} {}", if value >= target { "met" } else { "MISSED" });
+        writeln!(
+            f,
+            "target: content {}, raw {}, FGA {}",
+            met(*content, target.content),
+            met(*raw, target.raw),
+            met(*groups, target.groups)
+        )
     }
-    println!(
-        "{:<12} {:>10} {:>8} {:>8}   {:>13}   {:>9}",
-        "", "GA content", "GA raw", "FGA", "groups/true", "Drain3 GA"
-    );
-    for Row { name, measured: Means { content, raw, groups }, found, labelled, drain3 } in rows {
-        let drain3 = drain3.map_or_else(|| "–".to_owned(), |drain3| format!("{drain3:.3}"));
-        let number = format!("{found}/{labelled}");
-        println!("{name:<12} {content:>10.3} {raw:>8.3} {groups:>8.3}   {number:>13}   {drain3:>9}");
-    }
-    let known: Vec<f64> = rows.iter().filter_map(|row| row.drain3).collect();
-    let drain3 = known.iter().sum::<f64>() / known.len().max(1) as f64;
-    let Means { content, raw, groups } = means;
-    println!("{:<12} {content:>10.3} {raw:>8.3} {groups:>8.3}   {:>13}   {drain3:>9.3}", "mean", "");
-    let met = |value: f64, target: f64| format!("{target:.2} {}", if value >= target { "met" } else { "MISSED" });
-    println!(
-        "target: content {}, raw {}, FGA {}",
-        met(content, TARGETS.content),
-        met(raw, TARGETS.raw),
-        met(groups, TARGETS.groups)
-    );
-    Ok(())
 }
 
 #[cfg(test)]

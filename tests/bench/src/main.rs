@@ -17,6 +17,7 @@ mod logs;
 mod place;
 mod process;
 mod raw;
+mod reading;
 mod replay;
 mod report;
 mod rollouts;
@@ -25,7 +26,7 @@ mod simulation;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::{place::Place, report::Report};
@@ -42,6 +43,12 @@ struct Arguments {
     /// Measure only what has this in its name.
     #[arg(long, default_value = "")]
     only: String,
+    /// A folder with Loghub's labelled logs, which are not part of the project: `NAME_2k.log` beside `NAME_2k.log_structured.csv`.
+    #[arg(long, global = true)]
+    data: Option<PathBuf>,
+    /// The size of the log that is generated and read, in megabytes.
+    #[arg(long, global = true, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    log_megabytes: u64,
     #[command(subcommand)]
     one: Option<One>,
 }
@@ -49,12 +56,8 @@ struct Arguments {
 /// One table instead of all figures.
 #[derive(Subcommand)]
 enum One {
-    /// How well the analyzer groups labelled logs: Loghub's, which are not part of the project.
-    Accuracy {
-        /// The folder with `NAME_2k.log` and `NAME_2k.log_structured.csv`.
-        #[arg(long)]
-        data: PathBuf,
-    },
+    /// How well the analyzer groups the labelled logs of `--data`.
+    Accuracy,
     /// How fast the analyzer reads a log.
     Logs,
 }
@@ -63,31 +66,30 @@ fn main() -> Result<()> {
     if edge::role()? {
         return Ok(());
     }
-    let arguments = Arguments::parse();
-    if let Some(One::Accuracy { data }) = &arguments.one {
-        return accuracy::measure(data, arguments.format);
+    let Arguments { format, project, only, data, log_megabytes, one } = Arguments::parse();
+    if let Some(One::Accuracy) = one {
+        let data = data.context("accuracy is measured on labelled logs; name their folder with --data")?;
+        return accuracy::print(&data, format);
     }
     let place = Place::find()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut report = Report::new(arguments.only);
-    if let Some(One::Logs) = arguments.one {
-        runtime.block_on(logs::measure(&place, &mut report))?;
-        runtime.block_on(command_line::measure(&place, &mut report))?;
-        return report.print(arguments.format);
+    let mut report = Report::new(only);
+    if let Some(One::Logs) = one {
+        runtime.block_on(logs::measure(&place, log_megabytes, &mut report))?;
+        return report.print(format);
     }
     rollouts::measure(&mut report)?;
     runtime.block_on(calls::measure(&place, &mut report))?;
     runtime.block_on(audit::measure(&place, &mut report))?;
     runtime.block_on(replay::measure(&place, &mut report))?;
     replay::whole_run(&mut report);
-    runtime.block_on(analyzer::in_sandbox(&place, &mut report))?;
-    runtime.block_on(logs::measure(&place, &mut report))?;
-    runtime.block_on(command_line::measure(&place, &mut report))?;
-    analyzer::whole_process(&place, &mut report)?;
+    runtime.block_on(analyzer::measure(&place, &mut report))?;
+    runtime.block_on(logs::measure(&place, log_megabytes, &mut report))?;
+    accuracy::add(data.as_deref(), &mut report)?;
     incidents::measure(&mut report);
     runtime.block_on(javascript::measure(&place, &mut report))?;
     runtime.block_on(edge::measure(&mut report))?;
-    serve::measure(&place, arguments.project.as_deref(), &mut report)?;
+    serve::measure(&place, project.as_deref(), &mut report)?;
     simulation::measure(&mut report)?;
-    report.print(arguments.format)
+    report.print(format)
 }

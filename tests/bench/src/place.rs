@@ -44,6 +44,13 @@ impl Place {
         Ok(command)
     }
 
+    /// The analyzer's native program, which reads a file and says in JSON how long that took: built with the profile of plugins.
+    pub fn native_analyzer(&self) -> Result<Command> {
+        let program = self.target.join("release/examples/throughput");
+        ensure!(program.is_file(), "{} is not built; run this by `cargo xtask bench`", program.display());
+        Ok(Command::new(program))
+    }
+
     /// The folder of a built plugin.
     pub fn plugin_folder(&self, name: &str) -> Result<PluginFolder> {
         let folders = ["plugins", "test-plugins"].map(|folder| self.target.join(folder).join(name));

@@ -17,10 +17,7 @@ pub struct Server(pub Child);
 impl Server {
     /// Memory that is resident, in bytes.
     pub fn resident(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS is told")?;
-        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kilobytes * 1024)
+        memory(self.0.id(), "VmRSS:")
     }
 
     /// Processor time that it has taken so far, with its workers': the children of its main thread. (What a front door
@@ -73,6 +70,20 @@ impl Drop for Server {
             self.0.wait().ok();
         }
     }
+}
+
+/// The most memory of a process that was resident so far, in bytes.
+pub fn peak_resident(id: u32) -> Result<u64> {
+    memory(id, "VmHWM:")
+}
+
+/// Bytes of what the kernel tells of a process by this name.
+fn memory(id: u32, name: &str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let told = status.lines().find_map(|line| line.strip_prefix(name));
+    let kilobytes: u64 =
+        told.with_context(|| format!("no {name} is told"))?.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kilobytes * 1024)
 }
 
 /// Nanoseconds that a process's threads have run.

@@ -2,12 +2,14 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     fmt,
     time::{Duration, Instant},
 };
 
 use anyhow::Result;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 /// How the figures are printed.
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -67,13 +69,19 @@ struct Figure {
 #[derive(Serialize)]
 pub struct Report {
     figures: Vec<Figure>,
+    /// Tables of their own, by name.
+    #[serde(flatten)]
+    tables: BTreeMap<&'static str, Value>,
+    /// The same, for people.
+    #[serde(skip)]
+    texts: Vec<String>,
     #[serde(skip)]
     only: String,
 }
 
 impl Report {
     pub const fn new(only: String) -> Self {
-        Self { figures: Vec::new(), only }
+        Self { figures: Vec::new(), tables: BTreeMap::new(), texts: Vec::new(), only }
     }
 
     /// Whether figures of this group are asked for.
@@ -97,6 +105,13 @@ impl Report {
         self.figures.push(Figure { name: name.into(), value: None, unit, target, met: None, note: Some(why) });
     }
 
+    /// A table that is shown below the figures.
+    pub fn attach(&mut self, name: &'static str, table: &(impl Serialize + fmt::Display)) -> Result<()> {
+        self.tables.insert(name, serde_json::to_value(table)?);
+        self.texts.push(format!("{name}:\n{table}"));
+        Ok(())
+    }
+
     pub fn print(&self, format: Format) -> Result<()> {
         if matches!(format, Format::Json) {
             println!("{}", serde_json::to_string_pretty(self)?);
@@ -109,6 +124,9 @@ impl Report {
             let target = target.map_or_else(String::new, |target| format!("  (target: {target}{met})"));
             let note = note.as_ref().map_or_else(String::new, |note| format!("  not measured: {note}"));
             println!("{name:width$}  {value:>9} {unit}{target}{note}");
+        }
+        for text in &self.texts {
+            print!("\n{text}");
         }
         Ok(())
     }
@@ -155,6 +173,16 @@ pub fn timed<T>(action: impl FnOnce() -> T) -> (Duration, T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_of_its_own_stands_beside_the_figures() {
+        let mut report = Report::new(String::new());
+        report.add("fast", 0.9, "s", None);
+        report.attach("lengths", &7).unwrap();
+        let told = serde_json::to_value(&report).unwrap();
+        assert_eq!((&told["figures"][0]["name"], &told["lengths"]), (&"fast".into(), &7.into()));
+        assert_eq!(report.texts, ["lengths:\n7"]);
+    }
 
     #[test]
     fn a_figure_is_judged_by_its_target() {
