@@ -53,7 +53,8 @@ pub async fn run(options: &Analyze, format: AnyFormat) -> Result<ExitCode> {
         progress.finish_and_clear();
         return done;
     }
-    let analysis = analyze_files(plugin, mounts, &options.files, |bytes| progress.inc(bytes)).await;
+    let shown = progress.clone();
+    let analysis = analyze_files(plugin, mounts, &options.files, move |bytes| shown.inc(bytes)).await;
     progress.finish_and_clear();
     let mut analysis = analysis?;
     show.choose(&mut analysis)?;

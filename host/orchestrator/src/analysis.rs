@@ -1,15 +1,17 @@
 //! Reading logs through an analyzer: part by part, in constant memory.
 
+mod files;
+
 use std::{
     collections::BTreeMap,
     fmt,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
-use autodevops_model::{Grouped, Issue, LineGroup};
-use autodevops_sandbox::{AnalyzerSession, CallContext, MountedFolder, Plugin};
+use anyhow::{Result, ensure};
+use autodevops_model::{ErrorKind, Grouped, Issue, LineGroup};
+use autodevops_sandbox::{AnalyzerSession, CallContext, CallFailure, MountedFolder, Plugin};
+pub use files::analyze_files;
 use serde::Serialize;
 
 use crate::input::{Amiss, Input, LINE_BYTES, Sieve};
@@ -153,6 +155,21 @@ impl Reader {
         Ok(self.session.checkpoint().await?)
     }
 
+    /// Takes in what another reader of the same analyzer made of other sources, by its checkpoint. False where the analyzer cannot;
+    /// this reader is of no further use then.
+    ///
+    /// # Errors
+    /// When the analyzer fails.
+    pub async fn join(&mut self, checkpoint: &[u8]) -> Result<bool> {
+        match self.session.join(checkpoint).await {
+            Ok(()) => Ok(true),
+            Err(error) => match &error.failure {
+                CallFailure::Refused(refused) if refused.kind == ErrorKind::Unsupported => Ok(false),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
     async fn renew(&mut self) -> Result<()> {
         let checkpoint = self.session.checkpoint().await?;
         self.session = self.plugin.analyze(&self.context, Some(&checkpoint)).await?;
@@ -168,6 +185,12 @@ pub struct Account {
     sources: BTreeMap<String, Source>,
     /// Room for what is left of a part.
     room: Vec<u8>,
+}
+
+/// What an account came to, for another to take in.
+pub struct Part {
+    checkpoint: Vec<u8>,
+    sources: BTreeMap<String, Source>,
 }
 
 #[derive(Default)]
@@ -253,29 +276,25 @@ impl Account {
         })
     }
 
+    /// What it came to.
+    ///
+    /// # Errors
+    /// When the analyzer fails.
+    pub async fn into_part(mut self) -> Result<Part> {
+        Ok(Part { checkpoint: self.reader.checkpoint().await?, sources: self.sources })
+    }
+
+    /// Takes in what came of other sources.
+    ///
+    /// # Errors
+    /// When the analyzer fails, or cannot.
+    pub async fn join(&mut self, part: Part) -> Result<()> {
+        ensure!(self.reader.join(&part.checkpoint).await?, "the analyzer joins no sources that were read side by side");
+        self.sources.extend(part.sources);
+        Ok(())
+    }
+
     fn source(&mut self, name: &str) -> &mut Source {
         self.sources.entry(name.to_owned()).or_default()
     }
-}
-
-/// Reads whole files (or standard input, `-`), also compressed ones, and gives the issues in them. `progress` is told how many
-/// bytes of the files were read.
-///
-/// # Errors
-/// When a file cannot be opened, or the analyzer fails.
-pub async fn analyze_files(
-    plugin: Plugin,
-    mounts: Vec<MountedFolder>,
-    files: &[PathBuf],
-    mut progress: impl FnMut(u64),
-) -> Result<Analysis> {
-    let mut inputs = Vec::new();
-    for file in files {
-        inputs.push((file.display().to_string(), Input::open(file)?));
-    }
-    let mut account = Account::open(plugin, mounts).await?;
-    for (source, input) in inputs {
-        account.read(&source, input, &mut progress).await?;
-    }
-    account.analysis().await
 }

@@ -7,7 +7,7 @@ mod sieve;
 mod unpack;
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{self, Read},
     path::Path,
 };
@@ -19,10 +19,14 @@ use crate::{analysis::STDIN, usage::Usage};
 
 /// Bytes by which a file is known for what it is.
 const MAGIC_BYTES: usize = 6;
+/// How many times the size of its archive a log usually has.
+const USUAL_GROWTH: u64 = 10;
 
 /// A log that is read from its beginning to its end.
 pub struct Input {
     from: Unpacked,
+    /// Bytes of the file; of standard input, a pipe and the like they are not known.
+    file_bytes: u64,
 }
 
 /// Why a log was not read to its end.
@@ -79,14 +83,24 @@ impl Input {
     pub fn open(path: &Path) -> Result<Self, Usage> {
         let name = path.display();
         if path == Path::new(STDIN) {
-            return Self::of(io::stdin().lock(), "standard input", "");
+            return Self::of(io::stdin(), "standard input", "");
         }
         let file = File::open(path).map_err(|error| Usage(format!("{name} cannot be opened: {error}")))?;
-        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        let metadata = file.metadata().ok();
+        if metadata.as_ref().is_some_and(Metadata::is_dir) {
             return Err(Usage(format!("{name} is a folder; name the log files in it")));
         }
         let name = name.to_string();
-        Self::of(file, &name, &name)
+        let file_bytes = metadata.filter(Metadata::is_file).map_or(0, |metadata| metadata.len());
+        Ok(Self { file_bytes, ..Self::of(file, &name, &name)? })
+    }
+
+    /// About how many bytes the log has, by the size of its file; 0 where that does not say.
+    pub fn about_bytes(&self) -> u64 {
+        match self.from.packing() {
+            Packing::None => self.file_bytes,
+            Packing::Gzip | Packing::Zstd => self.file_bytes.saturating_mul(USUAL_GROWTH),
+        }
     }
 
     /// Whether the file holds its log compressed, so that it grows no more.
@@ -102,14 +116,14 @@ impl Input {
     }
 
     /// Reads on from any source of bytes; `file` names it in what is said to unpack it.
-    fn of(mut from: impl Read + 'static, name: &str, file: &str) -> Result<Self, Usage> {
+    fn of(mut from: impl Read + Send + 'static, name: &str, file: &str) -> Result<Self, Usage> {
         let mut magic = Vec::new();
         let read = from.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic);
         read.map_err(|error| Usage(format!("{name} cannot be read: {error}")))?;
         let packing = Packing::of(&magic).map_err(|foreign| Usage(foreign.remedy(name, file)))?;
         let all = io::Cursor::new(magic).chain(from);
         let from = Unpacked::new(packing, all).map_err(|error| Usage(format!("{name} cannot be unpacked: {error}")))?;
-        Ok(Self { from })
+        Ok(Self { from, file_bytes: 0 })
     }
 
     /// Bytes of the file that were read, which are fewer than those of the log where it is compressed.

@@ -127,6 +127,21 @@ impl AnalyzerSession {
             .run(caller, site("checkpoint", 0), checkpoint, |bytes| bytes, size, |bytes| checkpoint_digest(bytes))
             .await
     }
+
+    /// Takes in what another session of the same plugin made of other sources, by its checkpoint.
+    ///
+    /// # Errors
+    /// [`CallError`]; of an analyzer that cannot `unsupported`.
+    pub async fn join(&mut self, checkpoint: &[u8]) -> Result<(), CallError> {
+        let (session, bindings) = (self.session, &self.bindings);
+        let join = async |store: &mut Store<Guest>| {
+            let analyzer = bindings.autodevops_stages_analyzer().session();
+            analyzer.call_join(store, session, checkpoint).await
+        };
+        self.call.called("join", || json(&()), checkpoint);
+        let site = site("join", checkpoint.len());
+        self.call.run(&self.plugin.shared.caller, site, join, |()| (), |()| Size::default(), json).await
+    }
 }
 
 /// What it was recorded as is whole with its end.

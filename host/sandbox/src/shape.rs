@@ -14,6 +14,7 @@ use wasmtime::{
 
 use crate::{
     bindings::{
+        analyzer::exports::autodevops::stages::analyzer::{Grouped, LineGroup},
         base::autodevops::types::types::{Error, Fix, Issue, Measurement, Proposal, Release, Report, TestFile, Window},
         check::exports::autodevops::stages::check::CheckInput,
         deploy_target::exports::autodevops::stages::deploy_target::{Capabilities, Deployment, LiveState, Split},
@@ -57,8 +58,11 @@ impl<'a> Exported<'a> {
             Stage::Analyzer => {
                 self.function::<(Option<&[u8]>,), (ResourceAny,)>("[constructor]session")?;
                 self.function::<(ResourceAny, &str, &[u8]), Answer<()>>("[method]session.push")?;
+                self.function::<(ResourceAny, &str, &[u8]), Answer<Grouped>>("[method]session.push-grouped")?;
+                self.function::<(ResourceAny,), Answer<Vec<LineGroup>>>("[method]session.groups")?;
                 self.function::<(ResourceAny,), Answer<Vec<Issue>>>("[method]session.issues")?;
-                self.function::<(ResourceAny,), Answer<Vec<u8>>>("[method]session.checkpoint")
+                self.function::<(ResourceAny,), Answer<Vec<u8>>>("[method]session.checkpoint")?;
+                self.function::<(ResourceAny, &[u8]), Answer<()>>("[method]session.join")
             }
             Stage::FixGenerator => self.function::<(&Issue,), Answer<Proposal>>("propose"),
             Stage::TestGenerator => self.function::<(&Issue, &Fix), Answer<Vec<TestFile>>>("generate"),

@@ -1,9 +1,12 @@
 //! The analysis: sources in, issues out. It knows nothing of components and of the host.
 
+mod together;
+
 use std::collections::BTreeMap;
 
 use autodevops_sdk::types::{Issue, IssueKind};
 use serde::{Deserialize, Serialize};
+pub use together::SharedSource;
 
 use crate::{
     baseline::Baseline,
@@ -72,6 +75,20 @@ struct Means {
     settings: Settings,
     words: Words,
     maps: Maps,
+}
+
+/// What one of several sources may keep.
+struct Share {
+    tracks: usize,
+    routes: usize,
+}
+
+impl Share {
+    /// Of one of so many.
+    fn of(sources: usize) -> Self {
+        let tracks = (MAX_TRACKS / sources.max(1)).max(MIN_TRACKS);
+        Self { tracks, routes: (tracks / TRACKS_PER_ROUTE).max(MIN_ROUTES) }
+    }
 }
 
 impl Engine {
@@ -311,11 +328,10 @@ impl State {
             None => source.assembler.line(&line, words),
         };
         // What the record holds that is being put together tells of a fault.
-        let share = (MAX_TRACKS / (self.sources.len() + 1)).max(MIN_TRACKS);
-        source.watched.line(&line, source.assembler.holds(), share);
+        let share = Share::of(self.sources.len() + 1);
+        source.watched.line(&line, source.assembler.holds(), share.tracks);
         if let Some(time) = line.time.filter(|time| source.watched.tells(*time)) {
-            let most = (share / TRACKS_PER_ROUTE).max(MIN_ROUTES);
-            source.routes.line(line.number, line.raw, time.nanoseconds, most);
+            source.routes.line(line.number, line.raw, time.nanoseconds, share.routes);
         }
         if let Some(event) = event {
             self.event(name, source, event, means);

@@ -91,8 +91,20 @@ impl Groups {
         if let Some(key) = self.known.get(&template).filter(|key| self.groups.contains_key(*key)) {
             return key.clone();
         }
-        let learnt = self.miner.learn(template.text.clone());
         let asked = template;
+        let (key, template) = self.learn(&asked);
+        self.known.insert(asked, key.clone());
+        let group = self
+            .groups
+            .entry(key.clone())
+            .or_insert_with(|| Group::new(key.clone(), event, severity, root, self.events));
+        group.template = Some(template);
+        key
+    }
+
+    /// What the template turned out to be, and the key of its group.
+    fn learn(&mut self, asked: &Template) -> (String, Template) {
+        let learnt = self.miner.learn(asked.text.clone());
         let template = Template { text: learnt.template, of: asked.of.clone() };
         let key = template.fingerprint();
         if learnt.general {
@@ -101,13 +113,61 @@ impl Groups {
         if learnt.new || self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
-        self.known.insert(asked, key.clone());
-        let group = self
-            .groups
-            .entry(key.clone())
-            .or_insert_with(|| Group::new(key.clone(), event, severity, root, self.events));
-        group.template = Some(template);
-        key
+        (key, template)
+    }
+
+    /// Takes in the groups of other sources, as if their events had come after those here.
+    pub fn join(&mut self, other: Self, most: usize) {
+        let Self { groups, events, left, miner, .. } = other;
+        // What is known of words in both together may make one group of several in either.
+        self.miner.join(miner);
+        (self.known, self.last) = Default::default();
+        let before = self.events;
+        let later = groups.into_iter().map(|(key, mut group)| {
+            group.begun += before;
+            group.used += before;
+            (key, group)
+        });
+        let mut all: Vec<(String, Group)> = std::mem::take(&mut self.groups).into_iter().chain(later).collect();
+        all.sort_by_key(|(_, group)| group.begun);
+        self.weight = 0;
+        for (key, group) in all {
+            self.take_in(key, group);
+        }
+        self.events += events;
+        self.left += left;
+        if self.groups.len() > most || self.weight > MAX_BYTES {
+            self.make_room(most);
+        }
+    }
+
+    fn take_in(&mut self, key: String, mut group: Group) {
+        let (key, template) = match &group.template {
+            Some(template) => {
+                let (key, template) = self.learn(template);
+                (key, Some(template))
+            }
+            None => (key, None),
+        };
+        group.template.clone_from(&template);
+        // It became more general since it was first told of: others that were read elsewhere are of it, too.
+        let general = template.filter(|_| group.issue.fingerprint != key);
+        match self.groups.get_mut(&key) {
+            Some(known) => {
+                self.weight -= known.weight;
+                known.merge(&group);
+                known.weight = known.weight();
+                self.weight += known.weight;
+            }
+            None => {
+                group.weight = group.weight();
+                self.weight += group.weight;
+                self.groups.insert(key.clone(), group);
+            }
+        }
+        if let Some(template) = general {
+            self.generalize(&template, &key);
+        }
     }
 
     fn generalize(&mut self, template: &Template, key: &str) {

@@ -49,7 +49,7 @@ use autodevops_sdk::{
     types::{Grouped, Issue, IssueKind, LineGroup},
 };
 pub use baseline::Baseline;
-pub use engine::Engine;
+pub use engine::{Engine, SharedSource};
 pub use grouping::{Former, Group, GroupId};
 pub use maps::Maps;
 pub use settings::{Override, Pattern, Settings};
@@ -99,6 +99,11 @@ fn settings() -> Result<Settings> {
         .map_err(|error| Error::wrong_input(format!("the plugin's configuration is wrong: {error}")))
 }
 
+fn restored(checkpoint: &[u8]) -> Result<Engine> {
+    Engine::restore(checkpoint)
+        .map_err(|error| Error::wrong_input(format!("the checkpoint cannot be read: {error}; start a new session")))
+}
+
 /// The plugin's store, where it may have one. Without it faults are found as well, and only not known again.
 fn store() -> Option<Bucket> {
     match Bucket::open("baseline") {
@@ -123,9 +128,7 @@ fn usable<T>(result: Result<T>) -> Option<T> {
 
 impl Analyzer for LogAnalyzer {
     fn restore(checkpoint: &[u8]) -> Result<Self> {
-        let engine = Engine::restore(checkpoint).map_err(|error| {
-            Error::wrong_input(format!("the checkpoint cannot be read: {error}; start a new session"))
-        })?;
+        let engine = restored(checkpoint)?;
         let settings = settings();
         let keeps = settings.as_ref().is_ok_and(|settings| settings.baseline_days > 0);
         let store = keeps.then(store).flatten();
@@ -171,6 +174,11 @@ impl Analyzer for LogAnalyzer {
         engine
             .checkpoint()
             .map_err(|error| Error::failure(format!("the state cannot be written: {error}; report this")))
+    }
+
+    fn join(&mut self, checkpoint: &[u8]) -> Result<()> {
+        let joined = self.engine()?.join(restored(checkpoint)?);
+        joined.map_err(|shared| Error::wrong_input(shared.to_string()))
     }
 }
 

@@ -89,6 +89,18 @@ impl Miner {
         if changed { unchanged(words.join(" "), general, new) } else { unchanged(template, false, new) }
     }
 
+    /// Takes in the places that another has seen.
+    pub fn join(&mut self, other: Self) {
+        for (place, seen) in Vec::from(other) {
+            let values = self.values(place, &mut false);
+            for value in seen {
+                if values.len() < VALUES && !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+        }
+    }
+
     fn values(&mut self, place: u64, new: &mut bool) -> &mut Vec<u32> {
         if !self.places.contains_key(&place) {
             *new = true;

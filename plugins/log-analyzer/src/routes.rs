@@ -65,11 +65,7 @@ impl Routes {
         let route = match self.by_name.get_mut(&self.name) {
             Some(known) => known,
             None => {
-                if self.by_name.len() >= most.max(1) {
-                    let least =
-                        self.by_name.iter().min_by_key(|(_, route)| route.requests).map(|(name, _)| name.clone());
-                    least.map(|least| self.by_name.remove(&least));
-                }
+                self.keep(most.max(1) - 1);
                 self.by_name.entry(self.name.clone()).or_default()
             }
         };
@@ -104,6 +100,14 @@ impl Routes {
             saved += name.len() + serde_json::to_vec(&route).map_or(0, |text| text.len());
         }
         saved
+    }
+
+    /// Keeps at most so many; the least asked for leave.
+    pub fn keep(&mut self, most: usize) {
+        while self.by_name.len() > most {
+            let least = self.by_name.iter().min_by_key(|(_, route)| route.requests).map(|(name, _)| name.clone());
+            least.map(|least| self.by_name.remove(&least));
+        }
     }
 
     /// Adds the routes of which a greater share fails than before. What was found of their failing requests by each status comes with them.

@@ -50,6 +50,10 @@ impl<T: crate::Analyzer> bindings::analyzer::exports::autodevops::stages::analyz
     fn checkpoint(&self) -> Result<Vec<u8>> {
         self.with(T::checkpoint)
     }
+
+    fn join(&self, checkpoint: Vec<u8>) -> Result<()> {
+        self.with(|analyzer| analyzer.join(&checkpoint))
+    }
 }
 
 /// A type that is a fix generator, as the generated trait wants it.

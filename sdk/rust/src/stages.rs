@@ -54,6 +54,16 @@ pub trait Analyzer: Default + 'static {
     /// # Errors
     /// When the state cannot be written.
     fn checkpoint(&mut self) -> Result<Vec<u8>>;
+
+    /// Takes in what another session made of other sources, by its checkpoint, as if their bytes had been pushed here: so that the
+    /// host reads large sources side by side.
+    ///
+    /// # Errors
+    /// `unsupported` where the analyzer cannot, which is the default: the host then gives it all sources in one session.
+    /// `invalid-input` when the bytes are none of this plugin's checkpoints, or are about a source that was pushed here, too.
+    fn join(&mut self, _checkpoint: &[u8]) -> Result<()> {
+        Err(Error::not_supported("this analyzer reads all sources in one session"))
+    }
 }
 
 /// Proposes a change that ends an issue. The repository is at `/repo`, read-only, where it was granted.

@@ -36,6 +36,11 @@ pub fn autodevops() -> Command {
     command
 }
 
+/// The builds of the analyzer's own tests, `one` and `two`: two releases of one program, minified by different tools, with a log of each.
+pub fn minified_builds() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins/log-analyzer/tests/maps")
+}
+
 /// A built plugin's folder: one of the project's own, or one of the tests'.
 pub fn plugin_folder(name: &str) -> PluginFolder {
     let folder =

@@ -4,13 +4,13 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::Write,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use autodevops_product_tests::{
-    autodevops,
+    autodevops, minified_builds as builds, plugin_folder,
     process::{Called, call, kill, until},
 };
 use flate2::{Compression, write::GzEncoder};
@@ -168,6 +168,71 @@ fn only_lines_of_the_time_that_is_asked_for_count() {
     assert!(called.code == Some(2) && called.stderr.contains("--since is later than --until"), "{called}");
 }
 
+/// A log of an hour that is large enough to be read by an instance of its own, of long lines that say nothing; and for its second half
+/// what `fault` gives in each minute.
+fn large(fault: impl Fn(u32) -> String) -> String {
+    const BYTES: usize = 64 << 20;
+    const LINES_A_MINUTE: usize = 600;
+    let filler = "x".repeat(BYTES / 60 / LINES_A_MINUTE);
+    let mut text = String::new();
+    for minute in 0..60 {
+        for n in 0..LINES_A_MINUTE {
+            text += &format!("2026-11-23T10:{minute:02}:{:02}.{:03}Z INFO {filler}\n", n / 10, n % 10 * 100);
+        }
+        text += &if minute < 30 { String::new() } else { fault(minute) };
+    }
+    text
+}
+
+#[test]
+fn large_logs_are_read_side_by_side_and_a_request_that_fails_in_both_is_one_issue() {
+    let folder = Folder::new();
+    let fault = |of: &'static str, said: &'static str| {
+        move |minute: u32| {
+            format!("2026-11-23T10:{minute:02}:59.950Z ERROR {said} {of}=7f3a9c{minute:02}\n{}", failure(minute.into()))
+        }
+    };
+    let (gateway, orders) =
+        (large(fault("request_id", "upstream gave no answer")), large(fault("traceId", "order could not be stored")));
+    folder.write("gateway.log", &gateway);
+    folder.write("orders.log.gz", gzip(&orders));
+    folder.write("small.log", failures(3));
+    let read = folder.json(&["gateway.log", "orders.log.gz", "small.log"]);
+    let bytes: Vec<(&str, u64)> = read["sources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|source| (source["source"].as_str().unwrap(), source["bytes"].as_u64().unwrap()))
+        .collect();
+    let small = failures(3).len() as u64;
+    assert_eq!(
+        bytes,
+        [("gateway.log", gateway.len() as u64), ("orders.log.gz", orders.len() as u64), ("small.log", small)]
+    );
+    let issues = read["issues"].as_array().unwrap();
+    // The same fault in all three counts once, with all its events.
+    let same: Vec<&Value> = issues.iter().filter(|issue| issue["exception"] == "TypeError").collect();
+    assert!(same.len() == 1 && same[0]["count"] == 30 + 30 + 3, "{same:?}");
+    // What one request says in both is one issue, though each was read by an instance of its own.
+    let joined: Vec<&Value> =
+        issues.iter().filter(|issue| issue["title"].as_str().unwrap().contains("no answer")).collect();
+    assert_eq!(joined.len(), 1, "{issues:#?}");
+    assert_eq!(joined[0]["related"][0]["source"], "orders.log.gz", "{joined:#?}");
+    assert!(!issues.iter().any(|issue| issue["title"].as_str().unwrap().contains("not be stored")), "{issues:#?}");
+}
+
+#[test]
+fn an_analyzer_that_joins_nothing_is_given_all_logs_one_after_the_other() {
+    let folder = Folder::new();
+    let plugin = plugin_folder("line-counter").path;
+    for name in ["b.log", "a.log"] {
+        folder.write(name, large(|_| String::new()));
+    }
+    folder.write("small.log", failures(1));
+    let read = folder.json(&["--plugin", plugin.to_str().unwrap(), "b.log", "small.log", "a.log"]);
+    assert_eq!(read["issues"][0]["title"], "36000 lines of b.log, 3 lines of small.log, 36000 lines of a.log");
+}
+
 #[test]
 fn each_line_is_told_its_group() {
     let folder = Folder::new();
@@ -197,11 +262,6 @@ fn each_line_is_told_its_group() {
     }
     let called = folder.run(&["--groups", "app.log", "app.log.gz"]);
     assert!(called.code == Some(2) && called.stderr.contains("name one"), "{called}");
-}
-
-/// The builds of the analyzer's own tests: two releases of one program, minified by different tools.
-fn builds() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/log-analyzer/tests/maps")
 }
 
 #[test]

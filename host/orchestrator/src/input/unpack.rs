@@ -1,9 +1,11 @@
 //! Archives of one log, unpacked as they are read.
 
 use std::{
-    cell::Cell,
     io::{self, BufReader, Read},
-    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use flate2::bufread::MultiGzDecoder;
@@ -89,8 +91,8 @@ impl Packing {
 /// The bytes of a log, whatever they are kept in.
 pub struct Unpacked {
     packing: Packing,
-    from: Box<dyn Read>,
-    taken: Rc<Cell<u64>>,
+    from: Box<dyn Read + Send>,
+    taken: Arc<AtomicU64>,
     given: u64,
 }
 
@@ -99,10 +101,10 @@ impl Unpacked {
     ///
     /// # Errors
     /// When there is no room for what unpacks it.
-    pub fn new(packing: Packing, from: impl Read + 'static) -> io::Result<Self> {
-        let taken = Rc::new(Cell::new(0));
-        let counted = Counted { from, taken: Rc::clone(&taken) };
-        let from: Box<dyn Read> = match packing {
+    pub fn new(packing: Packing, from: impl Read + Send + 'static) -> io::Result<Self> {
+        let taken = Arc::new(AtomicU64::new(0));
+        let counted = Counted { from, taken: Arc::clone(&taken) };
+        let from: Box<dyn Read + Send> = match packing {
             Packing::None => Box::new(counted),
             Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(ARCHIVE_BYTES, counted))),
             Packing::Zstd => {
@@ -122,7 +124,7 @@ impl Unpacked {
 
     /// Bytes that were read of what it is kept in.
     pub fn taken(&self) -> u64 {
-        self.taken.get()
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Reads what comes next; 0 at the end.
@@ -154,13 +156,13 @@ impl Unpacked {
 /// Counts what is read.
 struct Counted<R> {
     from: R,
-    taken: Rc<Cell<u64>>,
+    taken: Arc<AtomicU64>,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
         let length = self.from.read(part)?;
-        self.taken.set(self.taken.get() + length as u64);
+        self.taken.fetch_add(length as u64, Ordering::Relaxed);
         Ok(length)
     }
 }

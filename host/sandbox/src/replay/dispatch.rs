@@ -107,6 +107,7 @@ pub async fn call_session(
         (Some(session), "groups") => session.groups().await.map(|groups| json(&groups)).into(),
         (Some(session), "issues") => session.issues().await.map(|issues| json(&issues)).into(),
         (Some(session), "checkpoint") => session.checkpoint().await.map(|bytes| checkpoint_digest(&bytes)).into(),
+        (Some(session), "join") => session.join(&function.bytes).await.map(|()| json(&())).into(),
         (_, name) => Called::Unfit(format!("a session has no function `{name}` at this point")),
     }
 }

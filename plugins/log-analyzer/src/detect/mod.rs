@@ -21,7 +21,7 @@ pub mod series;
 mod sure;
 mod track;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 pub use clock::{Belief, Doubts};
 pub use find::{Finding, change_of, find, history, lasting, more, told};
@@ -146,6 +146,21 @@ impl Watched {
             self.leave_out(id);
         }
         saved
+    }
+
+    /// Gives the kinds of lines other numbers, and keeps at most `most` of them.
+    pub fn renumber(&mut self, most: usize, mut number: impl FnMut(GroupId) -> GroupId) {
+        for (id, track) in std::mem::take(&mut self.tracks) {
+            match self.tracks.entry(number(id)) {
+                Entry::Occupied(mut known) => known.get_mut().merge(&track),
+                Entry::Vacant(new) => drop(new.insert(track)),
+            }
+        }
+        let count = |of: fn(&Track) -> usize| self.tracks.values().map(of).sum();
+        self.places = (count(|track| track.durations.len()), count(|track| track.gauges.len()));
+        if self.tracks.len() > most {
+            self.make_room(most);
+        }
     }
 
     /// What the lines of each kind have in common.

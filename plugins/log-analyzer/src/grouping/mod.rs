@@ -16,6 +16,8 @@ mod partition;
 mod pattern;
 mod state;
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use self::{
@@ -170,6 +172,21 @@ impl Grouping {
             }
         }
         self.known.add(text, &parts)
+    }
+
+    /// Takes in the patterns of other lines, of which at most `most` are kept with those here. Gives the numbers that theirs have now.
+    pub fn join(&mut self, other: Self, most: usize) -> HashMap<GroupId, GroupId> {
+        let ids = self.known.join(other.known);
+        if self.known.is_over(most) {
+            self.known.make_room(most, &mut self.former);
+            self.cache.clear();
+        }
+        ids
+    }
+
+    /// A number that no pattern has or had.
+    pub fn fresh(&mut self) -> GroupId {
+        self.known.fresh()
     }
 
     /// The groups, in the order in which they were first seen.

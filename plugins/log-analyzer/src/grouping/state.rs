@@ -109,12 +109,15 @@ impl Known {
 
     /// The slot of the pattern that the parts have.
     pub fn find(&self, parts: &[Part]) -> Option<usize> {
-        let kinds = kinds(parts);
-        if let Some(slot) = self.index.get(&kinds) {
+        self.slot(&kinds(parts))
+    }
+
+    fn slot(&self, kinds: &[Kind]) -> Option<usize> {
+        if let Some(slot) = self.index.get(kinds) {
             return Some(*slot);
         }
         for form in self.forms.get(&kinds.len()).into_iter().flatten() {
-            let mut general = kinds.clone();
+            let mut general = kinds.to_vec();
             let mut fits = true;
             for place in form {
                 match general.get_mut(usize::from(*place)) {
@@ -134,15 +137,52 @@ impl Known {
         self.entries.len() >= most.max(1) || self.bytes >= MAX_TEXT_BYTES
     }
 
+    /// Whether there are more patterns than there may be.
+    pub fn is_over(&self, most: usize) -> bool {
+        self.entries.len() > most.max(1) || self.bytes > MAX_TEXT_BYTES
+    }
+
+    /// A number that no pattern has or had.
+    pub fn fresh(&mut self) -> GroupId {
+        let id = GroupId(self.next);
+        self.next = self.next.wrapping_add(1);
+        id
+    }
+
+    /// Takes in other patterns, as if their lines had come after those here; there may be too many then. Gives the numbers that they
+    /// have now.
+    pub fn join(&mut self, other: Self) -> HashMap<GroupId, GroupId> {
+        let (mut ids, mut new) = (HashMap::new(), Vec::new());
+        for mut entry in other.entries {
+            let was = entry.id;
+            entry.used += self.lines;
+            match self.slot(&entry.kinds).and_then(|slot| self.entries.get_mut(slot)) {
+                Some(known) => {
+                    known.lines += entry.lines;
+                    known.used = entry.used;
+                    ids.insert(was, known.id);
+                }
+                None => {
+                    entry.id = self.fresh();
+                    ids.insert(was, entry.id);
+                    new.push(entry);
+                }
+            }
+        }
+        self.entries.append(&mut new);
+        self.lines += other.lines;
+        self.rebuild();
+        ids
+    }
+
     /// Makes a pattern of a message.
     pub fn add(&mut self, text: &[u8], parts: &[Part]) -> usize {
         let slot = self.entries.len();
         let text = lex::beginning(text).to_vec();
         self.bytes += text.len();
-        let (id, kinds) = (GroupId(self.next), kinds(parts));
+        let (id, kinds) = (self.fresh(), kinds(parts));
         self.index.insert(kinds.clone(), slot);
         self.entries.push(Entry { id, text, values: Vec::new(), lines: 0, used: self.lines, kinds });
-        self.next = self.next.wrapping_add(1);
         slot
     }
 

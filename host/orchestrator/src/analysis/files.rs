@@ -1,0 +1,153 @@
+//! Whole files, read to their ends: large ones side by side, each by an instance of its own.
+//!
+//! What comes of it does not depend on the machine: which files are read by themselves, their sizes say, and what was made of them is
+//! joined in the order in which they were named. How many are read at once, the processors say.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::Arc,
+    thread::available_parallelism,
+};
+
+use anyhow::{Context as _, Result};
+use autodevops_sandbox::{CallContext, MountedFolder, Plugin};
+use tokio::task::JoinSet;
+
+use super::{Account, Analysis, CHECKPOINT_BYTES, Part, Reader};
+use crate::input::Input;
+
+/// Bytes from which a log is worth an instance of its own: to join it costs as much as a checkpoint, which is made after so many bytes.
+const LARGE_BYTES: u64 = CHECKPOINT_BYTES;
+/// Most logs that are read at once, whatever processors there are: each takes an instance's memory.
+const MOST_AT_ONCE: usize = 8;
+/// How many times as many may be begun before the first of them is joined: what waits for it takes a checkpoint's memory.
+const AHEAD: usize = 2;
+
+/// Logs that one instance reads, with their names.
+type Inputs = Vec<(String, Input)>;
+
+/// Is told how many bytes of the files were read since the last time, from any thread.
+type Progress = Arc<dyn Fn(u64) + Send + Sync>;
+
+/// Reads whole files (or standard input, `-`), also compressed ones, and gives the issues in them. `progress` is told how many
+/// bytes of the files were read.
+///
+/// # Errors
+/// When a file cannot be opened, or the analyzer fails.
+pub async fn analyze_files(
+    plugin: Plugin,
+    mounts: Vec<MountedFolder>,
+    files: &[PathBuf],
+    progress: impl Fn(u64) + Send + Sync + 'static,
+) -> Result<Analysis> {
+    let mut inputs = Inputs::new();
+    for file in files {
+        inputs.push((file.display().to_string(), Input::open(file)?));
+    }
+    let progress: Progress = Arc::new(progress);
+    let shares = shares(&inputs);
+    if shares.iter().all(|share| *share == 0) || !joins(&plugin, &mounts).await? {
+        let mut account = Account::open(plugin, mounts).await?;
+        read(&mut account, inputs, &progress).await?;
+        return account.analysis().await;
+    }
+    let mut parts: BTreeMap<usize, Inputs> = BTreeMap::new();
+    for (share, input) in shares.into_iter().zip(inputs) {
+        parts.entry(share).or_default().push(input);
+    }
+    let mut account = Account::open(plugin.clone(), mounts.clone()).await?;
+    let at_once = available_parallelism().map_or(1, usize::from).min(MOST_AT_ONCE);
+    let mut waiting = parts.into_values();
+    let mut readers: JoinSet<Result<(usize, Part)>> = JoinSet::new();
+    let mut done: BTreeMap<usize, Part> = BTreeMap::new();
+    let (mut begun, mut joined) = (0, 0);
+    loop {
+        while readers.len() < at_once && begun < joined + AHEAD * at_once {
+            let Some(inputs) = waiting.next() else { break };
+            let (plugin, mounts, progress, number) = (plugin.clone(), mounts.clone(), Arc::clone(&progress), begun);
+            readers.spawn(async move {
+                let mut account = Account::open(plugin, mounts).await?;
+                read(&mut account, inputs, &progress).await?;
+                Ok((number, account.into_part().await?))
+            });
+            begun += 1;
+        }
+        let Some(part) = readers.join_next().await else { break };
+        let (number, part) = part.context("reading a log ended before its end")??;
+        done.insert(number, part);
+        while let Some(part) = done.remove(&joined) {
+            account.join(part).await?;
+            joined += 1;
+        }
+    }
+    account.analysis().await
+}
+
+/// Which logs are read by the same instance: those that have the same number. Large ones have an instance each, the others share one;
+/// one that is named twice is read twice, by the same.
+fn shares(inputs: &Inputs) -> Vec<usize> {
+    let mut numbers: HashMap<Option<&str>, usize> = HashMap::new();
+    let mut shares = Vec::new();
+    for (name, input) in inputs {
+        let is_large = input.about_bytes() >= LARGE_BYTES;
+        let next = numbers.len();
+        shares.push(*numbers.entry(is_large.then_some(name.as_str())).or_insert(next));
+    }
+    shares
+}
+
+/// Whether the analyzer joins sources that were read side by side.
+async fn joins(plugin: &Plugin, mounts: &[MountedFolder]) -> Result<bool> {
+    let context = CallContext { run: "analyze".to_owned(), mounts: mounts.to_vec(), ..CallContext::default() };
+    let mut reader = Reader::open(plugin.clone(), context, None).await?;
+    let nothing = reader.checkpoint().await?;
+    reader.join(&nothing).await
+}
+
+async fn read(account: &mut Account, inputs: Inputs, progress: &Progress) -> Result<()> {
+    for (name, input) in inputs {
+        account.read(&name, input, |bytes| progress(bytes)).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn large_logs_are_read_by_themselves_whatever_the_order_and_small_ones_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: u64| {
+            let path = folder.path().join(name);
+            File::create(&path).unwrap().set_len(bytes).unwrap();
+            path
+        };
+        let large = |name: &str| file(name, LARGE_BYTES);
+        let small = |name: &str| file(name, LARGE_BYTES - 1);
+        let of = |files: &[PathBuf]| {
+            let open = |file: &PathBuf| (file.display().to_string(), Input::open(file).unwrap());
+            shares(&files.iter().map(open).collect())
+        };
+        assert_eq!(of(&[]), [0; 0]);
+        assert_eq!(of(&[small("a"), small("b"), small("c")]), [0, 0, 0]);
+        assert_eq!(of(&[large("a")]), [0]);
+        assert_eq!(of(&[large("a"), large("b")]), [0, 1]);
+        assert_eq!(of(&[small("a"), large("b"), small("c"), large("d")]), [0, 1, 0, 2]);
+        assert_eq!(of(&[large("a"), small("b"), large("a"), small("c"), small("b")]), [0, 1, 0, 1, 1]);
+    }
+
+    #[test]
+    fn a_compressed_log_counts_by_what_is_in_it_and_what_has_no_size_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log.gz");
+        let mut text = flate2::write::GzEncoder::new(File::create(&path).unwrap(), flate2::Compression::default());
+        std::io::Write::write_all(&mut text, b"one line\n").unwrap();
+        let bytes = text.finish().unwrap().metadata().unwrap().len();
+        assert_eq!(Input::open(&path).unwrap().about_bytes(), 10 * bytes);
+        assert_eq!(Input::open(Path::new("/dev/null")).unwrap().about_bytes(), 0);
+    }
+}
