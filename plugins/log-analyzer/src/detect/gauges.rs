@@ -96,6 +96,11 @@ const LEFT: [&str; 6] = ["free", "available", "avail", "remaining", "left", "hea
 /// Words of a limit.
 const LIMITS: [&str; 6] = ["limit", "max", "maximum", "capacity", "total", "quota"];
 
+/// Those that make a name one of a limit by standing first in it.
+const BOUNDS: [&str; 3] = ["limit", "max", "maximum"];
+/// Units of sizes, as names have them behind what they measure.
+const SIZES: [&str; 10] = ["b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib", "bytes"];
+
 /// The mean of some time's values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
@@ -171,16 +176,31 @@ pub fn limit(number: &Number<'_>, line: &[u8]) -> Option<f64> {
         return Some(0.0);
     }
     of_pair(number).or_else(|| {
+        let is_used = is(&RESOURCES);
         let mut named = None;
+        let mut before = None;
         super::numbers::scan(line, |other| {
-            let is_limit = words(other.name).last().is_some_and(|word| LIMITS.contains(&word.as_str()));
-            if is_limit && other.value > number.value && (other.unit == number.unit || number.unit.is_empty()) {
+            let is_limit = is_limit(&words(other.name));
+            // `active=12 max=50`: what stands right before a limit is what it limits, whatever it is called.
+            let is_of_it = if is_used {
+                other.unit == number.unit || number.unit.is_empty()
+            } else {
+                before == Some(number.name.as_ptr()) && other.unit == number.unit
+            };
+            if is_limit && is_of_it && other.value >= number.value {
                 named = named.or(Some(other.value));
             }
+            before = Some(other.name.as_ptr());
         });
-        let is_used = is(&RESOURCES);
-        named.filter(|_| is_used)
+        named
     })
+}
+
+/// Whether a name's words are those of a limit: `max`, `heap_limit`, `max_connections`, and with a unit behind it, `total_gb`.
+fn is_limit(name: &[String]) -> bool {
+    let is = |word: Option<&String>, words: &[&str]| word.is_some_and(|word| words.contains(&word.as_str()));
+    let has_unit = is(name.last(), &SIZES);
+    is(name.last(), &LIMITS) || is(name.first(), &BOUNDS) || has_unit && is(name.iter().rev().nth(1), &LIMITS)
 }
 
 /// The second of `12/50`, `12 / 50` and `12 of 50`.
@@ -339,7 +359,16 @@ mod tests {
         assert_eq!(limit_in("heap used=512 max=1024"), Some(1024.0));
         assert_eq!(limit_in("queue depth 12 limit 500"), Some(500.0));
         assert_eq!(limit_in("free disk space 812 MB"), Some(0.0));
-        for text in ["processed 12/50 files from the queue", "epoch 3/10", "took 12 ms", "cache hit for 12"] {
+        assert_eq!(limit_in("disk looked at used_gb=81 total_gb=500"), Some(500.0));
+        assert_eq!(limit_in(r#"{"msg":"pool","ActiveNow":12,"MaxSize":50}"#), Some(50.0));
+        assert_eq!(limit_in(r#"{"msg":"pool figures","active":12,"max":50}"#), Some(50.0));
+        for text in [
+            "processed 12/50 files from the queue",
+            "epoch 3/10",
+            "took 12 ms",
+            "cache hit for 12",
+            "pool tries=3 waited=7",
+        ] {
             assert_eq!(limit_in(text), None, "{text}");
         }
     }
