@@ -33,12 +33,11 @@ pub const LEAST_SURE: f64 = 0.5;
 pub fn change(errors: &Series, load: &Series, coverage: (i64, i64)) -> Option<Changed> {
     let (first, last) = coverage;
     let load = Some(load).filter(|load| errors.sum(first, last) < MOST_OF_LOAD * load.sum(first, last));
-    rates::change(errors, load, coverage).filter(|changed| {
+    rates::change(errors, load, coverage, MAX_RIVAL).filter(|changed| {
         changed.evidence >= MIN_EVIDENCE
             && sure_of_burst(changed.evidence) >= LEAST_SURE
             && changed.ratio() >= MIN_RATIO
             && changed.excess() >= MIN_EXCESS
-            && changed.rival < MAX_RIVAL
     })
 }
 

@@ -11,8 +11,10 @@ use super::{
     gauges::Trend,
     rates::{self, Changed},
     series::Series,
+    starts::Starts,
     sure,
     track::Track,
+    wordings::Wordings,
 };
 use crate::{group::shorten, grouping::GroupId, template::fingerprint, time::SECOND};
 
@@ -30,6 +32,10 @@ const MIN_EXCESS: f64 = 15.0;
 const MIN_MINUTES: f64 = 1.0;
 /// How far off the onset of a change may be, as a share of what it lasted.
 const ONSET_ERROR: f64 = 0.17;
+/// The share of the time of a fall in which nothing at all was logged.
+const MAX_LOST: f64 = 0.3;
+/// Lines of a kind before its rate rose, as a share of all, when it is the kind itself that is new.
+const NEXT_TO_NONE: f64 = 0.02;
 /// How high a second pulse may be, as a share of the first: what comes again is usual.
 const MAX_RIVAL: f64 = 0.5;
 
@@ -66,16 +72,23 @@ pub fn find(name: &str, watched: &Watched, groups: &BTreeMap<GroupId, (GroupId, 
             None => drop(tracks.insert(group, (track.clone(), template))),
         }
     }
+    let starts = Starts::new(tracks.values().map(|(track, _)| track));
+    let wordings = Wordings::new(tracks.values().map(|(track, _)| track));
     let mut found = Vec::new();
     for (track, template) in tracks.values().filter(|(track, _)| track.count >= MIN_COUNT) {
-        let of =
-            Subject { name, track, template: template.unwrap_or(&track.shape), coverage, dated: watched.is_dated() };
+        let of = Subject {
+            name,
+            track,
+            template: template.unwrap_or(&track.shape),
+            coverage,
+            dated: watched.is_dated(),
+            starts: &starts,
+        };
         let silence = silence(watched, track, coverage);
-        let was_silent = silence.is_some();
-        found.extend(silence.map(|silence| of.silence(&silence)));
-        if !was_silent && let Some(changed) = rate(&track.series, Some(&watched.all), coverage) {
-            found.push(of.rate(&changed));
-        }
+        let changed = || rate(&track.series, &watched.all, coverage).map(|changed| of.rate(&changed));
+        let gone = silence.map(|silence| of.silence(&silence)).or_else(changed);
+        // What goes on in other words has neither stopped nor changed.
+        found.extend(gone.filter(|_| !wordings.has_another(track)));
         let load = |from: i64, to: i64| watched.all.sum(from.saturating_mul(SECOND), to.saturating_mul(SECOND));
         found.extend(track.durations.iter().filter_map(|durations| {
             let slowdown = durations.slowdown(load).filter(|slowdown| slowdown.evidence >= MIN_EVIDENCE)?;
@@ -89,14 +102,16 @@ pub fn find(name: &str, watched: &Watched, groups: &BTreeMap<GroupId, (GroupId, 
     found
 }
 
-fn rate(series: &Series, load: Option<&Series>, coverage: (i64, i64)) -> Option<Changed> {
-    rates::change(series, load, coverage).filter(|changed| {
+fn rate(series: &Series, all: &Series, coverage: (i64, i64)) -> Option<Changed> {
+    rates::change(series, Some(all), coverage, MAX_RIVAL).filter(|changed| {
         let ratio = changed.ratio();
+        let lost = || all.lost(changed.from, changed.to.unwrap_or(coverage.1));
         changed.evidence >= MIN_EVIDENCE
             && (ratio >= MIN_RATIO || ratio <= 1.0 / MIN_RATIO)
             && changed.excess().abs() >= MIN_EXCESS
             && changed.minutes >= MIN_MINUTES
-            && changed.rival < MAX_RIVAL
+            // Lines that are lost with all others have not become fewer.
+            && (ratio > 1.0 || lost() < MAX_LOST)
     })
 }
 
@@ -125,6 +140,7 @@ struct Subject<'a> {
     template: &'a str,
     coverage: (i64, i64),
     dated: bool,
+    starts: &'a Starts,
 }
 
 impl Subject<'_> {
@@ -169,8 +185,11 @@ impl Subject<'_> {
             three(silence.missed)
         );
         let title = format!("stopped: {}", self.template);
+        let confidence = sure::silence(silence.evidence, silence.spread);
+        // A heartbeat has to go on when its service was started anew; another line may be one that a new version does not write.
+        let by_version = !sure::is_regular(silence.spread) && self.starts.stopped(silence.from, silence.usual);
         let issue = Issue {
-            confidence: sure::silence(silence.evidence, silence.spread),
+            confidence: if by_version { sure::by_version(confidence) } else { confidence },
             reason,
             ..self.issue(IssueKind::VanishedHeartbeat, "vanished-heartbeat", Severity::Error, &title)
         };
@@ -184,8 +203,12 @@ impl Subject<'_> {
         } else {
             format!("{:.0} % fewer: {}", (1.0 - ratio) * 100.0, self.template)
         };
+        let confidence = sure::rate(changed.evidence, ratio);
+        // Next to nothing came before: it is the kind that is new.
+        let is_new = self.track.series.sum(self.coverage.0, changed.from) <= NEXT_TO_NONE * self.track.count as f64;
+        let by_version = ratio > 1.0 && is_new && self.starts.began(self.track.seen.0, self.track.gaps.usual());
         let issue = Issue {
-            confidence: sure::rate(changed.evidence, ratio),
+            confidence: if by_version { sure::by_version(confidence) } else { confidence },
             reason: told(changed),
             rate: Some(change_of(changed)),
             ..self.issue(IssueKind::RateChange, "rate-change", Severity::Warning, &title)

@@ -18,8 +18,10 @@ mod numbers;
 mod random;
 pub mod rates;
 pub mod series;
+mod starts;
 mod sure;
 mod track;
+mod wordings;
 
 use std::collections::{BTreeMap, btree_map::Entry};
 

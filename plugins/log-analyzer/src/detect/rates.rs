@@ -5,6 +5,7 @@ use super::{
     change::{self, Setting},
     series::{Series, Window, between},
 };
+use crate::time::SECOND;
 
 /// Most values in which a change is looked for.
 const MOST_VALUES: usize = 150;
@@ -14,6 +15,8 @@ const LEAST_VALUES: usize = 18;
 const COARSER: usize = 4;
 /// The least variance of the square root of a count, times two: 1 for chance (Anscombe, 1948), less for what is regular.
 const LEAST_VARIANCE: f64 = 0.1;
+/// As many times as long as a change must be what is kept, so that it can be told whether it comes again.
+const KNOWN: usize = 6;
 /// Seconds in a day.
 const DAY: f64 = 86_400.0;
 
@@ -49,17 +52,26 @@ impl Changed {
 }
 
 /// The change that stands out most in a log that covers the times from `first` to `last`, in nanoseconds; `load` is what the
-/// series may follow.
-pub fn change(series: &Series, load: Option<&Series>, (first, last): (i64, i64)) -> Option<Changed> {
-    let coarse = look(&series.coarse, load.map(|load| &load.coarse), first, last);
+/// series may follow. What comes again, more than `most_rival` as high, is usual and no change.
+pub fn change(series: &Series, load: Option<&Series>, (first, last): (i64, i64), most_rival: f64) -> Option<Changed> {
+    // One that is usual does not hide another, of other times or at other steps, that is not.
+    let is_once =
+        |found: &Changed| found.rival < most_rival && elsewhere(series, load, found, (first, last)) < most_rival;
+    let coarse = look(&series.coarse, load.map(|load| &load.coarse), first, last, is_once);
     if series.fine.step() == series.coarse.step() {
         return coarse;
     }
-    let fine = look(&series.fine, load.map(|load| &load.fine), first, last);
+    let fine = look(&series.fine, load.map(|load| &load.fine), first, last, is_once);
     [fine, coarse].into_iter().flatten().max_by(|a, b| a.evidence.total_cmp(&b.evidence))
 }
 
-fn look(counts: &Bins<u32>, load: Option<&Bins<u32>>, first: i64, last: i64) -> Option<Changed> {
+fn look(
+    counts: &Bins<u32>,
+    load: Option<&Bins<u32>>,
+    first: i64,
+    last: i64,
+    is_once: impl Fn(&Changed) -> bool,
+) -> Option<Changed> {
     let window = between(counts, first, last);
     let load = load.map(|load| between(load, first, last)).filter(|load| load.step == window.step);
     let mut times = window.counts.len().div_ceil(MOST_VALUES).max(1);
@@ -69,12 +81,58 @@ fn look(counts: &Bins<u32>, load: Option<&Bins<u32>>, first: i64, last: i64) -> 
     {
         let load = load.as_ref().map(|load| load.coarser(times));
         let found = in_window(&window.coarser(times), load.as_ref());
-        if let Some(found) = found.filter(|found| best.is_none_or(|best| found.evidence > best.evidence)) {
+        if let Some(found) =
+            found.filter(|found| best.is_none_or(|best| found.evidence > best.evidence) && is_once(found))
+        {
             best = Some(found);
         }
         times *= COARSER;
     }
     best
+}
+
+/// How high such a change is at other times of all that is kept, as a share of this one; 0 where less than [`KNOWN`] times as much is kept.
+///
+/// The last hours are looked at closely, and hold but one of the jobs that run each day, and but one night. Both the counts
+/// themselves and their share of the load must be as high, or as low, again.
+fn elsewhere(series: &Series, load: Option<&Series>, found: &Changed, (first, last): (i64, i64)) -> f64 {
+    let all = between(&series.coarse, first, last);
+    let (begin, end) = (found.from / SECOND, found.to.unwrap_or(last) / SECOND);
+    let wide = usize::try_from((end - begin).max(1)).unwrap_or(usize::MAX).div_ceil(all.step.unsigned_abs() as usize);
+    if all.counts.len() < KNOWN.saturating_mul(wide) {
+        return 0.0;
+    }
+    let sums = |counts: &[f64]| -> Vec<f64> { counts.windows(wide).map(|part| part.iter().sum()).collect() };
+    let is_inside = |index: usize| {
+        let from = all.start + index as i64 * all.step;
+        from < end && from + wide as i64 * all.step > begin
+    };
+    let expected = root(found.expected * wide as f64 * all.step as f64 / 60.0);
+    let sign = if found.current >= found.expected { 1.0 } else { -1.0 };
+    let share = |counts: &mut dyn Iterator<Item = (usize, f64)>| {
+        let (mut own, mut other) = (0.0_f64, 0.0_f64);
+        for (index, count) in counts {
+            let height = sign * (root(count) - expected);
+            if is_inside(index) { own = own.max(height) } else { other = other.max(height) }
+        }
+        if own > 0.0 { other / own } else { 0.0 }
+    };
+    let counts = sums(&all.counts);
+    let by_count = share(&mut counts.iter().copied().enumerate());
+    let Some(load) =
+        load.map(|load| between(&load.coarse, first, last)).filter(|load| load.counts.len() == all.counts.len())
+    else {
+        return by_count;
+    };
+    let others: Vec<f64> = load.counts.iter().zip(&all.counts).map(|(load, own)| (load - own).max(0.0)).collect();
+    let loads = sums(&others);
+    let inside: Vec<f64> =
+        loads.iter().enumerate().filter(|(index, _)| is_inside(*index)).map(|(_, load)| *load).collect();
+    let usual = inside.iter().sum::<f64>() / inside.len().max(1) as f64;
+    // Where nothing else was logged, nothing can be said.
+    let of_load =
+        counts.iter().zip(&loads).map(|(count, load)| if *load > 0.0 { count * usual / load } else { f64::NAN });
+    by_count.min(share(&mut of_load.enumerate().filter(|(_, count)| count.is_finite())))
 }
 
 fn root(count: f64) -> f64 {
@@ -136,7 +194,7 @@ fn in_window(window: &Window, load: Option<&Window>) -> Option<Changed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{detect::random::Random, time::SECOND};
+    use crate::detect::random::Random;
 
     /// A series of so many events in each minute, at even times, and what it covers.
     fn series(counts: &[f64]) -> (Series, (i64, i64)) {
@@ -151,7 +209,7 @@ mod tests {
 
     fn found(counts: &[f64]) -> Option<Changed> {
         let (series, coverage) = series(counts);
-        change(&series, None, coverage)
+        change(&series, None, coverage, 1.0)
     }
 
     #[test]
@@ -182,7 +240,7 @@ mod tests {
                 (0..240).zip(&counts).map(|(minute, own)| own + wave(f64::from(minute)) * 3.0).collect();
             let (load, _) = series(&all);
             let (series, coverage) = series(&counts);
-            let found = change(&series, Some(&load), coverage);
+            let found = change(&series, Some(&load), coverage, 1.0);
             steps += usize::from(found.is_some_and(|found| found.evidence > 6.0 && found.ratio() > 1.5));
         }
         assert!(waves <= 6 && steps >= 90, "{waves} {steps}");
@@ -201,5 +259,35 @@ mod tests {
         let counts: Vec<f64> = (0..120).map(|minute| if (70..78).contains(&minute) { 40.0 } else { 4.0 }).collect();
         let found = found(&counts).unwrap();
         assert!(found.ratio() > 6.0 && found.to.is_some_and(|to| (to / SECOND - 78 * 60).abs() <= 64), "{found:?}");
+    }
+
+    #[test]
+    fn a_job_of_each_day_is_no_change_though_the_last_hours_hold_one_only_and_one_of_one_day_is() {
+        let day = 24 * 60;
+        let jobs = |of_days: fn(usize) -> bool| -> Vec<f64> {
+            let minute = |minute: usize| {
+                let runs = minute % day == 1200 && of_days(minute / day);
+                f64::from(u8::from(minute.is_multiple_of(240))) + if runs { 80.0 } else { 0.0 }
+            };
+            (0..5 * day).map(minute).collect()
+        };
+        let found = |counts: &[f64]| {
+            let (series, coverage) = series(counts);
+            change(&series, None, coverage, 0.5)
+        };
+        assert_eq!(found(&jobs(|_| true)), None);
+        let once = found(&jobs(|day| day == 4)).unwrap();
+        assert!(once.evidence > 6.0 && once.from / SECOND >= (4 * day as i64 + 1100) * 60, "{once:?}");
+    }
+
+    #[test]
+    fn a_burst_in_two_parts_is_one_and_does_not_rival_itself() {
+        let parts = |minute: usize| (100..104).contains(&minute) || (108..112).contains(&minute);
+        let mut random = Random::new(5);
+        let counts: Vec<f64> =
+            (0..240).map(|minute| random.poisson(0.2) + if parts(minute) { 3.0 } else { 0.0 }).collect();
+        let (series, coverage) = series(&counts);
+        let found = change(&series, None, coverage, 0.6).unwrap();
+        assert!(found.evidence > 6.0 && (found.from / SECOND - 6000).abs() < 600, "{found:?}");
     }
 }

@@ -13,6 +13,8 @@ const FINE_SECONDS: i64 = 64;
 const COARSE_COUNTS: usize = 400;
 /// The widest step of the coarse series, in seconds: about nineteen days are kept.
 const COARSE_SECONDS: i64 = 4096;
+/// A step with nothing stands out where there are so many on average in those with any.
+const MUCH: f64 = 8.0;
 /// Most counts that are shown to people.
 const SHOWN_COUNTS: usize = 60;
 
@@ -102,6 +104,23 @@ impl Series {
         self.coarse.iter().map(|(second, count)| f64::from(*count) * share(second)).sum()
     }
 
+    /// The share of the time between two, in nanoseconds, in which there was nothing though there is much at other times, by the
+    /// counts in which that is most.
+    pub fn lost(&self, from: i64, to: i64) -> f64 {
+        let share = |counts: &Bins<u32>| {
+            let filled = counts.iter().filter(|(_, count)| **count > 0);
+            let (number, sum) =
+                filled.fold((0_u32, 0.0), |(number, sum), (_, count)| (number + 1, sum + f64::from(*count)));
+            if sum < MUCH * f64::from(number.max(1)) {
+                return 0.0;
+            }
+            let within = between(counts, from, to);
+            let none = within.counts.iter().filter(|count| **count < 0.5).count();
+            none as f64 / within.counts.len().max(1) as f64
+        };
+        share(&self.fine).max(share(&self.coarse))
+    }
+
     /// Few counts that cover the times between two, for people: nanoseconds of the first's begin, seconds of a step, counts.
     pub fn shown(&self, first: i64, last: i64) -> Window {
         let step = self.coarse.step() * SECOND;
@@ -159,5 +178,22 @@ mod tests {
         let [mut one, other] = series;
         one.merge(&other);
         assert_eq!(between(&one.fine, 0, 1000 * SECOND).counts.iter().sum::<f64>(), 1000.0);
+    }
+
+    #[test]
+    fn time_in_which_nothing_came_is_lost_where_much_comes_at_other_times() {
+        let of = |every: i64| {
+            let mut series = Series::default();
+            (0..6000)
+                .step_by(every as usize)
+                .filter(|second| !(3000..3300).contains(second))
+                .for_each(|second| series.add(second * SECOND));
+            series
+        };
+        assert!(of(1).lost(3000 * SECOND, 3300 * SECOND) > 0.9);
+        assert!((0.4..0.6).contains(&of(1).lost(3000 * SECOND, 3600 * SECOND)));
+        assert_eq!(of(1).lost(1000 * SECOND, 2000 * SECOND), 0.0);
+        // Where a line comes every ten minutes, five without one are none that are lost.
+        assert_eq!(of(600).lost(3000 * SECOND, 3300 * SECOND), 0.0);
     }
 }

@@ -39,6 +39,11 @@ const TREND: &Table = &[(0.3, 0.4), (0.5, 0.8), (0.6, 0.92), (0.8, 0.97), (0.98,
 /// Lines that the service does not survive, which are so by their words or their level.
 const CRITICAL: f64 = 0.98;
 
+/// The spread of the times between lines that come at even times.
+const REGULAR: f64 = 0.6;
+/// The share of what stops or begins as a service is started that is no new version's doing.
+const BY_VERSION: f64 = 0.2;
+
 /// How often issues with the score were right.
 fn right(score: f64, table: &Table) -> f64 {
     let behind = table.partition_point(|(known, _)| *known <= score);
@@ -75,7 +80,17 @@ pub fn slowdown(evidence: f64, ratio: f64) -> f64 {
 
 /// Of a line that stopped.
 pub fn silence(evidence: f64, spread: f64) -> f64 {
-    right(share(evidence, 4.0, 2.0, 0.97) * if spread < 0.6 { 1.0 } else { 0.85 }, OTHERS)
+    right(share(evidence, 4.0, 2.0, 0.97) * if is_regular(spread) { 1.0 } else { 0.85 }, OTHERS)
+}
+
+/// Whether lines came at even times, by the spread of the times between them as a share of their mean.
+pub fn is_regular(spread: f64) -> bool {
+    spread < REGULAR
+}
+
+/// Of what stopped or began with a start of the service, by how sure it would be at another time.
+pub fn by_version(confidence: f64) -> f64 {
+    confidence * BY_VERSION
 }
 
 /// Of a trend, by its standard errors and the time left as a share of the time that was looked at.

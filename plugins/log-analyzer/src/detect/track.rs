@@ -8,6 +8,7 @@ use super::{
     gauges::{self, Gauge},
     numbers,
     series::Series,
+    starts,
 };
 use crate::{line::Line, pending::text_of, template::template};
 
@@ -46,6 +47,12 @@ pub struct Track {
     pub durations: Vec<Durations>,
     /// What they measure.
     pub gauges: Vec<Gauge>,
+    /// Whether they tell of a start of the service, and when that was, in nanoseconds; empty where there were too many.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    tells_start: bool,
+    /// See above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub starts: Vec<i64>,
     /// The first line and the last.
     pub first: (u64, String),
     /// See above.
@@ -58,8 +65,11 @@ impl Track {
     /// Of a kind whose first line this is.
     pub fn new(line: &Line<'_>, at: i64) -> Self {
         let first = (line.number, shorten(line.raw));
+        let shape = template(&text_of(line.content));
         Self {
-            shape: template(&text_of(line.content)),
+            tells_start: starts::tells(&shape),
+            starts: Vec::new(),
+            shape,
             count: 0,
             seen: (at, at),
             series: Series::default(),
@@ -80,6 +90,9 @@ impl Track {
         self.seen = (self.seen.0.min(at), before.max(at));
         self.series.add(at);
         self.gaps.add(at);
+        if self.tells_start {
+            starts::note(&mut self.starts, self.count, at);
+        }
         // One line a second is evidence enough.
         if at / crate::time::SECOND != before / crate::time::SECOND {
             self.last.0 = line.number;
@@ -149,6 +162,7 @@ impl Track {
             self.last.clone_from(&other.last);
         }
         self.count += other.count;
+        self.starts.extend(&other.starts);
         self.seen = (self.seen.0.min(other.seen.0), self.seen.1.max(other.seen.1));
         self.series.merge(&other.series);
         self.gaps.merge(&other.gaps);
