@@ -12,7 +12,7 @@ impl Stages {
     /// Does an effect whose intent is on record. `again` says that it may have been done before: then the target is asked first.
     pub async fn effect(&self, run: &Run, command: &Command, again: bool) -> Input {
         let moves = matches!(command, Command::SetTraffic { environment: Environment::Production, .. });
-        if let Some(overtaken) = if moves { self.overtaken(run).await } else { None } {
+        if moves && let Some(overtaken) = self.overtaken(run).await {
             return overtaken;
         }
         let outcome = match self.affect(run, command, again).await {
