@@ -138,7 +138,8 @@ async fn open_watch(project: &Project) -> Result<Watch> {
     let maps = project.source_maps()?;
     let mounts = maps.map(|maps| maps.mount(&analyzer)).transpose()?.into_iter().collect();
     let (journal, audit) = (project.journal.clone(), Arc::clone(&project.audit));
-    Watch::open(journal, audit, project.context(WATCH, mounts), analyzer, &project.config.logs.watch).await
+    let (context, logs) = (project.context(WATCH, mounts), &project.config.logs.watch);
+    Watch::open(journal, audit, context, analyzer, logs, &project.redaction).await
 }
 
 /// Opens what people speak to the runs by, for as long as it is kept: the control socket, and the HTTP API where it is set up.

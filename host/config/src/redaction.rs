@@ -6,7 +6,8 @@ use autodevops_policy::redact::{Redaction, RedactionError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Secrets and personal data are taken out of what people are told, and of the evidence that a plugin with network gets.
+/// Secrets and personal data are taken out of what people are told, of commits' messages, and of the evidence that a plugin gets which may
+/// send requests or mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct RedactionSettings {

@@ -4,6 +4,7 @@
 mod checks;
 mod data;
 mod effects;
+mod evidence;
 mod measure;
 mod propose;
 mod source;

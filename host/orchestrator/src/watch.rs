@@ -1,10 +1,11 @@
 //! Watching a service's logs: what is new is given to the analyzer, and how far it came survives the process.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use autodevops_journal::Journal;
 use autodevops_model::Issue;
+use autodevops_policy::redact::{RedactedLines, Redaction};
 use autodevops_sandbox::{CallContext, Plugin};
 
 use crate::{
@@ -24,6 +25,9 @@ const OFFSETS: &str = "watch/offsets";
 /// What the analyzer knew when they were read so far.
 const CHECKPOINT: &str = "watch/checkpoint";
 
+/// What was read of lines that were not finished, and is not told yet.
+const HELD: &str = "watch/held";
+
 /// The watched logs of a project, and what was found in them so far.
 pub struct Watch {
     journal: Journal,
@@ -32,13 +36,16 @@ pub struct Watch {
     analyzer: Plugin,
     context: CallContext,
     reader: Reader,
+    /// What takes secrets and personal data out of the logs; none where the analyzer can send nothing on.
+    lines: Option<RedactedLines>,
     /// What was made durable last: a failed reader goes on from it.
     checkpoint: Option<Vec<u8>>,
     unsaved: bool,
 }
 
 impl Watch {
-    /// Goes on where the process before stopped, or starts at the beginning of every log. `context` is what the analyzer's sessions are given.
+    /// Goes on where the process before stopped, or starts at the beginning of every log. `context` is what the analyzer's sessions are given;
+    /// one that may send requests or mail is given the logs redacted.
     ///
     /// # Errors
     /// When the analyzer does not start, or a log is an archive.
@@ -48,6 +55,7 @@ impl Watch {
         context: CallContext,
         analyzer: Plugin,
         logs: &[PathBuf],
+        redaction: &Redaction,
     ) -> Result<Self> {
         for log in logs {
             if Input::is_packed(log)? {
@@ -71,12 +79,18 @@ impl Watch {
             },
             Err(error) => return Err(error),
         };
+        let held = journal.get_fact(HELD)?.filter(|_| reader.is_some());
         let (reader, state, checkpoint) = match reader {
             Some(reader) => (reader, state, checkpoint),
             None => (Reader::open(analyzer.clone(), context.clone(), None).await?, FollowState::default(), None),
         };
+        let held: BTreeMap<String, Vec<u8>> = match held {
+            Some(bytes) => serde_json::from_slice(&bytes).context("the followed logs' unfinished lines")?,
+            None => BTreeMap::new(),
+        };
+        let lines = analyzer.grant().sends().then(|| RedactedLines::new(redaction.clone(), held));
         let follower = Follower::resume(logs, state)?;
-        Ok(Self { journal, audit, follower, analyzer, context, reader, checkpoint, unsaved: false })
+        Ok(Self { journal, audit, follower, analyzer, context, reader, lines, checkpoint, unsaved: false })
     }
 
     /// Reads what is new in the logs; whether there was anything. A part at which the analyzer fails is left out, and so is what it
@@ -93,7 +107,13 @@ impl Watch {
             }
             any = true;
             self.unsaved = true;
-            for chunk in chunks {
+            for mut chunk in chunks {
+                if let Some(lines) = &mut self.lines {
+                    chunk.bytes = lines.take(&chunk.source, &chunk.bytes);
+                }
+                if chunk.bytes.is_empty() {
+                    continue;
+                }
                 if let Err(error) = self.reader.push(&chunk.source, &chunk.bytes).await {
                     self.go_on_without(&chunk, &error).await?;
                 }
@@ -130,7 +150,9 @@ impl Watch {
         }
         let checkpoint = self.reader.checkpoint().await?;
         let offsets = serde_json::to_vec(&self.follower.state())?;
-        self.journal.put_many(&[(OFFSETS, &offsets), (CHECKPOINT, &checkpoint)])?;
+        let none = BTreeMap::new();
+        let held = serde_json::to_vec(self.lines.as_ref().map_or(&none, RedactedLines::held))?;
+        self.journal.put_many(&[(OFFSETS, &offsets), (CHECKPOINT, &checkpoint), (HELD, &held)])?;
         self.checkpoint = Some(checkpoint);
         self.unsaved = false;
         self.audit.seal(WATCH, WATCH, 0);

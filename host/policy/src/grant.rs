@@ -90,6 +90,13 @@ pub struct EffectiveGrant {
     pub credentials: Vec<EffectiveCredential>,
 }
 
+impl EffectiveGrant {
+    /// Whether what the plugin is given can leave this machine by what it may do: in requests, or by mail.
+    pub const fn sends(&self) -> bool {
+        !self.http.is_empty() || !self.mail.is_empty()
+    }
+}
+
 fn unusual<S: Serializer>(limits: &Limits, serializer: S) -> Result<S::Ok, S::Error> {
     limits.unusual().named(serializer)
 }
@@ -178,6 +185,14 @@ mod tests {
         let grant = Grant { mail: vec!["*@example.com".parse().unwrap()], ..Grant::default() };
         assert_eq!(effective(&manifest(vec![ask(PermissionKind::Mail)]), &grant).mail, grant.mail);
         assert_eq!(effective(&manifest(Vec::new()), &grant).mail, []);
+    }
+
+    #[test]
+    fn who_may_send_requests_or_mail_may_send_on_what_it_is_given() {
+        let sends = |grant: EffectiveGrant| grant.sends();
+        assert!(!sends(EffectiveGrant { keyvalue: true, clocks: true, ..EffectiveGrant::default() }));
+        assert!(sends(EffectiveGrant { http: vec!["https://a.example".parse().unwrap()], ..EffectiveGrant::default() }));
+        assert!(sends(EffectiveGrant { mail: vec!["*@example.com".parse().unwrap()], ..EffectiveGrant::default() }));
     }
 
     #[test]

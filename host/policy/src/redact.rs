@@ -7,8 +7,12 @@
 
 use std::{borrow::Cow, net::IpAddr, ops::Range, sync::LazyLock};
 
-use autodevops_model::{Issue, Notification};
+use autodevops_model::{Fix, Issue, Notification};
 use regex::Regex;
+
+mod lines;
+
+pub use lines::RedactedLines;
 
 /// What is taken out without being asked for, by name.
 pub const STANDARD: [&str; 11] = [
@@ -165,6 +169,16 @@ impl Redaction {
         for evidence in &mut redacted.evidence {
             evidence.text = self.text(&evidence.text);
         }
+        redacted
+    }
+
+    /// The fix with its title, cause and rollback in words redacted: they may quote what was logged. Its edits and tests are the code itself,
+    /// and stay.
+    pub fn fix(&self, fix: &Fix) -> Fix {
+        let mut redacted = fix.clone();
+        redacted.title = self.text(&fix.title);
+        redacted.root_cause = self.text(&fix.root_cause);
+        redacted.rollback.summary = self.text(&fix.rollback.summary);
         redacted
     }
 

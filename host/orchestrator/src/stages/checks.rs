@@ -29,19 +29,20 @@ impl Stages {
         tests.extend(run.tests().into_iter().map(|test| test.path));
         tests.sort();
         tests.dedup();
-        let input = CheckInput {
-            changed: run.changed(),
-            tests,
-            fix: run.fix().cloned(),
-            issue: Some(run.issue().clone()),
-            url: url.map(str::to_owned),
-        };
         let mounts = vec![mount("/before", &before), mount("/after", &after)];
         let context = self.project.context(run.id(), mounts);
         let mut reports = Vec::new();
         for name in plugins {
             let plugin = self.project.plugins.for_stage(name, Stage::Check).map_err(|error| of_host(&error))?;
-            let report = match plugin.check(&context, input.clone()).await {
+            let evidence = self.evidence(&plugin);
+            let input = CheckInput {
+                changed: run.changed(),
+                tests: tests.clone(),
+                fix: run.fix().map(|fix| evidence.fix(fix)),
+                issue: Some(evidence.issue(run)),
+                url: url.map(str::to_owned),
+            };
+            let report = match plugin.check(&context, input).await {
                 Ok(report) => bounded(report),
                 Err(error) => report_of(&error)?,
             };

@@ -1,8 +1,7 @@
 //! Asking for a fix, and for tests.
 
-use autodevops_model::{ErrorKind, Fix, Issue, Proposal, Stage, StageError, TestFile};
+use autodevops_model::{ErrorKind, Fix, Proposal, Stage, StageError, TestFile};
 use autodevops_pipeline::{Input, Run};
-use autodevops_sandbox::Plugin;
 
 use crate::{clock::now, limits::LoopState};
 
@@ -25,7 +24,7 @@ impl Stages {
                 reasons.push(format!("{name} was not asked: {refused:#}"));
                 continue;
             }
-            match plugin.propose(&context, self.evidence_for(&plugin, run)).await {
+            match plugin.propose(&context, self.evidence(&plugin).issue(run)).await {
                 Ok(Proposal::Fix(fix)) => match self.fits(run, &fix).await {
                     Ok(()) => return Ok(Input::Proposed { plugin: name.clone(), fix: Box::new(fix) }),
                     Err(refused) => reasons.push(format!("{name}: its fix is refused: {refused}")),
@@ -63,13 +62,6 @@ impl Stages {
         Ok(fits.then(|| Input::Proposed { plugin, fix: Box::new(fix) }))
     }
 
-    /// The run's issue, as this plugin may see it: one that can send it on sees it without secrets and personal data.
-    fn evidence_for(&self, plugin: &Plugin, run: &Run) -> Issue {
-        let grant = plugin.grant();
-        let sends = !grant.http.is_empty() || !grant.mail.is_empty();
-        if sends { self.project.redaction.issue(run.issue()) } else { run.issue().clone() }
-    }
-
     /// Whether the fix can be applied to what it was made for.
     async fn fits(&self, run: &Run, fix: &Fix) -> Result<(), String> {
         if fix.edits.is_empty() {
@@ -86,7 +78,8 @@ impl Stages {
         let mut tests: Vec<TestFile> = Vec::new();
         for name in &self.project.config.stages.test_generators {
             let plugin = self.project.plugins.for_stage(name, Stage::TestGenerator).map_err(|error| of_host(&error))?;
-            let made = plugin.generate_tests(&context, self.evidence_for(&plugin, run), fix.clone()).await;
+            let evidence = self.evidence(&plugin);
+            let made = plugin.generate_tests(&context, evidence.issue(run), evidence.fix(fix)).await;
             for test in made.map_err(|error| of_call(&error))? {
                 if tests.iter().all(|other| other.path != test.path) {
                     tests.push(test);

@@ -71,9 +71,11 @@ impl Stages {
             repository.head()?;
             let change = propose(&repository, &base, &fix.edits, &tests)?;
             let git = &project.config.git;
+            // It goes wherever the branch is pushed.
+            let told = project.redaction.fix(&fix);
             let message = git.message(Message {
-                title: &fix.title,
-                root_cause: &fix.root_cause,
+                title: &told.title,
+                root_cause: &told.root_cause,
                 fingerprint: &fingerprint,
                 run: &id,
             });

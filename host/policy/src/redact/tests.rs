@@ -62,6 +62,25 @@ fn what_says_nothing_of_anyone_is_left() {
 }
 
 #[test]
+fn a_fix_keeps_its_code_and_tells_nothing_of_anyone() {
+    use autodevops_model::{Edit, FileChange, Risk, RollbackPlan};
+    let quoting = || "as jane@shop.example saw".to_owned();
+    let fix = Fix {
+        title: quoting(),
+        root_cause: quoting(),
+        confidence: 0.5,
+        risk: Risk::Low,
+        edits: vec![Edit { path: "a.js".into(), base_sha256: None, change: FileChange::Create(quoting()) }],
+        tests: Vec::new(),
+        rollback: RollbackPlan { summary: quoting(), previous_release_suffices: true, state: Vec::new() },
+    };
+    let redacted = Redaction::default().fix(&fix);
+    let told = "as [redacted:email] saw";
+    assert_eq!([&redacted.title, &redacted.root_cause, &redacted.rollback.summary], [told; 3]);
+    assert_eq!((redacted.edits, redacted.tests), (fix.edits, fix.tests));
+}
+
+#[test]
 fn an_operator_adds_patterns_and_keeps_what_is_needed() {
     let pairs = |name: &str, pattern: &str| vec![(name.to_owned(), pattern.to_owned())];
     let made = |keep: &[&str], pairs: &[(String, String)]| {
