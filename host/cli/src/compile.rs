@@ -2,14 +2,11 @@
 
 use anyhow::Result;
 use autodevops_config::Config;
-use autodevops_orchestrator::{mail::Post, plugins::Services, sandbox};
+use autodevops_orchestrator::{mail::Post, plugins::Services, program::PROGRAM, sandbox};
 use autodevops_sandbox::{Compiler, SandboxOptions};
 
 /// The hidden verb.
 pub const VERB: &str = "compile-component";
-
-/// This program, as it was when it was started: another version may have been installed since.
-const PROGRAM: &str = "/proc/self/exe";
 
 /// The compiler of all verbs.
 pub fn compiler() -> Compiler {

@@ -157,6 +157,10 @@ fn people(project: &Project) -> Result<String> {
     project.check_people()?;
     let approval = &project.config.approval;
     let approvers = match &approval.approvers[..] {
+        [] if approval.required => {
+            "whoever may speak to the runs may approve; name people in [approval] `approvers` to have it be them alone"
+                .to_owned()
+        }
         [] => "whoever may speak to the runs may approve".to_owned(),
         named => format!("{} of {} may approve", approval.count, named.join(", ")),
     };

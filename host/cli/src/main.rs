@@ -50,6 +50,8 @@ fn main() -> ExitCode {
     if let Verb::CompileComponent = arguments.verb {
         return autodevops_sandbox::compile_child();
     }
+    // One that was started as `/proc/self/exe` would be called `exe`.
+    let _ = rustix::thread::set_name(c"autodevops");
     trace::to_stderr(arguments.verbose);
     match run(arguments) {
         Ok(code) => code,

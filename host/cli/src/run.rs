@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use autodevops_model::Stage;
 use autodevops_orchestrator::{
     audit::WATCH,
+    catalog::Unanswered,
     clock::now,
     controller::Controller,
     driver::{End, Observer},
@@ -30,10 +31,11 @@ use crate::{
 /// `autodevops run`.
 pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
-    project.check_answers()?;
+    let unanswered = project.check_answers_to_go_on()?;
     project.check_people()?;
     let _lock = project.state.lock()?;
     let progress = Arc::new(Progress::new(format));
+    goes_on(unanswered.as_ref(), &*progress);
     let observer: Arc<dyn Observer> = progress.clone();
     let controller = Arc::new(Controller::new(Arc::clone(&project), observer)?);
     let _ears = open_ears(&project, &controller, &*progress).await?;
@@ -76,6 +78,16 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
             Ok(ExitCode::SUCCESS)
         }
         Some((run, end)) => conclude(&run, &end, format),
+    }
+}
+
+/// Says that plugins changed under a run: it goes on as it began, and nothing else begins.
+fn goes_on(unanswered: Option<&Unanswered>, observer: &dyn Observer) {
+    if let Some(unanswered) = unanswered {
+        observer.notice(&format!(
+            "the run under way goes on with the components that were granted, and no other begins until this is answered, and the process \
+             that drives the runs started again:\n{unanswered}"
+        ));
     }
 }
 
@@ -194,14 +206,19 @@ fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
 /// `autodevops serve`.
 pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
-    project.check_answers()?;
+    let unanswered = project.check_answers_to_go_on()?;
     project.check_people()?;
     let _lock = project.state.lock()?;
     let observer: Arc<dyn Observer> = Arc::new(Progress::lines(format));
+    goes_on(unanswered.as_ref(), observer.as_ref());
     let controller = Arc::new(Controller::new(Arc::clone(&project), Arc::clone(&observer))?);
     // Whoever holds the lock must be spoken with; compiling may take a while.
     let _ears = open_ears(&project, &controller, observer.as_ref()).await?;
-    project.check_plugins()?;
+    if unanswered.is_some() {
+        project.load_plugins()?
+    } else {
+        project.check_plugins()?
+    }
     project.check_credentials().await?;
     project.check_tools()?;
     let watch = open_watch(&project).await?;

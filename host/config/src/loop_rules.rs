@@ -16,8 +16,12 @@ pub struct LoopRules {
     pub runs_a_day: Option<u32>,
     /// How many releases runs may bring to production within 24 hours.
     pub deploys_a_day: Option<u32>,
-    /// How many calls of fix generators there may be within 24 hours: what a language model costs.
+    /// How many calls of fix generators there may be within 24 hours.
     pub fix_generator_calls_a_day: Option<u32>,
+    /// How many tokens of language models plugins may use within 24 hours, by their own word, or else by the bytes that generators and
+    /// checks send: one for every four. Once there were as many, no run starts, and no generator or check with `http` is asked; what
+    /// watches, measures, deploys and tells people goes on.
+    pub tokens_a_day: Option<u64>,
 }
 
 /// A time of the week in which no run begins with production.

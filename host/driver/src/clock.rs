@@ -7,7 +7,7 @@ use std::{
 
 use autodevops_pipeline::Timestamp;
 
-/// The wall clock may be behind by so much without a word: it is being slewed.
+/// The wall clock may be behind by so much: it is being slewed.
 const SLACK: Duration = Duration::from_secs(1);
 
 /// Makes the wall clock's readings one time that only grows. Where the wall clock is set back, time goes on from the last reading at
@@ -20,8 +20,10 @@ pub struct Steady(Mutex<Last>);
 struct Last {
     /// What was read last, and when by the monotonic clock.
     reading: Option<(Timestamp, Duration)>,
-    /// Whether it was said that the wall clock is behind.
+    /// Whether the wall clock is known to be behind.
     told: bool,
+    /// By how much, until someone asks.
+    untold: Option<Duration>,
 }
 
 impl Last {
@@ -41,12 +43,14 @@ impl Steady {
         last.reading = Some((now, monotonic));
         let behind = u64::try_from(now.0.saturating_sub(wall.0)).map_or(Duration::ZERO, Duration::from_nanos);
         if last.is_to_be_told(behind) {
-            tracing::warn!(
-                "the system's clock is {} s behind what it told before; runs count on from there: set it right",
-                behind.as_secs()
-            );
+            last.untold = Some(behind);
         }
         now
+    }
+
+    /// By how much the wall clock fell behind since this was asked last, where it did.
+    pub fn fell_behind(&self) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).untold.take()
     }
 
     /// Time is never before this moment from now on: the last that a host before this one put on record.
@@ -87,6 +91,21 @@ mod tests {
         let told = [0, 1000, 1001, 5000, 1000, 1001, 900_000]
             .map(|milliseconds| last.is_to_be_told(Duration::from_millis(milliseconds)));
         assert_eq!(told, [false, false, true, false, false, true, false]);
+    }
+
+    #[test]
+    fn that_the_wall_clock_fell_behind_is_told_once_each_time_but_for_a_little() {
+        let second = 1_000_000_000;
+        let steady = Steady::default();
+        read(&steady, 100 * second, 0);
+        read(&steady, 99 * second + second / 2, 1);
+        assert_eq!(steady.fell_behind(), None, "it is being slewed");
+        read(&steady, 40 * second, 2);
+        read(&steady, 41 * second, 3);
+        assert_eq!((steady.fell_behind(), steady.fell_behind()), (Some(Duration::from_nanos(60_000_000_002)), None));
+        read(&steady, 200 * second, 4);
+        read(&steady, 150 * second, 5);
+        assert_eq!(steady.fell_behind().map(|behind| behind.as_secs()), Some(50));
     }
 
     #[test]

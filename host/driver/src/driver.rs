@@ -20,6 +20,9 @@ const JOURNAL_PAUSE: Duration = Duration::from_secs(2);
 /// The longest that the driver sleeps.
 const NAP: Duration = Duration::from_secs(10);
 
+/// On record where the machine's clock went back.
+pub const CLOCK_WENT_BACK: &str = "clock-went-back";
+
 /// What a person says to a run, and where the answer goes.
 #[derive(Debug)]
 pub struct Word {
@@ -129,6 +132,7 @@ impl Driver {
     /// When the journal fails otherwise than by a full disk, or another host drives the run too.
     pub async fn drive(&mut self) -> Result<End> {
         loop {
+            self.look_at_clock();
             self.hear().await?;
             let commands = self.run.commands(self.now());
             let Some(command) = commands.into_iter().find(|command| !matches!(command, Command::AskApproval { .. }))
@@ -151,6 +155,17 @@ impl Driver {
                 command => self.perform(command).await?,
             }
         }
+    }
+
+    /// Says that the machine's clock went back, and puts it on record: what the run waits for comes when it was meant to all the same.
+    fn look_at_clock(&self) {
+        let Some(behind) = self.parts.clock.fell_behind() else { return };
+        let words = format!(
+            "this machine's clock is {} s behind what it told before; time goes on from there, so that nothing comes late: set the clock right",
+            behind.as_secs()
+        );
+        self.parts.account.noted(&self.run, CLOCK_WENT_BACK, &words);
+        self.parts.observer.notice(&words);
     }
 
     /// What only a person can change.

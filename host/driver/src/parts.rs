@@ -55,6 +55,9 @@ pub trait Account: Send + Sync {
     /// Events of a run are on record up to this version; `ended` names the stage that ended with them, where one did.
     fn recorded(&self, run: &Run, version: u64, ended: Option<&'static str>);
 
+    /// Something outside of the run's events that is to be known about it.
+    fn noted(&self, run: &Run, what: &'static str, words: &str);
+
     /// The run is let go of: it is over, waits for a person, or its host stops.
     fn let_go(&self, run: &Run, version: u64);
 }
@@ -63,6 +66,9 @@ pub trait Account: Send + Sync {
 pub trait Clock: Send + Sync {
     /// Now; never before what was now before.
     fn now(&self) -> Timestamp;
+
+    /// By how much the machine's clock is behind what it told before, once where that is so: a person is to set it right. What is now goes on.
+    fn fell_behind(&self) -> Option<Duration>;
 
     /// Now is never before this moment from here on: it is on record as past.
     fn not_before(&self, moment: Timestamp);

@@ -232,6 +232,22 @@ impl Catalog {
         self.settings.get(name).is_some_and(|settings| settings.grant.is_some())
     }
 
+    /// Digests of the components that were granted anything.
+    pub fn granted_components(&self) -> Vec<String> {
+        let answers = self.project.iter().flat_map(|project| project.lock.answers());
+        answers.map(|answer| answer.digest.to_string()).collect()
+    }
+
+    /// What a plugin as it was granted may do now, of which this is the manifest: no more than was answered.
+    ///
+    /// # Errors
+    /// When that is more than the operator's ceilings allow by now.
+    pub fn answered(&self, manifest: &Manifest, answer: &Answer) -> Result<EffectiveGrant, Misgranted> {
+        let effective = effective(manifest, &answer.granted);
+        self.ceilings.check(&manifest.name, &effective)?;
+        Ok(effective)
+    }
+
     /// How the plugin stands: what it asks for, what it is granted, and whether that was answered for this very component.
     ///
     /// # Errors

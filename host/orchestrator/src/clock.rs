@@ -30,6 +30,10 @@ impl Clock for HostClock {
         now()
     }
 
+    fn fell_behind(&self) -> Option<Duration> {
+        STEADY.0.fell_behind()
+    }
+
     fn not_before(&self, moment: Timestamp) {
         let (steady, begun) = &*STEADY;
         steady.not_before(moment, begun.elapsed());

@@ -2,6 +2,7 @@
 
 use std::{
     fs::OpenOptions,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use autodevops_config::Edge;
 use autodevops_edge::{EdgeOptions, EnvironmentOptions, LeastPace, Limits, Sorting, Testers};
 use http::{HeaderName, HeaderValue};
 
-use crate::{live::Live, project::Project};
+use crate::{live::Live, program::PROGRAM, project::Project};
 
 /// The longest that a front door may take to start; its releases start with it.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -25,11 +26,10 @@ const UPLOAD_WITHIN: Duration = Duration::from_secs(30);
 /// How the front door of this project is set up; a detached one writes to a log of its own.
 ///
 /// # Errors
-/// When it is not known which program this is, or a name in the configuration is not taken.
+/// When a name in the configuration is not taken.
 pub fn options(project: &Project, is_detached: bool) -> Result<EdgeOptions> {
     let config = &project.config;
-    let program = std::env::current_exe().context("this program's own file")?;
-    let mut options = EdgeOptions::new(project.state.edge(), vec![program.into(), "worker".into()]);
+    let mut options = EdgeOptions::new(project.state.edge(), vec![PROGRAM.into(), "worker".into()]);
     options.metrics = config.edge.metrics;
     options.lease = config.edge.lease.0;
     options.drain = config.edge.drain.0;
@@ -153,8 +153,8 @@ impl Process {
         let log = log(project);
         let begin = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
         let out = OpenOptions::new().create(true).append(true).open(&log).with_context(|| log.display().to_string())?;
-        let program = std::env::current_exe().context("this program's own file")?;
-        let child = Command::new(program)
+        let child = Command::new(PROGRAM)
+            .arg0("autodevops")
             .arg("--config")
             .arg(&project.file)
             .args(["edge", "serve", "--detach"])

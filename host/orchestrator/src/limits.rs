@@ -22,6 +22,7 @@ use crate::{
 const PAUSED: &str = "loop/paused";
 const QUEUE: &str = "loop/queue";
 const CALLS: &str = "loop/fix-generator-calls";
+const TOKENS: &str = "loop/tokens";
 
 /// Pauses and their ends, a fact each, by their numbers.
 const CHANGES: &str = "loop/changes/";
@@ -30,6 +31,9 @@ const AUDITED: &str = "loop/changes-audited";
 
 /// What "a day" is: the time before now, so that no midnight lets twice as much happen.
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// Tokens that were used within as much are counted as one.
+const TOGETHER: Duration = Duration::from_secs(600);
 
 /// Issues that are remembered to wait; there may be any number of them.
 const REMEMBERED: usize = 50;
@@ -77,10 +81,12 @@ pub enum Waits {
     #[error("the loop is paused by {}{}; let it go on with `autodevops resume`", .0.by, because(&.0.reason))]
     Paused(Paused),
     /// There were so many within a day.
-    #[error("{there_were} {what} were there within 24 hours, which is the most that [loop] {key} allows; the next may come in {}", span(*.next))]
+    #[error("{there_were} {what} were there within 24 hours, and [loop] {key} allows {cap}; the next may come in {}", span(*.next))]
     Cap {
         /// How many there were.
-        there_were: usize,
+        there_were: u64,
+        /// How many there may be.
+        cap: u64,
         /// Of what.
         what: &'static str,
         /// The configuration's key.
@@ -186,7 +192,7 @@ impl<'a> LoopState<'a> {
     /// [`Waits`] when there may not; or when the journal cannot be used.
     pub fn note_call(&self, rules: &LoopRules, now: Timestamp) -> Result<()> {
         let mut calls = self.calls(now)?;
-        check(rules.fix_generator_calls_a_day, CALLS_ARE, &calls, now)?;
+        check(rules.fix_generator_calls_a_day.map(Into::into), CALLS_ARE, &each(&calls), now)?;
         calls.push(now);
         self.put(CALLS, &Some(calls))
     }
@@ -195,6 +201,36 @@ impl<'a> LoopState<'a> {
     fn calls(&self, now: Timestamp) -> Result<Vec<Timestamp>> {
         let calls: Vec<Timestamp> = self.get(CALLS)?.unwrap_or_default();
         Ok(calls.into_iter().filter(|at| *at > now.before(DAY)).collect())
+    }
+
+    /// Notes tokens of language models that a call used. Only one at a time may do so.
+    ///
+    /// # Errors
+    /// When the journal cannot be used.
+    pub fn note_tokens(&self, tokens: u64, now: Timestamp) -> Result<()> {
+        let mut used = self.tokens(now)?;
+        match used.last_mut() {
+            Some((since, sum)) if *since > now.before(TOGETHER) => *sum = sum.saturating_add(tokens),
+            _ => used.push((now, tokens)),
+        }
+        self.put(TOKENS, &Some(used))
+    }
+
+    /// Whether a plugin may be called that may use tokens of a language model.
+    ///
+    /// # Errors
+    /// [`Waits`] when it may not; or when the journal cannot be read.
+    pub fn may_use_tokens(&self, rules: &LoopRules, now: Timestamp) -> Result<()> {
+        match rules.tokens_a_day {
+            None => Ok(()),
+            cap => Ok(check(cap, TOKENS_ARE, &self.tokens(now)?, now)?),
+        }
+    }
+
+    /// The tokens that were used within the last day, oldest first; each entry is of the ten minutes that follow its time.
+    fn tokens(&self, now: Timestamp) -> Result<Vec<(Timestamp, u64)>> {
+        let used: Vec<(Timestamp, u64)> = self.get(TOKENS)?.unwrap_or_default();
+        Ok(used.into_iter().filter(|(at, _)| *at > now.before(DAY)).collect())
     }
 
     fn get<T: DeserializeOwned>(&self, fact: &str) -> Result<Option<T>> {
@@ -213,18 +249,31 @@ type Counted = (&'static str, &'static str);
 const RUNS_ARE: Counted = ("runs", "runs-a-day");
 const DEPLOYS_ARE: Counted = ("deploys of runs", "deploys-a-day");
 const CALLS_ARE: Counted = ("calls of fix generators", "fix-generator-calls-a-day");
+const TOKENS_ARE: Counted = ("tokens of language models", "tokens-a-day");
 
-/// Whether there may be one more.
-fn check(cap: Option<u32>, (what, key): Counted, times: &[Timestamp], now: Timestamp) -> Result<(), Waits> {
-    let mut within: Vec<Timestamp> = times.iter().copied().filter(|at| *at > now.before(DAY)).collect();
-    let Some(cap) = cap.and_then(|cap| usize::try_from(cap).ok()).filter(|cap| within.len() >= *cap) else {
-        return Ok(());
-    };
+/// Each of them for one.
+fn each(times: &[Timestamp]) -> Vec<(Timestamp, u64)> {
+    times.iter().map(|at| (*at, 1)).collect()
+}
+
+/// Whether there may be one more, by how many there were at which times.
+fn check(cap: Option<u64>, (what, key): Counted, counts: &[(Timestamp, u64)], now: Timestamp) -> Result<(), Waits> {
+    let Some(cap) = cap else { return Ok(()) };
+    let mut within: Vec<(Timestamp, u64)> = counts.iter().copied().filter(|(at, _)| *at > now.before(DAY)).collect();
     within.sort_unstable();
-    // Once that one is a day old, there is room.
-    let leaving = within.get(within.len().saturating_sub(cap.max(1))).copied().unwrap_or(now);
+    let there_were = within.iter().fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
+    if there_were < cap {
+        return Ok(());
+    }
+    // Once so many are a day old that there are fewer, there is room.
+    let mut left = there_were;
+    let leaving = within.iter().find(|(_, count)| {
+        left = left.saturating_sub(*count);
+        left < cap
+    });
+    let leaving = leaving.map_or(now, |(at, _)| *at);
     let next = u64::try_from(leaving.after(DAY).0.saturating_sub(now.0)).unwrap_or(0);
-    Err(Waits::Cap { there_were: within.len(), what, key, next: Duration::from_nanos(next) })
+    Err(Waits::Cap { there_were, cap, what, key, next: Duration::from_nanos(next) })
 }
 
 /// Whether a run may start now.
@@ -236,17 +285,17 @@ pub fn may_start(project: &Project, now: Timestamp) -> Result<()> {
     if let Some(paused) = state.paused()? {
         return Err(Waits::Paused(paused).into());
     }
-    if rules.runs_a_day.is_some() {
+    if let Some(cap) = rules.runs_a_day {
         let started: Vec<Timestamp> = project.log.all()?.iter().map(|logged| logged.run.started_at()).collect();
-        check(rules.runs_a_day, RUNS_ARE, &started, now)?;
+        check(Some(cap.into()), RUNS_ARE, &each(&started), now)?;
     }
-    if rules.deploys_a_day.is_some() {
-        check(rules.deploys_a_day, DEPLOYS_ARE, &deploys(&project.records.attempts()?), now)?;
+    if let Some(cap) = rules.deploys_a_day {
+        check(Some(cap.into()), DEPLOYS_ARE, &each(&deploys(&project.records.attempts()?)), now)?;
     }
-    if rules.fix_generator_calls_a_day.is_some() {
-        check(rules.fix_generator_calls_a_day, CALLS_ARE, &state.calls(now)?, now)?;
+    if let Some(cap) = rules.fix_generator_calls_a_day {
+        check(Some(cap.into()), CALLS_ARE, &each(&state.calls(now)?), now)?;
     }
-    Ok(())
+    state.may_use_tokens(rules, now)
 }
 
 /// When runs brought a release to people. A run has one at most, and runs follow each other: one that may start may deploy.
@@ -320,6 +369,7 @@ mod tests {
     fn a_cap_counts_the_last_day_and_says_when_there_is_room() {
         let now = Timestamp(0).after(100 * HOUR);
         let times = [1, 20, 23, 30].map(|hours| now.before(hours * HOUR));
+        let times = each(&times);
         assert_eq!(check(None, RUNS_ARE, &times, now), Ok(()));
         assert_eq!(check(Some(4), RUNS_ARE, &times, now), Ok(()), "one of them is older than a day");
         let Err(Waits::Cap { there_were, next, .. }) = check(Some(3), RUNS_ARE, &times, now) else { panic!() };
@@ -341,6 +391,24 @@ mod tests {
         let refused = state.note_call(&rules, now.after(2 * HOUR)).unwrap_err();
         assert!(refused.is::<Waits>() && refused.to_string().contains("fix-generator-calls-a-day"), "{refused}");
         state.note_call(&rules, now.after(25 * HOUR)).unwrap();
+    }
+
+    #[test]
+    fn tokens_are_summed_over_the_last_day_and_let_calls_in_once_enough_are_older() {
+        let (_folder, journal) = journal();
+        let state = LoopState::new(&journal);
+        let rules = LoopRules { tokens_a_day: Some(1000), ..LoopRules::default() };
+        let now = Timestamp(0).after(50 * HOUR);
+        state.note_tokens(300, now).unwrap();
+        state.note_tokens(300, now.after(Duration::from_secs(60))).unwrap();
+        assert_eq!(state.tokens(now.after(HOUR)).unwrap(), [(now, 600)], "what is close together is one");
+        state.may_use_tokens(&rules, now.after(HOUR)).unwrap();
+        state.note_tokens(900, now.after(2 * HOUR)).unwrap();
+        let refused = state.may_use_tokens(&rules, now.after(3 * HOUR)).unwrap_err();
+        let told = "1500 tokens of language models were there within 24 hours, and [loop] tokens-a-day allows 1000; the next may come in 21h";
+        assert_eq!(refused.downcast::<Waits>().unwrap().to_string(), told);
+        state.may_use_tokens(&rules, now.after(24 * HOUR)).unwrap();
+        state.may_use_tokens(&LoopRules::default(), now.after(3 * HOUR)).unwrap();
     }
 
     #[test]

@@ -2,23 +2,23 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result, bail};
-use autodevops_bundle::{PluginFolder, PluginFolders};
+use autodevops_bundle::{PluginFolder, PluginFolders, lock::Answer};
 pub use autodevops_config::PluginSettings;
 use autodevops_model::Stage;
 use autodevops_pipeline::Origin;
-use autodevops_policy::{Ceilings, EffectiveGrant, effective};
+use autodevops_policy::{Ceilings, EffectiveGrant, Manifest, effective};
 use autodevops_sandbox::{
     CredentialSource, KeyValueStore, LocalTarget, Mailer, OperatorCommands, Plugin, PluginSource, Sandbox,
     SandboxOptions,
 };
 use serde_json::Value;
 
-use crate::{catalog::Catalog, recordings::RecordingStore, usage::Usage};
+use crate::{catalog::Catalog, program, recordings::RecordingStore, usage::Usage};
 
 /// The environment variable that names further folders with plugins, separated by `:`.
 pub const FOLDERS_VARIABLE: &str = "AUTODEVOPS_PLUGINS";
@@ -38,7 +38,7 @@ pub struct Services {
     pub sandbox: SandboxOptions,
     /// Where the secrets of their credentials come from.
     pub credentials: Option<Arc<dyn CredentialSource>>,
-    /// Where their calls are recorded.
+    /// Where their components are kept.
     pub recordings: Option<Arc<RecordingStore>>,
 }
 
@@ -89,7 +89,9 @@ impl PluginSet {
         self.catalog.settings(name)
     }
 
-    /// The plugin, loaded with what it was granted. In a project, what it asks for must have been answered for this component.
+    /// The plugin, loaded with what it was granted. In a project, what it asks for must have been answered for this component; where that was
+    /// another one, it is that: what is under way goes on as it began, and nobody who goes back waits for an answer. Whoever begins something
+    /// anew sees to the answers first.
     ///
     /// # Errors
     /// When it is not there, [`Unanswered`](crate::catalog::Unanswered), when its configuration does not fit its manifest, or it
@@ -113,11 +115,25 @@ impl PluginSet {
         let folder = self.open(name)?;
         let standing = self.catalog.standing(&folder)?;
         let needs = standing.needs.map(|needs| (name.to_owned(), needs));
-        if let Some(unanswered) = self.catalog.unanswered(needs.into_iter().collect()) {
-            bail!(unanswered);
-        }
-        let plugin = self.load_with(&folder, standing.effective, &self.settings(&folder.manifest.name).config)?;
-        let publisher = folder.manifest.publisher.clone().unwrap_or_default();
+        let (plugin, manifest) = match self.catalog.unanswered(needs.into_iter().collect()) {
+            None => {
+                let config = self.settings(&folder.manifest.name).config;
+                (self.load_with(&folder, standing.effective, &config)?, folder.manifest)
+            }
+            Some(unanswered) => {
+                let Some(answer) = &standing.answer else { bail!(unanswered) };
+                let loaded = match self.load_answered(answer) {
+                    Ok(loaded) => loaded,
+                    Err(error) => {
+                        tracing::debug!(plugin = name, "the component that was granted cannot be used: {error:#}");
+                        bail!(unanswered)
+                    }
+                };
+                tracing::warn!("plugin `{name}` is used as the component that was granted, {}", answer.digest.short());
+                loaded
+            }
+        };
+        let publisher = manifest.publisher.unwrap_or_default();
         let loaded = (plugin.clone(), Origin { publisher, component: plugin.digest().to_owned() });
         self.lock().insert(name.to_owned(), loaded.clone());
         Ok(loaded)
@@ -130,6 +146,15 @@ impl PluginSet {
     pub fn load_folder(&self, folder: &PluginFolder, settings: &PluginSettings) -> Result<Plugin> {
         let grant = effective(&folder.manifest, &settings.grant.clone().unwrap_or_default());
         self.load_with(folder, grant, &settings.config)
+    }
+
+    /// A plugin as it was granted, where its component and manifest are kept.
+    fn load_answered(&self, answer: &Answer) -> Result<(Plugin, Manifest)> {
+        let components = self.services.recordings.as_ref().context("no components are kept")?.components();
+        let folder = components.plugin(&answer.digest.to_string())?;
+        let grant = self.catalog.answered(&folder.manifest, answer)?;
+        let plugin = self.load_with(&folder, grant, &self.settings(&answer.name).config)?;
+        Ok((plugin, folder.manifest))
     }
 
     fn load_with(
@@ -152,9 +177,12 @@ impl PluginSet {
         };
         let plugin = Plugin::load(&self.sandbox, source)?;
         if let Some(recordings) = &self.services.recordings
-            && let Err(error) = recordings.components().keep(plugin.digest(), &folder.component)
+            && let Err(error) = recordings.components().keep_plugin(plugin.digest(), folder)
         {
-            tracing::warn!("plugin `{}` can be replayed only by --with: {error:#}", plugin.name());
+            tracing::warn!(
+                "plugin `{}` cannot be replayed or gone on with once it is another: {error:#}",
+                plugin.name()
+            );
         }
         Ok(plugin)
     }
@@ -195,8 +223,7 @@ pub(crate) fn usual_folders() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = std::env::var_os(FOLDERS_VARIABLE)
         .map(|value| std::env::split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect())
         .unwrap_or_default();
-    let program = std::env::current_exe().and_then(|path| path.canonicalize());
-    if let Some(folder) = program.as_deref().ok().and_then(Path::parent) {
+    if let Some(folder) = program::folder() {
         for relative in ["../plugins", "../share/autodevops/plugins"] {
             let Ok(path) = folder.join(relative).canonicalize() else { continue };
             folders.push(path);

@@ -24,7 +24,7 @@ use autodevops_source::{Repository, Store};
 
 use crate::{
     audit::Audit,
-    catalog::Catalog,
+    catalog::{Catalog, Unanswered},
     clock::HostClock,
     commands, credentials,
     keyvalue::JournalStore,
@@ -42,6 +42,7 @@ use crate::{
     sources,
     stages::Stages,
     state::StateFolder,
+    tokens::Spending,
     usage::Usage,
 };
 
@@ -67,6 +68,8 @@ pub struct Project {
     pub log: RunLog,
     /// The account of what plugins did and what was decided.
     pub audit: Arc<Audit>,
+    /// What counts the tokens of language models that plugins use, and hands the account of their calls on to the audit.
+    spending: Arc<Spending>,
     /// What runs and deploys by hand amount to.
     pub records: Records,
     /// What takes secrets and personal data out of what leaves this machine.
@@ -109,7 +112,7 @@ impl Project {
         }
         let sandbox = sandbox::options(&config.sandbox, compiler)?;
         let credentials = Arc::new(credentials::bound(&catalog, &sandbox.http)?);
-        let recordings = Arc::new(RecordingStore::new(state.path(), &config.recording));
+        let recordings = Arc::new(RecordingStore::new(state.path(), &config.recording, catalog.granted_components()));
         let mail = Post::of(&config)?;
         let services = Services {
             keyvalue: Some(Arc::new(JournalStore::new(journal.clone()))),
@@ -118,13 +121,14 @@ impl Project {
             sandbox,
             mail: mail.clone().map(|mail| mail as _),
             credentials: Some(Arc::clone(&credentials) as _),
-            recordings: config.recording.enabled.then(|| Arc::clone(&recordings)),
+            recordings: Some(Arc::clone(&recordings)),
         };
         let plugins = PluginSet::new(catalog, config.limits, services)?;
         let log = RunLog::new(journal.clone());
         let records = Records::new(log.clone());
         let redaction = config.redaction.redaction().map_err(|(name, error)| anyhow!("[redaction] {name}: {error}"))?;
         let audit = Arc::new(Audit::new(journal.clone()));
+        let spending = Arc::new(Spending::new(journal.clone(), Arc::clone(&audit)));
         let links = Links::of(&config, audit.log())?;
         let notices = Notices::new(config.notifications);
         Ok(Arc::new(Self {
@@ -134,6 +138,7 @@ impl Project {
             journal,
             log,
             audit,
+            spending,
             records,
             redaction,
             recordings,
@@ -155,9 +160,9 @@ impl Project {
         source_maps(&self.config)
     }
 
-    /// What a run gives to its calls, each of which is put on record.
+    /// What a run gives to its calls, each of which is put on record, with the tokens that it used.
     pub fn context(&self, run: &str, mounts: Vec<MountedFolder>) -> CallContext {
-        let observer = Arc::clone(&self.audit);
+        let observer = Arc::clone(&self.spending);
         let recordings = self.recording();
         CallContext { run: run.to_owned(), mounts, observer: Some(observer), recordings, ..CallContext::default() }
     }
@@ -241,6 +246,18 @@ impl Project {
         Ok(())
     }
 
+    /// As [`Self::check_answers`]; but a run that is not over goes on with the components that were granted. What is to be answered before
+    /// another begins, where that is so.
+    ///
+    /// # Errors
+    /// As [`Self::check_answers`], where no run is under way.
+    pub fn check_answers_to_go_on(&self) -> Result<Option<Unanswered>> {
+        match self.check_answers() {
+            Err(error) if error.is::<Unanswered>() && !self.log.unfinished()?.is_empty() => error.downcast().map(Some),
+            checked => checked.map(|()| None),
+        }
+    }
+
     /// The plugins that the stages name, and the stages.
     pub(crate) fn stage_plugins(&self) -> impl Iterator<Item = (&String, Stage)> {
         let stages = &self.config.stages;
@@ -269,6 +286,14 @@ impl Project {
     /// The first that cannot be used.
     pub fn check_plugins(&self) -> Result<()> {
         self.check_answers()?;
+        self.load_plugins()
+    }
+
+    /// As [`Self::check_plugins`], for a run that goes on: with the components that were granted.
+    ///
+    /// # Errors
+    /// The first that cannot be used.
+    pub fn load_plugins(&self) -> Result<()> {
         self.check_commands()?;
         let mut used = Vec::new();
         for (name, stage) in self.stage_plugins() {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <state>/recordings/RUN/NNN-STAGE-PLUGIN.recording   one file a call, written aside and renamed when it is whole
-//! <state>/components/DIGEST.wasm.zst                  each component once
+//! <state>/components/DIGEST.wasm.zst                  each component once, and its plugin's manifest beside it: DIGEST.json
 //! ```
 
 mod components;
@@ -46,6 +46,8 @@ pub struct RecordingStore {
     per_call: Bytes,
     per_run: Bytes,
     kept_runs: usize,
+    /// Digests of components that stay though nothing is recorded of them.
+    granted: Vec<String>,
     runs: Mutex<BTreeMap<String, Shelf>>,
 }
 
@@ -57,11 +59,11 @@ struct Shelf {
 }
 
 impl RecordingStore {
-    /// Below the state's folder, within these bounds.
-    pub fn new(state: &Path, bounds: &RecordingSettings) -> Self {
+    /// Below the state's folder, within these bounds; components with the digests in `granted` stay though nothing is recorded of them.
+    pub fn new(state: &Path, bounds: &RecordingSettings, granted: Vec<String>) -> Self {
         let (folder, components) = (state.join("recordings"), Components::new(state.join("components")));
         let RecordingSettings { per_call, per_run, runs, .. } = *bounds;
-        Self { folder, components, per_call, per_run, kept_runs: runs as usize, runs: Mutex::default() }
+        Self { folder, components, per_call, per_run, kept_runs: runs as usize, granted, runs: Mutex::default() }
     }
 
     /// The recordings of a run, in the order in which its calls began. Those of calls under way are not among them.
@@ -150,10 +152,9 @@ impl RecordingStore {
             all.sort_by_key(|path| std::cmp::Reverse(path.metadata().and_then(|metadata| metadata.modified()).ok()));
             all
         };
-        if let Err(error) =
-            self.components.keep_only(|| all().into_iter().filter_map(|path| Some(Header::of(&path).ok()?.component)))
-        {
-            tracing::warn!(%error, "components that no recording is of any more cannot be removed");
+        let recorded = || all().into_iter().filter_map(|path| Some(Header::of(&path).ok()?.component));
+        if let Err(error) = self.components.keep_only(|| self.granted.iter().cloned().chain(recorded())) {
+            tracing::warn!(%error, "components that nothing needs any more cannot be removed");
         }
     }
 }

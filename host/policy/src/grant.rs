@@ -191,7 +191,10 @@ mod tests {
     fn who_may_send_requests_or_mail_may_send_on_what_it_is_given() {
         let sends = |grant: EffectiveGrant| grant.sends();
         assert!(!sends(EffectiveGrant { keyvalue: true, clocks: true, ..EffectiveGrant::default() }));
-        assert!(sends(EffectiveGrant { http: vec!["https://a.example".parse().unwrap()], ..EffectiveGrant::default() }));
+        assert!(sends(EffectiveGrant {
+            http: vec!["https://a.example".parse().unwrap()],
+            ..EffectiveGrant::default()
+        }));
         assert!(sends(EffectiveGrant { mail: vec!["*@example.com".parse().unwrap()], ..EffectiveGrant::default() }));
     }
 

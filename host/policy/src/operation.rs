@@ -30,6 +30,8 @@ pub enum Operation {
     Config,
     /// A line into the host's log.
     Log,
+    /// A word on what the call used elsewhere, such as tokens of a language model.
+    Usage,
     /// Standard input, output or error, by name.
     Stdio(&'static str),
     /// The end of the call by the plugin's own word.
@@ -80,6 +82,7 @@ impl Operation {
             Self::Socket(_) => "socket",
             Self::Config => "config",
             Self::Log => "log",
+            Self::Usage => "usage",
             Self::Stdio(_) => "stdio",
             Self::Exit => "exit",
             Self::LocalTarget { .. } => "local-target",
@@ -132,6 +135,7 @@ impl EffectiveGrant {
             Operation::Open { .. }
             | Operation::Config
             | Operation::Log
+            | Operation::Usage
             | Operation::Stdio(_)
             | Operation::Exit
             | Operation::Use { .. } => return Ok(()),

@@ -10,6 +10,7 @@ pub mod base {
             world host {
                 import autodevops:types/types@0.1.0;
                 import autodevops:host/log@0.1.0;
+                import autodevops:host/usage@0.1.0;
                 import autodevops:host/mail@0.1.0;
                 import autodevops:host/traffic@0.1.0;
                 import autodevops:host/runtime@0.1.0;
@@ -39,6 +40,7 @@ macro_rules! stage {
                 with: {
                     "autodevops:types/types": crate::bindings::base::autodevops::types::types,
                     "autodevops:host/log": crate::bindings::base::autodevops::host::log,
+                    "autodevops:host/usage": crate::bindings::base::autodevops::host::usage,
                     $($interface: $path,)*
                 },
             });

@@ -146,6 +146,7 @@ impl Call {
             mail: shared.mail.clone(),
             clock: GuestClock::new(),
             activations: Activations::default(),
+            tokens: None,
             deadline: Instant::now() + limits.wall_time.0.min(LONGEST_CALL),
             output,
             tape: Tape::Live,
@@ -306,6 +307,7 @@ impl Call {
         recording: Option<String>,
     ) {
         let guest = self.store.data_mut();
+        let tokens = guest.tokens.take();
         let Some(observer) = &self.observer else {
             guest.authority().forget();
             return;
@@ -323,6 +325,7 @@ impl Call {
             failure,
             records,
             used: guest.authority().quota().used(),
+            tokens,
             recording,
         });
     }

@@ -60,6 +60,8 @@ pub struct Guest {
     pub mail: Option<Arc<dyn Mailer>>,
     pub clock: GuestClock,
     pub activations: Activations,
+    /// Tokens of a language model that the call used by its own word; none before it told of any.
+    pub tokens: Option<u64>,
     pub deadline: Instant,
     pub output: Tail,
     pub tape: Tape,

@@ -409,6 +409,7 @@ const fn room(asked: &Asked) -> Room {
             | Operation::Socket(_)
             | Operation::Config
             | Operation::Log
+            | Operation::Usage
             | Operation::Stdio(_)
             | Operation::Exit
             | Operation::Use { .. },

@@ -58,6 +58,8 @@ pub struct CallReport {
     pub records: Vec<Record>,
     /// What it used of its limits, what it still held when it ended included.
     pub used: Meter,
+    /// Tokens of a language model that it used since the report before, by its own word; none where it told of none.
+    pub tokens: Option<u64>,
     /// Digest of its recording, `blake3:` and 64 hex digits; none where it was not recorded, or its session goes on.
     pub recording: Option<String>,
 }

@@ -8,7 +8,7 @@ use crate::{http::Scrubber, report::MAX_SUMMARY_BYTES};
 pub fn summary(operation: &Operation, scrubber: &Scrubber) -> String {
     let text = match operation {
         Operation::Clock | Operation::Random | Operation::Environment | Operation::Preopens => return String::new(),
-        Operation::Config | Operation::Log | Operation::Exit => return String::new(),
+        Operation::Config | Operation::Log | Operation::Usage | Operation::Exit => return String::new(),
         // The host's own words, in which there is nothing to hide.
         Operation::Socket(kind) | Operation::Stdio(kind) => return (*kind).to_owned(),
         Operation::Use { interface, function } => return [*interface, *function].join(" "),

@@ -60,6 +60,7 @@ macro_rules! stage {
                 with: {
                     "autodevops:types/types@0.1.0": crate::bindings::base::autodevops::types::types,
                     "autodevops:host/log@0.1.0": crate::bindings::base::autodevops::host::log,
+                    "autodevops:host/usage@0.1.0": crate::bindings::base::autodevops::host::usage,
                 },
             });
         }
@@ -85,6 +86,7 @@ macro_rules! stage_with_imports {
                 with: {
                     "autodevops:types/types@0.1.0": crate::bindings::base::autodevops::types::types,
                     "autodevops:host/log@0.1.0": crate::bindings::base::autodevops::host::log,
+                    "autodevops:host/usage@0.1.0": crate::bindings::base::autodevops::host::usage,
                 },
             });
         }

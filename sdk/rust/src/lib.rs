@@ -35,6 +35,12 @@ pub mod local {
     pub use crate::bindings::deploy_target::autodevops::host::{runtime, traffic};
 }
 
+/// What a call uses that the host cannot see. A plugin that speaks with a language model tells of each answer's tokens, as in
+/// `usage::tokens(answer.usage.total_tokens)`: the operator's cap (`[loop] tokens-a-day`) counts them.
+pub mod usage {
+    pub use crate::bindings::base::autodevops::host::usage::tokens;
+}
+
 /// The operator's commands, for state guards that were granted them by name.
 pub mod command {
     pub use crate::bindings::state_guard::autodevops::host::command::{Completed, run};

@@ -52,7 +52,8 @@ fn edge_process() -> Result<()> {
     let mut options = EdgeOptions::new(&state, release::command()?);
     let environment = EnvironmentOptions::new(listen.parse()?, Path::new(&state).join("production.log"));
     options.environments.insert(PRODUCTION.to_owned(), environment);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    // As `autodevops edge` has it: its lanes carry the requests, and beside them are as many threads as there are processors.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(autodevops_edge::serve(options))?;
     Ok(())
 }

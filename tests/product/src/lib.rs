@@ -8,7 +8,13 @@ pub mod rollback;
 pub mod shelf;
 pub mod shop;
 
-use std::{collections::BTreeMap, path::PathBuf, process::Command, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
 
 use autodevops_bundle::PluginFolder;
 use autodevops_model::{CheckInput, Report};
@@ -41,12 +47,47 @@ pub fn minified_builds() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins/log-analyzer/tests/maps")
 }
 
+/// The variable that names the file in which tests say that they did nothing.
+pub const SKIPPED: &str = "AUTODEVOPS_SKIPPED";
+
+/// Says that a test did nothing here, and why: on standard error, and where [`SKIPPED`] names a file, there as well, so that who runs all of
+/// them knows how many did nothing.
+pub fn skip(why: &str) {
+    let thread = std::thread::current();
+    let line = format!("{}: {why}\n", thread.name().unwrap_or("a test"));
+    eprint!("skipped: {line}");
+    if let Some(file) = std::env::var_os(SKIPPED) {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(file);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the list of skipped tests can be written");
+    }
+}
+
 /// A built plugin's folder: one of the project's own, or one of the tests'.
 pub fn plugin_folder(name: &str) -> PluginFolder {
     let folder =
         ["plugins", "test-plugins"].iter().map(|folder| target().join(folder).join(name)).find(|path| path.is_dir());
     let folder = folder.unwrap_or_else(|| panic!("plugin {name} is not built; run the tests by `cargo xtask test`"));
     PluginFolder::open(&folder).expect("a built plugin can be opened")
+}
+
+/// A plugin of a test's own in a folder, under this name: a built one's component, with its manifest and what is added to that.
+pub fn copied_plugin(built: &str, folder: &Path, name: &str, added: &str) -> PathBuf {
+    let (from, to) = (plugin_folder(built).path, folder.join(name));
+    std::fs::create_dir_all(&to).expect("there is room for a plugin");
+    std::fs::copy(from.join(format!("{built}.wasm")), to.join(format!("{name}.wasm"))).expect("a component is copied");
+    let manifest = std::fs::read_to_string(from.join("plugin.toml")).expect("a plugin has a manifest");
+    let manifest = manifest.replacen(&format!("name = \"{built}\""), &format!("name = \"{name}\""), 1);
+    std::fs::write(to.join("plugin.toml"), format!("{manifest}\n{added}")).expect("a manifest is written");
+    to
+}
+
+/// Makes a plugin's component another one that does the same: with a custom section at its end.
+pub fn change_component(plugin: &Path) {
+    let name = plugin.file_name().and_then(|name| name.to_str()).expect("a plugin's folder has its name");
+    let file = plugin.join(format!("{name}.wasm"));
+    let mut bytes = std::fs::read(&file).expect("a plugin has a component");
+    bytes.extend(b"\0\x05\x04mark");
+    std::fs::write(file, bytes).expect("a component is written");
 }
 
 /// A sandbox that keeps what it compiles.

@@ -4,7 +4,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use autodevops_product_tests::{rollback::while_ordered, shop::Shop};
+use autodevops_product_tests::{rollback::while_ordered, shop::Shop, skip};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ clocks = true
 fn is_there() -> bool {
     let found = Command::new("sqlite3").arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {
-        eprintln!("skipped: `sqlite3` is not on this machine");
+        skip("`sqlite3` is not on this machine");
     }
     found
 }

@@ -13,6 +13,7 @@ use std::{
 use autodevops_product_tests::{
     process::{Program, call},
     shop::Shop,
+    skip,
 };
 use tempfile::TempDir;
 
@@ -69,7 +70,7 @@ fn at_five_percent(disk: &Small) -> (Shop, Program, PathBuf) {
 #[test]
 fn a_run_waits_while_its_journal_has_no_room_and_then_heals() {
     let Some(disk) = Small::mount() else {
-        eprintln!("skipped: this user may mount no file system");
+        skip("this user may mount no file system");
         return;
     };
     // Whatever lies on the disk is stopped before the disk goes: the shop is dropped first.
@@ -84,7 +85,7 @@ fn a_run_waits_while_its_journal_has_no_room_and_then_heals() {
 #[test]
 fn a_run_that_is_ended_on_a_full_disk_gives_its_traffic_back_and_puts_that_on_record() {
     let Some(disk) = Small::mount() else {
-        eprintln!("skipped: this user may mount no file system");
+        skip("this user may mount no file system");
         return;
     };
     let (mut shop, program, ballast) = at_five_percent(&disk);

@@ -97,6 +97,10 @@ fn a_fix_that_breaks_production_is_caught_at_the_smallest_step_and_taken_back() 
     let most = events.iter().filter(|event| event["type"] == "step-entered" && event["environment"] == "production");
     assert!(most.clone().count() == 1 && most.clone().all(|event| event["percent"] == 5), "{:?}", kinds(&events));
     assert!(kinds(&events).contains(&"rolled-back"));
+    let failed = events.iter().filter(|event| event["type"] == "judged" && event["verdict"]["outcome"] == "failed");
+    let methods: Vec<&Value> = failed.map(|event| &event["verdict"]["method"]).collect();
+    // One bad window of another rule may come before it, and turns back nothing.
+    assert_eq!(methods.last().and_then(|method| method.as_str()), Some("sprt"), "it decides with the fewest clients");
     assert_eq!(shop.last_run()["outcome"], "rolled-back");
     shop.count_clients();
     // It is a person's turn now: the same fix would fail the same way.

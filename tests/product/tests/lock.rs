@@ -3,7 +3,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
-use autodevops_product_tests::{process::Called, shop::Shop};
+use autodevops_product_tests::{change_component, copied_plugin, process::Called, shop::Shop};
 
 fn says(called: &Called, words: &[&str]) {
     for word in words {
@@ -17,25 +17,12 @@ fn lock(shop: &Shop) -> PathBuf {
 
 /// A plugin of the test's own: a copy of a built one, which it may change.
 fn own_plugin(shop: &Shop, name: &str) -> PathBuf {
-    let own = shop.folder.parent().unwrap().join(name);
-    fs::create_dir(&own).unwrap();
-    let built = autodevops_product_tests::plugin_folder(name).path;
-    for file in ["plugin.toml".to_owned(), format!("{name}.wasm")] {
-        fs::copy(built.join(&file), own.join(&file)).unwrap();
-    }
+    let own = copied_plugin(name, shop.folder.parent().unwrap(), name, "");
     let config = shop.folder.join("autodevops.toml");
     let text = fs::read_to_string(&config).unwrap();
     let table = format!("\n[plugins.{name}]\npath = \"{}\"\n\n[plugins.local.grant]", own.display());
     fs::write(&config, text.replacen("\n[plugins.local.grant]", &table, 1)).unwrap();
     own
-}
-
-/// Makes the component another one that does the same: with a custom section at its end.
-fn change_component(folder: &std::path::Path, name: &str) {
-    let file = folder.join(format!("{name}.wasm"));
-    let mut bytes = fs::read(&file).unwrap();
-    bytes.extend(b"\0\x05\x04mark");
-    fs::write(file, bytes).unwrap();
 }
 
 #[test]
@@ -120,7 +107,7 @@ fn a_changed_component_is_asked_about_again_and_what_is_new_is_told() {
     shop.grant();
     shop.check_in("Use a copy");
     shop.deploy();
-    change_component(&own, "code-review");
+    change_component(&own);
     let called = shop.expect(2, &["run"]);
     says(&called, &["plugin `code-review` 0.1.0 is another component", "nothing new", "plugin grant code-review`"]);
     let listed = shop.expect(0, &["plugin", "list"]);

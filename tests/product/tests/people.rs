@@ -258,3 +258,36 @@ fn an_approver_with_a_token_lets_a_run_go_on_over_http() {
     assert_eq!((approved["by"].as_str(), approved["reason"].as_str()), (Some("ada"), Some("from my phone")));
     shop.count_clients();
 }
+
+#[test]
+fn each_word_is_answered_within_a_second() {
+    let mut shop =
+        Shop::open_with_errors(&[("required = false", "required = true"), ("for = \"600ms\"", "for = \"5m\"")]);
+    let mut program = shop.start(&["run"]);
+    program.wait_for("approval is asked", 3 * LIMIT, |event| event["type"] == "approval-asked");
+    let run = run_name(&shop);
+    let mut took = Vec::new();
+    let mut say = |words: &[&str]| {
+        let begun = Instant::now();
+        shop.expect(0, words);
+        took.push((begun.elapsed(), words.join(" ")));
+    };
+    say(&["approve", &run]);
+    program.wait_for("5 %", 3 * LIMIT, |event| event["type"] == "step-entered" && event["percent"] == 5);
+    for words in
+        [&["hold", &run][..], &["resume", &run], &["extend", &run, "--by", "1m"], &["hold", &run], &["resume", &run]]
+    {
+        say(&[words, &["--reason", "so"]].concat());
+    }
+    // What it is told while it moves traffic is answered before that has come to its end.
+    say(&["skip", &run, "--reason", "so"]);
+    say(&["abort", &run, "--reason", "enough"]);
+    let called = program.wait(LIMIT);
+    assert_eq!(called.code, Some(1), "{called}");
+    took.sort();
+    println!("{took:?}");
+    // Some may come while the machine is busy with other tests: the start of the program is counted, too.
+    let (median, most) = (took[took.len() / 2].0, took[took.len() - 1].0);
+    assert!(median < Duration::from_secs(1) && most < Duration::from_secs(3), "{took:?}");
+    shop.count_clients();
+}

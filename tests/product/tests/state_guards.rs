@@ -19,7 +19,7 @@ use std::{
 use autodevops_commands::{Commands, Operators};
 use autodevops_model::ErrorKind;
 use autodevops_policy::{Access, Grant, Preopen, effective};
-use autodevops_product_tests::{memory::Memory, plugin_folder, sandbox};
+use autodevops_product_tests::{memory::Memory, plugin_folder, sandbox, skip};
 use autodevops_sandbox::{CallContext, CallFailure, Plugin, PluginSource};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -61,7 +61,7 @@ fn guard(name: &str, folder: &Path, env: &[(&str, &str)], commands: &[(&str, &[&
 fn is_there(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {
-        eprintln!("skipped: `{program}` is not on this machine");
+        skip(&format!("`{program}` is not on this machine"));
     }
     found
 }
@@ -209,7 +209,7 @@ impl Server {
     /// Where this machine has what it takes.
     fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            eprintln!("skipped: `initdb` is not on this machine");
+            skip("`initdb` is not on this machine");
             return None;
         };
         if !["psql", "pg_dump", "pg_restore"].into_iter().all(is_there) {

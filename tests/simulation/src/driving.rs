@@ -12,7 +12,7 @@ use std::{
 };
 
 use autodevops_driver::{
-    driver::{Driver, End, TwoHosts, Word},
+    driver::{CLOCK_WENT_BACK, Driver, End, TwoHosts, Word},
     parts::{Account, Later, Observer, Parts, World as Outside},
 };
 use autodevops_pipeline::{
@@ -33,6 +33,7 @@ enum Told {
     TakenOver,
     Recorded { version: u64, ended: Option<&'static str> },
     LetGo { version: u64 },
+    Noted(&'static str),
     Event(&'static str),
     Doing(String),
     Notice(String),
@@ -147,6 +148,10 @@ impl Account for Listening {
         self.hear(Told::Recorded { version, ended });
     }
 
+    fn noted(&self, _: &Run, what: &'static str, _: &str) {
+        self.hear(Told::Noted(what));
+    }
+
     fn let_go(&self, _: &Run, version: u64) {
         self.hear(Told::LetGo { version });
     }
@@ -230,6 +235,26 @@ fn a_run_at_a_gate_is_left_to_those_who_may_answer_where_nobody_is_to_be_waited_
     let (end, listening) = driven(|plan| plan.approval.required = true, true, None, |_| {});
     assert_eq!(end, End::Finished(Outcome::Aborted { reason: "nobody approved in time".into() }));
     assert_eq!(listening.count(|told| *told == Told::Cleaned), 1);
+}
+
+#[test]
+fn that_the_machines_clock_went_back_is_told_and_put_on_record_once() {
+    let mut was_set = false;
+    let (end, listening) = driven(
+        |_| {},
+        true,
+        None,
+        |world| {
+            if !was_set && world.now() > 5_000_000_000 {
+                world.jump(-3600);
+                was_set = true;
+            }
+        },
+    );
+    assert_eq!(end, End::Finished(Outcome::Healed));
+    assert_eq!(listening.count(|told| *told == Told::Noted(CLOCK_WENT_BACK)), 1);
+    let is_notice = |told: &Told| matches!(told, Told::Notice(text) if text.contains("clock is 3600 s behind") || text.contains("clock is 3599 s behind"));
+    assert_eq!(listening.count(is_notice), 1, "{:?}", listening.told());
 }
 
 #[test]

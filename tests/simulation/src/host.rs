@@ -357,6 +357,8 @@ impl Account for Host {
 
     fn recorded(&self, _: &Run, _: u64, _: Option<&'static str>) {}
 
+    fn noted(&self, _: &Run, _: &'static str, _: &str) {}
+
     fn let_go(&self, _: &Run, _: u64) {}
 }
 
@@ -364,6 +366,10 @@ impl Clock for Host {
     fn now(&self) -> Timestamp {
         let world = self.world.lock();
         self.steady.read(world.wall(), world.monotonic())
+    }
+
+    fn fell_behind(&self) -> Option<Duration> {
+        self.steady.fell_behind()
     }
 
     fn not_before(&self, moment: Timestamp) {

@@ -9,6 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+use serde_json::Value;
+
 use super::processes::{Interrupt, wait};
 use crate::command::target;
 
@@ -77,12 +79,36 @@ impl<'a> Cli<'a> {
 
     /// `autodevops replay` of the newest run: how long it takes to run its plugins' calls again, and whether the same comes of them.
     pub fn replay(&self) -> Result<(Duration, bool)> {
-        let (_, runs) = self.call(&["runs", "--top", "1", "--format", "json"], STEP_LIMIT)?;
-        let runs: serde_json::Value = serde_json::from_str(&runs).context("`autodevops runs`")?;
-        let Some(run) = runs.pointer("/0/run").and_then(serde_json::Value::as_str) else { bail!("there is no run") };
+        let run = self.newest_run()?;
         let began = Instant::now();
-        let (code, _) = self.call(&["replay", run], STEP_LIMIT)?;
+        let (code, _) = self.call(&["replay", &run], STEP_LIMIT)?;
         Ok((began.elapsed(), code == 0))
+    }
+
+    /// By which method the newest run's release was judged to fail in the end, as `autodevops show` tells it: a bad window before may have
+    /// been of another, and turned back nothing.
+    pub fn failed_by(&self) -> Result<String> {
+        let shown = self.quietly(&["show", &self.newest_run()?])?;
+        let events = shown["events"].as_array().context("`autodevops show` tells no events")?;
+        let verdicts = events.iter().map(|event| &event["event"]).filter(|event| event["type"] == "judged");
+        let failed = verdicts.map(|event| &event["verdict"]).filter(|verdict| verdict["outcome"] == "failed");
+        let method = failed.last().and_then(|verdict| verdict["method"].as_str());
+        Ok(method.unwrap_or("no method").to_owned())
+    }
+
+    fn newest_run(&self) -> Result<String> {
+        let runs = self.quietly(&["runs", "--top", "1"])?;
+        runs.pointer("/0/run").and_then(Value::as_str).map(str::to_owned).context("there is no run")
+    }
+
+    /// What a verb tells as JSON, which is nothing for people to read.
+    fn quietly(&self, arguments: &[&str]) -> Result<Value> {
+        let output = self.command(arguments).args(["--format", "json"]).output()?;
+        let line = || format!("`autodevops {}`", arguments.join(" "));
+        if !output.status.success() {
+            bail!("{}: {}", line(), String::from_utf8_lossy(&output.stderr).trim());
+        }
+        serde_json::from_slice(&output.stdout).with_context(line)
     }
 
     /// `autodevops edge stop`: ends the front door and its releases.

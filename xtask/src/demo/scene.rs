@@ -47,6 +47,9 @@ const SETTLE: Duration = Duration::from_millis(500);
 /// busy, so it is not 5 % to the point; the next step would be 25 %.
 const CAUGHT_EARLY: f64 = 0.15;
 
+/// The sequential test, as events name it: it decides with the fewest clients.
+const SEQUENTIAL: &str = "sprt";
+
 /// Plays a scene and cleans up after it, whatever happens.
 pub fn play(script: &Script, interrupt: &Interrupt, keep: bool) -> Result<report::Scene> {
     eprintln!("\n== {}: {}", script.name, script.title);
@@ -147,7 +150,13 @@ fn play_shop(
                 scene.faults.push(format!("after the run {late} of {requests} requests failed by the shop's own code"));
             }
         }
-        Ending::RolledBack => rolled_back(&mut scene, &measure, &candidates, &first),
+        Ending::RolledBack => {
+            rolled_back(&mut scene, &measure, &candidates, &first);
+            let method = cli.failed_by()?;
+            if method != SEQUENTIAL {
+                scene.faults.push(format!("the release failed by {method}, not by the sequential test"));
+            }
+        }
         Ending::Failed | Ending::Waiting => {}
     }
     scene.seconds = started.elapsed().as_secs_f64();

@@ -11,12 +11,13 @@ use crate::Config;
 pub fn problems(config: &Config, found: &mut Found) {
     let rules = &config.r#loop;
     let caps = [
-        ("runs-a-day", rules.runs_a_day),
-        ("deploys-a-day", rules.deploys_a_day),
-        ("fix-generator-calls-a-day", rules.fix_generator_calls_a_day),
+        ("runs-a-day", rules.runs_a_day.map(Into::into)),
+        ("deploys-a-day", rules.deploys_a_day.map(Into::into)),
+        ("fix-generator-calls-a-day", rules.fix_generator_calls_a_day.map(Into::into)),
+        ("tokens-a-day", rules.tokens_a_day),
     ];
     for (key, cap) in caps {
-        if cap == Some(0) {
+        if cap == Some(0_u64) {
             let message =
                 format!("`{key}` is zero, and nothing would ever be done; write at least 1, or use `autodevops pause`");
             found.add(at!["loop", key], message);

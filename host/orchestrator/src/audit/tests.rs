@@ -76,6 +76,7 @@ fn report(run: &str, plugin: &str, summaries: &[&str]) -> CallReport {
         failure: None,
         records: summaries.iter().map(record).collect(),
         used: Meter::default(),
+        tokens: None,
         recording: None,
     }
 }

@@ -1,4 +1,5 @@
-//! The components that were called, each once, for as long as a recording is of it.
+//! The components that were called, each once, for as long as a recording is of it, or it is the one that was granted: what is under way goes
+//! on with it, whatever lies in the plugin's folder by then.
 
 use std::{
     collections::BTreeSet,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use autodevops_bundle::PluginFolder;
 
 use super::files::{begin, entries, file_name, make_folder, remove_begun};
 
@@ -20,6 +22,9 @@ const MAX_BYTES: u64 = 256 << 20;
 
 /// What a component's file is called, after its digest's hex digits.
 const ENDING: &str = ".wasm.zst";
+
+/// What its plugin's manifest is called, after the same digits.
+const MANIFEST_ENDING: &str = ".json";
 
 /// Kept components.
 pub struct Components {
@@ -57,6 +62,36 @@ impl Components {
         written.with_context(|| path.display().to_string())?;
         in_use.insert(name);
         Ok(())
+    }
+
+    /// Keeps a plugin's component, and its manifest beside it.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn keep_plugin(&self, digest: &str, plugin: &PluginFolder) -> Result<()> {
+        self.keep(digest, &plugin.component)?;
+        let path = self.manifest_path(digest)?;
+        let manifest = serde_json::to_vec(&plugin.manifest)?;
+        if fs::read(&path).is_ok_and(|kept| kept == manifest) {
+            return Ok(());
+        }
+        let written = begin(&self.folder, &file_name(&path)).and_then(|mut file| {
+            file.write_all(&manifest)?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|error| error.error)
+        });
+        written.map(drop).with_context(|| path.display().to_string())
+    }
+
+    /// The plugin that was kept with this component.
+    ///
+    /// # Errors
+    /// When it was not, or is not what it was.
+    pub fn plugin(&self, digest: &str) -> Result<PluginFolder> {
+        let path = self.manifest_path(digest)?;
+        let manifest = fs::read(&path).with_context(|| path.display().to_string())?;
+        let manifest = serde_json::from_slice(&manifest).with_context(|| path.display().to_string())?;
+        Ok(PluginFolder { path: self.folder.clone(), manifest, component: self.read(digest)? })
     }
 
     /// The component with this digest.
@@ -99,7 +134,20 @@ impl Components {
                 }
             }
         }
-        unused.iter().try_for_each(|name| fs::remove_file(self.folder.join(name)))
+        unused.iter().try_for_each(|name| {
+            let manifest = self.folder.join(name.replace(ENDING, MANIFEST_ENDING));
+            match fs::remove_file(manifest) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            fs::remove_file(self.folder.join(name))
+        })
+    }
+
+    /// Where the manifest of the plugin with this component is kept.
+    fn manifest_path(&self, digest: &str) -> Result<PathBuf> {
+        let component = self.path(digest)?;
+        Ok(component.with_file_name(file_name(&component).replace(ENDING, MANIFEST_ENDING)))
     }
 
     /// Where the component with this digest is kept.

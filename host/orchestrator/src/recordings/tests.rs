@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
+use autodevops_bundle::PluginFolder;
 use autodevops_model::Stage;
-use autodevops_policy::EffectiveGrant;
+use autodevops_policy::{EffectiveGrant, Manifest};
 
 use super::*;
 
@@ -23,7 +24,7 @@ fn header(run: &str) -> Header {
 fn store(folder: &Path) -> RecordingStore {
     let bounds =
         RecordingSettings { per_call: Bytes(100), per_run: Bytes(1000), runs: 3, ..RecordingSettings::default() };
-    RecordingStore::new(folder, &bounds)
+    RecordingStore::new(folder, &bounds, Vec::new())
 }
 
 fn keep(blank: Blank) {
@@ -167,6 +168,28 @@ fn recordings_that_begin_at_once_are_files_of_their_own_whatever_was_left() {
     std::mem::forget(killed.begin(&header("run-1")).unwrap().unwrap());
     keep(next.begin(&header("run-1")).unwrap().unwrap());
     assert_eq!(names(&next.of_run("run-1").unwrap()), ["001-check-p.recording"]);
+}
+
+#[test]
+fn what_was_granted_stays_with_its_manifest_though_nothing_is_recorded_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = "name = \"p\"\nversion = \"0.1.0\"\ndescription = \"x\"\nstages = [\"check\"]\n\
+                    [[permissions]]\nask = \"http\"\norigins = [\"https://a.example\"]\nreason = \"x\"\n[limits]\nwall-time = \"3s\"\n";
+    let plugin = |component: &[u8]| PluginFolder {
+        path: PathBuf::new(),
+        manifest: Manifest::parse(manifest, "plugin.toml").unwrap(),
+        component: component.to_vec(),
+    };
+    let before = store(folder.path());
+    for component in [&b"granted"[..], b"former"] {
+        before.components().keep_plugin(&digest(component), &plugin(component)).unwrap();
+    }
+    let next = RecordingStore::new(folder.path(), &RecordingSettings::default(), vec![digest(b"granted")]);
+    next.tidy();
+    let kept = next.components().plugin(&digest(b"granted")).unwrap();
+    assert_eq!((kept.manifest, kept.component), (plugin(b"").manifest, b"granted".to_vec()));
+    assert!(next.components().plugin(&digest(b"former")).is_err());
+    assert_eq!(fs::read_dir(folder.path().join("components")).unwrap().count(), 2, "its manifest went with it");
 }
 
 #[test]

@@ -34,6 +34,10 @@ impl Stages {
         let mut reports = Vec::new();
         for name in plugins {
             let plugin = self.project.plugins.for_stage(name, Stage::Check).map_err(|error| of_host(&error))?;
+            if let Err(refused) = self.may_ask_model(&plugin) {
+                reports.push(NamedReport { plugin: name.clone(), report: not_asked(&refused.to_string()) });
+                continue;
+            }
             let evidence = self.evidence(&plugin);
             let input = CheckInput {
                 changed: run.changed(),
@@ -50,6 +54,12 @@ impl Stages {
         }
         Ok(reports)
     }
+}
+
+/// What stands in the place of a check's report that was not asked: nobody can tell.
+fn not_asked(why: &str) -> Report {
+    let remedy = "wait until then, or raise the cap, and have the run tried again";
+    without_result(Outcome::Inconclusive, "check-not-asked", &format!("it was not asked: {why}"), remedy)
 }
 
 /// Findings, tests and metrics of one report that are recorded.
@@ -110,16 +120,20 @@ fn report_of(error: &CallError) -> Result<Report, StageError> {
             (Outcome::Failed, "look at what the check ran; if that is in order, the check itself is at fault")
         }
     };
-    let text = error.to_string();
+    Ok(without_result(outcome, "check-did-not-end", &error.to_string(), remedy))
+}
+
+/// The report of a check that gave none.
+fn without_result(outcome: Outcome, rule: &str, why: &str, remedy: &str) -> Report {
     let finding = Finding {
-        rule: "check-did-not-end".to_owned(),
+        rule: rule.to_owned(),
         severity: Severity::Error,
-        message: text.clone(),
+        message: why.to_owned(),
         remedy: remedy.to_owned(),
         location: None,
     };
-    let summary = text.lines().next().unwrap_or_default().to_owned();
-    Ok(Report { outcome, summary, findings: vec![finding], metrics: Vec::new(), tests: Vec::new() })
+    let summary = why.lines().next().unwrap_or_default().to_owned();
+    Report { outcome, summary, findings: vec![finding], metrics: Vec::new(), tests: Vec::new() }
 }
 
 #[cfg(test)]

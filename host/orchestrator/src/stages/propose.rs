@@ -5,7 +5,7 @@ use autodevops_pipeline::{Input, Run};
 
 use crate::{clock::now, limits::LoopState};
 
-use super::{Stages, of_call, of_host, source::mount};
+use super::{Stages, failed, of_call, of_host, source::mount};
 
 impl Stages {
     /// Asks the fix generators in their order; the first fix that fits the repository is taken.
@@ -20,7 +20,8 @@ impl Stages {
         for name in &self.project.config.stages.fix_generators {
             let plugin = self.project.plugins.for_stage(name, Stage::FixGenerator).map_err(|error| of_host(&error))?;
             let limits = LoopState::new(&self.project.journal);
-            if let Err(refused) = limits.note_call(&self.project.config.r#loop, now()) {
+            let may = self.may_ask_model(&plugin);
+            if let Err(refused) = may.and_then(|()| limits.note_call(&self.project.config.r#loop, now())) {
                 reasons.push(format!("{name} was not asked: {refused:#}"));
                 continue;
             }
@@ -78,6 +79,7 @@ impl Stages {
         let mut tests: Vec<TestFile> = Vec::new();
         for name in &self.project.config.stages.test_generators {
             let plugin = self.project.plugins.for_stage(name, Stage::TestGenerator).map_err(|error| of_host(&error))?;
+            self.may_ask_model(&plugin).map_err(|refused| failed(format!("{name} was not asked: {refused:#}")))?;
             let evidence = self.evidence(&plugin);
             let made = plugin.generate_tests(&context, evidence.issue(run), evidence.fix(fix)).await;
             for test in made.map_err(|error| of_call(&error))? {

@@ -15,6 +15,7 @@ use crate::{
                 host::{
                     log, runtime,
                     traffic::{self, State},
+                    usage,
                 },
                 types::types,
             },
@@ -65,6 +66,17 @@ impl log::Host for Guarded<'_> {
                 // The guest is not told, and goes on.
                 Err(limit) => self.refuses(&Refusal::Over(limit)),
             }
+            Ok(())
+        })
+    }
+}
+
+impl usage::Host for Guarded<'_> {
+    fn tokens(&mut self, count: u64) -> wasmtime::Result<()> {
+        self.authorize(Operation::Usage)?;
+        noted!(self, "autodevops:host/usage tokens", (count), {
+            let told = &mut self.guest().tokens;
+            *told = Some(told.unwrap_or_default().saturating_add(count));
             Ok(())
         })
     }

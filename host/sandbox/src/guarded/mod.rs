@@ -31,7 +31,7 @@ use wasmtime_wasi_io::bindings::wasi::io as wasi_io;
 use crate::{
     bindings::{
         base::{
-            autodevops::host::{command as operator_command, log, mail as host_mail, runtime, traffic},
+            autodevops::host::{command as operator_command, log, mail as host_mail, runtime, traffic, usage},
             wasi::config::store,
         },
         keyvalue::wasi::keyvalue::store as keyvalue,
@@ -48,6 +48,7 @@ pub const KNOWN: &[&str] = &[
     "autodevops:host/mail",
     "autodevops:host/runtime",
     "autodevops:host/traffic",
+    "autodevops:host/usage",
     "autodevops:types/types",
     "wasi:cli/environment",
     "wasi:cli/exit",
@@ -200,6 +201,7 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     store::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     keyvalue::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     log::add_to_linker::<Guest, HasGuarded>(l, guard)?;
+    usage::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     host_mail::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     traffic::add_to_linker::<Guest, HasGuarded>(l, guard)?;
     runtime::add_to_linker::<Guest, HasGuarded>(l, guard)?;
@@ -264,6 +266,7 @@ mod tests {
             mail: None,
             clock: GuestClock::new(),
             activations: Activations::default(),
+            tokens: None,
             deadline: Instant::now(),
             output,
             tape: Tape::Live,

@@ -116,6 +116,17 @@ impl Check for Probe {
                 tracing::info_span!("order", id = 7).in_scope(|| tracing::warn!(attempt = 2, "slow bank"));
                 String::new()
             }
+            "evidence" => {
+                let issue = input.issue.map(|issue| format!("{} / {}", issue.title, issue.message)).unwrap_or_default();
+                let fix = input.fix.map(|fix| format!("{} / {} / {:?}", fix.title, fix.root_cause, fix.edits));
+                format!("{issue} / {}", fix.unwrap_or_default())
+            }
+            "use-tokens" => {
+                for count in argument.split(' ').filter_map(|count| count.parse().ok()) {
+                    autodevops_sdk::usage::tokens(count);
+                }
+                String::new()
+            }
             "connect" => match std::net::TcpStream::connect(&argument) {
                 Ok(_) => "connected".to_owned(),
                 Err(error) => error.to_string(),

@@ -313,6 +313,7 @@ mod tests {
     /// Interfaces whose functions are the plugin's own affair: they are decided about, and never denied but by a limit.
     const OWN_AFFAIR: &[&str] = &[
         "autodevops:host/log",
+        "autodevops:host/usage",
         "wasi:cli/exit",
         "wasi:cli/stderr",
         "wasi:cli/stdin",

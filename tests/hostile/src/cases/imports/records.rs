@@ -52,6 +52,7 @@ pub fn of(interface: &str, function: &str) -> Vec<Shown> {
         ("wasi:sockets/udp-create-socket", _) => one("socket", "UDP socket"),
         ("wasi:sockets/ip-name-lookup", "resolve-addresses") => one("socket", "look-up of a name"),
         ("autodevops:host/log", _) => one("log", ""),
+        ("autodevops:host/usage", _) => one("usage", ""),
         ("autodevops:host/mail", _) => one("mail", super::RECIPIENT),
         ("autodevops:host/traffic", name) => one("local-target", &format!("traffic.{name}")),
         ("autodevops:host/command", _) => one("command", ""),
