@@ -12,6 +12,7 @@ mod command_line;
 mod edge;
 mod incidents;
 mod javascript;
+mod killed;
 mod log_text;
 mod logs;
 mod place;
@@ -90,6 +91,8 @@ fn main() -> Result<()> {
     runtime.block_on(javascript::measure(&place, &mut report))?;
     runtime.block_on(edge::measure(&mut report))?;
     serve::measure(&place, project.as_deref(), &mut report)?;
+    runtime.block_on(killed::measure(&mut report))?;
+    serve::measure(&place, arguments.project.as_deref(), &mut report)?;
     simulation::measure(&mut report)?;
     report.print(format)
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod clients;
+pub mod killed;
 pub mod memory;
 pub mod process;
 pub mod rollback;

@@ -3,11 +3,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    hash::{DefaultHasher, Hash, Hasher},
     time::{Duration, Instant},
 };
 
 use autodevops_product_tests::{
+    killed::{self, Killed},
     process::{Called, kill, until},
     shop::Shop,
 };
@@ -116,53 +116,16 @@ fn a_host_killed_at_every_kind_of_event_of_one_run_heals_it_all_the_same() {
 /// How often the host is killed at random moments.
 const KILLS: usize = 50;
 
-/// The moments are the same for the same seed.
-const SEED: u64 = 4;
-
-/// How long after its start, or after the first thing that it puts on record, the host is killed the nth time.
-fn moment(n: usize) -> Duration {
-    let mut hasher = DefaultHasher::new();
-    (SEED, n).hash(&mut hasher);
-    Duration::from_millis(hasher.finish() % 700)
-}
+/// Within what a host carries on, in the middle. It is a bound for a busy machine and an unoptimized build, which something that waits or
+/// repeats work breaks; the benchmark holds it, and the longest of all, to a second.
+const CARRIES_ON: Duration = Duration::from_secs(4);
 
 #[test]
 fn a_host_killed_at_fifty_random_moments_of_a_rollout_goes_on_each_time_and_no_client_notices() {
-    let short = "{ traffic = \"5 %\", for = \"600ms\" }, { traffic = \"100 %\", for = \"500ms\" }";
-    let long = "{ traffic = \"5 %\", for = \"12s\" }, { traffic = \"50 %\", for = \"12s\" }, { traffic = \"100 %\", for = \"10s\" }";
-    let mut shop = Shop::open_with_errors(&[(short, long), ("monitoring = \"500ms\"", "monitoring = \"8s\"")]);
-    let mut carried_on = Vec::new();
-    let mut killed = 0;
-    while killed < KILLS {
-        let begun = Instant::now();
-        let mut program = shop.start(&["run"]);
-        let mut over = false;
-        let mut from = begun;
-        // By turns: wherever it is while it starts, and wherever it is once it goes on, however slow the machine.
-        if killed % 2 == 1
-            && let Some(event) = program.next_event(LIMIT)
-        {
-            from = Instant::now();
-            if event["type"] == "resumed" {
-                carried_on.push(begun.elapsed());
-            }
-        }
-        let until = moment(killed);
-        while let Some(left) = until.checked_sub(from.elapsed()) {
-            match program.event_within(left) {
-                Some(event) if event["type"] == "resumed" => carried_on.push(begun.elapsed()),
-                Some(event) => over |= event["type"] == "finished",
-                None => break,
-            }
-        }
-        if over {
-            break;
-        }
-        program.kill();
-        killed += 1;
-    }
+    let mut shop = killed::shop();
+    let killed = killed::at_random_moments(&shop, KILLS);
     let called = shop.start(&["run"]).wait(Duration::from_secs(120));
-    assert_eq!(called.code, Some(0), "killed {killed} times: {called}");
+    assert_eq!(called.code, Some(0), "killed {} times: {called}", killed.times);
     healed(&shop);
     done_once(&shop);
     let steps: Vec<String> = shop.events().iter().map(label).filter(|label| label.starts_with("step-")).collect();
@@ -174,11 +137,15 @@ fn a_host_killed_at_fifty_random_moments_of_a_rollout_goes_on_each_time_and_no_c
     let wanted = [5, 50, 100, 100]
         .map(|percent| [format!("step-entered production {percent}"), format!("step-passed production {percent}")]);
     assert_eq!(production, wanted.concat(), "no step is repeated or skipped");
-    carried_on.sort();
-    let median = carried_on.get(carried_on.len() / 2).copied().unwrap_or_default();
-    eprintln!("killed {killed} times; went on {} times, after {median:?} in the middle", carried_on.len());
-    assert!(killed >= KILLS / 2, "the run was over after {killed} kills: it is too short to try this");
-    assert!(carried_on.len() >= killed / 5, "it went on only {} times", carried_on.len());
+    let Killed { times, carried_on } = &killed;
+    assert_eq!(*times, KILLS, "the run was over too soon: it is too short to try this");
+    assert!(carried_on.len() >= times / 5, "it went on only {} times", carried_on.len());
+    let (median, longest) = (killed.median(), killed.longest());
+    eprintln!(
+        "killed {times} times; went on {} times, after {median:?} in the middle, {longest:?} at most",
+        carried_on.len()
+    );
+    assert!(median < CARRIES_ON, "to carry on took {median:?} in the middle: {carried_on:?}");
     shop.count_clients();
 }
 
