@@ -30,7 +30,7 @@ pub fn measure(report: &mut Report) -> Result<()> {
             match check(seed) {
                 Ok(summary) => {
                     hosts.fetch_add(summary.hosts, Ordering::Relaxed);
-                    events.fetch_add(summary.events as u64, Ordering::Relaxed);
+                    events.fetch_add(summary.events.len() as u64, Ordering::Relaxed);
                 }
                 Err(story) => {
                     if broken.fetch_add(1, Ordering::Relaxed) == 0 {

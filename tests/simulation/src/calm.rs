@@ -22,14 +22,14 @@ const MOST_WAITS: usize = 100_000;
 
 /// A run that begins, whose plan is changed so, and its first host.
 pub fn begin(change: impl FnOnce(&mut Plan)) -> (Host, Logged) {
-    let world = Shared::new(Tape::from(Vec::new()), Options { told: false, fenced: true });
+    let world = Shared::new(Tape::from(Vec::new()), Options { told: false, fenced: true, run: 1 });
     let first = {
         let mut world = world.lock();
         change(&mut world.plan);
         world.fences += 1;
         let (at, plan, capabilities) = (world.wall(), world.plan.clone(), capabilities(&mut world.tape));
         let live = vec![live(); plan.services.len()];
-        let first = Run::started("r1", issue(), plan, "old-commit", 1, live, capabilities, at);
+        let first = Run::started(&world.run, issue(), plan, "old-commit", 1, live, capabilities, at);
         world.events.push(first.clone());
         first
     };

@@ -34,8 +34,8 @@ pub struct Summary {
     pub outcome: Outcome,
     /// Hosts that it took.
     pub hosts: u64,
-    /// Events of the run.
-    pub events: usize,
+    /// The run's journal.
+    pub events: Vec<Event>,
     /// What happened, where it was to be told.
     pub story: Vec<String>,
 }
@@ -71,7 +71,7 @@ pub fn simulate(tape: Tape, options: Options) -> Result<Summary, BrokenRule> {
     };
     let story = locked.story.take().unwrap_or_default();
     match ended {
-        Ok(Ok((outcome, hosts))) => Ok(Summary { outcome, hosts, events: locked.events.len(), story }),
+        Ok(Ok((outcome, hosts))) => Ok(Summary { outcome, hosts, events: std::mem::take(&mut locked.events), story }),
         Ok(Err(rule)) => Err(BrokenRule { rule, story }),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
@@ -120,10 +120,10 @@ impl Hosts {
     fn begin(&mut self) {
         let mut world = self.world.lock();
         world.fences += 1;
-        let (fence, at, plan) = (world.fences, world.wall(), world.plan.clone());
+        let (fence, at, plan, name) = (world.fences, world.wall(), world.plan.clone(), world.run.clone());
         let capabilities = capabilities(&mut world.tape);
         let live = vec![host::live(); plan.services.len()];
-        let first = Run::started("r1", issue(), plan, "old-commit", fence, live, capabilities, at);
+        let first = Run::started(&name, issue(), plan, "old-commit", fence, live, capabilities, at);
         world.events.push(first);
         drop(world);
         self.host(false);

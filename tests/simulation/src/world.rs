@@ -46,6 +46,8 @@ pub struct World {
     pub touched: Vec<String>,
     /// The service whose new release fails; all of them, where there is none.
     pub failing_service: Option<String>,
+    /// The run's name.
+    pub run: String,
     /// The run's journal.
     pub events: Vec<Event>,
     pub fences: u64,
@@ -76,6 +78,8 @@ pub struct Options {
     pub told: bool,
     /// Whether targets hold fences, as the contract wants it.
     pub fenced: bool,
+    /// The run's number, by which it is named.
+    pub run: u64,
 }
 
 /// The world, as everything in it shares it.
@@ -83,7 +87,7 @@ pub struct Options {
 pub struct Shared(Arc<Mutex<World>>);
 
 impl Shared {
-    pub fn new(mut tape: Tape, Options { told, fenced }: Options) -> Self {
+    pub fn new(mut tape: Tape, Options { told, fenced, run }: Options) -> Self {
         let plan = stock::plan(&mut tape);
         let services = stock::labels(&plan);
         let touched = stock::touched(&mut tape, &services);
@@ -110,6 +114,7 @@ impl Shared {
             keeper: Keeper::default(),
             touched,
             failing_service,
+            run: format!("r{run}"),
             events: Vec::new(),
             fences: 0,
             full_until: 0,
