@@ -296,7 +296,8 @@ pub enum StateVerb {
         /// The environment; production, when absent.
         environment: Option<String>,
     },
-    /// See whether a snapshot, or each of them, is whole. Ends with 1 where one is not.
+    /// See whether a snapshot, or each of them, is whole, and whether the data was written to since that one or the newest. Ends with 1
+    /// where one is not whole.
     Verify {
         /// The snapshot's name, or the beginning of it; all, when absent.
         snapshot: Option<String>,
@@ -314,7 +315,7 @@ pub enum StateVerb {
         /// The environment; production, when absent.
         #[arg(long, value_name = "NAME")]
         environment: Option<String>,
-        /// Ask nothing.
+        /// Ask nothing, whatever was written since. Without it, and without a terminal to ask on, nothing is done where anything was.
         #[arg(long)]
         yes: bool,
     },

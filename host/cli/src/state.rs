@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use autodevops_model::Since;
 use autodevops_orchestrator::{
     by_hand::known,
     data::{self, Snapshot, Verified},
@@ -18,7 +19,7 @@ use autodevops_server::Request;
 use crate::{
     arguments::StateVerb,
     gc::size,
-    output::{self, Format, Usage},
+    output::{self, Format},
     people, project,
     runs::day,
 };
@@ -49,10 +50,8 @@ pub async fn run(verb: StateVerb, config: Option<&Path>, format: Format) -> Resu
         }
         StateVerb::Restore { snapshot, environment, yes } => {
             let environment = named(&project, environment)?;
-            if !yes {
-                sure(&environment, &snapshot)?;
-            }
-            people::say(Request::Restore { environment, snapshot }, config, format).await
+            let overwrite = yes || sure(&project, &environment, &snapshot).await?;
+            people::say(Request::Restore { environment, snapshot, overwrite }, config, format).await
         }
     }
 }
@@ -70,29 +69,31 @@ fn line(one: &Snapshot) -> String {
 }
 
 fn verified(all: &[Verified]) -> String {
-    let tell = |one: &Verified| match &one.fault {
-        None => format!("whole   {}\n", line(&one.of)),
-        Some(fault) => format!("BROKEN  {}: {}\n", line(&one.of), output::clean(fault)),
+    let tell = |one: &Verified| match (&one.fault, &one.since) {
+        (None, None) => format!("whole   {}\n", line(&one.of)),
+        (None, Some(since)) => format!("whole   {}: {}\n", line(&one.of), output::clean(&since.to_string())),
+        (Some(fault), _) => format!("BROKEN  {}: {}\n", line(&one.of), output::clean(fault)),
     };
     all.iter().map(tell).collect()
 }
 
-/// Asks on the terminal; without one, `--yes` is the answer.
-fn sure(environment: &str, snapshot: &str) -> Result<()> {
+/// Whether what was written since may be lost: asks on the terminal, where anything was. Without one, `--yes` is the answer, and whoever
+/// does not give it loses nothing.
+async fn sure(project: &Project, environment: &str, snapshot: &str) -> Result<bool> {
     if !io::stdin().is_terminal() {
-        bail!(Usage(format!(
-            "to go back to {snapshot} loses what was written to the data of {environment} since; say that it is meant with --yes"
-        )));
+        return Ok(false);
     }
-    output::note(&format!(
-        "what was written to the data of {environment} since {snapshot} was taken is lost to the service"
-    ));
+    let since = data::since(project, environment, snapshot).await?;
+    if since == Since::Unchanged {
+        return Ok(false);
+    }
+    output::note(&format!("to go back to {snapshot} loses what was written to the data of {environment}: {since}"));
     eprint!("Go back to it? [y/N] ");
     io::stderr().flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
+        "y" | "Y" | "yes" => Ok(true),
         _ => bail!("nothing was changed"),
     }
 }
@@ -104,14 +105,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_snapshot_is_told_with_its_time_its_size_and_what_is_wrong() {
+    fn a_snapshot_is_told_with_its_time_its_size_what_is_wrong_and_whether_it_is_as_the_data_is() {
         let snapshot = SnapshotInfo { id: "r1-abc".into(), taken: 1_764_000_000_000_000_000, bytes: 3 << 20 };
         let of = Snapshot { guard: "state-sqlite".into(), snapshot };
-        let all =
-            [Verified { of: of.clone(), fault: None }, Verified { of, fault: Some("its file\x1b is gone".into()) }];
+        let looked_at =
+            |fault: Option<&str>, since| Verified { of: of.clone(), fault: fault.map(str::to_owned), since };
+        let all = [
+            looked_at(None, None),
+            looked_at(Some("its file\x1b is gone"), None),
+            looked_at(None, Some(Since::Unchanged)),
+            looked_at(None, Some(Since::Changed("it\x1b grew".into()))),
+            looked_at(None, Some(Since::Unknown("database is locked".into()))),
+        ];
         let text = verified(&all);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("whole   ") && lines[0].ends_with("3 MiB     state-sqlite  r1-abc"), "{text}");
         assert!(lines[1].starts_with("BROKEN  ") && lines[1].ends_with("is gone") && !text.contains('\x1b'), "{text}");
+        let ends = [
+            "r1-abc: nothing was written since",
+            "grew",
+            "r1-abc: whether it was written to since is not known: database is locked",
+        ];
+        assert!(
+            lines[2..].iter().zip(ends).all(|(line, end)| line.starts_with("whole ") && line.ends_with(end)),
+            "{text}"
+        );
     }
 }

@@ -141,10 +141,11 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         EventKind::SnapshotOutdated { reason } => {
             tell(format!("the snapshot of production's data is taken anew: {reason}"))
         }
-        EventKind::DataRestored { plugin, snapshot, before, .. } => {
+        EventKind::DataRestored { plugin, snapshot, before, since, .. } => {
+            let since = since.as_ref().map_or_else(String::new, |since| format!("; {since}"));
             let kept = before.as_ref().map_or("is lost".to_owned(), |before| format!("is snapshot {}", before.id));
             tell(format!(
-                "production's data is as it was in snapshot {snapshot} of {plugin}; what was there until then {kept}"
+                "production's data is as it was in snapshot {snapshot} of {plugin}{since}; what was there until then {kept}"
             ))
         }
         EventKind::DataKept { reason } => tell(format!("production's data: {reason}")),

@@ -1,5 +1,7 @@
 //! What people are told, and copies of state that can be gone back to.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Severity;
@@ -34,4 +36,26 @@ pub struct SnapshotInfo {
     pub taken: i64,
     /// Its size, in bytes.
     pub bytes: u64,
+}
+
+/// Whether the state is as it was when a snapshot of it was taken: what going back would lose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", content = "how", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Since {
+    /// Nothing was written since.
+    Unchanged,
+    /// Something was: how it differs, in words.
+    Changed(String),
+    /// It cannot be told: why, in words.
+    Unknown(String),
+}
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unchanged => f.write_str("nothing was written since"),
+            Self::Changed(how) => write!(f, "it was written to since: {how}"),
+            Self::Unknown(why) => write!(f, "whether it was written to since is not known: {why}"),
+        }
+    }
 }

@@ -15,7 +15,7 @@ mod report;
 mod stage;
 
 pub use error::{ErrorInfo, ErrorKind, StageError};
-pub use event::{Notification, SnapshotInfo};
+pub use event::{Notification, Since, SnapshotInfo};
 pub use fix::{Edit, FileChange, Fix, Proposal, Risk, RollbackPlan, TestFile, TextEdit};
 pub use issue::{Evidence, Forecast, History, Issue, IssueKind, Location, RateChange, Related, Severity, StackFrame};
 pub use lines::{Grouped, LineGroup};

@@ -20,7 +20,7 @@ use crate::{
     base::base,
     by_hand::{self, MadeLive},
     clock::now,
-    data::{self, Restored, Snapshot},
+    data::{self, Restored, Snapshot, Written},
     driver::{Driver, End, Observer, Word},
     feedback::Feedback,
     front_door,
@@ -347,9 +347,9 @@ impl Controller {
     ///
     /// # Errors
     /// As [`data::restore`].
-    pub async fn restore(&self, environment: &str, snapshot: &str, by: &str) -> Result<Restored> {
+    pub async fn restore(&self, environment: &str, snapshot: &str, written: Written, by: &str) -> Result<Restored> {
         let _alone = self.beginning.lock().await;
-        data::restore(&self.project, environment, snapshot, by).await
+        data::restore(&self.project, environment, snapshot, written, by).await
     }
 
     /// Removes what is not needed any more.

@@ -1,11 +1,13 @@
 //! The service's data: snapshots that the state guards take, verify and go back to, for runs and by hand.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail};
-use autodevops_model::{ErrorInfo, ErrorKind, SnapshotInfo, Stage, StageError};
-use autodevops_sandbox::{CallContext, Plugin};
+use autodevops_model::{ErrorInfo, ErrorKind, Since, SnapshotInfo, Stage, StageError};
+use autodevops_sandbox::{CallContext, CallError, Plugin};
 use serde::{Deserialize, Serialize};
 
-use crate::{by_hand::on_record, project::Project, stages::of_call, usage::Usage};
+use crate::{by_hand::on_record, clock::now, project::Project, stages::of_call, usage::Usage};
 
 /// A snapshot, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +19,7 @@ pub struct Snapshot {
     pub snapshot: SnapshotInfo,
 }
 
-/// What is wrong with a snapshot that was looked at.
+/// What was found of a snapshot that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Verified {
@@ -26,6 +28,9 @@ pub struct Verified {
     pub of: Snapshot,
     /// What keeps it from being gone back to; none where it is whole.
     pub fault: Option<String>,
+    /// Whether the data was written to since it was taken, where it was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
 }
 
 /// Data that went back.
@@ -34,8 +39,19 @@ pub struct Verified {
 pub struct Restored {
     /// The snapshot that it went back to.
     pub to: Snapshot,
+    /// What became of what was there.
+    #[serde(flatten)]
+    pub from: GoneBack,
+}
+
+/// What going back to a snapshot changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GoneBack {
     /// What was there until then, where a snapshot of that could be taken.
     pub before: Option<SnapshotInfo>,
+    /// Whether that was written to since the snapshot that was gone back to; where it was not, nothing was done.
+    pub since: Since,
 }
 
 /// Has a guard take a snapshot, and see whether it is whole.
@@ -67,7 +83,8 @@ pub(crate) enum Unkept {
     IsLost,
 }
 
-/// Has a guard go back to a snapshot. What is there is kept in another first: a person may have been wrong, and others have written since.
+/// Has a guard go back to a snapshot, where anything was written since. What is there is kept in another first: a person may have been
+/// wrong, and others have written since. What is written between the two is in neither, which is as short as the guard makes it.
 ///
 /// # Errors
 /// When it does not go back.
@@ -78,8 +95,8 @@ pub(crate) async fn go_back(
     (key, fence): (&str, u64),
     id: &str,
     unkept: Unkept,
-) -> Result<Option<SnapshotInfo>, StageError> {
-    let before = match (guard.snapshot(context, environment, &format!("{key}/before")).await, unkept) {
+) -> Result<GoneBack, StageError> {
+    let before = match (keep(guard, context, environment, key).await, unkept) {
         (Ok(before), _) => Some(before),
         (Err(error), Unkept::IsLost) => {
             tracing::warn!("what is there now is not kept, and is lost by going back: {error}");
@@ -92,8 +109,31 @@ pub(crate) async fn go_back(
             return Err(error);
         }
     };
-    guard.restore(context, environment, key, fence, id).await.map_err(|error| of_call(&error))?;
-    Ok(before)
+    let since = changed(guard, context, environment, id).await;
+    if since != Since::Unchanged {
+        guard.restore(context, environment, key, fence, id).await.map_err(|error| of_call(&error))?;
+    }
+    Ok(GoneBack { before, since })
+}
+
+/// Keeps what is there now in a snapshot. A try before this one may have taken it, and failed at going back: what was written between the
+/// two is kept as well, in another.
+async fn keep(guard: &Plugin, context: &CallContext, environment: &str, key: &str) -> Result<SnapshotInfo, CallError> {
+    let (began, key) = (now().0, format!("{key}/before"));
+    let before = guard.snapshot(context, environment, &key).await?;
+    if before.taken >= began || changed(guard, context, environment, &before.id).await == Since::Unchanged {
+        return Ok(before);
+    }
+    guard.snapshot(context, environment, &format!("{key}/{began}")).await
+}
+
+/// Whether the data was written to since a snapshot of it. That it cannot be told keeps nobody from looking, or from going back.
+async fn changed(guard: &Plugin, context: &CallContext, environment: &str, id: &str) -> Since {
+    match guard.changed(context, environment, id).await {
+        Ok(None) => Since::Unchanged,
+        Ok(Some(how)) => Since::Changed(how),
+        Err(error) => Since::Unknown(of_call(&error).info.message),
+    }
 }
 
 /// Has each guard take a snapshot of an environment before something is deployed there by hand, on record. Where data need not be
@@ -182,23 +222,39 @@ async fn find(project: &Project, environment: &str, start: &str) -> Result<(Plug
     }
 }
 
-/// Looks whether the snapshots whose names begin so, or all, are whole.
+/// Looks whether the snapshot whose name begins so, or each, is whole; and whether the data was written to since that one, or since each
+/// guard's newest: telling it takes another snapshot.
 ///
 /// # Errors
-/// When it cannot be told of one.
+/// When it cannot be told of one whether it is whole.
 pub async fn verify(project: &Project, environment: &str, start: Option<&str>) -> Result<Vec<Verified>> {
     let context = project.context("state", Vec::new());
     let looked_at = match start {
         Some(start) => vec![find(project, environment, start).await?.1],
         None => list(project, environment).await?,
     };
+    let newest: BTreeMap<String, String> =
+        looked_at.iter().map(|one| (one.guard.clone(), one.snapshot.id.clone())).collect();
     let mut all = Vec::new();
     for of in looked_at {
         let guard = project.plugins.for_stage(&of.guard, Stage::StateGuard)?;
         let fault = guard.verify(&context, environment, &of.snapshot.id).await?;
-        all.push(Verified { of, fault });
+        let since = match fault.is_none() && newest.get(&of.guard) == Some(&of.snapshot.id) {
+            true => Some(changed(&guard, &context, environment, &of.snapshot.id).await),
+            false => None,
+        };
+        all.push(Verified { of, fault, since });
     }
     Ok(all)
+}
+
+/// Whether the data was written to since the snapshot whose name begins so.
+///
+/// # Errors
+/// When there is no such snapshot.
+pub async fn since(project: &Project, environment: &str, start: &str) -> Result<Since> {
+    let (guard, of) = find(project, environment, start).await?;
+    Ok(changed(&guard, &project.context("state", Vec::new()), environment, &of.snapshot.id).await)
 }
 
 /// Takes a snapshot by hand, on record. The caller holds the state's lock.
@@ -228,12 +284,28 @@ pub async fn snapshot(project: &Project, environment: &str, by: &str) -> Result<
     .made
 }
 
+/// What becomes of what was written since a snapshot that a person has the data go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is looked for, and where there is any, nothing is done.
+    Stays,
+    /// It is lost to the service: the person says that it is meant.
+    IsLost,
+}
+
 /// Goes back to a snapshot by hand, on record: what was written since is lost to the service, and kept in another snapshot. The caller
 /// holds the state's lock.
 ///
 /// # Errors
-/// When a run is not over, there is no such snapshot, or the guard does not go back.
-pub async fn restore(project: &Project, environment: &str, start: &str, by: &str) -> Result<Restored> {
+/// When a run is not over, there is no such snapshot, or the guard does not go back; and where something was written since that is to
+/// stay, or it cannot be told.
+pub async fn restore(
+    project: &Project,
+    environment: &str,
+    start: &str,
+    written: Written,
+    by: &str,
+) -> Result<Restored> {
     if let Some(logged) = project.log.unfinished()?.first() {
         let run = logged.run.id();
         bail!(
@@ -242,6 +314,18 @@ pub async fn restore(project: &Project, environment: &str, start: &str, by: &str
         );
     }
     let (guard, to) = find(project, environment, start).await?;
+    if written == Written::Stays {
+        let since = changed(&guard, &project.context("state", Vec::new()), environment, &to.snapshot.id).await;
+        if since == Since::Unchanged {
+            // Nothing is done that could meet what is written just now.
+            return Ok(Restored { to, from: GoneBack { before: None, since } });
+        }
+        bail!(Usage(format!(
+            "the data of {environment} does not go back to {}: {since}. What was written would be lost to the service, and kept in a \
+             snapshot of its own; say that it is meant with --yes",
+            to.snapshot.id
+        )));
+    }
     on_record(
         project,
         Some(by),
@@ -250,10 +334,13 @@ pub async fn restore(project: &Project, environment: &str, start: &str, by: &str
             let context = project.context(name, Vec::new());
             let key = format!("{name}/restore/{}", guard.name());
             let id = &to.snapshot.id;
-            let before = go_back(&guard, &context, environment, (&key, fence), id, Unkept::IsLost).await;
-            Ok(Restored { to: to.clone(), before: before.map_err(|error| error_of(&guard, error))? })
+            let from = go_back(&guard, &context, environment, (&key, fence), id, Unkept::IsLost).await;
+            Ok(Restored { to: to.clone(), from: from.map_err(|error| error_of(&guard, error))? })
         },
-        |restored| format!("the data of {environment} is as it was in snapshot {}", restored.to.snapshot.id),
+        |restored| {
+            let Restored { to, from } = restored;
+            format!("the data of {environment} is as it was in snapshot {}; {}", to.snapshot.id, from.since)
+        },
     )
     .await?
     .made

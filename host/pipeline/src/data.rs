@@ -137,12 +137,13 @@ impl Run {
                 let anew = self.data.anew + 1;
                 self.data = Data { anew, ..Data::default() };
             }
-            EventKind::DataRestored { plugin, snapshot, before, .. } => {
+            EventKind::DataRestored { plugin, snapshot, before, since, .. } => {
                 self.data.settled.push(plugin.clone());
+                let since = since.as_ref().map_or_else(String::new, |since| format!("; {since}"));
                 let kept = before.as_ref().map_or_else(String::new, |before| {
                     format!("; what was there until then, written by whomever, is kept in snapshot {}", before.id)
                 });
-                let words = format!("the data is as it was in snapshot {snapshot} of `{plugin}`{kept}");
+                let words = format!("the data is as it was in snapshot {snapshot} of `{plugin}`{since}{kept}");
                 self.tell(at, Severity::Warning, "data restored", &words);
             }
             EventKind::DataKept { reason } => {

@@ -10,7 +10,9 @@ pub use effects::RETRY_AFTER;
 
 use std::time::Duration;
 
-use autodevops_model::{Deployment, Fix, Outcome as CheckOutcome, Release, SnapshotInfo, Split, StageError, TestFile};
+use autodevops_model::{
+    Deployment, Fix, Outcome as CheckOutcome, Release, Since, SnapshotInfo, Split, StageError, TestFile,
+};
 
 use crate::{
     Command, Environment, Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Signal,
@@ -108,8 +110,13 @@ pub enum EffectOutcome {
     Done,
     /// A snapshot was taken, and is whole.
     Snapshot(SnapshotInfo),
-    /// The data went back; what was there before is in this snapshot, where one could be taken.
-    Restored(Option<SnapshotInfo>),
+    /// The data is as it was in the snapshot.
+    Restored {
+        /// What was there until then, where a snapshot of it could be taken.
+        before: Option<SnapshotInfo>,
+        /// Whether that was written to since the snapshot that was gone back to.
+        since: Since,
+    },
     /// It failed; the target may or may not have done it.
     Failed(StageError),
 }

@@ -20,7 +20,7 @@ mod read;
 use std::fmt;
 
 use autodevops_model::{
-    Capabilities, Deployment, Fix, Issue, Release, Report, SnapshotInfo, Split, StageError, TestFile,
+    Capabilities, Deployment, Fix, Issue, Release, Report, Since, SnapshotInfo, Split, StageError, TestFile,
 };
 use serde::{Deserialize, Serialize};
 
@@ -366,8 +366,16 @@ pub enum EventKind {
     SnapshotTaken { plugin: String, key: String, snapshot: SnapshotInfo },
     /// The snapshots say no more how production's data is before the release: they are taken anew.
     SnapshotOutdated { reason: String },
-    /// Production's data is as it was in the snapshot; what was there until then is in another, `before`.
-    DataRestored { plugin: String, key: String, snapshot: String, before: Option<SnapshotInfo> },
+    /// Production's data is as it was in the snapshot; what was there until then is in another, `before`. Whether that was written to
+    /// `since` the snapshot was told from version 3 on.
+    DataRestored {
+        plugin: String,
+        key: String,
+        snapshot: String,
+        before: Option<SnapshotInfo>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Since>,
+    },
     /// Production's data stays as the release left it that was taken back.
     DataKept { reason: String },
     /// After monitoring it was looked whether a rollback is needed.

@@ -79,6 +79,7 @@ impl<'a> Exported<'a> {
             Stage::StateGuard => {
                 self.function::<(&str, &str), Answer<SnapshotInfo>>("snapshot")?;
                 self.function::<(&str, &str), Answer<Option<String>>>("verify")?;
+                self.function::<(&str, &str), Answer<Option<String>>>("changed")?;
                 self.function::<(&str, &str, u64, &str), Answer<()>>("restore")?;
                 self.function::<(&str,), Answer<Vec<SnapshotInfo>>>("list")?;
                 self.function::<(&str, &str), Answer<()>>("forget")

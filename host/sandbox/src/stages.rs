@@ -112,6 +112,11 @@ impl Plugin {
         StateGuard, state_guard, autodevops_stages_state_guard, call_verify, |fault| fault
     }
     stage_call! {
+        /// How the state differs from what it was when a snapshot was taken; none where nothing was written since.
+        changed(environment: &str, id: &str) -> Option<String>,
+        StateGuard, state_guard, autodevops_stages_state_guard, call_changed, |words| words
+    }
+    stage_call! {
         /// Goes back to a snapshot.
         restore(environment: &str, key: &str, fence: u64, id: &str) -> (),
         StateGuard, state_guard, autodevops_stages_state_guard, call_restore, |done| done

@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
+use autodevops_model::Since;
 use autodevops_orchestrator::{
     clock::now,
     controller::{Controller, RolledBack},
-    data::{Restored, Snapshot},
+    data::{Restored, Snapshot, Written},
     feedback::Complaint,
     log::Logged,
     usage::{Declined, Usage},
@@ -70,13 +71,15 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
             });
             lines.collect::<Vec<_>>().join("\n")
         }
-        Request::Restore { environment, snapshot } => {
-            let Restored { to, before } = controller.restore(&environment, &snapshot, by).await?;
-            let kept = match before {
-                Some(before) => format!("what was there until now is snapshot {}", before.id),
-                None => "what was there until now could not be kept".to_owned(),
+        Request::Restore { environment, snapshot, overwrite } => {
+            let written = if overwrite { Written::IsLost } else { Written::Stays };
+            let Restored { to, from } = controller.restore(&environment, &snapshot, written, by).await?;
+            let kept = match (&from.since, from.before) {
+                (Since::Unchanged, _) => String::new(),
+                (_, Some(before)) => format!("; what was there until now is snapshot {}", before.id),
+                (_, None) => "; what was there until now could not be kept".to_owned(),
             };
-            format!("the data of {environment} is as it was in snapshot {}; {kept}", to.snapshot.id)
+            format!("the data of {environment} is as it was in snapshot {}; {}{kept}", to.snapshot.id, from.since)
         }
         Request::Feedback(complaint) => complain(controller, complaint, by).await?,
         Request::After { run, sequel, reason } => after(controller, by, &run, sequel, &reason).await?,

@@ -42,6 +42,9 @@ pub enum Request {
         environment: String,
         /// The snapshot, or the beginning of its name.
         snapshot: String,
+        /// Whether what was written since may be lost to the service; where not, nothing is done if anything was.
+        #[serde(default)]
+        overwrite: bool,
     },
     /// Take in a complaint of one who uses the service.
     Feedback(Complaint),

@@ -3,20 +3,23 @@
 //! ```text
 //! snapshot ── PREFIX-snapshot {snapshot} ──> /snapshots/ID.SUFFIX ── its size and time ──> kept by the key
 //! verify   ── its size, its first bytes ── PREFIX-check {snapshot} ──> what is wrong with it
+//! changed  ── PREFIX-snapshot {another} ── both files, byte for byte ──> whether they are one ── the other is removed
 //! restore  ── verify ── PREFIX-restore {snapshot} ──> done once for each key, refused for an older fence
 //! ```
 //!
 //! A component cannot copy a database file that others write to: WASI has no locks on files. The database's own tools can, and the
 //! operator says how they are called; this says when, and what came of it.
 
+mod compare;
 mod id;
 mod kept;
 mod world;
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, ops::Range};
 
 use autodevops_sdk::{Error, Result, StateGuard, command::Completed, types::SnapshotInfo};
 
+pub use crate::compare::HEAD;
 pub use crate::world::{Plugins, World};
 use crate::{id::id_of, kept::Kept};
 
@@ -32,6 +35,9 @@ pub struct Kind {
     pub suffix: &'static str,
     /// How a snapshot's file begins.
     pub magic: &'static [u8],
+    /// Where a file that begins so says when it was taken: bytes that say nothing of what is in the database. They lie within the
+    /// first [`HEAD`].
+    pub dated: fn(&[u8]) -> Range<usize>,
     /// What the command that checks a snapshot found wrong, where it came to its end well.
     pub fault: fn(&Completed) -> Option<String>,
     /// Whether what a command wrote to standard error says that it may be tried again.
@@ -60,6 +66,10 @@ impl<D: Database> StateGuard for GuardOf<D> {
 
     fn verify(environment: String, id: String) -> Result<Option<String>> {
         Self::guard().verify(&environment, &id)
+    }
+
+    fn changed(environment: String, id: String) -> Result<Option<String>> {
+        Self::guard().changed(&environment, &id)
     }
 
     fn restore(environment: String, key: String, fence: u64, id: String) -> Result<()> {
@@ -140,6 +150,37 @@ impl<W: World> Guard<W> {
                 Some(format!("the command `{}-check` ended with {status}: {}", self.kind.prefix, said(&completed)))
             }
         })
+    }
+
+    /// How the database differs from a snapshot, which is told by another that is taken now and that is not kept. The same rows in
+    /// another order or under other numbers, as after a restore, differ as well: what is not sure is not said to be unchanged.
+    ///
+    /// # Errors
+    /// When there is no such snapshot, or it cannot be told.
+    pub fn changed(&self, environment: &str, id: &str) -> Result<Option<String>> {
+        if self.kept(environment)?.by_id(id).is_none() {
+            return Err(Error::failure(format!("no snapshot {id} of {environment} is kept")));
+        }
+        let now = id_of(environment, &format!("{id}/now"));
+        let taken = self.done("snapshot", environment, &now);
+        let differs = taken.and_then(|()| self.differs(&self.file(id), &self.file(&now)));
+        // Whatever came of it, it is no snapshot to go back to.
+        self.world.remove(&self.file(&now))?;
+        differs
+    }
+
+    fn differs(&self, then: &str, now: &str) -> Result<Option<String>> {
+        let bytes = |file: &str| match self.world.look(file, 0)? {
+            Some((bytes, _)) => Ok(bytes),
+            None => Err(Error::failure(format!("the file {file} is not there"))),
+        };
+        let (bytes_then, bytes_now) = (bytes(then)?, bytes(now)?);
+        if bytes_then != bytes_now {
+            return Ok(Some(format!("it has {bytes_then} bytes, and one that is taken now has {bytes_now}")));
+        }
+        let (mut then, mut now) = (self.world.open(then)?, self.world.open(now)?);
+        let first = compare::first_difference(&mut then, &mut now, self.kind.dated)?;
+        Ok(first.map(|byte| format!("one that is taken now has as many bytes, and others from byte {byte} on")))
     }
 
     /// Goes back to a snapshot, once for each key.

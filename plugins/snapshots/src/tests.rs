@@ -1,4 +1,8 @@
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    io::{Cursor, Read},
+};
 
 use super::*;
 
@@ -15,6 +19,8 @@ struct State {
     kept: BTreeMap<String, Vec<u8>>,
     /// The commands that were run, in order.
     ran: Vec<String>,
+    /// How many snapshots were taken: each file has the number of its own, as archives have the time.
+    taken: u32,
     /// What a command is to end with, once.
     ends: Option<(i32, &'static str)>,
     now: i64,
@@ -31,10 +37,11 @@ impl World for &Shop {
         let file = format!("/snapshots/{snapshot}.db");
         match name {
             "shop-snapshot" => {
-                let copy = format!("SHOP{}", state.database);
+                state.taken += 1;
+                let copy = format!("SHOP{:03}{}", state.taken, state.database);
                 state.files.insert(file, copy);
             }
-            "shop-restore" => state.database = state.files[&file][4..].to_owned(),
+            "shop-restore" => state.database = state.files[&file][7..].to_owned(),
             "shop-check" => {
                 let stdout = if state.files[&file].contains("rotten") { "page 7 is rotten" } else { "ok" };
                 return Ok(Completed { status: 0, stdout: stdout.into(), stderr: String::new() });
@@ -58,6 +65,10 @@ impl World for &Shop {
         Ok(found.map(|text| (text.len() as u64, text.bytes().take(first).collect())))
     }
 
+    fn open(&self, file: &str) -> Result<impl Read> {
+        Ok(Cursor::new(self.state.borrow().files[file].clone()))
+    }
+
     fn remove(&self, file: &str) -> Result<()> {
         self.state.borrow_mut().files.remove(file);
         Ok(())
@@ -74,6 +85,7 @@ const KIND: Kind = Kind {
     prefix: "shop",
     suffix: ".db",
     magic: b"SHOP",
+    dated: |_| 4..7,
     fault: |completed| (completed.stdout != "ok").then(|| said(completed)),
     passes: |stderr| stderr.contains("locked"),
 };
@@ -98,12 +110,46 @@ fn what_was_there_is_there_again_and_each_key_has_one_effect() {
     write(&shop, "nothing");
     assert_eq!(guard(&shop).snapshot("production", "r1/snapshot").unwrap(), taken, "the same key takes no other");
     assert_eq!(ran(&shop, "shop-snapshot"), 1);
-    assert_eq!((taken.bytes, guard(&shop).verify("production", &taken.id).unwrap()), (10, None));
+    assert_eq!((taken.bytes, guard(&shop).verify("production", &taken.id).unwrap()), (13, None));
     guard(&shop).restore("production", "r1/restore", 7, &taken.id).unwrap();
     assert_eq!(shop.state.borrow().database, "orders");
     write(&shop, "newer");
     guard(&shop).restore("production", "r1/restore", 7, &taken.id).unwrap();
     assert_eq!(shop.state.borrow().database, "newer", "the same key goes back once");
+}
+
+#[test]
+fn what_was_written_since_is_told_and_leaves_no_snapshot_behind() {
+    let shop = Shop::default();
+    write(&shop, "orders");
+    let taken = guard(&shop).snapshot("production", "a").unwrap();
+    let changed = || guard(&shop).changed("production", &taken.id).unwrap();
+    assert_eq!(changed(), None, "when a snapshot was taken is no change");
+    write(&shop, "orders and more");
+    assert_eq!(changed().unwrap(), "it has 13 bytes, and one that is taken now has 22");
+    write(&shop, "others");
+    assert_eq!(changed().unwrap(), "one that is taken now has as many bytes, and others from byte 8 on");
+    write(&shop, "orders");
+    assert_eq!(changed(), None);
+    assert_eq!(shop.state.borrow().files.len(), 1);
+    assert_eq!(guard(&shop).list("production").unwrap(), [taken]);
+}
+
+#[test]
+fn whether_it_changed_is_an_error_where_it_cannot_be_told() {
+    let shop = Shop::default();
+    let taken = guard(&shop).snapshot("production", "a").unwrap();
+    let error = guard(&shop).changed("production", "b").unwrap_err();
+    assert_eq!(error, Error::failure("no snapshot b of production is kept"));
+    shop.state.borrow_mut().ends = Some((5, "database is locked"));
+    assert!(
+        matches!(guard(&shop).changed("production", &taken.id), Err(Error::Unavailable(_))),
+        "it may be tried again"
+    );
+    shop.state.borrow_mut().files.clear();
+    let error = guard(&shop).changed("production", &taken.id).unwrap_err();
+    assert!(error.message().ends_with("is not there"), "{}", error.message());
+    assert!(shop.state.borrow().files.is_empty());
 }
 
 #[test]
@@ -123,9 +169,9 @@ fn what_is_not_whole_is_said_and_is_not_gone_back_to() {
     let taken = guard(&shop).snapshot("production", "a").unwrap();
     let file = format!("/snapshots/{}.db", taken.id);
     for (text, fault) in [
-        (Some("SHOPord"), "has 7 bytes, and had 10"),
-        (Some("shoporders"), "does not begin as one does"),
-        (Some("SHOProtten"), "page 7 is rotten"),
+        (Some("SHOP001ord"), "has 10 bytes, and had 13"),
+        (Some("shop001orders"), "does not begin as one does"),
+        (Some("SHOP001rotten"), "page 7 is rotten"),
         (None, "is gone"),
     ] {
         let mut state = shop.state.borrow_mut();

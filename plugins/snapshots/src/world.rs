@@ -1,6 +1,6 @@
 //! What the guard works with: the operator's commands, the folder of the snapshots, the store, the clock.
 
-use std::{fs, io::Read as _, time::SystemTime};
+use std::{fs, io::Read, time::SystemTime};
 
 use autodevops_sdk::{
     Error, Result,
@@ -33,6 +33,12 @@ pub trait World {
     /// # Errors
     /// When it cannot be read.
     fn look(&self, file: &str, first: usize) -> Result<Option<(u64, Vec<u8>)>>;
+
+    /// A file, from its beginning on.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn open(&self, file: &str) -> Result<impl Read>;
 
     /// Removes a file; one that is not there is removed already.
     ///
@@ -78,6 +84,10 @@ impl World for Plugins {
         let mut start = Vec::new();
         opened.take(first as u64).read_to_end(&mut start)?;
         Ok(Some((bytes, start)))
+    }
+
+    fn open(&self, file: &str) -> Result<impl Read> {
+        Ok(fs::File::open(file)?)
     }
 
     fn remove(&self, file: &str) -> Result<()> {

@@ -158,6 +158,11 @@ impl<T: crate::StateGuard> bindings::state_guard::exports::autodevops::stages::s
         T::verify(environment, id)
     }
 
+    fn changed(environment: String, id: String) -> Result<Option<String>> {
+        logging::start();
+        T::changed(environment, id)
+    }
+
     fn restore(environment: String, key: String, fence: u64, id: String) -> Result<()> {
         logging::start();
         T::restore(environment, key, fence, id)

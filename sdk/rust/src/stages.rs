@@ -299,6 +299,15 @@ pub trait StateGuard: 'static {
     /// When it cannot be told; the case says why.
     fn verify(environment: String, id: String) -> Result<Option<String>>;
 
+    /// How the state differs from what it was when the snapshot was taken, in words: what going back would lose to the service.
+    /// None where nothing was written since.
+    ///
+    /// # Errors
+    /// `unsupported` where the guard cannot tell, which is the default; and when it cannot be told now.
+    fn changed(_environment: String, _id: String) -> Result<Option<String>> {
+        Err(Error::not_supported("this guard does not tell what was written since a snapshot"))
+    }
+
     /// Goes back to the snapshot.
     ///
     /// # Errors

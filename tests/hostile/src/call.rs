@@ -34,6 +34,8 @@ pub enum Function {
     Snapshot,
     /// `state-guard.verify`.
     Verify,
+    /// `state-guard.changed`.
+    Changed,
     /// `state-guard.restore`.
     Restore,
     /// `state-guard.list`.
@@ -53,7 +55,9 @@ impl Function {
             Stage::DeployTarget => &[Self::Describe, Self::Deploy, Self::SetTraffic, Self::Live, Self::Find],
             Stage::HealthCheck => &[Self::Measure],
             Stage::Notifier => &[Self::Notify],
-            Stage::StateGuard => &[Self::Snapshot, Self::Verify, Self::Restore, Self::List, Self::Forget],
+            Stage::StateGuard => {
+                &[Self::Snapshot, Self::Verify, Self::Changed, Self::Restore, Self::List, Self::Forget]
+            }
         }
     }
 
@@ -67,7 +71,9 @@ impl Function {
             Self::Describe | Self::Deploy | Self::SetTraffic | Self::Live | Self::Find => Stage::DeployTarget,
             Self::Measure => Stage::HealthCheck,
             Self::Notify => Stage::Notifier,
-            Self::Snapshot | Self::Verify | Self::Restore | Self::List | Self::Forget => Stage::StateGuard,
+            Self::Snapshot | Self::Verify | Self::Changed | Self::Restore | Self::List | Self::Forget => {
+                Stage::StateGuard
+            }
         }
     }
 
@@ -87,6 +93,7 @@ impl Function {
             Self::Notify => "notify",
             Self::Snapshot => "snapshot",
             Self::Verify => "verify",
+            Self::Changed => "changed",
             Self::Restore => "restore",
             Self::List => "list",
             Self::Forget => "forget",
@@ -132,6 +139,7 @@ impl Function {
             }
             Self::Snapshot => plugin.snapshot(context, ENVIRONMENT, KEY).await?.id,
             Self::Verify => format!("{:?}", plugin.verify(context, ENVIRONMENT, "s1").await?),
+            Self::Changed => format!("{:?}", plugin.changed(context, ENVIRONMENT, "s1").await?),
             Self::Restore => {
                 plugin.restore(context, ENVIRONMENT, KEY, 1, "s1").await?;
                 "restored".to_owned()

@@ -2,7 +2,7 @@
 //! word. Without `sqlite3` on this machine nothing can be shown; the tests say so, and pass.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use autodevops_product_tests::{rollback::while_ordered, shop::Shop, skip};
 use rusqlite::Connection;
@@ -83,7 +83,8 @@ fn a_deploy_takes_a_snapshot_and_is_refused_where_it_must_and_cannot() {
     assert!(called.stdout.contains("of production is taken by state-sqlite"), "{called}");
     let [first] = &ids(&shop)[..] else { panic!("{:?}", ids(&shop)) };
     let called = shop.expect(0, &["state", "verify"]);
-    assert!(called.stdout.starts_with("whole ") && called.stdout.contains(first.as_str()), "{called}");
+    let unchanged = format!("{first}: nothing was written since\n");
+    assert!(called.stdout.starts_with("whole ") && called.stdout.ends_with(&unchanged), "{called}");
     let called = shop.call(&["doctor"]);
     assert!(called.stdout.contains("ok      data         state-sqlite: 1 snapshots, the newest of"), "{called}");
     // What is not there cannot be kept.
@@ -115,9 +116,24 @@ fn a_deploy_takes_a_snapshot_and_is_refused_where_it_must_and_cannot() {
     shop.expect(0, &["state", "snapshot"]);
     let last = ids(&shop).pop().unwrap();
     database(&shop).execute_batch("DELETE FROM orders").unwrap();
+    // What was written since is named, and lost by nobody's oversight.
+    let verified = shop.json(&["state", "verify", &last]);
+    assert_eq!(
+        (&verified[0]["fault"], &verified[0]["since"]["is"]),
+        (&Value::Null, &Value::from("changed")),
+        "{verified}"
+    );
+    let all = ids(&shop);
     let called = shop.expect(2, &["state", "restore", &last]);
-    assert!(called.stderr.contains("say that it is meant with --yes"), "{called}");
-    shop.expect(0, &["state", "restore", &last, "--yes"]);
+    let words = format!("the data of production does not go back to {last}: it was written to since: ");
+    assert!(called.stderr.contains(&words) && called.stderr.contains("meant with --yes"), "{called}");
+    assert_eq!((orders(&shop), ids(&shop)), (String::new(), all));
+    let called = shop.expect(0, &["state", "restore", &last, "--yes"]);
+    assert!(called.stdout.contains("it was written to since: "), "{called}");
+    assert_eq!(orders(&shop), "a b");
+    // Where there is nothing to lose nobody need say so.
+    let called = shop.expect(0, &["state", "restore", &last]);
+    assert!(called.stdout.contains("nothing was written since"), "{called}");
     assert_eq!(orders(&shop), "a b");
     let called = shop.expect(2, &["state", "restore", "nothing", "--yes"]);
     assert!(called.stderr.contains("has no snapshot `nothing`"), "{called}");
@@ -173,6 +189,7 @@ fn a_release_is_taken_back_and_its_data_by_a_persons_word() {
     assert_eq!(orders(&shop), "a b");
     let restored: Vec<Value> = shop.events().into_iter().filter(|event| event["type"] == "data-restored").collect();
     assert_eq!((restored.len(), restored[0]["snapshot"].as_str()), (1, Some(taken.as_str())));
+    assert_eq!(restored[0]["since"]["is"], "changed", "{restored:?}");
     let shown = shop.expect(0, &["show", &run]).stdout;
     assert!(shown.contains(&format!("production's data is as it was in snapshot {taken} of state-sqlite")), "{shown}");
     shop.count_clients();
@@ -219,4 +236,39 @@ fn data_that_cannot_be_kept_as_it_is_does_not_go_back_in_a_run_and_a_person_is_t
     fs::remove_file(path(&shop)).unwrap();
     shop.expect(0, &["state", "restore", taken["snapshot"]["id"].as_str().unwrap(), "--yes"]);
     assert_eq!(orders(&shop), "a b");
+}
+
+#[test]
+fn what_others_write_between_two_tries_of_going_back_is_kept_as_well() {
+    if !is_there() {
+        return;
+    }
+    let hasty = Shop::hasty_generator();
+    let mut changes: Vec<(&str, &str)> = hasty.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    changes.push(("{ traffic = \"5 %\", for = \"600ms\" }", "{ traffic = \"25 %\", for = \"10m\" }"));
+    changes.push(("\".timeout 5000\", \".restore", "\".timeout 100\", \".restore"));
+    changes.push(("state = ", "retries.after = \"500ms\"\nstate = "));
+    let mut shop = guarded(&changes);
+    shop.deploy();
+    shop.let_clients_in();
+    shop.wait_for_errors();
+    shop.stop_clients();
+    while_ordered(shop.production, || shop.expect(4, &["run", "--no-wait"]));
+    let run = shop.last_run()["run"].as_str().unwrap().to_owned();
+    database(&shop).execute_batch("DELETE FROM orders; INSERT INTO orders VALUES ('wrong')").unwrap();
+    shop.expect(0, &["approve", &run, "--reason", "the orders are gone"]);
+    // Somebody is about to write: what is there can be read and copied, and not be written over.
+    let other = database(&shop);
+    other.execute_batch("BEGIN IMMEDIATE; INSERT INTO orders VALUES ('late')").unwrap();
+    let mut program = shop.start(&["run"]);
+    program.wait_for("a try failed", Duration::from_secs(60), |event| {
+        event["type"] == "effect-failed" && event["key"].as_str().is_some_and(|key| key.contains("/restore/"))
+    });
+    other.execute_batch("COMMIT").unwrap();
+    let called = program.wait(Duration::from_secs(60));
+    assert_eq!(called.code, Some(3), "{called}");
+    assert_eq!(orders(&shop), "a b");
+    let restored = shop.events().into_iter().find(|event| event["type"] == "data-restored").unwrap();
+    shop.expect(0, &["state", "restore", restored["before"]["id"].as_str().unwrap(), "--yes"]);
+    assert_eq!(orders(&shop), "late wrong");
 }

@@ -81,8 +81,14 @@ async fn goes_back(guard: &Plugin, file_of: impl Fn(&str) -> PathBuf, change: im
     let taken = guard.snapshot(&context, P, "r1/snapshot").await.unwrap();
     assert_eq!(fs::metadata(file_of(&taken.id)).unwrap().len(), taken.bytes);
     assert_eq!(guard.verify(&context, P, &taken.id).await.unwrap(), None);
+    let files = || fs::read_dir(file_of(&taken.id).parent().unwrap()).unwrap().count();
+    let kept = files();
+    assert_eq!(guard.changed(&context, P, &taken.id).await.unwrap(), None, "nothing was written since");
     change();
     assert_ne!(seen(), before);
+    let differs = guard.changed(&context, P, &taken.id).await.unwrap().expect("something was written since");
+    assert!(differs.contains("one that is taken now"), "{differs}");
+    assert_eq!(files(), kept, "looking keeps nothing");
     assert_eq!(guard.snapshot(&context, P, "r1/snapshot").await.unwrap(), taken, "the same key takes one");
     guard.restore(&context, P, "r1/restore", 5, &taken.id).await.unwrap();
     assert_eq!(seen(), before);
@@ -153,6 +159,25 @@ async fn an_sqlite_database_goes_back_to_its_snapshot() {
         };
         goes_back(&guard, file_of, change, seen).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_sqlite_database_that_went_back_is_as_it_was_and_one_row_is_a_change() {
+    if !is_there("sqlite3") {
+        return;
+    }
+    let folder = folder();
+    let (guard, database) = sqlite(folder.path());
+    let shop = open(&database, "wal");
+    shop.execute_batch("CREATE TABLE orders (name TEXT); INSERT INTO orders VALUES ('a')").unwrap();
+    let context = CallContext::default();
+    let taken = guard.snapshot(&context, P, "r1/snapshot").await.unwrap();
+    let changed = async || guard.changed(&context, P, &taken.id).await.unwrap();
+    shop.execute_batch("INSERT INTO orders VALUES ('b')").unwrap();
+    let differs = changed().await.unwrap();
+    assert!(differs.starts_with("one that is taken now has as many bytes, and others from byte "), "{differs}");
+    guard.restore(&context, P, "r1/restore", 1, &taken.id).await.unwrap();
+    assert_eq!(changed().await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -177,8 +177,9 @@ pub fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<Ef
             let exposed = world.productions().any(|(_, target)| target.share(NEW) > 0);
             world.rules.hold(!exposed, || "data goes back while the release that failed has traffic".to_owned());
             let wall = world.wall().0;
-            let before = world.keeper.snapshot(&format!("{key}/before"), wall);
-            world.keeper.restore(key, *fence, &snapshot.id).map(|()| EffectOutcome::Restored(Some(before)))
+            let before = Some(world.keeper.snapshot(&format!("{key}/before"), wall));
+            let since = world.keeper.since(&snapshot.id);
+            world.keeper.restore(key, *fence, &snapshot.id).map(|()| EffectOutcome::Restored { before, since })
         }
         _ => Ok(EffectOutcome::Done),
     }

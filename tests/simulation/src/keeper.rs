@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use autodevops_model::{ErrorKind, SnapshotInfo, StageError};
+use autodevops_model::{ErrorKind, Since, SnapshotInfo, StageError};
 
 use crate::stock::error;
 
@@ -27,6 +27,15 @@ impl Keeper {
         let (number, data) = (self.taken.len(), self.data);
         let take = || (SnapshotInfo { id: format!("snapshot-{number}"), taken: at, bytes: 1 }, data);
         self.taken.entry(key.to_owned()).or_insert_with(take).0.clone()
+    }
+
+    /// Whether the data is as it was in a snapshot.
+    pub fn since(&self, id: &str) -> Since {
+        match self.taken.values().find(|(info, _)| info.id == id) {
+            Some((_, data)) if *data == self.data => Since::Unchanged,
+            Some((_, data)) => Since::Changed(format!("write {data} was the last, and now write {} is", self.data)),
+            None => Since::Unknown("there is no such snapshot".to_owned()),
+        }
     }
 
     /// Goes back to a snapshot, once for each key.

@@ -130,9 +130,10 @@ pub fn tell(event: &EventKind) -> Told {
             decided("snapshot-taken", format!("{} by {plugin}, {} bytes", snapshot.id, snapshot.bytes))
         }
         EventKind::SnapshotOutdated { reason } => decided("snapshot-outdated", reason),
-        EventKind::DataRestored { plugin, snapshot, before, .. } => {
+        EventKind::DataRestored { plugin, snapshot, before, since, .. } => {
             let before = before.as_ref().map_or("not kept", |before| &before.id);
-            decided("data-restored", format!("to {snapshot} by {plugin}; what was there: {before}"))
+            let since = since.as_ref().map_or_else(String::new, |since| format!("; {since}"));
+            decided("data-restored", format!("to {snapshot} by {plugin}{since}; what was there: {before}"))
         }
         EventKind::DataKept { reason } => decided("data-kept", reason),
         EventKind::RollbackChecked { needed: true, reason } => decided("rollback-needed", reason),

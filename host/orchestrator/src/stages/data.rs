@@ -5,7 +5,7 @@ use autodevops_pipeline::{EffectOutcome, Run};
 use autodevops_sandbox::Plugin;
 
 use super::{Stages, of_host};
-use crate::data::{self, Unkept};
+use crate::data::{self, GoneBack, Unkept};
 
 impl Stages {
     fn guard(&self, name: &str) -> Result<Plugin, StageError> {
@@ -19,7 +19,8 @@ impl Stages {
         taken.map(EffectOutcome::Snapshot)
     }
 
-    /// Goes back to it, once what is there is kept, too.
+    /// Goes back to it, once what is there is kept, too. That what was written since is lost to the service is meant: a person was asked,
+    /// or the plan says so.
     pub(super) async fn go_back(
         &self,
         run: &Run,
@@ -30,7 +31,8 @@ impl Stages {
     ) -> Result<EffectOutcome, StageError> {
         let context = self.project.context(run.id(), Vec::new());
         let (guard, environment) = (self.guard(guard)?, &run.plan().production);
-        let before = data::go_back(&guard, &context, environment, (key, fence), &to.id, Unkept::Stays).await;
-        before.map(EffectOutcome::Restored)
+        let GoneBack { before, since } =
+            data::go_back(&guard, &context, environment, (key, fence), &to.id, Unkept::Stays).await?;
+        Ok(EffectOutcome::Restored { before, since })
     }
 }

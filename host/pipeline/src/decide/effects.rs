@@ -63,8 +63,10 @@ impl Draft {
                 Some(plugin) => self.push(EventKind::SnapshotTaken { plugin, key, snapshot }),
                 None => return Err(self.unknown(&key)),
             },
-            (EffectOutcome::Restored(before), None) => match self.run.restored_by(&key) {
-                Some((plugin, snapshot)) => self.push(EventKind::DataRestored { plugin, key, snapshot, before }),
+            (EffectOutcome::Restored { before, since }, None) => match self.run.restored_by(&key) {
+                Some((plugin, snapshot)) => {
+                    self.push(EventKind::DataRestored { plugin, key, snapshot, before, since: Some(since) });
+                }
                 None => return Err(self.unknown(&key)),
             },
             (EffectOutcome::Done, Some(environment)) if !effect.splits.is_empty() => {

@@ -1,6 +1,6 @@
 //! Production's data: a snapshot before the release, and what becomes of it after a rollback.
 
-use autodevops_model::{ErrorKind, SnapshotInfo};
+use autodevops_model::{ErrorKind, Since, SnapshotInfo};
 
 use super::scene::{SECOND, Scene, capabilities, error, issue, live, plan};
 use crate::{
@@ -202,13 +202,16 @@ fn by_the_plan_it_goes_back_by_itself_after_what_was_taken_back_has_drained() {
     assert!(scene.now >= back.after(5 * SECOND), "{:?} {:?}", scene.now, back);
     let before = SnapshotInfo { id: "what-was-there".to_owned(), taken: scene.now.0, bytes: 1 };
     scene.say(Input::Intent { key: key.clone() }).unwrap();
-    scene.say(Input::Effect { key, outcome: EffectOutcome::Restored(Some(before)) }).unwrap();
+    let since = Since::Changed("it has 13 bytes, and one that is taken now has 22".to_owned());
+    scene.say(Input::Effect { key, outcome: EffectOutcome::Restored { before: Some(before), since } }).unwrap();
     let told = |command: &Command| match command {
         Command::Notify { notification, .. } => Some(notification.body.clone()),
         _ => None,
     };
     let told: Vec<String> = scene.commands().iter().filter_map(told).collect();
-    assert!(told.iter().any(|body| body.ends_with("is kept in snapshot what-was-there")), "{told:?}");
+    let wanted = "; it was written to since: it has 13 bytes, and one that is taken now has 22; what was there until then, written by \
+                  whomever, is kept in snapshot what-was-there";
+    assert!(told.iter().any(|body| body.ends_with(wanted)), "{told:?}");
     let (outcome, scene) = scene.outcome();
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
     assert_eq!(restored(&scene), ["sqlite", "files"]);

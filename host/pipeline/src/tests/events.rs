@@ -1,7 +1,7 @@
 //! The events' JSON is kept: a journal of today is read by a build of tomorrow.
 
 use autodevops_model::{
-    Deployment, ErrorKind, Measurement, Observation, Outcome as CheckOutcome, Rate, SnapshotInfo, Split, Window,
+    Deployment, ErrorKind, Measurement, Observation, Outcome as CheckOutcome, Rate, Since, SnapshotInfo, Split, Window,
 };
 use serde_json::Value;
 
@@ -137,6 +137,14 @@ fn every_kind() -> Vec<Event> {
             key: text("r1/restore/keeper"),
             snapshot: text("s1"),
             before: Some(snapshot("s2")),
+            since: Some(Since::Changed(text("it grew"))),
+        },
+        EventKind::DataRestored {
+            plugin: text("keeper"),
+            key: text("r1/restore/keeper"),
+            snapshot: text("s1"),
+            before: None,
+            since: Some(Since::Unchanged),
         },
         EventKind::DataKept { reason: text("because") },
         EventKind::SnapshotOutdated { reason: text("because") },

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use autodevops_model::{
     Bucket, Capabilities, Deployment, Edit, ErrorInfo, ErrorKind, FileChange, Fix, Issue, IssueKind, Measurement,
-    Metric, Observation, Outcome as CheckOutcome, Rate, Release, Report, Risk, RollbackPlan, Severity, SnapshotInfo,
-    Split, StageError, TestFile, Window,
+    Metric, Observation, Outcome as CheckOutcome, Rate, Release, Report, Risk, RollbackPlan, Severity, Since,
+    SnapshotInfo, Split, StageError, TestFile, Window,
 };
 
 use crate::{
@@ -181,7 +181,10 @@ impl Scene {
                 let snapshot = SnapshotInfo { id: format!("s-{}", self.now.0), taken: self.now.0, bytes: 1024 };
                 Input::Effect { key, outcome: EffectOutcome::Snapshot(snapshot) }
             }
-            Command::Restore { key, .. } => Input::Effect { key, outcome: EffectOutcome::Restored(None) },
+            Command::Restore { key, .. } => {
+                let outcome = EffectOutcome::Restored { before: None, since: Since::Unchanged };
+                Input::Effect { key, outcome }
+            }
             Command::Measure { windows, subjects, .. } => {
                 let samples = subjects.iter().flat_map(|subject| self.samples(&windows, subject)).collect();
                 Input::Measured { samples, error: None }

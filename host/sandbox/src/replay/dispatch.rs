@@ -64,6 +64,7 @@ pub async fn call(plugin: &Plugin, context: &CallContext, stage: Stage, function
             call!(snapshot(environment: String, key: String) with (&environment, &key))
         }
         (Stage::StateGuard, "verify") => call!(verify(environment: String, id: String) with (&environment, &id)),
+        (Stage::StateGuard, "changed") => call!(changed(environment: String, id: String) with (&environment, &id)),
         (Stage::StateGuard, "restore") => {
             call!(restore(environment: String, key: String, fence: u64, id: String) with (&environment, &key, fence, &id))
         }
