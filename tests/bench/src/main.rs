@@ -92,7 +92,6 @@ fn main() -> Result<()> {
     runtime.block_on(edge::measure(&mut report))?;
     serve::measure(&place, project.as_deref(), &mut report)?;
     runtime.block_on(killed::measure(&mut report))?;
-    serve::measure(&place, arguments.project.as_deref(), &mut report)?;
     simulation::measure(&mut report)?;
     report.print(format)
 }
