@@ -245,3 +245,19 @@ fn more_time_answers_a_step_that_is_held_for_want_of_evidence() {
     scene.seen = (0, 200);
     assert_eq!(scene.outcome().0, Outcome::Healed);
 }
+
+#[test]
+fn what_people_are_asked_about_a_step_stays_open_over_a_hold() {
+    let mut plan = plan();
+    plan.max_extensions = 0;
+    let mut scene = Scene::new(plan).until_step(5);
+    scene.seen = (0, 3);
+    while scene.run.gate().is_none() {
+        scene.go();
+    }
+    let held = scene.run.held().map(str::to_owned);
+    scene.say(hold()).unwrap();
+    scene.say(resume()).unwrap();
+    assert_eq!((scene.run.gate().map(|gate| gate.gate), scene.run.held()), (Some(Gate::Held), held.as_deref()));
+    assert!(held.is_some());
+}

@@ -318,3 +318,27 @@ fn of_several_that_fail_the_one_that_turns_back_soonest_is_told_first() {
         assert!(scene.run.ending().is_some(), "at once");
     }
 }
+
+#[test]
+fn staging_is_tested_once_all_have_their_traffic() {
+    let mut scene = pair().until(RunStage::StagingDeploy);
+    while scene.command().key() != Some("r1/traffic/staging/100/shop") {
+        scene.go();
+    }
+    assert_eq!(scene.run.stage(), RunStage::StagingDeploy, "one of two has it");
+    scene.go();
+    assert_eq!(scene.run.stage(), RunStage::AutomatedTesting);
+}
+
+#[test]
+fn what_is_remembered_of_a_stable_release_is_its_own_services() {
+    let mut scene = pair().until_step(50);
+    scene.stable_seen_of = Some(("shop", (800, 1000)));
+    let mut scene = scene.until(RunStage::Monitoring);
+    for id in ["1", "2", "3"] {
+        let (counted, id, text) = (crate::Counted::Complaints, id.to_owned(), "no".to_owned());
+        let signal = crate::Signal { counted, id, by: None, service: None, release: None, at: scene.now, text };
+        scene.say(Input::Signal(signal)).unwrap();
+    }
+    assert!(scene.run.stable_broken().is_some(), "that of `shop` was broken when it was last seen");
+}
