@@ -323,9 +323,9 @@ fn of_several_that_fail_the_one_that_turns_back_soonest_is_told_first() {
 fn staging_is_tested_once_all_have_their_traffic() {
     let mut scene = pair().until(RunStage::StagingDeploy);
     while scene.command().key() != Some("r1/traffic/staging/100/shop") {
+        assert_eq!(scene.run.stage(), RunStage::StagingDeploy, "not both have it");
         scene.go();
     }
-    assert_eq!(scene.run.stage(), RunStage::StagingDeploy, "one of two has it");
     scene.go();
     assert_eq!(scene.run.stage(), RunStage::AutomatedTesting);
 }
