@@ -91,3 +91,16 @@ fn a_person_who_aborts_is_not_told_whether_that_helped() {
     let (_, scene) = scene.outcome();
     assert_eq!((count(&scene, "rolled-back"), count(&scene, "stable-looked")), (2, 0));
 }
+
+#[test]
+fn stable_is_looked_at_as_what_was_warm_before_whatever_delay_a_new_release_has() {
+    let mut plan = laddered();
+    // Longer than it is until the look.
+    plan.triggers.iter_mut().for_each(|trigger| trigger.initial_delay = 2 * SECOND);
+    // A fifth of stable's requests fail: no hard trip, and too many by the trigger.
+    let mut scene = taken_back(plan, 200);
+    while count(&scene, "stable-looked") == 0 {
+        scene.go();
+    }
+    assert!(scene.run.alarm().unwrap().reason.contains("that fails too"), "{:?}", scene.run.alarm());
+}

@@ -355,10 +355,11 @@ fn under_all_traffic_nothing_is_learned_of_stable_any_more() {
     scene.seen = (24, 200);
     for _ in 0..100 {
         let command = scene.command();
-        let (Command::Measure { windows, subjects, .. }, None) = (&command, scene.run.ending()) else {
-            if scene.run.ending().is_some() {
-                return;
-            }
+        if let Some(outcome) = scene.run.ending() {
+            assert!(matches!(outcome, Outcome::RolledBack { .. }), "it was excused: {outcome}");
+            return;
+        }
+        let Command::Measure { windows, subjects, .. } = &command else {
             scene.obey(&command);
             continue;
         };
@@ -372,7 +373,7 @@ fn under_all_traffic_nothing_is_learned_of_stable_any_more() {
         }
         scene.say(Input::Measured { samples, error: None }).unwrap();
     }
-    panic!("it was excused");
+    panic!("it never ends");
 }
 
 #[test]
@@ -407,4 +408,28 @@ fn a_step_ends_with_the_measurement_at_its_end_and_is_extended_from_there_as_oft
     assert_eq!(extended, [(1, begun.after(6 * SECOND)), (2, begun.after(9 * SECOND))]);
     assert_eq!(scene.now, begun.after(9 * SECOND));
     assert!(scene.run.held().unwrap().ends_with("; extended 2 times"), "{:?}", scene.run.held());
+}
+
+#[test]
+fn without_a_limit_of_failed_measurements_none_holds_a_step() {
+    let mut plan = plan();
+    plan.error_limit = 0;
+    let mut scene = Scene::new(plan).until_step(5);
+    while !matches!(scene.command(), Command::Measure { .. }) {
+        scene.go();
+    }
+    scene.say(Input::Measured { samples: Vec::new(), error: Some("no answer".into()) }).unwrap();
+    assert_eq!(scene.run.held(), None);
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert!(!scene.names().contains(&"held"));
+}
+
+#[test]
+fn a_stage_that_no_plugin_is_set_for_is_not_begun() {
+    let mut plan = plan();
+    (plan.review, plan.checks) = (Vec::new(), Vec::new());
+    let mut scene = Scene::new(plan);
+    scene.go();
+    assert_eq!(scene.run.stage(), RunStage::Commit, "neither a review nor a check is commanded");
 }

@@ -223,6 +223,13 @@ fn a_baseline_that_may_be_broken_keeps_no_release_that_is_surely_good() {
     assert_eq!((above.outcome, above.lacking), (Outcome::Inconclusive, false));
 }
 
+#[test]
+fn a_baseline_at_the_limit_is_not_broken() {
+    let beside =
+        |old| judged(&errors(), &host(vec![rate("new", 37, 500), rate("old", old, 1000)]), Some("old")).outcome;
+    assert_eq!((beside(50), beside(51)), (Outcome::Failed, Outcome::Inconclusive));
+}
+
 fn histogram(buckets: &[(f64, u64)]) -> Observation {
     Observation::Histogram(buckets.iter().map(|&(le, count)| Bucket { le, count }).collect())
 }
@@ -368,7 +375,7 @@ fn silence_fails_a_trigger_that_says_so_once_its_window_is_over() {
 fn what_was_measured_in_another_way_is_an_error_that_names_it_and_passes_nothing() {
     let judgement =
         judged(&errors(), &host(vec![rate("new", 0, 500).with(Observation::Samples(vec![0.1; 500]))]), None);
-    assert_eq!(judgement.outcome, Outcome::Inconclusive);
+    assert_eq!((judgement.outcome, judgement.lacking), (Outcome::Inconclusive, true), "it is not the release's fault");
     let verdict = &judgement.verdicts[0];
     assert_eq!((verdict.word(), verdict.window.clone()), ("error", None));
     assert!(verdict.words.starts_with("`error-rate` was not measured as events out of a total"), "{}", verdict.words);

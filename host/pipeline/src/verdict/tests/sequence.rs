@@ -61,6 +61,11 @@ fn the_sequential_test_never_goes_against_the_threshold_itself() {
     // Between the rates the test leans to the bad one from 4.4 % on: of very many requests, that would fail them.
     let judgement = small_step(&sequential(), &host(vec![rate("new", 470, 10_000)]), None);
     assert_ne!(judgement.outcome, Outcome::Failed, "{:?}", judgement.verdicts[0]);
+    let beside = host(vec![rate("new", 18, 300), rate("old", 49, 1000)]);
+    let judgement = small_step(&sequential(), &beside, Some("old"));
+    let words = &judgement.verdicts[0].words;
+    assert!(words.ends_with("for the good rate, but above the threshold"), "{words}");
+    assert_eq!((judgement.outcome, judgement.lacking), (Outcome::Inconclusive, false));
     // And a baseline near the threshold moves the test above it.
     let near = host(vec![rate("new", 90, 1000), rate("old", 49, 1000)]);
     let judgement = small_step(&sequential(), &near, Some("old"));
@@ -93,4 +98,31 @@ fn the_chance_is_shared_among_every_test_and_every_look_of_a_whole_rollout() {
     plan.interval = std::time::Duration::from_secs(45 * 60);
     plan.max_extensions = 0;
     assert_eq!(plan.looks(), (1 + 1 + 1 + 2 + 3 + 2) * 2, "a look that was begun is one");
+}
+
+#[test]
+fn a_comparison_that_may_come_by_chance_in_a_whole_rollout_fails_nothing_either() {
+    let rule = Rule::WorseBy { ratio: 0.2, quantile: None };
+    let outcome = |decision: Decision, metric: &str, both: [Measurement; 2]| {
+        let plan = Plan { decision, ..plan(&[(metric, rule)]) };
+        let judgement = judged(&plan, &host(both.into()), Some("old"));
+        (judgement.outcome, judgement.verdicts[0].words.contains("it may come by chance"))
+    };
+    // Twice as many errors, and a time that is half as long again: so by chance in less than 1 of 100, and in more than 1 of a million.
+    let rates = || [rate("new", 22, 500), rate("old", 100, 5000)];
+    let few = |release, seconds: f64, count: u32| {
+        let spread = |n: u32| seconds * (0.5 + f64::from((n * 37) % count) / f64::from(count));
+        latency(release, Observation::Samples((0..count).map(spread).collect()))
+    };
+    let ranks = || [few("new", 0.15, 23), few("old", 0.1, 23)];
+    assert_eq!(outcome(Decision::single(), "error-rate", rates()), (Outcome::Failed, false));
+    assert_eq!(outcome(Decision::default(), "error-rate", rates()), (Outcome::Inconclusive, true));
+    // Beside a baseline that is broken itself.
+    let broken = |decision: Decision| {
+        let plan = Plan { decision, ..errors() };
+        judged(&plan, &host(vec![rate("new", 90, 500), rate("old", 60, 500)]), Some("old")).outcome
+    };
+    assert_eq!((broken(Decision::single()), broken(Decision::default())), (Outcome::Failed, Outcome::Inconclusive));
+    assert_eq!(outcome(Decision::single(), "latency", ranks()), (Outcome::Failed, false));
+    assert_eq!(outcome(Decision::default(), "latency", ranks()), (Outcome::Inconclusive, true));
 }
