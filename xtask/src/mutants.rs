@@ -198,8 +198,10 @@ fn look(mut command: Command) -> Result<()> {
 }
 
 /// Runs all the tests without a change, since where they fail by themselves every mutant would seem to be found. The time after which one
-/// is taken for endless, in seconds. (`cargo mutants` would only run those of the changed crates.)
+/// is taken for endless, in seconds. (`cargo mutants` would only run those of the changed crates.) They are built in a folder of their own:
+/// to cargo the copies that are changed are the same crates, and what was built of one would be taken for this.
 fn unchanged(folder: &Path) -> Result<u64> {
+    let folder = &folder.join("unchanged");
     let tests = |more: &[&str]| {
         let mut command = cargo(&["nextest", "run"]);
         command.args(TESTED_BY.iter().flat_map(|package| ["--package", *package]));

@@ -128,6 +128,7 @@ fn silence_and_a_misspelt_metric_never_pass() {
     let judgement = judged(&misspelt, &host(vec![rate("new", 0, 900)]), None);
     assert_eq!(judgement.outcome, Outcome::Inconclusive);
     assert_eq!(judgement.verdicts[0].words, "nobody measured `eror-rate` of `new`; measured of it were error-rate");
+    assert_eq!(judgement.verdicts[0].method, Some(Method::NoData));
 }
 
 #[test]
