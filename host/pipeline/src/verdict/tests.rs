@@ -225,6 +225,16 @@ fn a_baseline_that_may_be_broken_keeps_no_release_that_is_surely_good() {
 }
 
 #[test]
+fn nothing_of_a_watch_counts_until_its_initial_delay_is_over() {
+    let mut trigger = Trigger::new("error-rate", Rule::RateAbove(0.05));
+    let begun = |trigger: &Trigger, end| trigger.begun(&Window { start: 5, end });
+    assert_eq!(begun(&trigger, 5), Some(Window { start: 5, end: 5 }));
+    trigger.initial_delay = std::time::Duration::from_nanos(10);
+    assert_eq!((begun(&trigger, 14), begun(&trigger, 15)), (None, None));
+    assert_eq!(begun(&trigger, 16), Some(Window { start: 15, end: 16 }));
+}
+
+#[test]
 fn a_baseline_at_the_limit_is_not_broken() {
     let beside =
         |old| judged(&errors(), &host(vec![rate("new", 37, 500), rate("old", old, 1000)]), Some("old")).outcome;
