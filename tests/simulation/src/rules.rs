@@ -151,8 +151,7 @@ impl Rules {
     /// Where data must be preserved, nothing comes to production without a snapshot.
     fn kept(&mut self, past: &[Event]) {
         let must = plan_of(past).is_some_and(|plan| plan.data.preserve);
-        let taken = past.iter().any(|event| matches!(event.event, EventKind::SnapshotTaken { .. }));
-        self.hold(!must || taken, || "a release is in production without the snapshot that must be there".to_owned());
+        self.hold(!must || snapshot_of(past).is_some(), || "a release is in production without the snapshot that must be there".to_owned());
     }
 
     /// A release comes to production with a snapshot that was begun after the run last stood still: a freeze, a person's hold, or a host
@@ -166,8 +165,7 @@ impl Rules {
             last(&|event| matches!(event, EventKind::EffectFailed { key, .. } if key.contains("/deploy/production")));
         // Under way, or there in part: what comes now belongs to what was begun.
         let there = last(&|event| matches!(event, EventKind::Deployed { environment: Environment::Production, .. }));
-        let taken = last(&|event| matches!(event, EventKind::SnapshotTaken { .. }));
-        if taken.is_none() || there.is_some() || (asked.is_some() && asked > failed) {
+        if snapshot_of(past).is_none() || there.is_some() || (asked.is_some() && asked > failed) {
             return;
         }
         let begun = last(&|event| matches!(event, EventKind::EffectIntended { key, .. } if key.contains("/snapshot/")));
@@ -344,6 +342,14 @@ fn plan_of(events: &[Event]) -> Option<&Plan> {
         EventKind::Started { plan, .. } => Some(plan),
         _ => None,
     }
+}
+
+/// Where the last snapshot was taken that is not outdated since.
+fn snapshot_of(events: &[Event]) -> Option<usize> {
+    let last = |wanted: fn(&EventKind) -> bool| events.iter().rposition(|event| wanted(&event.event));
+    let taken = last(|event| matches!(event, EventKind::SnapshotTaken { .. }));
+    let outdated = last(|event| matches!(event, EventKind::SnapshotOutdated { .. }));
+    taken.filter(|_| taken > outdated)
 }
 
 /// Whether the plan wants a fresh baseline, and the target can.
