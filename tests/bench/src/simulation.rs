@@ -14,7 +14,7 @@ use crate::report::{Report, Target};
 /// Worlds, by their seeds from 0 on.
 const SEEDS: u64 = 100_000;
 
-/// Simulates them all; tells the shortest story of the first that breaks a rule.
+/// Simulates them all; tells the shortest story of the first that breaks a rule, and of the others which they are.
 pub fn measure(report: &mut Report) -> Result<()> {
     if !report.wants("simulation") {
         return Ok(());
@@ -33,9 +33,8 @@ pub fn measure(report: &mut Report) -> Result<()> {
                     events.fetch_add(summary.events.len() as u64, Ordering::Relaxed);
                 }
                 Err(story) => {
-                    if broken.fetch_add(1, Ordering::Relaxed) == 0 {
-                        eprintln!("{story}");
-                    }
+                    let first = broken.fetch_add(1, Ordering::Relaxed) == 0;
+                    eprintln!("{}", if first { &story } else { story.lines().next().unwrap_or_default() });
                 }
             }
         }

@@ -151,7 +151,9 @@ impl Rules {
     /// Where data must be preserved, nothing comes to production without a snapshot.
     fn kept(&mut self, past: &[Event]) {
         let must = plan_of(past).is_some_and(|plan| plan.data.preserve);
-        self.hold(!must || snapshot_of(past).is_some(), || "a release is in production without the snapshot that must be there".to_owned());
+        self.hold(!must || snapshot_of(past).is_some(), || {
+            "a release is in production without the snapshot that must be there".to_owned()
+        });
     }
 
     /// A release comes to production with a snapshot that was begun after the run last stood still: a freeze, a person's hold, or a host
