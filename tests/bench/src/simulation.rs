@@ -33,8 +33,11 @@ pub fn measure(report: &mut Report) -> Result<()> {
                     events.fetch_add(summary.events.len() as u64, Ordering::Relaxed);
                 }
                 Err(story) => {
-                    let first = broken.fetch_add(1, Ordering::Relaxed) == 0;
-                    eprintln!("{}", if first { &story } else { story.lines().next().unwrap_or_default() });
+                    if broken.fetch_add(1, Ordering::Relaxed) == 0 {
+                        eprintln!("{story}");
+                    } else {
+                        eprintln!("seed {} breaks a rule: {}", story.seed, story.rule);
+                    }
                 }
             }
         }
