@@ -3,28 +3,26 @@
 use anyhow::{Result, bail};
 use autodevops_model::Release;
 use autodevops_pipeline::Service;
-use autodevops_source::{ObjectId, Repository};
+use autodevops_source::{ObjectId, Repository, SourceError};
 
-/// The commit that a fix for these services starts from, each with what serves of it: the one that has all the others in its past. What
-/// came into a service's own files since its release is nothing that it serves, and a fix must not bring it along.
+/// The commit that a fix for these services starts from, each with what serves of it: the one that has all the others in its past, or,
+/// where runs released services side by side, a merge of theirs, which the `author` made. What came into a service's own files since
+/// its release is nothing that it serves, and a fix must not bring it along.
 ///
 /// # Errors
-/// When no commit has all the others in its past, or a service's own files changed since its release; or when the repository does not
-/// have a commit.
-pub fn base(repository: &Repository, serving: &[(Service, Release)]) -> Result<String> {
+/// When the commits do not merge, or a service's own files changed since its release; or when the repository does not have a commit.
+pub fn base(repository: &Repository, serving: &[(Service, Release)], author: &str) -> Result<String> {
     let remedy = "deploy what is checked in with `autodevops deploy`, then all come from one commit";
     let mut newest: Option<ObjectId> = None;
     for (_, release) in serving {
         let commit = repository.commit_of(&release.commit)?;
-        newest = match newest {
-            Some(before) if repository.is_part_of(&commit, &before)? => Some(before),
-            Some(before) if !repository.is_part_of(&before, &commit)? => {
-                bail!(
-                    "the services serve commits of which none has all the others in its past ({before}, {commit}); {remedy}"
-                )
-            }
-            _ => Some(commit),
-        };
+        newest = Some(match newest {
+            Some(before) => match repository.joined(&before, &commit, author) {
+                Err(error @ SourceError::Apart { .. }) => bail!("what serves of the services: {error}; {remedy}"),
+                joined => joined?,
+            },
+            None => commit,
+        });
     }
     let Some(base) = newest else { bail!("there is no service; name one in the configuration") };
     for (service, release) in serving {
@@ -52,6 +50,8 @@ mod tests {
     use std::{fs, path::Path, process::Command};
 
     use super::*;
+
+    const AUTHOR: &str = "AutoDevOps <autodevops@localhost>";
 
     fn git(folder: &Path, arguments: &[&str]) -> String {
         let mut command = Command::new("git");
@@ -90,7 +90,7 @@ mod tests {
         let of_cart = commit(path, "cart/b.js");
         let shared = commit(path, "lib/money.js");
         let repository = Repository::open(path).unwrap();
-        let of = |cart: &str, shop: &str| base(&repository, &[serves("cart", cart), serves("shop", shop)]);
+        let of = |cart: &str, shop: &str| base(&repository, &[serves("cart", cart), serves("shop", shop)], AUTHOR);
         assert_eq!(of(&first, &first).unwrap(), first);
         // The shop was not touched by what came to the cart.
         assert_eq!(of(&of_cart, &first).unwrap(), of_cart);
@@ -100,7 +100,15 @@ mod tests {
         assert!(error.contains("autodevops deploy"), "{error}");
         git(path, &["checkout", "--quiet", "-b", "other", &first]);
         let aside = commit(path, "shop/a.js");
-        let error = of(&of_cart, &aside).unwrap_err().to_string();
-        assert!(error.contains("of which none has all the others in its past"), "{error}");
+        let joined = of(&of_cart, &aside).unwrap();
+        let files = git(path, &["ls-tree", "-r", "--name-only", &joined]);
+        assert_eq!(files.lines().collect::<Vec<_>>(), ["cart/a.js", "cart/b.js", "shop/a.js"], "of two side by side");
+        let error = of(&aside, &of_cart).unwrap_err().to_string();
+        assert!(error.contains("`cart` serves cart-1, and since then `cart/b.js` changed"), "{error}");
+        fs::write(path.join("cart/b.js"), "another\n").unwrap();
+        git(path, &["add", "--all"]);
+        git(path, &["commit", "--quiet", "--message", "another"]);
+        let error = of(&of_cart, &git(path, &["rev-parse", "HEAD"])).unwrap_err().to_string();
+        assert!(error.contains("do not merge: they conflict in `cart/b.js`; deploy what is checked in"), "{error}");
     }
 }

@@ -191,7 +191,7 @@ impl Controller {
         let base = tokio::task::block_in_place(|| {
             let repository = project.repository()?;
             repository.head()?;
-            base(&repository, &serving)
+            base(&repository, &serving, &project.config.git.author)
         })?;
         let fence = project.next_fence()?;
         let event = Run::started(id, issue, plan, base, fence, live, capabilities, now()).following(former);

@@ -35,13 +35,13 @@ impl Repository {
     /// # Errors
     /// When the change does not merge, or the branch has another content.
     pub fn commit(&self, request: &CommitRequest<'_>) -> Result<Committed, SourceError> {
-        let CommitRequest { change, branch, .. } = *request;
+        let CommitRequest { change, branch, message, author, at } = *request;
         let reference = format!("refs/heads/{branch}");
         let taken = self.objects.ask(&["check-ref-format", &reference])?.code == Some(0);
         if !taken || branch.starts_with('-') {
             return Err(SourceError::BranchName(branch.to_owned()));
         }
-        let commit = self.commit_object(request)?;
+        let commit = self.commit_tree(&change.tree, &[&change.base], author, at, message)?;
         let old = self.reference(&reference)?;
         if old.as_ref() != Some(&commit) {
             if let Some(old) = &old
@@ -55,16 +55,23 @@ impl Repository {
         Ok(Committed { branch: branch.to_owned(), commit })
     }
 
-    /// The commit as an object that nothing refers to yet.
-    fn commit_object(&self, request: &CommitRequest<'_>) -> Result<ObjectId, SourceError> {
-        let author = || SourceError::Author(request.author.to_owned());
-        let (name, rest) = request.author.split_once('<').ok_or_else(author)?;
-        let (name, address) = (name.trim(), rest.strip_suffix('>').ok_or_else(author)?);
+    /// A tree as a commit that nothing refers to yet; author and committer are one, `at` is in seconds since 1970-01-01T00:00:00Z.
+    fn commit_tree(
+        &self,
+        tree: &ObjectId,
+        parents: &[&ObjectId],
+        author: &str,
+        at: i64,
+        message: &str,
+    ) -> Result<ObjectId, SourceError> {
+        let no_author = || SourceError::Author(author.to_owned());
+        let (name, rest) = author.split_once('<').ok_or_else(no_author)?;
+        let (name, address) = (name.trim(), rest.strip_suffix('>').ok_or_else(no_author)?);
         let odd = |text: &str| text.is_empty() || text.contains(['<', '>', '\n', '\0']);
         if odd(name) || odd(address) {
-            return Err(author());
+            return Err(no_author());
         }
-        let date = format!("@{} +0000", request.at);
+        let date = format!("@{at} +0000");
         let who = [
             ("GIT_AUTHOR_NAME", OsStr::new(name)),
             ("GIT_AUTHOR_EMAIL", OsStr::new(address)),
@@ -73,10 +80,11 @@ impl Repository {
             ("GIT_COMMITTER_EMAIL", OsStr::new(address)),
             ("GIT_COMMITTER_DATE", OsStr::new(&date)),
         ];
-        let Proposed { tree, base, .. } = request.change;
-        let arguments = ["commit-tree", tree.as_str(), "-p", base.as_str(), "-F", "-"].map(OsStr::new);
+        let parents = parents.iter().flat_map(|parent| ["-p", parent.as_str()]);
+        let arguments: Vec<&OsStr> =
+            ["commit-tree", tree.as_str()].into_iter().chain(parents).chain(["-F", "-"]).map(OsStr::new).collect();
         // git takes no zero bytes in a message, and a plugin wrote the title.
-        let message = request.message.replace('\0', "\u{fffd}").trim_end().to_owned() + "\n";
+        let message = message.replace('\0', "\u{fffd}").trim_end().to_owned() + "\n";
         text(&self.objects.run(&who, &arguments, Some(message.as_bytes()))?).parse()
     }
 
@@ -98,17 +106,45 @@ impl Repository {
         if self.is_part_of(&head.commit, commit)? {
             return Ok(head);
         }
+        match self.merged_tree(&head.commit, commit)? {
+            Ok(_) => Ok(head),
+            Err(paths) => Err(SourceError::Conflict { base: base.to_string(), branch: head.branch, paths }),
+        }
+    }
+
+    /// The commit that has both in its past and all that either changed: one of them where it has the other in its past, else a merge of
+    /// them, which no branch refers to. Repeating it gives the same commit.
+    ///
+    /// # Errors
+    /// [`SourceError::Apart`] names the files in which they conflict.
+    pub fn joined(&self, one: &ObjectId, other: &ObjectId, author: &str) -> Result<ObjectId, SourceError> {
+        if self.is_part_of(other, one)? {
+            return Ok(one.clone());
+        }
+        if self.is_part_of(one, other)? {
+            return Ok(other.clone());
+        }
+        let apart = |paths| SourceError::Apart { one: one.to_string(), other: other.to_string(), paths };
+        let tree = self.merged_tree(one, other)?.map_err(apart)?;
+        let at = self.committed_at(one)?.max(self.committed_at(other)?);
+        let message = format!("Join what serves\n\nOf {one} and {other}.");
+        self.commit_tree(&tree, &[one, other], author, at, &message)
+    }
+
+    /// The tree that two commits merge into; or the paths in which they conflict.
+    fn merged_tree(&self, one: &ObjectId, other: &ObjectId) -> Result<Result<ObjectId, Vec<String>>, SourceError> {
         let arguments =
-            ["merge-tree", "--write-tree", "--name-only", "-z", "--no-messages", head.commit.as_str(), commit.as_str()];
+            ["merge-tree", "--write-tree", "--name-only", "-z", "--no-messages", one.as_str(), other.as_str()];
         let merged = self.objects.ask(&arguments)?;
+        // The tree comes first, then the paths in conflict.
+        let mut parts = merged.stdout.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned());
+        let tree = parts.next().unwrap_or_default();
         match merged.code {
-            Some(0) => Ok(head),
+            Some(0) => Ok(Ok(tree.trim().parse()?)),
             Some(1) => {
-                // The tree comes first, then the paths in conflict.
-                let paths = merged.stdout.split(|byte| *byte == 0).skip(1).filter(|path| !path.is_empty());
-                let mut paths: Vec<String> = paths.map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+                let mut paths: Vec<String> = parts.filter(|path| !path.is_empty()).collect();
                 paths.dedup();
-                Err(SourceError::Conflict { base: base.to_string(), branch: head.branch, paths })
+                Ok(Err(paths))
             }
             _ => Err(SourceError::Failed { command: "merge-tree".into(), reason: merged.stderr }),
         }

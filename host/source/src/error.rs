@@ -99,6 +99,16 @@ pub enum SourceError {
         /// The files.
         paths: Vec<String>,
     },
+    /// Two commits do not merge.
+    #[error("{one} and {other} do not merge: they conflict in {}", listed(.paths))]
+    Apart {
+        /// One of them.
+        one: String,
+        /// The other.
+        other: String,
+        /// The files.
+        paths: Vec<String>,
+    },
     /// The author is none.
     #[error("{0:?} is no author; write `Name <address>`")]
     Author(String),

@@ -129,3 +129,43 @@ fn names_that_git_does_not_take_are_refused() {
         assert!(matches!(result, Err(SourceError::Author(_))), "{author}");
     }
 }
+
+#[test]
+fn commits_that_changed_different_files_are_joined_and_the_same_way_again() {
+    let fixture = Fixture::new();
+    let author = "AutoDevOps <autodevops@localhost>";
+    let start = fixture.at_head();
+    fixture.write("cart/a.js", "a");
+    let of_cart = fixture.commit("Cart");
+    fixture.git(&["checkout", "-q", "-b", "aside", start.as_str()]);
+    fixture.write("shop/b.js", "b");
+    let of_shop = fixture.commit("Shop");
+    let before = fixture.snapshot();
+    let repository = fixture.open();
+    let joined = repository.joined(&of_cart, &of_shop, author).unwrap();
+    assert_eq!(fixture.open().joined(&of_cart, &of_shop, author).unwrap(), joined, "after a restart, too");
+    assert_eq!(fixture.snapshot(), before, "no branch, and no file of the operator's");
+    let files = fixture.git(&["ls-tree", "-r", "--name-only", joined.as_str()]);
+    assert_eq!(files.lines().collect::<Vec<_>>(), ["README.md", "cart/a.js", "shop/b.js", "src/index.js"]);
+    for part in [&start, &of_cart, &of_shop] {
+        assert!(repository.is_part_of(part, &joined).unwrap());
+    }
+    // Where one has the other in its past there is nothing to join.
+    for (one, other, wanted) in [(&start, &of_cart, &of_cart), (&of_shop, &start, &of_shop), (&start, &start, &start)] {
+        assert_eq!(&repository.joined(one, other, author).unwrap(), wanted);
+    }
+    fixture.git(&["fsck", "--strict"]);
+}
+
+#[test]
+fn commits_that_changed_one_file_in_two_ways_are_not_joined() {
+    let fixture = Fixture::new();
+    let start = fixture.at_head();
+    fixture.write("README.md", "# Cart\n");
+    let one = fixture.commit("One");
+    fixture.git(&["checkout", "-q", "-b", "aside", start.as_str()]);
+    fixture.write("README.md", "# Desk\n");
+    let other = fixture.commit("Other");
+    let error = fixture.open().joined(&one, &other, "AutoDevOps <autodevops@localhost>").unwrap_err();
+    assert_eq!(error.to_string(), format!("{one} and {other} do not merge: they conflict in `README.md`"));
+}
