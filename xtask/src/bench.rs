@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::Command};
 use anyhow::Result;
 
 use crate::{
-    command::{build_programs, cargo, run, target},
+    command::{build_programs, run, target},
     demo::{Format, Shop},
     plugins,
 };
@@ -44,8 +44,8 @@ pub enum One {
 /// When something does not build, or cannot be measured at all.
 pub fn measure(arguments: &Arguments) -> Result<()> {
     if let Some(One::Accuracy) = arguments.one {
-        // Native, and needs nothing but itself.
-        run(&mut cargo(&["build", "-p", "autodevops-bench"]))?;
+        // Native: it needs no plugin.
+        build_programs()?;
         return run(program(arguments)?.arg("accuracy"));
     }
     plugins::build()?;

@@ -74,3 +74,31 @@ fn shown(command: &Command) -> String {
         line
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every package with the features that it is built with, where those of the tests count or do not.
+    fn built(edges: &str) -> BTreeSet<String> {
+        let arguments = ["tree", "--offline", "--locked", "--workspace", "--prefix", "none", "--format", "{p} [{f}]"];
+        let output = cargo(&arguments).args(["--edges", edges]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        // What is shown further above is marked.
+        let lines = String::from_utf8(output.stdout).unwrap();
+        lines.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+    }
+
+    #[test]
+    fn programs_hold_the_same_builds_of_their_dependencies_as_tests_do() {
+        let (programs, tests) = (built("no-dev"), built("all"));
+        assert!(programs.len() > 100, "{programs:#?}");
+        let twice: Vec<&String> = programs.difference(&tests).collect();
+        assert!(
+            twice.is_empty(),
+            "a test asks for further features of these; ask for them in tests/bench/Cargo.toml as well: {twice:#?}"
+        );
+    }
+}
