@@ -148,6 +148,7 @@ pub fn event(event: &EventKind) -> Option<Telling> {
                 "production's data is as it was in snapshot {snapshot} of {plugin}{since}; what was there until then {kept}"
             ))
         }
+        EventKind::ClockWentBack { reason, .. } => tell(reason),
         EventKind::DataKept { reason } => tell(format!("production's data: {reason}")),
         EventKind::RollbackChecked { needed, reason } => {
             tell(format!("rollback {}: {reason}", if *needed { "needed" } else { "not needed" }))

@@ -153,7 +153,7 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
         whole: &whole,
         independent: true,
         percent,
-        together: 1,
+        chances: 1,
     };
     let verdict = judge(&plan, &round).verdicts.into_iter().next();
     Ok(verdict.ok_or_else(|| Usage("nothing was judged; give counts such as 7/120".to_owned()))?)

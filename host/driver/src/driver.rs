@@ -20,9 +20,6 @@ const JOURNAL_PAUSE: Duration = Duration::from_secs(2);
 /// The longest that the driver sleeps.
 const NAP: Duration = Duration::from_secs(10);
 
-/// On record where the machine's clock went back.
-pub const CLOCK_WENT_BACK: &str = "clock-went-back";
-
 /// What a person says to a run, and where the answer goes.
 #[derive(Debug)]
 pub struct Word {
@@ -132,7 +129,7 @@ impl Driver {
     /// When the journal fails otherwise than by a full disk, or another host drives the run too.
     pub async fn drive(&mut self) -> Result<End> {
         loop {
-            self.look_at_clock();
+            self.look_at_clock().await?;
             self.hear().await?;
             let commands = self.run.commands(self.now());
             let Some(command) = commands.into_iter().find(|command| !matches!(command, Command::AskApproval { .. }))
@@ -157,15 +154,17 @@ impl Driver {
         }
     }
 
-    /// Says that the machine's clock went back, and puts it on record: what the run waits for comes when it was meant to all the same.
-    fn look_at_clock(&self) {
-        let Some(behind) = self.parts.clock.fell_behind() else { return };
-        let words = format!(
-            "this machine's clock is {} s behind what it told before; time goes on from there, so that nothing comes late: set the clock right",
-            behind.as_secs()
-        );
-        self.parts.account.noted(&self.run, CLOCK_WENT_BACK, &words);
-        self.parts.observer.notice(&words);
+    /// Puts on record that the machine's clock went back: what the run waits for comes when it was meant to all the same.
+    async fn look_at_clock(&mut self) -> Result<()> {
+        let Some(behind) = self.parts.clock.fell_behind() else { return Ok(()) };
+        // Who watches sees what is on record.
+        if !matches!(self.written(Input::ClockWentBack { behind }).await?, Ok(true)) {
+            self.parts.observer.notice(&format!(
+                "this machine's clock went back by {} s, which cannot be put on record; set it right",
+                behind.as_secs()
+            ));
+        }
+        Ok(())
     }
 
     /// What only a person can change.
@@ -312,7 +311,7 @@ impl Driver {
     }
 
     /// Writes the events of one decision, then applies them. On a full disk it is waited for room; but someone who ends the run is
-    /// heard, and what was only measured is measured anew: then it is not written, as if the host had died before it.
+    /// heard, and what is dispensable is not written, as if the host had died before it.
     async fn record(&mut self, events: Vec<Event>) -> Result<bool> {
         if events.is_empty() {
             return Ok(true);
@@ -344,7 +343,7 @@ impl Driver {
                 },
                 () = pause => {}
             }
-            if events.iter().all(|event| matches!(event.event, EventKind::Measured { .. } | EventKind::Judged { .. })) {
+            if events.iter().all(|event| is_dispensable(&event.event)) {
                 return Ok(false);
             }
         }
@@ -386,6 +385,11 @@ impl Driver {
         let ended = (self.run.stage() != stage).then(|| stage.name());
         self.parts.account.recorded(&self.run, self.version, ended);
     }
+}
+
+/// What the run goes on without where there is no room for it: what was measured is measured anew.
+const fn is_dispensable(event: &EventKind) -> bool {
+    matches!(event, EventKind::Measured { .. } | EventKind::Judged { .. } | EventKind::ClockWentBack { .. })
 }
 
 /// However a run is left, by its end, by an error, by a host that is stopped: what was gathered is sealed.

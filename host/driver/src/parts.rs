@@ -55,9 +55,6 @@ pub trait Account: Send + Sync {
     /// Events of a run are on record up to this version; `ended` names the stage that ended with them, where one did.
     fn recorded(&self, run: &Run, version: u64, ended: Option<&'static str>);
 
-    /// Something outside of the run's events that is to be known about it.
-    fn noted(&self, run: &Run, what: &'static str, words: &str);
-
     /// The run is let go of: it is over, waits for a person, or its host stops.
     fn let_go(&self, run: &Run, version: u64);
 }

@@ -367,10 +367,6 @@ impl Account for Audit {
         self.goes_on(run.id(), run.stage().name());
     }
 
-    fn noted(&self, run: &Run, what: &'static str, words: &str) {
-        self.note(run.id(), what, None, words);
-    }
-
     fn let_go(&self, run: &Run, version: u64) {
         Self::let_go(self, run.id(), run.stage().name(), version, run.outcome().is_some());
     }

@@ -77,6 +77,8 @@ pub enum Input {
     Serving { key: String, found: Vec<Found> },
     /// A host takes the run over, with a fence above all before it.
     Resume { fence: u64 },
+    /// The clock of the host's machine is so far behind what it told before.
+    ClockWentBack { behind: Duration },
     /// Time passed.
     Tick,
 }
@@ -305,6 +307,14 @@ impl Draft {
             }
             Input::Serving { key, found } => self.compare(key, &found)?,
             Input::TrafficReturned { services } => self.traffic_returned(&services)?,
+            Input::ClockWentBack { behind } => {
+                let reason = format!(
+                    "this machine's clock is {} s behind what it told before; time goes on from there, so that nothing comes late: set the \
+                     clock right",
+                    behind.as_secs()
+                );
+                self.push(EventKind::ClockWentBack { behind, reason });
+            }
             Input::Tick => {}
         }
         Ok(())

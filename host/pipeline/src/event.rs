@@ -17,7 +17,7 @@
 mod evidence;
 mod read;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use autodevops_model::{
     Capabilities, Deployment, Fix, Issue, Release, Report, Since, SnapshotInfo, Split, StageError, TestFile,
@@ -380,6 +380,8 @@ pub enum EventKind {
     DataKept { reason: String },
     /// After monitoring it was looked whether a rollback is needed.
     RollbackChecked { needed: bool, reason: String },
+    /// The clock of the host's machine went back by so much. The run's time goes on from where it was.
+    ClockWentBack { behind: Duration, reason: String },
     /// The run is over.
     Finished { outcome: Outcome },
 }
@@ -442,6 +444,7 @@ impl EventKind {
             Self::DataRestored { .. } => "data-restored",
             Self::DataKept { .. } => "data-kept",
             Self::RollbackChecked { .. } => "rollback-checked",
+            Self::ClockWentBack { .. } => "clock-went-back",
             Self::Finished { .. } => "finished",
         }
     }

@@ -84,7 +84,7 @@ impl Draft {
             whole: &whole,
             independent: true,
             percent: 100,
-            together: 1,
+            chances: 1,
         };
         // What serves again was warm before.
         let warm = |trigger: &Trigger| Trigger { initial_delay: Duration::ZERO, ..trigger.clone() };

@@ -10,6 +10,9 @@ use crate::{
     Timestamp, Verdict, Watch, judge, safety::worst,
 };
 
+/// So often at most the chance to be wrong is halved: then it is one in four billion.
+const MOST_HALVED: u32 = 32;
+
 /// What a round of measurements says of one of the run's services.
 pub(crate) struct Judged {
     pub(crate) service: String,
@@ -122,6 +125,7 @@ impl Draft {
         made: impl Fn(&Round<'_>) -> T + 'a,
     ) -> impl Iterator<Item = (&'a str, Option<T>)> {
         let (whole, together) = (whole(watch, samples), self.run.members().count() as u64);
+        let chances = together.saturating_mul(1_u64 << watch.again.min(MOST_HALVED));
         self.run.members().map(move |member| {
             let of = member.label();
             let own: Vec<Sample> = samples.iter().filter(|sample| sample.service == of).cloned().collect();
@@ -137,7 +141,7 @@ impl Draft {
                 whole,
                 independent: watch.environment == Environment::Production,
                 percent: watch.percent,
-                together,
+                chances,
             });
             (of, round.as_ref().map(&made))
         })

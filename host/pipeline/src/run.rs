@@ -105,6 +105,8 @@ pub struct Run {
     /// How many of the plan's steps are passed.
     passed: usize,
     watch: Option<Watch>,
+    /// How many watches of production were begun.
+    watches: u32,
     held: Option<String>,
     on_hold: Option<OnHold>,
     /// Until when a freeze keeps it from production, and why.

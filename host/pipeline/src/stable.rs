@@ -34,7 +34,7 @@ impl Run {
             whole: &whole,
             independent: false,
             percent: 100,
-            together: 1,
+            chances: 1,
         };
         let metric = |verdict: &Verdict| verdict.rule.split(' ').next().unwrap_or_default().to_owned();
         let failed: Vec<String> =

@@ -77,8 +77,9 @@ pub struct Round<'a> {
     pub independent: bool,
     /// The candidate's share of the traffic in per cent: small ones are decided by the sequential test.
     pub percent: u8,
-    /// How many services are promoted together: each is a chance to be wrong about all.
-    pub together: u64,
+    /// Among how many the chance to be wrong is shared that the plan gives to a rollout of one service: each of the services that are
+    /// promoted together is one, and a watch that begins anew has half of what it had before.
+    pub chances: u64,
 }
 
 impl Round<'_> {

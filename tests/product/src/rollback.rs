@@ -110,7 +110,7 @@ fn crossing<'a>(plan: &Plan, answers: &'a [Answer]) -> Option<&'a Answer> {
             whole: &window,
             independent: true,
             percent: plan.steps[0].percent,
-            together: 1,
+            chances: 1,
         };
         judge(plan, &round).at_once
     })

@@ -12,7 +12,7 @@ use std::{
 };
 
 use autodevops_driver::{
-    driver::{CLOCK_WENT_BACK, Driver, End, TwoHosts, Word},
+    driver::{Driver, End, TwoHosts, Word},
     parts::{Account, Later, Observer, Parts, World as Outside},
 };
 use autodevops_pipeline::{
@@ -33,7 +33,6 @@ enum Told {
     TakenOver,
     Recorded { version: u64, ended: Option<&'static str> },
     LetGo { version: u64 },
-    Noted(&'static str),
     Event(&'static str),
     Doing(String),
     Notice(String),
@@ -148,10 +147,6 @@ impl Account for Listening {
         self.hear(Told::Recorded { version, ended });
     }
 
-    fn noted(&self, _: &Run, what: &'static str, _: &str) {
-        self.hear(Told::Noted(what));
-    }
-
     fn let_go(&self, _: &Run, version: u64) {
         self.hear(Told::LetGo { version });
     }
@@ -237,24 +232,49 @@ fn a_run_at_a_gate_is_left_to_those_who_may_answer_where_nobody_is_to_be_waited_
     assert_eq!(listening.count(|told| *told == Told::Cleaned), 1);
 }
 
-#[test]
-fn that_the_machines_clock_went_back_is_told_and_put_on_record_once() {
+/// Sets the clock back by an hour, once that long has passed, in seconds.
+fn set_back(after: f64) -> impl FnMut(&mut World) -> bool {
     let mut was_set = false;
-    let (end, listening) = driven(
-        |_| {},
-        true,
-        None,
-        |world| {
-            if !was_set && world.now() > 5_000_000_000 {
-                world.jump(-3600);
-                was_set = true;
-            }
-        },
-    );
+    move |world| {
+        let now = !was_set && world.now() as f64 / 1e9 > after;
+        if now {
+            world.jump(-3600);
+        }
+        was_set |= now;
+        now
+    }
+}
+
+#[test]
+fn that_the_machines_clock_went_back_is_put_on_record_once() {
+    let mut back = set_back(5.0);
+    let (end, listening) = driven(|_| {}, true, None, |world| _ = back(world));
     assert_eq!(end, End::Finished(Outcome::Healed));
-    assert_eq!(listening.count(|told| *told == Told::Noted(CLOCK_WENT_BACK)), 1);
-    let is_notice = |told: &Told| matches!(told, Told::Notice(text) if text.contains("clock is 3600 s behind") || text.contains("clock is 3599 s behind"));
-    assert_eq!(listening.count(is_notice), 1, "{:?}", listening.told());
+    assert_eq!(listening.count(|told| *told == Told::Event("clock-went-back")), 1, "{:?}", listening.told());
+    assert_eq!(listening.count(|told| matches!(told, Told::Notice(_))), 0, "who watches has seen the event");
+    let world = listening.host.world.lock();
+    let reason = world.events.iter().find_map(|event| match &event.event {
+        EventKind::ClockWentBack { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    let reason = reason.unwrap();
+    assert!(reason.contains("clock is 3600 s behind") || reason.contains("clock is 3599 s behind"), "{reason}");
+}
+
+#[test]
+fn a_clock_that_went_back_while_the_disk_is_full_is_told_and_keeps_nothing_from_going_on() {
+    let mut back = set_back(100.0);
+    let fills = |world: &mut World| {
+        if back(world) {
+            world.fill(60 * SECOND);
+        }
+    };
+    let slow = |plan: &mut Plan| plan.steps.iter_mut().for_each(|step| step.duration = 200 * SECOND);
+    let (end, listening) = driven(slow, true, None, fills);
+    assert_eq!(end, End::Finished(Outcome::Healed));
+    let says = |told: &Told| matches!(told, Told::Notice(text) if text.contains("clock went back by"));
+    assert_eq!(listening.count(says), 1, "{:?}", listening.told());
+    assert_eq!(listening.count(|told| *told == Told::Event("clock-went-back")), 0);
 }
 
 #[test]

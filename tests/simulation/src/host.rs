@@ -358,8 +358,6 @@ impl Account for Host {
 
     fn recorded(&self, _: &Run, _: u64, _: Option<&'static str>) {}
 
-    fn noted(&self, _: &Run, _: &'static str, _: &str) {}
-
     fn let_go(&self, _: &Run, _: u64) {}
 }
 

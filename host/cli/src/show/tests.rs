@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-use autodevops_pipeline::{Event, Run};
+use autodevops_pipeline::{Event, Input, Run};
 use autodevops_record::testing::Story;
 
 use super::*;
@@ -40,6 +40,21 @@ fn a_rolled_back_run_says_which_rule_was_crossed_by_which_numbers() {
 fn an_escalated_run_says_what_was_missing() {
     let text = shown("escalated", Story::escalated());
     assert!(text.contains("held: ") && text.contains("nobody answered in time"), "{text}");
+}
+
+#[test]
+fn a_run_whose_machine_had_its_clock_set_back_says_so() {
+    let mut events = Story::healed();
+    events.truncate(20);
+    let run = Run::replay(&events).unwrap();
+    let back = Input::ClockWentBack { behind: std::time::Duration::from_secs(3600) };
+    events.extend(run.decide(back, run.last_event_at()).unwrap());
+    let (run, version) = (Run::replay(&events).unwrap(), events.len() as u64);
+    let text = text(&Logged { run, events, version }, None, None, Style::plain());
+    assert!(
+        text.contains(" this machine's clock is 3600 s behind what it told before; time goes on from there"),
+        "{text}"
+    );
 }
 
 #[test]

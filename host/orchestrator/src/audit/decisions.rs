@@ -130,6 +130,7 @@ pub fn tell(event: &EventKind) -> Told {
             decided("snapshot-taken", format!("{} by {plugin}, {} bytes", snapshot.id, snapshot.bytes))
         }
         EventKind::SnapshotOutdated { reason } => decided("snapshot-outdated", reason),
+        EventKind::ClockWentBack { reason, .. } => decided("clock-went-back", reason),
         EventKind::DataRestored { plugin, snapshot, before, since, .. } => {
             let before = before.as_ref().map_or("not kept", |before| &before.id);
             let since = since.as_ref().map_or_else(String::new, |since| format!("; {since}"));

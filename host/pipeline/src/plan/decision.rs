@@ -11,12 +11,13 @@ pub struct Decision {
     /// Steps of at most this share of the traffic are decided by the sequential test, with as few requests as possible; 0: none.
     pub sequential_up_to: u8,
     /// The chance, from 0 to 1, that the sequential tests of a whole rollout turn back a release that is good: shared among its
-    /// metrics and steps.
+    /// metrics and steps. A watch that begins anew, since traffic was away or the run was held, has half the share of the one before, so
+    /// that however many of them there are, they amount to one step more.
     pub alpha: f64,
     /// The chance, from 0 to 1, that a sequential test takes a bad release for a good one.
     pub beta: f64,
     /// The chance, from 0 to 1, that the windows of a whole rollout turn back a release that is good: shared among its metrics and
-    /// among all looks at it. 1: each look is judged as if it were the only one.
+    /// among all looks at it; halved as above where a watch begins anew. 1: each look is judged as if it were the only one.
     pub window_alpha: f64,
     /// So many bad windows in a row turn a release back: one may be chance.
     pub bad_windows: u32,

@@ -54,6 +54,7 @@ impl Run {
             commit: None,
             passed: 0,
             watch: None,
+            watches: 0,
             held: None,
             on_hold: None,
             frozen: None,
@@ -114,6 +115,7 @@ impl Run {
             | EventKind::SkipRequested { .. }
             | EventKind::DataKept { .. }
             | EventKind::SnapshotOutdated { .. }
+            | EventKind::ClockWentBack { .. }
             | EventKind::CountReached { .. } => {}
             EventKind::StableBroken { reason } => self.stable_broken = Some(reason.clone()),
             EventKind::Signalled { signal } => self.signals.push(signal.clone()),
@@ -360,35 +362,35 @@ impl Run {
         }
     }
 
+    /// A watch that begins now.
+    fn begun(&mut self, started: Timestamp, environment: Environment, percent: u8, until: Timestamp) -> Watch {
+        let production = environment == Environment::Production;
+        // By the plan there was one for each step that is passed.
+        let again = self.watches.saturating_sub(u32::try_from(self.passed).unwrap_or(u32::MAX));
+        self.watches = self.watches.saturating_add(u32::from(production));
+        Watch {
+            environment,
+            percent,
+            started,
+            again: if production { again } else { 0 },
+            until,
+            extensions: 0,
+            measured: started,
+            strikes: Vec::new(),
+            errors: 0,
+            verdict: None,
+            kept: false,
+        }
+    }
+
     fn watched(&mut self, at: Timestamp, event: &EventKind) {
         match (event, &mut self.watch) {
-            (&EventKind::StepEntered { environment, percent, until }, watch) => {
-                *watch = Some(Watch {
-                    environment,
-                    percent,
-                    started: at,
-                    until,
-                    extensions: 0,
-                    measured: at,
-                    strikes: Vec::new(),
-                    errors: 0,
-                    verdict: None,
-                    kept: false,
-                });
+            (&EventKind::StepEntered { environment, percent, until }, _) => {
+                self.watch = Some(self.begun(at, environment, percent, until));
             }
-            (&EventKind::WatchKept { environment, percent }, watch) => {
-                *watch = Some(Watch {
-                    environment,
-                    percent,
-                    started: at,
-                    until: Timestamp(i64::MAX),
-                    extensions: 0,
-                    measured: at,
-                    strikes: Vec::new(),
-                    errors: 0,
-                    verdict: None,
-                    kept: true,
-                });
+            (&EventKind::WatchKept { environment, percent }, _) => {
+                let watch = self.begun(at, environment, percent, Timestamp(i64::MAX));
+                self.watch = Some(Watch { kept: true, ..watch });
             }
             (&EventKind::ExtendRequested { until, .. }, Some(watch)) => {
                 watch.until = until;

@@ -82,6 +82,8 @@ pub struct Watch {
     pub percent: u8,
     /// When it began.
     pub started: Timestamp,
+    /// How many watches of production were begun before it that the plan knows nothing of: since traffic was away, or the run was held.
+    pub again: u32,
     /// When it can be passed.
     pub until: Timestamp,
     /// How often it was made longer.

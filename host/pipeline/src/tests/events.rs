@@ -1,5 +1,7 @@
 //! The events' JSON is kept: a journal of today is read by a build of tomorrow.
 
+use std::time::Duration;
+
 use autodevops_model::{
     Deployment, ErrorKind, Measurement, Observation, Outcome as CheckOutcome, Rate, Since, SnapshotInfo, Split, Window,
 };
@@ -148,6 +150,7 @@ fn every_kind() -> Vec<Event> {
         },
         EventKind::DataKept { reason: text("because") },
         EventKind::SnapshotOutdated { reason: text("because") },
+        EventKind::ClockWentBack { behind: Duration::from_millis(3_600_500), reason: text("because") },
         EventKind::BaselineDeployed {
             service: text("cart"),
             key: text("r1/deploy/baseline/cart"),

@@ -1,9 +1,11 @@
 //! What fails is tried again, given up, or turns the run back; and a host that was killed goes on where it was.
 
+use std::time::Duration;
+
 use autodevops_model::ErrorKind;
 
 use super::scene::{SECOND, Scene, error, plan, release};
-use crate::{Command, EffectOutcome, Environment, EventKind, Input, Outcome, Refused, RunStage};
+use crate::{Command, Decision, EffectOutcome, Environment, Event, EventKind, Input, Outcome, Refused, RunStage};
 
 fn fail(scene: &mut Scene, kind: ErrorKind) {
     let command = scene.command();
@@ -238,4 +240,65 @@ fn a_step_whose_share_was_not_renewed_is_taken_anew_by_another_key() {
     assert_eq!(scene.traffic_was(), [5, 25, 25, 50, 100]);
     let mut early = Scene::new(plan()).until(RunStage::Soak);
     assert!(matches!(early.say(returned()), Err(Refused::OutOfPlace { .. })));
+}
+
+/// The evidence that the next measurement would have to reach to turn the release back.
+fn fails_at(scene: &mut Scene) -> f64 {
+    loop {
+        let judged = scene.go().into_iter().find_map(|event| match event.event {
+            EventKind::Judged { verdict, .. } => Some(verdict),
+            _ => None,
+        });
+        if let Some(verdict) = judged {
+            return verdict
+                .numbers
+                .iter()
+                .find(|(name, _)| name == "fail-at")
+                .unwrap_or_else(|| panic!("{verdict:?}"))
+                .1;
+        }
+    }
+}
+
+#[test]
+fn each_watch_that_begins_anew_has_half_the_chance_to_be_wrong_that_the_one_before_had() {
+    let mut plan = plan();
+    plan.decision = Decision::default();
+    let again = |scene: &Scene| scene.run.watch().unwrap().again;
+    let mut scene = Scene::new(plan.clone()).until_step(5);
+    scene.seen = (0, 20);
+    assert_eq!(again(&scene), 0);
+    let first = fails_at(&mut scene);
+    for times in 1..=2_u32 {
+        scene.say(returned()).unwrap();
+        scene = scene.until_step(5);
+        assert_eq!(again(&scene), times);
+        let wanted = first + 2_f64.ln() * f64::from(times);
+        assert!((fails_at(&mut scene) - wanted).abs() < 0.001, "Wald's bound is ln((1 - beta)/alpha)");
+    }
+    // A rollout as it is planned has the whole of it at each step, and in the monitoring.
+    let mut scene = Scene::new(plan).until(RunStage::Rollout);
+    while scene.run.outcome().is_none() {
+        assert!(scene.run.watch().is_none_or(|watch| watch.again == 0));
+        if matches!(scene.command(), Command::Finish(_)) {
+            break;
+        }
+        scene.go();
+    }
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}
+
+#[test]
+fn a_clock_that_went_back_is_on_record_and_changes_nothing_until_the_run_is_over() {
+    let back = || Input::ClockWentBack { behind: Duration::from_secs(3600) };
+    let mut scene = Scene::new(plan()).until_step(5);
+    let before = scene.commands();
+    let events = scene.say(back()).unwrap();
+    let [Event { event: EventKind::ClockWentBack { behind, reason }, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(*behind, Duration::from_secs(3600));
+    assert!(reason.contains("clock is 3600 s behind") && reason.contains("set the clock right"), "{reason}");
+    assert_eq!(scene.commands(), before);
+    let (_, mut scene) = scene.outcome();
+    scene.go();
+    assert!(matches!(scene.say(back()), Err(Refused::Finished { .. })));
 }

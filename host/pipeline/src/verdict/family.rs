@@ -7,13 +7,13 @@ use super::{Round, ruling::chance, trigger::Ruled};
 use crate::Plan;
 
 /// Takes back windows that failed by what may come by chance: over all metrics by Holm's rule, and over all looks at the whole rollout,
-/// of all services, by sharing the chance among them.
+/// of all services and with its watches that begin anew, by sharing the chance among them.
 pub(super) fn correct(plan: &Plan, round: &Round<'_>, ruled: &mut [Ruled<'_>]) {
     let alpha = plan.decision.window_alpha;
     if alpha >= 1.0 {
         return;
     }
-    let looks = plan.looks().saturating_mul(round.together.max(1));
+    let looks = plan.looks().saturating_mul(round.chances.max(1));
     let each = bonferroni(alpha, looks);
     let chances: Vec<f64> = ruled.iter().map(|ruled| ruled.ruling.chance.unwrap_or(1.0)).collect();
     for (ruled, small) in ruled.iter_mut().zip(holm(&chances, each)) {

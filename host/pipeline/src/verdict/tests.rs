@@ -63,7 +63,7 @@ fn round<'a>(samples: &'a [Sample], baseline: Option<&'a str>) -> Round<'a> {
         whole: &WHOLE,
         independent: true,
         percent: 50,
-        together: 1,
+        chances: 1,
     }
 }
 

@@ -169,7 +169,7 @@ fn rule(
     let baseline = round.baseline_of(sample, &trigger.metric);
     let limit = |share: f64, baseline: Option<Share>| {
         let decides = full && round.independent && plan.decision.is_sequential(round.percent);
-        let alpha = bonferroni(plan.decision.alpha, plan.sequential_tests().saturating_mul(round.together.max(1)));
+        let alpha = bonferroni(plan.decision.alpha, plan.sequential_tests().saturating_mul(round.chances.max(1)));
         let sequential = decides.then_some((alpha, plan.decision.beta));
         Limit { share, good: threshold::GOOD * share, min_samples: trigger.min_samples, baseline, sequential }
     };

@@ -26,10 +26,15 @@ fn plan_of(services: u64) -> Plan {
 
 /// The fewest events of each number of requests, from 0 on, by which a release is turned back at once.
 fn needed(plan: &Plan, percent: u8) -> Vec<usize> {
-    let together = plan.services.len() as u64;
+    needed_again(plan, percent, 0)
+}
+
+/// The same of a watch after so many others that the plan knows nothing of.
+fn needed_again(plan: &Plan, percent: u8, again: u32) -> Vec<usize> {
+    let chances = (plan.services.len() as u64) << again;
     let crossed = |events: usize, total: u64| {
         let samples = host(vec![rate("new", events as u64, total)]);
-        is_crossed_at_once(plan, &Round { percent, together, ..round(&samples, None) })
+        is_crossed_at_once(plan, &Round { percent, chances, ..round(&samples, None) })
     };
     let fewest = |total: u64| {
         let most = (total as usize).min(EVENTS);
@@ -69,6 +74,17 @@ fn a_good_rollout_is_turned_back_by_chance_in_three_of_a_thousand_at_most_howeve
         assert!(at_once >= plan.decision.alpha / 4.0, "{services}: {at_once}: a test that never errs finds nothing");
         assert!(whole <= 0.003, "{services}: {whole}");
     }
+}
+
+#[test]
+fn watches_that_begin_anew_come_to_the_chances_of_one_step_more_however_many_they_are() {
+    let plan = plan_of(1);
+    let share = plan.decision.alpha / plan.sequential_tests() as f64;
+    let more: f64 = (1..=8).map(|again| ever_crossed(&needed_again(&plan, 5, again), 0.02)).sum();
+    assert!(more <= share, "{more} of {share}");
+    let alike: f64 = 8.0 * ever_crossed(&needed(&plan, 5), 0.02);
+    assert!(alike > share, "{alike} of {share}: it would be more if each had the same");
+    assert!(ever_crossed(&needed_again(&plan, 5, 2), 0.10) >= 0.95, "a bad release is turned back all the same");
 }
 
 #[test]
