@@ -11,6 +11,7 @@ use std::{
 
 use autodevops_driver::{ledger::JournalLedger, log::RunLog, parts::Ledger};
 use autodevops_journal::Journal;
+use autodevops_model::{Observation, Rate};
 use autodevops_pipeline::{Counted, Environment, Event, EventKind, Gate, Input, Outcome, Run, Signal, Timestamp};
 use autodevops_simulation::{Options, Tape, simulate};
 
@@ -72,12 +73,10 @@ fn shared(event: &EventKind) -> bool {
     matches!(event, EventKind::TrafficSet { environment: Environment::Production, splits, .. } if splits.len() > 1)
 }
 
-/// A run of which people complain until it turns back: nobody does so in the simulated world.
-fn complained_of(number: u64) -> Vec<Event> {
-    let mut events =
-        until(number, |event| matches!(event, EventKind::StepEntered { environment: Environment::Production, .. }));
+/// Has people complain of what serves, one after the other: nobody does so in the simulated world.
+fn complain(events: &mut Vec<Event>) {
     for person in ["eve", "mallory", "trent"] {
-        let mut run = Run::replay(&events).unwrap();
+        let mut run = Run::replay(events).unwrap();
         let at = Timestamp(run.last_event_at().0 + 1);
         let (id, by, text) = (person.to_owned(), Some(person.to_owned()), "the cart is empty".to_owned());
         let signal = Signal { counted: Counted::Complaints, id, by, service: None, release: None, at, text };
@@ -85,6 +84,48 @@ fn complained_of(number: u64) -> Vec<Event> {
         follows.iter().for_each(|event| run.apply(event));
         events.extend(follows);
     }
+}
+
+/// A run of which people complain until it turns back.
+fn complained_of(number: u64) -> Vec<Event> {
+    let mut events =
+        until(number, |event| matches!(event, EventKind::StepEntered { environment: Environment::Production, .. }));
+    complain(&mut events);
+    events
+}
+
+/// A run of which people complain while the release that it would turn back to fails beside it: it stays, and they are asked.
+fn broken_with_stable(number: u64) -> Vec<Event> {
+    let beside = |event: &EventKind| match event {
+        EventKind::Measured { samples, .. } => samples.iter().any(|sample| {
+            let releases: BTreeSet<&str> = sample.measurements.iter().map(|seen| seen.release.as_str()).collect();
+            sample.observed_by_host && releases.len() > 1
+        }),
+        _ => false,
+    };
+    let mut events = until(number, beside);
+    let Some(Event { at, event: EventKind::Measured { mut samples, error }, .. }) = events.pop() else {
+        panic!("it ends with what was looked for")
+    };
+    for seen in samples.iter_mut().flat_map(|sample| &mut sample.measurements) {
+        if let Observation::Rate(rate) = &mut seen.observation {
+            *rate = Rate { events: 1000, total: 1000 };
+        }
+    }
+    let run = Run::replay(&events).unwrap();
+    events.extend(run.decide(Input::Measured { samples, error }, at).unwrap());
+    complain(&mut events);
+    assert!(events.iter().any(|event| matches!(event.event, EventKind::StableBroken { .. })), "{:?}", kinds(&events));
+    events
+}
+
+/// A run whose candidate a person gives all of production's traffic at once.
+fn given_everything(number: u64) -> Vec<Event> {
+    let mut events = until(number, shared);
+    let run = Run::replay(&events).unwrap();
+    let by = run.plan().approval.approvers.first().map_or("ada", String::as_str).to_owned();
+    let word = Input::RollForward { by, reason: "what serves is worse".to_owned() };
+    events.extend(run.decide(word, run.last_event_at()).unwrap());
     events
 }
 
@@ -108,6 +149,8 @@ fn every_kind_of_event_of_a_simulated_run_comes_back_from_the_journal() {
         until(5003, |event| matches!(event, EventKind::TurnedBack { outcome: Outcome::RolledBack { .. } })),
         until(5004, |event| matches!(event, EventKind::ApprovalAsked { gate: Gate::Data, .. })),
         complained_of(5005),
+        broken_with_stable(5006),
+        given_everything(5007),
     ]);
     let folder = tempfile::tempdir().unwrap();
     let path = std::env::var_os(KEPT).map_or_else(|| folder.path().join("journal.db"), PathBuf::from);
@@ -127,7 +170,7 @@ fn every_kind_of_event_of_a_simulated_run_comes_back_from_the_journal() {
         assert_eq!(logged.run, Run::replay(events).unwrap());
     }
     let unfinished: Vec<String> = log.unfinished().unwrap().iter().map(|logged| logged.run.id().to_owned()).collect();
-    assert_eq!(unfinished, ["r5001", "r5002", "r5003", "r5004", "r5005"]);
+    assert_eq!(unfinished, ["r5001", "r5002", "r5003", "r5004", "r5005", "r5006", "r5007"]);
     assert!(all[..over].iter().all(|logged| logged.run.outcome().is_some()));
     let seen: BTreeSet<&str> = runs.iter().flat_map(|events| kinds(events)).collect();
     eprintln!(
@@ -136,5 +179,5 @@ fn every_kind_of_event_of_a_simulated_run_comes_back_from_the_journal() {
         runs.iter().map(Vec::len).sum::<usize>(),
         seen.len()
     );
-    assert!(seen.len() >= 45, "{seen:?}");
+    assert!(seen.len() >= 50, "{seen:?}");
 }
