@@ -3,6 +3,8 @@
 //! Each command does its own set-up on a machine with nothing but Rust and a C compiler, and prints what it runs. A second
 //! run rebuilds nothing.
 
+use std::ffi::OsString;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -12,7 +14,6 @@ mod demo;
 mod fuzz;
 mod hostile;
 mod js_engine;
-mod mutants;
 mod plugins;
 mod suite;
 mod wasm_target;
@@ -45,7 +46,12 @@ enum Task {
     /// Run the hostile guests: small components that go against each limit and permission, beside honest calls.
     Hostile(hostile::Arguments),
     /// Change the decision core in one place at a time, and see whether its tests find each change.
-    Mutants(mutants::Arguments),
+    #[command(disable_help_flag = true)]
+    Mutants {
+        /// What `tests/mutants` is told; see `--help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Run every test of the host, the SDK, the plugins and the product as a whole.
     Test,
 }
@@ -57,7 +63,11 @@ fn main() -> Result<()> {
         Task::Demo { format, keep } => demo::play(format, keep),
         Task::Bench(arguments) => bench::measure(&arguments),
         Task::Hostile(arguments) => hostile::run_all(&arguments),
-        Task::Mutants(arguments) => mutants::try_all(&arguments),
+        Task::Mutants { arguments } => {
+            // Alone: it needs little, and is for those who write tests.
+            let program = ["run", "--quiet", "--package", "autodevops-mutants", "--"];
+            command::run(command::cargo(&program).args(arguments))
+        }
         Task::Test => suite::run_all(),
     }
 }

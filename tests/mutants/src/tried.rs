@@ -15,7 +15,7 @@ use crate::command::root;
 
 /// What came of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// A test failed.
     Caught,
     /// It does not compile.
@@ -27,13 +27,13 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    pub(super) const ALL: [Self; 4] = [Self::Caught, Self::Unviable, Self::Timeout, Self::Missed];
+    pub(crate) const ALL: [Self; 4] = [Self::Caught, Self::Unviable, Self::Timeout, Self::Missed];
 
     /// What further tests would not change.
-    pub(super) const SETTLED: [Self; 2] = [Self::Caught, Self::Unviable];
+    pub(crate) const SETTLED: [Self; 2] = [Self::Caught, Self::Unviable];
 
     /// As `cargo mutants` calls its lists of them.
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Caught => "caught",
             Self::Unviable => "unviable",
@@ -49,7 +49,7 @@ impl Outcome {
 
 /// What came of the mutants so far, each by its name, with the digest of the file that it was made in: what is on record of a file that
 /// was changed since is forgotten, as the name has the line.
-pub(super) struct Tried {
+pub(crate) struct Tried {
     path: PathBuf,
     known: BTreeMap<String, (Outcome, u64)>,
     digests: BTreeMap<String, u64>,
@@ -60,7 +60,7 @@ impl Tried {
     ///
     /// # Errors
     /// When the record cannot be read.
-    pub(super) fn open(folder: &Path) -> Result<Self> {
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("tried.txt");
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -81,7 +81,7 @@ impl Tried {
     ///
     /// # Errors
     /// When its lists cannot be read, or the record not be written.
-    pub(super) fn take(&mut self, folder: &Path, outcomes: &[Outcome]) -> Result<()> {
+    pub(crate) fn take(&mut self, folder: &Path, outcomes: &[Outcome]) -> Result<()> {
         let lists = folder.join("mutants.out");
         let Some(begun) = modified(&lists.join("mutants.json")) else { return Ok(()) };
         for outcome in outcomes {
@@ -95,22 +95,36 @@ impl Tried {
                 }
             }
         }
+        self.write()?;
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))
+    }
+
+    /// Puts on record what came of this one.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub(crate) fn put(&mut self, name: &str, outcome: Outcome) -> Result<()> {
+        let digest = self.digest(name);
+        self.known.insert(name.to_owned(), (outcome, digest));
+        self.write()
+    }
+
+    fn write(&self) -> Result<()> {
         let line = |(name, (outcome, digest)): (&String, &(Outcome, u64))| {
             format!("{} {digest:016x} {name}\n", outcome.name())
         };
         let text: String = self.known.iter().map(line).collect();
-        fs::write(&self.path, text).with_context(|| format!("cannot write {}", self.path.display()))?;
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))
+        fs::write(&self.path, text).with_context(|| format!("cannot write {}", self.path.display()))
     }
 
     /// Those among them that are still to be tried: of which nothing is known, or that were not found, since there may be more tests now.
-    pub(super) fn open_among<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
+    pub(crate) fn open_among<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
         let settled = |name: &str| self.known.get(name).is_some_and(|(outcome, _)| Outcome::SETTLED.contains(outcome));
         names.iter().map(String::as_str).filter(|name| !settled(name)).collect()
     }
 
     /// Those among them that came to this.
-    pub(super) fn among<'a>(&self, names: &'a [String], wanted: Outcome) -> Vec<&'a str> {
+    pub(crate) fn among<'a>(&self, names: &'a [String], wanted: Outcome) -> Vec<&'a str> {
         let came = |name: &str| self.known.get(name).is_some_and(|(outcome, _)| *outcome == wanted);
         names.iter().map(String::as_str).filter(|name| came(name)).collect()
     }
@@ -147,7 +161,7 @@ mod tests {
     use super::*;
 
     /// A file of the project that has mutants, as far as these tests are concerned.
-    const FILE: &str = "xtask/src/mutants/tried.rs";
+    const FILE: &str = "tests/mutants/src/tried.rs";
 
     fn left_behind(folder: &Path, lists: [(&str, &str); 4]) {
         let out = folder.join("mutants.out");

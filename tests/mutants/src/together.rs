@@ -1,0 +1,187 @@
+//! The tests of a copy of the project that has many mutants, each behind a switch: they are built once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+
+use crate::{
+    command::{cargo, prepared, root},
+    listed::Mutant,
+    switch,
+};
+
+/// The packages whose tests look for mutants.
+pub(crate) const TESTED_BY: [&str; 3] = ["autodevops-pipeline", "autodevops-driver", "autodevops-simulation"];
+
+/// How often what does not compile is taken out: the compiler looks at types first, and at borrows once all types are right.
+const ROUNDS: usize = 30;
+
+/// The tests, built.
+pub(crate) struct Built {
+    pub(crate) programs: Vec<Program>,
+    /// The mutants that are in them, by their numbers.
+    pub(crate) numbers: BTreeSet<usize>,
+}
+
+/// A program of tests.
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
+    /// Where cargo runs it.
+    pub(crate) folder: PathBuf,
+}
+
+/// Builds the tests with as many of the mutants as compile together; their numbers are their places in the list.
+///
+/// # Errors
+/// When the project cannot be copied, or does not compile even without those that the compiler speaks of.
+pub(crate) fn build(mutants: &[Mutant], folder: &Path) -> Result<Built> {
+    let copy = folder.join("copy");
+    copied(&root(), &copy)?;
+    let mut without = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let (texts, numbers) = rewritten(mutants, &without, &copy)?;
+        match built(&copy, folder)? {
+            Ok(programs) => return Ok(Built { programs, numbers }),
+            Err(errors) => {
+                let before = without.len();
+                for error in &errors {
+                    let places =
+                        error.spans.iter().filter_map(|span| Some((texts.get(&span.file_name)?, span.byte_start)));
+                    without.extend(places.flat_map(|(text, byte)| switch::around(text, byte)));
+                }
+                if without.len() == before {
+                    let first = errors.first().and_then(|error| error.rendered.clone()).unwrap_or_default();
+                    bail!("the tests do not compile, and no mutant is the reason: {first}");
+                }
+                eprintln!("{} mutants do not compile with the others", without.len());
+            }
+        }
+    }
+    bail!("the tests did not compile in {ROUNDS} attempts, each without those that the compiler spoke of before")
+}
+
+/// Copies what git knows of the project, or would, with the times of its files: what did not change is not built again.
+fn copied(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to).with_context(|| format!("cannot remove {}", to.display()))?;
+    }
+    let listed = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(from)
+        .output()
+        .context("git cannot be started")?;
+    ensure!(listed.status.success(), "`git ls-files` failed: {}", String::from_utf8_lossy(&listed.stderr));
+    let names = String::from_utf8(listed.stdout).context("a file's name is not UTF-8")?;
+    for name in names.split_terminator('\0') {
+        let (from, to) = (from.join(name), to.join(name));
+        let Ok(data) = fs::symlink_metadata(&from) else { continue };
+        let folder = to.parent().unwrap_or(&to);
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        if data.is_file() {
+            fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+            fs::File::options().write(true).open(&to)?.set_modified(data.modified()?)?;
+        } else if data.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&from)?, &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the files of the copy that mutants are in. Their texts, and the numbers of the mutants.
+fn rewritten(
+    mutants: &[Mutant],
+    without: &BTreeSet<usize>,
+    copy: &Path,
+) -> Result<(BTreeMap<String, String>, BTreeSet<usize>)> {
+    let mut of_files: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
+    for (number, mutant) in mutants.iter().enumerate() {
+        let of_file = of_files.entry(&mutant.file).or_default();
+        if !without.contains(&number) {
+            of_file.push((number, mutant));
+        }
+    }
+    // The module with the switches is in each crate's first file.
+    let firsts: BTreeSet<String> = of_files.keys().filter_map(|file| first_file(file)).collect();
+    let (mut texts, mut numbers) = (BTreeMap::new(), BTreeSet::new());
+    for file in firsts.iter().map(String::as_str).chain(of_files.keys().copied()).collect::<BTreeSet<_>>() {
+        let source = fs::read_to_string(root().join(file)).with_context(|| format!("cannot read {file}"))?;
+        let of_file = of_files.remove(file).unwrap_or_default();
+        let switched = switch::put(&source, of_file).with_context(|| file.to_owned())?;
+        let text =
+            if firsts.contains(file) { switch::with_switches(&switched.text, mutants.len()) } else { switched.text };
+        let path = copy.join(file);
+        if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+            fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        texts.insert(file.to_owned(), text);
+        numbers.extend(switched.numbers);
+    }
+    Ok((texts, numbers))
+}
+
+/// The first file of the crate that this one is of.
+fn first_file(file: &str) -> Option<String> {
+    let (krate, _) = file.split_once("/src/")?;
+    Some(format!("{krate}/src/lib.rs"))
+}
+
+/// What cargo says, line by line.
+#[derive(Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+enum Said {
+    CompilerMessage {
+        message: Message,
+    },
+    CompilerArtifact {
+        executable: Option<PathBuf>,
+        manifest_path: PathBuf,
+    },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    level: String,
+    spans: Vec<Place>,
+    rendered: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Place {
+    file_name: String,
+    byte_start: usize,
+}
+
+/// Builds the tests of the copy; the compiler's errors, where they do not compile.
+fn built(copy: &Path, folder: &Path) -> Result<Result<Vec<Program>, Vec<Message>>> {
+    let mut command = cargo(&["test", "--no-run", "--lib", "--tests", "--message-format=json"]);
+    prepared(&mut command, &folder.join("together"));
+    command.current_dir(copy).args(TESTED_BY.iter().flat_map(|package| ["--package", *package]));
+    eprintln!("$ cargo test --no-run, in {}", copy.display());
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cargo cannot be started")?;
+    let (mut programs, mut errors) = (Vec::new(), Vec::new());
+    for line in child.stdout.take().into_iter().flat_map(|output| BufReader::new(output).lines()) {
+        match serde_json::from_str(&line?)? {
+            Said::CompilerMessage { message } if message.level == "error" => errors.push(message),
+            Said::CompilerArtifact { executable: Some(path), manifest_path } => {
+                let folder = manifest_path.parent().unwrap_or(copy).to_path_buf();
+                programs.push(Program { path, folder });
+            }
+            _ => {}
+        }
+    }
+    let status = child.wait()?;
+    match (status.success(), errors.is_empty()) {
+        (true, _) => Ok(Ok(programs)),
+        (false, false) => Ok(Err(errors)),
+        (false, true) => bail!("cargo ended with {status}, and no compiler said why"),
+    }
+}
