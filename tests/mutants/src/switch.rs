@@ -90,8 +90,14 @@ impl Switcher {
         if signature.constness.is_some() {
             return;
         }
-        let values: Vec<(usize, Expr)> =
-            block.stmts.first().map(|first| first.span()).map_or_else(Vec::new, |span| self.take(Genre::FnValue, span));
+        // What has no name is of one type: that of what was there.
+        let named = !signature.output.to_token_stream().into_iter().any(|token| token.to_string() == "impl");
+        let values: Vec<(usize, Expr)> = block
+            .stmts
+            .first()
+            .filter(|_| named)
+            .map(|first| first.span())
+            .map_or_else(Vec::new, |span| self.take(Genre::FnValue, span));
         visit_mut::visit_block_mut(self, block);
         for (number, value) in values {
             let on = on(number);
@@ -324,7 +330,11 @@ impl<'a> Visit<'a> for Finder {
     fn visit_expr(&mut self, expression: &'a Expr) {
         let numbers = match expression {
             Expr::If(_) => switches(expression),
-            Expr::Match(ExprMatch { arms, .. }) => arms.first().map(|arm| switches(&arm.body)).unwrap_or_default(),
+            // Those of an operator are in the only arm; or the arms have some, and with conditions there may be too few.
+            Expr::Match(ExprMatch { arms, .. }) => {
+                let guards = arms.iter().filter_map(|arm| arm.guard.as_ref()).flat_map(|(_, guard)| switches(guard));
+                arms.first().map(|arm| switches(&arm.body)).into_iter().flatten().chain(guards).collect()
+            }
             _ => BTreeSet::new(),
         };
         self.found(expression.span().byte_range(), numbers);

@@ -20,15 +20,16 @@ fn word(number: u8) -> &'static str {
     }
 }
 fn pair() -> Pair { Pair { one: 5, ..Pair::default() } }
+fn unnamed() -> impl Iterator<Item = u8> { [5].into_iter() }
 const FIXED: u8 = 2 + 3;
 fn main() {
     println!(\"{} {} {} {} {}\", seven(), less(\"a\", \"b\"), both(true, false), both(false, false), sum(1, 2));
-    println!(\"{} {} {} {} {}\", word(0), word(2), word(9), pair().one, FIXED + pair().other);
+    println!(\"{} {} {} {} {}\", word(0), word(2), word(9), pair().one, unnamed().sum::<u8>() * 0 + FIXED + pair().other);
 }
 ";
 
 /// Each with the text at which it begins in the line that has another one, and with what the program says when it is on.
-const MUTANTS: [(Genre, &str, &str, &str, &str); 14] = [
+const MUTANTS: [(Genre, &str, &str, &str, &str); 15] = [
     (Genre::FnValue, "fn seven", "7 }", "1", "1 true false true 4 none some many 5 5"),
     (Genre::BinaryOperator, "fn less", "< right", "==", "7 false false true 4 none some many 5 5"),
     (Genre::BinaryOperator, "fn less", "< right", ">", "7 false false true 4 none some many 5 5"),
@@ -44,6 +45,8 @@ const MUTANTS: [(Genre, &str, &str, &str, &str); 14] = [
     (Genre::StructField, "fn pair", "one: 5", "", "7 true false true 4 none some many 0 5"),
     // What is fixed when it is compiled has no switch.
     (Genre::BinaryOperator, "const FIXED", "+ 3", "*", ""),
+    // Nor is a type without a name another one.
+    (Genre::FnValue, "fn unnamed", "[5]", "::std::iter::empty()", ""),
 ];
 
 fn mutants() -> Vec<Mutant> {
@@ -66,7 +69,7 @@ fn mutants() -> Vec<Mutant> {
 fn a_program_does_what_it_did_until_one_is_on_and_notes_which_it_came_by() {
     let mutants = mutants();
     let switched = put(SOURCE, mutants.iter().enumerate()).unwrap();
-    let last = mutants.len() - 1;
+    let last = mutants.len() - 2;
     assert_eq!(switched.numbers, (0..last).collect());
     let folder = tempfile::tempdir().unwrap();
     let (source, program) = (folder.path().join("main.rs"), folder.path().join("main"));
@@ -96,6 +99,7 @@ fn an_error_is_told_by_the_switches_that_are_around_it() {
     let at = |what: &str| text.find(what).unwrap();
     assert_eq!(around(&text, at("* __left == * __right")), BTreeSet::from([1]));
     assert_eq!(around(&text, at("(left) , & (right)")), BTreeSet::from([1, 2]));
+    assert_eq!(around(&text, at("match number")), BTreeSet::from([8, 9, 10]));
     assert_eq!(around(&text, at("return 1")), BTreeSet::from([0]));
     assert_eq!(around(&text, at("struct Pair")), BTreeSet::new());
 }
