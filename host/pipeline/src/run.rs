@@ -343,6 +343,11 @@ impl Run {
         self.attempts.get(key)
     }
 
+    /// What was asked and failed: it is asked again, or was given up.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = &Effect> {
+        self.attempts.values().filter_map(|attempt| attempt.asked.as_ref())
+    }
+
     pub(crate) fn effect_of(&self, key: &str) -> Option<&Effect> {
         self.effects.get(key)
     }

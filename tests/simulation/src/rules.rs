@@ -212,7 +212,8 @@ impl Rules {
         let all = shares.values().all(|share| *share == percent);
         self.hold(all, || format!("the step of {percent} % begins where the services have {shares:?}"));
         let set = past.iter().rev().find_map(|event| match &event.event {
-            EventKind::TrafficSet { environment: Environment::Production, splits, .. } => Some(splits),
+            EventKind::TrafficSet { environment: Environment::Production, splits, .. }
+            | EventKind::Diverged { environment: Environment::Production, found: splits, .. } => Some(splits),
             _ => None,
         });
         let fresh = has_fresh(past) && percent <= Baseline::FRESH_UP_TO;

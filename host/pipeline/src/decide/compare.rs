@@ -148,14 +148,15 @@ impl Run {
         found.iter().filter_map(other).collect()
     }
 
-    /// What serves, in words, where it is neither what is on record, nor what an effect makes of it whose outcome is not known.
+    /// What serves, in words, where it is neither what is on record, nor what an effect makes of it whose outcome is not known: one that is
+    /// pending, or that failed, for what failed may be the answer alone.
     fn is_other(&self, member: &Member, environment: Environment, found: &[Split]) -> Option<String> {
         let ours = member.traffic(environment);
         let of_member = |effect: &&crate::Effect| {
             effect.environment == Some(environment) && effect.service == member.label() && !effect.splits.is_empty()
         };
-        let pending = self.pending().filter(of_member);
-        let mut expected = std::iter::once(ours).chain(pending.map(|effect| effect.splits.as_slice()));
+        let asked = self.pending().chain(self.failed()).filter(of_member);
+        let mut expected = std::iter::once(ours).chain(asked.map(|effect| effect.splits.as_slice()));
         // The answer to its move may have been lost; it is asked by its key again.
         let moved = environment == STAGING && is_all(found, member.candidate()) && member.deployment(STAGING).is_some();
         let is_ours = moved || expected.any(|splits| same(splits, found));

@@ -181,6 +181,8 @@ pub(crate) struct Attempt {
     pub(crate) count: u32,
     pub(crate) retry: Option<Timestamp>,
     pub(crate) error: StageError,
+    /// What was asked last: it may have been done, and the answer lost.
+    pub(crate) asked: Option<Effect>,
 }
 
 /// What is known of one environment.

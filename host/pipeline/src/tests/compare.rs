@@ -72,6 +72,32 @@ fn what_the_run_made_of_production_or_was_about_to_goes_on() {
 }
 
 #[test]
+fn a_move_of_which_the_answer_was_lost_is_the_runs_own() {
+    let lost = || {
+        let mut scene = Scene::new(plan()).until_step(5);
+        while scene.run.steps_passed() == 0 {
+            scene.go();
+        }
+        let key = scene.command().key().unwrap().to_owned();
+        scene.say(Input::Intent { key: key.clone() }).unwrap();
+        scene.say(Input::Failed { key: key.clone(), error: error(ErrorKind::Unavailable) }).unwrap();
+        (scene, key)
+    };
+    // It is tried again a moment later; until then another host takes the run over, or the one that drives it looks.
+    let (scene, key) = lost();
+    let scene = taken_over(scene, &[("old", 75), ("new", 25)]);
+    assert!(scene.run.gate().is_none(), "{:?}", scene.run.gate());
+    assert!(scene.has(|event| matches!(event, EventKind::EffectFailed { retry: Some(_), .. })));
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert!(scene.has(|event| matches!(event, EventKind::TrafficSet { key: set, .. } if *set == key)), "asked again");
+    let (scene, _) = lost();
+    let found = |shares| vec![Found { service: String::new(), splits: splits(shares), staging: Vec::new() }];
+    assert!(!scene.run.is_overtaken(&found(&[("old", 75), ("new", 25)])));
+    assert!(scene.run.is_overtaken(&found(&[("old", 50), ("new", 50)])));
+}
+
+#[test]
 fn traffic_that_went_back_by_itself_is_moved_anew() {
     let scene = taken_over(Scene::new(plan()).until_step(25), &[("old", 100)]);
     assert!(scene.run.gate().is_none());

@@ -54,8 +54,8 @@ impl Run {
                 self.told(key);
             }
             EventKind::EffectFailed { key, error, attempt, retry } => {
-                self.effects.remove(key);
-                let attempt = Attempt { count: *attempt, retry: *retry, error: error.clone() };
+                let asked = self.effects.remove(key);
+                let attempt = Attempt { count: *attempt, retry: *retry, error: error.clone(), asked };
                 self.attempts.insert(key.clone(), attempt);
                 if retry.is_none() {
                     self.told(key);
