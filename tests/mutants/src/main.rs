@@ -20,6 +20,7 @@ mod together;
 mod tried;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::Path,
     sync::{
@@ -95,10 +96,14 @@ fn try_together(tried: &mut Tried, mutants: &[Mutant], chosen: &[String], folder
         return Ok(open);
     }
     let built = together::build(mutants, folder)?;
-    let suite = Suite::run(&built, folder)?;
     let number = |name: &String| mutants.iter().position(|mutant| mutant.name == *name);
-    let (here, rest): (Vec<_>, Vec<_>) =
-        open.into_iter().partition(|name| number(name).is_some_and(|number| built.numbers.contains(&number)));
+    let is_in = |numbers: &BTreeSet<usize>, name: &String| number(name).is_some_and(|number| numbers.contains(&number));
+    let (unviable, open): (Vec<_>, Vec<_>) = open.into_iter().partition(|name| is_in(&built.unviable, name));
+    for name in unviable {
+        tried.put(&name, Outcome::Unviable)?;
+    }
+    let suite = Suite::run(&built, folder)?;
+    let (here, rest): (Vec<_>, Vec<_>) = open.into_iter().partition(|name| is_in(&built.numbers, name));
     eprintln!("{} mutants together, by {} tests; {} others", here.len(), suite.len(), rest.len());
     let (count, done, tried) = (here.len(), AtomicUsize::new(0), Mutex::new(tried));
     for_each(here, |name| {

@@ -44,12 +44,20 @@ pub(crate) fn with_switches(text: &str, count: usize) -> String {
     format!("#![allow(warnings)]\n{text}\nmod switched {{ const COUNT: usize = {count}; {SWITCHED} }}\n")
 }
 
-/// The numbers of the mutants that are put in around this byte of a file: those that have to do with an error there.
-pub(crate) fn around(text: &str, byte: usize) -> BTreeSet<usize> {
-    let Ok(file) = syn::parse_file(text) else { return BTreeSet::new() };
+/// The mutants that have to do with an error at a place.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    /// It is what this one puts there.
+    Within(usize),
+    /// It is around what these put there.
+    Around(BTreeSet<usize>),
+}
+
+/// What is put in at this byte of a file, or closely around it; none where nothing is.
+pub(crate) fn at(text: &str, byte: usize) -> Option<At> {
     let mut finder = Finder { byte, closest: None };
-    finder.visit_file(&file);
-    finder.closest.map(|(_, numbers)| numbers).unwrap_or_default()
+    finder.visit_file(&syn::parse_file(text).ok()?);
+    finder.closest.map(|(_, at)| at)
 }
 
 #[derive(Default)]
@@ -298,16 +306,27 @@ impl VisitMut for Switcher {
 /// Finds the smallest thing around a byte that has switches.
 struct Finder {
     byte: usize,
-    /// Its length in bytes, and the numbers of its switches.
-    closest: Option<(usize, BTreeSet<usize>)>,
+    /// Its length in bytes, and its switches.
+    closest: Option<(usize, At)>,
 }
 
 impl Finder {
-    fn found(&mut self, range: std::ops::Range<usize>, numbers: BTreeSet<usize>) {
+    fn found(&mut self, span: Span, at: At) {
+        let range = span.byte_range();
         let closer = self.closest.as_ref().is_none_or(|(length, _)| range.len() < *length);
-        if !numbers.is_empty() && closer && range.contains(&self.byte) {
-            self.closest = Some((range.len(), numbers));
+        if closer && range.contains(&self.byte) {
+            self.closest = Some((range.len(), at));
         }
+    }
+}
+
+/// The number of the switch that a branch hangs on.
+fn switch(branch: &syn::ExprIf) -> Option<usize> {
+    let Expr::Call(call) = &*branch.cond else { return None };
+    let asked = call.func.to_token_stream().to_string() == quote! { crate::switched::on }.to_string();
+    match call.args.first().filter(|_| asked)? {
+        Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(number), .. }) => number.base10_parse().ok(),
+        _ => None,
     }
 }
 
@@ -315,11 +334,9 @@ impl Finder {
 fn switches(mut expression: &Expr) -> BTreeSet<usize> {
     let mut numbers = BTreeSet::new();
     while let Expr::If(branch) = expression
-        && let Expr::Call(call) = &*branch.cond
-        && call.func.to_token_stream().to_string() == quote! { crate::switched::on }.to_string()
-        && let Some(Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(number), .. })) = call.args.first()
+        && let Some(number) = switch(branch)
     {
-        numbers.extend(number.base10_parse::<usize>());
+        numbers.insert(number);
         let Some((_, otherwise)) = &branch.else_branch else { break };
         expression = otherwise;
     }
@@ -337,7 +354,14 @@ impl<'a> Visit<'a> for Finder {
             }
             _ => BTreeSet::new(),
         };
-        self.found(expression.span().byte_range(), numbers);
+        if !numbers.is_empty() {
+            self.found(expression.span(), At::Around(numbers));
+        }
+        if let Expr::If(branch) = expression
+            && let Some(number) = switch(branch)
+        {
+            self.found(branch.then_branch.span(), At::Within(number));
+        }
         visit::visit_expr(self, expression);
     }
 }

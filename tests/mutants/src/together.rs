@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::{
     command::{cargo, prepared, root},
     listed::Mutant,
-    switch,
+    switch::{self, At},
 };
 
 /// The packages whose tests look for mutants.
@@ -28,6 +28,8 @@ pub(crate) struct Built {
     pub(crate) programs: Vec<Program>,
     /// The mutants that are in them, by their numbers.
     pub(crate) numbers: BTreeSet<usize>,
+    /// Those that would not compile by themselves either.
+    pub(crate) unviable: BTreeSet<usize>,
 }
 
 /// A program of tests.
@@ -44,17 +46,28 @@ pub(crate) struct Program {
 pub(crate) fn build(mutants: &[Mutant], folder: &Path) -> Result<Built> {
     let copy = folder.join("copy");
     copied(&root(), &copy)?;
-    let mut without = BTreeSet::new();
+    let (mut without, mut unviable) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..ROUNDS {
         let (texts, numbers) = rewritten(mutants, &without, &copy)?;
         match built(&copy, folder)? {
-            Ok(programs) => return Ok(Built { programs, numbers }),
+            Ok(programs) => return Ok(Built { programs, numbers, unviable }),
             Err(errors) => {
                 let before = without.len();
                 for error in &errors {
-                    let places =
-                        error.spans.iter().filter_map(|span| Some((texts.get(&span.file_name)?, span.byte_start)));
-                    without.extend(places.flat_map(|(text, byte)| switch::around(text, byte)));
+                    for place in &error.spans {
+                        let Some(text) = texts.get(&place.file_name) else { continue };
+                        match switch::at(text, place.byte_start) {
+                            Some(At::Within(number)) => {
+                                without.insert(number);
+                                // A type that has no such operator or value has none where the mutant stands alone.
+                                if place.is_primary && error.is_of_types() {
+                                    unviable.insert(number);
+                                }
+                            }
+                            Some(At::Around(numbers)) => without.extend(numbers),
+                            None => {}
+                        }
+                    }
                 }
                 if without.len() == before {
                     let first = errors.first().and_then(|error| error.rendered.clone()).unwrap_or_default();
@@ -150,14 +163,29 @@ enum Said {
 #[derive(Deserialize)]
 struct Message {
     level: String,
+    code: Option<Code>,
     spans: Vec<Place>,
     rendered: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: String,
 }
 
 #[derive(Deserialize)]
 struct Place {
     file_name: String,
     byte_start: usize,
+    is_primary: bool,
+}
+
+impl Message {
+    /// Whether it says that a type has no such operator, function or value.
+    fn is_of_types(&self) -> bool {
+        const OF_TYPES: [&str; 6] = ["E0277", "E0308", "E0368", "E0369", "E0599", "E0600"];
+        self.code.as_ref().is_some_and(|code| OF_TYPES.contains(&code.code.as_str()))
+    }
 }
 
 /// Builds the tests of the copy; the compiler's errors, where they do not compile.

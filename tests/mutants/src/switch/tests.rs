@@ -96,10 +96,11 @@ fn an_error_is_told_by_the_switches_that_are_around_it() {
     let mutants = mutants();
     let switched = put(SOURCE, mutants.iter().enumerate()).unwrap();
     let text = with_switches(&switched.text, mutants.len());
-    let at = |what: &str| text.find(what).unwrap();
-    assert_eq!(around(&text, at("* __left == * __right")), BTreeSet::from([1]));
-    assert_eq!(around(&text, at("(left) , & (right)")), BTreeSet::from([1, 2]));
-    assert_eq!(around(&text, at("match number")), BTreeSet::from([8, 9, 10]));
-    assert_eq!(around(&text, at("return 1")), BTreeSet::from([0]));
-    assert_eq!(around(&text, at("struct Pair")), BTreeSet::new());
+    let told = |what: &str| at(&text, text.find(what).unwrap());
+    assert_eq!(told("* __left == * __right"), Some(At::Within(1)));
+    assert_eq!(told("* __left < * __right"), Some(At::Around(BTreeSet::from([1]))));
+    assert_eq!(told("(left) , & (right)"), Some(At::Around(BTreeSet::from([1, 2]))));
+    assert_eq!(told("match number"), Some(At::Around(BTreeSet::from([8, 9, 10]))));
+    assert_eq!(told("return 1"), Some(At::Within(0)));
+    assert_eq!(told("struct Pair"), None);
 }
