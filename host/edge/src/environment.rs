@@ -285,7 +285,7 @@ impl Environment {
     /// Keeps what was counted where it outlives this process; `changes` tells whether there is anything new.
     pub async fn save_counters(&self, changes: &mut u64) {
         let stats = self.all_stats();
-        let now = stats.iter().map(|(_, stats)| stats.changes()).fold(0, u64::wrapping_add);
+        let now = stats.values().map(|stats| stats.changes()).fold(0, u64::wrapping_add);
         if now == *changes {
             return;
         }

@@ -1,6 +1,7 @@
 //! The front door beside nginx and HAProxy, in the same run: processor time, requests per second, latency; and how soon a
-//! run of the product takes a release back that fails under load.
+//! run of the product takes a release back that fails under load; and whether any request fails while releases come and go.
 
+mod changes;
 mod load;
 mod release;
 mod rivals;
@@ -39,17 +40,20 @@ const READY: Duration = Duration::from_secs(20);
 pub fn role() -> Result<bool> {
     match std::env::var(ROLE).as_deref() {
         Ok("edge") => edge_process()?,
-        Ok("release") => release::serve()?,
-        _ => return Ok(false),
+        Ok(role) => match release::Kind::of(role) {
+            Some(kind) => release::serve(kind)?,
+            None => return Ok(false),
+        },
+        Err(_) => return Ok(false),
     }
     Ok(true)
 }
 
-/// The front door's process: state folder and address are its arguments.
+/// The front door's process: state folder, address and the releases' role are its arguments.
 fn edge_process() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let (state, listen) = (arguments.next().context("a state folder")?, arguments.next().context("an address")?);
-    let mut options = EdgeOptions::new(&state, release::command()?);
+    let mut options = EdgeOptions::new(&state, release::command(&arguments.next().context("a role")?)?);
     let environment = EnvironmentOptions::new(listen.parse()?, Path::new(&state).join("production.log"));
     options.environments.insert(PRODUCTION.to_owned(), environment);
     // As `autodevops edge` has it: its lanes carry the requests, and beside them are as many threads as there are processors.
@@ -67,10 +71,11 @@ struct Edge {
 }
 
 impl Edge {
-    async fn start(folder: &Path) -> Result<Self> {
+    async fn start(folder: &Path, releases: release::Kind) -> Result<Self> {
         let (state, address) = (folder.join("edge"), free_address()?);
         let mut command = Command::new(std::env::current_exe()?);
-        command.env(ROLE, "edge").arg(&state).arg(address.to_string()).stdin(Stdio::null()).stdout(Stdio::null());
+        command.env(ROLE, "edge").arg(&state).arg(address.to_string()).arg(releases.role());
+        command.stdin(Stdio::null()).stdout(Stdio::null());
         let server = Server(command.spawn()?);
         let client = Client::new(&state);
         client.until_open(READY).await.map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -94,6 +99,12 @@ impl Edge {
         let splits = shares.iter().map(split).collect();
         let set = self.client.set_traffic(PRODUCTION, key, 1, splits).await;
         set.map(drop).map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
+    /// Drains and stops a release.
+    async fn stop(&self, id: &str) -> Result<()> {
+        let stopped = self.client.stop(PRODUCTION, &format!("stop {id}"), 1, id).await;
+        stopped.map_err(|error| anyhow::anyhow!("{error}"))
     }
 }
 
@@ -145,13 +156,14 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     if report.wants(RATIO) {
         beside_others(report).await?;
     }
+    changes::measure(report).await?;
     rollback::measure(report).await
 }
 
 /// The front door and its rivals before the same release, in turns, by the same load.
 async fn beside_others(report: &mut Report) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let edge = Edge::start(folder.path()).await?;
+    let edge = Edge::start(folder.path(), release::Kind::Cheap).await?;
     edge.release("r-1").await?;
     edge.split("all", &[("r-1", 100)]).await?;
     let socket = folder.path().join("release");

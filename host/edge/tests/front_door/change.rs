@@ -2,35 +2,33 @@
 
 use std::time::{Duration, Instant};
 
+use autodevops_load::{
+    Clients,
+    changes::{FIRST, rollouts},
+    clients::CROWD,
+};
+
 use crate::support::{
     PRODUCTION, TestEdge,
-    clients::Clients,
     process::{self, Memory},
     release::until,
     wire::Wire,
 };
 
+/// The same as the bench has 200, 20 and 20 of.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_request_fails_over_200_weight_changes_20_deploys_and_20_rollbacks() {
-    let edge = TestEdge::new().serve().await;
-    edge.start("r-0").await;
-    edge.split(&[("r-0", 100)]).await;
-    let clients = Clients::begin(edge.address);
-    let mut changes = 0;
-    for n in 1..=20 {
-        let (old, new) = (format!("r-{}", n - 1), format!("r-{n}"));
-        edge.start(&new).await;
-        // A deploy by steps, a rollback, and the deploy again.
-        for share in [5, 25, 50, 100, 0, 5, 25, 50, 75, 100] {
-            edge.split(&[(&old, 100 - share), (&new, share)]).await;
-            changes += 1;
-            clients.go_on(4).await;
-        }
-        edge.client.stop(PRODUCTION, &format!("stop {old}"), 1, &old).await.unwrap();
+async fn no_request_fails_over_24_weight_changes_3_deploys_and_3_rollbacks() {
+    let mut edge = TestEdge::new().serve().await;
+    edge.start(FIRST).await;
+    edge.split(&[(FIRST, 100)]).await;
+    let clients = Clients::begin(edge.address, &CROWD);
+    for change in rollouts(3, 4) {
+        clients.over(&change, edge.make(&change)).await;
     }
-    assert_eq!(changes, 200);
-    clients.end().await;
-    let mut edge = edge;
+    let seen = clients.end().await.unwrap();
+    println!("{seen}");
+    assert_eq!(seen.failures, Vec::<String>::new());
+    assert_eq!(seen.missed(), [], "each kind of request was under way over each kind of change:\n{seen}");
     let text = edge.metrics().await;
     assert!(!text.lines().any(|line| line.contains("code=\"000\"} ") && !line.ends_with(" 0")), "{text}");
     edge.end().await;

@@ -5,10 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{PRODUCTION, TestEdge, clients::Clients, is_alive, process, release::until, splits, wire::Wire};
+use autodevops_load::{Clients, clients::CROWD};
 use autodevops_model::Window;
 use http::Request;
 use http_body_util::Full;
+
+use crate::support::{PRODUCTION, TestEdge, is_alive, process, release::until, splits, wire::Wire};
 
 async fn pids(edge: &TestEdge) -> Vec<u32> {
     let status = edge.client.status().await.unwrap();
@@ -51,7 +53,7 @@ async fn another_process_takes_over_and_no_request_fails() {
     edge.split(&[("r-1", 100)]).await;
     edge.client.set_traffic(PRODUCTION, "step", 5, splits(&[("r-1", 60), ("r-2", 40)])).await.unwrap();
     let url = edge.client.url(PRODUCTION, "r-2").await.unwrap();
-    let clients = Clients::begin(edge.address);
+    let clients = Clients::begin(edge.address, &CROWD);
     clients.go_on(200).await;
     let mut socket = Wire::upgraded(edge.address).await;
     let mut idle = Wire::to(edge.address).await;
@@ -83,7 +85,8 @@ async fn another_process_takes_over_and_no_request_fails() {
     // What was told before is known: the same key has no other effect.
     edge.client.set_traffic(PRODUCTION, "step", 5, splits(&[("r-1", 60), ("r-2", 40)])).await.unwrap();
     clients.go_on(100).await;
-    clients.end().await;
+    let seen = clients.end().await.unwrap();
+    assert_eq!(seen.failures, Vec::<String>::new());
     // The last answers are counted, too, by then.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let text = edge.metrics().await;

@@ -1,7 +1,6 @@
 //! A front door for a test, with releases that are this test program, run again.
 #![allow(dead_code)]
 
-pub mod clients;
 pub mod process;
 pub mod release;
 pub mod wire;
@@ -9,6 +8,7 @@ pub mod wire;
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use autodevops_edge::{Client, EdgeError, EdgeOptions, EnvironmentOptions, RunSpec, Start, serve};
+use autodevops_load::Change;
 use autodevops_model::{Release, Split};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
@@ -96,6 +96,18 @@ impl TestEdge {
     pub async fn split(&self, shares: &[(&str, u8)]) {
         let key = format!("{:?} {}", shares, next_number());
         self.client.set_traffic(PRODUCTION, &key, 1, splits(shares)).await.unwrap();
+    }
+
+    /// Makes a change of the load's.
+    pub async fn make(&self, change: &Change) {
+        match change {
+            Change::Deploy(id) => self.start(id).await,
+            Change::Weights(shares) => {
+                self.split(&shares.iter().map(|(id, percent)| (id.as_str(), *percent)).collect::<Vec<_>>()).await;
+            }
+            Change::Rollback(id) => self.split(&[(id, 100)]).await,
+            Change::Stop(id) => self.client.stop(PRODUCTION, &format!("stop {id}"), 1, id).await.unwrap(),
+        }
     }
 
     /// What a client gets that was given this id.

@@ -10,15 +10,16 @@ use std::{
     time::Duration,
 };
 
+use autodevops_load::site;
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     body::{Body as HttpBody, Frame, Incoming},
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use tokio::{io::AsyncWriteExt, sync::mpsc};
+use tokio::sync::mpsc;
 
 type Body = BoxBody<Bytes, hyper::Error>;
 
@@ -54,6 +55,7 @@ pub fn serve_if_asked() {
 
 async fn answer(root: PathBuf, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let text = |text: String| Response::new(full(text));
+    let name = root.file_name().unwrap().to_string_lossy().into_owned();
     Ok(match request.uri().path() {
         "/crash" => std::process::exit(3),
         "/hang" => std::future::pending().await,
@@ -77,11 +79,12 @@ async fn answer(root: PathBuf, request: Request<Incoming>) -> Result<Response<Bo
         "/stream" => streamed(root),
         "/endless" => endless(),
         "/count" => count(root, request.into_body()).await,
-        "/socket" => socket(request),
+        "/socket" => site::socket(request, "hello ").map(of_load),
         "/headers" => text(format!("{:?}", request.headers())),
         "/sandbox" => text(sandbox(&root)),
         "/greedy" => text(greedy()),
-        path => text(format!("{} {path}", root.file_name().unwrap().to_string_lossy())),
+        path if path.starts_with(site::PREFIX) => site::answer(&name, request).await.map(of_load),
+        path => text(format!("{name} {path}")),
     })
 }
 
@@ -127,26 +130,6 @@ async fn count(root: PathBuf, mut body: Incoming) -> Response<Body> {
     Response::new(full(count.to_string()))
 }
 
-/// Says back whatever is said, in another protocol than HTTP.
-fn socket(mut request: Request<Incoming>) -> Response<Body> {
-    let mut response = Response::new(full(String::new()));
-    if request.headers().get(header::UPGRADE).is_none() {
-        *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
-        return response;
-    }
-    let upgraded = hyper::upgrade::on(&mut request);
-    tokio::spawn(async move {
-        let (mut read, mut write) = tokio::io::split(TokioIo::new(upgraded.await.unwrap()));
-        drop(write.write_all(b"hello ").await);
-        drop(tokio::io::copy(&mut read, &mut write).await);
-        drop(write.shutdown().await);
-    });
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    response.headers_mut().insert(header::CONNECTION, "upgrade".parse().unwrap());
-    response.headers_mut().insert(header::UPGRADE, "websocket".parse().unwrap());
-    response
-}
-
 /// What a release can do to the machine.
 fn sandbox(root: &std::path::Path) -> String {
     let status = fs::read_to_string("/proc/self/status").unwrap();
@@ -181,6 +164,10 @@ fn greedy() -> String {
     drop(done);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     format!("memory={memory} threads={}", count == 200)
+}
+
+fn of_load(body: autodevops_load::body::Body) -> Body {
+    body.map_err(|never| match never {}).boxed()
 }
 
 fn full(text: String) -> Body {
