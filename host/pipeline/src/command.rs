@@ -54,7 +54,8 @@ pub struct Subject {
     pub candidate: String,
     /// The release it is compared with, where both have traffic.
     pub baseline: Option<String>,
-    /// The release that traffic goes back to, where it has some and is not the baseline itself: only whether it is broken is asked of it.
+    /// The release that traffic goes back to, where it is not the baseline itself: only whether it is broken is asked of it, by its counts
+    /// where it has traffic, and by whether it runs and answers where it has none.
     pub stable: Option<String>,
 }
 

@@ -249,7 +249,7 @@ impl Run {
             service: member.label().to_owned(),
             candidate: member.candidate().to_owned(),
             baseline: member.baseline(watch),
-            stable: member.beside_baseline(watch),
+            stable: member.way_back(watch),
         };
         self.members().map(subject).collect()
     }

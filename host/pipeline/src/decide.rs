@@ -11,12 +11,12 @@ pub use effects::RETRY_AFTER;
 use std::time::Duration;
 
 use autodevops_model::{
-    Deployment, Fix, Outcome as CheckOutcome, Release, Since, SnapshotInfo, Split, StageError, TestFile,
+    Deployment, ErrorKind, Fix, Outcome as CheckOutcome, Release, Since, SnapshotInfo, Split, StageError, TestFile,
 };
 
 use crate::{
     Command, Environment, Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Signal,
-    Timestamp, VERSION, Verdict, finite, safety,
+    Timestamp, VERSION, Verdict, finite, run::Attempt, safety,
 };
 
 /// What came in: what came of a command, a person's word, or the passing of time.
@@ -451,12 +451,17 @@ impl Draft {
         true
     }
 
-    /// What is wrong with going back, where people must know: it fails again and again, or takes too long.
+    /// What is wrong with going back, where people must know: it was refused, it fails again and again, or it takes too long.
     fn going_back_is_hard(&self, work: &[Command]) -> Option<String> {
         let attempts = work.iter().filter_map(|command| self.run.attempt(command.key()?));
         let last = attempts.max_by_key(|attempt| attempt.count);
-        if let Some(attempt) = last.filter(|attempt| attempt.count > self.run.plan().retries) {
-            return Some(format!("failed {} times and is tried on: {}", attempt.count, attempt.error));
+        // What is not just unavailable will hardly come by waiting.
+        let is_told = |attempt: &&Attempt| {
+            attempt.error.kind != ErrorKind::Unavailable || attempt.count > self.run.plan().retries
+        };
+        if let Some(attempt) = last.filter(is_told) {
+            let times = if attempt.count == 1 { "once".to_owned() } else { format!("{} times", attempt.count) };
+            return Some(format!("failed {times} and is tried on: {}", attempt.error));
         }
         self.run.rollback_due().filter(|due| *due <= self.at)?;
         let last = last.map_or_else(|| "the target has not answered".to_owned(), |attempt| attempt.error.to_string());

@@ -135,7 +135,7 @@ impl Draft {
                 samples: &own,
                 candidate: member.candidate(),
                 baseline: baseline.as_deref(),
-                fresh: member.beside_baseline(watch).is_some(),
+                fresh: baseline.is_some() && member.way_back(watch).is_some(),
                 before: member.before(watch.environment),
                 strikes: &strikes,
                 whole,

@@ -1,6 +1,6 @@
-//! Whether there is anything to go back to: a stable release that does not serve itself is none.
+//! Whether there is anything to go back to: a stable release that does not serve itself, or is not there any more, is none.
 
-use autodevops_model::Outcome as CheckOutcome;
+use autodevops_model::{Measurement, Outcome as CheckOutcome};
 
 use crate::{
     Environment, EventKind, Gate, Member, Origin, Round, Run, Sample, Verdict, decide::Draft, rollout::Judged,
@@ -13,16 +13,21 @@ impl Run {
         self.stable_broken.as_deref()
     }
 
-    /// Whether a service's stable release trips the hard trip by what was last seen of it: now, while it has traffic, or when it had. A release that only
-    /// has the fault that the run is about is not meant: going back to it is better than to stay with a worse one. `failed` are what the
-    /// candidate failed by: where it is worse than stable by the same metric, stable is the lesser evil.
+    /// Whether a service's stable release trips the hard trip by what was last seen of it: now, where it has traffic, or when it had; and
+    /// whether it runs and answers at all, which is seen without traffic too. A release that only has the fault that the run is about is
+    /// not meant: going back to it is better than to stay with a worse one. `failed` are what the candidate failed by: where it is worse
+    /// than stable by the same metric, stable is the lesser evil.
     fn stable_trips(&self, member: &Member, failed: &[Verdict]) -> Option<Verdict> {
         let stable = member.stable(Environment::Production)?;
-        let of_stable = |sample: &&Sample| {
-            sample.service == member.label() && sample.measurements.iter().any(|seen| seen.release == stable.id)
+        let tells = |sample: &Sample, metric: Option<&str>| {
+            let of =
+                |seen: &Measurement| seen.release == stable.id && metric.is_none_or(|metric| seen.metric == metric);
+            sample.service == member.label() && sample.measurements.iter().any(of)
         };
-        let now: Vec<Sample> = self.last_seen.iter().filter(of_stable).cloned().collect();
-        let seen = if now.is_empty() { vec![remembered(member)?] } else { now };
+        let now = self.last_seen.iter().filter(|sample| tells(sample, None));
+        // What is told of it now stands above what was told before.
+        let before = remembered(member, |metric| !self.last_seen.iter().any(|sample| tells(sample, Some(metric))));
+        let seen: Vec<Sample> = now.cloned().chain(before).collect();
         let whole = seen.first()?.window.clone();
         let round = Round {
             samples: &seen,
@@ -43,11 +48,12 @@ impl Run {
     }
 }
 
-/// What a service's stable release was last seen to do while it had traffic, as a sample.
-fn remembered(member: &Member) -> Option<Sample> {
-    let before = member.before(Environment::Production);
-    let (service, window) = (member.label().to_owned(), before.first()?.window.clone());
-    let (source, origin, measurements) = ("stable".to_owned(), Origin::default(), before.to_vec());
+/// What a service's stable release was last seen to do while it had traffic, as a sample of the metrics that are wanted.
+fn remembered(member: &Member, wanted: impl Fn(&str) -> bool) -> Option<Sample> {
+    let before = member.before(Environment::Production).iter().filter(|seen| wanted(&seen.metric));
+    let measurements: Vec<Measurement> = before.cloned().collect();
+    let (service, window) = (member.label().to_owned(), measurements.first()?.window.clone());
+    let (source, origin) = ("stable".to_owned(), Origin::default());
     Some(Sample { service, source, origin, observed_by_host: true, window, measurements })
 }
 
@@ -70,11 +76,15 @@ impl Draft {
         };
         let moved = self.run.is_moved(Environment::Production);
         let (stable, tripped) = self.run.members().filter(|_| moved).find_map(trips)?;
+        // With all of the traffic there is no further forward.
+        let forward = match self.run.share(Environment::Production) {
+            100 => String::new(),
+            _ => format!(", or give the release everything with `autodevops roll-forward {}`", self.run.id()),
+        };
         let reason = format!(
-            "{reason}; traffic does not go back to `{stable}`, which is broken itself ({}): approve to stay with the release, reject \
-             to go back all the same, or give the release everything with `autodevops roll-forward {}`",
-            tripped.words,
-            self.run.id()
+            "{reason}; traffic does not go back to `{stable}`, which is broken itself ({}): approve to stay with the release, reject to go \
+             back all the same{forward}",
+            tripped.words
         );
         if self.run.stable_broken().is_none() {
             self.push(EventKind::StableBroken { reason: reason.clone() });

@@ -131,11 +131,11 @@ impl Member {
         release.filter(|_| both).map(str::to_owned)
     }
 
-    /// The stable release, where the candidate is compared with another.
-    pub(crate) fn beside_baseline(&self, watch: &Watch) -> Option<String> {
-        let stable = self.stable(Environment::Production).map(|release| release.id.clone());
-        let baseline = self.baseline(watch);
-        stable.filter(|stable| baseline.is_some_and(|baseline| baseline != *stable))
+    /// The stable release, where the candidate is not compared with it: of this one only whether it is there to go back to is asked. It has
+    /// the rest of the traffic beside a fresh baseline, and none once the candidate has all.
+    pub(crate) fn way_back(&self, watch: &Watch) -> Option<String> {
+        let stable = self.stable(Environment::Production).filter(|_| watch.environment == Environment::Production)?;
+        (self.baseline(watch).as_ref() != Some(&stable.id)).then(|| stable.id.clone())
     }
 
     fn fresh_with_traffic(&self) -> Option<&str> {

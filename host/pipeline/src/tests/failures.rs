@@ -98,9 +98,32 @@ fn a_rollback_is_never_given_up_and_people_are_told() {
     assert_eq!(pauses[11..19], [10, 10, 20, 40, 80, 160, 300, 300]);
     assert_eq!(pauses.iter().max(), Some(&300));
     assert!(scene.events.len() - begun.1 < 700, "{}", scene.events.len() - begun.1);
-    assert!(scene.run.held().unwrap().contains("going back failed 5 times and is tried on"));
+    assert!(scene.run.held().unwrap().contains("going back failed once and is tried on"), "{:?}", scene.run.held());
     assert_eq!(scene.names().iter().filter(|name| **name == "held").count(), 1);
     assert_eq!(scene.outcome().1.production(), [("old", 100)]);
+}
+
+#[test]
+fn people_are_told_at_once_of_a_rollback_that_is_refused_and_later_of_one_whose_target_is_away() {
+    for (kind, tries) in [(ErrorKind::Failed, 1), (ErrorKind::Denied, 1), (ErrorKind::Unavailable, 5)] {
+        let mut plan = plan();
+        plan.notifiers = vec!["chat".into()];
+        let mut scene = Scene::new(plan).until_step(100);
+        scene.say(Input::Rollback { by: "ada".into(), reason: "odd orders".into() }).unwrap();
+        let mut tried = 0;
+        while scene.run.held().is_none() {
+            while scene.command().key() != Some("r1/rollback/production") {
+                scene.go();
+            }
+            fail(&mut scene, kind);
+            tried += 1;
+        }
+        assert_eq!(tried, tries, "{kind:?}");
+        let held = scene.run.held().unwrap();
+        assert!(held.contains("is tried on") && held.contains("no answer; look at the target"), "{held}");
+        assert!(scene.run.alarm().is_some() && scene.run.untold().any(|note| note.notification.body.starts_with(held)));
+        assert_eq!(scene.outcome().1.production(), [("old", 100)]);
+    }
 }
 
 #[test]

@@ -9,8 +9,8 @@ use autodevops_model::{
 };
 
 use crate::{
-    Command, Decision, EffectOutcome, Environment, Event, EventKind, Found, Input, Live, Member, NamedReport, Origin,
-    Outcome, Plan, Refused, Run, RunStage, SCANNED, Sample, Step, Subject, Timestamp,
+    CRASH_LOOP, Command, Decision, EffectOutcome, Environment, Event, EventKind, Found, Input, Live, Member,
+    NamedReport, Origin, Outcome, PROBE, Plan, Refused, Run, RunStage, SCANNED, Sample, Step, Subject, Timestamp,
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -110,6 +110,8 @@ pub(super) struct Scene {
     pub(super) stable_seen: (u64, u64),
     /// The same of the stable release of a service where that does otherwise.
     pub(super) stable_seen_of: Option<(&'static str, (u64, u64))>,
+    /// What the host's signs show of the stable release: which of them, if any.
+    pub(super) stable_sign: Option<&'static str>,
 }
 
 impl Scene {
@@ -126,6 +128,7 @@ impl Scene {
             seen_of: None,
             stable_seen: (0, 1000),
             stable_seen_of: None,
+            stable_sign: None,
         }
     }
 
@@ -218,20 +221,32 @@ impl Scene {
             ]),
             ..rate
         };
+        // Without traffic a release has no counts.
+        let shared = self.run.share(Environment::Production) < 100 || subject.baseline.is_some();
+        let counted = |window: &Window| {
+            let stable = subject.stable.as_deref().filter(|_| shared);
+            let releases = std::iter::once(subject.candidate.as_str()).chain(subject.baseline.as_deref()).chain(stable);
+            let of = |release: &str| {
+                let rate = measurement(release, seen(release), window);
+                [rate.clone(), latency(rate, seen(release).1)]
+            };
+            releases.flat_map(of).collect::<Vec<_>>()
+        };
+        let signs = |window: &Window| {
+            let stable = subject.stable.as_deref().or(subject.baseline.as_deref());
+            let sign = |metric: &str| {
+                let shows = u64::from(self.stable_sign == Some(metric));
+                stable.map(|stable| Measurement { metric: metric.into(), ..measurement(stable, (shows, 1), window) })
+            };
+            [CRASH_LOOP, PROBE].into_iter().filter_map(sign).collect::<Vec<_>>()
+        };
         let sample = |window: &Window| Sample {
             service: subject.service.clone(),
             source: "edge".into(),
             origin: Origin::default(),
             observed_by_host: true,
             window: window.clone(),
-            measurements: std::iter::once(subject.candidate.as_str())
-                .chain(subject.baseline.as_deref())
-                .chain(subject.stable.as_deref())
-                .flat_map(|release| {
-                    let rate = measurement(release, seen(release), window);
-                    [rate.clone(), latency(rate, seen(release).1)]
-                })
-                .collect(),
+            measurements: [counted(window), signs(window)].concat(),
         };
         windows.iter().map(sample).collect()
     }

@@ -83,7 +83,7 @@ fn what_no_gate_asks_can_be_had_in_hand_for_a_day() {
     assert_eq!(asked, Some(Asked { number: 1, until: Timestamp(since.0).after(24 * 3600 * SECOND), gate: false }));
     assert_eq!(told.severity, Severity::Warning);
     assert!(
-        told.body.starts_with("going back failed 1 times and is tried on: unavailable: no answer; look at the target")
+        told.body.starts_with("going back failed once and is tried on: unavailable: no answer; look at the target")
     );
     assert!(told.body.ends_with("\n\nSay that you have it in hand with `autodevops ack r1`."), "{}", told.body);
 }
