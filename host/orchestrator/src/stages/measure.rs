@@ -1,6 +1,6 @@
 //! Observing releases: what the host's own front door saw, and what health checks say.
 
-use autodevops_edge::{Phase, ReleaseStatus};
+use autodevops_edge::{Observed, Phase, ReleaseStatus};
 use autodevops_model::{Measurement, Observation, Rate, Stage, Window};
 use autodevops_pipeline::{
     ALL_ERRORS, CRASH_LOOP, ERROR_RATE, Environment, Glance, Input, Origin, PROBE, Run, Sample, Subject,
@@ -114,26 +114,12 @@ impl Stages {
         Ok(samples)
     }
 
-    /// Whether the releases end by themselves, or do not answer their probes: signs that need no statistics.
+    /// Whether the releases end by themselves, or do not answer their probes: signs that need no statistics. A release to go back to that
+    /// the front door does not run any more answers nothing either.
     async fn signs(&self, place: &str, subject: &Subject, window: &Window) -> Result<Vec<Measurement>, String> {
         let status = self.project.edge.status().await.map_err(|error| error.to_string())?;
-        let releases = status.environments.get(place).map_or(&[][..], |environment| &environment.releases);
-        let asked = |status: &&ReleaseStatus| {
-            let id = &status.release.id;
-            releases_of(subject).any(|release| release == id)
-        };
-        let sign = |status: &ReleaseStatus, metric: &str, shows: bool| Measurement {
-            metric: metric.to_owned(),
-            unit: "ratio".to_owned(),
-            release: status.release.id.clone(),
-            observation: Observation::Rate(Rate { events: u64::from(shows), total: 1 }),
-            window: window.clone(),
-        };
-        let both = |status: &ReleaseStatus| {
-            let ReleaseStatus { phase, crash_loop, .. } = status;
-            [sign(status, CRASH_LOOP, *crash_loop), sign(status, PROBE, *phase == Phase::Down)]
-        };
-        Ok(releases.iter().filter(asked).flat_map(both).collect())
+        let Some(environment) = status.environments.get(place) else { return Ok(Vec::new()) };
+        Ok(signs_of(&environment.releases, subject, window))
     }
 
     /// What the front door saw.
@@ -141,6 +127,11 @@ impl Stages {
         let mut measurements = Vec::new();
         for release in releases_of(subject) {
             let observed = self.project.edge.observe(place, release, window.clone()).await;
+            let idle = |observed: &Observed| observed.traffic.requests == 0;
+            // What has no traffic has no counts; whether it is there at all, the signs say.
+            if subject.stable.as_ref() == Some(release) && observed.as_ref().map_or(true, idle) {
+                continue;
+            }
             let observed = observed.map_err(|error| error.to_string())?;
             let seen = &observed.traffic;
             let measurement = |metric: &str, unit: &str, observation| Measurement {
@@ -162,6 +153,25 @@ impl Stages {
     }
 }
 
+/// The signs of the subject's releases, by what the front door tells of each.
+fn signs_of(releases: &[ReleaseStatus], subject: &Subject, window: &Window) -> Vec<Measurement> {
+    let sign = |release: &str, metric: &str, shows: bool| Measurement {
+        metric: metric.to_owned(),
+        unit: "ratio".to_owned(),
+        release: release.to_owned(),
+        observation: Observation::Rate(Rate { events: u64::from(shows), total: 1 }),
+        window: window.clone(),
+    };
+    let of = |release: &String| match releases.iter().find(|status| status.release.id == *release) {
+        Some(ReleaseStatus { phase, crash_loop, .. }) => {
+            vec![sign(release, CRASH_LOOP, *crash_loop), sign(release, PROBE, *phase == Phase::Down)]
+        }
+        None if subject.stable.as_ref() == Some(release) => vec![sign(release, PROBE, true)],
+        None => Vec::new(),
+    };
+    releases_of(subject).flat_map(of).collect()
+}
+
 /// All releases that the host looks at for a subject.
 fn releases_of(subject: &Subject) -> impl Iterator<Item = &String> {
     std::iter::once(&subject.candidate).chain(&subject.baseline).chain(&subject.stable)
@@ -170,4 +180,51 @@ fn releases_of(subject: &Subject) -> impl Iterator<Item = &String> {
 /// What the target calls the environment of the subject's service.
 fn place<'a>(run: &'a Run, subject: &Subject, environment: Environment) -> Option<&'a str> {
     run.member(&subject.service).map(|member| member.place(environment))
+}
+
+#[cfg(test)]
+mod tests {
+    use autodevops_model::Release;
+
+    use super::*;
+
+    fn status(id: &str, phase: Phase, crash_loop: bool) -> ReleaseStatus {
+        let release = Release { id: id.into(), artifact: "sha256:0".into(), commit: "c".into() };
+        ReleaseStatus {
+            release,
+            phase,
+            pid: None,
+            restarts: 0,
+            crash_loop,
+            percent: 0,
+            url: "http://127.0.0.1:1".into(),
+        }
+    }
+
+    /// The signs that show, of which release.
+    fn shown(releases: &[ReleaseStatus], subject: &Subject) -> Vec<(String, String)> {
+        let signs = signs_of(releases, subject, &Window { start: 0, end: 1 });
+        let shows = |seen: &Measurement| matches!(&seen.observation, Observation::Rate(rate) if rate.events == 1);
+        signs.into_iter().filter(shows).map(|seen| (seen.release, seen.metric)).collect()
+    }
+
+    #[test]
+    fn what_is_down_or_ends_again_and_again_shows_it_and_so_does_a_way_back_that_is_gone() {
+        let subject =
+            Subject { service: String::new(), candidate: "new".into(), baseline: None, stable: Some("old".into()) };
+        let of = |release: &str, metric: &str| (release.to_owned(), metric.to_owned());
+        let up = || status("new", Phase::Up, false);
+        for (old, signs) in [
+            (Some(status("old", Phase::Up, false)), vec![]),
+            (Some(status("old", Phase::Starting, false)), vec![]),
+            (Some(status("old", Phase::Down, false)), vec![of("old", PROBE)]),
+            (Some(status("old", Phase::Starting, true)), vec![of("old", CRASH_LOOP)]),
+            (None, vec![of("old", PROBE)]),
+        ] {
+            let releases: Vec<ReleaseStatus> = std::iter::once(up()).chain(old).collect();
+            assert_eq!(shown(&releases, &subject), signs);
+        }
+        // Others are nobody's affair; a candidate that the front door does not know yet is left to the counts.
+        assert_eq!(shown(&[status("older", Phase::Down, true)], &Subject { stable: None, ..subject }), []);
+    }
 }
