@@ -23,9 +23,9 @@ const STEPS: [(&str, &str); 2] = [
 const SEED: u64 = 4;
 
 /// What came of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Killed {
-    /// How often a host was killed before the run was over.
+    /// How often a host was killed that drove the rollout.
     pub times: usize,
     /// From the start of a host's process to its word on record that it goes on with the run, of each that was left alone until then;
     /// shortest first.
@@ -33,6 +33,13 @@ pub struct Killed {
 }
 
 impl Killed {
+    /// Counts what came of a further rollout.
+    pub fn add(&mut self, further: Self) {
+        self.times += further.times;
+        self.carried_on.extend(further.carried_on);
+        self.carried_on.sort_unstable();
+    }
+
     /// The time in the middle.
     ///
     /// # Panics
@@ -62,17 +69,24 @@ fn moment(n: usize) -> Duration {
     Duration::from_millis(hasher.finish() % 700)
 }
 
-/// Has one host after the other drive the shop's run, and kills each of them at a random moment; at most so often, or until the run is over.
+/// Has one host after the other drive the shop's run, and kills each of them at a random moment of the rollout in production: of the first,
+/// after production has the release. At most so often, or until the run is over.
 ///
 /// # Panics
-/// When a host puts nothing on record.
+/// When a host puts nothing on record, or the run is over before its rollout.
 pub fn at_random_moments(shop: &Shop, most: usize) -> Killed {
-    let mut killed = Killed { times: 0, carried_on: Vec::new() };
+    let mut killed = Killed::default();
     while killed.times < most {
         let begun = Instant::now();
         let mut program = shop.start(&["run"]);
         let mut over = false;
         let mut from = begun;
+        if killed.times == 0 {
+            program.wait_for("its rollout", LIMIT, |event| {
+                event["type"] == "deployed" && event["environment"] == "production"
+            });
+            from = Instant::now();
+        }
         // By turns: wherever it is while it starts, and wherever it is once it goes on, however slow the machine. The first are not timed:
         // only the quick ones of them would be.
         if killed.times % 2 == 1
@@ -90,10 +104,10 @@ pub fn at_random_moments(shop: &Shop, most: usize) -> Killed {
                 None => break,
             }
         }
-        if over {
+        // One that ended by itself was not killed.
+        if over || !program.kill() {
             break;
         }
-        program.kill();
         killed.times += 1;
     }
     killed.carried_on.sort_unstable();

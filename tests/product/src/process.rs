@@ -3,7 +3,7 @@
 use std::{
     fmt, fs,
     io::{BufRead, BufReader, Read},
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, process::ExitStatusExt},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
@@ -145,11 +145,10 @@ impl Program {
         kill(self.pid(), signal);
     }
 
-    /// Ends it as a crash would, at once.
-    pub fn kill(mut self) -> String {
+    /// Ends it as a crash would, at once; whether that is what it ended by, and not by itself before.
+    pub fn kill(mut self) -> bool {
         self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        std::mem::take(&mut self.seen)
+        self.child.wait().unwrap().signal() == Some(Signal::KILL.as_raw())
     }
 
     /// Waits for its end.
