@@ -89,10 +89,11 @@ impl<'a> Cli<'a> {
     /// been of another, and turned back nothing.
     pub fn failed_by(&self) -> Result<String> {
         let shown = self.quietly(&["show", &self.newest_run()?])?;
-        let events = shown["events"].as_array().context("`autodevops show` tells no events")?;
-        let verdicts = events.iter().map(|event| &event["event"]).filter(|event| event["type"] == "judged");
-        let failed = verdicts.map(|event| &event["verdict"]).filter(|verdict| verdict["outcome"] == "failed");
-        let method = failed.last().and_then(|verdict| verdict["method"].as_str());
+        let events = shown.get("events").and_then(Value::as_array).context("`autodevops show` tells no events")?;
+        let judged = |event: &Value| event.pointer("/event/type").is_some_and(|kind| kind == "judged");
+        let verdicts = events.iter().filter(|event| judged(event)).filter_map(|event| event.pointer("/event/verdict"));
+        let failed = |verdict: &&Value| verdict.get("outcome").is_some_and(|outcome| outcome == "failed");
+        let method = verdicts.rev().find(failed).and_then(|verdict| verdict.get("method")?.as_str());
         Ok(method.unwrap_or("no method").to_owned())
     }
 
