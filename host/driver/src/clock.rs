@@ -116,5 +116,8 @@ mod tests {
         steady.not_before(Timestamp(300), Duration::from_nanos(18));
         assert_eq!(read(&steady, 100, 20), 513);
         assert_eq!(read(&steady, 900, 30), 900);
+        // A record that is ahead of what was read by now.
+        steady.not_before(Timestamp(1000), Duration::from_nanos(31));
+        assert_eq!(read(&steady, 100, 41), 1010);
     }
 }

@@ -371,6 +371,20 @@ fn everything_that_happens_is_told_in_its_order_with_each_stage_that_ends() {
 }
 
 #[test]
+fn a_host_that_takes_a_run_over_has_a_fence_above_all_before() {
+    let (host, logged) = begin(|_| {});
+    let before = logged.run.fence();
+    let (_speaker, words) = mpsc::channel(1);
+    let mut driver = Driver::new(host.parts(), logged, words, true);
+    done(&host.world, driver.take_over(), |_| {}).unwrap();
+    let world = host.world.lock();
+    assert!(world.fences > before);
+    assert_eq!(driver.run().fence(), world.fences);
+    let last = &world.events.last().unwrap().event;
+    assert!(matches!(last, EventKind::Resumed { fence } if *fence == world.fences), "{last:?}");
+}
+
+#[test]
 fn a_run_that_is_over_is_not_taken_over() {
     let (host, logged) = begin(|_| {});
     let (_speaker, words) = mpsc::channel(1);
