@@ -9,7 +9,7 @@ use std::{
 };
 
 use autodevops_product_tests::{
-    process::{call, until},
+    process::{Program, call, until},
     shop::{Shop, free_port},
 };
 
@@ -59,6 +59,8 @@ fn what_an_approver_agrees_to_goes_on_with_the_next_run() {
 #[test]
 fn what_a_person_refuses_ends_and_production_is_not_touched() {
     let mut shop = with_approvers("", "1h");
+    let called = shop.call(&["doctor"]);
+    assert!(called.stdout.contains("whoever may speak to the runs may approve; name people in [approval]"), "{called}");
     let old = shop.serving().unwrap();
     // The process that waits hears it over its socket.
     let mut program = shop.start(&["run"]);
@@ -230,16 +232,21 @@ fn ask(port: u16, method: &str, path: &str, token: &str, body: &str) -> (u16, St
     (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
 }
 
-#[test]
-fn an_approver_with_a_token_lets_a_run_go_on_over_http() {
+/// A token of Ada's, the port of a server that knows it, and the configuration of both, with this of the approval.
+fn of_ada(approval: &str) -> (String, u16, String) {
     let mut command = autodevops_product_tests::autodevops();
     command.args(["token", "ada", "--format", "json"]);
     let made: serde_json::Value = serde_json::from_str(&call(command, LIMIT).stdout).unwrap();
-    let (token, port) = (made["token"].as_str().unwrap(), free_port());
-    let server = format!(
-        "[server]\nlisten = \"127.0.0.1:{port}\"\ntokens.ada = {}\n\n[approval]\nrequired = true\napprovers = [\"ada\"]",
-        made["hash"]
-    );
+    let (token, port) = (made["token"].as_str().unwrap().to_owned(), free_port());
+    let hash = &made["hash"];
+    let server = format!("[server]\nlisten = \"127.0.0.1:{port}\"\ntokens.ada = {hash}\n\n[approval]\n{approval}");
+    (token, port, server)
+}
+
+#[test]
+fn an_approver_with_a_token_lets_a_run_go_on_over_http() {
+    let (token, port, server) = of_ada("required = true\napprovers = [\"ada\"]");
+    let token = token.as_str();
     let mut shop = Shop::open_with_errors(&[("[approval]\nrequired = false", &server)]);
     let old = shop.serving().unwrap();
     let mut program = shop.start(&["run"]);
@@ -259,31 +266,90 @@ fn an_approver_with_a_token_lets_a_run_go_on_over_http() {
     shop.count_clients();
 }
 
-#[test]
-fn each_word_is_answered_within_a_second() {
-    let mut shop =
-        Shop::open_with_errors(&[("required = false", "required = true"), ("for = \"600ms\"", "for = \"5m\"")]);
-    let mut program = shop.start(&["run"]);
-    program.wait_for("approval is asked", 3 * LIMIT, |event| event["type"] == "approval-asked");
-    let run = run_name(&shop);
-    let mut took = Vec::new();
-    let mut say = |words: &[&str]| {
+/// Who says something to runs, by the command line and over HTTP, and how long each answer took.
+struct Speaker<'a> {
+    shop: &'a Shop,
+    port: u16,
+    token: String,
+    took: Vec<(Duration, String)>,
+}
+
+impl Speaker<'_> {
+    fn by_hand(&mut self, words: &[&str]) {
         let begun = Instant::now();
-        shop.expect(0, words);
-        took.push((begun.elapsed(), words.join(" ")));
-    };
-    say(&["approve", &run]);
-    program.wait_for("5 %", 3 * LIMIT, |event| event["type"] == "step-entered" && event["percent"] == 5);
-    for words in
-        [&["hold", &run][..], &["resume", &run], &["extend", &run, "--by", "1m"], &["hold", &run], &["resume", &run]]
-    {
-        say(&[words, &["--reason", "so"]].concat());
+        self.shop.expect(0, words);
+        self.took.push((begun.elapsed(), words.join(" ")));
     }
+
+    fn over_http(&mut self, verb: &str, run: &str, body: &str) {
+        let path = format!("/runs/{run}/{verb}");
+        let begun = Instant::now();
+        let (status, answer) = ask(self.port, "POST", &path, &self.token, body);
+        self.took.push((begun.elapsed(), format!("POST {path}")));
+        assert_eq!(status, 200, "{path}: {answer}");
+    }
+
+    /// A run, or one more, up to the question whether it may go into production.
+    fn asked(&mut self) -> (Program, String) {
+        let mut program = self.shop.start(&["run"]);
+        program.wait_for("approval is asked", 3 * LIMIT, |event| event["type"] == "approval-asked");
+        (program, run_name(self.shop))
+    }
+
+    /// The same up to the smallest step, let on by two.
+    fn at_smallest(&mut self) -> (Program, String) {
+        let (mut program, run) = self.asked();
+        self.by_hand(&["approve", &run]);
+        self.over_http("approve", &run, "");
+        program.wait_for("5 %", 3 * LIMIT, |event| event["type"] == "step-entered" && event["percent"] == 5);
+        (program, run)
+    }
+
+    /// Sees that the run ended without healing anything, and has another try at it.
+    fn again(&self, program: Program, run: &str) {
+        let called = program.wait(LIMIT);
+        assert_eq!(called.code, Some(1), "{called}");
+        self.shop.expect(0, &["retry", run, "--reason", "once more"]);
+    }
+}
+
+#[test]
+fn each_word_is_answered_within_a_second_by_the_command_line_and_over_http() {
+    let approval = format!("required = true\napprovers = [\"{}\", \"ada\"]\ncount = 2", me());
+    let (token, port, server) = of_ada(&approval);
+    let mut shop = Shop::open_with_errors(&[
+        ("[approval]\nrequired = false", &server),
+        (
+            "{ traffic = \"5 %\", for = \"600ms\" }",
+            "{ traffic = \"5 %\", for = \"5m\" }, { traffic = \"50 %\", for = \"5m\" }",
+        ),
+    ]);
+    let mut speaker = Speaker { shop: &shop, port, token, took: Vec::new() };
+    let so = r#"{"reason":"so"}"#;
+    let (mut program, run) = speaker.at_smallest();
+    speaker.by_hand(&["hold", &run, "--reason", "so"]);
+    speaker.over_http("resume", &run, so);
+    speaker.over_http("hold", &run, so);
+    speaker.by_hand(&["resume", &run, "--reason", "so"]);
+    speaker.by_hand(&["extend", &run, "--by", "1m", "--reason", "so"]);
+    speaker.over_http("extend", &run, r#"{"reason":"so","by":"1m"}"#);
+    speaker.by_hand(&["skip", &run, "--reason", "so"]);
+    program.wait_for("50 %", LIMIT, |event| event["type"] == "step-entered" && event["percent"] == 50);
     // What it is told while it moves traffic is answered before that has come to its end.
-    say(&["skip", &run, "--reason", "so"]);
-    say(&["abort", &run, "--reason", "enough"]);
-    let called = program.wait(LIMIT);
-    assert_eq!(called.code, Some(1), "{called}");
+    speaker.over_http("skip", &run, so);
+    speaker.by_hand(&["abort", &run, "--reason", "enough"]);
+    speaker.again(program, &run);
+    let (program, run) = speaker.at_smallest();
+    speaker.by_hand(&["skip", &run, "--reason", "so"]);
+    speaker.over_http("abort", &run, so);
+    speaker.again(program, &run);
+    let (program, run) = speaker.asked();
+    speaker.over_http("reject", &run, so);
+    speaker.again(program, &run);
+    let (program, run) = speaker.asked();
+    speaker.by_hand(&["reject", &run, "--reason", "so"]);
+    assert_eq!(program.wait(LIMIT).code, Some(1));
+    let mut took = speaker.took;
     took.sort();
     println!("{took:?}");
     // Some may come while the machine is busy with other tests: the start of the program is counted, too.
