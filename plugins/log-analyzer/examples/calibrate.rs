@@ -1,6 +1,7 @@
 //! How well incidents are found in the scenarios of some seeds: `cargo run --release --example calibrate -- KIND FIRST COUNT`, where
 //! the kind is one of [`Scenario::KINDS`]; of one seed, the log and all that was found. With `cases` as a fourth argument, what each
-//! issue was made of and whether it was right, for the table of `detect/sure.rs`.
+//! issue was made of and whether it was right, for the table of `detect/sure.rs`; with `table`, which kinds of issue were reported of
+//! which incident, and beside it, and no more.
 #![allow(clippy::print_stdout)]
 
 use autodevops_scenarios::{Found, Scenario, Score};
@@ -12,7 +13,8 @@ fn main() -> Result<(), String> {
     let number = |at: usize, default: u64| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
     let make = Scenario::of_kind(arguments.first().map_or("new", String::as_str))?;
     let (first, count) = (number(1, 10_000), number(2, 200));
-    let cases = arguments.get(3).is_some_and(|word| word == "cases");
+    let has = |word: &str| arguments.get(3).is_some_and(|given| given == word);
+    let (cases, table) = (has("cases"), has("table"));
     let mut score = Score::default();
     for seed in first..first + count {
         let scenario = make(seed);
@@ -34,13 +36,16 @@ fn main() -> Result<(), String> {
                 }
             }
         }
-        for note in score.add(&scenario, &found) {
-            println!("{note}");
-        }
+        let notes = score.add(&scenario, &found);
+        notes.iter().filter(|_| !table).for_each(|note| println!("{note}"));
     }
     for (kind, counts) in &score.kinds {
         let shown = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{share:.3}"));
         println!("{kind:20} precision {}, recall {}  {counts:?}", shown(counts.precision()), shown(counts.recall()));
+    }
+    for ((what, kind), (right, wrong)) in &score.reported {
+        let what = if what.is_empty() { "nothing wrong" } else { what };
+        println!("{what:20} {kind:20} {right:4} right, {wrong:4} wrong");
     }
     for (what, counts) in &score.incidents {
         println!("{what:20} {} of {} found", counts.hits, counts.hits + counts.misses);

@@ -67,6 +67,9 @@ pub struct Score {
     pub incidents: BTreeMap<&'static str, Counts>,
     /// Issues by tenths of confidence.
     pub bins: [Bin; 10],
+    /// Issues that were reported, by what was wrong in their scenario (nothing, where it is empty) and by their kind: those that were
+    /// right, and those that were not.
+    pub reported: BTreeMap<(&'static str, String), (usize, usize)>,
     /// Incidents of several sources whose cause was named, and was not.
     pub causes: (usize, usize),
 }
@@ -91,6 +94,10 @@ impl Score {
             if issue.confidence < REPORTED {
                 continue;
             }
+            let beside = truth.map_or_else(|| scenario.truths.first(), |truth| scenario.truths.get(truth));
+            let what = beside.map_or("", |truth| truth.what);
+            let (rights, wrongs) = self.reported.entry((what, issue.kind.clone())).or_default();
+            *(if right { rights } else { wrongs }) += 1;
             if !right {
                 self.kinds.entry(issue.kind.clone()).or_default().wrong += 1;
                 notes.push(format!("{seed}: wrong: {} {:.2} {}", issue.kind, issue.confidence, issue.text));
