@@ -168,15 +168,8 @@ fn digit(value: &[u8]) -> Option<u8> {
 }
 
 /// The level of a priority, as `syslog(3)` counts them. What a service prints is given 6 whatever it says: that is no level.
-const fn level(priority: u8) -> Option<Level> {
-    match priority {
-        0..=2 => Some(Level::Fatal),
-        3 => Some(Level::Error),
-        4 => Some(Level::Warning),
-        5 => Some(Level::Info),
-        7 => Some(Level::Debug),
-        _ => None,
-    }
+fn level(priority: u8) -> Option<Level> {
+    Level::numbered(u64::from(priority)).filter(|_| priority != 6)
 }
 
 /// The level in a field that holds a priority in digits.

@@ -1,4 +1,5 @@
-//! Lines that are JSON objects, as structured loggers write them (pino, bunyan, winston, Google Cloud Logging, …).
+//! Lines that are JSON objects, as structured loggers write them (pino, bunyan, winston, Google Cloud Logging, Serilog, GELF,
+//! OpenTelemetry, …).
 
 use std::fmt;
 
@@ -14,13 +15,30 @@ use crate::{
     time::{self, LogTime},
 };
 
-/// Names of a level's field, and so on; the first that is there counts.
-const LEVEL: &[&str] = &["level", "severity", "lvl", "levelname", "log.level", "@level", "PRIORITY"];
-const TIME: &[&str] = &["time", "timestamp", "ts", "@timestamp", "date", "datetime", "__REALTIME_TIMESTAMP"];
-const MESSAGE: &[&str] = &["msg", "message", "textPayload", "event", "log", "MESSAGE"];
+/// Names of a level's field, and so on, in any case; the first that is there counts.
+const LEVEL: &[&str] =
+    &["level", "severity", "lvl", "levelname", "log.level", "@level", "@l", "loglevel", "severityText", "PRIORITY"];
+const TIME: &[&str] =
+    &["time", "timestamp", "ts", "@timestamp", "@t", "date", "datetime", "asctime", "__REALTIME_TIMESTAMP"];
+const MESSAGE: &[&str] = &[
+    "msg",
+    "message",
+    "@m",
+    "renderedMessage",
+    "textPayload",
+    "event",
+    "log",
+    "short_message",
+    "body",
+    "@mt",
+    "messageTemplate",
+];
 const ERROR: &[&str] = &["err", "error", "exception", "exc"];
-const STACK: &[&str] = &["stack", "stack_trace", "stacktrace", "exc_info", "traceback", "trace"];
+const STACK: &[&str] =
+    &["stack", "stack_trace", "stacktrace", "error.stack_trace", "exc_info", "traceback", "trace", "exception", "@x"];
 const PAYLOAD: &[&str] = &["jsonPayload"];
+/// The time of Serilog's compact form, which names no level where it is information.
+const COMPACT_TIME: &str = "@t";
 
 /// What a structured line says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,6 +67,7 @@ pub fn read(line: &[u8]) -> Option<Structured> {
         Value::Number(number) => number.as_u64().and_then(Level::numbered),
         _ => None,
     });
+    let level = level.or_else(|| field(COMPACT_TIME).map(|_| Level::Info));
     let time = find(TIME).and_then(|value| match value {
         Value::String(text) => journal::microseconds(text.as_bytes()).or_else(|| Some(time::read(text.as_bytes())?.0)),
         Value::Number(number) => number.as_f64().and_then(time::from_epoch),
@@ -126,7 +145,7 @@ impl<'de> Deserialize<'de> for Name {
 
             fn visit_str<E>(self, text: &str) -> Result<Name, E> {
                 let mut names = [LEVEL, TIME, MESSAGE, ERROR, STACK, PAYLOAD].into_iter().flatten();
-                Ok(Name(names.find(|name| **name == text).copied()))
+                Ok(Name(names.find(|name| name.eq_ignore_ascii_case(text)).copied()))
             }
         }
 
@@ -179,6 +198,36 @@ mod tests {
             assert_eq!(read.stack.is_some(), stack, "{line}");
             assert_eq!(read.time.unwrap().nanoseconds / time::SECOND, 1_795_428_000, "{line}");
         }
+    }
+
+    #[test]
+    fn the_levels_of_forms_that_name_them_otherwise_are_read() {
+        for (line, level, message) in [
+            (r#"{"@t":"2026-11-23T10:00:00Z","@m":"cart is empty","Cart":7}"#, Level::Info, "cart is empty"),
+            (
+                r#"{"@t":"2026-11-23T10:00:00Z","@mt":"{Cart} is full","@l":"Error","Cart":7}"#,
+                Level::Error,
+                "{Cart} is full",
+            ),
+            (
+                r#"{"Timestamp":"2026-11-23T10:00:00Z","Level":"Warning","RenderedMessage":"slow"}"#,
+                Level::Warning,
+                "slow",
+            ),
+            (r#"{"Timestamp":"2026-11-23T10:00:00Z","LogLevel":"Critical","Message":"gone"}"#, Level::Fatal, "gone"),
+            (
+                r#"{"version":"1.1","short_message":"refused","timestamp":1795428000.1,"level":3}"#,
+                Level::Error,
+                "refused",
+            ),
+            (r#"{"timestamp":"2026-11-23T10:00:00Z","severityText":"WARN","body":"late"}"#, Level::Warning, "late"),
+        ] {
+            let read = read(line.as_bytes()).unwrap();
+            assert_eq!((read.level, read.message.as_str()), (Some(level), message), "{line}");
+            assert_eq!(read.time.unwrap().nanoseconds / time::SECOND, 1_795_428_000, "{line}");
+        }
+        let thrown = br#"{"@t":"2026-11-23T10:00:00Z","@m":"pay","@l":"Error","@x":"System.Exception: no\n   at Shop.Pay() in /src/Pay.cs:line 7"}"#;
+        assert!(read(thrown).unwrap().stack.is_some_and(|stack| stack.starts_with("System.Exception: no")));
     }
 
     #[test]

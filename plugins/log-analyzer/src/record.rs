@@ -48,9 +48,14 @@ impl Level {
         })
     }
 
-    /// A level by the number that pino and bunyan write.
+    /// A level by the number that pino and bunyan write, or by that of syslog (RFC 5424, section 6.2.1), as GELF has it.
     pub const fn numbered(number: u64) -> Option<Self> {
         Some(match number {
+            0..=2 => Self::Fatal,
+            3 => Self::Error,
+            4 => Self::Warning,
+            5 | 6 => Self::Info,
+            7 => Self::Debug,
             10..=29 => Self::Debug,
             30..=39 => Self::Info,
             40..=49 => Self::Warning,

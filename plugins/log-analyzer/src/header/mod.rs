@@ -38,6 +38,19 @@ pub struct Header<'a> {
 
 /// Reads a plain line's header.
 pub fn header(line: &[u8]) -> Header<'_> {
+    let header = behind_priority(line);
+    Header { level: header.level.or_else(|| priority(line)), ..header }
+}
+
+/// The level of syslog's priority, eight times the facility and the level, where that is bad: programs that tell none write all
+/// their lines as information.
+fn priority(line: &[u8]) -> Option<Level> {
+    let digits = line.strip_prefix(b"<")?.split(|byte| *byte == b'>').next().filter(|digits| digits.len() <= 3)?;
+    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Level::numbered(number % 8).filter(|level| number < 192 && *level >= Level::Warning)
+}
+
+fn behind_priority(line: &[u8]) -> Header<'_> {
     let start = opening(line);
     let text = from(line, start);
     let mut found = time::read(text).map(|(time, len)| (time, start + len));
@@ -267,10 +280,12 @@ mod tests {
             ("I1123 10:00:00.123456   12 server.go:123] bound", Some(Info), "server.go", "bound"),
             // syslog, RFC 3164 and 5424
             ("Jun 14 15:16:01 combo sshd(pam_unix)[19939]: check pass", None, "sshd(pam_unix)", "check pass"),
-            ("<34>Oct 11 22:14:15 mymachine su: 'su root' failed", None, "su", "'su root' failed"),
+            ("<34>Oct 11 22:14:15 mymachine su: 'su root' failed", Some(Fatal), "su", "'su root' failed"),
+            ("<14>Oct 11 22:14:15 mymachine su: 'su root' failed", None, "su", "'su root' failed"),
+            ("<28>Oct 11 22:14:15 mymachine su: ERROR no root", Some(Error), "su", "no root"),
             (
-                "<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - 'su root' failed",
-                None,
+                "<35>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - 'su root' failed",
+                Some(Error),
                 "su",
                 "'su root' failed",
             ),
