@@ -64,10 +64,12 @@ impl Group {
         let was_there = before >= SECONDS_BEFORE * SECOND
             && before as f64 >= SHARE_BEFORE * length as f64
             && load.sum(first, times.0) >= LINES_BEFORE;
-        // How unlikely it is that what always came so often came so late; a first fault of all says more.
+        // How unlikely it is that what always came so often came so late, where what comes at once comes once; a first fault of all
+        // says more.
         let share = load.sum(first, times.0) / load.sum(first, last).max(1.0);
         let number = issue.count as f64 + if is_alone { ALONE } else { 0.0 };
-        let novelty = -number * (1.0 - share.clamp(0.0, 0.99)).ln();
+        let clumps = self.series.clumps(coverage, times);
+        let novelty = -number / clumps * (1.0 - share.clamp(0.0, 0.99)).ln();
         let changed = rising::change(&self.series, load, coverage)
             .filter(|changed| !warns || changed.ratio() >= WARNINGS_RATIO && changed.excess() >= WARNINGS_EXCESS);
         // A burst before which there was nothing is new.

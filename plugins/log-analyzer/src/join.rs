@@ -11,12 +11,15 @@ use crate::detect::Finding;
 const MAX_RELATED: usize = 10;
 /// Lines of evidence of one issue.
 const MAX_EVIDENCE: usize = 10;
+/// Below this confidence something is rather no issue: the pipeline takes up none that is less sure.
+const UNSURE: f64 = 0.5;
 
 /// The findings, those that are one thing as one.
 pub fn join(mut findings: Vec<Finding>) -> Vec<Finding> {
-    // By how likely each is the cause of others: faults first, then what began first.
+    // By how likely each is the cause of others: what is sure first, then faults, then what began first.
     findings.sort_by(|a, b| {
-        (rank(a), a.onset, &a.issue.fingerprint, &a.source).cmp(&(rank(b), b.onset, &b.issue.fingerprint, &b.source))
+        let by = |finding: &Finding| (is_unsure(finding), rank(finding), finding.onset);
+        by(a).cmp(&by(b)).then_with(|| (&a.issue.fingerprint, &a.source).cmp(&(&b.issue.fingerprint, &b.source)))
     });
     let mut causes: Vec<Finding> = Vec::new();
     for finding in findings {
@@ -26,6 +29,11 @@ pub fn join(mut findings: Vec<Finding>) -> Vec<Finding> {
         }
     }
     causes
+}
+
+/// Whether it is rather nothing than something: what is sure is not told of as what came of it.
+fn is_unsure(finding: &Finding) -> bool {
+    finding.issue.confidence < UNSURE
 }
 
 /// Faults are causes of all else; what stopped or slowed down is one of rates.
@@ -135,6 +143,15 @@ mod tests {
             assert_eq!(joined(with(200)).len(), 2, "{kind:?}");
             assert_eq!(joined(with(20)).len(), 2, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn what_is_sure_is_no_part_of_what_is_not() {
+        let mut both = vec![finding(NewPattern, "a", "fault", 100, &[]), finding(RateChange, "a", "change", 110, &[])];
+        (both[0].issue.confidence, both[1].issue.confidence) = (0.2, 0.9);
+        assert_eq!(joined(both.clone()), [("change".to_owned(), vec!["fault".to_owned()])]);
+        both[0].issue.confidence = 0.6;
+        assert_eq!(joined(both), [("fault".to_owned(), vec!["change".to_owned()])]);
     }
 
     #[test]

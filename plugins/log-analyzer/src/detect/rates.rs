@@ -57,11 +57,12 @@ pub fn change(series: &Series, load: Option<&Series>, (first, last): (i64, i64),
     // One that is usual does not hide another, of other times or at other steps, that is not.
     let is_once =
         |found: &Changed| found.rival < most_rival && elsewhere(series, load, found, (first, last)) < most_rival;
-    let coarse = look(&series.coarse, load.map(|load| &load.coarse), first, last, is_once);
+    let clumps = |change: (i64, i64)| series.clumps((first, last), change);
+    let coarse = look(&series.coarse, load.map(|load| &load.coarse), first, last, clumps, is_once);
     if series.fine.step() == series.coarse.step() {
         return coarse;
     }
-    let fine = look(&series.fine, load.map(|load| &load.fine), first, last, is_once);
+    let fine = look(&series.fine, load.map(|load| &load.fine), first, last, clumps, is_once);
     [fine, coarse].into_iter().flatten().max_by(|a, b| a.evidence.total_cmp(&b.evidence))
 }
 
@@ -70,6 +71,7 @@ fn look(
     load: Option<&Bins<u32>>,
     first: i64,
     last: i64,
+    clumps: impl Fn((i64, i64)) -> f64,
     is_once: impl Fn(&Changed) -> bool,
 ) -> Option<Changed> {
     let window = between(counts, first, last);
@@ -80,7 +82,7 @@ fn look(
         || best.is_none() && window.counts.len() / times >= change::MIN_VALUES
     {
         let load = load.as_ref().map(|load| load.coarser(times));
-        let found = in_window(&window.coarser(times), load.as_ref());
+        let found = in_window(&window.coarser(times), load.as_ref(), &clumps);
         if let Some(found) =
             found.filter(|found| best.is_none_or(|best| found.evidence > best.evidence) && is_once(found))
         {
@@ -143,7 +145,7 @@ fn count_of(root: f64) -> f64 {
     (root.max(0.0) / 2.0).powi(2) - 0.375
 }
 
-fn in_window(window: &Window, load: Option<&Window>) -> Option<Changed> {
+fn in_window(window: &Window, load: Option<&Window>, clumps: impl Fn((i64, i64)) -> f64) -> Option<Changed> {
     let values: Vec<f64> = window.counts.iter().copied().map(root).collect();
     let load: Vec<f64> = match load {
         Some(load) if load.counts.len() == values.len() => {
@@ -173,7 +175,8 @@ fn in_window(window: &Window, load: Option<&Window>) -> Option<Changed> {
         Some(beside) => by_model.max(beside),
         None => by_model,
     };
-    // The square root of few counts is no normal value: chance must not make them either (Kulldorff's scan statistic, 1997).
+    // The square root of few counts is no normal value: chance must not make them either (Kulldorff's scan statistic, 1997), nor may
+    // few clumps of them.
     let total: f64 = window.counts.iter().sum();
     let outside = (values.len() as f64 - length).max(1.0);
     let usual =
@@ -186,7 +189,7 @@ fn in_window(window: &Window, load: Option<&Window>) -> Option<Changed> {
         expected: expected * length / minutes,
         current: events / minutes,
         minutes,
-        evidence: found.evidence.min(by_count - tried),
+        evidence: found.evidence.min(by_count / clumps((window.time(found.from), window.time(found.to))) - tried),
         rival: found.rival,
     })
 }

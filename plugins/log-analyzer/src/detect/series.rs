@@ -15,6 +15,12 @@ const COARSE_COUNTS: usize = 400;
 const COARSE_SECONDS: i64 = 4096;
 /// A step with nothing stands out where there are so many on average in those with any.
 const MUCH: f64 = 8.0;
+/// Steps in which it is looked for how events come together: what comes together within one does so at once.
+const CLUMP_STEPS: usize = 100;
+/// Where little is known of it, events are taken to come by so many at once, as if that had been seen of so many of them: what
+/// failed is often tried again.
+const CLUMP: f64 = 2.0;
+const CLUMP_SEEN: f64 = 4.0;
 /// Most counts that are shown to people.
 const SHOWN_COUNTS: usize = 60;
 
@@ -104,21 +110,45 @@ impl Series {
         self.coarse.iter().map(|(second, count)| f64::from(*count) * share(second)).sum()
     }
 
-    /// The share of the time between two, in nanoseconds, in which there was nothing though there is much at other times, by the
-    /// counts in which that is most.
+    /// The share of the time between two, in nanoseconds, in which there was nothing though there is much at other times, and seldom
+    /// nothing, by the counts in which that is most.
     pub fn lost(&self, from: i64, to: i64) -> f64 {
         let share = |counts: &Bins<u32>| {
             let filled = counts.iter().filter(|(_, count)| **count > 0);
             let (number, sum) =
                 filled.fold((0_u32, 0.0), |(number, sum), (_, count)| (number + 1, sum + f64::from(*count)));
-            if sum < MUCH * f64::from(number.max(1)) {
+            // What is not kept any more tells nothing.
+            let Some((kept, _)) = counts.iter().next().filter(|_| sum >= MUCH * f64::from(number.max(1))) else {
                 return 0.0;
-            }
-            let within = between(counts, from, to);
+            };
+            let within = between(counts, from.max(kept.saturating_mul(SECOND)), to);
             let none = within.counts.iter().filter(|count| **count < 0.5).count();
-            none as f64 / within.counts.len().max(1) as f64
+            let others = counts.iter().count().saturating_sub(within.counts.len()).max(1);
+            let none_else = counts.iter().count().saturating_sub(number as usize + none);
+            let usual = (none_else as f64 / others as f64).min(1.0);
+            (none as f64 / within.counts.len().max(1) as f64 - usual).max(0.0)
         };
         share(&self.fine).max(share(&self.coarse))
+    }
+
+    /// How many events come at once, as far as that can be told by how much counts vary from one step to the next, by more than chance
+    /// has it: their variance as a share of their mean, which is 1 for events of their own, and the mean size of the clump that an
+    /// event is in where they come in clumps (a compound Poisson process; McCullagh and Nelder, 1989, section 6.2). Neighbours are
+    /// compared, so that seasons and trends say nothing (von Neumann, 1941), and none across the ends of a change from one time
+    /// to another; all times are in nanoseconds.
+    pub fn clumps(&self, (first, last): (i64, i64), change: (i64, i64)) -> f64 {
+        let window = between(&self.coarse, first, last);
+        let window = window.coarser(window.counts.len().div_ceil(CLUMP_STEPS));
+        let part = |index: usize| {
+            let at = window.time(index);
+            u8::from(at >= change.0) + u8::from(at >= change.1)
+        };
+        let pairs = window.counts.iter().zip(window.counts.iter().skip(1)).enumerate();
+        let within = pairs.filter(|(index, _)| part(*index) == part(*index + 1));
+        let (squares, mean) = within.fold((0.0, 0.0), |(squares, mean), (_, (one, next))| {
+            (squares + (one - next).powi(2) / 2.0, mean + (one + next) / 2.0)
+        });
+        ((squares + CLUMP * CLUMP_SEEN) / (mean + CLUMP_SEEN)).max(1.0)
     }
 
     /// Few counts that cover the times between two, for people: nanoseconds of the first's begin, seconds of a step, counts.
@@ -178,6 +208,27 @@ mod tests {
         let [mut one, other] = series;
         one.merge(&other);
         assert_eq!(between(&one.fine, 0, 1000 * SECOND).counts.iter().sum::<f64>(), 1000.0);
+    }
+
+    #[test]
+    fn events_that_come_together_are_told_from_those_that_do_not() {
+        let of = |size: usize, season: f64| {
+            let mut random = crate::detect::random::Random::new(11);
+            let mut series = Series::default();
+            for second in 0..40_000_i64 {
+                let busy = 1.0 + season * (second as f64 / 8000.0 * std::f64::consts::TAU).sin();
+                if random.share() < 0.02 * busy {
+                    (0..size).for_each(|_| series.add(second * SECOND));
+                }
+            }
+            series.clumps((0, 40_000 * SECOND), (i64::MAX, i64::MAX))
+        };
+        for (size, season, expected) in [(1, 0.0, 1.0), (1, 0.8, 1.0), (3, 0.0, 3.0), (3, 0.8, 3.0), (12, 0.0, 12.0)] {
+            let clumps = of(size, season);
+            assert!((clumps / expected - 1.0).abs() < 0.35, "{size} {season}: {clumps}");
+        }
+        let nothing = Series::default().clumps((0, 40_000 * SECOND), (0, 0));
+        assert!((nothing - CLUMP).abs() < 1e-9, "{nothing}");
     }
 
     #[test]
