@@ -34,12 +34,13 @@ const MIN_MINUTES: f64 = 1.0;
 const ONSET_ERROR: f64 = 0.17;
 /// The share of the time of a fall in which nothing at all was logged.
 const MAX_LOST: f64 = 0.3;
-/// Lines of a kind before its rate rose, as a share of all, when it is the kind itself that is new.
+/// Lines of a kind before its rate rose, or since it fell, as a share of all, when it is the kind itself that is new, or no more.
 const NEXT_TO_NONE: f64 = 0.02;
 /// How high a second pulse may be, as a share of the first: what comes again is usual.
 const MAX_RIVAL: f64 = 0.5;
 
 /// An issue, and when it began.
+#[derive(Clone)]
 pub struct Finding {
     /// The issue.
     pub issue: Issue,
@@ -76,15 +77,9 @@ pub fn find(name: &str, watched: &Watched, groups: &BTreeMap<GroupId, (GroupId, 
     let wordings = Wordings::new(tracks.values().map(|(track, _)| track));
     let mut found = Vec::new();
     for (track, template) in tracks.values().filter(|(track, _)| track.count >= MIN_COUNT) {
-        let of = Subject {
-            name,
-            track,
-            template: template.unwrap_or(&track.shape),
-            coverage,
-            dated: watched.is_dated(),
-            starts: &starts,
-        };
-        let silence = silence(watched, track, coverage);
+        let of =
+            Subject { name, track, template: template.unwrap_or(&track.shape), coverage, watched, starts: &starts };
+        let silence = of.silent();
         let changed = || rate(&track.series, &watched.all, coverage).map(|changed| of.rate(&changed));
         let gone = silence.map(|silence| of.silence(&silence)).or_else(changed);
         // What goes on in other words has neither stopped nor changed.
@@ -115,35 +110,66 @@ fn rate(series: &Series, all: &Series, coverage: (i64, i64)) -> Option<Changed> 
     })
 }
 
-fn silence(watched: &Watched, track: &Track, coverage: (i64, i64)) -> Option<Silence> {
-    let begun = coverage.0;
-    let expected = |from: i64, to: i64| {
-        let others = |from: i64, to: i64| (watched.all.sum(from, to) - track.series.sum(from, to)).max(0.0);
-        let before = others(begun, from);
-        // Lines that are lost with all others have not stopped.
-        let heard = 1.0 - watched.gaps.within(from, to) as f64 / to.saturating_sub(from).max(1) as f64;
-        let by_time = heard * to.saturating_sub(from) as f64 / SECOND as f64 / track.gaps.usual();
-        (before > 0.0).then(|| (track.series.sum(begun, from) / before * others(from, to)).min(by_time))
-    };
-    let silence = track.gaps.silence(coverage.1, expected)?;
-    // What came for a short while only was never expected to go on.
-    let came = silence.from.saturating_sub(track.seen.0) as f64;
-    let before = silence.from.saturating_sub(begun) as f64;
-    let lasted = silence.lasted * SECOND as f64;
-    (silence.evidence >= MIN_EVIDENCE && came >= 0.5 * before && came >= 0.5 * lasted.min(before)).then_some(silence)
-}
-
 /// The lines that a finding is about.
 struct Subject<'a> {
     name: &'a str,
     track: &'a Track,
     template: &'a str,
     coverage: (i64, i64),
-    dated: bool,
+    /// All lines of the source.
+    watched: &'a Watched,
     starts: &'a Starts,
 }
 
 impl Subject<'_> {
+    /// How many of its lines were to be expected between two times, by what else was logged and by what came until a third; none
+    /// where nothing else was logged until then.
+    fn expected(&self, (from, to): (i64, i64), known: i64) -> Option<f64> {
+        let (all, own, begun) = (&self.watched.all, &self.track.series, self.coverage.0);
+        let others = |from: i64, to: i64| (all.sum(from, to) - own.sum(from, to)).max(0.0);
+        let before = others(begun, known);
+        (before > 0.0).then(|| own.sum(begun, known) / before * others(from, to))
+    }
+
+    /// Whether its lines stopped for good with a start of the service.
+    fn ended_with_a_start(&self) -> bool {
+        let last = self.track.seen.1;
+        let clumps = self.clumps();
+        self.starts.stopped(last, |from, to| self.expected((from, to), last).unwrap_or_default() / clumps)
+    }
+
+    /// Whether its first line came with a start of the service.
+    fn began_with_a_start(&self) -> bool {
+        let (first, last) = (self.track.seen.0, self.coverage.1);
+        let (own, clumps) = (&self.track.series, self.clumps());
+        let others = |from: i64, to: i64| (self.watched.all.sum(from, to) - own.sum(from, to)).max(0.0);
+        let each = own.sum(first, last) / others(first, last).max(1.0);
+        self.starts.began(first, |from, to| each * others(from, to) / clumps)
+    }
+
+    /// How many of its lines come at once while it comes.
+    fn clumps(&self) -> f64 {
+        self.track.series.clumps(self.coverage, self.track.seen)
+    }
+
+    fn silent(&self) -> Option<Silence> {
+        let (track, gaps) = (self.track, &self.watched.gaps);
+        let begun = self.coverage.0;
+        let expected = |from: i64, to: i64| {
+            // Lines that are lost with all others have not stopped.
+            let heard = 1.0 - gaps.within(from, to) as f64 / to.saturating_sub(from).max(1) as f64;
+            let by_time = heard * to.saturating_sub(from) as f64 / SECOND as f64 / track.gaps.usual();
+            Some(self.expected((from, to), from)?.min(by_time))
+        };
+        let silence = track.gaps.silence(self.coverage.1, expected)?;
+        // What came for a short while only was never expected to go on.
+        let came = silence.from.saturating_sub(track.seen.0) as f64;
+        let before = silence.from.saturating_sub(begun) as f64;
+        let lasted = silence.lasted * SECOND as f64;
+        (silence.evidence >= MIN_EVIDENCE && came >= 0.5 * before && came >= 0.5 * lasted.min(before))
+            .then_some(silence)
+    }
+
     fn issue(&self, kind: IssueKind, key: &str, severity: Severity, title: &str) -> Issue {
         let track = self.track;
         let line =
@@ -154,8 +180,8 @@ impl Subject<'_> {
         }
         Issue {
             count: track.count,
-            first_seen: self.dated.then_some(track.seen.0),
-            last_seen: self.dated.then_some(track.seen.1),
+            first_seen: self.watched.is_dated().then_some(track.seen.0),
+            last_seen: self.watched.is_dated().then_some(track.seen.1),
             evidence,
             template: Some(self.template.to_owned()),
             history: history(&track.series, self.coverage),
@@ -167,7 +193,7 @@ impl Subject<'_> {
         Finding {
             issue,
             onset,
-            dated: self.dated,
+            dated: self.watched.is_dated(),
             source: self.name.to_owned(),
             blur: (blur_seconds * SECOND as f64) as i64,
             ids: Vec::new(),
@@ -187,7 +213,7 @@ impl Subject<'_> {
         let title = format!("stopped: {}", self.template);
         let confidence = sure::silence(silence.evidence, silence.spread);
         // A heartbeat has to go on when its service was started anew; another line may be one that a new version does not write.
-        let by_version = !sure::is_regular(silence.spread) && self.starts.stopped(silence.from, silence.usual);
+        let by_version = silence.to.is_none() && !sure::is_regular(silence.spread) && self.ended_with_a_start();
         let issue = Issue {
             confidence: if by_version { sure::by_version(confidence) } else { confidence },
             reason,
@@ -204,9 +230,13 @@ impl Subject<'_> {
             format!("{:.0} % fewer: {}", (1.0 - ratio) * 100.0, self.template)
         };
         let confidence = sure::rate(changed.evidence, ratio);
-        // Next to nothing came before: it is the kind that is new.
-        let is_new = self.track.series.sum(self.coverage.0, changed.from) <= NEXT_TO_NONE * self.track.count as f64;
-        let by_version = ratio > 1.0 && is_new && self.starts.began(self.track.seen.0, self.track.gaps.usual());
+        // Next to nothing came before, or since: it is the kind that is new, or no more.
+        let next_to_none = |from, to| self.track.series.sum(from, to) <= NEXT_TO_NONE * self.track.count as f64;
+        let by_version = if ratio > 1.0 {
+            next_to_none(self.coverage.0, changed.from) && self.began_with_a_start()
+        } else {
+            changed.to.is_none() && next_to_none(changed.from, self.coverage.1) && self.ended_with_a_start()
+        };
         let issue = Issue {
             confidence: if by_version { sure::by_version(confidence) } else { confidence },
             reason: told(changed),
@@ -260,7 +290,7 @@ impl Subject<'_> {
         let issue = Issue {
             confidence: sure::trend(trend.evidence, trend.expected.saturating_sub(now).max(0) as f64 / looked),
             reason,
-            forecast: self.dated.then_some(Forecast {
+            forecast: self.watched.is_dated().then_some(Forecast {
                 value: trend.value,
                 limit: trend.limit,
                 expected: trend.expected,

@@ -21,9 +21,9 @@ const STARTS: [&str; 12] = [
 ];
 /// Most starts that are kept of a kind of lines: what comes more often tells of something else that starts.
 const MOST: usize = 64;
-/// A line that stopped came last this long before the start, or so many times as long as usual.
-const BEFORE_SECONDS: f64 = 90.0;
-const BEFORE_TIMES: f64 = 5.0;
+/// A line that stopped came last this long before the start, or so long that this many were to be expected meanwhile.
+const BEFORE_SECONDS: i64 = 90;
+const BEFORE_LINES: f64 = 5.0;
 
 /// Whether lines like this tell of a start.
 pub fn tells(shape: &str) -> bool {
@@ -48,20 +48,21 @@ impl Starts {
         Self(tracks.flat_map(|track| track.starts.iter().copied()).collect())
     }
 
-    /// Whether a kind that comes each `usual` seconds stopped with a start, after its last line at `last`.
-    pub fn stopped(&self, last: i64, usual: f64) -> bool {
-        self.between(last, BEFORE_SECONDS.max(BEFORE_TIMES * usual))
+    /// Whether a kind whose last line came at this time stopped with a start; `expected` says how many clumps of its lines were to be
+    /// expected between two times, all in nanoseconds.
+    pub fn stopped(&self, last: i64, expected: impl Fn(i64, i64) -> f64) -> bool {
+        let start = self.0.iter().copied().filter(|start| *start >= last).min();
+        start.is_some_and(|start| {
+            start.saturating_sub(last) <= BEFORE_SECONDS * SECOND || expected(last, start) <= BEFORE_LINES
+        })
     }
 
-    /// Whether a kind that comes each `usual` seconds began with a start, with its first line at `first`.
-    pub fn began(&self, first: i64, usual: f64) -> bool {
-        let seconds = BEFORE_SECONDS.max(BEFORE_TIMES * usual);
-        self.between(first.saturating_sub((seconds * SECOND as f64) as i64), seconds)
-    }
-
-    fn between(&self, from: i64, seconds: f64) -> bool {
-        let to = from.saturating_add((seconds * SECOND as f64) as i64);
-        self.0.iter().any(|start| (from..=to).contains(start))
+    /// Whether a kind whose first line came at this time began with a start.
+    pub fn began(&self, first: i64, expected: impl Fn(i64, i64) -> f64) -> bool {
+        let start = self.0.iter().copied().filter(|start| *start <= first).max();
+        start.is_some_and(|start| {
+            first.saturating_sub(start) <= BEFORE_SECONDS * SECOND || expected(start, first) <= BEFORE_LINES
+        })
     }
 }
 
@@ -82,14 +83,15 @@ mod tests {
     }
 
     #[test]
-    fn what_stops_or_begins_with_a_start_is_told_by_its_time() {
+    fn what_stops_or_begins_with_a_start_is_told_by_how_much_was_to_be_expected_between() {
         let starts = Starts(vec![1000 * SECOND]);
+        let each = |usual: f64| move |from: i64, to: i64| (to - from) as f64 / SECOND as f64 / usual;
         for (last, usual, expected) in [(950, 1.0, true), (900, 1.0, false), (900, 30.0, true), (1001, 30.0, false)] {
-            assert_eq!(starts.stopped(last * SECOND, usual), expected, "{last}");
+            assert_eq!(starts.stopped(last * SECOND, each(usual)), expected, "{last}");
         }
         for (first, usual, expected) in [(1050, 1.0, true), (1100, 1.0, false), (1100, 30.0, true), (999, 30.0, false)]
         {
-            assert_eq!(starts.began(first * SECOND, usual), expected, "{first}");
+            assert_eq!(starts.began(first * SECOND, each(usual)), expected, "{first}");
         }
     }
 
