@@ -4,7 +4,9 @@ use autodevops_sdk::types::{Evidence, Issue, IssueKind, Severity};
 
 use crate::{
     detect::{
-        Finding, change_of, history, more,
+        Finding, change_of, history,
+        load::Load,
+        more,
         rates::{self, Changed},
         series::Series,
         sure_of_burst, told,
@@ -33,7 +35,7 @@ pub const LEAST_SURE: f64 = 0.5;
 pub fn change(errors: &Series, load: &Series, coverage: (i64, i64)) -> Option<Changed> {
     let (first, last) = coverage;
     let load = Some(load).filter(|load| errors.sum(first, last) < MOST_OF_LOAD * load.sum(first, last));
-    rates::change(errors, load, coverage, MAX_RIVAL).filter(|changed| {
+    rates::change(errors, load.map(Load::All), coverage, MAX_RIVAL).filter(|changed| {
         changed.evidence >= MIN_EVIDENCE
             && sure_of_burst(changed.evidence) >= LEAST_SURE
             && changed.ratio() >= MIN_RATIO

@@ -9,6 +9,7 @@ use super::{
     durations::{Slowdown, shown, three},
     gaps::Silence,
     gauges::Trend,
+    load::{Kinds, Load},
     rates::{self, Changed},
     series::Series,
     starts::Starts,
@@ -75,12 +76,14 @@ pub fn find(name: &str, watched: &Watched, groups: &BTreeMap<GroupId, (GroupId, 
     }
     let starts = Starts::new(tracks.values().map(|(track, _)| track));
     let wordings = Wordings::new(tracks.values().map(|(track, _)| track));
+    let following = tracks.values().filter(|(track, _)| !sure::is_regular(track.gaps.spread()));
+    let kinds = Kinds::new(&watched.all, following.map(|(track, _)| (track.count, &track.series)));
     let mut found = Vec::new();
     for (track, template) in tracks.values().filter(|(track, _)| track.count >= MIN_COUNT) {
         let of =
             Subject { name, track, template: template.unwrap_or(&track.shape), coverage, watched, starts: &starts };
         let silence = of.silent();
-        let changed = || rate(&track.series, &watched.all, coverage).map(|changed| of.rate(&changed));
+        let changed = || rate(&track.series, &kinds, &watched.all, coverage).map(|changed| of.rate(&changed));
         let gone = silence.map(|silence| of.silence(&silence)).or_else(changed);
         // What goes on in other words has neither stopped nor changed.
         found.extend(gone.filter(|_| !wordings.has_another(track)));
@@ -97,8 +100,8 @@ pub fn find(name: &str, watched: &Watched, groups: &BTreeMap<GroupId, (GroupId, 
     found
 }
 
-fn rate(series: &Series, all: &Series, coverage: (i64, i64)) -> Option<Changed> {
-    rates::change(series, Some(all), coverage, MAX_RIVAL).filter(|changed| {
+fn rate(series: &Series, kinds: &Kinds<'_>, all: &Series, coverage: (i64, i64)) -> Option<Changed> {
+    rates::change(series, Some(Load::Kinds(kinds)), coverage, MAX_RIVAL).filter(|changed| {
         let ratio = changed.ratio();
         let lost = || all.lost(changed.from, changed.to.unwrap_or(coverage.1));
         changed.evidence >= MIN_EVIDENCE

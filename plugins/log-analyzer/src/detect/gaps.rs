@@ -95,6 +95,11 @@ impl Gaps {
         self.mean.max(1e-3)
     }
 
+    /// How irregular the lines are: the spread of the times between them, as a share of their mean.
+    pub fn spread(&self) -> f64 {
+        spread(self.number, self.mean, self.squares)
+    }
+
     /// How much of the time between two is in the longest gaps; all in nanoseconds.
     pub fn within(&self, from: i64, to: i64) -> i64 {
         let inside = |gap: &Gap| gap.from.saturating_add(gap.length).min(to).saturating_sub(gap.from.max(from)).max(0);
@@ -134,9 +139,8 @@ impl Gaps {
         if number < MIN_GAPS {
             return None;
         }
-        // Times to the second say no more than that.
         let usual = mean.max(1e-3);
-        let spread = (squares / number as f64 + 0.08).sqrt() / usual;
+        let spread = spread(number, mean, squares);
         let (times, shortest) =
             if to.is_some() { (LONGER_WHEN_OVER, SHORTEST_OVER) } else { (LONGER_WHEN_OPEN, SHORTEST_OPEN) };
         let longer = lasted >= LONGER * next.length as f64 / SECOND as f64;
@@ -163,6 +167,11 @@ impl Gaps {
         let mean = (self.mean * self.number as f64 - seconds) / number as f64;
         (number, mean, (self.squares - (seconds - self.mean) * (seconds - mean)).max(0.0))
     }
+}
+
+/// The spread of so many times as a share of their mean; times to the second say no more than that.
+fn spread(number: u64, mean: f64, squares: f64) -> f64 {
+    (squares / number.max(1) as f64 + 0.08).sqrt() / mean.max(1e-3)
 }
 
 #[cfg(test)]

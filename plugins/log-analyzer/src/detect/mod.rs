@@ -13,6 +13,7 @@ mod durations;
 mod find;
 mod gaps;
 mod gauges;
+pub mod load;
 mod numbers;
 #[cfg(test)]
 mod random;

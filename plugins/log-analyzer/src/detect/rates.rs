@@ -1,8 +1,11 @@
 //! How often something was seen, and whether that changed.
 
+use std::rc::Rc;
+
 use super::{
     bins::Bins,
     change::{self, Setting},
+    load::Load,
     series::{Series, Window, between},
 };
 use crate::time::SECOND;
@@ -53,36 +56,36 @@ impl Changed {
 
 /// The change that stands out most in a log that covers the times from `first` to `last`, in nanoseconds; `load` is what the
 /// series may follow. What comes again, more than `most_rival` as high, is usual and no change.
-pub fn change(series: &Series, load: Option<&Series>, (first, last): (i64, i64), most_rival: f64) -> Option<Changed> {
+pub fn change(series: &Series, load: Option<Load<'_>>, (first, last): (i64, i64), most_rival: f64) -> Option<Changed> {
     // One that is usual does not hide another, of other times or at other steps, that is not.
     let is_once =
         |found: &Changed| found.rival < most_rival && elsewhere(series, load, found, (first, last)) < most_rival;
     let clumps = |change: (i64, i64)| series.clumps((first, last), change);
-    let coarse = look(&series.coarse, load.map(|load| &load.coarse), first, last, clumps, is_once);
+    let roots = |own: &Window, fine: bool| load.map(|load| load.roots(own, fine)).unwrap_or_default();
+    let coarse = look(&series.coarse, |own| roots(own, false), first, last, clumps, is_once);
     if series.fine.step() == series.coarse.step() {
         return coarse;
     }
-    let fine = look(&series.fine, load.map(|load| &load.fine), first, last, clumps, is_once);
+    let fine = look(&series.fine, |own| roots(own, true), first, last, clumps, is_once);
     [fine, coarse].into_iter().flatten().max_by(|a, b| a.evidence.total_cmp(&b.evidence))
 }
 
 fn look(
     counts: &Bins<u32>,
-    load: Option<&Bins<u32>>,
+    load: impl Fn(&Window) -> Rc<[f64]>,
     first: i64,
     last: i64,
     clumps: impl Fn((i64, i64)) -> f64,
     is_once: impl Fn(&Changed) -> bool,
 ) -> Option<Changed> {
     let window = between(counts, first, last);
-    let load = load.map(|load| between(load, first, last)).filter(|load| load.step == window.step);
     let mut times = window.counts.len().div_ceil(MOST_VALUES).max(1);
     let mut best: Option<Changed> = None;
     while window.counts.len() / times >= LEAST_VALUES
         || best.is_none() && window.counts.len() / times >= change::MIN_VALUES
     {
-        let load = load.as_ref().map(|load| load.coarser(times));
-        let found = in_window(&window.coarser(times), load.as_ref(), &clumps);
+        let window = window.coarser(times);
+        let found = in_window(&window, &load(&window), &clumps);
         if let Some(found) =
             found.filter(|found| best.is_none_or(|best| found.evidence > best.evidence) && is_once(found))
         {
@@ -97,7 +100,7 @@ fn look(
 ///
 /// The last hours are looked at closely, and hold but one of the jobs that run each day, and but one night. Both the counts
 /// themselves and their share of the load must be as high, or as low, again.
-fn elsewhere(series: &Series, load: Option<&Series>, found: &Changed, (first, last): (i64, i64)) -> f64 {
+fn elsewhere(series: &Series, load: Option<Load<'_>>, found: &Changed, (first, last): (i64, i64)) -> f64 {
     let all = between(&series.coarse, first, last);
     let (begin, end) = (found.from / SECOND, found.to.unwrap_or(last) / SECOND);
     let wide = usize::try_from((end - begin).max(1)).unwrap_or(usize::MAX).div_ceil(all.step.unsigned_abs() as usize);
@@ -121,12 +124,10 @@ fn elsewhere(series: &Series, load: Option<&Series>, found: &Changed, (first, la
     };
     let counts = sums(&all.counts);
     let by_count = share(&mut counts.iter().copied().enumerate());
-    let Some(load) =
-        load.map(|load| between(&load.coarse, first, last)).filter(|load| load.counts.len() == all.counts.len())
-    else {
+    let others: Vec<f64> = load.iter().flat_map(|load| load.roots(&all, false).to_vec()).map(count_of).collect();
+    if others.len() != all.counts.len() {
         return by_count;
-    };
-    let others: Vec<f64> = load.counts.iter().zip(&all.counts).map(|(load, own)| (load - own).max(0.0)).collect();
+    }
     let loads = sums(&others);
     let inside: Vec<f64> =
         loads.iter().enumerate().filter(|(index, _)| is_inside(*index)).map(|(_, load)| *load).collect();
@@ -137,7 +138,8 @@ fn elsewhere(series: &Series, load: Option<&Series>, found: &Changed, (first, la
     by_count.min(share(&mut of_load.enumerate().filter(|(_, count)| count.is_finite())))
 }
 
-fn root(count: f64) -> f64 {
+/// The square root of a count, whose variance is 1 whatever the count (Anscombe, 1948).
+pub fn root(count: f64) -> f64 {
     2.0 * (count + 0.375).sqrt()
 }
 
@@ -145,15 +147,9 @@ fn count_of(root: f64) -> f64 {
     (root.max(0.0) / 2.0).powi(2) - 0.375
 }
 
-fn in_window(window: &Window, load: Option<&Window>, clumps: impl Fn((i64, i64)) -> f64) -> Option<Changed> {
+fn in_window(window: &Window, load: &[f64], clumps: impl Fn((i64, i64)) -> f64) -> Option<Changed> {
     let values: Vec<f64> = window.counts.iter().copied().map(root).collect();
-    let load: Vec<f64> = match load {
-        Some(load) if load.counts.len() == values.len() => {
-            load.counts.iter().zip(&window.counts).map(|(all, own)| root((all - own).max(0.0))).collect()
-        }
-        _ => Vec::new(),
-    };
-    let setting = Setting { day: Some(DAY / window.step as f64), load: &load, variance: LEAST_VARIANCE };
+    let setting = Setting { day: Some(DAY / window.step as f64), load, variance: LEAST_VARIANCE };
     let found = change::find(&values, setting)?;
     let length = found.to.saturating_sub(found.from).max(1) as f64;
     let minutes = length * window.step as f64 / 60.0;
@@ -243,7 +239,7 @@ mod tests {
                 (0..240).zip(&counts).map(|(minute, own)| own + wave(f64::from(minute)) * 3.0).collect();
             let (load, _) = series(&all);
             let (series, coverage) = series(&counts);
-            let found = change(&series, Some(&load), coverage, 1.0);
+            let found = change(&series, Some(Load::All(&load)), coverage, 1.0);
             steps += usize::from(found.is_some_and(|found| found.evidence > 6.0 && found.ratio() > 1.5));
         }
         assert!(waves <= 6 && steps >= 90, "{waves} {steps}");
