@@ -18,6 +18,8 @@ const WIDEST_SECONDS: i64 = 2048;
 const ACCURACY: f64 = 0.03;
 /// Fewest values of a part whose quantiles are compared.
 const MIN_VALUES: usize = 5;
+/// How often the share of values above one is told more precisely.
+const HALVINGS: usize = 16;
 /// Fewest values of all.
 const MIN_TOTAL: u64 = 40;
 /// Least slowdown that matters, of the median and of the slowest tenth.
@@ -97,6 +99,30 @@ impl Sketch {
     fn quantile(&self, share: f64) -> Option<f64> {
         self.0.as_ref()?.quantile(share).ok().flatten().filter(|value| *value > 0.0)
     }
+
+    /// The share of its values that are greater.
+    fn above(&self, value: f64) -> f64 {
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..HALVINGS {
+            let middle = (low + high) / 2.0;
+            if self.quantile(middle).is_some_and(|quantile| quantile > value) { high = middle } else { low = middle }
+        }
+        1.0 - (low + high) / 2.0
+    }
+}
+
+/// About the logarithm of how unlikely it is that so many of some values are greater than a quantile of others by chance alone: the
+/// quantile of few values is no normal value (Kulldorff's scan statistic for shares, 1997, with the share known).
+fn by_values(before: &Sketch, since: &Sketch, share: f64) -> Option<f64> {
+    let count = since.count() as f64;
+    // Values that are the same to the sketch are not greater.
+    let above = since.above(before.quantile(share)? * (1.0 + ACCURACY)).clamp(0.5 / count, 1.0 - 0.5 / count);
+    let usual = 1.0 - share;
+    Some(if above > usual {
+        count * (above * (above / usual).ln() + (1.0 - above) * ((1.0 - above) / share).ln())
+    } else {
+        0.0
+    })
 }
 
 /// The durations of one place in lines of one kind.
@@ -214,22 +240,24 @@ impl Durations {
             .collect();
         let length = parts.last().map_or(0, |(_, to, _)| *to) - begin(0);
         let day = DAY / (length as f64 / parts.len().max(1) as f64).max(1.0);
-        let mut best: Option<(f64, change::Change)> = None;
+        let mut best: Option<(f64, f64, change::Change)> = None;
         for (share, least) in SLOWER {
             let values: Vec<f64> =
                 parts.iter().map(|(_, _, sketch)| sketch.quantile(share).unwrap_or(1e-9).ln()).collect();
             let setting = Setting { day: Some(day), load: &loads, variance: ACCURACY * ACCURACY / 3.0 };
             let Some(found) = change::find(&values, setting) else { continue };
             let slower = found.height.exp() >= least && found.rival < 0.6;
-            if slower && best.is_none_or(|(_, best)| found.evidence > best.evidence) {
-                best = Some((found.height.exp(), found));
+            if slower && best.is_none_or(|(_, _, best)| found.evidence > best.evidence) {
+                best = Some((share, found.height.exp(), found));
             }
         }
-        let (ratio, found) = best?;
+        let (share, ratio, found) = best?;
         let (mut before, mut since) = (Sketch::default(), Sketch::default());
         for (index, (_, _, sketch)) in parts.iter().enumerate() {
             if (found.from..found.to).contains(&index) { since.merge(sketch) } else { before.merge(sketch) }
         }
+        let tried = 1.5 * (parts.len() as f64).ln();
+        let by_values = by_values(&before, &since, share)? - tried;
         let both = |share: f64| Some((before.quantile(share)?, since.quantile(share)?));
         Some(Slowdown {
             from: begin(found.from).saturating_mul(SECOND),
@@ -237,7 +265,7 @@ impl Durations {
             median: both(0.5)?,
             slow: both(0.95)?,
             ratio,
-            evidence: found.evidence,
+            evidence: found.evidence.min(by_values),
         })
     }
 

@@ -78,7 +78,7 @@ impl<'a> Kinds<'a> {
         self.known.borrow_mut().entry(key).or_insert_with(|| self.most(own, fine)).clone()
     }
 
-    /// The mean of what the middle kinds do in each step.
+    /// What the middle kinds do in each step, as if it were one of them.
     fn most(&self, own: &Window, fine: bool) -> Option<Rc<[f64]>> {
         let steps = own.counts.len() as f64;
         let counts = self.kinds.iter().filter_map(|kind| gather(if fine { &kind.fine } else { &kind.coarse }, own));
@@ -93,6 +93,7 @@ impl<'a> Kinds<'a> {
             return None;
         }
         let out = (kinds.len() as f64 * LEFT_OUT) as usize;
+        let typical = kinds.iter().map(|(usual, _)| usual).sum::<f64>() / kinds.len() as f64;
         let middle = |step: usize| {
             let mut shares: Vec<(f64, f64)> =
                 kinds.iter().filter_map(|(usual, roots)| roots.get(step).map(|root| (root / usual, *usual))).collect();
@@ -100,7 +101,7 @@ impl<'a> Kinds<'a> {
             let middle = shares.get(out..shares.len().saturating_sub(out)).unwrap_or_default();
             let (sum, usual) =
                 middle.iter().fold((0.0, 0.0), |(sum, all), (share, usual)| (sum + share * usual, all + usual));
-            sum / usual
+            typical * sum / usual
         };
         Some((0..own.counts.len()).map(middle).collect())
     }

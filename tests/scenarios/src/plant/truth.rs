@@ -138,6 +138,9 @@ impl Told<'_> {
         let texts = service.workers.iter().map(|worker| worker.text);
         let texts = texts.chain(service.gauges.iter().map(|gauge| gauge.text));
         let texts = texts.chain(service.peers.iter().map(|peer| peer.words.answered)).chain([words.job]);
+        // Work at set times is not begun while the service is away, and is left out until the next time.
+        let texts = texts
+            .chain(service.batches.iter().flat_map(|batch| [batch.words.begun, batch.words.row, batch.words.over]));
         texts.for_each(|text| self.add(&[RATE, SILENT], mark(text)));
     }
 }
