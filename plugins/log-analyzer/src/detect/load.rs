@@ -19,6 +19,8 @@ const FEWEST_KINDS: usize = 6;
 const LEAST_COUNT: f64 = 0.5;
 /// The share of kinds that is left out on either side: those that rose most, and those that fell most.
 const LEFT_OUT: f64 = 0.25;
+/// Steps on either side that say how much a kind rose: chance alone would else choose which are left out.
+const NEAR: usize = 4;
 
 /// What a rate may follow.
 #[derive(Clone, Copy)]
@@ -95,12 +97,15 @@ impl<'a> Kinds<'a> {
         let out = (kinds.len() as f64 * LEFT_OUT) as usize;
         let typical = kinds.iter().map(|(usual, _)| usual).sum::<f64>() / kinds.len() as f64;
         let middle = |step: usize| {
-            let mut shares: Vec<(f64, f64)> =
-                kinds.iter().filter_map(|(usual, roots)| roots.get(step).map(|root| (root / usual, *usual))).collect();
-            shares.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+            let near = step.saturating_sub(NEAR)..(step + NEAR + 1).min(own.counts.len());
+            let of = |(usual, roots): &(f64, Vec<f64>)| {
+                let near = roots.get(near.clone())?;
+                Some((near.iter().sum::<f64>() / usual, *roots.get(step)?, *usual))
+            };
+            let mut shares: Vec<(f64, f64, f64)> = kinds.iter().filter_map(of).collect();
+            shares.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
             let middle = shares.get(out..shares.len().saturating_sub(out)).unwrap_or_default();
-            let (sum, usual) =
-                middle.iter().fold((0.0, 0.0), |(sum, all), (share, usual)| (sum + share * usual, all + usual));
+            let (sum, usual) = middle.iter().fold((0.0, 0.0), |(sum, all), (_, root, usual)| (sum + root, all + usual));
             typical * sum / usual
         };
         Some((0..own.counts.len()).map(middle).collect())
