@@ -37,3 +37,17 @@ pub(crate) fn fix(mut fix: Box<Fix>) -> Box<Fix> {
     }
     fix
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::scene;
+
+    #[test]
+    fn a_confidence_that_is_no_share_of_one_is_none() {
+        for (said, taken) in [(0.0, 0.0), (0.75, 0.75), (1.0, 1.0), (1.5, 0.0), (-0.1, 0.0), (f64::NAN, 0.0)] {
+            let mut fix = scene::fix("a.js");
+            fix.confidence = said;
+            assert_eq!(super::fix(fix).confidence, taken, "{said}");
+        }
+    }
+}

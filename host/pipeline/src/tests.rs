@@ -11,7 +11,7 @@ mod glance;
 mod people;
 mod recovery;
 mod safety;
-mod scene;
+pub(crate) mod scene;
 mod simulation;
 mod stable;
 mod steer;

@@ -327,3 +327,29 @@ fn once_the_release_is_on_its_way_its_snapshot_stays() {
     assert_eq!(outcome, Outcome::Healed);
     assert!(!scene.has(|event| matches!(event, EventKind::SnapshotOutdated { .. })));
 }
+
+#[test]
+fn a_hold_before_the_first_snapshot_is_begun_has_none_taken_anew() {
+    let mut scene = Scene::new(kept(true, Restore::Ask)).until(RunStage::ProductionDeploy);
+    assert!(matches!(scene.command(), Command::Snapshot { .. }));
+    scene.say(Input::Hold { by: "ada".into(), reason: "wait".into() }).unwrap();
+    scene.say(Input::EndHold { by: "ada".into(), reason: "on".into() }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    assert!(!scene.has(|event| matches!(event, EventKind::SnapshotOutdated { .. })));
+}
+
+#[test]
+fn people_are_asked_about_the_data_once_it_is_known_whether_the_rollback_was_any_help() {
+    let mut scene = Scene::new(kept(true, Restore::Ask)).until_step(25);
+    scene.seen = (190, 200);
+    while scene.run.recovering().is_none() {
+        scene.go();
+    }
+    while scene.run.recovering().is_some() {
+        assert!(scene.run.gate().is_none(), "{:?}", scene.run.gate());
+        scene.go();
+    }
+    let scene = until_asked(scene);
+    assert!(scene.has(|event| matches!(event, EventKind::StableLooked { .. })));
+}

@@ -104,3 +104,14 @@ fn stable_is_looked_at_as_what_was_warm_before_whatever_delay_a_new_release_has(
     }
     assert!(scene.run.alarm().unwrap().reason.contains("that fails too"), "{:?}", scene.run.alarm());
 }
+
+#[test]
+fn stable_is_looked_at_so_long_after_production_went_back_whenever_staging_did() {
+    let mut scene = taken_back(laddered(), 3);
+    let since = scene.run.recovering();
+    while count(&scene, "rolled-back") < 2 {
+        scene.now = scene.now.after(SECOND / 10);
+        scene.go();
+    }
+    assert_eq!((scene.run.recovering(), count(&scene, "stable-looked")), (since, 0));
+}

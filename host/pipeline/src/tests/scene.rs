@@ -30,7 +30,7 @@ pub(super) fn issue() -> Issue {
     }
 }
 
-pub(super) fn fix(path: &str) -> Box<Fix> {
+pub(crate) fn fix(path: &str) -> Box<Fix> {
     Box::new(Fix {
         title: "Guard the total".into(),
         root_cause: "an empty cart has none".into(),

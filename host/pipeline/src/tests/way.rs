@@ -407,7 +407,68 @@ fn a_step_ends_with_the_measurement_at_its_end_and_is_extended_from_there_as_oft
         .collect();
     assert_eq!(extended, [(1, begun.after(6 * SECOND)), (2, begun.after(9 * SECOND))]);
     assert_eq!(scene.now, begun.after(9 * SECOND));
-    assert!(scene.run.held().unwrap().ends_with("; extended 2 times"), "{:?}", scene.run.held());
+    let held = scene.run.held().unwrap();
+    assert!(held.ends_with("; extended 2 times") && !held.contains("no second bad window"), "{held}");
+}
+
+#[test]
+fn what_is_longer_by_an_extension_is_so_by_its_own_length() {
+    for (environment, length) in [(Environment::Staging, 7), (Environment::Production, 11)] {
+        let mut plan = plan();
+        (plan.soak, plan.monitoring) = (7 * SECOND, 11 * SECOND);
+        let stage = if environment == Environment::Staging { RunStage::Soak } else { RunStage::Monitoring };
+        let mut scene = Scene::new(plan).until(stage);
+        while scene.run.watch().is_none() {
+            scene.go();
+        }
+        let until = scene.run.watch().unwrap().until;
+        scene.say(Input::Extend { by: "ada".into(), reason: "see".into(), span: None }).unwrap();
+        assert_eq!(scene.run.watch().unwrap().until, until.after(length * SECOND), "{environment:?}");
+    }
+}
+
+#[test]
+fn a_watch_of_staging_without_a_length_is_passed_at_once_and_a_step_without_one_is_watched() {
+    let mut plan = plan();
+    plan.soak = std::time::Duration::ZERO;
+    plan.steps.iter_mut().for_each(|step| step.duration = std::time::Duration::ZERO);
+    let (outcome, scene) = Scene::new(plan).outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    let entered = |at: Environment| {
+        scene.has(|event| matches!(event, EventKind::StepEntered { environment, .. } if *environment == at))
+    };
+    assert!(!entered(Environment::Staging) && entered(Environment::Production));
+}
+
+#[test]
+fn the_performance_check_is_on_record_once_for_each_outcome_in_a_row() {
+    let (_, scene) = Scene::new(plan()).outcome();
+    let checked = |event: &&crate::Event| {
+        matches!(event.event, EventKind::SafetyChecked { check: SafetyCheck::PerformanceBaseline, .. })
+    };
+    assert_eq!(scene.events.iter().filter(checked).count(), 1);
+}
+
+#[test]
+fn only_what_had_all_of_production_is_checked_for_its_way_back() {
+    for (percent, checked) in [(5, false), (100, true)] {
+        let mut scene = Scene::new(plan()).until_step(percent);
+        scene.seen = (190, 200);
+        let (outcome, scene) = scene.outcome();
+        assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+        assert_eq!(scene.has(|event| matches!(event, EventKind::RollbackChecked { needed: true, .. })), checked);
+    }
+    let mut scene = Scene::new(plan()).until(RunStage::Soak);
+    scene.seen = (190, 200);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::HandedOver { .. }), "{outcome}");
+    assert!(!scene.has(|event| matches!(event, EventKind::RollbackChecked { .. })));
+}
+
+#[test]
+fn time_brings_nothing_to_a_run_that_is_over() {
+    let (_, mut scene) = Scene::new(plan()).outcome();
+    assert_eq!(scene.say(Input::Tick).unwrap(), []);
 }
 
 #[test]
