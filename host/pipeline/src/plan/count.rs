@@ -63,3 +63,16 @@ impl CountTrigger {
         vec![trigger(Counted::Complaints, 3), trigger(Counted::CriticalErrors, 1)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_known_by_its_name_alone() {
+        for counted in Counted::ALL {
+            assert_eq!(Counted::named(counted.name()), Some(counted));
+        }
+        assert_eq!(Counted::named("error-rate"), None);
+    }
+}

@@ -329,3 +329,17 @@ fn a_step_that_is_held_for_want_of_evidence_does_not_go_back_to_a_broken_stable_
     approve(&mut scene);
     assert_eq!(scene.run.stable_broken(), None);
 }
+
+#[test]
+fn a_run_goes_forward_from_a_step_against_which_nothing_speaks_and_not_before_the_first() {
+    let mut scene = Scene::new(plan()).until(RunStage::Rollout);
+    assert_eq!(scene.production(), [("old", 100)]);
+    let refused = scene.run.decide(forward("now"), scene.now);
+    assert!(matches!(refused, Err(Refused::NothingToRollForward { stage: "rollout", .. })), "{refused:?}");
+    while scene.run.watch().is_none_or(|watch| watch.verdict.is_none()) {
+        scene.go();
+    }
+    assert!(scene.run.watch().unwrap().strikes.is_empty());
+    scene.say(forward("it is wanted now")).unwrap();
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}

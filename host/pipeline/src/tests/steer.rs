@@ -261,3 +261,11 @@ fn what_people_are_asked_about_a_step_stays_open_over_a_hold() {
     assert_eq!((scene.run.gate().map(|gate| gate.gate), scene.run.held()), (Some(Gate::Held), held.as_deref()));
     assert!(held.is_some());
 }
+
+#[test]
+fn what_staging_serves_is_not_watched_any_more_once_the_steps_begin() {
+    let mut scene = Scene::new(plan()).until(RunStage::Rollout);
+    scene.say(Input::Hold { by: "ada".into(), reason: "wait".into() }).unwrap();
+    scene.say(Input::Tick).unwrap();
+    assert!(scene.run.watch().is_none(), "{:?}", scene.run.watch());
+}
