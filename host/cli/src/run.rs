@@ -18,7 +18,10 @@ use autodevops_orchestrator::{
 };
 use autodevops_pipeline::Outcome;
 use autodevops_server::{Api, Control, HttpApi, RunDesk, Runs};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
 
 use crate::{
     arguments::RunOptions,
@@ -55,13 +58,7 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
                 unfinished.iter().map(|logged| logged.run.id()).collect::<Vec<_>>().join(", ")
             )));
         }
-        let mut last = None;
-        for logged in unfinished {
-            let run = logged.run.id().to_owned();
-            let end = drive(&controller, logged, !options.no_wait, &mut watch, &*progress).await?;
-            last = Some((run, end));
-        }
-        Ok(last)
+        drive(&controller, unfinished, !options.no_wait, &mut watch, &*progress).await
     };
     let ended = tokio::select! {
         ended = driven => ended,
@@ -91,16 +88,32 @@ fn goes_on(unanswered: Option<&Unanswered>, observer: &dyn Observer) {
     }
 }
 
-/// Drives a run, and follows the logs meanwhile: a critical error that is new speaks against its release.
+/// Drives runs side by side, since one may wait for another, and follows the logs meanwhile: a critical error that is new speaks against
+/// their releases. What came of the one that went on longest.
 async fn drive(
-    controller: &Controller,
-    logged: Logged,
+    controller: &Arc<Controller>,
+    runs: Vec<Logged>,
     wait: bool,
     watch: &mut Option<Watch>,
     observer: &dyn Observer,
-) -> Result<End> {
-    let driven = controller.drive(logged, wait);
-    tokio::pin!(driven);
+) -> Result<Option<(String, End)>> {
+    let mut driven = JoinSet::new();
+    for logged in runs {
+        let (controller, run) = (Arc::clone(controller), logged.run.id().to_owned());
+        driven.spawn(async move { Ok::<_, anyhow::Error>((run, controller.drive(logged, wait).await?)) });
+    }
+    let ends = async {
+        let mut last = Ok(None);
+        while let Some(ended) = driven.join_next().await {
+            // The others are brought to their ends all the same.
+            last = match (last, ended.context("a run's driver ended early")) {
+                (Err(error), _) => Err(error),
+                (Ok(_), ended) => ended.flatten().map(Some),
+            };
+        }
+        last
+    };
+    tokio::pin!(ends);
     let follow = async {
         let watch = match watch {
             Some(watch) => watch,
@@ -109,13 +122,13 @@ async fn drive(
         signals::follow(controller, watch).await
     };
     tokio::select! {
-        end = &mut driven => return end,
+        last = &mut ends => return last,
         Err(error) = follow => {
             // A run must be brought to its end all the same.
             observer.notice(&format!("the logs are not followed while the run is under way: {error:#}"));
         }
     }
-    driven.await
+    ends.await
 }
 
 /// The issue to heal. Where there is none it is said why: a log that is misnamed looks like a healthy service.
@@ -186,6 +199,12 @@ fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
         End::Finished(outcome @ Outcome::RolledBack { .. }) => (exit::ROLLED_BACK, "rolled-back", outcome.to_string()),
         End::Finished(outcome @ Outcome::Aborted { .. }) => (1, "aborted", outcome.to_string()),
         End::Finished(outcome @ Outcome::HandedOver { .. }) => (1, "handed-over", outcome.to_string()),
+        End::Queued(of) => {
+            let text = format!(
+                "waits for {of}\nonce that is over, go on with `autodevops run`, or end this one with `autodevops abort {run}`"
+            );
+            (exit::WAITING, "waiting", text)
+        }
         End::Waiting { reason, remedy } => {
             let text = format!(
                 "waits for a person: {reason}\n{remedy} and then `autodevops run`, or end it with `autodevops abort {run}`"

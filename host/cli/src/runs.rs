@@ -58,6 +58,9 @@ pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<Exi
             style.dim(&day(run.started_at())),
             cut(&run.issue().title, 70)
         ))?;
+        if let (Some(of), None) = (run.awaited(), run.outcome()) {
+            output::text(&format!("{:<14} {}\n", "", style.dim(&format!("for {}", cut(&of.to_string(), 100)))))?;
+        }
     }
     match (total, total - all.len()) {
         (0, _) => output::text("no runs yet\n")?,
@@ -79,7 +82,10 @@ pub fn state(run: &Run) -> String {
         (None, Some(hold), _) => format!("{}, on hold by {}", run.stage().name(), hold.by),
         (None, None, Some(_)) => "waits for a person".to_owned(),
         (None, None, None) if run.frozen().is_some() => "waits for the end of a freeze".to_owned(),
-        (None, None, None) => run.stage().name().to_owned(),
+        (None, None, None) => match run.awaited() {
+            Some(of) => format!("waits for {of}"),
+            None => run.stage().name().to_owned(),
+        },
     }
 }
 
@@ -89,6 +95,7 @@ fn padded(style: Style, run: &Run) -> String {
         (None, Some(_), _) => "on-hold",
         (None, None, Some(_)) => "waiting",
         (None, None, None) if run.frozen().is_some() => "frozen",
+        (None, None, None) if run.awaited().is_some() => "waiting for a run",
         (None, None, None) => run.stage().name(),
     };
     let text = format!("{short:<18}");

@@ -30,6 +30,11 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         }
         EventKind::FixProposed { plugin, fix } => Some(proposed(plugin, fix)),
         EventKind::NoFix { reason } => tell(format!("no fix: {reason}")),
+        EventKind::ServicesAwaited { of } => tell(format!("waits for {of}")),
+        EventKind::ServicesClaimed { services, .. } => {
+            tell(format!("has {} to itself until its end", services.join(", ")))
+        }
+        EventKind::BegunAnew { reason, .. } => tell(format!("looks for a fix anew: {reason}")),
         EventKind::Reviewed { reports, verdict } => judged("code review", reports, verdict),
         EventKind::TestsGenerated { tests } if tests.is_empty() => None,
         EventKind::TestsGenerated { tests } => tell(format!("{} further tests written", tests.len())),
@@ -244,6 +249,10 @@ pub fn shares(splits: &[Split]) -> String {
 pub fn doing(run: &Run, command: &Command) -> Option<String> {
     Some(match command {
         Command::Propose { .. } => "looking for a fix".to_owned(),
+        Command::Claim { .. } => match run.awaited() {
+            Some(of) => format!("waiting for {of}"),
+            None => "looking what serves".to_owned(),
+        },
         Command::Compare { .. } => "looking what serves production".to_owned(),
         Command::Review { plugins, .. } => format!("reviewing the change: {}", plugins.join(", ")),
         Command::GenerateTests { .. } => "writing tests".to_owned(),

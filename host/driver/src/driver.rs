@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use autodevops_journal::AppendError;
-use autodevops_pipeline::{Command, Environment, Event, EventKind, Input, Outcome, Refused, Run, Timestamp};
+use autodevops_pipeline::{Awaited, Command, Environment, Event, EventKind, Input, Outcome, Refused, Run, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 pub use crate::parts::Observer;
@@ -34,6 +34,8 @@ pub struct Word {
 pub enum End {
     /// The run is over.
     Finished(Outcome),
+    /// It waits for another run, and the driver was told not to.
+    Queued(Awaited),
     /// It waits for a person, and the driver was told not to.
     Waiting {
         /// What it waits for.
@@ -123,7 +125,7 @@ impl Driver {
         }
     }
 
-    /// Drives the run until it is over, or waits for a person and shall not wait.
+    /// Drives the run until it is over, or waits for a person or another run and shall not wait.
     ///
     /// # Errors
     /// When the journal fails otherwise than by a full disk, or another host drives the run too.
@@ -148,6 +150,10 @@ impl Driver {
                         return Ok(waiting);
                     }
                     self.rest(until).await?;
+                }
+                // Who waits for another run says so once.
+                Command::Claim { .. } if let Some(of) = self.run.awaited().filter(|_| !self.wait) => {
+                    return Ok(End::Queued(of.clone()));
                 }
                 command => self.perform(command).await?,
             }

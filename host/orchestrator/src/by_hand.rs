@@ -98,7 +98,7 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
         }
         made.extend(live);
     }
-    front_door::tidy(project, &[]).await?;
+    front_door::tidy(project, |_| true, &[]).await?;
     Ok(made)
 }
 

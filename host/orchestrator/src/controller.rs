@@ -1,5 +1,6 @@
 //! Which runs there are to drive: unfinished ones first, then one for each issue that deserves it.
 
+mod beside;
 mod handled;
 mod retry;
 
@@ -11,13 +12,12 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use autodevops_driver::parts::Ledger;
-use autodevops_model::{Issue, Release};
-use autodevops_pipeline::{Former, Input, Live as LiveReleases, Retry, Run};
+use autodevops_model::Issue;
+use autodevops_pipeline::{Former, Input, Retry, Run};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     audit,
-    base::base,
     by_hand::{self, MadeLive},
     clock::now,
     data::{self, Restored, Snapshot, Written},
@@ -30,11 +30,13 @@ use crate::{
     log::Logged,
     project::Project,
     revert::{self, Reverted},
+    serving::{Serving, serving},
     signals::{self, CriticalErrors},
     target,
     usage::{Declined, Usage},
 };
 
+use beside::has_room;
 use handled::Handled;
 
 /// Words that wait for a run to hear them.
@@ -64,6 +66,7 @@ impl Controller {
         let all = project.log.all()?;
         for Logged { run, .. } in &all {
             note(&mut handled, run);
+            project.claims.has(run.id(), run.claimed_services());
         }
         let finished = all.iter().filter(|logged| logged.run.outcome().is_some());
         project.audit.seal_finished(finished.map(|logged| (logged.run.id(), logged.version)))?;
@@ -140,10 +143,11 @@ impl Controller {
     async fn start_anew(&self, issue: Issue, retry: Option<Retry>) -> Result<Logged> {
         let _alone = self.beginning.lock().await;
         let project = &self.project;
-        if let Some(under_way) = self.unfinished()?.first() {
-            let run = under_way.run.id();
+        let under_way = self.unfinished()?;
+        if !has_room(under_way.iter().map(|logged| &logged.run), project.config.services().len()) {
+            let run = under_way.first().map_or("", |logged| logged.run.id());
             bail!(Declined(format!(
-                "run {run} is not over, and runs follow each other; wait for its end, or abort it"
+                "run {run} is not over, and runs follow each other, but for those of different services; wait for its end, or abort it"
             )));
         }
         LoopState::new(&project.journal).account(&project.audit)?;
@@ -152,14 +156,20 @@ impl Controller {
         project.check_credentials().await?;
         project.check_tools()?;
         front_door::ensure(project).await?;
-        front_door::tidy(project, &[]).await?;
+        if under_way.is_empty() {
+            front_door::tidy(project, |_| true, &[]).await?;
+        }
         let id = self.name(&issue);
         let former = self.handled().get(&issue.fingerprint).and_then(|before| before.former(retry));
         project.audit.begin(&id);
         let started = self.begin(&id, issue, former).await;
-        if let Err(error) = &started {
-            project.audit.note(&id, audit::NOT_STARTED, None, &format!("{error:#}"));
-            project.audit.let_go(&id, "start", 0, true);
+        match &started {
+            // Another one for the same issue must not begin before somebody drives it.
+            Ok(logged) => self.note(&logged.run),
+            Err(error) => {
+                project.audit.note(&id, audit::NOT_STARTED, None, &format!("{error:#}"));
+                project.audit.let_go(&id, "start", 0, true);
+            }
         }
         started
     }
@@ -174,25 +184,7 @@ impl Controller {
         target::can_preserve(&project.config, &capabilities)?;
         target::can_split(&project.config, &capabilities)?;
         target::can_compare(&project.config, &capabilities)?;
-        let mut live = Vec::new();
-        let mut serving = Vec::new();
-        for service in &plan.services {
-            let production = self.serving(id, &service.production).await?;
-            let staging = self.serving(id, &service.staging).await?;
-            let Some(release) = &production else {
-                bail!(
-                    "nothing was deployed to {} yet; deploy what is checked in with `autodevops deploy`",
-                    service.production
-                );
-            };
-            serving.push((service.clone(), release.clone()));
-            live.push(LiveReleases { staging, production });
-        }
-        let base = tokio::task::block_in_place(|| {
-            let repository = project.repository()?;
-            repository.head()?;
-            base(&repository, &serving, &project.config.git.author)
-        })?;
+        let Serving { live, base } = serving(project, id, &plan).await?;
         let fence = project.next_fence()?;
         let event = Run::started(id, issue, plan, base, fence, live, capabilities, now()).following(former);
         let run = Run::start(&event)?;
@@ -202,29 +194,6 @@ impl Controller {
             self.observer.event(&run, event);
         }
         Ok(Logged { run, events, version })
-    }
-
-    /// What serves an environment, by its target's word, if this host put it there.
-    async fn serving(&self, run: &str, environment: &str) -> Result<Option<Release>> {
-        let target = self.project.deploy_target()?;
-        let context = self.project.context(run, Vec::new());
-        let state = target.live(&context, environment).await?;
-        let known = Live::new(&self.project.journal).current(environment)?;
-        let remedy = "deploy what is checked in with `autodevops deploy`, then it is known what serves";
-        match (state.and_then(|state| state.stable), known) {
-            (None, _) => Ok(None),
-            (Some(stable), Some(known)) if stable == known => Ok(Some(stable)),
-            (Some(stable), Some(known)) => {
-                bail!(
-                    "{environment} serves {}, and not {}, which this host made live last; {remedy}",
-                    stable.id,
-                    known.id
-                )
-            }
-            (Some(stable), None) => {
-                bail!("{environment} serves {}, which this host did not put there; {remedy}", stable.id)
-            }
-        }
     }
 
     /// A run's name: the beginning of the fingerprint, and a number, so that a fault that came back is seen to have. It names a
@@ -271,11 +240,10 @@ impl Controller {
                 let made = tokio::task::block_in_place(|| revert::by_itself(&self.project, &id, &reason));
                 made.iter().for_each(|words| self.observer.notice(words));
             }
-            let keep: Vec<&str> =
-                driver.run().members().filter_map(|member| Some(member.release()?.id.as_str())).collect();
-            if let Err(error) = front_door::tidy(&self.project, &keep).await {
-                tracing::warn!("releases that are not needed any more go on: {error:#}");
-            }
+            self.tidy(driver.run()).await;
+        }
+        if driver.run().claimed_services().is_empty() {
+            self.project.claims.free(&id);
         }
         end
     }
@@ -365,7 +333,7 @@ impl Controller {
         gc::collect(&self.project, false, SystemTime::now()).await
     }
 
-    /// Takes a release back: by the run that is under way in that environment, or by hand where there is none; after the rollback window
+    /// Takes what was released back: by the runs that are under way in that environment, or by hand where there is none; after the rollback window
     /// only where it is to be `at_once` all the same.
     ///
     /// # Errors
@@ -379,17 +347,15 @@ impl Controller {
         reason: &str,
     ) -> Result<RolledBack> {
         let _alone = self.beginning.lock().await;
-        let under_way = self.unfinished()?.pop();
-        if let Some(logged) = under_way {
-            let run = logged.run.id().to_owned();
+        let under_way: Vec<Run> = self.unfinished()?.into_iter().map(|logged| logged.run).collect();
+        if let Some(run) = under_way.first().map(Run::id) {
             if to.is_some() {
                 bail!("run {run} is under way; without --to it goes back, or abort it first");
             }
-            if environment != logged.run.plan().production {
+            if under_way.iter().any(|run| environment != run.plan().production) {
                 bail!("run {run} is under way; abort it with `autodevops abort {run}`");
             }
-            self.say(&run, Input::Rollback { by: by.to_owned(), reason: reason.to_owned() }).await?;
-            return Ok(RolledBack::ByRun(run));
+            return self.take_back(&under_way, by, reason).await;
         }
         let made = by_hand::roll_back(&self.project, environment, to, at_once, by).await?;
         let mut left = None;
@@ -418,8 +384,8 @@ impl Controller {
 /// How a release is taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RolledBack {
-    /// The run under way does it.
-    ByRun(String),
+    /// The runs under way do it.
+    ByRuns(Vec<String>),
     /// It is done.
     ByHand {
         /// What serves: of each of the services that went back.

@@ -209,16 +209,17 @@ fn written(log: &Path, begin: u64) -> String {
     String::from_utf8_lossy(new).trim().to_owned()
 }
 
-/// Stops releases that nobody will go back to: all but those with traffic, the stable one, the one before it, and those named.
+/// Stops releases in these environments that nobody will go back to: all but those with traffic, the stable one, the one before it, and
+/// those named.
 ///
 /// # Errors
 /// When the front door or the journal does not answer.
-pub async fn tidy(project: &Project, keep: &[&str]) -> Result<()> {
+pub async fn tidy(project: &Project, places: impl Fn(&str) -> bool, keep: &[&str]) -> Result<()> {
     if !project.is_local() {
         return Ok(());
     }
     let status = project.edge.status().await?;
-    for (name, environment) in &status.environments {
+    for (name, environment) in status.environments.iter().filter(|(name, _)| places(name)) {
         let before = Live::new(&project.journal).before(name)?;
         let stable = environment.traffic.as_ref().and_then(|traffic| traffic.stable.as_ref());
         let kept: Vec<&str> = before.iter().chain(stable).map(|release| release.id.as_str()).collect();

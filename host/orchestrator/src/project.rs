@@ -25,6 +25,7 @@ use autodevops_source::{Repository, Store};
 use crate::{
     audit::Audit,
     catalog::{Catalog, Unanswered},
+    claims::Claims,
     clock::HostClock,
     commands, credentials,
     keyvalue::JournalStore,
@@ -80,6 +81,8 @@ pub struct Project {
     pub links: Option<Links>,
     /// How much people were told.
     pub notices: Notices,
+    /// Which run has which services to itself.
+    pub claims: Claims,
     /// The plugins.
     pub plugins: PluginSet,
     /// What is deployed, by digest.
@@ -144,6 +147,7 @@ impl Project {
             recordings,
             links,
             notices,
+            claims: Claims::default(),
             plugins,
             artifacts,
             edge,

@@ -1,6 +1,7 @@
-//! Watching without end: a run for every issue that deserves one, one run at a time.
+//! Watching without end: a run for every issue that deserves one; those of different services side by side, others one at a time.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -23,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often what was read is made durable.
 const SAVE: Duration = Duration::from_secs(60);
 
-/// How often it is looked which issues wait, while a run is under way.
+/// How often it is looked which issues wait, and whether one need not, while a run is under way.
 const QUEUE: Duration = Duration::from_secs(10);
 
 /// How long it is waited before something that could not be begun is tried again.
@@ -39,7 +40,8 @@ pub async fn serve(
     mut watch: Watch,
     mut stop: Receiver<bool>,
 ) -> Result<()> {
-    let mut under_way: Option<JoinHandle<Result<End>>> = None;
+    // By their names.
+    let mut under_way: BTreeMap<String, JoinHandle<Result<End>>> = BTreeMap::new();
     let mut left = controller.unfinished()?;
     left.reverse();
     let mut saved = Instant::now();
@@ -49,7 +51,7 @@ pub async fn serve(
     let mut not_before = Instant::now();
     let mut told = String::new();
     let queue = LoopState::new(&controller.project().journal);
-    let mut queued = Instant::now();
+    let mut queued: Option<Instant> = None;
     // What a process before saw is looked at anew.
     queue.set_queue(&[])?;
     let mut no_door_before = Instant::now();
@@ -60,7 +62,7 @@ pub async fn serve(
         let more = watch.poll().await?;
         look_again |= more;
         unlooked |= more;
-        if unlooked && under_way.is_some() && critical_looked.elapsed() >= signals::LOOK {
+        if unlooked && !under_way.is_empty() && critical_looked.elapsed() >= signals::LOOK {
             controller.look_for_critical(&watch.issues().await?).await?;
             (unlooked, critical_looked) = (false, Instant::now());
         }
@@ -68,8 +70,8 @@ pub async fn serve(
             save(&mut watch, observer.as_ref()).await;
             saved = Instant::now();
         }
-        if under_way.as_ref().is_some_and(JoinHandle::is_finished)
-            && let Some(run) = under_way.take()
+        while let Some(name) = under_way.iter().find_map(|(name, run)| run.is_finished().then(|| name.clone()))
+            && let Some(run) = under_way.remove(&name)
         {
             match run.await {
                 Ok(Ok(_)) => {}
@@ -84,50 +86,57 @@ pub async fn serve(
             }
             // What is left over from before was not looked at.
             look_again = true;
+            while controller.take_begun().is_some() {
+                // It is among those that are left.
+            }
             left = controller.unfinished()?;
+            left.retain(|logged| !under_way.contains_key(logged.run.id()));
             left.reverse();
         }
-        // What comes up meanwhile waits; people see it.
-        if under_way.is_some() && look_again && queued.elapsed() >= QUEUE {
-            queue.set_queue(&controller.wanted(watch.issues().await?))?;
-            queued = Instant::now();
-        }
         // A run under way sees to the front door itself.
-        if under_way.is_none() && Instant::now() >= no_door_before && front_door::crashed(controller.project()) {
+        if under_way.is_empty() && Instant::now() >= no_door_before && front_door::crashed(controller.project()) {
             observer.notice("the front door ended by itself; it is started again");
             if let Err(error) = front_door::ensure(controller.project()).await {
                 observer.notice(&format!("{error:#}"));
                 no_door_before = Instant::now() + AGAIN;
             }
         }
-        if under_way.is_none() && Instant::now() >= not_before {
+        if Instant::now() >= not_before {
+            // While a run is under way it is not looked as often.
+            let looks = look_again && (under_way.is_empty() || queued.is_none_or(|at| at.elapsed() >= QUEUE));
             let next = match left.pop().or_else(|| controller.take_begun()) {
                 Some(logged) => Some(Ok(logged)),
-                None if look_again => {
-                    look_again = false;
+                None if looks => {
                     let issues = watch.issues().await?;
                     // What is there before the run is known.
                     controller.look_for_critical(&issues).await?;
                     let mut waiting = controller.wanted(issues);
+                    // What waits for runs under way people see.
                     queue.set_queue(&waiting)?;
-                    if waiting.is_empty() {
-                        None
-                    } else {
-                        let started = controller.start(waiting.remove(0)).await;
-                        if started.is_ok() {
-                            queue.set_queue(&waiting)?;
+                    let next = controller.wanted_beside(&waiting)?;
+                    // After one that starts there may be room for another.
+                    (look_again, queued) = (next.is_some(), next.is_none().then(Instant::now));
+                    match next {
+                        Some(next) => {
+                            let started = controller.start(waiting.remove(next)).await;
+                            if started.is_ok() {
+                                queue.set_queue(&waiting)?;
+                            }
+                            Some(started)
                         }
-                        Some(started)
+                        None => None,
                     }
                 }
                 None => None,
             };
             match next {
+                Some(Ok(logged)) if under_way.contains_key(logged.run.id()) => {}
                 Some(Ok(logged)) => {
                     told.clear();
                     save(&mut watch, observer.as_ref()).await;
-                    let controller = Arc::clone(&controller);
-                    under_way = Some(tokio::spawn(async move { controller.drive(logged, true).await }));
+                    let (controller, name) = (Arc::clone(&controller), logged.run.id().to_owned());
+                    let driven = tokio::spawn(async move { controller.drive(logged, true).await });
+                    under_way.insert(name, driven);
                 }
                 Some(Err(error)) => {
                     let error = format!("no run can be started: {error:#}");
@@ -146,7 +155,7 @@ pub async fn serve(
             changed = stop.changed() => if changed.is_err() { break },
         }
     }
-    if let Some(run) = under_way {
+    for run in under_way.into_values() {
         // As a killed process does: everything that matters is on record.
         run.abort();
         drop(run.await);

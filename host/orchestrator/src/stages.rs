@@ -2,6 +2,7 @@
 //! came of them becomes the core's next input.
 
 mod checks;
+mod claim;
 mod data;
 mod effects;
 mod evidence;
@@ -43,6 +44,7 @@ impl Stages {
             Command::RunChecks { key, plugins } => {
                 self.check(run, plugins).await.map(|reports| Input::Checked { key: key.clone(), reports })
             }
+            Command::Claim { key, services } => self.claim(run, key, services).await,
             Command::Compare { key } => self.serving(run, key).await,
             Command::Commit { key } => self.commit(run, key).await,
             Command::Build { service, key, commit } => self.build(run, service, key, commit).await,

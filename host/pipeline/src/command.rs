@@ -11,6 +11,9 @@ use crate::{Environment, Gate, Outcome, Timestamp};
 pub enum Command {
     /// Ask the fix generators, in order, until one has a fix.
     Propose { key: String },
+    /// Have the services to the run alone, until its end, all or none; then look what serves of each of the project's. Where another run
+    /// has one, say which, and the next time wait until that is another one.
+    Claim { key: String, services: Vec<String> },
     /// Have the plugins review the change.
     Review { key: String, plugins: Vec<String> },
     /// Have tests written.
@@ -84,6 +87,7 @@ impl Command {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Propose { key }
+            | Self::Claim { key, .. }
             | Self::Compare { key }
             | Self::Review { key, .. }
             | Self::GenerateTests { key }

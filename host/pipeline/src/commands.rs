@@ -52,6 +52,10 @@ impl Run {
                 }
             }
         }
+        // Services may be waited for long, and people are told meanwhile.
+        if matches!(commands.first(), Some(Command::Claim { .. })) {
+            commands.rotate_left(1);
+        }
         let idle = commands.is_empty();
         if let Some((_, due)) = self.next_level() {
             later(due);
@@ -97,7 +101,8 @@ impl Run {
         let plan = self.plan();
         let key = |name: &str| format!("{}/{name}", self.id());
         Some(match self.stage() {
-            RunStage::Fix => Command::Propose { key: key("propose") },
+            RunStage::Fix => Command::Propose { key: self.anew("propose") },
+            RunStage::CodeReview if self.must_claim() => return self.claim(),
             RunStage::CodeReview => Command::Review { key: key("review"), plugins: plan.review.clone() },
             RunStage::TestGeneration => Command::GenerateTests { key: key("tests") },
             RunStage::Checks => Command::RunChecks { key: key("checks"), plugins: plan.checks.clone() },

@@ -15,8 +15,8 @@ use autodevops_model::{
 };
 
 use crate::{
-    Command, Environment, Event, EventKind, Gate, NamedReport, Outcome, Run, RunStage, SafetyCheck, Sample, Signal,
-    Timestamp, VERSION, Verdict, finite, run::Attempt, safety,
+    Awaited, Command, Environment, Event, EventKind, Gate, Live, NamedReport, Outcome, Run, RunStage, SafetyCheck,
+    Sample, Signal, Timestamp, VERSION, Verdict, finite, run::Attempt, safety,
 };
 
 /// What came in: what came of a command, a person's word, or the passing of time.
@@ -27,6 +27,11 @@ pub enum Input {
     Proposed { plugin: String, fix: Box<Fix> },
     /// No plugin has a fix.
     NoProposal { reason: String },
+    /// The run has its services to itself, with a fence above all before it. What serves of each of the plan's services now, and the
+    /// commit that a fix of that starts from.
+    Claimed { key: String, fence: u64, base: String, live: Vec<Live> },
+    /// Another run has a service that this one is to have, or waited for it before.
+    ServicesTaken { key: String, of: Awaited },
     /// The reviews came back.
     Reviewed { key: String, reports: Vec<NamedReport> },
     /// The tests came back.
@@ -256,6 +261,7 @@ impl Draft {
                 self.push(EventKind::NoFix { reason: reason.clone() });
                 self.turn_back(Outcome::HandedOver { reason: format!("no plugin has a fix: {reason}") });
             }
+            input @ (Input::Claimed { .. } | Input::ServicesTaken { .. }) => self.claimed(input)?,
             Input::Reviewed { key, reports } => {
                 self.answers(RunStage::CodeReview, "reviews", &key)?;
                 self.reviewed(finite::reports(reports));
@@ -341,7 +347,7 @@ impl Draft {
     }
 
     /// What the run commands that the input answers.
-    fn answers(&self, stage: RunStage, input: &'static str, key: &str) -> Result<Command, Refused> {
+    pub(crate) fn answers(&self, stage: RunStage, input: &'static str, key: &str) -> Result<Command, Refused> {
         self.in_place(stage, input)?;
         self.due(key).ok_or_else(|| self.unknown(key))
     }
@@ -351,7 +357,7 @@ impl Draft {
         self.run.work().into_iter().find(|work| work.key() == Some(key))
     }
 
-    fn unknown(&self, key: &str) -> Refused {
+    pub(crate) fn unknown(&self, key: &str) -> Refused {
         Refused::UnknownKey { run: self.run.id().to_owned(), key: key.to_owned() }
     }
 
@@ -419,6 +425,7 @@ impl Draft {
         }
         let plan = self.run.plan();
         match self.run.stage() {
+            RunStage::CodeReview if self.run.must_claim() => return false,
             RunStage::CodeReview if plan.review.is_empty() => self.reviewed(Vec::new()),
             RunStage::TestGeneration if !plan.test_generators => {
                 self.push(EventKind::TestsGenerated { tests: Vec::new() });

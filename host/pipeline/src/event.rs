@@ -24,7 +24,7 @@ use autodevops_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Former, Plan, Signal, Timestamp};
+use crate::{Awaited, Former, Plan, Signal, Timestamp};
 
 pub use evidence::{Method, Origin, Sample, Verdict};
 pub use read::UnreadableEvent;
@@ -218,6 +218,18 @@ pub enum EventKind {
     FixProposed { plugin: String, fix: Box<Fix> },
     /// No plugin has a fix.
     NoFix { reason: String },
+    /// Services that the run is to release are another run's: it waits for its end.
+    ServicesAwaited { of: Awaited },
+    /// The services are this run's until its end: no other run releases them. Effects carry this fence from now on, above that of whoever
+    /// released them before.
+    ServicesClaimed { services: Vec<String>, fence: u64 },
+    /// While the run waited for its services, another release of them came to serve: it looks for a fix anew, of what serves now.
+    BegunAnew {
+        base: String,
+        /// Of each of the plan's services, in their order.
+        live: Vec<Live>,
+        reason: String,
+    },
     /// Reviews of the change came back.
     Reviewed { reports: Vec<NamedReport>, verdict: Verdict },
     /// Tests were written; perhaps none.
@@ -397,6 +409,9 @@ impl EventKind {
             Self::StagingFound { .. } => "staging-found",
             Self::FixProposed { .. } => "fix-proposed",
             Self::NoFix { .. } => "no-fix",
+            Self::ServicesAwaited { .. } => "services-awaited",
+            Self::ServicesClaimed { .. } => "services-claimed",
+            Self::BegunAnew { .. } => "begun-anew",
             Self::Reviewed { .. } => "reviewed",
             Self::TestsGenerated { .. } => "tests-generated",
             Self::Checked { .. } => "checked",

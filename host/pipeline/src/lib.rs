@@ -24,6 +24,9 @@
 //! - A change that touches several services makes a release of each ([`Member`]). They are promoted together or not at all: a step moves
 //!   the traffic of one after the other, is measured once all have its share, and is passed where each of them passes. What turns one
 //!   back turns all back, in the reverse order, and each goes back whatever comes of the others. One service is a set of one.
+//! - Runs of a project of several services go on side by side. Once a run has a fix it claims the services that the fix touches, and has them
+//!   until its end; where they are another run's it waits ([`Awaited`]), and where another release came to serve meanwhile it looks for a
+//!   fix anew.
 //! - Where state guards are set, a snapshot of production's data is taken and verified before the release comes there; where the data
 //!   must be preserved, nothing comes there without it. After a rollback of production, traffic first, the data goes back only where the
 //!   plan says so ([`DataPlan`]) or a person does ([`Gate::Data`]): what was written since is lost by that; silence keeps it as it is.
@@ -37,6 +40,7 @@
 //!   to be taken back ([`Former`]) asks a person before production, whatever its plan says.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod claim;
 mod command;
 mod commands;
 mod data;
@@ -57,6 +61,7 @@ mod strike;
 mod time;
 mod verdict;
 
+pub use claim::Awaited;
 pub use command::{Asked, Command, Staged, Subject};
 pub use decide::{EffectOutcome, Found, Input, Link, RETRY_AFTER, Refused};
 pub use event::{

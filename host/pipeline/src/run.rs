@@ -13,13 +13,14 @@ use std::{
 use autodevops_model::{Capabilities, Fix, Issue, Outcome as CheckOutcome, TestFile};
 
 use crate::{
-    BadPlan, Environment, Event, EventKind, Former, Live, NamedReport, Outcome, Plan, SafetyCheck, Sample, Signal,
-    Timestamp, VERSION, Verdict,
+    Awaited, BadPlan, Environment, Event, EventKind, Former, Live, NamedReport, Outcome, Plan, SafetyCheck, Sample,
+    Signal, Timestamp, VERSION, Verdict,
 };
 
 pub use member::Member;
 pub use parts::{Alarm, Approved, Effect, OnHold, OpenGate, RunStage, Watch};
 
+pub(crate) use member::name_of;
 pub(crate) use notes::Note;
 pub(crate) use parts::{Attempt, Decided, Lane};
 
@@ -102,6 +103,11 @@ pub struct Run {
     members: Vec<Member>,
     /// Which of them the run releases.
     touched: Vec<usize>,
+    /// Whether these are the run's to have to itself.
+    pub(crate) claimed: bool,
+    pub(crate) awaited: Option<Awaited>,
+    /// How often the run looked for another fix, since something else came to serve while it waited.
+    pub(crate) begun_anew: u32,
     /// How many of the plan's steps are passed.
     passed: usize,
     watch: Option<Watch>,
@@ -189,7 +195,7 @@ impl Run {
         &self.plan
     }
 
-    /// The commit that the live release was built from.
+    /// The commit that what serves was built from.
     pub fn base(&self) -> &str {
         &self.base
     }
@@ -324,7 +330,7 @@ impl Run {
     }
 
     pub(crate) fn is_unsure(&self) -> bool {
-        self.unsure && self.ending.is_none()
+        self.unsure && self.ending.is_none() && !self.must_claim()
     }
 
     pub(crate) const fn moves(&self) -> u32 {

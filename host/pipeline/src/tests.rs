@@ -1,6 +1,7 @@
 //! Whole runs: what people can say, what goes wrong, and, by simulation, what may never be.
 
 mod baseline;
+mod claim;
 mod compare;
 mod data;
 mod escalation;

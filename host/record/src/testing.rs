@@ -123,7 +123,15 @@ impl Story {
                 Command::Measure { .. } | Command::Notify { .. } => now,
                 _ => now.after(SECOND),
             };
-            let input = self.answer(&command);
+            let input = match &command {
+                Command::Claim { key, .. } => Input::Claimed {
+                    key: key.clone(),
+                    fence: run.fence() + 1,
+                    base: run.base().to_owned(),
+                    live: run.live(),
+                },
+                command => self.answer(command),
+            };
             say(input, now, &mut run);
         }
         panic!("the story never ends; it is in stage {}", run.stage());
@@ -188,10 +196,12 @@ impl Story {
             Command::AskApproval { .. } if self.approved_after.is_some() => {
                 Input::Approve { by: "ada".into(), reason: "looks right".into(), bypass: false, link: None }
             }
-            // One host drives it from its start to its end: there is nothing to compare.
-            Command::AskApproval { .. } | Command::Compare { .. } | Command::WaitUntil(_) | Command::Finish(_) => {
-                Input::Tick
-            }
+            // One host drives it from its start to its end, and alone: there is nothing to compare, and its services are its own.
+            Command::AskApproval { .. }
+            | Command::Claim { .. }
+            | Command::Compare { .. }
+            | Command::WaitUntil(_)
+            | Command::Finish(_) => Input::Tick,
         }
     }
 

@@ -194,6 +194,12 @@ impl<'a> Stage<'a> {
                 self.ending.get_or_insert(if outcome == Outcome::Healed { Ending::Promoted } else { astray });
                 return;
             }
+            Command::Claim { key, .. } => Input::Claimed {
+                key,
+                fence: self.run.fence() + 1,
+                base: self.run.base().to_owned(),
+                live: self.run.live(),
+            },
             Command::Measure { subjects, windows, .. } => {
                 self.services.iter_mut().for_each(|service| service.world.pass(self.now.0, service.shares));
                 Input::Measured { samples: self.samples(&subjects, &windows), error: None }

@@ -85,7 +85,10 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
         Request::After { run, sequel, reason } => after(controller, by, &run, sequel, &reason).await?,
         Request::Rollback { environment, to, now, reason } => {
             match controller.roll_back(&environment, to.as_deref(), now, by, &reason).await? {
-                RolledBack::ByRun(run) => format!("run {run} takes its release back"),
+                RolledBack::ByRuns(runs) => {
+                    let each = |run: &String| format!("run {run} takes its release back");
+                    runs.iter().map(each).collect::<Vec<_>>().join("\n")
+                }
                 RolledBack::ByHand { made, reverted } => {
                     let again = made.iter().map(|live| format!("{} serves {} again", live.words(), live.release.id));
                     let reverted = reverted.map(|words| format!("; {words}")).unwrap_or_default();

@@ -25,6 +25,7 @@ pub fn summary(run: &Run) -> Value {
         "release": alone.and_then(Member::release),
         "services": run.members().map(service).collect::<Vec<_>>(),
         "waits-for": run.gate().map(|gate| &gate.reason),
+        "awaits": run.awaited(),
         "on-hold-by": run.on_hold().map(|hold| &hold.by),
         "in-hand-of": run.alarm().and_then(|alarm| alarm.acknowledged.as_ref()),
         "follows": run.former().map(|former| &former.run),

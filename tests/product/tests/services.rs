@@ -1,4 +1,4 @@
-//! Two services in one run, behind the real front door: promoted together or not at all.
+//! Two services behind the real front door: in one run, promoted together or not at all; in two runs, side by side.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
@@ -13,10 +13,13 @@ use std::{
 
 use autodevops_product_tests::{
     clients::{Clients, get},
-    process::until,
-    shop::{Shop, free_port},
+    process::{Program, until},
+    shop::{Shop, copy, free_port},
 };
 use serde_json::Value;
+
+/// The longest that two runs may take, one after the other, on a machine that builds at the same time.
+const LONG: Duration = Duration::from_secs(240);
 
 /// The shop, and its code a second time as the service `desk`. A change of the code is nobody's own, and so about both.
 struct Pair {
@@ -32,6 +35,15 @@ fn address(text: &str, section: &str) -> String {
 
 impl Pair {
     fn open(changes: &[(String, String)]) -> Self {
+        Self::set_up(changes, false)
+    }
+
+    /// The code of each in a folder of its own.
+    fn apart(changes: &[(String, String)]) -> Self {
+        Self::set_up(changes, true)
+    }
+
+    fn set_up(changes: &[(String, String)], apart: bool) -> Self {
         let (desk, desk_staging) = (free_port(), free_port());
         let shop = Shop::open_as(|mut text| {
             for (section, port) in [("[environments.staging]", desk_staging), ("[environments.production]", desk)] {
@@ -42,7 +54,12 @@ impl Pair {
             let service = "kind = \"functions\"\npublic = \"public\"\nfunctions = \"functions/index.js\"\n";
             let one = format!("[service]\nname = \"shop\"\n{service}");
             assert!(text.contains(&one), "{text}");
-            let of = |name: &str| format!("[[services]]\nname = \"{name}\"\npaths = [\"{name}\"]\n{service}");
+            let of = |name: &str| {
+                let folder = if apart { format!("\"{name}/") } else { "\"".to_owned() };
+                let service = service.replace("\"public\"", &format!("{folder}public\""));
+                let service = service.replace("\"functions/", &format!("{folder}functions/"));
+                format!("[[services]]\nname = \"{name}\"\npaths = [\"{name}\"]\n{service}")
+            };
             text = text.replace(&one, &format!("{}\n{}ready = \"/api/nothing\"\n", of("shop"), of("desk")));
             for (from, to) in [
                 ("logs/production.log\"]", "logs/production-*.log\"]"),
@@ -57,6 +74,14 @@ impl Pair {
             }
             text
         });
+        if apart {
+            for folder in ["public", "functions"] {
+                copy(&shop.folder.join(folder), &shop.folder.join("desk").join(folder));
+                fs::create_dir_all(shop.folder.join("shop")).unwrap();
+                fs::rename(shop.folder.join(folder), shop.folder.join("shop").join(folder)).unwrap();
+            }
+            shop.check_in("Give each a folder");
+        }
         let called = shop.expect(0, &["deploy"]);
         assert!(called.stdout.contains("production of shop serves release shop-"), "{called}");
         assert!(called.stdout.contains("production of desk serves release desk-"), "{called}");
@@ -64,10 +89,34 @@ impl Pair {
     }
 
     fn wait_for_errors(&self) {
-        let log = self.shop.folder.join(".autodevops/logs/production-desk.log");
+        self.wait_for_errors_of("desk");
+    }
+
+    fn wait_for_errors_of(&self, service: &str) {
+        let log = self.shop.folder.join(format!(".autodevops/logs/production-{service}.log"));
         until("errors are in the log", Duration::from_secs(20), || {
             fs::read_to_string(&log).is_ok_and(|log| log.matches("TypeError").count() >= 10)
         });
+    }
+
+    /// The two runs that heal the fault of the code, oldest first, once both have. A slow machine may give reason for others.
+    fn two_runs(&self, serving: &mut Program) -> [Value; 2] {
+        for _ in 0..2 {
+            let healed = |event: &Value| event["type"] == "finished" && event["outcome"] == "healed";
+            serving.wait_for("two runs had healed the fault", LONG, healed);
+        }
+        let runs = self.shop.json(&["runs"]);
+        let healed = |run: &&Value| run["outcome"] == "healed";
+        let mut runs: Vec<Value> = runs.as_array().unwrap().iter().filter(healed).cloned().collect();
+        runs.sort_by_key(|run| run["started"].as_i64());
+        runs.try_into().unwrap()
+    }
+
+    /// The events of a run, with their times.
+    fn told(&self, run: &Value) -> Vec<(i64, Value)> {
+        let shown = self.shop.json(&["show", run["run"].as_str().unwrap()]);
+        let events = shown["events"].as_array().unwrap();
+        events.iter().map(|event| (event["at"].as_i64().unwrap(), event["event"].clone())).collect()
     }
 
     /// Shares of a service's production as `release percent`, highest first.
@@ -197,4 +246,84 @@ fn a_deploy_by_hand_is_of_both_or_of_none() {
     let status = pair.shop.json(&["edge", "status"]);
     let releases = status["environments"]["production-shop"]["releases"].as_array().unwrap();
     assert_eq!(releases.len(), 2, "the shop's new release came up, and was taken back: {status}");
+}
+
+/// What both have in production from the first move of its traffic to the end of the run.
+fn rollout(events: &[(i64, Value)]) -> (i64, i64) {
+    let moves = |event: &Value| event["type"] == "traffic-set" && event["environment"] == "production";
+    let begin = events.iter().find(|(_, event)| moves(event)).unwrap().0;
+    (begin, events.last().unwrap().0)
+}
+
+fn of_kind<'a>(events: &'a [(i64, Value)], kind: &str) -> Vec<&'a Value> {
+    events.iter().map(|(_, event)| event).filter(|event| event["type"] == kind).collect()
+}
+
+#[test]
+fn two_faults_of_two_services_are_healed_side_by_side() {
+    // Long enough that the second begins before the first has ended, on a slow machine, too.
+    let pair = Pair::apart(&[("for = \"600ms\"".into(), "for = \"12s\"".into())]);
+    let clients = [Clients::start(pair.shop.production), Clients::start(pair.desk)];
+    ["shop", "desk"].iter().for_each(|service| pair.wait_for_errors_of(service));
+    let mut serving = pair.shop.start(&["serve"]);
+    let runs = pair.two_runs(&mut serving);
+    let mut healed: Vec<&str> = Vec::new();
+    for run in &runs {
+        let services = run["services"].as_array().unwrap();
+        assert!(run["outcome"] == "healed" && services.len() == 1, "{run}");
+        let (name, release) = (services[0]["service"].as_str().unwrap(), run["release"]["id"].as_str().unwrap());
+        healed.push(name);
+        assert_eq!(pair.shares(name), [(release.to_owned(), 100)]);
+    }
+    healed.sort_unstable();
+    assert_eq!(healed, ["desk", "shop"]);
+    let events = runs.each_ref().map(|run| pair.told(run));
+    let [first, second] = events.each_ref().map(|events| rollout(events));
+    assert!(first.0 < second.1 && second.0 < first.1, "one after the other: {first:?}, {second:?}");
+    for (events, other) in events.iter().zip(["shop", "desk"]) {
+        let services = &of_kind(events, "services-claimed")[0]["services"];
+        assert!(services.as_array().unwrap().len() == 1, "{services} beside {other}");
+        assert!(of_kind(events, "services-awaited").is_empty() && of_kind(events, "begun-anew").is_empty());
+    }
+    for clients in clients {
+        // Two front doors' worth of clients, two builds and two runs at once: a slow machine answers late.
+        let causes = clients.stop().deploy_error_causes;
+        assert!(causes.keys().all(|cause| cause == "no answer in time"), "{causes:?}");
+    }
+    drop(serving);
+    // What serves comes from two commits now, neither of which has the other in its past: the next run starts from a merge of both.
+    let commits = runs.each_ref().map(|run| run["commit"].as_str().unwrap());
+    assert!(commits.iter().all(|commit| pair.shop.git(&["merge-base", commits[0], commits[1]]).trim() != *commit));
+}
+
+#[test]
+fn a_run_whose_fix_touches_a_service_of_another_run_waits_for_it_and_says_so() {
+    let both = |name: &str| (format!("paths = [\"{name}\"]"), "paths = [\"shop\", \"desk\"]".to_owned());
+    let long = ("for = \"600ms\"".to_owned(), "for = \"8s\"".to_owned());
+    let pair = Pair::apart(&[both("shop"), both("desk"), long]);
+    let clients = [Clients::start(pair.shop.production), Clients::start(pair.desk)];
+    ["shop", "desk"].iter().for_each(|service| pair.wait_for_errors_of(service));
+    let mut serving = pair.shop.start(&["serve"]);
+    let waits = serving.wait_for("a run waited", LONG, |event| event["type"] == "services-awaited");
+    let of = waits["of"]["run"].as_str().unwrap();
+    let runs = pair.shop.json(&["runs"]);
+    let waiting = runs.as_array().unwrap().iter().find(|run| run["awaits"]["run"] == of).unwrap();
+    let name = waiting["run"].as_str().unwrap();
+    let said = format!("waits for run {of}, which releases desk, shop");
+    assert!(pair.shop.expect(0, &["show", name]).stdout.contains(&said), "{waiting}");
+    assert!(pair.shop.expect(0, &["runs"]).stdout.contains(&format!("for run {of}, which releases desk, shop")));
+    let runs = pair.two_runs(&mut serving);
+    let order = runs.each_ref().map(|run| run["run"].as_str().unwrap() == name);
+    let [first, second] = if order[0] { [&runs[1], &runs[0]] } else { [&runs[0], &runs[1]] };
+    assert_eq!((first["run"].as_str(), second["run"].as_str()), (Some(of), Some(name)));
+    for run in [first, second] {
+        assert!(run["outcome"] == "healed" && run["services"].as_array().unwrap().len() == 2, "{run}");
+    }
+    let (first, second) = (pair.told(first), pair.told(second));
+    assert!(rollout(&second).0 > rollout(&first).1, "one rollout of a service at a time");
+    let anew = of_kind(&second, "begun-anew");
+    assert!(anew.len() == 1 && anew[0]["reason"].as_str().unwrap().contains("serves"), "{anew:?}");
+    assert_eq!(of_kind(&second, "fix-proposed").len(), 2, "its fix is of what the other released");
+    clients.into_iter().for_each(|clients| drop(clients.stop()));
+    drop(serving);
 }

@@ -16,14 +16,15 @@ use autodevops_driver::{
     parts::{Account, Later, Observer, Parts, World as Outside},
 };
 use autodevops_pipeline::{
-    Command, Environment, Event, EventKind, Glance, Input, Level, Outcome, Plan, Run, RunStage, Sample, Step,
+    Awaited, Command, Environment, Event, EventKind, Glance, Input, Level, Outcome, Plan, Run, RunStage, Sample,
+    Service, Step, Timestamp,
 };
 use tokio::sync::mpsc;
 
 use crate::{
     calm::{begin, done},
     host::Host,
-    stock::{APPROVERS, SECOND},
+    stock::{self, APPROVERS, SECOND},
     world::World,
 };
 
@@ -203,6 +204,7 @@ fn driven_in(
 fn left(end: End) -> (String, String) {
     match end {
         End::Waiting { reason, remedy } => (reason, remedy),
+        End::Queued(of) => panic!("it waits for {of}"),
         End::Finished(outcome) => panic!("it is over: {outcome}"),
     }
 }
@@ -460,4 +462,35 @@ fn where_another_writes_to_the_run_a_driver_stops_and_says_how_it_knows() {
     let wanted = TwoHosts { run: "r1".into(), expected: 1, actual: 3 };
     assert_eq!(error.downcast_ref(), Some(&wanted), "{error:#}");
     assert_eq!((driver.run().stage(), host.world.lock().events.len()), (RunStage::Fix, 3), "nothing more is changed");
+}
+
+#[test]
+fn a_run_whose_services_are_another_runs_is_left_until_that_is_over() {
+    let two = |plan: &mut Plan| {
+        let service = |name: &str| Service {
+            name: name.into(),
+            paths: vec![name.into()],
+            staging: format!("staging-{name}"),
+            production: format!("production-{name}"),
+        };
+        plan.services = ["cart", "shop"].map(service).into();
+    };
+    let (host, logged) = begin(two);
+    let listening = Listening::new(&host, QUICK);
+    let (_speaker, words) = mpsc::channel(1);
+    let mut driver = Driver::new(listening.parts(), logged, words, false);
+    let of = Awaited { run: "r0".into(), services: vec!["cart".into()] };
+    let queued = async {
+        let fix = stock::fix(&["cart".into()]);
+        driver.take(Input::Proposed { plugin: "recipes".into(), fix }).await.unwrap().unwrap();
+        let taken = Input::ServicesTaken { key: "r1/claim".into(), of: of.clone() };
+        driver.take(taken).await.unwrap().unwrap();
+        driver.drive().await
+    };
+    assert_eq!(done(&host.world, queued, |_| {}).unwrap(), End::Queued(of));
+    assert_eq!(listening.count(|told| matches!(told, Told::Doing(_))), 0, "it is not asked again");
+    // The next host does: meanwhile that may be over.
+    done(&host.world, driver.take_over(), |_| {}).unwrap();
+    assert_eq!(driver.run().awaited(), None);
+    assert!(matches!(driver.run().commands(Timestamp(i64::MAX))[0], Command::Claim { .. }));
 }

@@ -15,10 +15,10 @@ use autodevops_driver::{
     parts::{Account, Clock, Later, Ledger, Observer, Parts, World as Outside},
 };
 use autodevops_journal::{AppendError, JournalError};
-use autodevops_model::{Deployment, ErrorKind, Outcome, StageError, TestFile, Window};
+use autodevops_model::{Deployment, ErrorKind, Outcome, Release, StageError, TestFile, Window};
 use autodevops_pipeline::{
-    Command, EffectOutcome, Environment, Event, Found, Glance, Input, Live, Member, Run, RunStage, Sample, Subject,
-    Timestamp,
+    Awaited, Command, EffectOutcome, Environment, Event, Found, Glance, Input, Live, Member, Run, RunStage, Sample,
+    Subject, Timestamp,
 };
 
 use crate::{
@@ -96,6 +96,7 @@ impl Host {
         match command {
             Command::Propose { .. } if outcome() == Outcome::Failed => Input::NoProposal { reason: "no idea".into() },
             Command::Propose { .. } => Input::Proposed { plugin: "recipes".into(), fix: stock::fix(&world.touched) },
+            Command::Claim { services, .. } => claim(&mut world, run, key, services),
             Command::Compare { .. } => {
                 let found = |member: &Member| Found {
                     service: member.label().to_owned(),
@@ -122,6 +123,14 @@ impl Host {
                 Input::Measured { samples: samples(&mut world, *environment, subjects, windows), error: None }
             }
             other => panic!("{other:?} is no such command"),
+        }
+    }
+
+    /// Waits for another run of the project, where that has one of the services.
+    async fn waits_for_another(&self, run: &Run, command: &Command) {
+        if matches!(command, Command::Claim { .. }) && run.awaited().is_some() {
+            let span = self.world.lock().tape.one(&[1, 60, 3000]) * SECOND;
+            self.world.sleep(self.number, span).await;
         }
     }
 
@@ -156,6 +165,27 @@ impl Host {
             false => Ok(done),
         }
     }
+}
+
+/// The services are the run's, unless another of the project's runs has one. That may have come to an end before production, or have
+/// released them: then they serve another release by then.
+fn claim(world: &mut World, run: &Run, key: String, services: &[String]) -> Input {
+    if run.awaited().is_none() && world.tape.happens(300) {
+        let of = Awaited { run: "another".into(), services: services[..1].to_vec() };
+        return Input::ServicesTaken { key, of };
+    }
+    let (mut base, mut live) = (run.base().to_owned(), run.live());
+    if run.awaited().is_some() && world.tape.happens(400) {
+        let of_another = |live: &mut Live| {
+            let release = |release: &mut Release| release.commit = format!("another-{}", release.commit);
+            live.staging.iter_mut().chain(&mut live.production).for_each(release);
+        };
+        let released = run.plan().services.iter().map(|service| services.contains(&service.name));
+        live.iter_mut().zip(released).filter(|(_, released)| *released).for_each(|(live, _)| of_another(live));
+        base = format!("another-{base}");
+    }
+    world.fences += 1;
+    Input::Claimed { key, fence: world.fences, base, live }
 }
 
 pub fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
@@ -255,6 +285,7 @@ impl Outside for Host {
         Box::pin(async move {
             self.takes().await;
             self.live_or_hang(30, "at work").await;
+            self.waits_for_another(run, command).await;
             self.answer(run, command)
         })
     }

@@ -170,6 +170,7 @@ impl Hosts {
         }
         match polled {
             Poll::Ready(Ok(End::Finished(outcome))) => return self.over(outcome).map(Some),
+            Poll::Ready(Ok(End::Queued(of))) => return Err(format!("it waits for {of}, though told to")),
             Poll::Ready(Ok(End::Waiting { reason, .. })) => return Err(format!("it waits, though told to: {reason}")),
             // Its successor wrote before it, or it slept: whoever looks after it starts another.
             Poll::Ready(Err(error)) if error.is::<TwoHosts>() => return Ok(None),

@@ -50,6 +50,11 @@ pub fn tell(event: &EventKind) -> Told {
             decided("proposed", format!("{plugin}: {}; changes {}", fix.title, paths.join(", ")))
         }
         EventKind::NoFix { reason } => decided("no-fix", reason),
+        EventKind::ServicesAwaited { of } => decided("services-awaited", of.to_string()),
+        EventKind::ServicesClaimed { services, fence } => {
+            decided("services-claimed", format!("{}; effects have fence {fence} from here", services.join(", ")))
+        }
+        EventKind::BegunAnew { reason, base, .. } => decided("begun-anew", format!("{reason}; from commit {base}")),
         EventKind::Reviewed { reports, verdict }
         | EventKind::Checked { reports, verdict }
         | EventKind::AutomatedTested { reports, verdict } => reported(reports, verdict),

@@ -8,7 +8,7 @@ use autodevops_model::{Measurement, Outcome as CheckOutcome, Severity};
 
 use super::{
     Approved, Attempt, Decided, Effect, OnHold, OpenGate, ReplayError, Run, RunStage, Watch,
-    member::{Member, all_of},
+    member::{Member, all_of, of_plan},
 };
 use crate::{Environment, Event, EventKind, Gate, Outcome, Sample, Strike, Timestamp, VERSION, Verdict, plan::touched};
 
@@ -28,8 +28,6 @@ impl Run {
         if live.len() != plan.services.len() {
             return Err(ReplayError::Live { services: plan.services.len(), live: live.len() });
         }
-        let alone = plan.services.len() == 1;
-        let members = plan.services.iter().zip(live);
         Ok(Self {
             id: run.clone(),
             issue: (**issue).clone(),
@@ -37,7 +35,10 @@ impl Run {
             base: base.clone(),
             fence: *fence,
             touched: (0..plan.services.len()).collect(),
-            members: members.map(|(service, live)| Member::new(service.clone(), alone, live.clone())).collect(),
+            members: of_plan(plan, live),
+            claimed: false,
+            awaited: None,
+            begun_anew: 0,
             capabilities: capabilities.clone(),
             former: former.clone(),
             started: event.at,
@@ -119,7 +120,7 @@ impl Run {
             | EventKind::CountReached { .. } => {}
             EventKind::StableBroken { reason } => self.stable_broken = Some(reason.clone()),
             EventKind::Signalled { signal } => self.signals.push(signal.clone()),
-            EventKind::Resumed { fence } => (self.fence, self.unsure) = (*fence, true),
+            EventKind::Resumed { fence } => (self.fence, self.unsure, self.awaited) = (*fence, true, None),
             EventKind::Compared { .. } => self.unsure = false,
             EventKind::Diverged { service, found, reason, environment } => {
                 if *environment == Environment::Production {
@@ -134,7 +135,23 @@ impl Run {
                 self.fix = Some((**fix).clone());
                 self.stage = RunStage::CodeReview;
             }
+            EventKind::ServicesAwaited { of } => self.awaited = Some(of.clone()),
+            EventKind::ServicesClaimed { fence, .. } => {
+                self.fence = *fence;
+                // What serves was looked at just now.
+                (self.claimed, self.awaited, self.unsure) = (true, None, false);
+            }
+            EventKind::BegunAnew { base, live, .. } => {
+                self.base.clone_from(base);
+                self.members = of_plan(&self.plan, live);
+                self.touched = (0..self.members.len()).collect();
+                (self.plugin, self.fix, self.awaited) = (None, None, None);
+                self.begun_anew += 1;
+                self.stage = RunStage::Fix;
+            }
             EventKind::Reviewed { reports, verdict } => {
+                // Runs of before had all services from their beginning on, and claimed none.
+                self.claimed = true;
                 self.reviews.clone_from(reports);
                 self.checked(verdict, self.plan.review.is_empty());
             }
@@ -239,6 +256,7 @@ impl Run {
     }
 
     fn end(&mut self, outcome: &Outcome) {
+        self.awaited = None;
         self.ending = Some(outcome.clone());
         (self.gate, self.watch, self.held, self.blocked) = (None, None, None, None);
         (self.alarm, self.on_hold, self.diverged, self.stable_broken) = (None, None, None, None);

@@ -3,7 +3,7 @@
 use autodevops_model::{Deployment, Measurement, Release, Split};
 
 use super::{Lane, Run};
-use crate::{Baseline, Environment, Live, Service, Watch};
+use crate::{Baseline, Environment, Live, Plan, Service, Watch};
 
 /// What the fresh baseline's name has beyond the candidate's.
 const FRESH: &str = "-baseline";
@@ -26,7 +26,7 @@ pub struct Member {
 }
 
 impl Member {
-    pub(super) fn new(service: Service, alone: bool, live: Live) -> Self {
+    fn new(service: Service, alone: bool, live: Live) -> Self {
         let serving = |release: Option<&Release>| Lane {
             traffic: release.map(|release| all_of(&release.id)).into_iter().collect(),
             ..Lane::default()
@@ -174,8 +174,19 @@ impl Member {
     }
 }
 
+/// The release's name, for a person.
+pub(crate) fn name_of(release: Option<&Release>) -> &str {
+    release.map_or("nothing", |release| &release.id)
+}
+
 pub(super) fn all_of(release: &str) -> Split {
     Split { release: release.to_owned(), percent: 100 }
+}
+
+/// Each of the plan's services, with what serves of it.
+pub(super) fn of_plan(plan: &Plan, live: &[Live]) -> Vec<Member> {
+    let alone = plan.services.len() == 1;
+    plan.services.iter().zip(live).map(|(service, live)| Member::new(service.clone(), alone, live.clone())).collect()
 }
 
 impl Run {
@@ -183,6 +194,11 @@ impl Run {
     /// those that it touches.
     pub fn members(&self) -> impl DoubleEndedIterator<Item = &Member> {
         self.touched.iter().filter_map(|index| self.members.get(*index))
+    }
+
+    /// All of the project's services, in the plan's order.
+    pub(crate) fn all_members(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
     }
 
     /// The service that events call so.

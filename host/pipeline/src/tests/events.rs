@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::scene::{error, fix, plan, release, report, started};
 use crate::{
-    Counted, Environment, Event, EventKind, Former, Gate, Method, Outcome, ReplayError, Retry, Run, SafetyCheck,
-    Sample, Signal, Timestamp, VERSION, Verdict,
+    Awaited, Counted, Environment, Event, EventKind, Former, Gate, Live, Method, Outcome, ReplayError, Retry, Run,
+    SafetyCheck, Sample, Signal, Timestamp, VERSION, Verdict,
 };
 
 /// One event of each kind, as JSON, one a line.
@@ -155,6 +155,13 @@ fn every_kind() -> Vec<Event> {
             service: text("cart"),
             key: text("r1/deploy/baseline/cart"),
             deployment: Deployment { release: release("new-baseline"), url: None },
+        },
+        EventKind::ServicesAwaited { of: Awaited { run: text("r0"), services: vec![text("cart")] } },
+        EventKind::ServicesClaimed { services: vec![text("cart"), text("shop")], fence: 8 },
+        EventKind::BegunAnew {
+            base: text("c0ffee"),
+            live: vec![Live { staging: None, production: Some(release("old")) }],
+            reason: text("because"),
         },
     ];
     let event = |event| Event { v: VERSION, at: Timestamp(1), event };

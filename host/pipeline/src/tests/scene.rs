@@ -156,6 +156,12 @@ impl Scene {
         let ok = |plugins: &[String]| plugins.iter().map(|plugin| report(plugin, CheckOutcome::Passed)).collect();
         match command.clone() {
             Command::Propose { .. } => Input::Proposed { plugin: "recipes".into(), fix: fix("functions/cart.js") },
+            Command::Claim { key, .. } => Input::Claimed {
+                key,
+                fence: self.run.fence() + 1,
+                base: self.run.base().to_owned(),
+                live: self.run.live(),
+            },
             Command::Review { key, plugins } => Input::Reviewed { key, reports: ok(&plugins) },
             Command::GenerateTests { key } => {
                 let test = |path: &str| TestFile { path: path.into(), content: "generated".into() };

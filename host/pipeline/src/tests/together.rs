@@ -176,11 +176,11 @@ fn a_host_that_died_between_two_moves_goes_on_with_the_second() {
     scene.go();
     let key = "r1/traffic/production/5/shop".to_owned();
     scene.say(Input::Intent { key: key.clone() }).unwrap();
-    scene.say(Input::Resume { fence: 8 }).unwrap();
+    scene.say(Input::Resume { fence: 9 }).unwrap();
     let compare = scene.command();
     scene.obey(&compare);
     assert!(scene.run.gate().is_none() && scene.run.stage() == RunStage::Rollout);
-    assert!(matches!(scene.command(), Command::SetTraffic { key: again, fence: 8, .. } if again == key));
+    assert!(matches!(scene.command(), Command::SetTraffic { key: again, fence: 9, .. } if again == key));
     let (outcome, scene) = scene.outcome();
     assert_eq!(outcome, Outcome::Healed);
     assert_eq!(shares(&scene), [("cart", 100), ("shop", 100)]);
@@ -200,7 +200,7 @@ fn a_share_that_was_given_back_is_moved_anew_for_that_service_alone() {
 #[test]
 fn where_someone_deployed_past_one_the_run_is_held_and_refused_it_takes_the_other_back() {
     let mut scene = pair().until_step(25);
-    scene.say(Input::Resume { fence: 8 }).unwrap();
+    scene.say(Input::Resume { fence: 9 }).unwrap();
     let Command::Compare { key } = scene.command() else { panic!("{:?}", scene.commands()) };
     let found = |service: &str, splits: &[(&str, u8)]| Found {
         service: service.into(),

@@ -1,0 +1,127 @@
+//! Runs beside each other: which may start, what becomes of what one leaves behind, and taking back what several released.
+
+use anyhow::Result;
+use autodevops_model::Issue;
+use autodevops_pipeline::{Environment, Input, Run, RunStage};
+
+use super::{Controller, RolledBack};
+use crate::front_door;
+
+const BOTH: [Environment; 2] = [Environment::Staging, Environment::Production];
+
+impl Controller {
+    /// Which of the issues is the first for which a run may start beside those under way; none, where there is none, or no room for a run.
+    /// What was first seen while one of them was out already, or may have been, waits for its end: it may be that release's own.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn wanted_beside(&self, issues: &[Issue]) -> Result<Option<usize>> {
+        let under_way: Vec<Run> = self.unfinished()?.into_iter().map(|logged| logged.run).collect();
+        let has_room = has_room(under_way.iter(), self.project.config.services().len());
+        let may_start = |issue: &Issue| has_room && under_way.iter().all(|run| is_older(issue, run));
+        Ok(issues.iter().position(may_start))
+    }
+
+    /// Stops what a run that is over leaves behind, where its services are its own still: another run's may just come up.
+    pub(super) async fn tidy(&self, run: &Run) {
+        let keep: Vec<&str> = run.members().filter_map(|member| Some(member.release()?.id.as_str())).collect();
+        let places: Vec<&str> =
+            run.members().flat_map(|member| BOTH.map(|environment| member.place(environment))).collect();
+        if keep.is_empty() {
+            return;
+        }
+        if let Err(error) = front_door::tidy(&self.project, |place| places.contains(&place), &keep).await {
+            tracing::warn!("releases that are not needed any more go on: {error:#}");
+        }
+    }
+
+    /// Has the runs under way take production back: those that moved it, or where none did the only one, which says why not.
+    pub(super) async fn take_back(&self, under_way: &[Run], by: &str, reason: &str) -> Result<RolledBack> {
+        let mut moved: Vec<&Run> = under_way.iter().filter(|run| run.is_moved(Environment::Production)).collect();
+        if moved.is_empty() {
+            moved.extend(under_way.first());
+        }
+        let mut runs = Vec::new();
+        for run in moved {
+            self.say(run.id(), Input::Rollback { by: by.to_owned(), reason: reason.to_owned() }).await?;
+            runs.push(run.id().to_owned());
+        }
+        Ok(RolledBack::ByRuns(runs))
+    }
+}
+
+/// Whether the issue was there before anything of the run's release was.
+fn is_older(issue: &Issue, run: &Run) -> bool {
+    run.stage() < RunStage::StagingDeploy || issue.first_seen.is_some_and(|first| first < run.started_at().0)
+}
+
+/// Whether another run may start beside these, in a project of so many services: as many go on side by side, and as many may wait for
+/// services of theirs.
+pub(super) fn has_room<'a>(under_way: impl Iterator<Item = &'a Run>, services: usize) -> bool {
+    let (waiting, going): (Vec<&Run>, Vec<&Run>) = under_way.partition(|run| run.awaited().is_some());
+    going.len() < services && going.len() + waiting.len() < 2 * services
+}
+
+#[cfg(test)]
+mod tests {
+    use autodevops_model::{Capabilities, IssueKind, Severity};
+    use autodevops_pipeline::{Awaited, Event, EventKind, Live, Plan, Service, Timestamp, VERSION};
+    use autodevops_record::testing::Story;
+
+    use super::*;
+
+    /// A run of two services that began at this moment.
+    fn run(at: i64) -> Run {
+        let service = |name: &str| Service {
+            name: name.into(),
+            paths: vec![name.into()],
+            staging: format!("staging-{name}"),
+            production: format!("production-{name}"),
+        };
+        let plan = Plan { services: ["cart", "shop"].map(service).into(), ..Plan::defaults("project") };
+        let capabilities = Capabilities {
+            split_traffic: true,
+            preview: true,
+            instant_rollback: true,
+            fenced: true,
+            keeps_state: true,
+            fresh_baseline: false,
+        };
+        let live = vec![Live::default(); 2];
+        Run::start(&Run::started("r1", issue(None), plan, "base", 1, live, capabilities, Timestamp(at))).unwrap()
+    }
+
+    fn waiting() -> Run {
+        let mut run = run(0);
+        let of = Awaited { run: "r0".into(), services: vec!["cart".into()] };
+        run.apply(&Event { v: VERSION, at: Timestamp(1), event: EventKind::ServicesAwaited { of } });
+        run
+    }
+
+    fn issue(first_seen: Option<i64>) -> Issue {
+        Issue { message: String::new(), first_seen, ..Issue::new("f00d", IssueKind::Exception, Severity::Error, "x") }
+    }
+
+    #[test]
+    fn as_many_runs_go_on_as_there_are_services_and_as_many_wait() {
+        let (going, waiting) = (run(0), waiting());
+        for (going_on, waits, services, room) in
+            [(0, 0, 1, true), (1, 0, 1, false), (1, 0, 2, true), (2, 0, 2, false), (1, 2, 2, true), (1, 3, 2, false)]
+        {
+            let runs = std::iter::repeat_n(&going, going_on).chain(std::iter::repeat_n(&waiting, waits));
+            assert_eq!(has_room(runs, services), room, "{going_on} and {waits} of {services}");
+        }
+    }
+
+    #[test]
+    fn what_was_first_seen_while_a_release_was_out_may_be_its_own() {
+        let begun = run(100);
+        assert!(is_older(&issue(Some(500)), &begun) && is_older(&issue(None), &begun), "nothing of it is out yet");
+        let staged = Story::healed();
+        let at = staged.iter().position(|event| matches!(event.event, EventKind::Deployed { .. })).unwrap();
+        let staged = Run::replay(&staged[..=at]).unwrap();
+        let started = staged.started_at().0;
+        assert!(is_older(&issue(Some(started - 1)), &staged));
+        assert!(!is_older(&issue(Some(started + 1)), &staged) && !is_older(&issue(None), &staged));
+    }
+}

@@ -1,0 +1,116 @@
+//! Runs of one project side by side: each claims the services that its fix touches before it goes on with it, and has them until its end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Command, EventKind, Live, Member, Refused, Run, RunStage,
+    decide::{Draft, Input},
+    run::name_of,
+};
+
+/// Services that a run waits for, and the run that has them or waited for them before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Awaited {
+    /// The other run.
+    pub run: String,
+    /// Which of its services this one is to release, too.
+    pub services: Vec<String>,
+}
+
+impl std::fmt::Display for Awaited {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "run {}, which releases {}", self.run, self.services.join(", "))
+    }
+}
+
+impl Run {
+    /// The services that the run is to have to itself: those that it releases; where production's data has a guard all of the project's,
+    /// since a snapshot is of the data of all. None until there is a fix.
+    pub fn wanted_services(&self) -> Vec<String> {
+        let all = !self.plan().data.guards.is_empty();
+        match self.fix() {
+            None => Vec::new(),
+            Some(_) if all => self.plan().services.iter().map(|service| service.name.clone()).collect(),
+            Some(_) => self.members().map(|member| member.name().to_owned()).collect(),
+        }
+    }
+
+    /// The services that are the run's by what is on record, until its end.
+    pub fn claimed_services(&self) -> Vec<String> {
+        if self.claimed && self.outcome().is_none() { self.wanted_services() } else { Vec::new() }
+    }
+
+    /// The services that the run waits for.
+    pub const fn awaited(&self) -> Option<&Awaited> {
+        self.awaited.as_ref()
+    }
+
+    /// What serves of each of the plan's services, by what is on record: as it was when the run began, or began anew.
+    pub fn live(&self) -> Vec<Live> {
+        self.all_members().map(|member| member.live().clone()).collect()
+    }
+
+    /// Whether nothing is the run's yet: then what serves is not its affair, and it goes no further than to a fix. A project of one service
+    /// has one run at a time.
+    pub(crate) fn must_claim(&self) -> bool {
+        !self.claimed && self.plan().services.len() > 1 && self.ending().is_none()
+    }
+
+    /// Asks for the services, where they are to be asked for now.
+    pub(crate) fn claim(&self) -> Option<Command> {
+        let claims = self.stage() == RunStage::CodeReview && self.must_claim();
+        claims.then(|| Command::Claim { key: self.anew("claim"), services: self.wanted_services() })
+    }
+
+    /// The key of what is done again where the run begins anew.
+    pub(crate) fn anew(&self, name: &str) -> String {
+        match self.begun_anew {
+            0 => format!("{}/{name}", self.id()),
+            times => format!("{}/{name}/{}", self.id(), times + 1),
+        }
+    }
+}
+
+impl Draft {
+    /// The services are the run's, or it waits for them. Where another release of them came to serve than that which the fix is of, the
+    /// run begins anew; what came to serve of other services is no affair of the fix.
+    pub(crate) fn claimed(&mut self, input: Input) -> Result<(), Refused> {
+        let (Input::Claimed { key, .. } | Input::ServicesTaken { key, .. }) = &input else { return Ok(()) };
+        let Command::Claim { services, .. } = self.answers(RunStage::CodeReview, "services", key)? else {
+            return Err(self.unknown(key));
+        };
+        match input {
+            Input::Claimed { key, fence, base, live } => {
+                let current = self.run.fence();
+                if fence <= current {
+                    return Err(Refused::StaleFence { fence, current });
+                }
+                if live.len() != self.run.plan().services.len() {
+                    return Err(self.unknown(&key));
+                }
+                let of = |(member, live)| outdated(member, live, &services);
+                let outdated = self.run.all_members().zip(&live).find_map(of);
+                match outdated {
+                    Some(reason) => self.push(EventKind::BegunAnew { base, live, reason }),
+                    None => self.push(EventKind::ServicesClaimed { services, fence }),
+                }
+            }
+            Input::ServicesTaken { of, .. } if self.run.awaited() != Some(&of) => {
+                self.push(EventKind::ServicesAwaited { of });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// That a service that is wanted serves something else than the fix is of.
+fn outdated(member: &Member, live: &Live, wanted: &[String]) -> Option<String> {
+    if member.live() == live || !wanted.iter().any(|service| service == member.name()) {
+        return None;
+    }
+    let both = [(&member.live().production, &live.production), (&member.live().staging, &live.staging)];
+    let (was, is) = both.into_iter().find(|(was, is)| was != is)?;
+    Some(format!("{} serves {}, and the fix is of {}", member.name(), name_of(is.as_ref()), name_of(was.as_ref())))
+}
