@@ -329,10 +329,9 @@ impl State {
         };
         // What the record holds that is being put together tells of a fault.
         let share = Share::of(self.sources.len() + 1);
-        source.watched.line(&line, source.assembler.holds(), share.tracks);
-        if let Some(time) = line.time.filter(|time| source.watched.tells(*time)) {
-            source.routes.line(line.number, line.raw, time.nanoseconds, share.routes);
-        }
+        let time = line.time.filter(|time| source.watched.tells(*time));
+        let is_request = time.is_some_and(|time| source.routes.line(&line, time.nanoseconds, share.routes));
+        source.watched.line(&line, source.assembler.holds(), is_request, share.tracks);
         if let Some(event) = event {
             self.event(name, source, event, means);
         }
@@ -406,7 +405,7 @@ impl State {
         }
         for (name, source) in &self.sources {
             let before = findings.len();
-            source.routes.find(name, source.watched.covers(), source.watched.is_dated(), &mut findings);
+            source.routes.find(name, &source.watched, &mut findings);
             if !of_errors && findings.len() == before {
                 findings.extend(source.errors_rose(name));
             }

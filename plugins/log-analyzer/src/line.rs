@@ -25,3 +25,22 @@ pub struct Line<'a> {
     /// The line as it is.
     pub raw: &'a [u8],
 }
+
+#[cfg(test)]
+impl<'a> Line<'a> {
+    /// A line of one kind without a header.
+    pub const fn of(text: &'a str) -> Self {
+        Self {
+            number: 1,
+            time: None,
+            level: None,
+            component: b"",
+            content: text.as_bytes(),
+            group: GroupId(1),
+            plain: true,
+            headed: true,
+            indented: false,
+            raw: text.as_bytes(),
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! Requests of one kind of which more fail than before: by their share, since a route that is asked for more fails more often, too.
+//! Requests of one kind of which more fail than before, by their share, since a route that is asked for more fails more often, too; and
+//! those that take longer than before, each kind by itself, since all of them take longer on average where a slow one is asked for more.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access::Access,
-    detect::{Finding, history, lasting, series::Series, sure_of_burst},
+    detect::{
+        Finding, Slow, Watched, durations::Durations, history, lasting, numbers, series::Series, slowdown,
+        sure_of_burst, track::learns,
+    },
     group::{Coverage, shorten},
-    join, rising,
+    join,
+    line::Line,
+    rising,
     template::fingerprint,
     time::SECOND,
 };
@@ -18,6 +24,8 @@ use crate::{
 const LOOKED: u64 = 500;
 /// How seldom.
 const LOOK_AGAIN: u64 = 64;
+/// One place with durations for so many routes that may be kept.
+const SHARE_OF_TIMED: usize = 2;
 /// Lines of evidence.
 const MAX_EVIDENCE: usize = 5;
 /// The least share of failing requests that matters, and by how much it rises at the least.
@@ -51,16 +59,23 @@ struct Route {
     failures: u64,
     seen: Coverage,
     evidence: Vec<(u64, String)>,
+    /// How long they took that did not fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    durations: Vec<Durations>,
+    /// The first that tells how long it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timed: Option<(u64, String)>,
 }
 
 impl Routes {
-    /// Takes a line of this time, in nanoseconds. At most `most` routes are kept; the least asked for leave first.
-    pub fn line(&mut self, number: u64, raw: &[u8], at: i64, most: usize) {
+    /// Takes a line of this time, in nanoseconds; whether it is a request's. At most `most` routes are kept; the least asked for leave
+    /// first.
+    pub fn line(&mut self, line: &Line<'_>, at: i64, most: usize) -> bool {
         self.lines += 1;
         if self.by_name.is_empty() && self.lines > LOOKED && !self.lines.is_multiple_of(LOOK_AGAIN) {
-            return;
+            return false;
         }
-        let Some(access) = Access::read(raw) else { return };
+        let Some(access) = Access::read(line.raw) else { return false };
         access.write_route(&mut self.name);
         let route = match self.by_name.get_mut(&self.name) {
             Some(known) => known,
@@ -76,14 +91,27 @@ impl Routes {
             route.failed.add(at);
             route.seen = Some(route.seen.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
             if route.evidence.len() < MAX_EVIDENCE {
-                route.evidence.push((number, shorten(&String::from_utf8_lossy(raw))));
+                route.evidence.push((line.number, shorten(&String::from_utf8_lossy(line.raw))));
             }
+            return true;
         }
+        let learning = learns(route.requests - route.failures);
+        if !learning && route.durations.is_empty() {
+            return true;
+        }
+        if learning {
+            let taken: usize = self.by_name.values().map(|route| route.durations.len()).sum();
+            let room = (most / SHARE_OF_TIMED).saturating_sub(taken);
+            self.by_name.get_mut(&self.name).into_iter().for_each(|route| route.time(line, at, learning, room));
+        } else {
+            route.time(line, at, learning, 0);
+        }
+        true
     }
 
     /// Forgets the lines that show failures.
     pub fn forget_evidence(&mut self) {
-        self.by_name.values_mut().for_each(|route| route.evidence.clear());
+        self.by_name.values_mut().for_each(|route| (route.evidence, route.timed) = Default::default());
     }
 
     /// Takes out the routes least asked for until so many bytes of a checkpoint are saved, or none is left; gives what was saved.
@@ -110,10 +138,13 @@ impl Routes {
         }
     }
 
-    /// Adds the routes of which a greater share fails than before. What was found of their failing requests by each status comes with them.
-    pub fn find(&self, source: &str, coverage: Coverage, dated: bool, findings: &mut Vec<Finding>) {
-        let Some(coverage) = coverage else { return };
+    /// Adds the routes of which a greater share fails than before, and those that take longer. What was found of their failing requests
+    /// by each status comes with them.
+    pub fn find(&self, source: &str, watched: &Watched, findings: &mut Vec<Finding>) {
+        let Some(coverage) = watched.covers() else { return };
+        let dated = watched.is_dated();
         for (name, route) in &self.by_name {
+            findings.extend(route.slower(name, source, watched, coverage));
             let Some(mut finding) = route.finding(name, source, coverage, dated) else { continue };
             let of_route = |other: &Finding| {
                 let first = other.issue.evidence.first().filter(|_| other.source == source);
@@ -129,6 +160,47 @@ impl Routes {
 }
 
 impl Route {
+    /// Takes how long a request took, where its line tells; `room` is for how many more places with durations.
+    fn time(&mut self, line: &Line<'_>, at: i64, learning: bool, mut room: usize) {
+        numbers::scan(numbers::told(line), |number| {
+            Durations::take(&mut self.durations, &number, at, learning, &mut room);
+        });
+        if self.timed.is_none() && !self.durations.is_empty() {
+            self.timed = Some((line.number, shorten(&String::from_utf8_lossy(line.raw))));
+        }
+    }
+
+    fn slower(&self, name: &str, source: &str, watched: &Watched, coverage: (i64, i64)) -> Vec<Finding> {
+        let load = |from: i64, to: i64| watched.all().sum(from.saturating_mul(SECOND), to.saturating_mul(SECOND));
+        let line =
+            |(line, text): &(u64, String)| Evidence { source: source.to_owned(), line: *line, text: text.clone() };
+        let finding = |durations: &Durations| {
+            let slowdown = slowdown(durations, load)?;
+            let Slow { title, reason, severity, confidence, blur } = Slow::new(&slowdown, durations, name, coverage);
+            let key = fingerprint(&["latency of a route", &durations.name, name]);
+            let issue = Issue {
+                message: title.clone(),
+                confidence,
+                count: self.requests,
+                evidence: self.timed.iter().map(line).collect(),
+                template: Some(name.to_owned()),
+                reason,
+                history: history(&self.all, coverage),
+                ..Issue::new(key, IssueKind::LatencyRegression, severity, shorten(&title))
+            };
+            Some(Finding {
+                issue,
+                onset: slowdown.from,
+                dated: watched.is_dated(),
+                source: source.to_owned(),
+                blur: (blur * SECOND as f64) as i64,
+                ids: Vec::new(),
+                known: false,
+            })
+        };
+        self.durations.iter().filter_map(finding).collect()
+    }
+
     fn finding(&self, name: &str, source: &str, coverage: (i64, i64), dated: bool) -> Option<Finding> {
         let step = (coverage.1.saturating_sub(coverage.0) / STEPS).max(SECOND);
         let from = |index: i64| coverage.0.saturating_add(index.saturating_mul(step));
@@ -238,6 +310,7 @@ fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::LogTime;
 
     /// Failures and requests of each step.
     fn found(steps: &[(f64, f64)]) -> Option<(i64, i64)> {
@@ -274,11 +347,14 @@ mod tests {
     #[test]
     fn routes_are_bounded_and_the_least_asked_for_leave() {
         let mut routes = Routes::default();
-        let line = |path: &str| format!("\"GET {path} HTTP/1.1\" 200 1");
+        let take = |routes: &mut Routes, number: u64, path: &str| {
+            let text = format!("\"GET {path} HTTP/1.1\" 200 1");
+            assert!(routes.line(&Line { number, ..Line::of(&text) }, 0, 10));
+        };
         for number in 0..1000 {
             let letters = [number / 100, number / 10 % 10, number % 10].map(|digit| char::from(b'a' + digit as u8));
-            routes.line(number, line(&format!("/{}", letters.iter().collect::<String>())).as_bytes(), 0, 10);
-            routes.line(number, line("/cart").as_bytes(), 0, 10);
+            take(&mut routes, number, &format!("/{}", letters.iter().collect::<String>()));
+            take(&mut routes, number, "/cart");
         }
         assert_eq!((routes.by_name.len(), routes.by_name["GET /cart"].requests), (10, 1000));
         // As they do from a checkpoint that would be too large.
@@ -288,5 +364,32 @@ mod tests {
         assert!(routes.by_name.contains_key("GET /cart") && routes.by_name.len() > 1);
         assert!(routes.shrink(whole) > 0 && routes.by_name.is_empty());
         assert_eq!(routes.shrink(whole), 0);
+    }
+
+    #[test]
+    fn each_route_is_timed_by_itself_so_that_more_of_a_slow_one_is_no_slowdown() {
+        let slower = |becomes_slow: bool| {
+            let (mut routes, mut watched) = (Routes::default(), Watched::default());
+            for number in 0..4000_u64 {
+                let late = number >= 2500;
+                // From then on most ask for what always took long.
+                let is_slow = number % 10 < if late { 8 } else { 1 };
+                let seconds =
+                    if is_slow || late && becomes_slow { 0.4 } else { 0.02 } * (1.0 + (number * 7 % 13) as f64 / 13.0);
+                let path = if is_slow { "/report" } else { "/cart" };
+                let text = format!("\"GET {path} HTTP/1.1\" 200 12 rt={seconds:.3}");
+                let mut time = LogTime { nanoseconds: number as i64 * SECOND, dated: true };
+                watched.believe(&mut time);
+                let line = Line { number, time: Some(time), ..Line::of(&text) };
+                let is_request = routes.line(&line, time.nanoseconds, 100);
+                watched.line(&line, false, is_request, 100);
+            }
+            let mut findings = crate::detect::find("access.log", &watched, &BTreeMap::new());
+            routes.find("access.log", &watched, &mut findings);
+            findings.retain(|finding| finding.issue.kind == IssueKind::LatencyRegression);
+            findings.into_iter().map(|finding| finding.issue.template.unwrap_or_default()).collect::<Vec<_>>()
+        };
+        assert_eq!(slower(false), Vec::<String>::new());
+        assert_eq!(slower(true), ["GET /cart"]);
     }
 }

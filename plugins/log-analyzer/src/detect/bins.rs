@@ -60,6 +60,18 @@ impl<T: Merge> Bins<T> {
         self.items.get_mut(index)
     }
 
+    /// Takes out the oldest step, where it has no room any more beside that of a second, with the second at which it begins.
+    #[inline]
+    pub fn leave_for(&mut self, second: i64) -> Option<(i64, T)> {
+        if self.step < self.widest || self.number(second).wrapping_sub(self.first) < self.most as i64 {
+            return None;
+        }
+        let item = self.items.pop_front()?;
+        let begin = self.first.saturating_mul(self.step);
+        self.first += 1;
+        Some((begin, item))
+    }
+
     #[cold]
     fn make_room(&mut self, second: i64) -> Option<usize> {
         self.stretch(second);
@@ -125,6 +137,11 @@ impl<T: Merge> Bins<T> {
     /// The steps that there are: the second at which each begins, and what it holds.
     pub fn iter(&self) -> impl Iterator<Item = (i64, &T)> {
         (self.first..).map(|at| at.saturating_mul(self.step)).zip(&self.items)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     /// Takes in another's steps.

@@ -12,8 +12,11 @@ use crate::time::SECOND;
 
 /// Most steps of time that are told apart.
 const STEPS: usize = 96;
-/// The widest of them, in seconds.
+/// The widest of them, in seconds: about two days are looked at closely. Those before are kept in wider ones, of about two weeks.
 const WIDEST_SECONDS: i64 = 2048;
+const FAR_SECONDS: i64 = 16_384;
+/// Most places with durations in lines of one kind.
+const MAX_PLACES: usize = 2;
 /// The relative error of a quantile.
 const ACCURACY: f64 = 0.03;
 /// Fewest values of a part whose quantiles are compared.
@@ -133,9 +136,16 @@ pub struct Durations {
     /// Seconds of one; none where the line names no unit.
     pub unit: Option<f64>,
     bins: Bins<Sketch>,
+    /// Those that left the others.
+    #[serde(default = "far", skip_serializing_if = "Bins::is_empty")]
+    far: Bins<Sketch>,
     total: u64,
     last: f64,
     falls: u64,
+}
+
+const fn far() -> Bins<Sketch> {
+    Bins::new(STEPS, FAR_SECONDS)
 }
 
 /// What takes longer than before.
@@ -199,11 +209,44 @@ pub fn words(name: &[u8]) -> Vec<String> {
     words
 }
 
+impl std::fmt::Debug for Durations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Durations").field("name", &self.name).field("total", &self.total).finish_non_exhaustive()
+    }
+}
+
 impl Durations {
     /// Those of a place that a number was found in.
     pub fn new(name: &[u8], unit: Option<f64>) -> Self {
         let name = String::from_utf8_lossy(name).into_owned();
-        Self { name, unit, bins: Bins::new(STEPS, WIDEST_SECONDS), total: 0, last: 0.0, falls: 0 }
+        Self { name, unit, bins: Bins::new(STEPS, WIDEST_SECONDS), far: far(), total: 0, last: 0.0, falls: 0 }
+    }
+
+    /// Adds a number of a line to its place in it. Places are learnt as long as there is `room` for them, which they take. Whether it
+    /// is of one that is known.
+    pub fn take(known: &mut Vec<Self>, number: &Number<'_>, at: i64, learning: bool, room: &mut usize) -> bool {
+        if let Some(known) = known.iter_mut().find(|known| known.name.as_bytes() == number.name) {
+            if let Some(unit) = unit(number) {
+                let scale = match (unit, known.unit) {
+                    (Some(unit), Some(known)) => unit / known,
+                    _ => 1.0,
+                };
+                known.add(at, number.value * scale);
+            }
+            return true;
+        }
+        if learning
+            && known.len() < MAX_PLACES
+            && *room > 0
+            && let Some(unit) = unit(number)
+        {
+            *room -= 1;
+            let mut new = Self::new(number.name, unit);
+            new.add(at, number.value);
+            known.push(new);
+            return true;
+        }
+        false
     }
 
     /// Adds a value.
@@ -214,25 +257,43 @@ impl Durations {
         self.total += 1;
         self.falls += u64::from(value < self.last);
         self.last = value;
-        if let Some(sketch) = self.bins.at_mut(at.div_euclid(SECOND)) {
+        let second = at.div_euclid(SECOND);
+        while let Some((begun, left)) = self.bins.leave_for(second) {
+            if let Some(sketch) = self.far.at_mut(begun) {
+                sketch.merge(&left);
+            }
+        }
+        if let Some(sketch) = self.bins.at_mut(second) {
             sketch.add(value);
         }
     }
 
     /// Takes in those of a place that turned out to be the same.
     pub fn merge(&mut self, other: &Self) {
+        self.far.merge(&other.far);
         self.bins.merge(&other.bins);
         self.total += other.total;
         self.falls += other.falls;
     }
 
-    /// The slowdown that stands out; `load` gives what was logged from one second to another.
+    /// The slowdown that stands out, of the last days or of all; `load` gives what was logged from one second to another.
     pub fn slowdown(&self, load: impl Fn(i64, i64) -> f64) -> Option<Slowdown> {
         if self.total < MIN_TOTAL || (self.falls as f64) < FALLS * self.total as f64 {
             return None;
         }
-        let parts = self.parts();
-        let step = self.bins.step();
+        let near = self.look(&self.bins, &load);
+        if self.far.is_empty() {
+            return near;
+        }
+        let mut all = self.far.clone();
+        all.merge(&self.bins);
+        let far = self.look(&all, &load);
+        [near, far].into_iter().flatten().max_by(|a, b| a.evidence.total_cmp(&b.evidence))
+    }
+
+    fn look(&self, bins: &Bins<Sketch>, load: impl Fn(i64, i64) -> f64) -> Option<Slowdown> {
+        let parts = self.parts(bins);
+        let step = bins.step();
         let begin = |index: usize| parts.get(index).map_or(0, |(second, _, _)| *second);
         let loads: Vec<f64> = parts
             .iter()
@@ -270,12 +331,12 @@ impl Durations {
     }
 
     /// Parts with enough values each: the second that it begins, the one that it ends, and its values.
-    fn parts(&self) -> Vec<(i64, i64, Sketch)> {
-        let step = self.bins.step();
-        let filled = self.bins.iter().filter(|(_, sketch)| sketch.count() > 0).count();
+    fn parts(&self, bins: &Bins<Sketch>) -> Vec<(i64, i64, Sketch)> {
+        let step = bins.step();
+        let filled = bins.iter().filter(|(_, sketch)| sketch.count() > 0).count();
         let each = MIN_VALUES.max(self.total as usize / filled.max(1) / 3);
         let mut parts: Vec<(i64, i64, Sketch)> = Vec::new();
-        for (second, sketch) in self.bins.iter().filter(|(_, sketch)| sketch.count() > 0) {
+        for (second, sketch) in bins.iter().filter(|(_, sketch)| sketch.count() > 0) {
             match parts.last_mut().filter(|(_, _, last)| last.count() < each) {
                 Some((_, to, last)) => {
                     last.merge(sketch);
@@ -372,5 +433,22 @@ mod tests {
         assert_eq!(shown(1234.0, Some(1e-3)), "1.23 s");
         assert_eq!(shown(12.0, Some(1e-3)), "12 ms");
         assert_eq!(shown(0.35, None), "0.35");
+    }
+
+    #[test]
+    fn a_slowdown_of_a_day_is_found_though_days_went_by_since() {
+        let mut random = Random::new(9);
+        let mut durations = Durations::new(b"took", Some(1e-3));
+        for minute in 0..8 * 24 * 60_i64 {
+            let slow = if (2 * 1440..3 * 1440).contains(&minute) { 3.0 } else { 1.0 };
+            durations.add(minute * 60 * SECOND, slow * 20.0 * (1.0 + random.share()));
+        }
+        let found = durations.slowdown(|_, _| 1.0).unwrap();
+        let day = 1440 * 60 * SECOND;
+        assert!(found.ratio > 2.5 && found.evidence > 10.0, "{found:?}");
+        assert!((found.from - 2 * day).abs() < day / 3 && found.to.is_some(), "{found:?}");
+        let bytes = serde_json::to_vec(&durations).unwrap();
+        let again: Durations = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(again.slowdown(|_, _| 1.0), Some(found));
     }
 }

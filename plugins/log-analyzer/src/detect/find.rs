@@ -6,7 +6,7 @@ use autodevops_sdk::types::{Evidence, Forecast, History, Issue, IssueKind, RateC
 
 use super::{
     Watched,
-    durations::{Slowdown, shown, three},
+    durations::{Durations, Slowdown, shown, three},
     gaps::Silence,
     gauges::Trend,
     load::{Kinds, Load},
@@ -89,8 +89,8 @@ pub fn find(name: &str, watched: &Watched, groups: &BTreeMap<GroupId, (GroupId, 
         found.extend(gone.filter(|_| !wordings.has_another(track)));
         let load = |from: i64, to: i64| watched.all.sum(from.saturating_mul(SECOND), to.saturating_mul(SECOND));
         found.extend(track.durations.iter().filter_map(|durations| {
-            let slowdown = durations.slowdown(load).filter(|slowdown| slowdown.evidence >= MIN_EVIDENCE)?;
-            Some(of.slowdown(&slowdown, &durations.name, durations.unit))
+            let slowdown = slowdown(durations, load)?;
+            Some(of.slowdown(&slowdown, durations))
         }));
         found.extend(track.gauges.iter().filter_map(|gauge| {
             let trend = gauge.trend()?;
@@ -249,24 +249,12 @@ impl Subject<'_> {
         self.finding(issue, changed.from, changed.minutes * 60.0 * ONSET_ERROR + 60.0)
     }
 
-    fn slowdown(&self, slowdown: &Slowdown, name: &str, unit: Option<f64>) -> Finding {
-        let shown = |value| shown(value, unit);
-        let reason = format!(
-            "the median of `{name}` went from {} to {}, the 95th percentile from {} to {}",
-            shown(slowdown.median.0),
-            shown(slowdown.median.1),
-            shown(slowdown.slow.0),
-            shown(slowdown.slow.1)
-        );
-        let severity = if slowdown.ratio >= 3.0 { Severity::Error } else { Severity::Warning };
-        let title = format!("{} as slow: {}", times(slowdown.ratio), self.template);
-        let issue = Issue {
-            confidence: sure::slowdown(slowdown.evidence, slowdown.ratio),
-            reason,
-            ..self.issue(IssueKind::LatencyRegression, &format!("latency {name}"), severity, &title)
-        };
-        let lasted = slowdown.to.unwrap_or(self.coverage.1).saturating_sub(slowdown.from) as f64 / SECOND as f64;
-        self.finding(issue, slowdown.from, lasted * ONSET_ERROR + 60.0)
+    fn slowdown(&self, slowdown: &Slowdown, durations: &Durations) -> Finding {
+        let Slow { title, reason, severity, confidence, blur } =
+            Slow::new(slowdown, durations, self.template, self.coverage);
+        let key = format!("latency {}", durations.name);
+        let issue = Issue { confidence, reason, ..self.issue(IssueKind::LatencyRegression, &key, severity, &title) };
+        self.finding(issue, slowdown.from, blur)
     }
 
     fn trend(&self, trend: &Trend, name: &str, unit: &str) -> Finding {
@@ -303,6 +291,51 @@ impl Subject<'_> {
             ..self.issue(IssueKind::Prediction, &format!("prediction {name}"), Severity::Warning, &title)
         };
         self.finding(issue, trend.from, 60.0)
+    }
+}
+
+/// What took longer, by this much at the least.
+pub fn slowdown(durations: &Durations, load: impl Fn(i64, i64) -> f64) -> Option<Slowdown> {
+    durations.slowdown(load).filter(|slowdown| slowdown.evidence >= MIN_EVIDENCE)
+}
+
+/// A slowdown for people.
+pub struct Slow {
+    /// What takes longer, and how much.
+    pub title: String,
+    /// From what to what.
+    pub reason: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: f64,
+    /// How far off its onset may be, in seconds.
+    pub blur: f64,
+}
+
+impl Slow {
+    /// That of `what`, in a log that covers these times in nanoseconds.
+    pub fn new(
+        slowdown: &Slowdown,
+        Durations { name, unit, .. }: &Durations,
+        what: &str,
+        coverage: (i64, i64),
+    ) -> Self {
+        let shown = |value| shown(value, *unit);
+        let lasted = slowdown.to.unwrap_or(coverage.1).saturating_sub(slowdown.from) as f64 / SECOND as f64;
+        Self {
+            title: format!("{} as slow: {what}", times(slowdown.ratio)),
+            reason: format!(
+                "the median of `{name}` went from {} to {}, the 95th percentile from {} to {}",
+                shown(slowdown.median.0),
+                shown(slowdown.median.1),
+                shown(slowdown.slow.0),
+                shown(slowdown.slow.1)
+            ),
+            severity: if slowdown.ratio >= 3.0 { Severity::Error } else { Severity::Warning },
+            confidence: sure::slowdown(slowdown.evidence, slowdown.ratio),
+            blur: lasted * ONSET_ERROR + 60.0,
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use crate::time::SECOND;
 const MIN_GAPS: u64 = 6;
 /// The least and the most regular that is believed: the shape of the gamma distribution.
 const SHAPES: (f64, f64) = (0.25, 8.0);
+/// The normal distribution's quantile that leaves a tenth: of the shapes that so many gaps may have, the least regular tenth is left out.
+const QUANTILE: f64 = 1.28;
 /// A silence is so many times as long as the next longest.
 const LONGER: f64 = 2.5;
 /// A silence that ended has taken so many times as long as usual; restarts are shorter.
@@ -153,7 +155,9 @@ impl Gaps {
         if missed < times {
             return None;
         }
-        let shape = (1.0 / (spread * spread)).clamp(SHAPES.0, SHAPES.1);
+        // Few gaps may look regular by chance.
+        let sure = 1.0 - QUANTILE * (2.0 / number as f64).sqrt();
+        let shape = (sure / (spread * spread)).clamp(SHAPES.0, SHAPES.1);
         let evidence = shape * (missed - 1.0 - missed.ln()) - (number as f64).ln();
         Some(Silence { from: gap.from, to, usual, lasted, missed, spread, evidence })
     }

@@ -9,25 +9,25 @@
 mod bins;
 mod change;
 mod clock;
-mod durations;
+pub mod durations;
 mod find;
 mod gaps;
 mod gauges;
 pub mod load;
-mod numbers;
+pub mod numbers;
 #[cfg(test)]
 mod random;
 pub mod rates;
 pub mod series;
 mod starts;
 mod sure;
-mod track;
+pub mod track;
 mod wordings;
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
 pub use clock::{Belief, Doubts};
-pub use find::{Finding, change_of, find, history, lasting, more, told};
+pub use find::{Finding, Slow, change_of, find, history, lasting, more, slowdown, told};
 use serde::{Deserialize, Serialize};
 pub use sure::{burst as sure_of_burst, new_warning as sure_of_warning, sure_of_critical, sure_of_fault};
 
@@ -88,8 +88,9 @@ impl Watched {
         time.dated == self.clock.dated
     }
 
-    /// Adds a line, with its time if that is believed. Faults are counted with the others, but tracked elsewhere. At most `most` kinds are kept.
-    pub fn line(&mut self, line: &Line<'_>, is_fault: bool, most: usize) {
+    /// Adds a line, with its time if that is believed. Faults are counted with the others, but tracked elsewhere, and so is how long
+    /// requests took. At most `most` kinds are kept.
+    pub fn line(&mut self, line: &Line<'_>, is_fault: bool, is_request: bool, most: usize) {
         self.lines += 1;
         let Some(LogTime { nanoseconds: at, .. }) = line.time.filter(|time| self.tells(*time)) else {
             return;
@@ -100,7 +101,7 @@ impl Watched {
             return;
         }
         let mut room = Room {
-            durations: (most / SHARE_OF_DURATIONS).saturating_sub(self.places.0),
+            durations: if is_request { 0 } else { (most / SHARE_OF_DURATIONS).saturating_sub(self.places.0) },
             gauges: (most / SHARE_OF_GAUGES).saturating_sub(self.places.1),
         };
         let before = room;

@@ -1,5 +1,7 @@
 //! The numbers of a line, each with its name and its unit, as far as the line says.
 
+use crate::line::Line;
+
 /// Bytes of a line in which numbers are looked for.
 const MAX_BYTES: usize = 2000;
 /// Bytes of a name or a unit that are looked at.
@@ -16,6 +18,11 @@ pub struct Number<'a> {
     pub unit: &'a [u8],
     /// What follows its unit.
     pub rest: &'a [u8],
+}
+
+/// The part of a line that tells its numbers: a structured line's other fields are in the line only.
+pub fn told<'a>(line: &Line<'a>) -> &'a [u8] {
+    if line.raw.first() == Some(&b'{') || memchr::memchr(b'=', line.raw).is_some() { line.raw } else { line.content }
 }
 
 /// Calls `each` with the numbers of the text: those that stand for themselves, not parts of names, times, addresses and versions.

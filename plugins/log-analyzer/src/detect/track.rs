@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    durations::{self, Durations},
+    durations::Durations,
     gaps::Gaps,
     gauges::{self, Gauge},
     numbers,
@@ -16,10 +16,15 @@ use crate::{line::Line, pending::text_of, template::template};
 const LEARNT_FROM: u64 = 12;
 /// Later, each so many lines are looked at for numbers that were not there before.
 const LOOK_AGAIN: u64 = 256;
-/// Most places of each kind of number.
+/// Most places with values that have a limit.
 const MAX_PLACES: usize = 2;
 /// Bytes of a line that are kept as evidence.
 const EVIDENCE_BYTES: usize = 500;
+
+/// Whether numbers are learnt of the line that is the so-manieth of its kind.
+pub const fn learns(count: u64) -> bool {
+    count <= LEARNT_FROM || count.is_multiple_of(LOOK_AGAIN)
+}
 
 /// How many more places with numbers may be followed: what they take is many times what all else of a kind does.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,49 +104,25 @@ impl Track {
             self.last.1.clear();
             self.last.1.push_str(&shorten(line.raw));
         }
-        let learning = self.count <= LEARNT_FROM || self.count.is_multiple_of(LOOK_AGAIN);
+        let learning = learns(self.count);
         if learning || !self.durations.is_empty() || !self.gauges.is_empty() {
             self.numbers(line, at, learning, room);
         }
     }
 
     fn numbers(&mut self, line: &Line<'_>, at: i64, learning: bool, room: &mut Room) {
-        // A structured line's other fields are in the line only.
-        let text = if line.raw.first() == Some(&b'{') || memchr::memchr(b'=', line.raw).is_some() {
-            line.raw
-        } else {
-            line.content
-        };
+        let text = numbers::told(line);
         let tells = (learning || !self.gauges.is_empty()) && gauges::tells(text);
         let (durations, gauges) = (&mut self.durations, &mut self.gauges);
         numbers::scan(text, |number| {
-            let named = |name: &str| name.as_bytes() == number.name;
-            if let Some(known) = durations.iter_mut().find(|known| named(&known.name)) {
-                if let Some(unit) = durations::unit(&number) {
-                    let scale = match (unit, known.unit) {
-                        (Some(unit), Some(known)) => unit / known,
-                        _ => 1.0,
-                    };
-                    known.add(at, number.value * scale);
-                }
-                return;
-            }
-            if learning
-                && durations.len() < MAX_PLACES
-                && room.durations > 0
-                && let Some(unit) = durations::unit(&number)
-            {
-                room.durations -= 1;
-                let mut new = Durations::new(number.name, unit);
-                new.add(at, number.value);
-                durations.push(new);
+            if Durations::take(durations, &number, at, learning, &mut room.durations) {
                 return;
             }
             if !tells {
                 return;
             }
             let Some(limit) = gauges::limit(&number, text) else { return };
-            if let Some(known) = gauges.iter_mut().find(|known| named(&known.name)) {
+            if let Some(known) = gauges.iter_mut().find(|known| known.name.as_bytes() == number.name) {
                 known.add(at, number.value, limit);
             } else if learning && gauges.len() < MAX_PLACES && room.gauges > 0 {
                 room.gauges -= 1;

@@ -76,18 +76,7 @@ mod tests {
 
     /// A kind of line that comes each so many seconds from one time to another.
     fn track(text: &str, seconds: std::ops::Range<i64>, every: i64) -> Track {
-        let line = Line {
-            number: 1,
-            time: None,
-            level: None,
-            component: b"",
-            content: text.as_bytes(),
-            group: crate::grouping::GroupId(1),
-            plain: true,
-            headed: true,
-            indented: false,
-            raw: text.as_bytes(),
-        };
+        let line = Line::of(text);
         let mut track = Track::new(&line, seconds.start * SECOND);
         for second in seconds.step_by(every as usize) {
             track.add(&line, second * SECOND, 1, &mut Room::default());
