@@ -466,12 +466,14 @@ impl Draft {
         let is_told = |attempt: &&Attempt| {
             attempt.error.kind != ErrorKind::Unavailable || attempt.count > self.run.plan().retries
         };
+        // What else belongs to the error, such as the end of a release's output, is on record with the attempt.
+        let words = |attempt: &Attempt| format!("{}: {}", attempt.error.kind, attempt.error.info.message);
         if let Some(attempt) = last.filter(is_told) {
             let times = if attempt.count == 1 { "once".to_owned() } else { format!("{} times", attempt.count) };
-            return Some(format!("failed {times} and is tried on: {}", attempt.error));
+            return Some(format!("failed {times} and is tried on: {}", words(attempt)));
         }
         self.run.rollback_due().filter(|due| *due <= self.at)?;
-        let last = last.map_or_else(|| "the target has not answered".to_owned(), |attempt| attempt.error.to_string());
+        let last = last.map_or_else(|| "the target has not answered".to_owned(), words);
         Some(format!("takes longer than the 2 min that it should take at most, and goes on: {last}"))
     }
 
