@@ -328,7 +328,7 @@ impl Audit {
                 // Tried again as it is it would fail for ever, and all runs' seals wait behind it.
                 Err(AuditError::TooLarge { bytes }) => match parts::halves(seal.entries) {
                     Ok((first, rest)) => left.extend([rest, first]),
-                    Err(record) => left.extend(record.map(|record| vec![too_large(&record, bytes)])),
+                    Err(record) => left.extend(record.first().map(|record| vec![too_large(record, bytes)])),
                 },
                 Err(error) => {
                     left.push(seal.entries);

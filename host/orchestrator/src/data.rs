@@ -166,11 +166,11 @@ pub(crate) async fn before_deploy(project: &Project, environment: &str, by: &str
         Ok(taken)
     };
     let intent = format!("takes a snapshot of the data of {environment}, before a deploy");
-    on_record(project, Some(by), &intent, work, names).await?.made
+    on_record(project, Some(by), &intent, work, |taken| names(taken)).await?.made
 }
 
 /// The names of snapshots, for a record.
-fn names(taken: &Vec<Snapshot>) -> String {
+fn names(taken: &[Snapshot]) -> String {
     let names: Vec<&str> = taken.iter().map(|one| one.snapshot.id.as_str()).collect();
     if names.is_empty() { "no snapshot".to_owned() } else { format!("snapshot {}", names.join(" and ")) }
 }
@@ -278,7 +278,7 @@ pub async fn snapshot(project: &Project, environment: &str, by: &str) -> Result<
             }
             Ok(taken)
         },
-        names,
+        |taken| names(taken),
     )
     .await?
     .made

@@ -106,8 +106,8 @@ fn requests_of_a_time_that_is_not_leave_with_it() {
     };
     // Half of the requests fail in the second hour, and one in a hundred before.
     let status = |second: u32| match second {
-        3600.. if second % 20 == 0 => 503,
-        _ if second % 1000 == 0 => 503,
+        3600.. if second.is_multiple_of(20) => 503,
+        _ if second.is_multiple_of(1000) => 503,
         _ => 200,
     };
     let right: Vec<String> =

@@ -87,13 +87,16 @@ pub fn print(data: &Path, format: Format) -> Result<()> {
     Ok(())
 }
 
+/// One of the means.
+type Figure = fn(&Means) -> f64;
+
 /// The means among the other figures, and the table below them. Without a folder it is told how to have them.
 pub fn add(data: Option<&Path>, report: &mut Report) -> Result<()> {
     if !report.wants("accuracy") {
         return Ok(());
     }
     let table = data.map(measure).transpose()?;
-    let figures: [(&'static str, fn(&Means) -> f64); 3] = [
+    let figures: [(&str, Figure); 3] = [
         ("accuracy: lines in the right group, of contents", |means| means.content),
         ("accuracy: lines in the right group, of raw lines", |means| means.raw),
         ("accuracy: groups that are right (FGA)", |means| means.groups),
@@ -121,7 +124,7 @@ fn measure(data: &Path) -> Result<Table> {
         data.display()
     );
     let logs = names.iter().map(|name| row(data, name)).collect::<Result<Vec<_>>>()?;
-    let mean = |of: fn(&Means) -> f64| logs.iter().map(|row| of(&row.measured)).sum::<f64>() / logs.len() as f64;
+    let mean = |of: Figure| logs.iter().map(|row| of(&row.measured)).sum::<f64>() / logs.len() as f64;
     let mean = Means {
         content: mean(|means| means.content),
         raw: mean(|means| means.raw),

@@ -58,7 +58,7 @@ pub fn write_blocks(to: &mut impl Write, bytes: u64, seed: u64) -> io::Result<(u
         piece.clear();
         let most = usize::try_from(bytes - written).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));
         while piece.len() < most {
-            seconds += u64::from(next() % 50 == 0);
+            seconds += u64::from(next().is_multiple_of(50));
             block(&mut piece, seconds, &mut next).map_err(io::Error::other)?;
             lines += 1;
         }

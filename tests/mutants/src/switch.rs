@@ -60,6 +60,9 @@ pub(crate) fn at(text: &str, byte: usize) -> Option<At> {
     finder.closest.map(|(_, at)| at)
 }
 
+/// What is put in at an arm of a `match`: the mutants without it, and those of its guard, each with what stands there then.
+type OfArm = (Vec<usize>, Vec<(usize, Expr)>);
+
 #[derive(Default)]
 struct Switcher {
     wanted: BTreeMap<(Genre, Position), Vec<(usize, String)>>,
@@ -213,7 +216,7 @@ impl VisitMut for Switcher {
     }
 
     fn visit_expr_match_mut(&mut self, whole: &mut ExprMatch) {
-        let changes: Vec<(Vec<usize>, Vec<(usize, Expr)>)> = whole
+        let changes: Vec<OfArm> = whole
             .arms
             .iter()
             .map(|arm| {

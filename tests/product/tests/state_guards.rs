@@ -108,7 +108,7 @@ async fn goes_back(guard: &Plugin, file_of: impl Fn(&str) -> PathBuf, change: im
     let refused = guard.restore(&context, P, "r2/restore", 6, &taken.id).await.unwrap_err().to_string();
     assert!(refused.contains("is not gone back to"), "{refused} ({fault})");
     assert_eq!(seen(), changed);
-    assert_eq!(guard.snapshots(&context, P).await.unwrap(), [taken.clone()]);
+    assert_eq!(guard.snapshots(&context, P).await.unwrap(), std::slice::from_ref(&taken));
     guard.forget(&context, P, &taken.id).await.unwrap();
     assert!(!file.exists() && guard.snapshots(&context, P).await.unwrap().is_empty());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use autodevops_model::{Issue, Severity};
 use autodevops_orchestrator::analysis::{Analysis, Skipped};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::table::kind;
 
@@ -48,7 +48,12 @@ fn notification(skipped: &Skipped) -> Value {
 fn result(issue: &Issue, rule: Option<usize>) -> Value {
     let message =
         if issue.reason.is_empty() { issue.title.clone() } else { format!("{}: {}", issue.title, issue.reason) };
-    let mut result = json!({
+    let related = issue.evidence.iter().zip(1..).map(|(line, id)| {
+        let message = ("message".to_owned(), json!({ "text": line.text }));
+        let own = [("id".to_owned(), json!(id)), message];
+        Value::Object(place(&line.source, line.line, None).into_iter().chain(own).collect())
+    });
+    json!({
         "ruleId": kind(issue.kind),
         "ruleIndex": rule,
         "level": level(issue.severity),
@@ -58,40 +63,26 @@ fn result(issue: &Issue, rule: Option<usize>) -> Value {
         // The standard's rank goes from 0 to 100.
         "rank": (issue.confidence * 100.0).clamp(0.0, 100.0),
         "locations": locations(issue),
-    });
-    let related: Vec<Value> = issue
-        .evidence
-        .iter()
-        .zip(1..)
-        .map(|(line, id)| {
-            let mut place = place(&line.source, line.line, None);
-            place["id"] = json!(id);
-            place["message"] = json!({ "text": line.text });
-            place
-        })
-        .collect();
-    result["relatedLocations"] = json!(related);
-    result
+        "relatedLocations": related.collect::<Vec<_>>(),
+    })
 }
 
 /// Where it is in the project, else the first line of the log that shows it.
-fn locations(issue: &Issue) -> Vec<Value> {
+fn locations(issue: &Issue) -> Vec<Map<String, Value>> {
     let in_project = issue.location.as_ref().map(|at| place(&at.path, u64::from(at.line), at.column));
     let in_log = || issue.evidence.first().map(|line| place(&line.source, line.line, None));
     in_project.or_else(in_log).into_iter().collect()
 }
 
 /// A physical location; lines and columns count from 1, and what is less is left out.
-fn place(path: &str, line: u64, column: Option<u32>) -> Value {
-    let mut physical = json!({ "artifactLocation": { "uri": uri(path) } });
-    if line > 0 {
-        let mut region = json!({ "startLine": line });
-        if let Some(column) = column.filter(|column| *column > 0) {
-            region["startColumn"] = json!(column);
-        }
-        physical["region"] = region;
-    }
-    json!({ "physicalLocation": physical })
+fn place(path: &str, line: u64, column: Option<u32>) -> Map<String, Value> {
+    let column = column.filter(|column| *column > 0).map(|column| ("startColumn".to_owned(), json!(column)));
+    let region: Map<String, Value> =
+        std::iter::once(("startLine".to_owned(), json!(line))).chain(column).filter(|_| line > 0).collect();
+    let artifact = ("artifactLocation".to_owned(), json!({ "uri": uri(path) }));
+    let region = (!region.is_empty()).then(|| ("region".to_owned(), Value::Object(region)));
+    let physical: Map<String, Value> = std::iter::once(artifact).chain(region).collect();
+    std::iter::once(("physicalLocation".to_owned(), Value::Object(physical))).collect()
 }
 
 /// A path as a URI reference (RFC 3986): what has a meaning there is escaped.

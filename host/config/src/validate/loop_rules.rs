@@ -61,7 +61,7 @@ fn redaction(config: &Config, found: &mut Found) {
     let redaction = &config.redaction;
     for (index, name) in redaction.keep.iter().enumerate() {
         if !STANDARD.contains(&name.as_str()) {
-            let hint = match nearest(name, STANDARD.into_iter()) {
+            let hint = match nearest(name, STANDARD) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known are {}", STANDARD.join(", ")),
             };

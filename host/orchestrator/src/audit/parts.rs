@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use autodevops_journal::audit::{Call, Entry};
 
 /// Two parts of what is to be sealed, in order, each smaller; or, where it is a single record, that record back.
-pub fn halves(mut entries: Vec<Entry>) -> Result<(Vec<Entry>, Vec<Entry>), Option<Entry>> {
+pub fn halves(mut entries: Vec<Entry>) -> Result<(Vec<Entry>, Vec<Entry>), Vec<Entry>> {
     if entries.len() > 1 {
         let rest = entries.split_off(entries.len() / 2);
         return Ok((entries, rest));
@@ -15,7 +15,7 @@ pub fn halves(mut entries: Vec<Entry>) -> Result<(Vec<Entry>, Vec<Entry>), Optio
             let (first, rest) = halves_of(call);
             Ok((vec![Entry::Call(first)], vec![Entry::Call(rest)]))
         }
-        other => Err(other),
+        other => Err(other.into_iter().collect()),
     }
 }
 

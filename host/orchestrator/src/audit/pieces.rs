@@ -11,6 +11,10 @@ use autodevops_policy::Limit;
 use autodevops_sandbox::{CallReport, Record};
 
 /// A thing that is to be on record.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "almost all are reports, which are moved once: a box would be one more allocation a call"
+)]
 pub enum Piece {
     /// A call, as it was told.
     Report(CallReport),

@@ -43,32 +43,26 @@ async fn route<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send +
     let post = head.method == Method::POST;
     match path[..] {
         ["runs"] if get => match speaker(api, &head.headers) {
-            Ok(_) => told(runs(api).await),
-            Err(stranger) => stranger,
+            Some(_) => told(runs(api).await),
+            None => stranger(),
         },
         ["runs", run] if get => match speaker(api, &head.headers) {
-            Ok(_) => told(one(api, run).await),
-            Err(stranger) => stranger,
+            Some(_) => told(one(api, run).await),
+            None => stranger(),
         },
         ["metrics"] if get => match speaker(api, &head.headers) {
-            Ok(_) => measured(api.office.metrics().await),
-            Err(stranger) => stranger,
+            Some(_) => measured(api.office.metrics().await),
+            None => stranger(),
         },
         ["runs", run, verb] if post => {
-            let by = match speaker(api, &head.headers) {
-                Ok(by) => by,
-                Err(stranger) => return stranger,
-            };
+            let Some(by) = speaker(api, &head.headers) else { return stranger() };
             match whole(body).await {
                 Ok(body) => say(api, by, run, verb, &body).await,
                 Err(too_much) => error(too_much, format!("a body of at most {MAX_BODY_BYTES} bytes is read")),
             }
         }
         ["feedback"] if post => {
-            let by = match speaker(api, &head.headers) {
-                Ok(by) => by,
-                Err(stranger) => return stranger,
-            };
+            let Some(by) = speaker(api, &head.headers) else { return stranger() };
             match whole(body).await {
                 Ok(body) => complain(api, by, &body).await,
                 Err(too_much) => error(too_much, format!("a body of at most {MAX_BODY_BYTES} bytes is read")),
@@ -96,19 +90,21 @@ async fn whole<B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(b
     read.map(http_body_util::Collected::to_bytes).map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
 }
 
-/// Who speaks, by their token.
-fn speaker<O>(api: &Api<O>, headers: &HeaderMap) -> Result<String, Answer> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given =
-        value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let known = given.and_then(|(_, token)| api.tokens.iter().find(|(_, hash)| hash.is_of(token.trim())));
-    known.map(|(name, _)| name.clone()).ok_or_else(|| {
-        let text = "send a token that [server.tokens] knows, as `Authorization: Bearer TOKEN`; make one with \
-                    `autodevops token NAME`";
-        let mut answer = error(StatusCode::UNAUTHORIZED, text);
-        answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        answer
-    })
+/// Who speaks, by their token; none where it is nobody's.
+fn speaker<O>(api: &Api<O>, headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (_, token) = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
+    let (name, _) = api.tokens.iter().find(|(_, hash)| hash.is_of(token.trim()))?;
+    Some(name.clone())
+}
+
+/// What whoever is not known is told.
+fn stranger() -> Answer {
+    let text = "send a token that [server.tokens] knows, as `Authorization: Bearer TOKEN`; make one with \
+                `autodevops token NAME`";
+    let mut answer = error(StatusCode::UNAUTHORIZED, text);
+    answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    answer
 }
 
 fn answered(status: StatusCode, value: &Value) -> Answer {
