@@ -1,8 +1,8 @@
 //! What the log analyzer finds in services that were made to go wrong: how much of it is right, how much is found, and whether
 //! it is right as often as it says.
 //!
-//! The confidence was calibrated by one generator, of which the first three sets are. The last is of another, and has a table of its
-//! own: what it says is of logs that nothing was fitted to.
+//! The first three sets are of one generator, the last is of another, and has a table of its own. The confidence was calibrated by
+//! both, by other seeds.
 
 use autodevops_scenarios::{Found, Make, Scenario, Score};
 use log_analyzer::{Engine, kind_name};
@@ -10,8 +10,10 @@ use rayon::prelude::*;
 
 use crate::report::{Report, Target};
 
-/// Scenarios, from the first seed on; the constants of the analyzer were fitted to others.
+/// Scenarios, from the first seed on; the constants of the analyzer were fitted to others. Those of the other generator up to the 200th
+/// were looked at when what it showed was mended.
 const FIRST_SEED: u64 = 1;
+const OTHER_FIRST_SEED: u64 = 201;
 const SCENARIOS: u64 = 200;
 
 /// One service; one that is hard to read, of other words; several that hang together or do not: what each set is called, and what is
@@ -42,13 +44,13 @@ pub fn measure(report: &mut Report) {
     }
     let mut all = Score::default();
     for (name, make, target) in SETS {
-        add_set(report, name, make, target, &mut all);
+        add_set(report, name, (make, FIRST_SEED), target, &mut all);
     }
     let named = "incidents of several services, cause named first".to_owned();
     share(report, named, all.named(), Some(Target::AtLeast(0.9)));
     add_kinds(report, "incidents", &all);
     let mut other = Score::default();
-    add_set(report, OTHER, Scenario::other, 0.9, &mut other);
+    add_set(report, OTHER, (Scenario::other, OTHER_FIRST_SEED), 0.9, &mut other);
     for (what, counts) in &other.incidents {
         share(report, format!("{OTHER}, {what}, recall"), counts.recall(), None);
     }
@@ -56,9 +58,9 @@ pub fn measure(report: &mut Report) {
 }
 
 /// The precision and the recall of a set, whose counts are added to those of others.
-fn add_set(report: &mut Report, name: &str, make: Make, target: f64, all: &mut Score) {
+fn add_set(report: &mut Report, name: &str, (make, first): (Make, u64), target: f64, all: &mut Score) {
     let mut score = Score::default();
-    let seeds: Vec<u64> = (FIRST_SEED..FIRST_SEED + SCENARIOS).collect();
+    let seeds: Vec<u64> = (first..first + SCENARIOS).collect();
     let found: Vec<(Scenario, Vec<Found>)> = seeds.into_par_iter().map(make).map(analyzed).collect();
     for (scenario, found) in &found {
         score.add(scenario, found);

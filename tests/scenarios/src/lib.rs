@@ -5,7 +5,7 @@
 //! not; and others still are hard: with minutes of many times the traffic, lost parts, deploys that change how much is logged, and
 //! incidents that begin slowly.
 //!
-//! All these are of one generator, by which the analyzer's confidence was calibrated. `plant` is another, by which it was not.
+//! All these are of one generator. `plant` is another, which shares nothing with it but chance and the scoring.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod calendar;

@@ -19,8 +19,8 @@ const MUCH: f64 = 8.0;
 const CLUMP_STEPS: usize = 100;
 /// Where little is known of it, events are taken to come by so many at once, as if that had been seen of so many of them: what
 /// failed is often tried again.
-const CLUMP: f64 = 2.0;
-const CLUMP_SEEN: f64 = 4.0;
+const CLUMP: f64 = 1.5;
+const CLUMP_SEEN: f64 = 2.0;
 /// Most counts that are shown to people.
 const SHOWN_COUNTS: usize = 60;
 
