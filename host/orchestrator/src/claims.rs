@@ -44,7 +44,10 @@ impl Claims {
         }
     }
 
-    /// Gives the services to the run, all or none. Where others have one, or waited for it before, it waits: for the run that is told.
+    /// Gives the services to the run, all or none.
+    ///
+    /// # Errors
+    /// Who has one of them, or waited for it before: the run waits for that one, and is to ask again when something [changes](Self::changes).
     pub fn ask(&self, run: &str, services: &[String]) -> Result<(), Awaited> {
         let wanted: BTreeSet<String> = services.iter().cloned().collect();
         let mut state = self.state();
