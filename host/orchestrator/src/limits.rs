@@ -290,7 +290,9 @@ pub fn may_start(project: &Project, now: Timestamp) -> Result<()> {
         check(Some(cap.into()), RUNS_ARE, &each(&started), now)?;
     }
     if let Some(cap) = rules.deploys_a_day {
-        check(Some(cap.into()), DEPLOYS_ARE, &each(&deploys(&project.records.attempts()?)), now)?;
+        let under_way = project.log.unfinished()?;
+        let under_way = under_way.iter().map(|logged| logged.run.id());
+        check(Some(cap.into()), DEPLOYS_ARE, &each(&deploys(&project.records.attempts()?, under_way, now)), now)?;
     }
     if let Some(cap) = rules.fix_generator_calls_a_day {
         check(Some(cap.into()), CALLS_ARE, &each(&state.calls(now)?), now)?;
@@ -298,14 +300,18 @@ pub fn may_start(project: &Project, now: Timestamp) -> Result<()> {
     state.may_use_tokens(rules, now)
 }
 
-/// When runs brought a release to people. A run has one at most, and runs follow each other: one that may start may deploy.
-fn deploys(attempts: &[Attempt]) -> Vec<Timestamp> {
+/// When runs brought a release to people. A run has one at most; those under way are counted as if they did now, so that one that may
+/// start may deploy.
+fn deploys<'a>(attempts: &'a [Attempt], under_way: impl Iterator<Item = &'a str>, now: Timestamp) -> Vec<Timestamp> {
     let mut runs: BTreeMap<&str, Timestamp> = BTreeMap::new();
     for attempt in attempts.iter().filter(|attempt| attempt.production) {
         // Releases of several services come together: they are one.
         if let (By::Run(run), Some(exposed)) = (&attempt.by, attempt.exposed) {
             runs.entry(run).and_modify(|before| *before = exposed.min(*before)).or_insert(exposed);
         }
+    }
+    for run in under_way {
+        runs.entry(run).or_insert(now);
     }
     runs.into_values().collect()
 }
@@ -418,6 +424,12 @@ mod tests {
         let stories = [of("a-1", true).events(), of("b-1", false).events(), together.events()];
         let attempts = stories.iter().flat_map(|events| of_run(events).unwrap());
         let attempts = settled(attempts.map(|attempt| Entry::Attempt(Box::new(attempt))));
-        assert_eq!(deploys(&attempts).len(), 2);
+        let deploys = |under_way: &[&str]| deploys(&attempts, under_way.iter().copied(), Timestamp(9)).len();
+        assert_eq!(deploys(&[]), 2);
+        let known = attempts.iter().find_map(|one| match &one.by {
+            By::Run(run) if one.exposed.is_some() => Some(run.as_str()),
+            _ => None,
+        });
+        assert_eq!(deploys(&["beside-1", known.unwrap()]), 3, "one that is still to come, and one that is known");
     }
 }
