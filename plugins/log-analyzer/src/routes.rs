@@ -35,6 +35,9 @@ const MIN_RATIO: f64 = 1.5;
 const MIN_EXCESS: f64 = 5.0;
 /// Fewest requests at other times that say what is usual.
 const MIN_REQUESTS: f64 = 20.0;
+/// Requests of a route that tell whether a greater share fails, and how sure a burst of failures is, of what it was, where none does.
+const TOLD: u64 = 100;
+const SAME_SHARE: f64 = 0.4;
 /// The least evidence.
 const MIN_EVIDENCE: f64 = 3.0;
 /// Steps that the time of a log is looked at in.
@@ -145,11 +148,18 @@ impl Routes {
         let dated = watched.is_dated();
         for (name, route) in &self.by_name {
             findings.extend(route.slower(name, source, watched, coverage));
-            let Some(mut finding) = route.finding(name, source, coverage, dated) else { continue };
             let of_route = |other: &Finding| {
                 let first = other.issue.evidence.first().filter(|_| other.source == source);
                 let access = first.and_then(|line| Access::read(line.text.as_bytes()));
                 access.is_some_and(|access| access.failed() && access.route() == *name)
+            };
+            let Some(mut finding) = route.finding(name, source, coverage, dated) else {
+                // More failures of as many more requests are no burst of failures.
+                let bursts = |other: &&mut Finding| other.issue.kind == IssueKind::ErrorBurst && of_route(other);
+                if route.requests >= TOLD {
+                    findings.iter_mut().filter(bursts).for_each(|burst| burst.issue.confidence *= SAME_SHARE);
+                }
+                continue;
             };
             let (of, others): (Vec<_>, Vec<_>) = std::mem::take(findings).into_iter().partition(of_route);
             *findings = others;
