@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Bytes, Limits, Operation, testing};
+use crate::{Bytes, Destination, Limits, Operation, testing};
 
 #[test]
 fn each_excess_is_named() {
@@ -126,7 +126,15 @@ proptest! {
         let mut now = grant.clone();
         let named = match which {
             0 => { now.files.insert("/more".into(), Preopen { host: None, access: Access::ReadOnly }); "/more" }
-            1 => { now.http.push("https://more.example".parse().unwrap()); "https://more.example:443/" }
+            1 => {
+                let more: Destination = "https://more.example".parse().unwrap();
+                if grant.http.iter().any(|known| known.origin.covers(&more.origin)) {
+                    // It is of any host.
+                    return Ok(());
+                }
+                now.http.push(more);
+                "https://more.example:443/"
+            }
             2 => { now.limits = Limits { memory: Bytes(1 << 40), ..now.limits }; "1024 GiB of memory" }
             3 => {
                 now.credentials.push(EffectiveCredential {
