@@ -146,7 +146,9 @@ impl Driver {
                     return Ok(End::Finished(outcome));
                 }
                 Command::WaitUntil(until) => {
-                    if let Some(waiting) = self.waits_for_a_person().filter(|_| !self.wait && self.holds_no_lease()) {
+                    // They are told before, also where that must be tried again.
+                    let leaves = !self.wait && self.holds_no_lease() && !self.run.has_untold();
+                    if let Some(waiting) = self.waits_for_a_person().filter(|_| leaves) {
                         return Ok(waiting);
                     }
                     self.rest(until).await?;

@@ -44,9 +44,13 @@ impl Run {
 }
 
 impl Draft {
-    /// Whether these samples are of stable since its traffic came back; then that was the look at it.
+    /// Whether these samples are of stable since its traffic came back; then that was the look at it. What was measured before that, and comes
+    /// late or a second time, is not.
     pub(crate) fn looked_at_stable(&mut self, samples: &[Sample], error: Option<&str>) -> bool {
         let Some(since) = self.run.recovering() else { return false };
+        if !samples.is_empty() && samples.iter().all(|sample| sample.window.start < since.0) {
+            return false;
+        }
         let unseen = || Verdict {
             service: String::new(),
             outcome: CheckOutcome::Inconclusive,

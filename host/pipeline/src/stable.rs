@@ -1,10 +1,12 @@
 //! Whether there is anything to go back to: a stable release that does not serve itself, or is not there any more, is none.
 
-use autodevops_model::{Measurement, Outcome as CheckOutcome};
+use autodevops_model::{Measurement, Observation, Outcome as CheckOutcome};
 
 use crate::{
-    Environment, EventKind, Gate, Member, Origin, Round, Run, Sample, Verdict, decide::Draft, rollout::Judged,
-    verdict::hard_trip,
+    Environment, EventKind, Gate, Member, Origin, Round, Run, Sample, Verdict,
+    decide::Draft,
+    rollout::Judged,
+    verdict::{CRASH_LOOP, PROBE, hard_trip, rate},
 };
 
 impl Run {
@@ -16,17 +18,23 @@ impl Run {
     /// Whether a service's stable release trips the hard trip by what was last seen of it: now, where it has traffic, or when it had; and
     /// whether it runs and answers at all, which is seen without traffic too. A release that only has the fault that the run is about is
     /// not meant: going back to it is better than to stay with a worse one. `failed` are what the candidate failed by: where it is worse
-    /// than stable by the same metric, stable is the lesser evil.
+    /// than stable by the same metric, stable is the lesser evil. What a plugin alone says of stable does not stand above what the host saw
+    /// itself, since it may lie; nor is stable the lesser evil by its word, where the host sees the candidate do better.
     fn stable_trips(&self, member: &Member, failed: &[Verdict]) -> Option<Verdict> {
         let stable = member.stable(Environment::Production)?;
+        let least = self.plan().hard_trip.min_samples;
         let tells = |sample: &Sample, metric: Option<&str>| {
-            let of =
-                |seen: &Measurement| seen.release == stable.id && metric.is_none_or(|metric| seen.metric == metric);
+            let of = |seen: &Measurement| {
+                let wanted = metric.is_none_or(|metric| seen.metric == metric && weighs(seen, least));
+                seen.release == stable.id && wanted
+            };
             sample.service == member.label() && sample.measurements.iter().any(of)
         };
         let now = self.last_seen.iter().filter(|sample| tells(sample, None));
-        // What is told of it now stands above what was told before.
-        let before = remembered(member, |metric| !self.last_seen.iter().any(|sample| tells(sample, Some(metric))));
+        // What is told of it now stands above what was told before, if it is told by as many requests as it takes.
+        let stands = |sample: &Sample| sample.observed_by_host || !member.was_observed();
+        let told = |metric: &str| self.last_seen.iter().any(|sample| stands(sample) && tells(sample, Some(metric)));
+        let before = remembered(member, |metric| !told(metric));
         let seen: Vec<Sample> = now.cloned().chain(before).collect();
         let whole = seen.first()?.window.clone();
         let round = Round {
@@ -44,7 +52,32 @@ impl Run {
         let metric = |verdict: &Verdict| verdict.rule.split(' ').next().unwrap_or_default().to_owned();
         let failed: Vec<String> =
             failed.iter().filter(|verdict| verdict.outcome == CheckOutcome::Failed).map(metric).collect();
-        hard_trip(self.plan(), &round).filter(|verdict| !failed.contains(&metric(verdict)))
+        let is_lesser_evil = |metric: &String| failed.contains(metric) && !self.does_better(member, metric, &seen);
+        hard_trip(self.plan(), &round).filter(|verdict| !is_lesser_evil(&metric(verdict)))
+    }
+
+    /// Whether the host sees the candidate fail less often by a metric than stable does by these samples.
+    fn does_better(&self, member: &Member, metric: &str, of_stable: &[Sample]) -> bool {
+        let stable = member.stable(Environment::Production).map_or("", |stable| stable.id.as_str());
+        let share = |sample: &Sample, release: &str| {
+            let rate = rate(sample, metric, release).filter(|rate| rate.total >= self.plan().hard_trip.min_samples)?;
+            Some(rate.events as f64 / rate.total as f64)
+        };
+        let own = |sample: &&Sample| sample.observed_by_host && sample.service == member.label();
+        let candidate = self.last_seen.iter().filter(own).find_map(|sample| share(sample, member.candidate()));
+        let stable = of_stable.iter().filter(own).find_map(|sample| share(sample, stable));
+        matches!((candidate, stable), (Some(candidate), Some(stable)) if candidate < stable)
+    }
+}
+
+/// Whether a measurement is of so many requests that it takes the place of an earlier one; whether a release runs and answers is no matter
+/// of how many.
+pub(crate) fn weighs(seen: &Measurement, least: u64) -> bool {
+    match &seen.observation {
+        _ if [CRASH_LOOP, PROBE].contains(&seen.metric.as_str()) => true,
+        Observation::Rate(rate) => rate.total >= least,
+        Observation::Histogram(buckets) => buckets.last().is_some_and(|last| last.count >= least),
+        Observation::Samples(_) => true,
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{Plan, Rule, Sample, Strike, Trigger, Verdict};
 
 pub use trip::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, PROBE};
 
-pub(crate) use trip::hard_trip;
+pub(crate) use trip::{hard_trip, rate};
 
 use ruling::{Ruling, rank};
 use trigger::Ruled;

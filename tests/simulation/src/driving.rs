@@ -313,7 +313,7 @@ fn a_run_that_only_tells_people_is_left_to_whoever_has_it_in_hand() {
         let production =
             |event: &Event| matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. });
         if world.events.iter().any(production) {
-            (world.failing, world.rotten) = (1000, true);
+            (world.faults.failing, world.faults.rotten) = (1000, true);
         }
     };
     let (reason, remedy) = left(driven(laddered, false, None, rots).0);

@@ -15,16 +15,20 @@ use autodevops_driver::{
     parts::{Account, Clock, Later, Ledger, Observer, Parts, World as Outside},
 };
 use autodevops_journal::{AppendError, JournalError};
-use autodevops_model::{Deployment, ErrorKind, Outcome, Release, StageError, TestFile, Window};
+use autodevops_model::{Deployment, ErrorKind, Outcome, Release, StageError, TestFile};
 use autodevops_pipeline::{
     Awaited, Command, EffectOutcome, Environment, Event, Found, Glance, Input, Live, Member, Run, RunStage, Sample,
-    Subject, Timestamp,
+    Timestamp,
 };
 
 use crate::{
-    stock::{self, FOREIGN, NEW, OLD, SECOND, error, release, reports},
+    measure,
+    stock::{self, NEW, OLD, SECOND, error, release, reports},
     world::{Shared, World},
 };
+
+/// How long a call takes that is quick.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// One host; others come after it, or beside it.
 #[derive(Clone)]
@@ -68,7 +72,7 @@ impl Host {
             let mut world = self.world.lock();
             match world.tape.happens(100) {
                 true => world.tape.one(&[1, 20, 90, 600]) * SECOND,
-                false => Duration::from_millis(50),
+                false => MOMENT,
             }
         };
         self.world.sleep(self.number, span).await;
@@ -98,12 +102,11 @@ impl Host {
             Command::Propose { .. } => Input::Proposed { plugin: "recipes".into(), fix: stock::fix(&world.touched) },
             Command::Claim { services, .. } => claim(&mut world, run, key, services),
             Command::Compare { .. } => {
-                let found = |member: &Member| Found {
-                    service: member.label().to_owned(),
-                    splits: world.production(member.label()).splits.clone(),
-                    staging: world.staging(member.label()).splits.clone(),
-                };
-                Input::Serving { key, found: run.members().map(found).collect() }
+                let mut found = found(&mut world, run);
+                for found in &mut found {
+                    found.staging = world.target(&found.service, Environment::Staging).live();
+                }
+                Input::Serving { key, found }
             }
             Command::Review { plugins, .. } => Input::Reviewed { key, reports: reports(plugins, outcome()) },
             Command::GenerateTests { .. } => {
@@ -116,11 +119,12 @@ impl Host {
             Command::AutomatedTests { plugins, .. } => {
                 Input::AutomatedTested { key, reports: reports(plugins, outcome()) }
             }
-            Command::Measure { environment: Environment::Production, .. } if overtaken(&world, run).is_some() => {
-                overtaken(&world, run).unwrap()
-            }
             Command::Measure { environment, subjects, windows } => {
-                Input::Measured { samples: samples(&mut world, *environment, subjects, windows), error: None }
+                let overtaken = if *environment == Environment::Production { overtaken(&mut world, run) } else { None };
+                overtaken.unwrap_or_else(|| Input::Measured {
+                    samples: measure::samples(&mut world, *environment, subjects, windows),
+                    error: None,
+                })
             }
             other => panic!("{other:?} is no such command"),
         }
@@ -135,11 +139,12 @@ impl Host {
     }
 
     /// A target does what it is asked, or not; and says so, or not.
-    async fn affect(&self, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
+    /// `known`: how many of the run's events the host knew when it began; an answer may come a second time meanwhile.
+    async fn affect(&self, command: &Command, again: bool, known: usize) -> Result<EffectOutcome, StageError> {
         let refused = {
             let mut world = self.world.lock();
             let World { rules, events, .. } = &mut *world;
-            rules.asked(command, &events[..self.known.load(Ordering::Relaxed)]);
+            rules.asked(command, &events[..known]);
             Self::fault(&mut world)
         };
         if let Some(error) = refused {
@@ -197,7 +202,8 @@ pub fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<Ef
             if let Some(found) = target.find(key).filter(|_| again) {
                 return Ok(deployed(found));
             }
-            target.deploy(key, *fence, release).map(|()| deployed(release.clone()))
+            target.deploy(key, *fence, release)?;
+            Ok(deployed(target.named(release)))
         }
         Command::SetTraffic { service, environment, key, fence, splits } => {
             world.target(service, *environment).set(key, *fence, splits, now).map(|()| EffectOutcome::Done)
@@ -215,57 +221,24 @@ pub fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<Ef
     }
 }
 
-/// What was seen of the releases: by the host's own eyes, and by a plugin that may lie.
-fn samples(world: &mut World, environment: Environment, subjects: &[Subject], windows: &[Window]) -> Vec<Sample> {
-    subjects.iter().flat_map(|subject| samples_of(world, environment, subject, windows)).collect()
-}
-
-fn samples_of(world: &mut World, environment: Environment, subject: &Subject, windows: &[Window]) -> Vec<Sample> {
-    let Subject { service, candidate, baseline, stable } = subject;
-    let share = u64::from(world.target(service, environment).share(candidate));
-    let seen = world.rate * if environment == Environment::Staging { 10 } else { share };
-    let fails = world.failing_service.as_ref().is_none_or(|failing| failing == service);
-    let failing = if fails && (candidate == NEW || world.rotten) { world.failing } else { 0 };
-    let observed = |window: &Window, failing: u64| {
-        let seconds = u64::try_from((window.end - window.start) / 1_000_000_000).unwrap_or(0);
-        let total = seen * seconds / 10;
-        let mut measurements = stock::measured(candidate, total * failing / 1000, total, window).to_vec();
-        for release in baseline.iter().chain(stable) {
-            measurements.extend(stock::measured(release, 0, seconds * 100, window));
-        }
-        measurements
-    };
-    let blind = world.tape.happens(60);
-    let mut samples: Vec<Sample> = Vec::new();
-    for window in windows {
-        let sample = |source: &str, observed_by_host, failing| Sample {
-            service: service.clone(),
-            source: source.into(),
-            origin: autodevops_pipeline::Origin::default(),
-            observed_by_host,
-            window: window.clone(),
-            measurements: observed(window, failing),
-        };
-        if !blind {
-            samples.push(sample("edge", true, failing));
-        }
-        // This one says that all is well, whatever is.
-        samples.push(sample("liar", false, 0));
-    }
-    samples
-}
-
-/// That someone deployed past the run, where it is so. Traffic that went back by itself is no person's.
-fn overtaken(world: &World, run: &Run) -> Option<Input> {
+/// What serves production of each of the run's services, by the target's word.
+fn found(world: &mut World, run: &Run) -> Vec<Found> {
     let found = |member: &Member| Found {
         service: member.label().to_owned(),
-        splits: world.production(member.label()).splits.clone(),
+        splits: world.target(member.label(), Environment::Production).live(),
         staging: Vec::new(),
     };
-    let found: Vec<Found> = run.members().map(found).collect();
-    let is_someones = found.iter().any(|found| found.splits.iter().any(|split| split.release == FOREIGN));
-    let overtaken = run.ending().is_none() && is_someones && run.is_overtaken(&found);
-    overtaken.then(|| Input::Serving { key: run.look_key(), found })
+    run.members().map(found).collect()
+}
+
+/// That someone deployed past the run, where it is so. A lease that ran out is no person: the next renewal says it.
+fn overtaken(world: &mut World, run: &Run) -> Option<Input> {
+    if run.ending().is_some() {
+        return None;
+    }
+    let returned = world.productions().any(|(_, target)| target.returned);
+    let found = found(world, run);
+    (!returned && run.is_overtaken(&found)).then(|| Input::Serving { key: run.look_key(), found })
 }
 
 fn told(command: &Command) -> String {
@@ -286,29 +259,43 @@ impl Outside for Host {
             self.takes().await;
             self.live_or_hang(30, "at work").await;
             self.waits_for_another(run, command).await;
-            self.answer(run, command)
+            let answer = self.answer(run, command);
+            self.world.lock().may_repeat(&answer);
+            answer
         })
     }
 
     fn effect<'a>(&'a self, run: &'a Run, command: &'a Command, again: bool) -> Later<'a, Input> {
         Box::pin(async move {
+            let known = self.known.load(Ordering::Relaxed);
             self.live_or_hang(60, "before an effect").await;
             self.takes().await;
             if matches!(command, Command::SetTraffic { environment: Environment::Production, .. })
-                && let Some(overtaken) = overtaken(&self.world.lock(), run)
+                && let Some(overtaken) = overtaken(&mut self.world.lock(), run)
             {
                 return overtaken;
             }
-            let outcome = self.affect(command, again).await.unwrap_or_else(EffectOutcome::Failed);
+            // A host may fall asleep between its look and what it does.
+            self.world.sleep(self.number, MOMENT).await;
+            let mut outcome = self.affect(command, again, known).await;
+            if outcome.is_ok() && run.takes_back(command) {
+                let found = found(&mut self.world.lock(), run);
+                outcome = run.left_behind(command, &found).map_or(outcome, Err);
+            }
             self.live_or_hang(60, "after an effect").await;
-            Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
+            let outcome = outcome.unwrap_or_else(EffectOutcome::Failed);
+            let answer = Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome };
+            self.world.lock().may_repeat(&answer);
+            answer
         })
     }
 
     fn renew<'a>(&'a self, run: &'a Run) -> Later<'a, Vec<String>> {
         Box::pin(async move {
             let mut returned = Vec::new();
-            for member in run.members().filter(|member| member.traffic(Environment::Production).len() > 1) {
+            let local = self.world.lock().faults.local;
+            let shared = run.members().filter(|member| member.traffic(Environment::Production).len() > 1);
+            for member in shared.filter(|_| local) {
                 let mut world = self.world.lock();
                 if world.tape.happens(30) {
                     continue;
@@ -328,10 +315,10 @@ impl Outside for Host {
         Box::pin(async move {
             self.live_or_hang(5, "at a glance").await;
             let mut world = self.world.lock();
-            if world.tape.happens(60) {
+            if !world.faults.local || world.tape.happens(60) {
                 return Vec::new();
             }
-            samples(&mut world, glance.environment, &glance.subjects, &glance.windows)
+            measure::samples(&mut world, glance.environment, &glance.subjects, &glance.windows)
         })
     }
 

@@ -1,14 +1,23 @@
 //! What may never be, whatever happens.
+//!
+//! What serves in truth is held to the rules, not what a target says. Where a target lies about what serves, the run can know no better:
+//! what holds then is said in [`ended`].
+
+mod ended;
+mod people;
+mod stable;
 
 use std::collections::BTreeMap;
 
 use autodevops_model::{Outcome as CheckOutcome, Split};
-use autodevops_pipeline::{Baseline, Command, Environment, Event, EventKind, Gate, Outcome, Plan, Restore};
+use autodevops_pipeline::{Baseline, Command, Environment, Event, EventKind, Gate, Plan, Restore};
 
 use crate::{
-    stock::{FOREIGN, FRESH, NEW, OLD},
-    world::World,
+    stock::{FRESH, NEW, OLD},
+    target::Target,
 };
+
+pub use ended::{ended, was_misled};
 
 /// What was seen so far, and the first rule that was broken.
 #[derive(Default)]
@@ -30,11 +39,14 @@ impl Rules {
         }
     }
 
-    /// Production always has all of its capacity; two releases share it only where a step says so.
-    pub fn serving(&mut self, plan: &Plan, splits: &[Split]) {
+    /// Production always has all of its capacity; two releases share it only where a step says so, and none that was stopped has any.
+    pub fn serving(&mut self, plan: &Plan, target: &Target) {
+        let splits = target.splits.as_slice();
         let sum: u32 = splits.iter().map(|split| u32::from(split.percent)).sum();
         self.hold(sum == 100, || format!("production's weights add up to {sum}: {splits:?}"));
         self.hold(splits.iter().all(|split| split.percent > 0), || format!("a release serves nobody: {splits:?}"));
+        let run = splits.iter().all(|split| target.runs(&split.release));
+        self.hold(run, || format!("what does not run has traffic: {splits:?}"));
         match splits {
             [_] => {}
             [stable, fresh, candidate] => {
@@ -102,6 +114,7 @@ impl Rules {
                 EventKind::EffectIntended { splits, environment: Some(Environment::Production), .. }
                     if splits.iter().any(|split| split.release == NEW) =>
                 {
+                    self.goes_forward(past);
                     let open =
                         |event: &Event| matches!(event.event, EventKind::GatePassed { gate: Gate::Production, .. });
                     self.hold(past.iter().any(open), || "production is moved before its gate is passed".to_owned());
@@ -112,6 +125,23 @@ impl Rules {
                     self.hold(!before, || "a run turns back twice".to_owned());
                 }
                 EventKind::StableLooked { .. } => self.looked(past),
+                EventKind::RolledBack { service, environment: Environment::Production, .. } => {
+                    let before = past.iter().any(|event| match &event.event {
+                        EventKind::RolledBack { service: of, environment, .. } => {
+                            of == service && *environment == Environment::Production
+                        }
+                        _ => false,
+                    });
+                    self.hold(!before, || format!("{service:?} is rolled back twice"));
+                }
+                EventKind::GatePassed { gate, .. } => self.agreed(past, *gate),
+                EventKind::Approved { by, .. } => self.may(by),
+                EventKind::ApprovalExpired { .. } => self.in_vain(past, event.at),
+                EventKind::Signalled { .. } => self.concerns(past),
+                EventKind::CountReached { verdict } => {
+                    self.counted(past, verdict);
+                    self.heeded(past, &events[index..], verdict);
+                }
                 EventKind::StepEntered { environment: Environment::Production, percent, .. } => {
                     self.arrived(past, *percent);
                 }
@@ -122,6 +152,9 @@ impl Rules {
                     if splits.is_empty() =>
                 {
                     self.is_recent(past);
+                }
+                EventKind::EffectIntended { service, environment: Some(Environment::Production), splits, .. } => {
+                    self.stable_grows(past, service, splits);
                 }
                 EventKind::Deployed { environment: Environment::Production, .. } => self.kept(past),
                 EventKind::StepPassed { environment: Environment::Production, percent, .. } => {
@@ -235,7 +268,13 @@ impl Rules {
         }
     }
 
-    /// A step is passed by a person's word, or by a verdict over what the host itself observed.
+    /// What turned back does not go forward again: whatever lies, it costs one rollback.
+    fn goes_forward(&mut self, past: &[Event]) {
+        let turned = past.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
+        self.hold(!turned, || "the release is given traffic after the run turned back".to_owned());
+    }
+
+    /// A step is passed by a person's word, or by a verdict over what the host itself observed, or two did who are apart.
     fn evident(&mut self, past: &[Event], percent: u8) {
         let told = past.iter().rev().find(|event| !matches!(event.event, EventKind::SafetyChecked { .. }));
         let fine = match told.map(|event| &event.event) {
@@ -244,7 +283,11 @@ impl Rules {
                     EventKind::Measured { samples, .. } => Some(samples),
                     _ => None,
                 });
-                let observed = measured.is_some_and(|samples| samples.iter().any(|sample| sample.observed_by_host));
+                let observed = measured.is_some_and(|samples| {
+                    samples.iter().any(|sample| {
+                        sample.observed_by_host || samples.iter().any(|other| other.origin.is_apart(&sample.origin))
+                    })
+                });
                 verdict.outcome == CheckOutcome::Passed && observed
             }
             Some(event) => passed_by_a_person(event),
@@ -252,92 +295,6 @@ impl Rules {
         };
         self.hold(fine, || format!("the step of {percent} % is passed without evidence"));
     }
-}
-
-/// A run that is over serves what it says; the rule that it breaks, where it does not.
-pub fn ended(outcome: &Outcome, world: &World) -> Option<String> {
-    let wanted = if *outcome == Outcome::Healed { NEW } else { OLD };
-    let seized = world.seized.as_ref().map(|(_, service)| service);
-    // All of them or none: whoever deployed past the run changes nothing of that.
-    for (service, target) in world.productions().filter(|(service, _)| seized != Some(service)) {
-        let wanted = if world.touched.contains(service) { wanted } else { OLD };
-        if target.share(wanted) != 100 {
-            return Some(format!(
-                "the run ended ({outcome}), and production of {service:?} serves {:?}",
-                target.splits
-            ));
-        }
-    }
-    if let Some(rule) = world.staging_seized.as_ref().and_then(|(at, service)| after_staging(world, *at, service)) {
-        return Some(rule);
-    }
-    if let Some((at, service)) = &world.seized {
-        return after_hotfix(world, *at, service);
-    }
-    let judged = |event: &Event| matches!(event.event, EventKind::StableLooked { .. });
-    if matches!(outcome, Outcome::RolledBack { .. }) && moved_back(world) && !world.events.iter().any(judged) {
-        return Some("nobody looked whether the rollback helped".to_owned());
-    }
-    let pushed = world.events.iter().any(|event| passed_by_a_person(&event.event));
-    if *outcome == Outcome::Healed && world.failing >= 500 && !pushed {
-        return Some("a release that fails every other request was promoted".to_owned());
-    }
-    let decided = world.events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
-    (decided && *outcome == Outcome::Healed).then(|| "a rollback was decided, and never took place".to_owned())
-}
-
-/// Whether production's traffic went back.
-fn moved_back(world: &World) -> bool {
-    let back =
-        |event: &Event| matches!(event.event, EventKind::RolledBack { environment: Environment::Production, .. });
-    world.events.iter().any(back)
-}
-
-/// What a person deployed past the run is not overwritten, unless a rollback was decided before it was looked, or a person has the run
-/// take production over again.
-fn after_hotfix(world: &World, at: usize, service: &String) -> Option<String> {
-    let production = world.production(service);
-    if !world.touched.contains(service) {
-        let stays = production.share(FOREIGN) == 100;
-        return (!stays)
-            .then(|| format!("a hotfix of what is not the run's was overwritten by {:?}", production.splits));
-    }
-    let since = world.events.get(at..).unwrap_or_default();
-    let first = since.iter().find(|event| match &event.event {
-        EventKind::TurnedBack { .. } => true,
-        EventKind::Diverged { service: of, environment: Environment::Production, .. }
-        | EventKind::Compared { service: of, .. } => of == service,
-        _ => false,
-    });
-    let noticed = matches!(first.map(|event| &event.event), Some(EventKind::Diverged { .. }));
-    let given_back = since.iter().any(|event| passed_by_a_person(&event.event));
-    match first.map(|event| &event.event) {
-        Some(EventKind::Compared { found, .. }) if found.iter().any(|split| split.release == FOREIGN) => {
-            Some(format!("a hotfix was taken for the run's own: {found:?}"))
-        }
-        None if production.share(FOREIGN) != 100 => {
-            Some(format!("a hotfix was overwritten, and nobody looked: {:?}", production.splits))
-        }
-        _ if noticed && !given_back && production.share(FOREIGN) != 100 => {
-            Some(format!("a hotfix was overwritten by {:?}", production.splits))
-        }
-        _ => None,
-    }
-}
-
-/// The same of staging.
-fn after_staging(world: &World, at: usize, service: &String) -> Option<String> {
-    let since = world.events.get(at..).unwrap_or_default();
-    let first = since.iter().find(|event| match &event.event {
-        EventKind::TurnedBack { .. } => true,
-        EventKind::StagingFound { service: of, .. } => of == service,
-        _ => false,
-    });
-    let noticed = matches!(first.map(|event| &event.event), Some(EventKind::StagingFound { .. }));
-    let given_back = since.iter().any(|event| passed_by_a_person(&event.event));
-    let staging = world.staging(service);
-    let overwritten = noticed && !given_back && staging.share(FOREIGN) != 100;
-    overwritten.then(|| format!("what was deployed into staging was overwritten by {:?}", staging.splits))
 }
 
 fn plan_of(events: &[Event]) -> Option<&Plan> {

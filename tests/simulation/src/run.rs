@@ -1,6 +1,10 @@
 //! A whole run, from its start to its end, over as many hosts as it takes.
 
+mod outside;
+mod over;
+
 use std::{
+    collections::BTreeSet,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -14,12 +18,12 @@ use autodevops_driver::{
     driver::{Driver, End, TwoHosts, Word},
     log::Logged,
 };
-use autodevops_pipeline::{Environment, Event, EventKind, Gate, Input, Outcome, Run};
-use tokio::sync::{mpsc, oneshot};
+use autodevops_pipeline::{Event, EventKind, Run};
+use tokio::sync::mpsc;
 
 use crate::{
     host::{self, Host},
-    stock::{APPROVERS, SECOND, capabilities, issue},
+    stock::{SECOND, capabilities, issue},
     tape::Tape,
     world::{Options, Shared},
 };
@@ -30,12 +34,14 @@ const MOST_TURNS: usize = 20_000;
 /// What a world came to.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// How the run ended.
-    pub outcome: Outcome,
+    /// How the run ended, or whom it waits for who never answer.
+    pub end: End,
     /// Hosts that it took.
     pub hosts: u64,
     /// The run's journal.
     pub events: Vec<Event>,
+    /// What went wrong that does so in few worlds.
+    pub happened: BTreeSet<&'static str>,
     /// What happened, where it was to be told.
     pub story: Vec<String>,
 }
@@ -71,7 +77,16 @@ pub fn simulate(tape: Tape, options: Options) -> Result<Summary, BrokenRule> {
     };
     let story = locked.story.take().unwrap_or_default();
     match ended {
-        Ok(Ok((outcome, hosts))) => Ok(Summary { outcome, hosts, events: std::mem::take(&mut locked.events), story }),
+        Ok(Ok((end, hosts))) => {
+            let lied = [
+                ("a target did nothing", locked.productions().any(|(_, target)| target.idled)),
+                ("a target told of other shares", locked.productions().any(|(_, target)| target.told_lies)),
+                ("a target deceived", locked.productions().any(|(_, target)| target.deceived)),
+            ];
+            let mut happened = std::mem::take(&mut locked.happened);
+            happened.extend(lied.into_iter().filter(|(_, happened)| *happened).map(|(what, _)| what));
+            Ok(Summary { end, hosts, events: std::mem::take(&mut locked.events), happened, story })
+        }
         Ok(Err(rule)) => Err(BrokenRule { rule, story }),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
@@ -95,19 +110,21 @@ struct Hosts {
     asleep: Option<Driving>,
     woken: Option<Driving>,
     hosts: u64,
+    /// How many events there were when all that is chosen had happened.
+    calm: Option<usize>,
 }
 
 impl Hosts {
     fn new(world: Shared) -> Self {
-        Self { world, awake: None, asleep: None, woken: None, hosts: 0 }
+        Self { world, awake: None, asleep: None, woken: None, hosts: 0, calm: None }
     }
 
-    /// Until the run is over: how, and how many hosts it took.
-    fn live(mut self) -> Result<(Outcome, u64), String> {
+    /// Until the run is over, or waits for people who never answer: how, and how many hosts it took.
+    fn live(mut self) -> Result<(End, u64), String> {
         self.begin();
         for _ in 0..MOST_TURNS {
-            if let Some(outcome) = self.turn()? {
-                return Ok((outcome, self.hosts));
+            if let Some(end) = self.turn()? {
+                return Ok((end, self.hosts));
             }
         }
         Err(format!(
@@ -138,9 +155,9 @@ impl Hosts {
         let run = Run::replay(&events).unwrap();
         let logged = Logged { run, version: events.len() as u64, events };
         let (words, heard) = mpsc::channel(8);
-        let parts = host.parts();
+        let (parts, waits) = (host.parts(), !self.world.lock().faults.impatient);
         let future = Box::pin(async move {
-            let mut driver = Driver::new(parts, logged, heard, true);
+            let mut driver = Driver::new(parts, logged, heard, waits);
             if takes_over {
                 driver.take_over().await?;
             }
@@ -152,8 +169,11 @@ impl Hosts {
     }
 
     /// Lets the host do what it can now; then something happens, or time passes.
-    fn turn(&mut self) -> Result<Option<Outcome>, String> {
+    fn turn(&mut self) -> Result<Option<End>, String> {
         self.go_on();
+        if let Some(end) = self.waits_for_ever() {
+            return Ok(Some(end));
+        }
         let Some(mut driving) = self.awake.take() else {
             self.after_death();
             return Ok(None);
@@ -170,8 +190,7 @@ impl Hosts {
         }
         match polled {
             Poll::Ready(Ok(End::Finished(outcome))) => return self.over(outcome).map(Some),
-            Poll::Ready(Ok(End::Queued(of))) => return Err(format!("it waits for {of}, though told to")),
-            Poll::Ready(Ok(End::Waiting { reason, .. })) => return Err(format!("it waits, though told to: {reason}")),
+            Poll::Ready(Ok(end)) => return self.left(end),
             // Its successor wrote before it, or it slept: whoever looks after it starts another.
             Poll::Ready(Err(error)) if error.is::<TwoHosts>() => return Ok(None),
             Poll::Ready(Err(error)) => return Err(format!("a host gives up: {error:#}")),
@@ -183,79 +202,6 @@ impl Hosts {
             return Err("the host waits for nothing".to_owned());
         }
         Ok(None)
-    }
-
-    /// What comes from outside while a host waits.
-    fn happens(&mut self, driving: Driving) {
-        let mut world = self.world.lock();
-        if world.tape.happens(10) {
-            let seconds = world.tape.one(&[5, -5, 3600, -3600, -90, 86_400]);
-            world.jump(seconds);
-        }
-        if world.tape.happens(8) {
-            let span = world.tape.one(&[5, 60, 300]) * SECOND;
-            world.fill(span);
-        }
-        let decided = world.events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
-        let alone = self.asleep.is_none() && self.woken.is_none() && world.seized.is_none();
-        if alone && !decided && world.tape.happens(4) {
-            world.seize();
-        }
-        let dies = world.tape.happens(10);
-        let sleeps =
-            !dies && world.seized.is_none() && self.asleep.is_none() && self.woken.is_none() && world.tape.happens(60);
-        let speaks = world.tape.happens(60);
-        let calm_on_hold = world.tape.is_over() && on_hold(&world.events);
-        let wakes = self.asleep.is_some() && world.tape.happens(60);
-        drop(world);
-        if speaks {
-            self.speak(&driving.words);
-        }
-        if calm_on_hold {
-            // Only a person ends what a person holds; whoever held it comes back.
-            let (answer, _) = oneshot::channel();
-            let input = Input::EndHold { by: APPROVERS[0].to_owned(), reason: "back again".to_owned() };
-            drop(driving.words.try_send(Word { input, answer }));
-        }
-        if wakes {
-            self.wake();
-        }
-        let number = driving.number;
-        if dies {
-            self.world.lock().tell(|| format!("host {number} dies"));
-        } else if sleeps {
-            let mut world = self.world.lock();
-            world.asleep = Some(number);
-            world.tell(|| format!("host {number} falls asleep"));
-            self.asleep = Some(driving);
-        } else {
-            self.awake = Some(driving);
-        }
-    }
-
-    /// A person says something, whether it makes sense or not.
-    fn speak(&self, words: &mpsc::Sender<Word>) {
-        let mut world = self.world.lock();
-        let by = world.tape.one(&[APPROVERS[0], APPROVERS[1], "mallory"]).to_owned();
-        let reason = "because".to_owned();
-        let link = None;
-        let input = match world.tape.one(&[0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10]) {
-            0 => Input::Approve { by, reason, bypass: false, link },
-            1 => Input::Reject { by, reason, link },
-            2 => Input::Abort { by, reason },
-            3 => Input::Rollback { by, reason },
-            4 => Input::Approve { by, reason, bypass: true, link },
-            5 => Input::Hold { by, reason },
-            6 => Input::EndHold { by, reason },
-            7 => Input::Skip { by, reason },
-            10 => Input::RollForward { by, reason },
-            8 => Input::Extend { by, reason, span: None },
-            _ => Input::Acknowledge { by, reason, link },
-        };
-        world.tell(|| format!("someone says {input:?}"));
-        drop(world);
-        let (answer, _) = oneshot::channel();
-        drop(words.try_send(Word { input, answer }));
     }
 
     /// The host that slept is to go on where it was.
@@ -305,48 +251,4 @@ impl Hosts {
         drop(world);
         self.host(true);
     }
-
-    /// The run is over; a host that still sleeps wakes and can change nothing.
-    fn over(&mut self, outcome: Outcome) -> Result<Outcome, String> {
-        self.wake();
-        for _ in 0..MOST_TURNS {
-            self.go_on();
-            if self.woken.is_none() || !self.world.lock().pass() {
-                break;
-            }
-        }
-        let world = self.world.lock();
-        if let Some(rule) = world.rules.broken() {
-            return Err(rule.clone());
-        }
-        if let Some(rule) = crate::rules::ended(&outcome, &world) {
-            return Err(rule);
-        }
-        let run = Run::replay(&world.events).map_err(|error| error.to_string())?;
-        for member in run.members() {
-            let recorded = member.traffic(Environment::Production);
-            let production = world.production(member.label());
-            // A person's word that ended the run before it looked leaves what is on record as it was.
-            if world.seized.is_none() && recorded != production.splits.as_slice() {
-                return Err(format!("on record {recorded:?} serve, in truth {:?}", production.splits));
-            }
-        }
-        let count = |found: fn(&EventKind) -> bool| world.events.iter().filter(|event| found(&event.event)).count();
-        let asked = count(|event| matches!(event, EventKind::ApprovalAsked { gate: Gate::Production, .. }));
-        // Who gives production back to the run was not asked what to let into it.
-        if asked > 1 + count(|event| matches!(event, EventKind::Diverged { .. })) {
-            return Err("production's gate was opened twice".to_owned());
-        }
-        Ok(outcome)
-    }
-}
-
-/// Whether a person holds the run.
-fn on_hold(events: &[Event]) -> bool {
-    let last = events.iter().rev().find_map(|event| match event.event {
-        EventKind::HoldRequested { .. } => Some(true),
-        EventKind::ResumeRequested { .. } => Some(false),
-        _ => None,
-    });
-    last == Some(true)
 }

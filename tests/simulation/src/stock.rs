@@ -75,8 +75,8 @@ pub fn error(kind: ErrorKind, message: &str) -> StageError {
     StageError { kind, info: ErrorInfo { message: message.into(), details: Vec::new() } }
 }
 
-/// What was observed of a release: so many failed requests of all, all of them quick.
-pub fn measured(release: &str, events: u64, total: u64, window: &Window) -> [Measurement; 2] {
+/// What was observed of a release: so many failed requests of all, and so many that were slower than the others, by less than a second.
+pub fn measured(release: &str, events: u64, slow: u64, total: u64, window: &Window) -> [Measurement; 2] {
     let rate = Measurement {
         metric: "error-rate".into(),
         unit: "ratio".into(),
@@ -84,11 +84,12 @@ pub fn measured(release: &str, events: u64, total: u64, window: &Window) -> [Mea
         observation: Observation::Rate(Rate { events, total }),
         window: window.clone(),
     };
-    let quick = vec![Bucket { le: 0.5, count: total }, Bucket { le: f64::INFINITY, count: total }];
+    let bucket = |le, count| Bucket { le, count };
+    let buckets = vec![bucket(0.5, total - slow), bucket(1.0, total), bucket(f64::INFINITY, total)];
     let latency = Measurement {
         metric: "latency".into(),
         unit: "seconds".into(),
-        observation: Observation::Histogram(quick),
+        observation: Observation::Histogram(buckets),
         ..rate.clone()
     };
     [rate, latency]
@@ -115,7 +116,10 @@ pub fn plan(tape: &mut Tape) -> Plan {
     plan.interval = 10 * SECOND;
     plan.glance = 2 * SECOND;
     plan.retry_after = SECOND;
-    plan.triggers.truncate(2);
+    if !tape.happens(300) {
+        // Without what is worse than the baseline.
+        plan.triggers.truncate(2);
+    }
     plan.review = vec!["reviewer".into()];
     plan.checks = vec!["checker".into()];
     plan.automated = vec!["prober".into()];
@@ -128,6 +132,10 @@ pub fn plan(tape: &mut Tape) -> Plan {
     plan.retries = tape.one(&[2, 0, 4]);
     plan.test_generators = tape.happens(300);
     plan.triggers[0].critical = !tape.happens(200);
+    for count in &mut plan.counts {
+        count.at_least = count.at_least.min(2);
+        count.critical = !tape.happens(200);
+    }
     if tape.happens(300) {
         plan.notifiers = vec!["chat".into()];
         if tape.happens(500) {

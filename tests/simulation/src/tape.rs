@@ -45,6 +45,18 @@ impl Tape {
         self.next() % 1000 >= 1000 - in_thousand
     }
 
+    /// One of what may happen, each of which does so this often in a thousand; none of it by a 0.
+    pub fn event<T: Copy>(&mut self, of: &[(u16, T)]) -> Option<T> {
+        let mut left = 999 - self.next() % 1000;
+        for (in_thousand, event) in of {
+            if left < *in_thousand {
+                return Some(*event);
+            }
+            left -= in_thousand;
+        }
+        None
+    }
+
     /// One of these; the first by a 0.
     pub fn one<T: Copy>(&mut self, of: &[T]) -> T {
         let number = usize::from(self.next());

@@ -9,14 +9,16 @@ use std::{
     time::Duration,
 };
 
-use autodevops_pipeline::{Environment, Event, EventKind, Plan, Timestamp};
+use autodevops_model::Split;
+use autodevops_pipeline::{Environment, Event, EventKind, Input, Plan, Timestamp};
 
 use crate::{
+    faults::Faults,
     keeper::Keeper,
     rules::Rules,
-    stock::{self, FOREIGN, NEW, OLD},
+    stock::{self, FOREIGN, FRESH, NEW, OLD, SECOND},
     tape::Tape,
-    target::Target,
+    target::{Lie, Target},
 };
 
 /// When it begins: nanoseconds since 1970.
@@ -44,8 +46,6 @@ pub struct World {
     pub keeper: Keeper,
     /// The services that the run's change touches, as events call them.
     pub touched: Vec<String>,
-    /// The service whose new release fails; all of them, where there is none.
-    pub failing_service: Option<String>,
     /// The run's name.
     pub run: String,
     /// The run's journal.
@@ -55,12 +55,16 @@ pub struct World {
     full_until: i64,
     /// Writes that fit into the reserve.
     pub reserve: u32,
-    /// Of a thousand of its requests the new release fails so many.
-    pub failing: u64,
-    /// Whether the fault is not the new release's alone: the old one has it, too, once it is back.
-    pub rotten: bool,
-    /// Requests a second.
+    /// What is wrong from the beginning.
+    pub faults: Faults,
+    /// Requests of the new release in ten seconds, for each hundredth of the traffic.
     pub rate: u64,
+    /// Answers that come a second time, and when.
+    pub again: Vec<(i64, Input)>,
+    /// How many complaints and critical errors there were.
+    pub signals: u64,
+    /// What went wrong that does so in few worlds.
+    pub happened: BTreeSet<&'static str>,
     /// How many events the run had when a person deployed past it, and which service that was.
     pub seized: Option<(usize, String)>,
     /// The same, into staging.
@@ -93,15 +97,9 @@ impl Shared {
         let touched = stock::touched(&mut tape, &services);
         let both = [Environment::Staging, Environment::Production];
         let places = services.iter().flat_map(|service| both.map(|environment| (service.clone(), environment)));
-        let targets = places.map(|place| (place, Target::new(fenced))).collect();
-        let failing_service = match tape.one(&[0, 1, 2]) {
-            0 => None,
-            1 => touched.last().cloned(),
-            _ => touched.first().cloned(),
-        };
-        let failing = tape.one(&[0, 0, 500, 100, 5]);
+        let faults = Faults::of(&mut tape, &touched);
+        let targets = places.map(|place| (place, Target::new(fenced, faults.local))).collect();
         let rate = tape.one(&[20, 100, 1, 0]);
-        let rotten = tape.happens(200);
         Self(Arc::new(Mutex::new(World {
             tape,
             plan,
@@ -113,15 +111,16 @@ impl Shared {
             targets,
             keeper: Keeper::default(),
             touched,
-            failing_service,
             run: format!("r{run}"),
             events: Vec::new(),
             fences: 0,
             full_until: 0,
             reserve: 64,
-            failing,
-            rotten,
+            faults,
             rate,
+            again: Vec::new(),
+            signals: 0,
+            happened: BTreeSet::new(),
             seized: None,
             staging_seized: None,
             dying: None,
@@ -209,6 +208,67 @@ impl World {
         self.staging_seized = Some((self.events.len(), service));
     }
 
+    /// A target begins to lie, where a plugin speaks for it.
+    pub fn lie(&mut self) {
+        let service = self.some_service();
+        let environment = self.tape.one(&[Environment::Production, Environment::Production, Environment::Staging]);
+        let shares = |old: u8, new: u8| {
+            let all = [(OLD, old), (NEW, new), (FOREIGN, 100 - old - new)];
+            let some = all.into_iter().filter(|(_, percent)| *percent > 0);
+            some.map(|(release, percent)| Split { release: release.to_owned(), percent }).collect::<Vec<_>>()
+        };
+        let lie = match self.tape.one(&[0, 0, 1, 2, 3, 4, 5, 5]) {
+            0 => Lie::Idles,
+            1 => Lie::Tells(shares(100, 0)),
+            2 => Lie::Tells(shares(0, 100)),
+            3 => Lie::Tells(shares(60, 40)),
+            4 => Lie::Tells(shares(0, 0)),
+            _ => Lie::Deceives,
+        };
+        let until = match self.tape.one(&[20, 120, 0]) {
+            0 => i64::MAX,
+            seconds => self.now + nanoseconds(seconds * SECOND),
+        };
+        if !self.faults.local {
+            self.tell(|| format!("the target of {service:?} lies in {}: {lie:?}", environment.role()));
+            self.target(&service, environment).lies(lie, until);
+        }
+    }
+
+    /// A release of production ends by itself, and is started again after a while.
+    pub fn crash(&mut self) {
+        let service = self.some_service();
+        let release = self.tape.one(&[NEW, OLD, FRESH]);
+        let until = self.now + nanoseconds(self.tape.one(&[15, 120, 900]) * SECOND);
+        if self.target(&service, Environment::Production).crash(release, until) {
+            self.happened.insert("a release ended by itself");
+            self.tell(|| format!("{release} of {service:?} ends by itself"));
+        }
+    }
+
+    /// Someone stops a release of production that has no traffic; but the old one is kept to go back to.
+    pub fn stop(&mut self) {
+        let service = self.some_service();
+        let release = self.tape.one(&[NEW, FRESH]);
+        if self.target(&service, Environment::Production).stop(release) {
+            self.happened.insert("a release was stopped");
+            self.tell(|| format!("someone stops {release} of {service:?}"));
+        }
+    }
+
+    fn some_service(&mut self) -> String {
+        let services = stock::labels(&self.plan);
+        services[usize::from(self.tape.one(&[0_u8, 1, 2])) % services.len()].clone()
+    }
+
+    /// An answer may come a second time, at once or late: perhaps after the next effect began, or to another host.
+    pub fn may_repeat(&mut self, answer: &Input) {
+        if self.tape.happens(40) {
+            let at = self.now + nanoseconds(self.tape.one(&[0, 1, 5, 20, 90]) * SECOND);
+            self.again.push((at, answer.clone()));
+        }
+    }
+
     pub const fn is_full(&self) -> bool {
         self.now < self.full_until
     }
@@ -242,7 +302,7 @@ impl World {
             if *environment != Environment::Production {
                 continue;
             }
-            self.rules.serving(&self.plan, &target.splits);
+            self.rules.serving(&self.plan, target);
             if self.touched.contains(service) {
                 shares.extend((seized != Some(service)).then(|| target.share(NEW)));
             } else {
@@ -251,8 +311,10 @@ impl World {
                     .hold(old, || format!("{service}, which the change does not touch, serves {:?}", target.splits));
             }
         }
-        // A person may have it go forward past all steps.
-        if !self.events.iter().any(|event| matches!(event.event, EventKind::RollForwardRequested { .. })) {
+        // A person may have it go forward past all steps; and a target may have lied about where a service is.
+        let forward = |event: &Event| matches!(event.event, EventKind::RollForwardRequested { .. });
+        let is_known = self.productions().all(|(_, target)| !target.told_lies && !target.deceived);
+        if is_known && !self.events.iter().any(forward) {
             self.rules.beside(&self.plan, &shares);
         }
     }

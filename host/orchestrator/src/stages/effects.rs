@@ -15,10 +15,17 @@ impl Stages {
         if moves && let Some(overtaken) = self.overtaken(run).await {
             return overtaken;
         }
-        let outcome = match self.affect(run, command, again).await {
-            Ok(outcome) => outcome,
-            Err(error) => EffectOutcome::Failed(error),
-        };
+        let mut done = self.affect(run, command, again).await;
+        if done.is_ok() && run.takes_back(command) {
+            done = match self.found(run, Environment::Production).await {
+                Ok(found) => run.left_behind(command, &found).map_or(done, Err),
+                Err(error) => {
+                    tracing::warn!(%error, "whether production went back cannot be looked at");
+                    done
+                }
+            };
+        }
+        let outcome = done.unwrap_or_else(EffectOutcome::Failed);
         Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
     }
 

@@ -3,7 +3,7 @@
 use autodevops_model::{ErrorInfo, ErrorKind, Split, StageError};
 
 use super::{Draft, Found, Refused};
-use crate::{Environment, EventKind, Member, Run, RunStage};
+use crate::{Command, Environment, EventKind, Member, Run, RunStage};
 
 const PRODUCTION: Environment = Environment::Production;
 const STAGING: Environment = Environment::Staging;
@@ -133,6 +133,30 @@ impl Run {
     /// it. Then [`Input::Serving`](crate::Input::Serving) with [`Run::look_key`] takes the place of what was to be done.
     pub fn is_overtaken(&self, found: &[Found]) -> bool {
         !self.others(found).is_empty()
+    }
+
+    /// Whether the command gives production's traffic back to what was there before: whoever did it asks [`Run::left_behind`] whether that
+    /// is so.
+    pub fn takes_back(&self, command: &Command) -> bool {
+        let moves = matches!(command, Command::SetTraffic { environment: PRODUCTION, .. });
+        moves && self.stage() == RunStage::Ending
+    }
+
+    /// Why a move back that the target calls done is not: by what was found to serve after it the candidate has traffic still. Then it is
+    /// tried again, and people are told. What else was put there meanwhile is nobody's to take away.
+    pub fn left_behind(&self, command: &Command, found: &[Found]) -> Option<StageError> {
+        let Command::SetTraffic { service, environment, .. } = command else { return None };
+        let member = self.member(service)?;
+        let found = &found.iter().find(|found| found.service == *service)?.splits;
+        let has_traffic = |split: &Split| split.release == member.candidate() && split.percent > 0;
+        found.iter().any(has_traffic).then(|| {
+            let message = format!(
+                "the target says that it is done, and {} serves {} still; look at the target",
+                member.place(*environment),
+                told(found)
+            );
+            StageError { kind: ErrorKind::Failed, info: ErrorInfo { message, details: Vec::new() } }
+        })
     }
 
     /// The services of which production serves something else: what, and that in words.

@@ -10,7 +10,10 @@ use super::{
     Approved, Attempt, Decided, Effect, OnHold, OpenGate, ReplayError, Run, RunStage, Watch,
     member::{Member, all_of, of_plan},
 };
-use crate::{Environment, Event, EventKind, Gate, Outcome, Sample, Strike, Timestamp, VERSION, Verdict, plan::touched};
+use crate::{
+    Environment, Event, EventKind, Gate, Outcome, Sample, Strike, Timestamp, VERSION, Verdict, plan::touched,
+    stable::weighs,
+};
 
 impl Run {
     /// A run from its first event.
@@ -418,7 +421,7 @@ impl Run {
             (EventKind::Measured { samples, error }, Some(watch)) => {
                 if watch.environment == Environment::Production && watch.percent < 100 {
                     for member in &mut self.members {
-                        remember(member, samples, watch.started);
+                        remember(member, samples, watch.started, self.plan.hard_trip.min_samples);
                     }
                 }
                 let end = samples.iter().map(|sample| Timestamp(sample.window.end)).max();
@@ -452,19 +455,26 @@ impl Run {
     }
 }
 
-/// Keeps what the samples over the whole watch say of a service's stable release: the host's word before a plugin's.
-fn remember(member: &mut Member, samples: &[Sample], started: Timestamp) {
+/// Keeps what the samples over the whole watch say of a service's stable release: the host's word before a plugin's, which takes the place
+/// of no earlier word of the host. Nor do less than `least` requests of those of before: a watch that just began says nothing yet.
+fn remember(member: &mut Member, samples: &[Sample], started: Timestamp, least: u64) {
     let stable = member.stable(Environment::Production).map_or("", |release| &release.id);
     let over = |sample: &&Sample| sample.window.start == started.0 && sample.service == member.label();
     let mut whole: Vec<_> = samples.iter().filter(over).collect();
     whole.sort_by_key(|sample| !sample.observed_by_host);
+    let sees = |sample: &&&Sample| sample.measurements.iter().any(|seen| seen.release == stable);
+    let observed = whole.iter().find(sees).is_some_and(|sample| sample.observed_by_host);
     let mut seen: Vec<Measurement> = Vec::new();
-    for measurement in whole.into_iter().flat_map(|sample| &sample.measurements).filter(|m| m.release == stable) {
+    let of_stable = |measurement: &&Measurement| measurement.release == stable && weighs(measurement, least);
+    for measurement in whole.into_iter().flat_map(|sample| &sample.measurements).filter(of_stable) {
         if seen.iter().all(|other| other.metric != measurement.metric) {
             seen.push(measurement.clone());
         }
     }
-    if !seen.is_empty() {
-        member.before = seen;
+    if !seen.is_empty() && (observed || !member.observed) {
+        // A metric of which there is nothing new is what it was, unless that was a plugin's word.
+        member.before.retain(|old| member.observed == observed && seen.iter().all(|new| new.metric != old.metric));
+        member.before.append(&mut seen);
+        member.observed = observed;
     }
 }

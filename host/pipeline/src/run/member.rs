@@ -23,6 +23,8 @@ pub struct Member {
     pub(super) production: Lane,
     /// What stable was last seen to do, while it had production's traffic.
     pub(super) before: Vec<Measurement>,
+    /// Whether the host saw that itself.
+    pub(super) observed: bool,
 }
 
 impl Member {
@@ -33,7 +35,7 @@ impl Member {
         };
         let label = if alone { String::new() } else { service.name.clone() };
         let (staging, production) = (serving(live.staging.as_ref()), serving(live.production.as_ref()));
-        Self { service, label, live, release: None, staging, production, before: Vec::new() }
+        Self { service, label, live, release: None, staging, production, before: Vec::new(), observed: false }
     }
 
     /// The service's name.
@@ -147,6 +149,11 @@ impl Member {
     /// What stable was last seen to do while it had the environment's traffic.
     pub(crate) fn before(&self, environment: Environment) -> &[Measurement] {
         if environment == Environment::Production { &self.before } else { &[] }
+    }
+
+    /// Whether what stable was last seen to do was seen by the host itself.
+    pub(crate) const fn was_observed(&self) -> bool {
+        self.observed
     }
 
     /// Production's shares with so much for the candidate, and as much for the fresh baseline where there is one and room for it; stable

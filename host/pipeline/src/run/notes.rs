@@ -111,6 +111,11 @@ impl Run {
         }
     }
 
+    /// Whether people are to be told of something still, now or once it is tried again.
+    pub fn has_untold(&self) -> bool {
+        self.untold().next().is_some()
+    }
+
     pub(crate) fn untold(&self) -> impl Iterator<Item = &Note> {
         self.notes.iter().filter(|note| !note.done)
     }

@@ -291,3 +291,38 @@ fn a_move_in_staging_whose_answer_was_lost_is_the_runs_own() {
     assert_eq!(scene.command().key(), Some(key.as_str()));
     assert_eq!(scene.outcome().0, Outcome::Healed);
 }
+
+#[test]
+fn a_target_that_says_that_it_went_back_and_did_not_is_not_believed() {
+    let mut scene = Scene::new(plan()).until_step(25);
+    let step = Command::SetTraffic {
+        service: String::new(),
+        environment: Environment::Production,
+        key: "r1/traffic/production/50".into(),
+        fence: 1,
+        splits: splits(&[("old", 50), ("new", 50)]),
+    };
+    assert!(!scene.run.takes_back(&step));
+    scene.say(Input::Rollback { by: "ada".into(), reason: "enough".into() }).unwrap();
+    let back = scene.command();
+    assert!(scene.run.takes_back(&back), "{back:?}");
+    let found = |service: &str, shares: &[(&str, u8)]| Found {
+        service: service.into(),
+        splits: splits(shares),
+        staging: Vec::new(),
+    };
+    let left = |found: Found| scene.run.left_behind(&back, &[found]).map(|error| error.info.message);
+    assert_eq!(
+        left(found("", &[("old", 75), ("new", 25)])).unwrap(),
+        "the target says that it is done, and production serves old 75 %, new 25 % still; look at the target"
+    );
+    // A share of nothing is none, what a person put there is theirs, and another service says nothing.
+    for other in [found("", &[("old", 100), ("new", 0)]), found("", &[("hotfix", 100)]), found("cart", &[("new", 100)])]
+    {
+        assert_eq!(left(other), None);
+    }
+    scene.obey(&back);
+    let staging = scene.command();
+    assert!(matches!(staging, Command::SetTraffic { environment: Environment::Staging, .. }));
+    assert!(!scene.run.takes_back(&staging), "nobody is served by it");
+}

@@ -1,7 +1,7 @@
 //! One rollback for one incident: what follows where it was no help.
 
 use super::scene::{SECOND, Scene, plan};
-use crate::{Command, EventKind, Input, Level, Outcome, Plan};
+use crate::{Command, EventKind, Input, Level, Outcome, Plan, Refused};
 
 /// People are told by a ladder.
 fn laddered() -> Plan {
@@ -82,6 +82,30 @@ fn where_nobody_can_look_the_run_ends_all_the_same() {
     let (outcome, scene) = scene.outcome();
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
     assert_eq!(count(&scene, "escalated"), 0);
+}
+
+#[test]
+fn what_was_measured_before_the_rollback_and_comes_once_more_is_no_look_at_stable() {
+    let mut scene = Scene::new(laddered()).until_step(25);
+    scene.seen = (150, 200);
+    let before = loop {
+        let command = scene.command();
+        if scene.run.recovering().is_some() {
+            break scene.events.iter().rev().find_map(|event| match &event.event {
+                EventKind::Measured { samples, .. } => Some(samples.clone()),
+                _ => None,
+            });
+        }
+        scene.obey(&command);
+    };
+    scene.stable_seen = (700, 1000);
+    let late = Input::Measured { samples: before.unwrap(), error: None };
+    assert!(matches!(scene.say(late), Err(Refused::OutOfPlace { input: "measurement", .. })));
+    assert_eq!(count(&scene, "stable-looked"), 0);
+    while count(&scene, "stable-looked") == 0 {
+        scene.go();
+    }
+    assert!(scene.run.alarm().unwrap().reason.contains("that fails too"), "the look at it is still to come");
 }
 
 #[test]

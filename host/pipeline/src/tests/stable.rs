@@ -1,6 +1,6 @@
 //! Where the stable release is the broken one: traffic does not go back to it without a person's word.
 
-use autodevops_model::ErrorKind;
+use autodevops_model::{ErrorKind, Observation};
 
 use super::scene::{SECOND, Scene, error, plan};
 use crate::{
@@ -149,6 +149,71 @@ fn a_stable_that_serves_again_is_gone_back_to_when_the_candidate_fails_on() {
     let (outcome, scene) = scene.outcome();
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
     assert_eq!(scene.production(), [("old", 100)]);
+}
+
+/// The next measurement is a plugin's alone, which says that so many of stable's thousand requests failed.
+fn only_a_plugin_sees(scene: &mut Scene, failing: u64) {
+    while !matches!(scene.command(), Command::Measure { environment: Environment::Production, .. }) {
+        scene.go();
+    }
+    scene.stable_seen = (failing, 1000);
+    let command = scene.command();
+    let Input::Measured { mut samples, error } = scene.answer(&command) else { panic!("{command:?}") };
+    samples.iter_mut().for_each(|sample| sample.observed_by_host = false);
+    scene.say(Input::Measured { samples, error }).unwrap();
+}
+
+#[test]
+fn what_a_plugin_alone_says_of_stable_does_not_take_the_place_of_what_the_host_saw() {
+    // The host saw it broken, and sees nothing now.
+    let mut scene = at_a_quarter(700);
+    only_a_plugin_sees(&mut scene, 0);
+    complain(&mut scene);
+    assert!(scene.run.stable_broken().is_some());
+    assert_eq!(scene.production(), [("old", 75), ("new", 25)]);
+    // The other way round: a plugin that says that all is bad keeps nothing from going back.
+    let mut scene = at_a_quarter(0);
+    only_a_plugin_sees(&mut scene, 700);
+    complain(&mut scene);
+    assert!(matches!(scene.outcome().0, Outcome::RolledBack { .. }));
+}
+
+#[test]
+fn a_plugin_that_says_that_all_is_bad_makes_no_lesser_evil_of_a_stable_that_is_worse_by_the_hosts_own_count() {
+    let mut scene = at_a_quarter(700).until(RunStage::Monitoring);
+    // All that the host sees is well; twice a plugin says that nine of ten requests fail.
+    for _ in 0..40 {
+        let command = scene.command();
+        let Input::Measured { mut samples, error } = scene.answer(&command) else {
+            scene.obey(&command);
+            continue;
+        };
+        let mut lies = samples.clone();
+        for sample in &mut lies {
+            (sample.source, sample.observed_by_host) = ("liar".into(), false);
+            for seen in &mut sample.measurements {
+                if let Observation::Rate(rate) = &mut seen.observation {
+                    rate.events = rate.total * 9 / 10;
+                }
+            }
+        }
+        samples.extend(lies);
+        scene.say(Input::Measured { samples, error }).unwrap();
+        if scene.run.stable_broken().is_some() {
+            break;
+        }
+    }
+    let reason = scene.run.stable_broken().unwrap();
+    assert!(reason.contains("90.0 %") && reason.contains("does not go back to `old`"), "{reason}");
+    assert_eq!(scene.production(), [("new", 100)]);
+}
+
+#[test]
+fn where_the_host_sees_nothing_it_is_a_plugins_word_that_counts() {
+    let mut scene = Scene::new(watched()).until_step(5);
+    only_a_plugin_sees(&mut scene, 700);
+    complain(&mut scene);
+    assert!(scene.run.stable_broken().is_some());
 }
 
 #[test]
@@ -342,4 +407,28 @@ fn a_run_goes_forward_from_a_step_against_which_nothing_speaks_and_not_before_th
     assert!(scene.run.watch().unwrap().strikes.is_empty());
     scene.say(forward("it is wanted now")).unwrap();
     assert_eq!(scene.outcome().0, Outcome::Healed);
+}
+
+#[test]
+fn what_was_seen_of_stable_stands_until_as_many_requests_say_otherwise() {
+    // A step just began: of nine requests none failed, or there was none.
+    for few in [0, 9] {
+        let mut scene = at_a_quarter(700);
+        scene.stable_seen = (0, few);
+        let begin = scene.now;
+        while scene.now < begin.after(70 * SECOND) {
+            scene.go();
+        }
+        complain(&mut scene);
+        let reason = scene.run.stable_broken().unwrap();
+        assert!(reason.contains("hard trip: 700 of 1000"), "{reason}");
+    }
+    let mut scene = at_a_quarter(700);
+    scene.stable_seen = (0, 10);
+    let begin = scene.now;
+    while scene.now < begin.after(70 * SECOND) {
+        scene.go();
+    }
+    complain(&mut scene);
+    assert!(scene.run.stable_broken().is_none());
 }

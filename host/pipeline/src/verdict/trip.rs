@@ -33,7 +33,8 @@ pub(crate) fn hard_trip(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
     sign(round).or_else(|| failures(plan, round))
 }
 
-pub(super) fn rate<'a>(sample: &'a Sample, metric: &str, release: &str) -> Option<&'a Rate> {
+/// What a sample holds of a release by a metric that is a rate.
+pub(crate) fn rate<'a>(sample: &'a Sample, metric: &str, release: &str) -> Option<&'a Rate> {
     match of(sample, metric, release).map(|measured| &measured.observation) {
         Some(Observation::Rate(rate)) => Some(rate),
         _ => None,

@@ -260,7 +260,7 @@ fn what_nobody_wants_any_more_is_dropped_where_it_changes_nothing_outside() {
         None,
         |world, _, _| {
             if at_step(world) {
-                world.failing = 1000;
+                world.faults.failing = 1000;
             }
         },
     );

@@ -1,0 +1,116 @@
+//! What must be true of a run that is over.
+//!
+//! Production serves what the run says: the new release, or the old one. Where its target lied, this holds as far as the target lets it:
+//! - A target that says that it did what it did not, and tells what truly serves, misleads nobody: the rule is the same.
+//! - One that tells of other shares than there are has people asked, or is believed: then what serves in the end may be what people left,
+//!   or what it had told. Nothing is promoted on its word alone: a step needs requests that were seen of the new release.
+//! - One that does nothing and tells that what it was asked for serves is known by nothing but what is measured: the same holds.
+
+use autodevops_pipeline::{Environment, Event, EventKind, Outcome};
+
+use super::passed_by_a_person;
+use crate::{
+    stock::{FOREIGN, NEW, OLD},
+    target::Target,
+    world::World,
+};
+
+/// Whether a target told what the run could not know to be wrong; or people passed what nobody looked at.
+pub fn was_misled(world: &World, target: &Target) -> bool {
+    target.told_lies || target.deceived || (!world.faults.local && is_pushed(world))
+}
+
+fn is_pushed(world: &World) -> bool {
+    world.events.iter().any(|event| passed_by_a_person(&event.event))
+}
+
+/// A run that is over serves what it says; the rule that it breaks, where it does not.
+pub fn ended(outcome: &Outcome, world: &World) -> Option<String> {
+    let wanted = if *outcome == Outcome::Healed { NEW } else { OLD };
+    let seized = world.seized.as_ref().map(|(_, service)| service);
+    // All of them or none: whoever deployed past the run changes nothing of that.
+    for (service, target) in world.productions().filter(|(service, _)| seized != Some(service)) {
+        let wanted = if world.touched.contains(service) { wanted } else { OLD };
+        if target.share(wanted) != 100 && !was_misled(world, target) {
+            return Some(format!(
+                "the run ended ({outcome}), and production of {service:?} serves {:?}",
+                target.splits
+            ));
+        }
+    }
+    if let Some(rule) = world.staging_seized.as_ref().and_then(|(at, service)| after_staging(world, *at, service)) {
+        return Some(rule);
+    }
+    if let Some((at, service)) = &world.seized {
+        return after_hotfix(world, *at, service);
+    }
+    let judged = |event: &Event| matches!(event.event, EventKind::StableLooked { .. });
+    if matches!(outcome, Outcome::RolledBack { .. }) && moved_back(world) && !world.events.iter().any(judged) {
+        return Some("nobody looked whether the rollback helped".to_owned());
+    }
+    if *outcome == Outcome::Healed && world.faults.is_plain() && !is_pushed(world) {
+        return Some("a release that fails every other request was promoted".to_owned());
+    }
+    let decided = world.events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
+    (decided && *outcome == Outcome::Healed).then(|| "a rollback was decided, and never took place".to_owned())
+}
+
+/// Whether production's traffic went back.
+fn moved_back(world: &World) -> bool {
+    let back =
+        |event: &Event| matches!(event.event, EventKind::RolledBack { environment: Environment::Production, .. });
+    world.events.iter().any(back)
+}
+
+/// What a person deployed past the run is not overwritten, unless a rollback was decided before it was looked, or a person has the run
+/// take production over again.
+fn after_hotfix(world: &World, at: usize, service: &String) -> Option<String> {
+    let production = world.production(service);
+    if was_misled(world, production) {
+        return None;
+    }
+    if !world.touched.contains(service) {
+        let stays = production.share(FOREIGN) == 100;
+        return (!stays)
+            .then(|| format!("a hotfix of what is not the run's was overwritten by {:?}", production.splits));
+    }
+    let since = world.events.get(at..).unwrap_or_default();
+    let first = since.iter().find(|event| match &event.event {
+        EventKind::TurnedBack { .. } => true,
+        EventKind::Diverged { service: of, environment: Environment::Production, .. }
+        | EventKind::Compared { service: of, .. } => of == service,
+        _ => false,
+    });
+    let noticed = matches!(first.map(|event| &event.event), Some(EventKind::Diverged { .. }));
+    let given_back = since.iter().any(|event| passed_by_a_person(&event.event));
+    match first.map(|event| &event.event) {
+        Some(EventKind::Compared { found, .. }) if found.iter().any(|split| split.release == FOREIGN) => {
+            Some(format!("a hotfix was taken for the run's own: {found:?}"))
+        }
+        None if production.share(FOREIGN) != 100 => {
+            Some(format!("a hotfix was overwritten, and nobody looked: {:?}", production.splits))
+        }
+        _ if noticed && !given_back && production.share(FOREIGN) != 100 => {
+            Some(format!("a hotfix was overwritten by {:?}", production.splits))
+        }
+        _ => None,
+    }
+}
+
+/// The same of staging.
+fn after_staging(world: &World, at: usize, service: &String) -> Option<String> {
+    if was_misled(world, world.staging(service)) {
+        return None;
+    }
+    let since = world.events.get(at..).unwrap_or_default();
+    let first = since.iter().find(|event| match &event.event {
+        EventKind::TurnedBack { .. } => true,
+        EventKind::StagingFound { service: of, .. } => of == service,
+        _ => false,
+    });
+    let noticed = matches!(first.map(|event| &event.event), Some(EventKind::StagingFound { .. }));
+    let given_back = since.iter().any(|event| passed_by_a_person(&event.event));
+    let staging = world.staging(service);
+    let overwritten = noticed && !given_back && staging.share(FOREIGN) != 100;
+    overwritten.then(|| format!("what was deployed into staging was overwritten by {:?}", staging.splits))
+}

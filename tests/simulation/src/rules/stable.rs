@@ -1,0 +1,68 @@
+//! The release that traffic goes back to may be the broken one.
+
+use autodevops_model::{Measurement, Observation, Split};
+use autodevops_pipeline::{CRASH_LOOP, ERROR_RATE, Environment, Event, EventKind, Sample};
+
+use super::Rules;
+use crate::stock::{NEW, OLD};
+
+/// As in a plan's hard trip, which the worlds leave as it is by default.
+const TRIPS: (u64, f64) = (10, 0.5);
+
+impl Rules {
+    /// While stable trips, by what the host saw of it last, its share does not grow unless a person says so, or the new release is no better.
+    pub(super) fn stable_grows(&mut self, past: &[Event], service: &str, splits: &[Split]) {
+        let share = |splits: &[Split]| {
+            splits.iter().filter(|split| split.release == OLD).map(|split| split.percent).sum::<u8>()
+        };
+        let set = past.iter().rev().find_map(|event| match &event.event {
+            EventKind::TrafficSet { service: of, environment: Environment::Production, splits, .. }
+            | EventKind::Diverged { service: of, environment: Environment::Production, found: splits, .. }
+                if of == service =>
+            {
+                Some(share(splits))
+            }
+            _ => None,
+        });
+        if share(splits) <= set.unwrap_or(100) || by_a_person(past) {
+            return;
+        }
+        let last = |release: &str, metric: &str| {
+            past.iter().rev().find_map(|event| match &event.event {
+                EventKind::Measured { samples, .. } => failed(samples, service, release, metric),
+                _ => None,
+            })
+        };
+        let Some(stable) = last(OLD, ERROR_RATE) else { return };
+        let stable = if last(OLD, CRASH_LOOP) == Some(1.0) { 1.0 } else { stable };
+        let candidate = last(NEW, ERROR_RATE).unwrap_or(0.0);
+        self.hold(stable < TRIPS.1 || candidate >= stable, || {
+            format!("traffic of {service:?} goes back to a release that fails {stable} of its requests, from one that fails {candidate}")
+        });
+    }
+}
+
+/// Whether the run turned back by a person's word, or goes on where one deployed past it.
+fn by_a_person(past: &[Event]) -> bool {
+    past.iter().any(|event| {
+        matches!(
+            event.event,
+            EventKind::Rejected { .. }
+                | EventKind::AbortRequested { .. }
+                | EventKind::RollbackRequested { .. }
+                | EventKind::Diverged { .. }
+        )
+    })
+}
+
+/// What part of its requests a release failed, by the host's own eyes; or whether it shows a sign.
+fn failed(samples: &[Sample], service: &str, release: &str, metric: &str) -> Option<f64> {
+    let own = samples.iter().filter(|sample| sample.observed_by_host && sample.service == service);
+    let of_release = |seen: &&Measurement| seen.release == release && seen.metric == metric;
+    own.flat_map(|sample| &sample.measurements).filter(of_release).find_map(|seen| match &seen.observation {
+        Observation::Rate(rate) if metric == CRASH_LOOP || rate.total >= TRIPS.0 => {
+            Some(rate.events as f64 / rate.total as f64)
+        }
+        _ => None,
+    })
+}
