@@ -24,6 +24,7 @@ use autodevops_pipeline::{
 use crate::{
     measure,
     stock::{self, NEW, OLD, SECOND, error, release, reports},
+    target::Target,
     world::{Shared, World},
 };
 
@@ -210,7 +211,9 @@ pub fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<Ef
         }
         Command::Snapshot { key, .. } => Ok(EffectOutcome::Snapshot(world.keeper.snapshot(key, world.wall().0))),
         Command::Restore { key, fence, snapshot, .. } => {
-            let exposed = world.productions().any(|(_, target)| target.share(NEW) > 0);
+            // Of a target that deceives the run knows no better than it is told.
+            let is_known = |target: &Target| !target.deceived && !target.told_lies;
+            let exposed = world.productions().any(|(_, target)| target.share(NEW) > 0 && is_known(target));
             world.rules.hold(!exposed, || "data goes back while the release that failed has traffic".to_owned());
             let wall = world.wall().0;
             let before = Some(world.keeper.snapshot(&format!("{key}/before"), wall));

@@ -33,9 +33,10 @@ impl Rules {
                 _ => None,
             })
         };
-        let Some(stable) = last(OLD, ERROR_RATE) else { return };
-        let stable = if last(OLD, CRASH_LOOP) == Some(1.0) { 1.0 } else { stable };
-        let candidate = last(NEW, ERROR_RATE).unwrap_or(0.0);
+        // What ends again and again serves nobody, whatever was counted of it.
+        let fails = |release: &str, rate: f64| if last(release, CRASH_LOOP) == Some(1.0) { 1.0 } else { rate };
+        let Some(stable) = last(OLD, ERROR_RATE).map(|rate| fails(OLD, rate)) else { return };
+        let candidate = fails(NEW, last(NEW, ERROR_RATE).unwrap_or(0.0));
         self.hold(stable < TRIPS.1 || candidate >= stable, || {
             format!("traffic of {service:?} goes back to a release that fails {stable} of its requests, from one that fails {candidate}")
         });
