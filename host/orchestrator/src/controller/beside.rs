@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use autodevops_model::Issue;
-use autodevops_pipeline::{Environment, Input, Run, RunStage};
+use autodevops_pipeline::{Environment, Input, Outcome, Run, RunStage};
 
 use super::{Controller, RolledBack};
 use crate::front_door;
@@ -35,19 +35,39 @@ impl Controller {
         }
     }
 
-    /// Has the runs under way take production back: those that moved it, or where none did the only one, which says why not.
+    /// Has the runs under way take production back: those that moved it, or where none did the first one, which says why not.
     pub(super) async fn take_back(&self, under_way: &[Run], by: &str, reason: &str) -> Result<RolledBack> {
         let mut moved: Vec<&Run> = under_way.iter().filter(|run| run.is_moved(Environment::Production)).collect();
         if moved.is_empty() {
             moved.extend(under_way.first());
         }
-        let mut runs = Vec::new();
-        for run in moved {
-            self.say(run.id(), Input::Rollback { by: by.to_owned(), reason: reason.to_owned() }).await?;
-            runs.push(run.id().to_owned());
-        }
-        Ok(RolledBack::ByRuns(runs))
+        let word = || Input::Rollback { by: by.to_owned(), reason: reason.to_owned() };
+        tell_all(&moved, async |run| self.say(run.id(), word()).await.map(drop)).await.map(RolledBack::ByRuns)
     }
+}
+
+/// Tells each of the runs, whatever another one says to it; of several, those that go back already need no word. The ids of those that go back.
+async fn tell_all(runs: &[&Run], tell: impl AsyncFn(&Run) -> Result<()>) -> Result<Vec<String>> {
+    let (mut told, mut refused) = (Vec::new(), Vec::new());
+    for run in runs {
+        let needs_no_word = runs.len() > 1 && goes_back(run);
+        match if needs_no_word { Ok(()) } else { tell(run).await } {
+            Ok(()) => told.push(run.id().to_owned()),
+            Err(error) => refused.push(error),
+        }
+    }
+    match refused.into_iter().next() {
+        None => Ok(told),
+        Some(error) if told.is_empty() => Err(error),
+        Some(error) => {
+            Err(error.context(format!("not all that moved production go back, but these do: {}", told.join(", "))))
+        }
+    }
+}
+
+/// Whether the run takes back what it released already.
+fn goes_back(run: &Run) -> bool {
+    run.ending().is_some_and(|outcome| *outcome != Outcome::Healed)
 }
 
 /// Whether the issue was there before anything of the run's release was.
@@ -79,16 +99,19 @@ mod tests {
             production: format!("production-{name}"),
         };
         let plan = Plan { services: ["cart", "shop"].map(service).into(), ..Plan::defaults("project") };
-        let capabilities = Capabilities {
+        let live = vec![Live::default(); 2];
+        Run::start(&Run::started("r1", issue(None), plan, "base", 1, live, can(), Timestamp(at))).unwrap()
+    }
+
+    const fn can() -> Capabilities {
+        Capabilities {
             split_traffic: true,
             preview: true,
             instant_rollback: true,
             fenced: true,
             keeps_state: true,
             fresh_baseline: false,
-        };
-        let live = vec![Live::default(); 2];
-        Run::start(&Run::started("r1", issue(None), plan, "base", 1, live, capabilities, Timestamp(at))).unwrap()
+        }
     }
 
     fn waiting() -> Run {
@@ -123,5 +146,37 @@ mod tests {
         let started = staged.started_at().0;
         assert!(is_older(&issue(Some(started - 1)), &staged));
         assert!(!is_older(&issue(Some(started + 1)), &staged) && !is_older(&issue(None), &staged));
+    }
+
+    #[tokio::test]
+    async fn each_run_is_told_to_go_back_whatever_another_one_says() {
+        let named = |id: &str| {
+            let first = Run::started(
+                id,
+                issue(None),
+                Plan::defaults("project"),
+                "base",
+                1,
+                vec![Live::default()],
+                can(),
+                Timestamp(0),
+            );
+            Run::start(&first).unwrap()
+        };
+        let mut back = named("back");
+        let outcome = Outcome::RolledBack { reason: "it fails".into() };
+        back.apply(&Event { v: VERSION, at: Timestamp(1), event: EventKind::TurnedBack { outcome } });
+        let (refuses, goes) = (named("refuses"), named("goes"));
+        let said = std::sync::Mutex::new(Vec::new());
+        let tell = async |run: &Run| {
+            said.lock().unwrap().push(run.id().to_owned());
+            if run.id() == "goes" { Ok(()) } else { Err(anyhow::anyhow!("{} refuses", run.id())) }
+        };
+        let error = format!("{:#}", tell_all(&[&back, &refuses, &goes], tell).await.unwrap_err());
+        assert_eq!(error, "not all that moved production go back, but these do: back, goes: refuses refuses");
+        assert_eq!(*said.lock().unwrap(), ["refuses", "goes"]);
+        assert_eq!(tell_all(&[&back, &goes], tell).await.unwrap(), ["back", "goes"]);
+        // A run alone says itself that it goes back already.
+        assert_eq!(tell_all(&[&back], tell).await.unwrap_err().to_string(), "back refuses");
     }
 }
