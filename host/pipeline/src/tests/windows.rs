@@ -195,19 +195,24 @@ fn a_hard_trip_knows_no_initial_delay() {
     assert!(matches!(outcome, Outcome::RolledBack { reason } if reason.contains("hard trip")));
 }
 
-#[test]
-fn what_came_in_since_the_last_bad_window_is_measured_and_no_more_than_that() {
-    let mut scene = at_five(plan());
+/// Where the windows begin that are measured three minutes after the watch did, of which one was bad, in seconds since then.
+fn measured_since_a_bad_window(plan: Plan) -> Vec<i64> {
+    let mut scene = at_five(plan);
     let began = scene.run.watch().unwrap().started;
     at(&mut scene, &[bad("error-rate", 70, 100)], 150);
+    assert!(!scene.has(|event| matches!(event, EventKind::TurnedBack { .. })));
     scene.now = began.after(180 * SECOND);
     let windows = scene.commands().into_iter().find_map(|command| match command {
         Command::Measure { windows, .. } => Some(windows),
         _ => None,
     });
-    let starts: Vec<i64> = windows.unwrap().iter().map(|window| (window.start - began.0) / 1_000_000_000).collect();
+    windows.unwrap().iter().map(|window| (window.start - began.0) / 1_000_000_000).collect()
+}
+
+#[test]
+fn what_came_in_since_the_last_bad_window_is_measured_and_no_more_than_that() {
+    let starts = measured_since_a_bad_window(plan());
     assert_eq!(starts, [0, 120], "the whole watch, which is the trigger's own window too, and since the bad one");
-    assert!(!scene.has(|event| matches!(event, EventKind::TurnedBack { .. })));
 }
 
 #[test]
@@ -226,14 +231,5 @@ fn at_its_end_a_step_with_a_bad_window_waits_for_the_one_that_may_follow() {
 fn since_a_bad_window_of_one_rule_is_measured_for_that_rule() {
     let mut plan = plan();
     plan.triggers[1].window = 30 * SECOND;
-    let mut scene = at_five(plan);
-    let began = scene.run.watch().unwrap().started;
-    at(&mut scene, &[bad("error-rate", 70, 100)], 150);
-    scene.now = began.after(180 * SECOND);
-    let windows = scene.commands().into_iter().find_map(|command| match command {
-        Command::Measure { windows, .. } => Some(windows),
-        _ => None,
-    });
-    let starts: Vec<i64> = windows.unwrap().iter().map(|window| (window.start - began.0) / 1_000_000_000).collect();
-    assert_eq!(starts, [0, 120, 150], "the other rule's own window is of 30 s");
+    assert_eq!(measured_since_a_bad_window(plan), [0, 120, 150], "the other rule's own window is of 30 s");
 }
