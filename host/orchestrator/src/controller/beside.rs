@@ -41,18 +41,24 @@ impl Controller {
         if moved.is_empty() {
             moved.extend(under_way.first());
         }
-        let word = || Input::Rollback { by: by.to_owned(), reason: reason.to_owned() };
-        tell_all(&moved, async |run| self.say(run.id(), word()).await.map(drop)).await.map(RolledBack::ByRuns)
+        let mut answers = Vec::new();
+        for run in &moved {
+            // Of several, those that go back already need no word; one alone says so itself.
+            let needs_no_word = moved.len() > 1 && goes_back(run);
+            let word = Input::Rollback { by: by.to_owned(), reason: reason.to_owned() };
+            let answer = if needs_no_word { Ok(()) } else { self.say(run.id(), word).await.map(drop) };
+            answers.push((run.id(), answer));
+        }
+        all_told(answers).map(RolledBack::ByRuns)
     }
 }
 
-/// Tells each of the runs, whatever another one says to it; of several, those that go back already need no word. The ids of those that go back.
-async fn tell_all(runs: &[&Run], tell: impl AsyncFn(&Run) -> Result<()>) -> Result<Vec<String>> {
+/// The ids of the runs that go back, of what each one answered when it was told to.
+fn all_told(answers: Vec<(&str, Result<()>)>) -> Result<Vec<String>> {
     let (mut told, mut refused) = (Vec::new(), Vec::new());
-    for run in runs {
-        let needs_no_word = runs.len() > 1 && goes_back(run);
-        match if needs_no_word { Ok(()) } else { tell(run).await } {
-            Ok(()) => told.push(run.id().to_owned()),
+    for (run, answer) in answers {
+        match answer {
+            Ok(()) => told.push(run.to_owned()),
             Err(error) => refused.push(error),
         }
     }
@@ -148,35 +154,12 @@ mod tests {
         assert!(!is_older(&issue(Some(started + 1)), &staged) && !is_older(&issue(None), &staged));
     }
 
-    #[tokio::test]
-    async fn each_run_is_told_to_go_back_whatever_another_one_says() {
-        let named = |id: &str| {
-            let first = Run::started(
-                id,
-                issue(None),
-                Plan::defaults("project"),
-                "base",
-                1,
-                vec![Live::default()],
-                can(),
-                Timestamp(0),
-            );
-            Run::start(&first).unwrap()
-        };
-        let mut back = named("back");
-        let outcome = Outcome::RolledBack { reason: "it fails".into() };
-        back.apply(&Event { v: VERSION, at: Timestamp(1), event: EventKind::TurnedBack { outcome } });
-        let (refuses, goes) = (named("refuses"), named("goes"));
-        let said = std::sync::Mutex::new(Vec::new());
-        let tell = async |run: &Run| {
-            said.lock().unwrap().push(run.id().to_owned());
-            if run.id() == "goes" { Ok(()) } else { Err(anyhow::anyhow!("{} refuses", run.id())) }
-        };
-        let error = format!("{:#}", tell_all(&[&back, &refuses, &goes], tell).await.unwrap_err());
+    #[test]
+    fn what_one_run_refuses_is_told_beside_those_that_go_back() {
+        let refused = || ("refuses", Err(anyhow::anyhow!("refuses refuses")));
+        let error = format!("{:#}", all_told(vec![("back", Ok(())), refused(), ("goes", Ok(()))]).unwrap_err());
         assert_eq!(error, "not all that moved production go back, but these do: back, goes: refuses refuses");
-        assert_eq!(*said.lock().unwrap(), ["refuses", "goes"]);
-        assert_eq!(tell_all(&[&back, &goes], tell).await.unwrap(), ["back", "goes"]);
-        // A run alone says itself that it goes back already.
-        assert_eq!(tell_all(&[&back], tell).await.unwrap_err().to_string(), "back refuses");
+        assert_eq!(all_told(vec![("back", Ok(())), ("goes", Ok(()))]).unwrap(), ["back", "goes"]);
+        assert_eq!(all_told(vec![refused()]).unwrap_err().to_string(), "refuses refuses");
     }
 }
