@@ -29,6 +29,11 @@ impl ClientId {
         let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
         let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let (_, value) = pairs.find(|(name, _)| *name == CLIENT_COOKIE)?;
+        Self::parse(value)
+    }
+
+    /// The id that a cookie's value is.
+    pub fn parse(value: &str) -> Option<Self> {
         let valid = value.len() == 16 && value.bytes().all(|b| b.is_ascii_hexdigit());
         valid.then(|| u64::from_str_radix(value, 16).ok().map(Self)).flatten()
     }

@@ -8,7 +8,7 @@ use crate::{
     EnvironmentStatus, Observed, Start, TrafficState,
     environment::Environment,
     pool::probe,
-    record::{Effect, Record, Started},
+    record::{Effect, Lease, Record, Started},
     refusal::{error, failed, invalid},
     release::Running,
     stats::now,
@@ -143,6 +143,67 @@ impl Environment {
         gaining.map(|split| split.release.clone()).filter(|id| !is_stable(id)).collect()
     }
 
+    /// The release that answers a client, which is told by its cookie's or its header's value.
+    pub fn answering(&self, client: &str) -> Result<Option<String>, StageError> {
+        Ok(self.assigned(self.sorting.client(client).map_err(invalid)?))
+    }
+
+    /// What the lease comes to now. Nothing is held while the releases are asked whether they answer.
+    pub async fn look_at_lease(&self) -> Lease {
+        let overdue = {
+            let record = self.record.lock().await;
+            if !record.is_overdue(now()) {
+                return Lease::Holds;
+            }
+            record.clone()
+        };
+        let works_only_here = self.works_only_here(&overdue).await;
+        let mut record = self.record.lock().await;
+        if (&record.splits, &record.stable) != (&overdue.splits, &overdue.stable) {
+            // Another call was quicker.
+            return Lease::Holds;
+        }
+        let mut next = record.clone();
+        let lease = next.expire(now(), works_only_here);
+        if next == *record {
+            return lease;
+        }
+        match lease {
+            Lease::Holds => return lease,
+            Lease::Returned => tracing::warn!(
+                environment = self.name,
+                "nobody renewed the shares: traffic returned to the stable release"
+            ),
+            Lease::Kept => tracing::error!(
+                environment = self.name,
+                stable = next.stable.as_ref().map(|stable| &stable.id),
+                "nobody renewed the shares, and the stable release does not answer: traffic stays with what works until it does"
+            ),
+        }
+        // Safety first: traffic returns even when that cannot be saved.
+        self.put(&mut record, next).await;
+        lease
+    }
+
+    /// Whether the stable release does not answer, and another one that has a share does.
+    async fn works_only_here(&self, record: &Record) -> bool {
+        let is_stable = |id: &str| record.stable.as_ref().is_some_and(|stable| stable.id == id);
+        let stable = record.stable.as_ref().and_then(|stable| self.release(&stable.id));
+        if let Some(stable) = &stable
+            && self.answers(stable).await
+        {
+            return false;
+        }
+        for split in record.splits.iter().filter(|split| !is_stable(&split.release)) {
+            if let Some(other) = self.release(&split.release)
+                && self.answers(&other).await
+            {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Whether a release answers its probe now, or soon: it may be started again just then.
     async fn answers(&self, running: &Running) -> bool {
         let answered = async {
@@ -170,11 +231,11 @@ impl Environment {
 
     /// Begins the lease anew.
     pub async fn renew(&self, fence: u64) -> Result<TrafficState, StageError> {
+        // One that has run out just now is not brought back, unless its shares stay anyway.
+        self.look_at_lease().await;
         let mut record = self.record.lock().await;
         self.take_fence(&mut record, fence).await?;
         let mut next = record.clone();
-        // One that has run out just now is not brought back.
-        next.expire(now());
         next.renew(self.lease, now());
         if next != *record {
             self.commit(&mut record, next).await?;

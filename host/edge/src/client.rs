@@ -148,6 +148,15 @@ impl Client {
         self.call(&Call::Observe { environment, release, window }, QUICK).await
     }
 
+    /// The release that answers this client's requests now: the client as the front door knows it, by the value of its cookie
+    /// ([`CLIENT_COOKIE`](crate::CLIENT_COOKIE)) or of the header that names clients. None when nothing has a share.
+    ///
+    /// # Errors
+    /// See [`Client`]; `invalid-input` when that names no client.
+    pub async fn answering(&self, environment: &str, client: &str) -> Result<Option<String>, StageError> {
+        self.call(&Call::Answering { environment: environment.into(), client: client.into() }, QUICK).await
+    }
+
     /// Ends the front door and its releases, and waits until it is gone.
     ///
     /// # Errors

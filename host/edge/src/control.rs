@@ -150,6 +150,7 @@ impl Edge {
             Call::Observe { environment, release, window } => {
                 value(&self.environment(&environment)?.observe(&release, &window)?)
             }
+            Call::Answering { environment, client } => value(&self.environment(&environment)?.answering(&client)?),
             Call::Shutdown | Call::TakeOver => value(&()),
         }
     }

@@ -19,8 +19,9 @@ use crate::{
     assign::{ClientId, assign},
     listener::{Closing, Service},
     metrics::{Live, Row},
+    output::forget_all_but,
     proxy,
-    record::{Record, Started},
+    record::{Lease, Record, Started},
     refusal::failed,
     release::{Exchange, Running},
     sorting::Asker,
@@ -31,6 +32,8 @@ use crate::{
 
 /// Releases that were stopped and can still be observed.
 const MAX_PAST: usize = 16;
+/// Pause between two looks whether the stable release answers again, to which traffic is to return.
+const KEPT: Duration = Duration::from_secs(1);
 
 /// An environment.
 #[derive(Debug)]
@@ -162,20 +165,12 @@ impl Environment {
     /// Lets requests go where the record says, and keeps what changed since it was written.
     pub async fn open(&self) {
         let mut record = self.record.lock().await;
-        let mut next = record.clone();
-        if next.expire(now()) {
-            tracing::warn!(
-                environment = self.name,
-                "nobody renewed the shares: traffic returned to the stable release"
-            );
+        let next = record.clone();
+        if self.store.load().is_ok_and(|saved| saved != next) {
+            self.put(&mut record, next).await;
+        } else {
+            self.route(&next);
         }
-        if self.store.load().is_ok_and(|saved| saved != next)
-            && let Err(error) = self.store.save(&next).await
-        {
-            tracing::error!(environment = self.name, %error, "the state cannot be saved");
-        }
-        self.route(&next);
-        *record = next;
     }
 
     /// Waits until the releases are up that must be.
@@ -202,6 +197,8 @@ impl Environment {
         let no_address = |error| failed(format!("the release `{id}` gets no address of its own: {error}"));
         let listener = bind(0).map_err(no_address)?;
         started.port = listener.local_addr().map_err(no_address)?.port();
+        let known = self.all_stats();
+        forget_all_but(self.setup.log.path(), |release| known.contains_key(release));
         let (told, first) = oneshot::channel();
         self.launch(started.clone(), Arc::new(Stats::new(now())), listener, Some(told));
         let outcome = first.await.unwrap_or_else(|_| Err(failed(format!("the release `{id}` was stopped meanwhile"))));
@@ -342,21 +339,22 @@ impl Environment {
                 }
                 continue;
             }
-            let mut record = self.record.lock().await;
-            let mut next = record.clone();
-            if next.expire(now()) {
-                tracing::warn!(
-                    environment = self.name,
-                    "nobody renewed the shares: traffic returned to the stable release"
-                );
-                // Safety first: traffic returns even when that cannot be saved.
-                self.route(&next);
-                if let Err(error) = self.store.save(&next).await {
-                    tracing::error!(environment = self.name, %error, "the state cannot be saved");
+            if self.look_at_lease().await == Lease::Kept {
+                tokio::select! {
+                    () = tokio::time::sleep(KEPT) => {}
+                    () = self.lease_changed.notified() => {}
                 }
-                *record = next;
             }
         }
+    }
+
+    /// Lets a changed record take effect, also where it cannot be saved.
+    pub async fn put(&self, held: &mut Record, next: Record) {
+        self.route(&next);
+        if let Err(error) = self.store.save(&next).await {
+            tracing::error!(environment = self.name, %error, "the state cannot be saved");
+        }
+        *held = next;
     }
 
     fn route(&self, record: &Record) {
@@ -381,6 +379,12 @@ impl Environment {
         }
         let target = routes.targets.get(assign(asker.client, &routes.splits)?)?;
         Some(target.begin(Source::Traffic, asker.client))
+    }
+
+    /// The release that answers a client by the shares; none when nothing has one.
+    pub fn assigned(&self, client: ClientId) -> Option<String> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        Some(routes.targets.get(assign(client, &routes.splits)?)?.id().to_owned())
     }
 
     /// The stable release, for a request that another one did not answer.

@@ -10,7 +10,8 @@
 //!   both ways, and what is slow or greedy is bounded by [`Limits`].
 //! - A release that gains traffic answers its probe then; one that loses all of it ends what it is answering before it is
 //!   stopped.
-//! - A candidate's share is a lease. When nobody renews it, traffic returns to the release that last had all of it.
+//! - A candidate's share is a lease. When nobody renews it, traffic returns to the release that last had all of it; where that one does not
+//!   answer and the candidate does, it stays as it is until it does.
 //! - What was told is on disk before it is done, so that a restart serves what was served.
 //! - Another front door can take over, as for an upgrade: see [`take_over`]. No request fails for it.
 //! - An answer that the front door made itself has the header `x-autodevops-error: edge`; every other answer names its
@@ -51,6 +52,7 @@ mod tunnel;
 
 pub use client::Client;
 pub use options::{EdgeError, EdgeOptions, EnvironmentOptions, LeastPace, Limits, Sorting, Testers};
+pub use output::{release_log, release_logs};
 pub use protocol::{
     CommandLimits, EnvironmentStatus, LATENCY_BOUNDS_SECONDS, Observed, Phase, ReleaseStatus, RunSpec, Sample, Start,
     Status, TrafficState,

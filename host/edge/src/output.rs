@@ -17,6 +17,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 /// A log of this size is put aside and a new one begun.
 const MAX_LOG_BYTES: u64 = 64 << 20;
+/// The same of one release's own: what it wrote lately tells its faults from those of another release.
+const MAX_RELEASE_LOG_BYTES: u64 = 4 << 20;
 /// A longer line is broken.
 const MAX_LINE_BYTES: u64 = 64 << 10;
 /// This process's standard output and error.
@@ -39,11 +41,21 @@ impl Log {
         Self::with_limit(path, MAX_LOG_BYTES)
     }
 
+    /// Opens a release's own log beside its environment's.
+    pub fn of_release(environment: &Path, release: &str) -> io::Result<Self> {
+        Self::with_limit(&release_log(environment, release), MAX_RELEASE_LOG_BYTES)
+    }
+
     fn with_limit(path: &Path, limit: u64) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
         Ok(Self { path: path.to_owned(), limit, open: Mutex::new(open(path)?) })
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Appends a line, which ends with a line feed. A log that someone else put aside, as logrotate does, is begun anew.
@@ -91,9 +103,39 @@ pub fn rotate_own(path: &Path) -> io::Result<()> {
 }
 
 fn aside(path: &Path) -> PathBuf {
-    let mut aside = path.to_owned().into_os_string();
-    aside.push(".1");
-    aside.into()
+    ending(path, ".1")
+}
+
+fn ending(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.to_owned().into_os_string();
+    path.push(ending);
+    path.into()
+}
+
+/// The folder of the logs of an environment's releases, each of which has one of its own beside the environment's.
+pub fn release_logs(environment: &Path) -> PathBuf {
+    ending(environment, ".releases")
+}
+
+/// The file to which one release's output is appended, beside its environment's log; at 4 MiB it becomes `….log.1` and a new one begins.
+pub fn release_log(environment: &Path, release: &str) -> PathBuf {
+    release_logs(environment).join(format!("{release}.log"))
+}
+
+/// Removes the logs of releases that nothing is to be known of any more.
+pub fn forget_all_but(environment: &Path, is_kept: impl Fn(&str) -> bool) {
+    let Ok(files) = std::fs::read_dir(release_logs(environment)) else { return };
+    for file in files.flatten() {
+        let name = file.file_name();
+        let name = name.to_string_lossy();
+        let id = name.strip_suffix(".log").or_else(|| name.strip_suffix(".log.1"));
+        if let Some(id) = id
+            && !is_kept(id)
+            && let Err(error) = std::fs::remove_file(file.path())
+        {
+            tracing::warn!(%error, release = id, "the log of a release that is gone stays");
+        }
+    }
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -120,8 +162,8 @@ impl Tail {
     }
 }
 
-/// Copies a stream of output until it ends.
-pub async fn copy(from: impl AsyncRead + Unpin, log: Arc<Log>, tail: Arc<Tail>) {
+/// Copies a stream of output until it ends, to each of the logs in this order.
+pub async fn copy(from: impl AsyncRead + Unpin, logs: Vec<Arc<Log>>, tail: Arc<Tail>) {
     let mut from = BufReader::new(from);
     let mut line = Vec::new();
     let mut is_told = false;
@@ -135,11 +177,13 @@ pub async fn copy(from: impl AsyncRead + Unpin, log: Arc<Log>, tail: Arc<Tail>) 
             line.push(b'\n');
         }
         tail.push(&line);
-        // The release goes on when its log cannot be written, on a full disk for one.
-        if let Err(error) = log.append(&line)
-            && !std::mem::replace(&mut is_told, true)
-        {
-            tracing::error!(%error, log = %log.path.display(), "a release's output cannot be written to its log");
+        for log in &logs {
+            // The release goes on when its log cannot be written, on a full disk for one.
+            if let Err(error) = log.append(&line)
+                && !std::mem::replace(&mut is_told, true)
+            {
+                tracing::error!(%error, log = %log.path.display(), "a release's output cannot be written to its log");
+            }
         }
     }
 }
@@ -154,10 +198,29 @@ mod tests {
         let path = folder.path().join("logs/production.log");
         for text in ["one\n", "two\nno end"] {
             let (log, tail) = (Arc::new(Log::open(&path).unwrap()), Arc::new(Tail::default()));
-            copy(text.as_bytes(), log, Arc::clone(&tail)).await;
+            let own = Arc::new(Log::of_release(&path, "r-1").unwrap());
+            copy(text.as_bytes(), vec![own, log], Arc::clone(&tail)).await;
             assert_eq!(tail.text(), text.trim());
         }
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\nno end\n");
+        for path in [path.clone(), release_log(&path, "r-1")] {
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\nno end\n", "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn what_a_release_wrote_is_kept_until_it_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("production.log");
+        for id in ["r-1", "r-2", "r-3"] {
+            Log::of_release(&path, id).unwrap().append(b"x\n").unwrap();
+        }
+        std::fs::write(aside(&release_log(&path, "r-1")), "before\n").unwrap();
+        forget_all_but(&path, |id| id != "r-1");
+        let mut left: Vec<_> =
+            std::fs::read_dir(release_logs(&path)).unwrap().map(|file| file.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["r-2.log", "r-3.log"]);
+        forget_all_but(&folder.path().join("never.log"), |_| false);
     }
 
     #[test]

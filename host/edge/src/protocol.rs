@@ -99,6 +99,10 @@ pub struct TrafficState {
     /// When traffic returned to the stable release because nobody renewed the shares, in the same unit; absent once
     /// shares were set again.
     pub returned_at: Option<i64>,
+    /// Since when nobody renewed the shares and they stay as they are all the same, in the same unit: the stable release does not
+    /// answer, and another one does. Absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_since: Option<i64>,
 }
 
 /// What a release's process does.
@@ -235,6 +239,10 @@ pub(crate) enum Call {
         environment: String,
         release: String,
         window: Window,
+    },
+    Answering {
+        environment: String,
+        client: String,
     },
     Shutdown,
     /// Begins what [`handover`](crate::handover) says.

@@ -29,6 +29,9 @@ pub struct Record {
     pub lease_until: Option<i64>,
     /// When it did so last, in the same unit.
     pub returned_at: Option<i64>,
+    /// Since when it would have, and did not, as the stable release does not answer; in the same unit.
+    #[serde(default)]
+    pub kept_since: Option<i64>,
     /// What was done, by key.
     keys: BTreeMap<String, Done>,
     /// How many keys were ever taken: the order of their entries.
@@ -66,6 +69,17 @@ pub enum Effect {
     Stop(String),
     /// Sets shares.
     Traffic(Vec<Split>),
+}
+
+/// What a lease comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// There is none, or it has not run out.
+    Holds,
+    /// It has run out, and traffic returned to the stable release.
+    Returned,
+    /// It has run out, and the shares stay as they are: the stable release does not answer, and another one with a share does.
+    Kept,
 }
 
 impl Record {
@@ -188,7 +202,7 @@ impl Record {
             }
             None => Some(after(now, lease)),
         };
-        self.returned_at = None;
+        (self.returned_at, self.kept_since) = (None, None);
         self.splits = splits;
     }
 
@@ -196,19 +210,27 @@ impl Record {
     pub fn renew(&mut self, lease: Duration, now: i64) {
         if self.lease_until.is_some() {
             self.lease_until = Some(after(now, lease));
+            self.kept_since = None;
         }
     }
 
-    /// Returns traffic to the stable release when the lease has run out; whether it had.
-    pub fn expire(&mut self, now: i64) -> bool {
-        let (Some(until), Some(stable)) = (self.lease_until, &self.stable) else { return false };
-        if now < until {
-            return false;
+    /// Whether the lease has run out, so that traffic is to return to the stable release.
+    pub fn is_overdue(&self, now: i64) -> bool {
+        self.stable.is_some() && self.lease_until.is_some_and(|until| now >= until)
+    }
+
+    /// Returns traffic to the stable release when the lease has run out, unless `works_only_here`: the stable release does not answer, and
+    /// one with a share does. Nobody gains by traffic that goes where nothing answers; it returns once the stable release is up again.
+    pub fn expire(&mut self, now: i64, works_only_here: bool) -> Lease {
+        let Some(stable) = self.stable.as_ref().filter(|_| self.is_overdue(now)) else { return Lease::Holds };
+        if works_only_here {
+            self.kept_since.get_or_insert(now);
+            return Lease::Kept;
         }
         self.splits = vec![Split { release: stable.id.clone(), percent: 100 }];
-        self.lease_until = None;
+        (self.lease_until, self.kept_since) = (None, None);
         self.returned_at = Some(now);
-        true
+        Lease::Returned
     }
 
     /// Whether anything was ever deployed.
@@ -224,6 +246,7 @@ impl Record {
             stable: self.stable.clone(),
             lease_until: self.lease_until,
             returned_at: self.returned_at,
+            kept_since: self.kept_since,
         }
     }
 }
@@ -312,16 +335,34 @@ mod tests {
     fn a_lease_that_runs_out_returns_traffic_to_the_stable_release() {
         let mut record = record(&["a", "b"]);
         record.set(shares(&[("a", 100)]), LEASE, 0);
-        assert_eq!((record.lease_until, record.expire(i64::MAX)), (None, false));
+        assert_eq!((record.lease_until, record.expire(i64::MAX, false)), (None, Lease::Holds));
         record.set(shares(&[("a", 95), ("b", 5)]), LEASE, 100);
-        assert!(!record.expire(109));
+        assert_eq!(record.expire(109, false), Lease::Holds);
         record.renew(LEASE, 109);
-        assert!(!record.expire(118));
-        assert!(record.expire(119));
+        assert_eq!(record.expire(118, false), Lease::Holds);
+        assert_eq!(record.expire(119, false), Lease::Returned);
         let traffic = record.state();
         assert_eq!((traffic.splits, traffic.returned_at), (shares(&[("a", 100)]), Some(119)));
         record.renew(LEASE, 120);
         assert_eq!(record.lease_until, None);
+    }
+
+    #[test]
+    fn shares_stay_while_the_stable_release_does_not_answer_and_another_does() {
+        let mut record = record(&["a", "b"]);
+        record.set(shares(&[("a", 100)]), LEASE, 0);
+        record.set(shares(&[("a", 95), ("b", 5)]), LEASE, 100);
+        assert_eq!((record.expire(109, true), record.kept_since), (Lease::Holds, None), "it is renewed still");
+        assert_eq!((record.expire(110, true), record.expire(115, true)), (Lease::Kept, Lease::Kept));
+        let traffic = record.state();
+        assert_eq!((traffic.splits, traffic.kept_since), (shares(&[("a", 95), ("b", 5)]), Some(110)));
+        assert_eq!((traffic.returned_at, record.is_overdue(115)), (None, true));
+        // A host that is back goes on with them.
+        let mut renewed = record.clone();
+        renewed.renew(LEASE, 116);
+        assert_eq!((renewed.lease_until, renewed.kept_since), (Some(126), None));
+        assert_eq!(record.expire(120, false), Lease::Returned);
+        assert_eq!((&record.splits, record.kept_since, record.returned_at), (&shares(&[("a", 100)]), None, Some(120)));
     }
 
     #[test]

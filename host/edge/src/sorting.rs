@@ -24,6 +24,25 @@ impl Sorting {
         crate::assign::strip_cookie(headers, crate::CLIENT_COOKIE);
         Asker { client: known.unwrap_or_else(ClientId::random), is_new: known.is_none(), is_tester }
     }
+
+    /// The client that a text names: the value of the header where one names clients, or of the cookie.
+    ///
+    /// # Errors
+    /// Why it is none, with the remedy.
+    pub fn client(&self, text: &str) -> Result<ClientId, String> {
+        let text = text.trim();
+        let cookie = text.strip_prefix(crate::CLIENT_COOKIE).and_then(|rest| rest.strip_prefix('='));
+        match (&self.client_header, cookie) {
+            (Some(_), None) => HeaderValue::from_str(text).ok().filter(|_| !text.is_empty()).map(|value| named(&value)),
+            _ => ClientId::parse(cookie.unwrap_or(text)),
+        }
+        .ok_or_else(|| {
+            let cookie = crate::CLIENT_COOKIE;
+            format!(
+                "`{text}` names no client; give the value of the cookie `{cookie}`, which has 16 hexadecimal digits"
+            )
+        })
+    }
 }
 
 /// The client that a header's value names: the same on every machine and in every version.
@@ -76,6 +95,22 @@ mod tests {
         assert!(asker(&[]).is_new);
         // Where the header is not set up it names nobody.
         assert!(Sorting::default().asker(&mut headers(&[("x-user", "ann")])).is_new);
+    }
+
+    #[test]
+    fn a_client_is_found_by_what_its_requests_say() {
+        let plain = Sorting::default();
+        for text in ["00000000000000ff", " autodevops-client=00000000000000ff "] {
+            assert_eq!(plain.client(text), Ok(ClientId(255)), "{text}");
+        }
+        for text in ["", "ff", "ann", "000000000000000g"] {
+            assert!(plain.client(text).unwrap_err().contains("the value of the cookie `autodevops-client`"), "{text}");
+        }
+        let by_header = Sorting { client_header: Some(HeaderName::from_static("x-user")), testers: None };
+        let asked = by_header.asker(&mut headers(&[("x-user", "00000000000000ff")])).client;
+        assert_eq!(by_header.client("00000000000000ff"), Ok(asked), "it is the header's value");
+        assert_eq!(by_header.client("autodevops-client=00000000000000ff"), Ok(ClientId(255)));
+        assert!(by_header.client(" ").is_err());
     }
 
     #[test]

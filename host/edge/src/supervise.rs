@@ -161,16 +161,24 @@ async fn start(running: &Running, setup: &Setup, folder: &Path) -> Result<(Child
     let name = command.as_std().get_program().to_string_lossy().into_owned();
     let mut child = setup.spawner.spawn(command).await.map_err(|error| cannot(&name, error))?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
-    let (log, tail) = (&setup.log, &running.tail);
-    let (log_out, tail_out, log_err, tail_err) = (Arc::clone(log), Arc::clone(tail), Arc::clone(log), Arc::clone(tail));
+    // Its own first: who reads a line in the environment's log finds it there.
+    let own = match Log::of_release(setup.log.path(), running.id()) {
+        Ok(own) => Some(Arc::new(own)),
+        Err(error) => {
+            tracing::warn!(release = running.id(), %error, "a release's output is kept in its environment's log alone");
+            None
+        }
+    };
+    let logs: Vec<Arc<Log>> = own.into_iter().chain([Arc::clone(&setup.log)]).collect();
+    let (logs_out, tail_out, tail_err) = (logs.clone(), Arc::clone(&running.tail), Arc::clone(&running.tail));
     let out = tokio::spawn(async move {
         if let Some(out) = out {
-            copy(out, log_out, tail_out).await;
+            copy(out, logs_out, tail_out).await;
         }
     });
     let err = tokio::spawn(async move {
         if let Some(err) = err {
-            copy(err, log_err, tail_err).await;
+            copy(err, logs, tail_err).await;
         }
     });
     Ok((child, [out, err]))

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::support::{PRODUCTION, TestEdge, is_alive, process, release, release::until, splits};
 use autodevops_bubblewrap::Refused;
-use autodevops_edge::{CommandLimits, Phase, ReleaseStatus, RunSpec, Start, serve};
+use autodevops_edge::{CommandLimits, Phase, ReleaseStatus, RunSpec, Start, TrafficState, release_log, serve};
 use autodevops_model::{ErrorKind, StageError};
 use http::Request;
 use http_body_util::Full;
@@ -96,6 +96,60 @@ async fn traffic_returns_to_the_stable_release_when_nobody_renews_also_over_a_re
     edge.end().await;
     let mut edge = edge.serve().await;
     returned(&edge).await;
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn traffic_that_nobody_renews_does_not_return_to_a_stable_release_that_is_down_until_it_is_up_again() {
+    let mut edge = TestEdge::with(|options| options.lease = Duration::from_millis(300)).serve().await;
+    edge.start("r-1").await;
+    edge.start("r-2").await;
+    edge.split(&[("r-1", 100)]).await;
+    std::fs::write(edge.root("r-1").join("broken"), "").unwrap();
+    drop(edge.try_send(http::Request::get(edge.url("/crash")).body(Default::default()).unwrap()).await);
+    until_status(&edge, "r-1", |status| status.phase != Phase::Up).await;
+    edge.split(&[("r-1", 50), ("r-2", 50)]).await;
+    let traffic = async || edge.client.traffic(PRODUCTION).await.unwrap().unwrap();
+    let until_traffic = async |done: fn(&TrafficState) -> bool| {
+        for _ in 0..2000 {
+            let traffic = traffic().await;
+            if done(&traffic) {
+                return traffic;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{:?}", traffic().await);
+    };
+    let kept = until_traffic(|traffic| traffic.kept_since.is_some()).await;
+    assert_eq!((kept.splits, kept.returned_at), (splits(&[("r-1", 50), ("r-2", 50)]), None));
+    let mut on_candidate = None;
+    for client in 0..64 {
+        if edge.client.answering(PRODUCTION, &format!("{client:016x}")).await.unwrap().as_deref() == Some("r-2") {
+            on_candidate = Some(client);
+        }
+    }
+    let answer = edge.get_as(on_candidate.unwrap(), "/").await;
+    assert_eq!((answer.status(), answer.release()), (200, "r-2"), "whoever it works for keeps it");
+    std::fs::remove_file(edge.root("r-1").join("broken")).unwrap();
+    let returned = until_traffic(|traffic| traffic.returned_at.is_some()).await;
+    assert_eq!((returned.splits, returned.kept_since), (splits(&[("r-1", 100)]), None));
+    assert!(edge.client.answering(PRODUCTION, "ann").await.unwrap_err().info.message.contains("names no client"));
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_each_release_writes_is_in_a_log_of_its_own_too() {
+    let mut edge = TestEdge::new().serve().await;
+    edge.start("r-1").await;
+    edge.start("r-2").await;
+    let log = edge.folder.path().join("logs/production.log");
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap_or_default();
+    let wrote = |id: &str| format!("serving {}", edge.root(id).display());
+    for (id, other) in [("r-1", "r-2"), ("r-2", "r-1")] {
+        let own = release_log(&log, id);
+        until(|| read(&own).contains(&wrote(id)) && read(&log).contains(&wrote(id))).await;
+        assert!(!read(&own).contains(&wrote(other)));
+    }
     edge.end().await;
 }
 
