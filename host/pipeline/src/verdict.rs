@@ -13,7 +13,8 @@
 //! - A comparison fails when the candidate is worse with 99 % confidence, and by more than is allowed.
 //! - What fails a window must be so rare of a good release that it does not come by chance in a whole rollout. A release is good that
 //!   fails as often as the baseline, or at 0.4 of the threshold where that is more.
-//! - A baseline that breaks the threshold itself is not this rollout's fault: then the candidate is held against the baseline.
+//! - A baseline that breaks the threshold itself is not this rollout's fault: then the candidate is held against the baseline. But one that
+//!   may fail as often as a hard trip turns back for is promoted by nothing but a person's word, whatever the baseline does.
 
 mod compare;
 mod family;
@@ -115,8 +116,12 @@ pub fn judge(plan: &Plan, round: &Round<'_>) -> Judgement {
     let performance = performance.map(Ruled::verdict);
     let trip = trip::hard_trip(plan, round);
     let tripped = trip.is_some();
+    let passes = !tripped && ruled.first().is_some_and(|first| first.ruling.outcome == Outcome::Passed);
+    let evil = trip::lesser_evil(plan, round).filter(|_| passes);
+    let (barred, trip) = (evil.is_some(), trip.or(evil));
     let (outcome, critical, at_once, confirmed) = match ruled.first() {
         _ if tripped => (Outcome::Failed, true, true, true),
+        _ if barred => (Outcome::Inconclusive, false, false, false),
         Some(first) if first.ruling.outcome == Outcome::Failed => {
             // What is confirmed decides; what is not yet shows only what it would come to.
             let confirmed = first.confirmed;
@@ -131,7 +136,7 @@ pub fn judge(plan: &Plan, round: &Round<'_>) -> Judgement {
         Some(first) => (first.ruling.outcome, false, false, false),
         None => (Outcome::Inconclusive, false, false, false),
     };
-    let lacking = !tripped
+    let lacking = trip.is_none()
         && !ruled.is_empty()
         && ruled.iter().all(|ruled| ruled.ruling.lacking || ruled.ruling.outcome == Outcome::Passed);
     let verdicts = trip.into_iter().chain(ruled.iter().chain(&dry).map(Ruled::verdict)).collect();

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use autodevops_model::{Observation, Outcome, Rate};
+use autodevops_statistics::Share;
 
-use super::{Round, of};
-use crate::{Method, Plan, Rule, Sample, Verdict};
+use super::{CONFIDENCE, Round, of, ruling::percent};
+use crate::{HardTrip, Method, Plan, Rule, Sample, Verdict};
 
 /// The metric that a hard trip always looks at, and that the host itself observes.
 pub const ERROR_RATE: &str = "error-rate";
@@ -63,30 +64,73 @@ fn sign(round: &Round<'_>) -> Option<Verdict> {
 
 fn failures(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
     let trip = plan.hard_trip;
-    let hosts = round.samples.iter().any(|sample| sample.observed_by_host && !sample.measurements.is_empty());
-    let share = |rate: &Rate| rate.events as f64 / rate.total.max(1) as f64;
-    // The error rate always, whether or not a trigger names it; and every other rate that has a limit.
+    rates(plan, round).find_map(|(metric, sample, seen)| {
+        // A baseline that trips as well is broken by itself: then statistics must tell which is worse.
+        (trips(trip, seen) && !excused(trip, round, sample, metric)).then(|| Verdict {
+            service: String::new(),
+            outcome: Outcome::Failed,
+            rule: format!("{metric} at or above {:.1} % at once", trip.rate * 100.0),
+            words: format!("hard trip: {} of {} requests failed", seen.events, seen.total),
+            numbers: vec![("events".into(), seen.events as f64), ("requests".into(), seen.total as f64)],
+            window: Some(sample.window.clone()),
+            method: Some(Method::HardTrip),
+            dry_run: false,
+        })
+    })
+}
+
+/// What keeps a release from being promoted by itself though it is no worse than a baseline that trips: it may fail so often itself that a
+/// hard trip would turn it back beside any other. A person may have it as the lesser evil; numbers cannot say that it is good.
+pub(super) fn lesser_evil(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
+    let trip = plan.hard_trip;
+    let mut whole = rates(plan, round).filter(|(_, sample, _)| sample.window.start == round.whole.start);
+    whole.find_map(|(metric, sample, seen)| {
+        let share = Share::new(seen.events, seen.total);
+        let upper = share.wilson_upper(CONFIDENCE);
+        let may_trip = upper >= trip.rate && excused(trip, round, sample, metric);
+        may_trip.then(|| Verdict {
+            service: String::new(),
+            outcome: Outcome::Inconclusive,
+            rule: format!("{metric} surely below {:.1} %", trip.rate * 100.0),
+            words: format!(
+                "{} of {} requests failed, {}; no worse than the baseline, which is broken, but at the 99 % upper bound {} not surely below \
+                 the {} that are too many beside any: a person must say whether it is the lesser evil",
+                seen.events,
+                seen.total,
+                percent(share.rate()),
+                percent(upper),
+                percent(trip.rate),
+            ),
+            numbers: vec![
+                ("events".into(), seen.events as f64),
+                ("requests".into(), seen.total as f64),
+                ("upper-bound".into(), upper),
+            ],
+            window: Some(sample.window.clone()),
+            method: Some(Method::Wilson),
+            dry_run: false,
+        })
+    })
+}
+
+/// The candidate's rates that may trip, of the samples that count: the error rate always, whether or not a trigger names it, and every other
+/// rate that has a limit.
+fn rates<'a>(plan: &'a Plan, round: &Round<'a>) -> impl Iterator<Item = (&'a str, &'a Sample, &'a Rate)> {
+    let (samples, candidate) = (round.samples, round.candidate);
+    let hosts = samples.iter().any(|sample| sample.observed_by_host && !sample.measurements.is_empty());
     let limited = plan.triggers.iter().filter(|trigger| matches!(trigger.rule, Rule::RateAbove(_)) && !trigger.dry_run);
     let metrics: BTreeSet<&str> = limited.map(|trigger| trigger.metric.as_str()).chain([ERROR_RATE]).collect();
-    metrics.into_iter().flat_map(|metric| round.samples.iter().map(move |sample| (metric, sample))).find_map(
-        |(metric, sample)| {
-            if hosts && !sample.observed_by_host {
-                return None;
-            }
-            let seen = rate(sample, metric, round.candidate)?;
-            let trips = |rate: &Rate| rate.total >= trip.min_samples && share(rate) >= trip.rate;
-            // A baseline that trips as well is broken by itself: then statistics must tell which is worse.
-            let broken = matches!(round.baseline_of(sample, metric), Some(Observation::Rate(rate)) if trips(rate));
-            (trips(seen) && !broken).then(|| Verdict {
-                service: String::new(),
-                outcome: Outcome::Failed,
-                rule: format!("{metric} at or above {:.1} % at once", trip.rate * 100.0),
-                words: format!("hard trip: {} of {} requests failed", seen.events, seen.total),
-                numbers: vec![("events".into(), seen.events as f64), ("requests".into(), seen.total as f64)],
-                window: Some(sample.window.clone()),
-                method: Some(Method::HardTrip),
-                dry_run: false,
-            })
-        },
-    )
+    metrics.into_iter().flat_map(move |metric| {
+        let counts = samples.iter().filter(move |sample| sample.observed_by_host || !hosts);
+        counts.filter_map(move |sample| Some((metric, sample, rate(sample, metric, candidate)?)))
+    })
+}
+
+fn trips(trip: HardTrip, rate: &Rate) -> bool {
+    rate.total >= trip.min_samples && rate.events as f64 / rate.total.max(1) as f64 >= trip.rate
+}
+
+/// Whether the baseline trips by itself.
+fn excused(trip: HardTrip, round: &Round<'_>, sample: &Sample, metric: &str) -> bool {
+    matches!(round.baseline_of(sample, metric), Some(Observation::Rate(rate)) if trips(trip, rate))
 }
