@@ -325,3 +325,30 @@ fn a_clock_that_went_back_is_on_record_and_changes_nothing_until_the_run_is_over
     scene.go();
     assert!(matches!(scene.say(back()), Err(Refused::Finished { .. })));
 }
+
+#[test]
+fn an_answer_that_comes_after_a_later_move_is_done_says_nothing_of_what_serves() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    // The next step's move is intended, and its host falls asleep.
+    let key = loop {
+        match scene.command() {
+            Command::SetTraffic { key, .. } => break key,
+            _ => drop(scene.go()),
+        }
+    };
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    let fence = scene.run.fence() + 1;
+    scene.say(Input::Resume { fence }).unwrap();
+    scene.say(Input::Abort { by: "ada".into(), reason: "enough".into() }).unwrap();
+    while scene.run.is_moved(Environment::Production) {
+        scene.go();
+    }
+    let late = Input::Effect { key: key.clone(), outcome: EffectOutcome::Done };
+    assert!(matches!(scene.say(late), Err(Refused::UnknownKey { key: of, .. }) if of == key));
+    assert_eq!(scene.production(), [("old", 100)]);
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::Aborted { .. }), "{outcome}");
+    let back =
+        |event: &&Event| matches!(event.event, EventKind::RolledBack { environment: Environment::Production, .. });
+    assert_eq!(scene.events.iter().filter(back).count(), 1);
+}

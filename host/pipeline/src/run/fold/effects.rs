@@ -79,6 +79,7 @@ impl Run {
                 self.is_in_production();
             }
             EventKind::TrafficSet { service, environment, key, splits } => {
+                self.overtaken(service, *environment, key);
                 self.settled(key);
                 self.moves += u32::from(*environment == Environment::Production);
                 if let Some(member) = self.member_mut(service) {
@@ -130,6 +131,19 @@ impl Run {
         if self.stage == RunStage::ProductionDeploy && self.members().all(there) {
             self.stage = RunStage::Rollout;
         }
+    }
+
+    /// A move that a host intended which died since, or sleeps, is over once one of a later fence is done: the target does it no more, and
+    /// what it did was before. An answer to it that comes late says nothing of what serves.
+    fn overtaken(&mut self, service: &str, environment: Environment, by: &str) {
+        let Some(fence) = self.effects.get(by).map(|effect| effect.fence).filter(|_| self.capabilities.fenced) else {
+            return;
+        };
+        self.effects.retain(|_, other| {
+            let is_move_there =
+                other.service == service && other.environment == Some(environment) && !other.splits.is_empty();
+            !is_move_there || other.fence >= fence
+        });
     }
 
     fn settled(&mut self, key: &str) {
