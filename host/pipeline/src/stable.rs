@@ -19,7 +19,8 @@ impl Run {
     /// whether it runs and answers at all, which is seen without traffic too. A release that only has the fault that the run is about is
     /// not meant: going back to it is better than to stay with a worse one. `failed` are what the candidate failed by: where it is worse
     /// than stable by the same metric, stable is the lesser evil. What a plugin alone says of stable does not stand above what the host saw
-    /// itself, since it may lie; nor is stable the lesser evil by its word, where the host sees the candidate do better.
+    /// itself, since it may lie; nor is stable the lesser evil by its word, where the host sees for itself: by what that sees of the
+    /// candidate now, and not while it sees nothing of it.
     fn stable_trips(&self, member: &Member, failed: &[Verdict]) -> Option<Verdict> {
         let stable = member.stable(Environment::Production)?;
         let least = self.plan().hard_trip.min_samples;
@@ -52,21 +53,27 @@ impl Run {
         let metric = |verdict: &Verdict| verdict.rule.split(' ').next().unwrap_or_default().to_owned();
         let failed: Vec<String> =
             failed.iter().filter(|verdict| verdict.outcome == CheckOutcome::Failed).map(metric).collect();
-        let is_lesser_evil = |metric: &String| failed.contains(metric) && !self.does_better(member, metric, &seen);
+        let is_lesser_evil = |metric: &String| failed.contains(metric) && self.does_no_better(member, metric, &seen);
         hard_trip(self.plan(), &round).filter(|verdict| !is_lesser_evil(&metric(verdict)))
     }
 
-    /// Whether the host sees the candidate fail less often by a metric than stable does by these samples.
-    fn does_better(&self, member: &Member, metric: &str, of_stable: &[Sample]) -> bool {
+    /// Whether the candidate fails as often by a metric as stable does by these samples, or more often: as the host sees it, where that sees
+    /// for itself what serves.
+    fn does_no_better(&self, member: &Member, metric: &str, of_stable: &[Sample]) -> bool {
         let stable = member.stable(Environment::Production).map_or("", |stable| stable.id.as_str());
+        let least = self.plan().hard_trip.min_samples;
         let share = |sample: &Sample, release: &str| {
-            let rate = rate(sample, metric, release).filter(|rate| rate.total >= self.plan().hard_trip.min_samples)?;
-            Some(rate.events as f64 / rate.total as f64)
+            let weighs = |seen: &&Measurement| seen.metric == metric && seen.release == release && weighs(seen, least);
+            sample.measurements.iter().find(weighs)?;
+            rate(sample, metric, release).map(|rate| rate.events as f64 / rate.total.max(1) as f64)
         };
         let own = |sample: &&Sample| sample.observed_by_host && sample.service == member.label();
         let candidate = self.last_seen.iter().filter(own).find_map(|sample| share(sample, member.candidate()));
         let stable = of_stable.iter().filter(own).find_map(|sample| share(sample, stable));
-        matches!((candidate, stable), (Some(candidate), Some(stable)) if candidate < stable)
+        match (candidate, stable) {
+            (Some(candidate), Some(stable)) => candidate >= stable,
+            _ => !member.was_observed(),
+        }
     }
 }
 
