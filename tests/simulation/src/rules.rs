@@ -156,6 +156,7 @@ impl Rules {
                 EventKind::EffectIntended { service, environment: Some(Environment::Production), splits, .. } => {
                     self.stable_grows(past, service, splits);
                 }
+                EventKind::Judged { verdict, .. } => self.heeds_trip(past, &events[index..], verdict),
                 EventKind::Deployed { environment: Environment::Production, .. } => self.kept(past),
                 EventKind::StepPassed { environment: Environment::Production, percent, .. } => {
                     self.evident(past, *percent);

@@ -37,6 +37,8 @@ pub struct Target {
     fence: u64,
     /// Shares of the traffic.
     pub splits: Vec<Split>,
+    /// The fence that they were set with.
+    pub set_with: u64,
     /// Whether traffic returned to stable by itself since shares were set.
     pub returned: bool,
     running: BTreeSet<String>,
@@ -67,6 +69,7 @@ impl Target {
             fence: 0,
             asked: splits.clone(),
             splits,
+            set_with: 0,
             returned: false,
             running: BTreeSet::from([OLD.to_owned()]),
             down: BTreeMap::new(),
@@ -153,6 +156,7 @@ impl Target {
             }
         }
         self.put(splits, now);
+        self.set_with = fence;
         self.keys.insert(key.to_owned(), done);
         Ok(())
     }

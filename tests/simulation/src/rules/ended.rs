@@ -97,20 +97,33 @@ fn after_hotfix(world: &World, at: usize, service: &String) -> Option<String> {
     }
 }
 
-/// The same of staging.
+/// The same of staging, which nobody looks at before each move. A host that slept since before it was noticed, and wakes, may move it
+/// still: a target learns of a newer fence only by what it is asked, and nothing is asked of a staging that is someone else's.
 fn after_staging(world: &World, at: usize, service: &String) -> Option<String> {
-    if was_misled(world, world.staging(service)) {
+    let staging = world.staging(service);
+    if was_misled(world, staging) {
         return None;
     }
     let since = world.events.get(at..).unwrap_or_default();
-    let first = since.iter().find(|event| match &event.event {
+    let first = since.iter().position(|event| match &event.event {
         EventKind::TurnedBack { .. } => true,
         EventKind::StagingFound { service: of, .. } => of == service,
         _ => false,
     });
-    let noticed = matches!(first.map(|event| &event.event), Some(EventKind::StagingFound { .. }));
+    let first = first.filter(|first| matches!(since[*first].event, EventKind::StagingFound { .. }))?;
     let given_back = since.iter().any(|event| passed_by_a_person(&event.event));
-    let staging = world.staging(service);
-    let overwritten = noticed && !given_back && staging.share(FOREIGN) != 100;
+    let by_a_sleeper = staging.set_with < fence(&world.events[..at + first]);
+    let overwritten = !given_back && !by_a_sleeper && staging.share(FOREIGN) != 100;
     overwritten.then(|| format!("what was deployed into staging was overwritten by {:?}", staging.splits))
+}
+
+/// The fence of the host that wrote last.
+fn fence(events: &[Event]) -> u64 {
+    let fence = |event: &Event| match event.event {
+        EventKind::Started { fence, .. } | EventKind::Resumed { fence } | EventKind::ServicesClaimed { fence, .. } => {
+            Some(fence)
+        }
+        _ => None,
+    };
+    events.iter().rev().find_map(fence).unwrap_or(0)
 }

@@ -1,7 +1,7 @@
 //! The release that traffic goes back to may be the broken one.
 
-use autodevops_model::{Measurement, Observation, Split};
-use autodevops_pipeline::{CRASH_LOOP, ERROR_RATE, Environment, Event, EventKind, Sample};
+use autodevops_model::{Measurement, Observation, Outcome, Split};
+use autodevops_pipeline::{CRASH_LOOP, ERROR_RATE, Environment, Event, EventKind, Method, Sample, Verdict};
 
 use super::Rules;
 use crate::stock::{NEW, OLD};
@@ -33,13 +33,33 @@ impl Rules {
                 _ => None,
             })
         };
-        // What ends again and again serves nobody, whatever was counted of it.
-        let fails = |release: &str, rate: f64| if last(release, CRASH_LOOP) == Some(1.0) { 1.0 } else { rate };
-        let Some(stable) = last(OLD, ERROR_RATE).map(|rate| fails(OLD, rate)) else { return };
-        let candidate = fails(NEW, last(NEW, ERROR_RATE).unwrap_or(0.0));
+        // What ends again and again serves nobody, whatever was counted of it, and whether it has any traffic.
+        let fails =
+            |release: &str| last(release, CRASH_LOOP).filter(|sign| *sign > 0.0).or_else(|| last(release, ERROR_RATE));
+        let Some(stable) = fails(OLD) else { return };
+        let candidate = fails(NEW).unwrap_or(0.0);
         self.hold(stable < TRIPS.1 || candidate >= stable, || {
             format!("traffic of {service:?} goes back to a release that fails {stable} of its requests, from one that fails {candidate}")
         });
+    }
+}
+
+impl Rules {
+    /// Once the host sees that the new release serves nobody, it loses its share, or people are asked since stable is broken, too; `follows`
+    /// is what was decided.
+    pub(super) fn heeds_trip(&mut self, past: &[Event], follows: &[Event], verdict: &Verdict) {
+        let in_production = past.iter().rev().find_map(|event| match &event.event {
+            EventKind::StepEntered { environment, .. } | EventKind::WatchKept { environment, .. } => Some(*environment),
+            _ => None,
+        });
+        let trips = verdict.method == Some(Method::HardTrip) && verdict.outcome == Outcome::Failed;
+        if !trips || in_production != Some(Environment::Production) {
+            return;
+        }
+        let broken = |event: &Event| matches!(event.event, EventKind::StableBroken { .. });
+        let turns = |event: &Event| matches!(event.event, EventKind::TurnedBack { .. });
+        let heeded = follows.iter().any(|event| turns(event) || broken(event)) || past.iter().any(broken);
+        self.hold(heeded, || format!("{}, and nothing follows", verdict.words));
     }
 }
 
