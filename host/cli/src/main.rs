@@ -107,8 +107,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Abort(Answer { run, reason }) => people::tell(run, Word::Abort, reason, config, format).await,
             Verb::Ack(Answer { run, reason }) => people::tell(run, Word::Ack, reason, config, format).await,
             Verb::Token { name } => token::run(&name, format),
-            Verb::Feedback(Feedback { text, service, from, release }) => {
-                let complaint = Complaint { text, service, from, release };
+            Verb::Feedback(Feedback { text, service, from, release, client }) => {
+                let complaint = Complaint { text, service, from, release, client };
                 people::say(Request::Feedback(complaint), config, format).await
             }
             Verb::Retry(Sequence { run, reason }) => {

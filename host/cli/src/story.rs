@@ -89,7 +89,9 @@ pub fn event(event: &EventKind) -> Option<Telling> {
                 Counted::Complaints => "complaint",
                 Counted::CriticalErrors => "critical error",
             };
-            tell(format!("{what}: {}", cut(&signal.text, 200)))
+            // Which release's it is is told where that is known: the others count for every one that is out.
+            let release = signal.release.as_ref().map(|release| format!(" about {release}")).unwrap_or_default();
+            tell(format!("{what}{release}: {}", cut(&signal.text, 200)))
         }
         EventKind::StableBroken { reason } => tell(format!("nothing to go back to: {reason}")),
         EventKind::CountReached { verdict } => tell(format!("counted: {}: {}", verdict.rule, verdict.words)),

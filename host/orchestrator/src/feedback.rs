@@ -41,6 +41,32 @@ pub struct Complaint {
     /// The release that it is about, where that is known; absent, whatever serves.
     #[serde(default)]
     pub release: Option<String>,
+    /// In the place of `release`: the client as the front door knows it, by the value of its cookie `autodevops-client`, or of the header
+    /// that names clients (`client-header`). It is about the release that answers that client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+}
+
+/// The service that is meant.
+///
+/// # Errors
+/// It is another's, or none is named of several.
+pub fn service_named<'a>(named: Option<&str>, services: &[&'a str]) -> Result<&'a str> {
+    let all = || services.iter().map(|service| format!("`{service}`")).collect::<Vec<_>>().join(", ");
+    match (named, services) {
+        (Some(named), _) => match services.iter().find(|service| **service == named) {
+            Some(service) => Ok(service),
+            None => {
+                let hint = match nearest(named, services.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there is {}", all()),
+                };
+                bail!(Usage(format!("there is no service `{named}` here; {hint}")))
+            }
+        },
+        (None, [only]) => Ok(only),
+        (None, _) => bail!(Usage(format!("it is not said which service it is about; name one of {}", all()))),
+    }
 }
 
 /// A complaint that was taken in.
@@ -99,19 +125,7 @@ impl<'a> Feedback<'a> {
         if text.chars().count() > MAX_TEXT {
             bail!(Usage(format!("a complaint has at most {MAX_TEXT} characters; shorten it")));
         }
-        let all = services.iter().map(|service| format!("`{service}`")).collect::<Vec<_>>().join(", ");
-        let service = match (complaint.service.as_deref(), services) {
-            (Some(named), _) if services.contains(&named) => named,
-            (Some(named), _) => {
-                let hint = match nearest(named, services.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there is {all}"),
-                };
-                bail!(Usage(format!("there is no service `{named}` here; {hint}")));
-            }
-            (None, [only]) => *only,
-            (None, _) => bail!(Usage(format!("it is not said which service it is about; name one of {all}"))),
-        };
+        let service = service_named(complaint.service.as_deref(), services)?;
         let from = complaint.from.map(|from| from.trim().to_owned()).filter(|from| !from.is_empty());
         if from.as_ref().is_some_and(|from| from.chars().count() > MAX_FROM) {
             bail!(Usage(format!("a name of who complains has at most {MAX_FROM} characters; shorten it")));

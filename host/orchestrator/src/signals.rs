@@ -1,25 +1,28 @@
 //! What the host takes in itself and tells the runs under way: complaints, and critical errors in the logs that it reads.
 
+mod whose;
+
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use anyhow::{Result, bail};
-use autodevops_model::{Issue, Severity};
+use anyhow::{Result, anyhow, bail};
+use autodevops_model::{ErrorKind, Evidence, Issue, Severity};
 use autodevops_pipeline::{Counted, Input, Run, Signal, Timestamp};
 
 use crate::{
     clock::now,
     controller::Controller,
     driver::Driver,
-    feedback::{Complaint, Feedback, Taken},
+    feedback::{Complaint, Feedback, Taken, service_named},
     live::Live,
     log::Logged,
     usage::Usage,
     watch::Watch,
 };
+use whose::{Owners, Whose};
 
 /// How often the logs are looked at for critical errors while a run is under way.
 pub const LOOK: Duration = Duration::from_secs(2);
@@ -27,33 +30,62 @@ pub const LOOK: Duration = Duration::from_secs(2);
 /// The longest title that is taken of an issue, in characters.
 const MAX_TITLE: usize = 300;
 
-/// When the host saw each critical error first: for logs without times.
+/// When the host saw each critical error first and whose it was: for logs without times, and so that
+/// what the releases wrote is not read at each look.
 #[derive(Debug, Default)]
-pub struct CriticalErrors(Mutex<Option<BTreeMap<String, Timestamp>>>);
+pub struct CriticalErrors {
+    first: Mutex<Option<BTreeMap<String, Timestamp>>>,
+    /// By its fingerprint, with the evidence by which it was told; of one that is not about production, none.
+    whose: Mutex<BTreeMap<String, (Vec<Evidence>, Option<Whose>)>>,
+}
 
 impl CriticalErrors {
-    /// The critical errors among the issues, as what they are to a run. One whose log has no times is new where it was not there at an
-    /// earlier look; what was there at the first look is held for old.
-    pub fn signals(&self, issues: &[Issue], now: Timestamp) -> Vec<Signal> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The critical errors among the issues that were seen first since then, with when that was; none where it is not told since when. One
+    /// whose log has no times is new where it was not there at an earlier look; what was there at the first look is held for old.
+    fn since<'a>(&self, issues: &'a [Issue], since: Option<Timestamp>, now: Timestamp) -> Vec<(&'a Issue, Timestamp)> {
+        let mut known = locked(&self.first);
         let unknown = if known.is_some() { now } else { Timestamp::default() };
         let known = known.get_or_insert_default();
         let critical = issues.iter().filter(|issue| issue.severity == Severity::Critical);
-        let signal = |issue: &Issue| {
+        let seen = critical.map(|issue| {
             let seen = *known.entry(issue.fingerprint.clone()).or_insert(unknown);
-            Signal {
+            (issue, issue.first_seen.map_or(seen, Timestamp))
+        });
+        // Each is noted, whether or not somebody has a use for it now.
+        let seen: Vec<(&Issue, Timestamp)> = seen.collect();
+        seen.into_iter().filter(|(_, at)| since.is_some_and(|since| *at >= since)).collect()
+    }
+
+    /// What they are to a run: each with whose it is, as far as that is known, and without those that are not about production.
+    fn signals(&self, seen: Vec<(&Issue, Timestamp)>, whose: impl Fn(&Issue) -> Option<Whose>) -> Vec<Signal> {
+        let mut told = locked(&self.whose);
+        let signal = |(issue, at): (&Issue, Timestamp)| {
+            let known = told.get(&issue.fingerprint).filter(|(evidence, _)| *evidence == issue.evidence);
+            let whose = match known {
+                Some((_, whose)) => whose.clone(),
+                None => {
+                    let whose = whose(issue);
+                    told.insert(issue.fingerprint.clone(), (issue.evidence.clone(), whose.clone()));
+                    whose
+                }
+            };
+            let Whose { service, release } = whose?;
+            Some(Signal {
                 counted: Counted::CriticalErrors,
                 id: issue.fingerprint.clone(),
                 by: None,
-                // The logs of all are read as one.
-                service: None,
-                release: None,
-                at: issue.first_seen.map_or(seen, Timestamp),
+                service,
+                release,
+                at,
                 text: issue.title.chars().take(MAX_TITLE).collect(),
-            }
+            })
         };
-        critical.map(signal).collect()
+        seen.into_iter().filter_map(signal).collect()
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Controller {
@@ -64,12 +96,56 @@ impl Controller {
     pub async fn complain(&self, complaint: Complaint, by: &str) -> Result<(Taken, Vec<String>)> {
         let project = self.project();
         let services: Vec<&str> = project.config.services().iter().map(|service| service.name.as_str()).collect();
-        if let Some(release) = &complaint.release {
-            self.known_release(release)?;
-        }
+        let complaint = self.attributed(complaint, &services).await?;
         let complaint = self.redacted(complaint)?;
         let taken = Feedback::new(&project.journal).take(complaint, &services, by, now())?;
         Ok((taken.clone(), self.signal(&[taken.signal()]).await?))
+    }
+
+    /// The complaint with the service of its release, or the release of its client, as far as they are known.
+    async fn attributed(&self, mut complaint: Complaint, services: &[&str]) -> Result<Complaint> {
+        let client = complaint.client.take();
+        if complaint.from.is_none() {
+            complaint.from.clone_from(&client);
+        }
+        match (&complaint.release, client) {
+            (Some(release), _) => {
+                let of = self.known_release(release)?;
+                let named = complaint.service.get_or_insert_with(|| of.clone());
+                if *named != of && services.contains(&named.as_str()) {
+                    bail!(Usage(format!(
+                        "the release `{release}` is one of `{of}`, not of `{named}`; leave one of them out"
+                    )));
+                }
+            }
+            (None, Some(client)) => {
+                let service = service_named(complaint.service.as_deref(), services)?.to_owned();
+                complaint.release = self.answering(&service, &client).await?;
+            }
+            (None, None) => {}
+        }
+        Ok(complaint)
+    }
+
+    /// The release that answers a client of the service now, as the front door knows it. A complaint is not lost where that does not answer.
+    async fn answering(&self, service: &str, client: &str) -> Result<Option<String>> {
+        let project = self.project();
+        if !project.is_local() {
+            bail!(Usage(format!(
+                "no front door of this host answers clients, so that `{client}` tells nothing; leave `client` out, and name the `release` \
+                 where that is known"
+            )));
+        }
+        let places = project.config.places_of(&project.config.rollout.environment);
+        let Some(place) = places.iter().find(|place| place.service.name == service) else { return Ok(None) };
+        match project.edge.answering(&place.name, client).await {
+            Err(error) if error.kind == ErrorKind::InvalidInput => Err(anyhow!(Usage(error.info.message))),
+            Err(error) => {
+                tracing::warn!("it is not known which release a complaint is about: {error}");
+                Ok(None)
+            }
+            Ok(release) => Ok(release),
+        }
     }
 
     /// The complaint without secrets and personal data. Whose it is is told apart still: complaints of one person count as one.
@@ -124,22 +200,28 @@ impl Controller {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn look_for_critical(&self, issues: &[Issue]) -> Result<()> {
-        self.signal(&self.critical.signals(issues, now())).await.map(drop)
+        let since = self.unfinished()?.iter().filter_map(|logged| logged.run.exposed()).min();
+        let fresh = self.critical.since(issues, since, now());
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let owners = Owners::of(self.project());
+        self.signal(&self.critical.signals(fresh, |issue| owners.whose(issue))).await.map(drop)
     }
 
-    /// Refuses a release that nothing is known of: a misspelt one would count for nothing.
-    fn known_release(&self, release: &str) -> Result<()> {
+    /// The service that a release is one of. One that nothing is known of is refused: a misspelt one would count for nothing.
+    fn known_release(&self, release: &str) -> Result<String> {
         let project = self.project();
         for place in project.config.places_of(&project.config.rollout.environment) {
             let live = Live::new(&project.journal).history(&place.name)?;
             if live.iter().any(|was| was.release.id == release) {
-                return Ok(());
+                return Ok(place.service.name.clone());
             }
         }
-        let is_candidate =
-            |logged: &Logged| logged.run.members().any(|member| member.release().is_some_and(|own| own.id == release));
-        if self.unfinished()?.iter().any(is_candidate) {
-            return Ok(());
+        for Logged { run, .. } in self.unfinished()? {
+            if let Some(member) = run.members().find(|member| member.candidate() == release) {
+                return Ok(member.name().to_owned());
+            }
         }
         bail!(Usage(format!("no release `{release}` serves or served; leave it out where it is not known")))
     }
@@ -200,7 +282,8 @@ mod tests {
     }
 
     fn seen(critical: &CriticalErrors, issues: &[Issue], now: i64) -> Vec<(String, i64)> {
-        critical.signals(issues, Timestamp(now)).into_iter().map(|signal| (signal.id, signal.at.0)).collect()
+        let seen = critical.since(issues, Some(Timestamp::default()), Timestamp(now));
+        seen.into_iter().map(|(issue, at)| (issue.fingerprint.clone(), at.0)).collect()
     }
 
     #[test]
@@ -209,6 +292,31 @@ mod tests {
         let issues = [issue("a", Severity::Error, Some(5)), issue("b", Severity::Critical, Some(6))];
         assert_eq!(seen(&critical, &issues, 9), [("b".into(), 6)]);
         assert_eq!(seen(&critical, &issues, 10), [("b".into(), 6)]);
+        assert_eq!(critical.since(&issues, Some(Timestamp(7)), Timestamp(10)), []);
+        assert_eq!(critical.since(&issues, None, Timestamp(10)), [], "no release is out");
+    }
+
+    #[test]
+    fn a_critical_error_is_told_with_whose_it_is_which_is_looked_for_again_only_for_new_evidence() {
+        let critical = CriticalErrors::default();
+        let mut bad = issue("a", Severity::Critical, Some(5));
+        let looks = std::cell::Cell::new(0);
+        let told = |issue: &Issue, whose: Option<Whose>| {
+            let found = |_: &Issue| {
+                looks.set(looks.get() + 1);
+                whose.clone()
+            };
+            let signals = critical.signals(vec![(issue, Timestamp(5))], found);
+            signals.into_iter().map(|signal| (signal.service, signal.release)).collect::<Vec<_>>()
+        };
+        let of = |release: &str| Some(Whose { service: Some("shop".into()), release: Some(release.into()) });
+        let shop = |release: &str| vec![(Some("shop".to_owned()), Some(release.to_owned()))];
+        assert_eq!(told(&bad, of("r-1")), shop("r-1"));
+        assert_eq!((told(&bad, of("r-2")), looks.get()), (shop("r-1"), 1));
+        bad.evidence.push(Evidence { source: "log".into(), line: 2, text: "again".into() });
+        assert_eq!((told(&bad, of("r-2")), looks.get()), (shop("r-2"), 2));
+        let staged = issue("b", Severity::Critical, Some(5));
+        assert_eq!(told(&staged, None), [], "it is not about production");
     }
 
     #[test]

@@ -85,6 +85,20 @@ impl Draft {
     }
 }
 
+/// Of how many it is not known which release's they are, in words.
+fn not_attributed(counted: &[&Signal]) -> String {
+    match (counted.iter().filter(|signal| signal.release.is_none()).count(), counted.len()) {
+        (0, _) => String::new(),
+        (1, 1) => "; which release's it is is not known, so it counts for every one that is out".to_owned(),
+        (unknown, all) if unknown == all => {
+            "; which release's they are is not known, so they count for every one that is out".to_owned()
+        }
+        (unknown, _) => {
+            format!("; which release's {unknown} of them are is not known, so these count for every one that is out")
+        }
+    }
+}
+
 /// Whether the trigger's number is reached, in words that can be checked by hand.
 fn reaches(run: &Run, trigger: &CountTrigger, now: Timestamp) -> Option<Verdict> {
     let start = now.before(trigger.window).max(run.exposed().unwrap_or(now));
@@ -118,7 +132,11 @@ fn reaches(run: &Run, trigger: &CountTrigger, now: Timestamp) -> Option<Verdict>
         service: String::new(),
         outcome: CheckOutcome::Failed,
         rule: format!("{} at least {} in {window}", trigger.counted, trigger.at_least),
-        words: format!("{what} within {window}, since it has traffic; {} turn it back", trigger.at_least),
+        words: format!(
+            "{what} within {window}, since it has traffic; {} turn it back{}",
+            trigger.at_least,
+            not_attributed(&counted)
+        ),
         numbers: vec![
             (trigger.counted.name().to_owned(), f64::from(number)),
             ("threshold".to_owned(), f64::from(trigger.at_least)),

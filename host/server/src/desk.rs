@@ -113,7 +113,8 @@ fn size(bytes: u64) -> Bytes {
 /// Takes a complaint in; what came of it, in words.
 async fn complain(controller: &Controller, complaint: Complaint, by: &str) -> Result<String, anyhow::Error> {
     let (taken, turned) = controller.complain(complaint, by).await?;
-    let mut text = format!("complaint {} about {} is taken in", taken.number, taken.service);
+    let release = taken.release.as_ref().map(|release| format!(", release {release},")).unwrap_or_default();
+    let mut text = format!("complaint {} about {}{release} is taken in", taken.number, taken.service);
     for run in turned {
         text.push_str(&format!("; run {run} takes its release back"));
     }

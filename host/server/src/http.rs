@@ -5,7 +5,7 @@
 //! GET  /runs/RUN          one, with its events                       "
 //! POST /runs/RUN/VERB     {"reason":…}; {"bypass":true} to approve, {"by":"30m"} to extend
 //! GET  /metrics           what all deploys came to, as Prometheus reads it    "
-//! POST /feedback         {"text":…}, and "service", "from", "release": a complaint of one who uses the service
+//! POST /feedback         {"text":…}, and "service", "from", and "release" or "client": a complaint of one who uses the service
 //! GET  /answer/LINK       what the link would do: shows, changes nothing, so that no preview answers
 //! POST /answer/LINK       does it, once
 //! ```

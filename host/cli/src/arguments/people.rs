@@ -58,6 +58,10 @@ pub struct Feedback {
     /// The release that it is about, where that is known.
     #[arg(long, value_name = "RELEASE")]
     pub release: Option<String>,
+    /// In its place: whom the front door knows them as, by the value of their cookie `autodevops-client` or of the `client-header`. It is
+    /// about the release that answers them.
+    #[arg(long, value_name = "CLIENT", conflicts_with = "release")]
+    pub client: Option<String>,
 }
 
 #[derive(Args)]

@@ -47,7 +47,7 @@ fn three_complaints_in_ten_minutes_turn_a_release_back_at_its_smallest_step() {
     }
     assert!(!is_ending(&scene));
     complains(&mut scene, "3", None);
-    let words = "production at 5 %: complaints of 3 people or more within 10 min, since it has traffic; 3 turn it back";
+    let words = "production at 5 %: complaints of 3 people or more within 10 min, since it has traffic; 3 turn it back; which release's they are is not known, so they count for every one that is out";
     assert_eq!(scene.run.ending(), Some(&Outcome::RolledBack { reason: words.into() }));
     let (_, scene) = scene.outcome();
     assert_eq!(scene.production(), [("old", 100)]);
@@ -171,9 +171,47 @@ fn a_critical_error_that_is_new_turns_the_release_back_and_an_old_one_does_not()
     wait(&mut scene, 30 * SECOND);
     let new = Signal { text: "out of memory".into(), ..signal(Counted::CriticalErrors, "bad", scene.now) };
     scene.say(Input::Signal(new)).unwrap();
-    let words =
-        "production at 5 %: a new critical error: out of memory within 10 min, since it has traffic; 1 turn it back";
+    let words = "production at 5 %: a new critical error: out of memory within 10 min, since it has traffic; 1 turn it back; which release's it \
+                 is is not known, so it counts for every one that is out";
     assert_eq!(scene.outcome().0, Outcome::RolledBack { reason: words.into() });
+}
+
+#[test]
+fn a_critical_error_of_another_release_or_service_turns_nothing_back_and_the_candidates_own_does() {
+    let mut scene = Scene::new(slow()).until_step(5);
+    let of = |id: &str, service: &str, release: &str, at| Signal {
+        service: Some(service.into()),
+        release: Some(release.into()),
+        ..signal(Counted::CriticalErrors, id, at)
+    };
+    let now = scene.now;
+    for other in [of("1", "shop", "old", now), of("2", "mail", "mail-7", now), of("3", "mail", "new", now)] {
+        assert_eq!(scene.say(Input::Signal(other)).unwrap(), []);
+    }
+    scene.say(Input::Signal(of("1", "shop", "new", now))).unwrap();
+    let Outcome::RolledBack { reason } = scene.outcome().0 else { panic!() };
+    assert!(reason.ends_with("since it has traffic; 1 turn it back"), "{reason}");
+}
+
+#[test]
+fn of_how_many_it_is_not_known_which_releases_they_are_is_told() {
+    for (of_new, unknown, words) in [
+        (2, 0, "2 turn it back"),
+        (0, 2, "2 turn it back; which release's they are is not known, so they count for every one that is out"),
+        (1, 1, "2 turn it back; which release's 1 of them are is not known, so these count for every one that is out"),
+    ] {
+        let mut plan = slow();
+        plan.counts =
+            vec![CountTrigger { counted: Counted::CriticalErrors, at_least: 2, window: 30 * SECOND, critical: true }];
+        let mut scene = Scene::new(plan).until_step(5);
+        for id in 0..of_new + unknown {
+            let release = (id < of_new).then(|| "new".to_owned());
+            let error = Signal { release, ..signal(Counted::CriticalErrors, &id.to_string(), scene.now) };
+            scene.say(Input::Signal(error)).unwrap();
+        }
+        let Outcome::RolledBack { reason } = scene.outcome().0 else { panic!() };
+        assert!(reason.ends_with(words), "{reason}");
+    }
 }
 
 #[test]
@@ -187,7 +225,8 @@ fn several_critical_errors_are_counted_and_the_last_is_told() {
         let error = Signal { text: text.into(), ..signal(Counted::CriticalErrors, id, scene.now) };
         scene.say(Input::Signal(error)).unwrap();
     }
-    let words = "production at 5 %: 2 new critical errors, the last: the disk is gone within 30 s, since it has traffic; 2 turn it back";
+    let words = "production at 5 %: 2 new critical errors, the last: the disk is gone within 30 s, since it has traffic; 2 turn it back; which \
+                 release's they are is not known, so they count for every one that is out";
     assert_eq!(scene.outcome().0, Outcome::RolledBack { reason: words.into() });
 }
 
