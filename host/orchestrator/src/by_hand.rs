@@ -340,3 +340,6 @@ async fn serve(
     live.set(environment, WasLive { release: release.clone(), since: now(), by: by.clone() })?;
     Ok(before)
 }
+
+#[cfg(test)]
+mod tests;

@@ -437,3 +437,6 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod whole;

@@ -378,3 +378,6 @@ pub(crate) async fn forget_old(project: &Project, oldest: i64, dry_run: bool) ->
     }
     Ok(gone)
 }
+
+#[cfg(test)]
+mod tests;

@@ -321,3 +321,6 @@ mod tests {
         assert_eq!(audit.log().names().unwrap(), ["62e23fd1-1"]);
     }
 }
+
+#[cfg(test)]
+mod whole;

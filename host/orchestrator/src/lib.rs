@@ -44,6 +44,8 @@ mod sources;
 mod stages;
 pub mod state;
 mod target;
+#[cfg(test)]
+mod testing;
 mod tests_of;
 mod tokens;
 pub mod usage;

@@ -433,3 +433,6 @@ mod tests {
         assert_eq!(deploys(&["beside-1", known.unwrap()]), 3, "one that is still to come, and one that is known");
     }
 }
+
+#[cfg(test)]
+mod starting;

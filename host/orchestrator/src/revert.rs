@@ -200,3 +200,6 @@ const fn seconds(nanoseconds: i64) -> i64 {
 fn short(commit: &str) -> String {
     commit.chars().take(SHORT).collect()
 }
+
+#[cfg(test)]
+mod tests;

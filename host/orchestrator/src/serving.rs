@@ -75,3 +75,6 @@ async fn at(project: &Project, target: &Plugin, run: &str, environment: &str) ->
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -329,3 +329,6 @@ mod tests {
         assert_eq!(seen(&critical, &both, 15), [("a".into(), 0), ("b".into(), 12)]);
     }
 }
+
+#[cfg(test)]
+mod telling;

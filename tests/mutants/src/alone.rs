@@ -11,13 +11,13 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     command::{cargo, prepared},
-    together::TESTED_BY,
+    together::tested_by,
     tried::{Outcome, Tried},
 };
 
 /// How tests are built. A mutant is built once and run once, and building it is most of the time; and none of the libraries has examples in
 /// its documentation, for which it would be built once more.
-const BUILT: [&str; 10] = [
+const BUILT: [&str; 12] = [
     "--lib",
     "--tests",
     "--config",
@@ -28,6 +28,8 @@ const BUILT: [&str; 10] = [
     "profile.dev.package.autodevops-journal.opt-level=0",
     "--config",
     "profile.dev.package.autodevops-simulation.opt-level=0",
+    "--config",
+    "profile.dev.package.autodevops-orchestrator.opt-level=0",
 ];
 
 /// The first test that fails is enough: the others are ended, too, that may have no end by the same change.
@@ -66,10 +68,12 @@ pub(crate) fn try_each(tried: &mut Tried, names: &[String], folder: &Path) -> Re
     }
     let left = tried.open_among(names);
     if !left.is_empty() {
-        let limit = unchanged(folder)?.to_string();
+        // The name begins with the file.
+        let packages = tested_by(left.iter().copied());
+        let limit = unchanged(&packages, folder)?.to_string();
         let mut command = mutants(folder, &all(folder), &left);
         command.args(["--baseline", "skip", "--timeout", &limit]);
-        command.args(TESTED_BY.iter().flat_map(|package| ["--test-package", *package]));
+        command.args(packages.iter().flat_map(|package| ["--test-package", *package]));
         command.arg("--").args(LEFT_OUT);
         look(command)?;
         tried.take(&all(folder), &Outcome::ALL)?;
@@ -120,11 +124,11 @@ fn look(mut command: Command) -> Result<()> {
 /// Runs all the tests without a change, since where they fail by themselves every mutant would seem to be found. The time after which one
 /// is taken for endless, in seconds. (`cargo mutants` would only run those of the changed crates.) They are built in a folder of their own:
 /// to cargo the copies that are changed are the same crates, and what was built of one would be taken for this.
-fn unchanged(folder: &Path) -> Result<u64> {
+fn unchanged(packages: &[&str], folder: &Path) -> Result<u64> {
     let folder = &folder.join("unchanged");
     let tests = |more: &[&str]| {
         let mut command = cargo(&["nextest", "run"]);
-        command.args(TESTED_BY.iter().flat_map(|package| ["--package", *package]));
+        command.args(packages.iter().flat_map(|package| ["--package", *package]));
         command.args(BUILT).args(more);
         prepared(&mut command, folder);
         command

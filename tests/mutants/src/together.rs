@@ -17,11 +17,25 @@ use crate::{
     switch::{self, At},
 };
 
-/// The packages whose tests look for mutants.
-pub(crate) const TESTED_BY: [&str; 3] = ["autodevops-pipeline", "autodevops-driver", "autodevops-simulation"];
+/// The packages whose tests look for mutants, each with the folders of the mutants that it can come by.
+const TESTED_BY: [(&str, &[&str]); 4] = [
+    ("autodevops-pipeline", &["host/pipeline/"]),
+    ("autodevops-driver", &["host/pipeline/", "host/driver/"]),
+    ("autodevops-simulation", &["host/pipeline/", "host/driver/"]),
+    ("autodevops-orchestrator", &["host/pipeline/", "host/driver/", "host/orchestrator/"]),
+];
+
+/// What is built without optimization: it is built again in every round, and its tests wait for files more than they compute.
+const QUICKLY: [&str; 2] = ["--config", "profile.dev.package.autodevops-orchestrator.opt-level=0"];
 
 /// How often what does not compile is taken out: the compiler looks at types first, and at borrows once all types are right.
 const ROUNDS: usize = 30;
+
+/// The packages whose tests can come by a mutant in one of these files.
+pub(crate) fn tested_by<'a>(files: impl Iterator<Item = &'a str> + Clone) -> Vec<&'static str> {
+    let comes_by = |folders: &[&str]| files.clone().any(|file| folders.iter().any(|folder| file.starts_with(folder)));
+    TESTED_BY.iter().filter(|(_, folders)| comes_by(folders)).map(|(package, _)| *package).collect()
+}
 
 /// The tests, built.
 pub(crate) struct Built {
@@ -46,10 +60,11 @@ pub(crate) struct Program {
 pub(crate) fn build(mutants: &[Mutant], folder: &Path) -> Result<Built> {
     let copy = folder.join("copy");
     copied(&root(), &copy)?;
+    let packages = tested_by(mutants.iter().map(|mutant| mutant.file.as_str()));
     let (mut without, mut unviable) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..ROUNDS {
         let (texts, numbers) = rewritten(mutants, &without, &copy)?;
-        match built(&copy, folder)? {
+        match built(&packages, &copy, folder)? {
             Ok(programs) => return Ok(Built { programs, numbers, unviable }),
             Err(errors) => {
                 let before = without.len();
@@ -189,10 +204,10 @@ impl Message {
 }
 
 /// Builds the tests of the copy; the compiler's errors, where they do not compile.
-fn built(copy: &Path, folder: &Path) -> Result<Result<Vec<Program>, Vec<Message>>> {
+fn built(packages: &[&str], copy: &Path, folder: &Path) -> Result<Result<Vec<Program>, Vec<Message>>> {
     let mut command = cargo(&["test", "--no-run", "--lib", "--tests", "--message-format=json"]);
     prepared(&mut command, &folder.join("together"));
-    command.current_dir(copy).args(TESTED_BY.iter().flat_map(|package| ["--package", *package]));
+    command.current_dir(copy).args(QUICKLY).args(packages.iter().flat_map(|package| ["--package", *package]));
     eprintln!("$ cargo test --no-run, in {}", copy.display());
     let mut child = command.stdout(Stdio::piped()).spawn().context("cargo cannot be started")?;
     let (mut programs, mut errors) = (Vec::new(), Vec::new());
@@ -211,5 +226,19 @@ fn built(copy: &Path, folder: &Path) -> Result<Result<Vec<Program>, Vec<Message>
         (true, _) => Ok(Ok(programs)),
         (false, false) => Ok(Err(errors)),
         (false, true) => bail!("cargo ended with {status}, and no compiler said why"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_tests_that_can_come_by_a_mutant_are_built() {
+        let of = |files: &[&str]| tested_by(files.iter().copied());
+        assert_eq!(of(&["host/orchestrator/src/gc.rs"]), ["autodevops-orchestrator"]);
+        let of_driver = ["autodevops-driver", "autodevops-simulation", "autodevops-orchestrator"];
+        assert_eq!(of(&["host/orchestrator/src/gc.rs", "host/driver/src/lib.rs"]), of_driver);
+        assert_eq!(of(&["host/pipeline/src/run.rs"]), TESTED_BY.map(|(package, _)| package));
     }
 }

@@ -28,3 +28,6 @@ impl Stages {
         Ok(Input::Claimed { key, fence, base: serving.base, live: serving.live })
     }
 }
+
+#[cfg(test)]
+mod tests;

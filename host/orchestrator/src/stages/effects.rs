@@ -134,3 +134,6 @@ fn too_much(plugin: &str, wait: Duration) -> StageError {
     error.info.details.push((RETRY_AFTER.to_owned(), wait.as_secs().saturating_add(1).to_string()));
     error
 }
+
+#[cfg(test)]
+mod tests;

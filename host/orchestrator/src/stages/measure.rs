@@ -183,48 +183,4 @@ fn place<'a>(run: &'a Run, subject: &Subject, environment: Environment) -> Optio
 }
 
 #[cfg(test)]
-mod tests {
-    use autodevops_model::Release;
-
-    use super::*;
-
-    fn status(id: &str, phase: Phase, crash_loop: bool) -> ReleaseStatus {
-        let release = Release { id: id.into(), artifact: "sha256:0".into(), commit: "c".into() };
-        ReleaseStatus {
-            release,
-            phase,
-            pid: None,
-            restarts: 0,
-            crash_loop,
-            percent: 0,
-            url: "http://127.0.0.1:1".into(),
-        }
-    }
-
-    /// The signs that show, of which release.
-    fn shown(releases: &[ReleaseStatus], subject: &Subject) -> Vec<(String, String)> {
-        let signs = signs_of(releases, subject, &Window { start: 0, end: 1 });
-        let shows = |seen: &Measurement| matches!(&seen.observation, Observation::Rate(rate) if rate.events == 1);
-        signs.into_iter().filter(shows).map(|seen| (seen.release, seen.metric)).collect()
-    }
-
-    #[test]
-    fn what_is_down_or_ends_again_and_again_shows_it_and_so_does_a_way_back_that_is_gone() {
-        let subject =
-            Subject { service: String::new(), candidate: "new".into(), baseline: None, stable: Some("old".into()) };
-        let of = |release: &str, metric: &str| (release.to_owned(), metric.to_owned());
-        let up = || status("new", Phase::Up, false);
-        for (old, signs) in [
-            (Some(status("old", Phase::Up, false)), vec![]),
-            (Some(status("old", Phase::Starting, false)), vec![]),
-            (Some(status("old", Phase::Down, false)), vec![of("old", PROBE)]),
-            (Some(status("old", Phase::Starting, true)), vec![of("old", CRASH_LOOP)]),
-            (None, vec![of("old", PROBE)]),
-        ] {
-            let releases: Vec<ReleaseStatus> = std::iter::once(up()).chain(old).collect();
-            assert_eq!(shown(&releases, &subject), signs);
-        }
-        // Others are nobody's affair; a candidate that the front door does not know yet is left to the counts.
-        assert_eq!(shown(&[status("older", Phase::Down, true)], &Subject { stable: None, ..subject }), []);
-    }
-}
+mod tests;

@@ -95,3 +95,6 @@ impl Stages {
         Ok(tests)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,12 +139,4 @@ fn exported(project: &Project, repository: &Repository, run: &str, name: &str, t
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_later_run_for_the_same_issue_has_a_branch_of_its_own() {
-        assert_eq!(branch_name("62e23fd1200296c4", "62e23fd1-1"), "62e23fd1200296c4");
-        assert_eq!(branch_name("62e23fd1200296c4", "62e23fd1-12"), "62e23fd1200296c4-12");
-    }
-}
+mod tests;

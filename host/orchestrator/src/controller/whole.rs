@@ -1,0 +1,325 @@
+//! The controller of a whole project: which issues have runs, and what people may say to those.
+
+use autodevops_model::{IssueKind, Severity, Stage};
+use autodevops_pipeline::{Environment, Outcome, RunStage};
+use autodevops_record::testing::Story;
+use serde_json::json;
+
+use super::*;
+use crate::{
+    live::Origin,
+    testing::{Answer, Nobody, Scene, answer, git, is_shared, plugin, refusal, serves, target},
+};
+
+fn controller(scene: &Scene) -> Controller {
+    Controller::new(scene.project.clone(), Arc::new(Nobody)).unwrap()
+}
+
+fn scene(more: &str) -> Scene {
+    Scene::open(&[target(&[])], more)
+}
+
+fn issue(fingerprint: &str) -> Issue {
+    let one = Issue::new(fingerprint, IssueKind::Exception, Severity::Error, "it fails");
+    Issue { confidence: 0.9, count: 10, first_seen: Some(1), last_seen: Some(2), ..one }
+}
+
+fn over(run: &Run) -> bool {
+    run.outcome().is_some()
+}
+
+fn wanted(controller: &Controller, issues: &[Issue]) -> Vec<String> {
+    controller.wanted(issues.to_vec()).into_iter().map(|issue| issue.fingerprint).collect()
+}
+
+#[test]
+fn an_issue_is_wanted_from_each_of_its_bounds_on() {
+    let scene = scene("[issues]\nmin-severity = \"error\"\nmin-confidence = \"50 %\"\nmin-count = 3\n");
+    let controller = controller(&scene);
+    let just = Issue { confidence: 0.5, count: 3, ..issue("just") };
+    let issues = [
+        Issue { severity: Severity::Warning, ..issue("mild") },
+        Issue { confidence: 0.49, ..issue("unsure") },
+        Issue { count: 2, ..issue("rare") },
+        just.clone(),
+        Issue { severity: Severity::Critical, ..issue("grave") },
+    ];
+    assert_eq!(wanted(&controller, &issues), ["just", "grave"]);
+    assert_eq!(controller.choose(issues.to_vec(), None).unwrap(), Some(just));
+    assert_eq!(controller.choose(Vec::new(), None).unwrap(), None);
+}
+
+#[test]
+fn an_issue_that_had_its_run_is_wanted_only_where_it_came_back() {
+    let scene = scene("");
+    let run = scene.run(&Story::default(), over);
+    assert_eq!(run.outcome(), Some(&Outcome::Healed));
+    let controller = controller(&scene);
+    let of_run = &run.issue().fingerprint;
+    let later = run.last_event_at().after(std::time::Duration::from_secs(3600)).0;
+    assert_eq!(wanted(&controller, &[issue(of_run)]), [""; 0]);
+    assert_eq!(wanted(&controller, &[Issue { last_seen: Some(later), ..issue(of_run) }]), [of_run.clone()]);
+    assert_eq!(wanted(&controller, &[issue("another")]), ["another"]);
+}
+
+#[test]
+fn what_was_seen_only_while_a_release_was_out_that_was_taken_back_is_not_wanted() {
+    let scene = scene("");
+    let run = scene.run(&Story { candidate_errors: 200, ..Story::default() }, over);
+    assert!(matches!(run.outcome(), Some(Outcome::RolledBack { .. })), "{:?}", run.outcome());
+    let controller = controller(&scene);
+    let within =
+        |first: i64| Issue { first_seen: Some(first), last_seen: Some(run.last_event_at().0), ..issue("another") };
+    assert_eq!(wanted(&controller, &[within(run.started_at().0)]), [""; 0]);
+    assert_eq!(wanted(&controller, &[within(run.started_at().0 - 1)]), ["another"]);
+}
+
+#[test]
+fn a_named_issue_has_a_run_whatever_was_done_about_it_but_not_two_at_once() {
+    let scene = scene("");
+    let run = scene.run(&Story::default(), |run| run.fix().is_some());
+    let controller = controller(&scene);
+    let issues = || vec![issue("aa11"), issue("aa22"), issue(&run.issue().fingerprint)];
+    let chosen = |start: &str| controller.choose(issues(), Some(start)).map_err(|error| error.to_string());
+    assert_eq!(chosen("aa1").unwrap().unwrap().fingerprint, "aa11");
+    assert_eq!(chosen("aa").unwrap_err(), "`aa` is the beginning of 2 fingerprints; give more of it");
+    assert_eq!(chosen("bb").unwrap_err(), "no issue `bb` was found in the watched logs");
+    assert_eq!(chosen("62e2").unwrap_err(), "run 62e23fd1-1 handles this issue now; see `autodevops show 62e23fd1-1`");
+    let rare = Issue { count: 0, ..issue("rare") };
+    assert!(controller.choose(vec![rare], Some("rare")).unwrap().is_some());
+}
+
+#[test]
+fn a_run_is_named_by_its_issue_and_a_number_that_no_run_has_or_had() {
+    let scene = scene("");
+    let controller = controller(&scene);
+    let of_run = issue("62e23fd1200296c4");
+    assert_eq!(controller.name(&of_run), "62e23fd1-1");
+    scene.run(&Story::default(), over);
+    assert_eq!(controller.name(&of_run), "62e23fd1-2");
+    // Its events may be forgotten, and it is on record still.
+    scene.project.audit.begin("62e23fd1-2");
+    scene.project.audit.note("62e23fd1-2", "x", None, "y");
+    scene.project.audit.let_go("62e23fd1-2", "x", 0, true);
+    assert_eq!(controller.name(&of_run), "62e23fd1-3");
+    assert_eq!(controller.name(&issue("aa11")), "aa11-1");
+}
+
+#[test]
+fn a_run_is_known_by_the_beginning_of_its_name() {
+    let scene = scene("");
+    for name in ["aa-1", "aa-11", "bb-1"] {
+        scene.run(&Story { run: name.into(), ..Story::default() }, over);
+    }
+    let controller = controller(&scene);
+    let named = |start: &str| controller.named(start).map_err(|error| error.to_string());
+    assert_eq!((named("b").unwrap(), named("aa-1").unwrap()), ("bb-1".into(), "aa-1".into()));
+    assert_eq!(named("aa").unwrap_err(), "2 runs start with `aa`; give more of the name");
+    assert_eq!(named("cc").unwrap_err(), "there is no run `cc`; see `autodevops runs`");
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_drives_is_spoken_to_in_the_journal() {
+    let scene = scene("");
+    let run = scene.run(&Story::default(), is_shared);
+    let controller = controller(&scene);
+    let word = || Input::Abort { by: "ada".into(), reason: "enough".into() };
+    let after = controller.say("62e2", word()).await.unwrap();
+    assert!(after.id() == run.id() && after.ending().is_some());
+    assert!(controller.unfinished().unwrap()[0].run.ending().is_some(), "it is on record");
+    let error = controller.say("cc", word()).await.unwrap_err().to_string();
+    assert!(error.starts_with("there is no run `cc`"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_rollback_of_production_is_the_runs_that_moved_it() {
+    let scene = scene("");
+    let run = scene.run(&Story::default(), is_shared);
+    let controller = controller(&scene);
+    let back = async |environment: &str, to: Option<&str>| {
+        controller.roll_back(environment, to, false, "ada", "r").await.map_err(|error| error.to_string())
+    };
+    let error = back("production", Some("older")).await.unwrap_err();
+    assert!(error.starts_with("run 62e23fd1-1 is under way; without --to it goes back"), "{error}");
+    let error = back("staging", None).await.unwrap_err();
+    assert!(error.starts_with("run 62e23fd1-1 is under way; abort it with"), "{error}");
+    assert_eq!(back("production", None).await.unwrap(), RolledBack::ByRuns(vec![run.id().to_owned()]));
+    let after = &controller.unfinished().unwrap()[0].run;
+    assert!(matches!(after.ending(), Some(Outcome::RolledBack { .. })), "{:?}", after.ending());
+    // One that goes back already says so itself.
+    back("production", None).await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn of_two_runs_those_that_moved_production_go_back_and_what_goes_back_needs_no_word() {
+    let scene = scene("");
+    let run = |name: &str, until: &dyn Fn(&Run) -> bool| {
+        let story =
+            Story { run: name.into(), candidate_errors: if name == "c-1" { 200 } else { 0 }, ..Story::default() };
+        scene.run(&story, until)
+    };
+    run("a-1", &|run| run.fix().is_some());
+    run("b-1", &is_shared);
+    let going = run("c-1", &|run| run.ending().is_some() && run.outcome().is_none());
+    assert!(going.is_moved(Environment::Production));
+    let controller = controller(&scene);
+    let RolledBack::ByRuns(told) = controller.roll_back("production", None, false, "ada", "r").await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(told, ["b-1", "c-1"]);
+    let endings: Vec<bool> =
+        controller.unfinished().unwrap().iter().map(|logged| logged.run.ending().is_some()).collect();
+    assert_eq!(endings, [false, true, true]);
+}
+
+/// A change that was released as `new` over `old`.
+fn released(more: &str) -> (Scene, String) {
+    let scene = scene(more);
+    let change = scene.check_in("public/index.html", "<p>broken</p>\n");
+    scene.serves(
+        "production",
+        &scene.release("old"),
+        now().before(std::time::Duration::from_secs(60)),
+        Origin::Deploy("ada".into()),
+    );
+    let new = autodevops_model::Release { commit: change.clone(), ..scene.release("new") };
+    scene.serves("production", &new, now(), Origin::Deploy("ada".into()));
+    (scene, change)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_person_took_back_is_undone_in_git_and_who_goes_forward_undoes_nothing() {
+    let (scene, change) = released("");
+    let controller = controller(&scene);
+    let rolled_back = controller.roll_back("production", None, false, "ada", "it broke").await.unwrap();
+    let RolledBack::ByHand { made, reverted } = rolled_back else { panic!("{rolled_back:?}") };
+    assert_eq!(made[0].release.id, "old");
+    let branch = format!("autodevops/revert-{}", &change[..10]);
+    assert!(reverted.unwrap().contains(&branch));
+    let message = git(&scene.shop(), &["show", "--no-patch", "--format=%B", &branch]);
+    assert!(message.contains("ada: it broke"), "{message}");
+    let forward = controller.roll_back("production", Some("new"), false, "ada", "after all").await.unwrap();
+    let RolledBack::ByHand { made, reverted } = forward else { panic!("{forward:?}") };
+    assert_eq!((made[0].release.id.as_str(), reverted), ("new", None));
+    // Staging's releases are nobody's to undo.
+    scene.served(
+        "staging",
+        &[scene.release("old"), autodevops_model::Release { commit: change, ..scene.release("new") }],
+    );
+    let staging = controller.roll_back("staging", None, false, "ada", "r").await.unwrap();
+    assert!(matches!(&staging, RolledBack::ByHand { reverted: None, .. }), "{staging:?}");
+}
+
+#[tokio::test]
+async fn only_what_is_over_and_did_not_heal_is_tried_again_with_a_reason() {
+    let scene = scene("");
+    scene.run(&Story { run: "a-1".into(), ..Story::default() }, |run| run.fix().is_some());
+    let declined = async |controller: &Controller, run: &str, reason: &str| {
+        let error = controller.retry(run, "ada", reason).await.unwrap_err();
+        assert!(error.is::<Declined>(), "{error:#}");
+        error.to_string()
+    };
+    let told = declined(&controller(&scene), "a-1", "r").await;
+    assert!(told.starts_with("run a-1 is not over"), "{told}");
+    assert!(declined(&controller(&scene), "a-1", " ").await.starts_with("to try again needs a reason"));
+    let scene = self::scene("");
+    scene.run(&Story { run: "b-1".into(), ..Story::default() }, over);
+    let told = declined(&controller(&scene), "b-1", "r").await;
+    assert!(told.starts_with("run b-1 healed its issue"), "{told}");
+    let scene = self::scene("");
+    for name in ["c-1", "c-2"] {
+        scene.run(&Story { run: name.into(), builds: false, ..Story::default() }, over);
+    }
+    let told = declined(&controller(&scene), "c-1", "r").await;
+    assert!(told.starts_with("run c-2 came after it"), "{told}");
+}
+
+fn whole(answers: &[Answer], more: &str) -> Scene {
+    let all = |place: &str| serves(place, &[("old", 100)], Some("old"));
+    let answers = [answers, &[all("production"), all("staging")]].concat();
+    let plugins = [
+        target(&answers),
+        plugin("analyzer", Stage::Analyzer, &[]),
+        plugin("fixer", Stage::FixGenerator, &[]),
+        // Of two publishers, and not the same component.
+        plugin("health", Stage::HealthCheck, &[answer("measure", json!([]))]),
+        plugin("health-two", Stage::HealthCheck, &[]),
+    ];
+    let scene = Scene::open(&plugins, more);
+    for place in ["production", "staging"] {
+        scene.served(place, &[scene.release("old")]);
+    }
+    scene
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_begins_of_what_serves_and_is_known_at_once() {
+    let scene = whole(&[], "");
+    let controller = controller(&scene);
+    let logged = controller.start(issue("aa11")).await.unwrap();
+    let run = &logged.run;
+    assert_eq!((run.id(), run.base(), run.stage()), ("aa11-1", scene.base.as_str(), RunStage::Fix));
+    assert_eq!(run.members().next().unwrap().stable(Environment::Production), Some(&scene.release("old")));
+    let known: Vec<String> = controller.unfinished().unwrap().iter().map(|one| one.run.id().to_owned()).collect();
+    assert_eq!(known, ["aa11-1"]);
+    assert_eq!((controller.newest("aa11"), controller.newest("bb")), (Some("aa11-1".into()), None));
+    let error = controller.start(issue("bb22")).await.unwrap_err();
+    assert!(
+        error.is::<Declined>() && error.to_string().starts_with("run aa11-1 is not over, and runs follow each other"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_keeps_a_run_from_beginning_is_on_record_and_leaves_none() {
+    for (answers, more, told) in [
+        (vec![serves("production", &[("by-hand", 100)], Some("by-hand"))], "", "production serves"),
+        (vec![answer("describe", refusal("failed", "no target"))], "", "no target"),
+    ] {
+        let scene = whole(&answers, more);
+        let controller = controller(&scene);
+        let error = format!("{:#}", controller.start(issue("aa11")).await.unwrap_err());
+        assert!(error.contains(told), "{error}");
+        assert_eq!(controller.unfinished().unwrap().len(), 0);
+        assert_eq!(scene.project.audit.log().names().unwrap(), ["aa11-1"]);
+    }
+    let scene = whole(&[], "[loop]\nruns-a-day = 1\n");
+    scene.run(&Story { at: now(), ..Story::default() }, over);
+    let error = controller(&scene).start(issue("aa11")).await.unwrap_err();
+    assert!(error.is::<crate::limits::Waits>(), "{error:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_tried_again_is_begun_for_whoever_drives_runs() {
+    let scene = whole(&[], "");
+    scene.run(&Story { builds: false, ..Story::default() }, over);
+    let controller = controller(&scene);
+    let run = controller.retry("62e23fd1-1", "ada", "the build machine was broken").await.unwrap();
+    assert_eq!((run.id(), run.former().unwrap().run.as_str()), ("62e23fd1-2", "62e23fd1-1"));
+    let retry = run.former().unwrap().retry.clone().unwrap();
+    assert_eq!((retry.by.as_str(), retry.reason.as_str()), ("ada", "the build machine was broken"));
+    assert_eq!(controller.take_begun().unwrap().run.id(), "62e23fd1-2");
+    assert!(controller.take_begun().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn nothing_is_collected_while_a_run_is_driven() {
+    let scene = scene("");
+    let controller = controller(&scene);
+    assert_eq!(controller.collect().await.unwrap(), []);
+    let (sender, _words) = mpsc::channel(1);
+    controller.speakers.lock().unwrap().insert("a-1".into(), sender);
+    let error = controller.collect().await.unwrap_err().to_string();
+    assert!(error.starts_with("run a-1 is under way, and may be about to use"), "{error}");
+}
+
+#[test]
+fn beside_a_run_only_what_was_there_before_its_release_may_start_where_there_is_room() {
+    let scene = scene("");
+    let controller = controller(&scene);
+    let issues = [issue("aa11"), issue("bb22")];
+    assert_eq!(controller.wanted_beside(&issues).unwrap(), Some(0));
+    assert_eq!(controller.wanted_beside(&[]).unwrap(), None);
+    scene.run(&Story::default(), |run| run.fix().is_some());
+    assert_eq!(controller.wanted_beside(&issues).unwrap(), None, "there is one service, and it has its run");
+}

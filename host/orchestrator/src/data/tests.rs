@@ -1,0 +1,194 @@
+//! Snapshots by hand and for runs, with a guard whose answers are fixed.
+
+use autodevops_pipeline::{Command, EffectOutcome, Input};
+use autodevops_record::testing::Story;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    stages::Stages,
+    testing::{Answer, Scene, answer, answer_to, is_shared, plugin, refusal, target},
+};
+
+/// Later than any moment at which these tests run.
+const LATER: i64 = i64::MAX;
+
+fn info(id: &str, taken: i64) -> Value {
+    json!({ "id": id, "taken": taken, "bytes": 7 })
+}
+
+fn guard(name: &'static str, answers: &[Answer]) -> crate::testing::Plugin {
+    let usual = [
+        answer("snapshot", info("taken", LATER)),
+        answer("verify", Value::Null),
+        answer("changed", json!("3 rows")),
+        answer("restore", Value::Null),
+        answer("list", json!([info("a-1", 1), info("a-2", 5), info("b-1", 9)])),
+    ];
+    plugin(name, Stage::StateGuard, &[answers, &usual[..]].concat())
+}
+
+fn scene(answers: &[Answer]) -> Scene {
+    Scene::open(&[target(&[]), guard("guard", answers)], "")
+}
+
+fn ids(snapshots: &[Snapshot]) -> Vec<&str> {
+    snapshots.iter().map(|one| one.snapshot.id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn snapshots_of_all_guards_are_told_by_their_times_and_found_by_the_beginnings_of_their_names() {
+    let other = guard("other", &[answer("list", json!([info("c-1", 3), info("a-2x", 4)]))]);
+    let scene = Scene::open(&[target(&[]), guard("guard", &[]), other], "");
+    let all = list(&scene.project, "production").await.unwrap();
+    assert_eq!(ids(&all), ["a-1", "c-1", "a-2x", "a-2", "b-1"]);
+    assert_eq!(all[1].guard, "other");
+    let found = async |start: &str| {
+        find(&scene.project, "production", start).await.map(|(guard, one)| (guard.name().to_owned(), one.snapshot.id))
+    };
+    assert_eq!(found("c").await.unwrap(), ("other".into(), "c-1".into()));
+    assert_eq!(found("a-2").await.unwrap(), ("guard".into(), "a-2".into()), "a whole name is that one");
+    let error = found("a").await.unwrap_err();
+    assert_eq!(error.to_string(), "3 snapshots of production start with `a`; give more of the name");
+    let error = found("x").await.unwrap_err().to_string();
+    assert!(error.starts_with("production has no snapshot `x`"), "{error}");
+}
+
+#[tokio::test]
+async fn without_a_guard_there_is_nothing_to_go_back_to() {
+    let scene = Scene::open(&[target(&[])], "");
+    let error = list(&scene.project, "production").await.unwrap_err();
+    assert!(error.is::<Usage>() && error.to_string().starts_with("no plugin keeps data"), "{error}");
+    assert!(snapshot(&scene.project, "production", "ada").await.unwrap_err().is::<Usage>());
+    assert_eq!(before_deploy(&scene.project, "production", "ada").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn whether_data_was_written_to_is_told_of_the_newest_that_is_whole_and_of_a_named_one() {
+    let told = async |scene: &Scene, start: Option<&str>| {
+        let verified = verify(&scene.project, "production", start).await.unwrap();
+        let words = |one: Verified| (one.of.snapshot.id, one.fault, one.since.map(|since| since.to_string()));
+        verified.into_iter().map(words).collect::<Vec<_>>()
+    };
+    let changed = Some("it was written to since: 3 rows".to_owned());
+    let at = |id: &str, fault: Option<&str>, since: Option<String>| (id.to_owned(), fault.map(str::to_owned), since);
+    let scene = scene(&[]);
+    let all = told(&scene, None).await;
+    assert_eq!(all, [at("a-1", None, None), at("a-2", None, None), at("b-1", None, changed.clone())]);
+    assert_eq!(told(&scene, Some("a-1")).await, [at("a-1", None, changed.clone())]);
+    assert_eq!(since(&scene.project, "production", "a-1").await.unwrap(), Since::Changed("3 rows".into()));
+    let scene = self::scene(&[answer("verify", json!("half of it"))]);
+    assert_eq!(told(&scene, Some("b")).await, [at("b-1", Some("half of it"), None)]);
+    let scene = self::scene(&[answer("changed", refusal("unavailable", "no line"))]);
+    let words = told(&scene, Some("b")).await[0].2.clone().unwrap();
+    assert!(words.ends_with("is not known: plugin `guard`: no line"), "{words}");
+}
+
+#[tokio::test]
+async fn a_snapshot_by_hand_is_on_record_and_one_that_is_not_whole_is_none() {
+    let scene = scene(&[]);
+    assert_eq!(ids(&snapshot(&scene.project, "production", "ada").await.unwrap()), ["taken"]);
+    assert_eq!(names(&[]), "no snapshot");
+    let mut told = Vec::new();
+    let mut note = |entry: &autodevops_journal::audit::Entry| {
+        if let autodevops_journal::audit::Entry::Note(note) = entry {
+            told.push((note.by.clone().unwrap(), note.summary.clone()));
+        }
+    };
+    let log = scene.project.audit.log();
+    let name = log.names().unwrap().remove(0);
+    assert!(name.starts_with("by-hand-"), "{name}");
+    log.each(Some(&name), |sealed| sealed.seal.entries.iter().for_each(&mut note)).unwrap();
+    let note = |text: &str| ("ada".to_owned(), text.to_owned());
+    assert_eq!(told, [note("takes a snapshot of the data of production"), note("snapshot taken")]);
+    let scene = self::scene(&[answer("verify", json!("half of it"))]);
+    let error = format!("{:#}", snapshot(&scene.project, "production", "ada").await.unwrap_err());
+    assert_eq!(error, "`guard` does not do it: snapshot taken by `guard` cannot be gone back to: half of it");
+}
+
+#[tokio::test]
+async fn data_that_was_written_to_goes_back_only_by_a_persons_word_and_is_kept() {
+    let scene = scene(&[]);
+    let error = restore(&scene.project, "production", "a-1", Written::Stays, "ada").await.unwrap_err();
+    assert!(error.is::<Usage>() && error.to_string().contains("it was written to since: 3 rows"), "{error}");
+    let restored = restore(&scene.project, "production", "a-1", Written::IsLost, "ada").await.unwrap();
+    assert_eq!((restored.to.snapshot.id.as_str(), restored.from.since), ("a-1", Since::Changed("3 rows".into())));
+    assert_eq!(restored.from.before.unwrap().id, "taken");
+    // What is as it was needs nobody's word, and nothing is done that could fail.
+    let unwritten = [
+        answer("changed", Value::Null),
+        answer("restore", refusal("failed", "stuck")),
+        answer("snapshot", refusal("failed", "full")),
+    ];
+    let scene = self::scene(&unwritten);
+    let restored = restore(&scene.project, "production", "a-1", Written::Stays, "ada").await.unwrap();
+    assert_eq!(restored.from, GoneBack { before: None, since: Since::Unchanged });
+    let restored = restore(&scene.project, "production", "a-1", Written::IsLost, "ada").await.unwrap();
+    assert_eq!(
+        restored.from,
+        GoneBack { before: None, since: Since::Unchanged },
+        "what cannot be kept is lost by a person's word"
+    );
+    let scene = self::scene(&[answer("restore", refusal("failed", "stuck"))]);
+    let error = restore(&scene.project, "production", "a-1", Written::IsLost, "ada").await.unwrap_err();
+    assert!(format!("{error:#}").contains("stuck"), "{error:#}");
+    scene.run(&Story::default(), is_shared);
+    let error = restore(&scene.project, "production", "a-1", Written::IsLost, "ada").await.unwrap_err().to_string();
+    assert!(error.starts_with("run 62e23fd1-1 is not over, and what it does next may count on the data"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_there_is_kept_anew_where_the_snapshot_of_an_earlier_try_is_not_of_now() {
+    let kept = async |answers: &[Answer]| {
+        let scene = scene(answers);
+        let guard = scene.project.plugins.for_stage("guard", Stage::StateGuard).unwrap();
+        keep(&guard, &CallContext::default(), "production", "k").await.map(|snapshot| snapshot.id)
+    };
+    // By its time it is of now; or it is older, and nothing was written since.
+    assert_eq!(kept(&[]).await.unwrap(), "taken");
+    let first = |taken: i64| answer("snapshot", info("first", taken));
+    assert_eq!(kept(&[first(1), answer("changed", Value::Null)]).await.unwrap(), "first");
+    // An older one, since which something was written, is asked for again, under another key: a guard that gives the same for it is asked twice.
+    assert_eq!(kept(&[first(LATER), answer("changed", refusal("failed", "x"))]).await.unwrap(), "first");
+}
+
+/// What comes of a run's effect on production's data.
+async fn effect(answers: &[Answer], command: &Command) -> Result<EffectOutcome, String> {
+    let scene = scene(answers);
+    let run = scene.run(&Story::default(), is_shared);
+    match Stages::new(scene.project.clone()).effect(&run, command, false).await {
+        Input::Effect { outcome: EffectOutcome::Failed(error), .. } => Err(error.info.message),
+        Input::Effect { outcome, .. } => Ok(outcome),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_runs_snapshot_must_be_whole_and_its_data_goes_back_only_where_it_can_be_kept() {
+    let key = || "k".to_owned();
+    let takes = |plugin: &str| Command::Snapshot { key: key(), plugin: plugin.into() };
+    let of = |id: &str, taken: i64| SnapshotInfo { id: id.into(), taken, bytes: 7 };
+    assert_eq!(effect(&[], &takes("guard")).await, Ok(EffectOutcome::Snapshot(of("taken", LATER))));
+    let error = effect(&[answer("verify", json!("half of it"))], &takes("guard")).await.unwrap_err();
+    assert!(error.contains("cannot be gone back to: half of it"), "{error}");
+    assert!(effect(&[], &takes("gaurd")).await.unwrap_err().contains("gaurd"));
+    let back = Command::Restore { key: key(), plugin: "guard".into(), fence: 7, snapshot: of("a-1", 1) };
+    let expected = EffectOutcome::Restored { before: Some(of("taken", LATER)), since: Since::Changed("3 rows".into()) };
+    assert_eq!(effect(&[], &back).await, Ok(expected));
+    let error = effect(&[answer("snapshot", refusal("failed", "full"))], &back).await.unwrap_err();
+    assert_eq!(error, "what is there now cannot be kept, and going back would lose it: plugin `guard`: full");
+    let unwritten = [answer("changed", Value::Null), answer("restore", refusal("failed", "stuck"))];
+    assert!(matches!(effect(&unwritten, &back).await, Ok(EffectOutcome::Restored { since: Since::Unchanged, .. })));
+}
+
+#[tokio::test]
+async fn of_old_snapshots_those_that_a_run_may_go_back_to_stay() {
+    let gone = async |scene: &Scene, oldest: i64| {
+        let gone = forget_old(&scene.project, oldest, true).await.unwrap();
+        gone.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    let scene = scene(&[answer_to("list", "staging", json!([]))]);
+    assert_eq!(gone(&scene, 5).await, ["a-1"], "what is just as old stays");
+    assert_eq!(gone(&scene, 6).await, ["a-1", "a-2"]);
+    assert_eq!(gone(&scene, 100).await, ["a-1", "a-2"], "the newest stays");
+}

@@ -1,0 +1,174 @@
+//! What a whole project needs, and what goes of it.
+
+use autodevops_edge::{Phase, ReleaseStatus};
+use autodevops_model::Stage;
+use autodevops_pipeline::Run;
+use autodevops_record::testing::Story;
+use serde_json::json;
+
+use super::*;
+use crate::{
+    feedback::Complaint,
+    testing::{Answer, Door, Scene, answer, answer_to, is_shared, local_target, plugin, target},
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A release whose artifact is of this digit alone.
+fn release(scene: &Scene, id: &str, digit: &str) -> Release {
+    Release { artifact: format!("sha256:{}", digit.repeat(64)), ..scene.release(id) }
+}
+
+/// Makes these artifacts, so many days old.
+fn artifacts(scene: &Scene, digits: &[&str], days: u32) {
+    for digit in digits {
+        let path = scene.project.state.artifacts().join(digit.repeat(64));
+        fs::create_dir_all(&path).unwrap();
+        fs::File::open(&path).unwrap().set_modified(SystemTime::now() - days * DAY).unwrap();
+    }
+}
+
+async fn gone(scene: &Scene, dry_run: bool) -> Result<Vec<String>, String> {
+    let freed = collect(&scene.project, dry_run, SystemTime::now()).await.map_err(|error| format!("{error:#}"))?;
+    // A digest is told by its first digit.
+    let short = |name: &str| if name.len() == 64 { name[..1].to_owned() } else { name.to_owned() };
+    Ok(freed.into_iter().map(|one| format!("{} {}", one.what, short(&one.name))).collect())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_serves_or_can_be_gone_back_to_or_a_run_has_to_do_with_stays() {
+    let scene = Scene::open(&[target(&[])], "");
+    artifacts(&scene, &["0", "a", "b", "c", "d"], 400);
+    for (place, releases) in
+        [("production", [("x", "a"), ("y", "b"), ("z", "c")]), ("staging", [("x", "a"), ("x", "a"), ("y", "b")])]
+    {
+        let releases = releases.map(|(id, digit)| release(&scene, id, digit));
+        scene.served(place, &releases);
+    }
+    // Before `z` was `y`, and before that `x`, which serves staging's past as well.
+    assert_eq!(gone(&scene, true).await.unwrap(), ["artifact 0", "artifact d"]);
+    // Whatever a run that is not over has to do with is of the artifact `0`; what one that is over had is nobody's.
+    let over = Story { run: "over-1".into(), builds: false, ..Story::default() };
+    scene.run(&over, |run| run.outcome().is_some());
+    assert_eq!(gone(&scene, true).await.unwrap(), ["artifact 0", "artifact d"]);
+    let run = scene.run(&Story::default(), is_shared);
+    for name in [run.id(), "over-1"] {
+        fs::create_dir_all(scene.project.state.work(name)).unwrap();
+    }
+    // Its candidate serves staging, where `y` was before, and `x` is two releases ago.
+    let expected = ["artifact a", "artifact d", "work over-1"];
+    assert_eq!(gone(&scene, true).await.unwrap(), expected);
+    assert_eq!(gone(&scene, false).await.unwrap(), expected, "the dry run removed nothing");
+    assert_eq!(gone(&scene, false).await.unwrap(), [""; 0]);
+    assert!(scene.project.state.work(run.id()).exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_the_front_door_holds_stays_and_where_it_does_not_answer_nothing_goes() {
+    let scene = Scene::open(&[local_target(&[])], "");
+    artifacts(&scene, &["0", "a"], 400);
+    let error = gone(&scene, false).await.unwrap_err();
+    assert!(error.starts_with("the front door does not answer: it is not known which releases it holds"), "{error}");
+    let held = ReleaseStatus {
+        release: release(&scene, "held", "a"),
+        phase: Phase::Up,
+        pid: None,
+        restarts: 0,
+        crash_loop: false,
+        percent: 0,
+        url: "http://127.0.0.1:1".into(),
+    };
+    Door { releases: vec![held], ..Door::default() }.open(&scene);
+    assert_eq!(gone(&scene, false).await.unwrap(), ["artifact 0"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn where_a_run_cannot_be_read_it_may_need_anything() {
+    let scene = Scene::open(&[target(&[])], "");
+    scene.run(&Story::default(), |run| run.outcome().is_some());
+    let of_later_version = json!({ "v": 99, "at": 1, "event": "unheard-of" });
+    scene.project.journal.append("later-1", 0, &[of_later_version], 1).unwrap();
+    let error = gone(&scene, false).await.unwrap_err();
+    assert!(error.contains("cannot be read, and it is not known what it needs"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn events_go_only_where_they_are_kept_for_so_long_and_complaints_in_any_case() {
+    for (rules, expected) in
+        [("", vec!["complaints 1"]), ("journal = \"7d\"\n", vec!["events 62e23fd1-1", "complaints 1"])]
+    {
+        let scene = Scene::open(&[target(&[])], &format!("[retention]\ncomplaints = \"7d\"\n{rules}"));
+        let project = &scene.project;
+        let run = scene.run(&Story::default(), |run: &Run| run.outcome().is_some());
+        let version = project.log.read(run.id()).unwrap().unwrap().version;
+        project.audit.let_go(run.id(), "finished", version, true);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_nanos(run.last_event_at().0.unsigned_abs()) + 10 * DAY;
+        for days in [8, 6] {
+            let complaint = Complaint { text: "it fails".into(), ..Complaint::default() };
+            Feedback::new(&project.journal)
+                .take(complaint, &["shop"], "ada", timestamp(now).before(days * DAY))
+                .unwrap();
+        }
+        let gone = async |dry_run| {
+            let freed = collect(project, dry_run, now).await.unwrap();
+            assert!(freed.iter().all(|one| one.bytes > 0), "{freed:?}");
+            freed.into_iter().map(|one| format!("{} {}", one.what, one.name)).collect::<Vec<_>>()
+        };
+        assert_eq!(gone(true).await, expected);
+        assert_eq!(gone(false).await, expected);
+        assert_eq!(gone(false).await, [""; 0]);
+        assert_eq!(Feedback::new(&project.journal).all().unwrap().len(), 1);
+    }
+}
+
+fn guard(answers: &[Answer]) -> crate::testing::Plugin {
+    plugin("guard", Stage::StateGuard, answers)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn of_old_snapshots_the_newest_stays_and_those_that_are_not_old() {
+    let old = |id: &str, taken: i64| json!({ "id": id, "taken": taken, "bytes": 7 });
+    let young = i64::MAX;
+    let snapshots = [
+        answer_to("list", "production", json!([old("a", 1), old("b", young - 1), old("c", young)])),
+        answer_to("list", "staging", json!([old("d", 1), old("e", 2)])),
+        answer_to("forget", "production", json!(null)),
+        answer_to("forget", "staging", json!({ "err": { "failed": { "message": "stuck", "details": [] } } })),
+    ];
+    let scene = Scene::open(&[target(&[]), guard(&snapshots)], "");
+    assert_eq!(gone(&scene, true).await.unwrap(), ["snapshot a", "snapshot d"]);
+    let error = gone(&scene, false).await.unwrap_err();
+    assert!(error.starts_with("snapshot d cannot be removed"), "{error}");
+    let scene = Scene::open(&[target(&[]), guard(&[answer("list", json!([]))])], "");
+    assert_eq!(gone(&scene, false).await.unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_moment_before_1970_is_the_first_and_names_without_a_method_are_digits_as_they_are() {
+    assert_eq!(timestamp(SystemTime::UNIX_EPOCH - DAY), Timestamp(0));
+    assert_eq!(timestamp(SystemTime::UNIX_EPOCH + DAY), Timestamp(86_400_000_000_000));
+    assert_eq!((hex("sha256:ab"), hex("ab")), ("ab", "ab"));
+}
+
+#[test]
+fn what_is_just_old_enough_goes_and_what_is_of_the_future_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = |name: &str| root.path().join(name);
+    let folders = Folders { artifacts: folder("a"), prepared: folder("p"), work: folder("w") };
+    let now = SystemTime::now();
+    let rules = RetentionRules { artifacts: Span(30 * DAY), prepared: Span(14 * DAY), ..RetentionRules::default() };
+    let make = |below: &Path, name: &str, at: SystemTime| {
+        fs::create_dir_all(below.join(name)).unwrap();
+        fs::write(below.join("no-folder"), "x").unwrap();
+        fs::File::open(below.join(name)).unwrap().set_modified(at).unwrap();
+    };
+    let digest = |digit: &str, length: usize| digit.repeat(length);
+    make(&folders.artifacts, &digest("a", 64), now - 30 * DAY);
+    make(&folders.artifacts, &digest("b", 64), now - 30 * DAY + Duration::from_secs(1));
+    make(&folders.artifacts, &digest("c", 63), now - 99 * DAY);
+    make(&folders.artifacts, &digest("z", 64), now - 99 * DAY);
+    make(&folders.prepared, &digest("d", 63), now - 99 * DAY);
+    make(&folders.work, "later", now + DAY);
+    let freed = sweep(&folders, &rules, &Needed::default(), false, now).unwrap();
+    assert_eq!(freed.into_iter().map(|one| one.name).collect::<Vec<_>>(), [digest("a", 64)]);
+}

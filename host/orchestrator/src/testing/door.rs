@@ -1,0 +1,84 @@
+//! A front door whose answers are fixed, where the project looks for its own.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use autodevops_edge::{EnvironmentStatus, Observed, ReleaseStatus, Status, TrafficState, socket};
+use autodevops_model::Split;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::UnixListener,
+};
+
+use super::{Scene, release};
+
+/// What the front door answers, and what it was asked for.
+#[derive(Clone, Default)]
+pub(crate) struct Door {
+    /// What it counted, by release; of others it knows nothing.
+    pub(crate) observed: BTreeMap<String, Observed>,
+    /// The releases that it runs in production.
+    pub(crate) releases: Vec<ReleaseStatus>,
+    /// When production's traffic returned because nobody renewed a share.
+    pub(crate) returned_at: Option<i64>,
+    /// The names of the calls so far.
+    pub(crate) calls: Arc<Mutex<Vec<String>>>,
+}
+
+impl Door {
+    /// Answers from now on, as long as the test's runtime is there.
+    pub(crate) fn open(self, scene: &Scene) {
+        let state = scene.project.state.edge();
+        std::fs::create_dir_all(&state).unwrap();
+        let listener = UnixListener::bind(socket::control(&state)).unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = BufReader::new(stream);
+                let mut line = String::new();
+                stream.read_line(&mut line).await.unwrap();
+                let mut answer = serde_json::to_vec(&self.answer(&serde_json::from_str(&line).unwrap())).unwrap();
+                answer.push(b'\n');
+                stream.write_all(&answer).await.unwrap();
+            }
+        });
+    }
+
+    /// As it is said over the socket.
+    fn answer(&self, call: &Value) -> Value {
+        let name = call["call"].as_str().unwrap();
+        self.calls.lock().unwrap().push(name.to_owned());
+        match name {
+            "status" => json!({ "Ok": self.status() }),
+            "renew" => json!({ "Ok": self.traffic() }),
+            "observe" => match self.observed.get(call["release"].as_str().unwrap()) {
+                Some(observed) => json!({ "Ok": observed }),
+                None => error("invalid-input", "there is no such release"),
+            },
+            other => error("unsupported", &format!("nobody asks for `{other}` here")),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let listen = "127.0.0.1:2".parse().unwrap();
+        let production = EnvironmentStatus { listen, traffic: Some(self.traffic()), releases: self.releases.clone() };
+        Status { pid: 1, metrics: None, environments: BTreeMap::from([("production".to_owned(), production)]) }
+    }
+
+    fn traffic(&self) -> TrafficState {
+        let split = |id: &str, percent| Split { release: id.into(), percent };
+        TrafficState {
+            splits: vec![split("old", 95), split("new", 5)],
+            fence: 7,
+            stable: Some(release("old")),
+            lease_until: None,
+            returned_at: self.returned_at,
+        }
+    }
+}
+
+fn error(kind: &str, message: &str) -> Value {
+    json!({ "Err": { "kind": kind, "info": { "message": message, "details": [] } } })
+}
