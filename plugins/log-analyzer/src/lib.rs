@@ -11,6 +11,7 @@ mod access;
 mod baseline;
 mod bytes;
 mod detect;
+mod digits;
 mod engine;
 mod event;
 mod fault;

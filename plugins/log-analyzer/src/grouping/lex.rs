@@ -18,6 +18,11 @@ const NAMES: u8 = 1 << SLASH | 1 << COLON | 1 << DOT | 1 << AT;
 pub trait Sink {
     /// A word that stays.
     fn word(&mut self, start: usize, end: usize);
+    /// A word that stays though it has a digit in it.
+    #[inline]
+    fn numbered_word(&mut self, start: usize, end: usize) {
+        self.word(start, end);
+    }
     /// A value.
     fn value(&mut self, start: usize, end: usize);
     /// A mark, whose byte stands for it; `loose` when a blank follows.
@@ -148,7 +153,13 @@ fn parts(text: &[u8], map: &Map, Range { start, end }: Range<usize>, seen: Optio
 
 #[inline]
 fn plain(of: &[u8], start: usize, end: usize, seen: u8, sink: &mut impl Sink) {
-    if is_value(of, seen) { sink.value(start, end) } else { sink.word(start, end) }
+    if is_value(of, seen) {
+        sink.value(start, end);
+    } else if has(seen, DIGIT) {
+        sink.numbered_word(start, end);
+    } else {
+        sink.word(start, end);
+    }
 }
 
 /// Whether a word is a value by its form. It is no call: one costs more than most words do, since in the sandbox it asks whether

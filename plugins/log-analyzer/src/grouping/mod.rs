@@ -1,8 +1,10 @@
 //! Which group a message is of: messages that one statement of a program wrote are one group, whatever values they carry.
 //!
 //! ```text
-//! message ── lex ──> shape ── cache ──────────────> pattern ── partition ──> group
-//!           one pass, no allocation   known shapes     bounded in number       on evidence, when asked
+//! message ── outlines ─────────────────────────────> pattern ── partition ──> group
+//!       │    known but for their numbers               bounded in number       on evidence, when asked
+//!       └─── lex ──> shape ── cache ──────────────────────┘
+//!            one pass, no allocation   known shapes
 //! ```
 //!
 //! A line belongs to a pattern for good, by its form alone. Patterns are put into groups by evidence, which grows: so the
@@ -12,6 +14,7 @@
 
 mod cache;
 mod lex;
+mod outline;
 mod partition;
 mod pattern;
 mod state;
@@ -23,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     cache::Cache,
     lex::Sink,
+    outline::Outlines,
     pattern::{Kind, Part},
     state::Known,
 };
@@ -64,6 +68,8 @@ pub struct Grouping {
     former: Vec<Former>,
     #[serde(skip)]
     cache: Cache,
+    #[serde(skip)]
+    outlines: Outlines,
     /// Room for a look at a message's bytes, kept so that none needs it anew.
     #[serde(skip)]
     map: Map,
@@ -73,6 +79,8 @@ pub struct Grouping {
 struct Shape<'a> {
     text: &'a [u8],
     hash: u64,
+    /// Whether a word has a digit in it.
+    numbered: bool,
 }
 
 impl Shape<'_> {
@@ -102,6 +110,12 @@ impl Sink for Shape<'_> {
             self.add(u64::from_le_bytes(*eight));
         }
         self.add(self.few(end - rest.len(), end));
+    }
+
+    #[inline]
+    fn numbered_word(&mut self, start: usize, end: usize) {
+        self.numbered = true;
+        self.word(start, end);
     }
 
     #[inline]
@@ -137,13 +151,20 @@ impl Sink for Words<'_> {
 impl Grouping {
     /// The group of a message, and whether its words are plain: not such as `tells` tells of. `most` patterns are kept.
     pub fn group(&mut self, text: &[u8], most: usize, tells: impl FnOnce(&[u8]) -> bool) -> (GroupId, bool) {
-        let mut shape = Shape { text, hash: text.len().min(1) as u64 };
+        if let Some((slot, plain)) = self.outlines.get(text) {
+            return (self.known.count(slot), plain);
+        }
+        let mut shape = Shape { text, hash: text.len().min(1) as u64, numbered: false };
         lex::scan(text, &mut self.map, &mut shape);
         let hash = shape.hash;
+        let numbered = shape.numbered;
         let (slot, plain) = match self.cache.get(hash) {
             Some(known) => known,
             None => self.learn(text, hash, most, tells),
         };
+        if !numbered {
+            self.outlines.put(slot, plain);
+        }
         (self.known.count(slot), plain)
     }
 
@@ -165,7 +186,7 @@ impl Grouping {
         }
         if self.known.is_full(most) {
             self.known.make_room(most, &mut self.former);
-            self.cache.clear();
+            self.forget_slots();
             // What was learnt may tell the message's place now.
             if let Some(slot) = self.known.find(&parts) {
                 return slot;
@@ -179,9 +200,14 @@ impl Grouping {
         let ids = self.known.join(other.known);
         if self.known.is_over(most) {
             self.known.make_room(most, &mut self.former);
-            self.cache.clear();
+            self.forget_slots();
         }
         ids
+    }
+
+    fn forget_slots(&mut self) {
+        self.cache.clear();
+        self.outlines.clear();
     }
 
     /// A number that no pattern has or had.
