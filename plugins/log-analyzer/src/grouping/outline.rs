@@ -23,18 +23,20 @@ const TRIED: u32 = 256;
 /// Messages that are taken apart at once where it was not.
 const LEFT_OUT: u32 = 4096;
 
-/// A message's outline, and what became of it.
-#[derive(Clone, Debug)]
+/// How long an outline is, or nothing where there is none, and what became of its message.
+#[derive(Clone, Copy, Debug, Default)]
 struct Known {
-    outline: Box<[u8]>,
+    length: usize,
     slot: usize,
     plain: bool,
 }
 
-/// Outlines, each in the place that its hash gives it: the newer stays.
-#[derive(Clone, Default)]
+/// Outlines, each in the place that its hash gives it: the newer stays. A copy knows none.
+#[derive(Default)]
 pub struct Outlines {
-    known: Vec<Option<Known>>,
+    known: Vec<Known>,
+    /// The outlines themselves, each in a part of this of the same length: so none needs memory of its own.
+    texts: Vec<u8>,
     /// The outline of the message that was looked up last.
     last: Outline,
     /// Messages that were looked up since it was asked whether that is of use, and those that were known.
@@ -44,9 +46,15 @@ pub struct Outlines {
     left_out: u32,
 }
 
+impl Clone for Outlines {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
 impl fmt::Debug for Outlines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outlines").field("known", &self.known.iter().flatten().count()).finish_non_exhaustive()
+        f.debug_struct("Outlines").finish_non_exhaustive()
     }
 }
 
@@ -66,7 +74,12 @@ impl Outlines {
         }
         self.last.read(text);
         let outline = self.last.bytes();
-        let known = self.known.get(place(outline))?.as_ref().filter(|known| is_same(outline, &known.outline))?;
+        let place = place(outline);
+        let known = self.known.get(place).filter(|known| known.length > 0)?;
+        let start = place * MAX_BYTES;
+        if !is_same(outline, self.texts.get(start..start + known.length)?) {
+            return None;
+        }
         self.found += 1;
         Some((known.slot, known.plain))
     }
@@ -78,16 +91,20 @@ impl Outlines {
             return;
         }
         if self.known.is_empty() {
-            self.known.resize(MAX_OUTLINES, None);
+            self.known.resize(MAX_OUTLINES, Known::default());
+            self.texts.resize(MAX_OUTLINES * MAX_BYTES, 0);
         }
-        if let Some(known) = self.known.get_mut(place(outline)) {
-            *known = Some(Known { outline: outline.into(), slot, plain });
+        let (place, length) = (place(outline), outline.len());
+        let start = place * MAX_BYTES;
+        if let (Some(known), Some(text)) = (self.known.get_mut(place), self.texts.get_mut(start..start + length)) {
+            text.copy_from_slice(outline);
+            *known = Known { length, slot, plain };
         }
     }
 
     /// Forgets all, since slots have changed.
     pub fn clear(&mut self) {
-        self.known.clear();
+        self.known.fill(Known::default());
     }
 }
 
@@ -257,8 +274,7 @@ mod tests {
             outlines.put(1, true);
         }
         assert!((TRIED..2000).contains(&looked_up), "{looked_up}");
-        outlines.get(b"x 1");
-        assert!(outlines.known.len() == MAX_OUTLINES && std::mem::size_of::<Option<Known>>() * MAX_OUTLINES < 1 << 20);
+        assert_eq!((outlines.known.len(), outlines.texts.len()), (MAX_OUTLINES, 2 << 20));
     }
 
     /// Texts of one form with several numbers in the place of each.
