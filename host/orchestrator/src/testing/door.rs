@@ -75,6 +75,7 @@ impl Door {
             stable: Some(release("old")),
             lease_until: None,
             returned_at: self.returned_at,
+            kept_since: None,
         }
     }
 }
