@@ -236,3 +236,6 @@ pub async fn tidy(project: &Project, places: impl Fn(&str) -> bool, keep: &[&str
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,4 +148,31 @@ mod tests {
         }
         assert_eq!(notices.turn("chat", &notification("a", "y"), true, at(10)), Turn::Now);
     }
+
+    #[test]
+    fn what_was_told_just_so_long_ago_is_told_again_and_so_is_what_is_of_a_moment_to_come() {
+        let notices = notices();
+        let text = notification("a", "held");
+        notices.told("chat", &text, at(1000));
+        assert_eq!(notices.turn("chat", &text, false, at(1000)), Turn::Told);
+        assert_eq!(notices.turn("chat", &text, false, at(999)), Turn::Now);
+        notices.told("mail", &text, at(1000));
+        assert_eq!(notices.turn("mail", &text, false, at(1600)), Turn::Now);
+        // Who went back in time and forth again knows no more of it.
+        assert_eq!(notices.turn("chat", &text, false, at(1001)), Turn::Now);
+        let texts = [("a", "bc"), ("ab", "c")].map(|(run, body)| text_of(&notification(run, body)));
+        assert_ne!(texts[0], texts[1]);
+    }
+
+    #[test]
+    fn no_more_texts_are_remembered_than_that_and_the_oldest_go() {
+        let notices = notices();
+        for number in 0..=REMEMBERED {
+            notices.told("chat", &notification("a", &number.to_string()), at(1));
+        }
+        let is_told =
+            |number: usize| notices.turn("chat", &notification("a", &number.to_string()), false, at(2)) == Turn::Told;
+        assert!(!is_told(0) && is_told(1) && is_told(REMEMBERED));
+        assert_eq!(notices.told.lock().unwrap()["chat"].texts.len(), REMEMBERED);
+    }
 }

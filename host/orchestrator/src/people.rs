@@ -137,4 +137,36 @@ mod tests {
             assert_eq!(names(&links().add(plugin, "k", notification(), asked)), expected);
         }
     }
+
+    #[test]
+    fn links_are_made_where_somebody_answers_them_and_a_notifier_carries_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = autodevops_journal::Journal::open(folder.path().join("journal.db")).unwrap();
+        let audit = AuditLog::new(journal);
+        let mut config = Config::parse(autodevops_config::TEMPLATE, "autodevops.toml").unwrap();
+        assert!(Links::of(&config, &audit).unwrap().is_none());
+        config.server.links.insert("chat".into(), "ops".into());
+        assert!(Links::of(&config, &audit).unwrap().is_none(), "nobody answers");
+        config.server.public_url = Some("https://ops.example.com".into());
+        let links = Links::of(&config, &audit).unwrap().unwrap();
+        let again = Links::of(&config, &audit).unwrap().unwrap();
+        let gate = Asked { number: 1, until: Timestamp(100), gate: true };
+        let told = links.add("chat", "k", notification(), Some(gate));
+        assert_eq!(
+            (told.links.len(), &told),
+            (4, &again.add("chat", "k", notification(), Some(gate))),
+            "the key is kept"
+        );
+        config.server.links.clear();
+        assert!(Links::of(&config, &audit).unwrap().is_none(), "nobody carries them");
+    }
+
+    #[test]
+    fn a_project_that_waits_for_somebody_who_cannot_speak_is_refused() {
+        let check =
+            |more: &str| crate::testing::Scene::open(&[crate::testing::target(&[])], more).project.check_people();
+        check("").unwrap();
+        let error = check("[approval]\napprovers = [\"no-such-user-of-this-machine\"]\n").unwrap_err();
+        assert!(error.to_string().contains("no-such-user-of-this-machine"), "{error}");
+    }
 }

@@ -106,4 +106,44 @@ mod tests {
             assert!(error.ends_with("choose another target, or write `baseline = \"stable\"`"), "{error}");
         }
     }
+
+    #[test]
+    fn data_is_to_be_preserved_only_by_a_target_that_keeps_it() {
+        let preserve = "state-guards = [\"g\"]\n";
+        let project = PROJECT
+            .replace("[environments.staging]", &format!("{preserve}[data]\npreserve = true\n[environments.staging]"));
+        for (text, keeps_state, refused) in
+            [(&project, false, true), (&project, true, false), (&PROJECT.to_owned(), false, false)]
+        {
+            let config = Config::parse(text, "autodevops.toml").unwrap();
+            let target = Capabilities {
+                split_traffic: true,
+                preview: true,
+                instant_rollback: true,
+                fenced: true,
+                keeps_state,
+                fresh_baseline: false,
+            };
+            let said = can_preserve(&config, &target).map_err(|error| error.to_string());
+            assert_eq!(said.is_err(), refused, "{said:?}");
+            let words = said.err().unwrap_or_else(|| "`local` keeps no data; nothing was moved".to_owned());
+            assert!(words.contains("`local` keeps no data") && words.contains("nothing was moved"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_fresh_baseline_takes_a_share_of_the_traffic() {
+        let config = Config::parse(&format!("{PROJECT}[rollout]\nbaseline = \"fresh\"\n"), "autodevops.toml").unwrap();
+        let target = |split_traffic| Capabilities {
+            split_traffic,
+            preview: true,
+            instant_rollback: true,
+            fenced: true,
+            keeps_state: false,
+            fresh_baseline: true,
+        };
+        can_compare(&config, &target(true)).unwrap();
+        let error = can_compare(&config, &target(false)).unwrap_err().to_string();
+        assert!(error.contains("does not start what serves a second time"), "{error}");
+    }
 }

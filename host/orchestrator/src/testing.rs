@@ -211,6 +211,8 @@ impl Scene {
         let count = (1..=events.len()).find(|count| until(&replayed(*count))).expect("the story comes there");
         let run = replayed(count);
         self.project.ledger().append(&run, 0, &events[..count]).unwrap();
+        // A fence of this journal was taken for each of the run's.
+        while self.project.next_fence().unwrap() < run.fence() {}
         run
     }
 }

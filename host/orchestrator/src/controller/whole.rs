@@ -323,3 +323,56 @@ fn beside_a_run_only_what_was_there_before_its_release_may_start_where_there_is_
     scene.run(&Story::default(), |run| run.fix().is_some());
     assert_eq!(controller.wanted_beside(&issues).unwrap(), None, "there is one service, and it has its run");
 }
+
+/// Keeps what people are told.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl Observer for Told {
+    fn event(&self, _: &Run, _: &autodevops_pipeline::Event) {}
+
+    fn doing(&self, _: &Run, _: &autodevops_pipeline::Command) {}
+
+    fn notice(&self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_is_driven_to_its_end_and_nobody_waits_for_it_any_more() {
+    let scene = whole(&[], "");
+    let controller = controller(&scene);
+    let logged = controller.start(issue("aa11")).await.unwrap();
+    scene.project.claims.has("aa11-1", vec!["shop".to_owned()]);
+    // The only generator has nothing to say: it traps.
+    let end = controller.drive(logged, false).await.unwrap();
+    assert!(matches!(end, End::Finished(Outcome::Aborted { .. } | Outcome::HandedOver { .. })), "{end:?}");
+    assert_eq!(controller.unfinished().unwrap().len(), 0);
+    assert!(controller.speakers.lock().unwrap().is_empty());
+    assert_eq!(wanted(&controller, &[issue("aa11")]), [""; 0], "to try again is a person's word");
+    assert!(controller.choose(vec![issue("aa11")], Some("aa11")).unwrap().is_some());
+    assert_eq!(scene.project.claims.ask("other", &["shop".to_owned()]), Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_that_another_host_left_on_its_way_back_is_taken_over_and_its_change_undone() {
+    for (more, undone) in [("", true), ("[rollout]\nrevert = \"off\"\n", false)] {
+        let scene = whole(&[], more);
+        let story = Story { candidate_errors: 200, ..Story::default() };
+        let left = scene.run(&story, |run| run.ending().is_some() && run.outcome().is_none());
+        let told = Arc::new(Told::default());
+        let controller = Controller::new(scene.project.clone(), told.clone()).unwrap();
+        let logged = controller.unfinished().unwrap().remove(0);
+        let end = controller.drive(logged, false).await.unwrap();
+        assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })), "{end:?}");
+        let run = scene.project.log.read(left.id()).unwrap().unwrap().run;
+        assert!(run.fence() > left.fence(), "by a fence of its own");
+        assert_eq!(Live::new(&scene.project.journal).current("production").unwrap(), Some(scene.release("old")));
+        let words = told.0.lock().unwrap().clone();
+        assert_eq!(
+            words.iter().any(|text| text.starts_with("what was taken back is not undone in git")),
+            undone,
+            "{words:?}"
+        );
+    }
+}

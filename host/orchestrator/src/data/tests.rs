@@ -1,7 +1,10 @@
 //! Snapshots by hand and for runs, with a guard whose answers are fixed.
 
+use std::sync::{Arc, Mutex};
+
 use autodevops_pipeline::{Command, EffectOutcome, Input};
 use autodevops_record::testing::Story;
+use autodevops_sandbox::{CallReport, Observer};
 use serde_json::{Value, json};
 
 use super::*;
@@ -148,8 +151,33 @@ async fn what_is_there_is_kept_anew_where_the_snapshot_of_an_earlier_try_is_not_
     assert_eq!(kept(&[]).await.unwrap(), "taken");
     let first = |taken: i64| answer("snapshot", info("first", taken));
     assert_eq!(kept(&[first(1), answer("changed", Value::Null)]).await.unwrap(), "first");
-    // An older one, since which something was written, is asked for again, under another key: a guard that gives the same for it is asked twice.
     assert_eq!(kept(&[first(LATER), answer("changed", refusal("failed", "x"))]).await.unwrap(), "first");
+}
+
+/// The functions that a plugin is called for.
+#[derive(Default)]
+struct Calls(Mutex<Vec<&'static str>>);
+
+impl Observer for Calls {
+    fn finished(&self, report: CallReport) {
+        self.0.lock().unwrap().push(report.function);
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_is_taken_anew_only_where_one_is_there_that_is_old_and_something_was_written_since() {
+    for (taken, changed, expected) in [
+        (LATER, json!("3 rows"), &["snapshot"][..]),
+        (1, Value::Null, &["snapshot", "changed"]),
+        (1, json!("3 rows"), &["snapshot", "changed", "snapshot"]),
+    ] {
+        let scene = scene(&[answer("snapshot", info("first", taken)), answer("changed", changed)]);
+        let guard = scene.project.plugins.for_stage("guard", Stage::StateGuard).unwrap();
+        let calls = Arc::new(Calls::default());
+        let context = CallContext { observer: Some(calls.clone()), ..CallContext::default() };
+        keep(&guard, &context, "production", "k").await.unwrap();
+        assert_eq!(*calls.0.lock().unwrap(), expected, "taken at {taken}");
+    }
 }
 
 /// What comes of a run's effect on production's data.

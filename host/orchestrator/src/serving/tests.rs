@@ -1,4 +1,4 @@
-use autodevops_pipeline::{RunStage, Timestamp};
+use autodevops_pipeline::{EventKind, Timestamp};
 use autodevops_record::testing::Story;
 use serde_json::Value;
 
@@ -40,16 +40,19 @@ async fn what_nobody_here_put_there_is_no_beginning() {
     assert!(error.starts_with("nothing was deployed to production yet"), "{error}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn of_a_service_that_another_run_has_it_is_what_served_before_that_run() {
-    let shared = serves("production", &[("old", 95), ("new", 5)], Some("between"));
-    let scene = Scene::open(&[target(&[shared])], "");
-    let other = scene.run(&Story::default(), |run| run.stage() == RunStage::Rollout);
-    let plan = scene.project.config.plan();
-    let alone = serving(&scene.project, other.id(), &plan).await.err().unwrap().to_string();
-    assert!(alone.contains("production serves between"), "itself asks the target: {alone}");
-    let serves = before(&other, &plan.services[0].name);
-    let has = other.claimed_services().iter().any(|service| *service == plan.services[0].name);
-    assert_eq!(serves.is_some(), has);
-    assert_eq!(before(&other, "cart"), None);
+#[test]
+fn of_a_service_that_another_run_has_to_itself_it_is_what_served_before_that_run() {
+    let services = vec!["cart".to_owned(), "shop".to_owned()];
+    let events = Story { services, ..Story::default() }.events();
+    let claimed = events.iter().position(|event| matches!(event.event, EventKind::ServicesClaimed { .. })).unwrap();
+    let [before_it, after] = [claimed, claimed + 1].map(|count| Run::replay(&events[..count]).unwrap());
+    assert_eq!(before(&before_it, "shop"), None);
+    let old = Some(crate::testing::release("old"));
+    let has: Vec<String> = after.claimed_services();
+    assert!(!has.is_empty());
+    for service in ["cart", "shop", "mail"] {
+        let expected =
+            has.iter().any(|one| one == service).then(|| Serves { staging: old.clone(), production: old.clone() });
+        assert_eq!(before(&after, service), expected, "{service} of {has:?}");
+    }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Door {
     pub(crate) releases: Vec<ReleaseStatus>,
     /// When production's traffic returned because nobody renewed a share.
     pub(crate) returned_at: Option<i64>,
-    /// The names of the calls so far.
+    /// The names of the calls so far, with the release of those that are about one.
     pub(crate) calls: Arc<Mutex<Vec<String>>>,
 }
 
@@ -49,9 +49,11 @@ impl Door {
     /// As it is said over the socket.
     fn answer(&self, call: &Value) -> Value {
         let name = call["call"].as_str().unwrap();
-        self.calls.lock().unwrap().push(name.to_owned());
+        let of = call["release"].as_str().map_or_else(String::new, |release| format!(" {release}"));
+        self.calls.lock().unwrap().push(format!("{name}{of}"));
         match name {
             "status" => json!({ "Ok": self.status() }),
+            "stop" => json!({ "Ok": null }),
             "renew" => json!({ "Ok": self.traffic() }),
             "observe" => match self.observed.get(call["release"].as_str().unwrap()) {
                 Some(observed) => json!({ "Ok": observed }),

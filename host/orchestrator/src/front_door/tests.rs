@@ -1,0 +1,98 @@
+//! What a front door is told, by one whose answers are fixed.
+
+use autodevops_edge::{Phase, ReleaseStatus};
+
+use super::*;
+use crate::testing::{Door, Scene, local_target, target};
+
+fn held(scene: &Scene, id: &str, percent: u8) -> ReleaseStatus {
+    ReleaseStatus {
+        release: scene.release(id),
+        phase: Phase::Up,
+        pid: None,
+        restarts: 0,
+        crash_loop: false,
+        percent,
+        url: "http://127.0.0.1:1".into(),
+    }
+}
+
+/// The releases that are stopped where these places are looked at, and these are kept.
+async fn stopped(scene: &Scene, places: fn(&str) -> bool, keep: &[&str]) -> Vec<String> {
+    let ids = [("served-long-ago", 0), ("before", 0), ("old", 0), ("new", 5), ("named", 0), ("left", 0)];
+    let releases = ids.map(|(id, percent)| held(scene, id, percent)).to_vec();
+    let door = Door { releases, ..Door::default() };
+    let calls = door.calls.clone();
+    door.open(scene);
+    tidy(&scene.project, places, keep).await.unwrap();
+    let calls = calls.lock().unwrap();
+    calls.iter().filter_map(|call| call.strip_prefix("stop ").map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn what_nobody_goes_back_to_is_stopped_and_nothing_else() {
+    for (places, keep, expected) in [
+        ((|place| place == "production") as fn(&str) -> bool, &["named"][..], &["served-long-ago", "left"][..]),
+        (|_| true, &[], &["served-long-ago", "named", "left"]),
+        (|place| place == "staging", &[], &[]),
+    ] {
+        let scene = Scene::open(&[local_target(&[])], "");
+        let releases = ["served-long-ago", "before", "live"].map(|id| scene.release(id));
+        scene.served("production", &releases);
+        assert_eq!(stopped(&scene, places, keep).await, expected);
+    }
+    let scene = Scene::open(&[target(&[])], "");
+    assert_eq!(stopped(&scene, |_| true, &[]).await, [""; 0], "another target's are its own");
+}
+
+#[tokio::test]
+async fn one_that_answers_is_not_started_again() {
+    for target in [local_target, target] {
+        let scene = Scene::open(&[target(&[])], "");
+        assert!(!crashed(&scene.project), "there was none");
+        Door::default().open(&scene);
+        assert!(!ensure(&scene.project).await.unwrap());
+        assert_eq!(crashed(&scene.project), scene.project.is_local(), "nobody holds its lock, and its socket is there");
+    }
+}
+
+#[test]
+fn a_front_door_is_set_up_as_the_configuration_says() {
+    let scene = Scene::open(
+        &[local_target(&[])],
+        "[edge]\nlease = \"20s\"\ndrain = \"7s\"\nready-timeout = \"8s\"\nheader-timeout = \"9s\"\nmax-header = \"32 KiB\"\n\
+         idle-timeout = \"2m\"\nmin-upload = \"50 B\"\nanswer-timeout = \"40s\"\nmetrics = \"127.0.0.1:3\"\nclient-header = \"x-user\"\n\
+         testers = { header = \"x-test\", value = \"yes-yes-yes\" }\n",
+    );
+    let seconds = Duration::from_secs;
+    let set = options(&scene.project, false).unwrap();
+    assert_eq!((set.lease, set.drain, set.ready_timeout), (seconds(20), seconds(7), seconds(8)));
+    assert_eq!((set.limits.head_time, set.limits.head_bytes, set.limits.idle), (seconds(9), 32 << 10, seconds(120)));
+    assert_eq!(
+        (set.limits.upload.bytes, set.limits.upload.within, set.limits.answer_time),
+        (1500, UPLOAD_WITHIN, seconds(40))
+    );
+    assert_eq!((set.metrics, set.own_log), (Some("127.0.0.1:3".parse().unwrap()), None));
+    assert_eq!(set.sorting.client_header.unwrap(), "x-user");
+    let testers = set.sorting.testers.unwrap();
+    assert_eq!(
+        (testers.header.unwrap(), testers.cookie, testers.value.as_bytes()),
+        (HeaderName::from_static("x-test"), None, &b"yes-yes-yes"[..])
+    );
+    let listens: Vec<String> = set.environments.iter().map(|(name, of)| format!("{name} {}", of.listen)).collect();
+    assert_eq!(listens, ["production 127.0.0.1:2", "staging 127.0.0.1:1"]);
+    assert_eq!(options(&scene.project, true).unwrap().own_log, Some(log(&scene.project)));
+    assert_eq!(scene.project.renewal(), seconds(5), "several times before the lease ends");
+}
+
+#[test]
+fn of_a_log_only_what_was_written_since_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("edge.log");
+    assert_eq!(written(&log, 0), "");
+    std::fs::write(&log, "before\nafter\n").unwrap();
+    assert_eq!(
+        (written(&log, 7).as_str(), written(&log, 0).as_str(), written(&log, 99).as_str()),
+        ("after", "before\nafter", "")
+    );
+}
