@@ -22,8 +22,16 @@ struct Last {
     reading: Option<(Timestamp, Duration)>,
     /// Whether the wall clock is known to be behind.
     told: bool,
-    /// By how much, until someone asks.
-    untold: Option<Duration>,
+    falls: Falls,
+}
+
+/// How often the wall clock fell behind. Whoever knows the number of before sees whether it did since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Falls {
+    /// So often.
+    pub times: u64,
+    /// By how much the last time.
+    pub behind: Duration,
 }
 
 impl Last {
@@ -43,14 +51,17 @@ impl Steady {
         last.reading = Some((now, monotonic));
         let behind = u64::try_from(now.0.saturating_sub(wall.0)).map_or(Duration::ZERO, Duration::from_nanos);
         if last.is_to_be_told(behind) {
-            last.untold = Some(behind);
+            last.falls = Falls { times: last.falls.times + 1, behind };
+            // There may be no run under way that has it on record.
+            let seconds = behind.as_secs();
+            tracing::warn!("this machine's clock is {seconds} s behind what it told before; set it right");
         }
         now
     }
 
-    /// By how much the wall clock fell behind since this was asked last, where it did.
-    pub fn fell_behind(&self) -> Option<Duration> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).untold.take()
+    /// How often the wall clock was found to be behind so far.
+    pub fn falls(&self) -> Falls {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).falls
     }
 
     /// Time is never before this moment from now on: the last that a host before this one put on record.
@@ -94,18 +105,19 @@ mod tests {
     }
 
     #[test]
-    fn that_the_wall_clock_fell_behind_is_told_once_each_time_but_for_a_little() {
+    fn that_the_wall_clock_fell_behind_is_counted_once_each_time_but_for_a_little() {
         let second = 1_000_000_000;
         let steady = Steady::default();
         read(&steady, 100 * second, 0);
         read(&steady, 99 * second + second / 2, 1);
-        assert_eq!(steady.fell_behind(), None, "it is being slewed");
+        assert_eq!(steady.falls(), Falls::default(), "it is being slewed");
         read(&steady, 40 * second, 2);
         read(&steady, 41 * second, 3);
-        assert_eq!((steady.fell_behind(), steady.fell_behind()), (Some(Duration::from_nanos(60_000_000_002)), None));
+        let first = Falls { times: 1, behind: Duration::from_nanos(60_000_000_002) };
+        assert_eq!((steady.falls(), steady.falls()), (first, first), "whoever asks");
         read(&steady, 200 * second, 4);
         read(&steady, 150 * second, 5);
-        assert_eq!(steady.fell_behind().map(|behind| behind.as_secs()), Some(50));
+        assert_eq!((steady.falls().times, steady.falls().behind.as_secs()), (2, 50));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use autodevops_pipeline::{Awaited, Command, Environment, Event, EventKind, Input
 use tokio::sync::{mpsc, oneshot};
 
 pub use crate::parts::Observer;
-use crate::{ledger::urgent, log::Logged, parts::Parts};
+use crate::{clock::Falls, ledger::urgent, log::Logged, parts::Parts};
 
 use rounds::Rounds;
 
@@ -74,17 +74,21 @@ pub struct Driver {
     wait: bool,
     /// What comes round by itself, and when.
     rounds: Rounds,
+    /// How often the machine's clock had gone back when the run was told of it last, or came to be driven.
+    falls: u64,
 }
 
 impl Driver {
     /// A driver of a run that is on record. The caller holds the state's lock.
     pub fn new(parts: Parts, logged: Logged, words: mpsc::Receiver<Word>, wait: bool) -> Self {
+        // What the clock did before is none of the run's affair, but for what the run has on record.
+        let falls = parts.clock.falls().times;
         parts.clock.not_before(logged.run.last_event_at());
         if logged.run.outcome().is_none() {
             parts.account.take_over(&logged.run);
         }
         let (unheard, rounds) = (VecDeque::new(), Rounds::default());
-        Self { parts, run: logged.run, version: logged.version, words, unheard, told: false, wait, rounds }
+        Self { parts, run: logged.run, version: logged.version, words, unheard, told: false, wait, rounds, falls }
     }
 
     /// Takes over a run whose driver ended before it: effects go on with a fence above all before.
@@ -164,7 +168,10 @@ impl Driver {
 
     /// Puts on record that the machine's clock went back: what the run waits for comes when it was meant to all the same.
     async fn look_at_clock(&mut self) -> Result<()> {
-        let Some(behind) = self.parts.clock.fell_behind() else { return Ok(()) };
+        let Falls { times, behind } = self.parts.clock.falls();
+        if std::mem::replace(&mut self.falls, times) == times {
+            return Ok(());
+        }
         // Who watches sees what is on record.
         if !matches!(self.written(Input::ClockWentBack { behind }).await?, Ok(true)) {
             self.parts.observer.notice(&format!(
@@ -414,3 +421,6 @@ fn same(one: &Command, other: &Command) -> bool {
         (one, other) => one == other,
     }
 }
+
+#[cfg(test)]
+mod tests;

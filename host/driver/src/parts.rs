@@ -6,6 +6,8 @@ use anyhow::Result;
 use autodevops_journal::AppendError;
 use autodevops_pipeline::{Command, Event, Glance, Input, Run, Sample, Timestamp};
 
+use crate::clock::Falls;
+
 /// A future of a trait's method.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -64,8 +66,8 @@ pub trait Clock: Send + Sync {
     /// Now; never before what was now before.
     fn now(&self) -> Timestamp;
 
-    /// By how much the machine's clock is behind what it told before, once where that is so: a person is to set it right. What is now goes on.
-    fn fell_behind(&self) -> Option<Duration>;
+    /// How often the machine's clock was found to be behind what it told before, by now: a person is to set it right. What is now goes on.
+    fn falls(&self) -> Falls;
 
     /// Now is never before this moment from here on: it is on record as past.
     fn not_before(&self, moment: Timestamp);

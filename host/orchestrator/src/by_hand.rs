@@ -102,18 +102,21 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
     Ok(made)
 }
 
-/// Goes back to the releases before the live ones, or to a named one that was live. What came together goes back together, all or none.
-/// The caller holds the state's lock.
+/// A way back by hand: which releases are to serve where, in the order of their moves.
+pub struct WayBack<'a>(Vec<(Place<'a>, Release)>);
+
+impl WayBack<'_> {
+    /// What the target calls the places whose traffic it moves.
+    pub fn places(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(place, _)| place.name.as_str())
+    }
+}
+
+/// The way back to the releases before the live ones, or to a named one that was live. What came together goes back together.
 ///
 /// # Errors
-/// When there is no such release, it does not come up, or the rollback window is over and it is not to be `at_once` all the same.
-pub async fn roll_back(
-    project: &Project,
-    environment: &str,
-    to: Option<&str>,
-    at_once: bool,
-    by: &str,
-) -> Result<Vec<MadeLive>> {
+/// When there is no such release, or the rollback window is over and it is not to be `at_once` all the same.
+pub fn way_back<'a>(project: &'a Project, environment: &str, to: Option<&str>, at_once: bool) -> Result<WayBack<'a>> {
     known(project, environment)?;
     let live = Live::new(&project.journal);
     let places = project.config.places_of(environment);
@@ -130,11 +133,19 @@ pub async fn roll_back(
         }
         moves.push((place, release));
     }
-    project.check_target_credentials().await?;
-    front_door::ensure(project).await?;
     // What was moved last goes back first.
     moves.reverse();
-    together(project, moves, &Origin::Rollback(by.to_owned())).await
+    Ok(WayBack(moves))
+}
+
+/// Goes that way, all or none. The caller holds the state's lock.
+///
+/// # Errors
+/// When a release does not come up.
+pub async fn go_back(project: &Project, way: WayBack<'_>, by: &str) -> Result<Vec<MadeLive>> {
+    project.check_target_credentials().await?;
+    front_door::ensure(project).await?;
+    together(project, way.0, &Origin::Rollback(by.to_owned())).await
 }
 
 /// Makes these releases live, one after the other; where one does not come up, those before it serve no longer: all or none.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use autodevops_driver::{
-    clock::Steady,
+    clock::{Falls, Steady},
     parts::{Clock, Later},
 };
 use autodevops_pipeline::Timestamp;
@@ -30,8 +30,10 @@ impl Clock for HostClock {
         now()
     }
 
-    fn fell_behind(&self) -> Option<Duration> {
-        STEADY.0.fell_behind()
+    fn falls(&self) -> Falls {
+        // What the clock does now counts, too.
+        now();
+        STEADY.0.falls()
     }
 
     fn not_before(&self, moment: Timestamp) {

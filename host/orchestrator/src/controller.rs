@@ -1,5 +1,6 @@
 //! Which runs there are to drive: unfinished ones first, then one for each issue that deserves it.
 
+mod back;
 mod beside;
 mod handled;
 mod retry;
@@ -26,7 +27,6 @@ use crate::{
     front_door,
     gc::{self, Freed},
     limits::{LoopState, may_start},
-    live::Live,
     log::Logged,
     project::Project,
     revert::{self, Reverted},
@@ -35,6 +35,8 @@ use crate::{
     target,
     usage::{Declined, Usage},
 };
+
+pub use back::RolledBack;
 
 use beside::has_room;
 use handled::Handled;
@@ -233,19 +235,24 @@ impl Controller {
         }
         .await;
         self.speakers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        self.note(driver.run());
-        if matches!(end, Ok(End::Finished(_))) {
-            if revert::is_taken_back(driver.run()) {
-                let reason = driver.run().outcome().map(ToString::to_string).unwrap_or_default();
-                let made = tokio::task::block_in_place(|| revert::by_itself(&self.project, &id, &reason));
+        self.left(driver.run()).await;
+        end
+    }
+
+    /// Does what follows where nobody drives the run any more; where it is over, others may have what it had.
+    async fn left(&self, run: &Run) {
+        self.note(run);
+        if let Some(outcome) = run.outcome() {
+            if revert::is_taken_back(run) {
+                let reason = outcome.to_string();
+                let made = tokio::task::block_in_place(|| revert::by_itself(&self.project, run.id(), &reason));
                 made.iter().for_each(|words| self.observer.notice(words));
             }
-            self.tidy(driver.run()).await;
+            self.tidy(run).await;
         }
-        if driver.run().claimed_services().is_empty() {
-            self.project.claims.free(&id);
+        if run.claimed_services().is_empty() {
+            self.project.claims.free(run.id());
         }
-        end
     }
 
     fn note(&self, run: &Run) {
@@ -282,7 +289,12 @@ impl Controller {
         let (_keep, words) = mpsc::channel(1);
         let mut driver = Driver::new(self.project.parts(Arc::clone(&self.observer)), logged, words, false);
         driver.take(input).await??;
-        Ok(driver.run().clone())
+        let run = driver.run().clone();
+        if run.outcome().is_some() {
+            // Whoever would drive it finds nothing left to do, and those who wait for its services wait for that.
+            self.left(&run).await;
+        }
+        Ok(run)
     }
 
     /// The whole name of a run of which the beginning is given.
@@ -333,44 +345,6 @@ impl Controller {
         gc::collect(&self.project, false, SystemTime::now()).await
     }
 
-    /// Takes what was released back: by the runs that are under way in that environment, or by hand where there is none; after the rollback window
-    /// only where it is to be `at_once` all the same.
-    ///
-    /// # Errors
-    /// When there is nothing to go back to, or the window is over.
-    pub async fn roll_back(
-        &self,
-        environment: &str,
-        to: Option<&str>,
-        at_once: bool,
-        by: &str,
-        reason: &str,
-    ) -> Result<RolledBack> {
-        let _alone = self.beginning.lock().await;
-        let under_way: Vec<Run> = self.unfinished()?.into_iter().map(|logged| logged.run).collect();
-        if let Some(run) = under_way.first().map(Run::id) {
-            if to.is_some() {
-                bail!("run {run} is under way; without --to it goes back, or abort it first");
-            }
-            if under_way.iter().any(|run| environment != run.plan().production) {
-                bail!("run {run} is under way; abort it with `autodevops abort {run}`");
-            }
-            return self.take_back(&under_way, by, reason).await;
-        }
-        let made = by_hand::roll_back(&self.project, environment, to, at_once, by).await?;
-        let mut left = None;
-        for (live, before) in made.iter().filter_map(|live| Some((live, live.before.as_ref()?))) {
-            let line = Live::new(&self.project.journal).line(&live.place)?;
-            // Whoever goes forward to a release that was named leaves none behind. What came together is of one change.
-            left = left.or(Some(before).filter(|before| !line.contains(before)));
-        }
-        let left = left.filter(|_| environment == self.project.config.rollout.environment);
-        let reverted = left.and_then(|left| {
-            tokio::task::block_in_place(|| revert::by_itself(&self.project, &left.id, &format!("{by}: {reason}")))
-        });
-        Ok(RolledBack::ByHand { made, reverted })
-    }
-
     /// Undoes in git, on a branch, what a run or a release changed.
     ///
     /// # Errors
@@ -379,20 +353,6 @@ impl Controller {
         let _alone = self.beginning.lock().await;
         tokio::task::block_in_place(|| revert::revert(&self.project, subject, by, reason))
     }
-}
-
-/// How a release is taken back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RolledBack {
-    /// The runs under way do it.
-    ByRuns(Vec<String>),
-    /// It is done.
-    ByHand {
-        /// What serves: of each of the services that went back.
-        made: Vec<MadeLive>,
-        /// What came of undoing the change in git, in words; nothing where there was nothing to undo.
-        reverted: Option<String>,
-    },
 }
 
 /// The whole name of a run of which the beginning is given.

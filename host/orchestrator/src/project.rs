@@ -21,6 +21,7 @@ use autodevops_model::Stage;
 use autodevops_policy::{PermissionKind, ProjectPath, redact::Redaction};
 use autodevops_sandbox::{CallContext, Compiler, MountedFolder, Plugin, replay::Recordings};
 use autodevops_source::{Repository, Store};
+use tokio::sync::RwLock;
 
 use crate::{
     audit::Audit,
@@ -83,6 +84,9 @@ pub struct Project {
     pub notices: Notices,
     /// Which run has which services to itself.
     pub claims: Claims,
+    /// Held together by the runs that move production's traffic, and alone by a person who does it by hand: none of the two looks what
+    /// serves while the other changes it.
+    pub moves: RwLock<()>,
     /// The plugins.
     pub plugins: PluginSet,
     /// What is deployed, by digest.
@@ -148,6 +152,7 @@ impl Project {
             links,
             notices,
             claims: Claims::default(),
+            moves: RwLock::default(),
             plugins,
             artifacts,
             edge,

@@ -10,6 +10,7 @@ use anyhow::Result;
 use tokio::{sync::watch::Receiver, task::JoinHandle};
 
 use crate::{
+    clock::now,
     controller::Controller,
     driver::{End, Observer},
     front_door,
@@ -59,6 +60,8 @@ pub async fn serve(
         observer.notice(&format!("{error:#}"));
     }
     while !*stop.borrow() {
+        // Also where nobody else asks for the time, it is told that the clock went back.
+        now();
         let more = watch.poll().await?;
         look_again |= more;
         unlooked |= more;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Command, EventKind, Live, Member, Refused, Run, RunStage,
+    Command, Environment, EventKind, Live, Member, Refused, Run, RunStage,
     decide::{Draft, Input},
     run::name_of,
 };
@@ -44,6 +44,13 @@ impl Run {
     /// The services that the run waits for.
     pub const fn awaited(&self) -> Option<&Awaited> {
         self.awaited.as_ref()
+    }
+
+    /// Whether what serves in production there, as the target calls the place, is the run's affair now: it releases what comes after that, and
+    /// has the service to itself, or the project has no other.
+    pub fn is_about(&self, place: &str) -> bool {
+        let mut places = self.members().map(|member| member.place(Environment::Production));
+        self.ending().is_none() && !self.must_claim() && places.any(|own| own == place)
     }
 
     /// What serves of each of the plan's services, by what is on record: as it was when the run began, or began anew.

@@ -89,7 +89,7 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
                     let each = |run: &String| format!("run {run} takes its release back");
                     runs.iter().map(each).collect::<Vec<_>>().join("\n")
                 }
-                RolledBack::ByHand { made, reverted } => {
+                RolledBack::ByHand { made, reverted, concerned } => {
                     let again = made.iter().map(|live| format!("{} serves {} again", live.words(), live.release.id));
                     let reverted = reverted.map(|words| format!("; {words}")).unwrap_or_default();
                     let guarded = !controller.project().config.stages.state_guards.is_empty();
@@ -97,7 +97,11 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
                         true => format!("; its data is as it was left, see `autodevops state list {environment}`"),
                         false => String::new(),
                     };
-                    format!("{}{reverted}{data}", again.collect::<Vec<_>>().join("\n"))
+                    let each = |run: &String| {
+                        format!("; run {run} is under way, and asks before it goes on from there: `autodevops show {run}`")
+                    };
+                    let asking: String = concerned.iter().map(each).collect();
+                    format!("{}{reverted}{data}{asking}", again.collect::<Vec<_>>().join("\n"))
                 }
             }
         }

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
+    fs,
     io::{Read, Write},
     net::TcpStream,
     process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -167,6 +169,67 @@ fn a_release_under_way_is_taken_back_by_its_run() {
     assert_eq!(called.code, Some(3), "{called}");
     assert!(called.stdout.contains("odd orders"), "{called}");
     assert_eq!(shop.shares(), [(old, 100)]);
+    shop.count_clients();
+}
+
+/// A shop whose news were deployed by hand after what served first, with a run that asks `me` before it goes to production: the two
+/// releases, and the run.
+fn asking_after_news(shop: &mut Shop) -> (String, String, Program, String) {
+    let old = shop.serving().unwrap();
+    fs::write(shop.folder.join("public/news.html"), "<p>New beans</p>").unwrap();
+    shop.check_in("Tell the news");
+    shop.expect(0, &["deploy"]);
+    let news = shop.serving().unwrap();
+    assert_ne!(news, old);
+    let mut program = shop.start(&["run"]);
+    program.wait_for("it asks", LIMIT, |event| event["type"] == "approval-asked");
+    let run = run_name(shop);
+    (old, news, program, run)
+}
+
+#[test]
+fn what_was_promoted_before_is_taken_back_by_hand_under_a_run_that_moved_nothing_and_that_one_asks() {
+    let mut shop = with_approvers(&format!("\"{}\"", me()), "1h");
+    let (old, news, mut program, run) = asking_after_news(&mut shop);
+    let called = shop.expect(0, &["rollback", "production", "--reason", "odd news"]);
+    assert!(called.stdout.contains(&format!("production serves {old} again")), "{called}");
+    assert!(called.stdout.contains(&format!("run {run} is under way, and asks before it goes on")), "{called}");
+    let asked = program.wait_for("it asks anew", LIMIT, |event| event["type"] == "approval-asked");
+    let reason = asked["reason"].as_str().unwrap();
+    assert!(reason.contains(&format!("production serves {old} 100 % where this run left {news} 100 %")), "{reason}");
+    assert_eq!(shop.shares(), [(old, 100)]);
+    // Its effects go on with a fence above that of what was done by hand.
+    shop.expect(0, &["approve", &run, "--reason", "the news were not it"]);
+    let called = program.wait(3 * LIMIT);
+    assert_eq!(called.code, Some(0), "{called}");
+    assert_ne!(shop.serving(), Some(news));
+    shop.count_clients();
+}
+
+#[test]
+fn a_run_that_is_let_into_production_while_that_goes_back_by_hand_overwrites_nothing() {
+    let mut shop = with_approvers(&format!("\"{}\"", me()), "1h");
+    let (old, news, mut program, run) = asking_after_news(&mut shop);
+    // Which of the two comes first is left to chance.
+    let called = thread::scope(|scope| {
+        let approve = scope.spawn(|| shop.expect(0, &["approve", &run, "--reason", "so"]));
+        let called = shop.expect(0, &["rollback", "production", "--reason", "odd news"]);
+        approve.join().unwrap();
+        called
+    });
+    let by_hand = called.stdout.contains(&format!("production serves {old} again"));
+    if by_hand {
+        let differs = format!("production serves {old} 100 % where this run left {news} 100 %");
+        program.wait_for("it asks anew", LIMIT, |event| {
+            event["type"] == "approval-asked" && event["reason"].as_str().is_some_and(|reason| reason.contains(&differs))
+        });
+        shop.expect(0, &["reject", &run, "--reason", "so"]);
+    } else {
+        assert!(called.stdout.contains(&format!("run {run} takes its release back")), "{called}");
+    }
+    let called = program.wait(LIMIT);
+    assert_eq!(called.code, Some(if by_hand { 1 } else { 3 }), "{called}");
+    assert_eq!(shop.shares(), [(if by_hand { old } else { news }, 100)]);
     shop.count_clients();
 }
 

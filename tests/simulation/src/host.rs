@@ -388,8 +388,9 @@ impl Clock for Host {
         self.steady.read(world.wall(), world.monotonic())
     }
 
-    fn fell_behind(&self) -> Option<Duration> {
-        self.steady.fell_behind()
+    fn falls(&self) -> Falls {
+        self.now();
+        self.steady.falls()
     }
 
     fn not_before(&self, moment: Timestamp) {

@@ -1,10 +1,10 @@
-//! Runs beside each other: which may start, what becomes of what one leaves behind, and taking back what several released.
+//! Runs beside each other: which may start, and what becomes of what one leaves behind.
 
 use anyhow::Result;
 use autodevops_model::Issue;
-use autodevops_pipeline::{Environment, Input, Outcome, Run, RunStage};
+use autodevops_pipeline::{Environment, Run, RunStage};
 
-use super::{Controller, RolledBack};
+use super::Controller;
 use crate::front_door;
 
 const BOTH: [Environment; 2] = [Environment::Staging, Environment::Production];
@@ -34,46 +34,6 @@ impl Controller {
             tracing::warn!("releases that are not needed any more go on: {error:#}");
         }
     }
-
-    /// Has the runs under way take production back: those that moved it, or where none did the first one, which says why not.
-    pub(super) async fn take_back(&self, under_way: &[Run], by: &str, reason: &str) -> Result<RolledBack> {
-        let mut moved: Vec<&Run> = under_way.iter().filter(|run| run.is_moved(Environment::Production)).collect();
-        if moved.is_empty() {
-            moved.extend(under_way.first());
-        }
-        let mut answers = Vec::new();
-        for run in &moved {
-            // Of several, those that go back already need no word; one alone says so itself.
-            let needs_no_word = moved.len() > 1 && goes_back(run);
-            let word = Input::Rollback { by: by.to_owned(), reason: reason.to_owned() };
-            let answer = if needs_no_word { Ok(()) } else { self.say(run.id(), word).await.map(drop) };
-            answers.push((run.id(), answer));
-        }
-        all_told(answers).map(RolledBack::ByRuns)
-    }
-}
-
-/// The ids of the runs that go back, of what each one answered when it was told to.
-fn all_told(answers: Vec<(&str, Result<()>)>) -> Result<Vec<String>> {
-    let (mut told, mut refused) = (Vec::new(), Vec::new());
-    for (run, answer) in answers {
-        match answer {
-            Ok(()) => told.push(run.to_owned()),
-            Err(error) => refused.push(error),
-        }
-    }
-    match refused.into_iter().next() {
-        None => Ok(told),
-        Some(error) if told.is_empty() => Err(error),
-        Some(error) => {
-            Err(error.context(format!("not all that moved production go back, but these do: {}", told.join(", "))))
-        }
-    }
-}
-
-/// Whether the run takes back what it released already.
-fn goes_back(run: &Run) -> bool {
-    run.ending().is_some_and(|outcome| *outcome != Outcome::Healed)
 }
 
 /// Whether the issue was there before anything of the run's release was.
@@ -152,14 +112,5 @@ mod tests {
         let started = staged.started_at().0;
         assert!(is_older(&issue(Some(started - 1)), &staged));
         assert!(!is_older(&issue(Some(started + 1)), &staged) && !is_older(&issue(None), &staged));
-    }
-
-    #[test]
-    fn what_one_run_refuses_is_told_beside_those_that_go_back() {
-        let refused = || ("refuses", Err(anyhow::anyhow!("refuses refuses")));
-        let error = format!("{:#}", all_told(vec![("back", Ok(())), refused(), ("goes", Ok(()))]).unwrap_err());
-        assert_eq!(error, "not all that moved production go back, but these do: back, goes: refuses refuses");
-        assert_eq!(all_told(vec![("back", Ok(())), ("goes", Ok(()))]).unwrap(), ["back", "goes"]);
-        assert_eq!(all_told(vec![refused()]).unwrap_err().to_string(), "refuses refuses");
     }
 }

@@ -9,15 +9,29 @@ use super::{Stages, failed, of_call, of_host, stage_error};
 use crate::{clock::now, notices::Turn};
 
 impl Stages {
-    /// Does an effect whose intent is on record. `again` says that it may have been done before: then the target is asked first.
+    /// Does an effect whose intent is on record. `again` says that it may have been done before: then the target is asked first. A move of
+    /// production's traffic waits while that is moved by hand.
     pub async fn effect(&self, run: &Run, command: &Command, again: bool) -> Input {
-        let moves = matches!(command, Command::SetTraffic { environment: Environment::Production, .. });
-        if moves && let Some(overtaken) = self.overtaken(run).await {
-            return overtaken;
+        let production = Environment::Production;
+        let moves = matches!(command, Command::SetTraffic { environment, .. } if *environment == production);
+        let deploys = matches!(command, Command::Deploy { environment, .. } if *environment == production);
+        let mut not_by_hand = None;
+        if moves {
+            not_by_hand = Some(self.project.moves.read().await);
+            if let Some(overtaken) = self.overtaken(run).await {
+                return overtaken;
+            }
         }
         let mut done = self.affect(run, command, again).await;
+        if deploys && matches!(&done, Err(error) if error.kind == ErrorKind::Denied) {
+            // Somebody has a newer fence: whoever makes something live by hand. What that was is told once it is done.
+            not_by_hand = Some(self.project.moves.read().await);
+            if let Some(overtaken) = self.overtaken(run).await {
+                return overtaken;
+            }
+        }
         if done.is_ok() && run.takes_back(command) {
-            done = match self.found(run, Environment::Production).await {
+            done = match self.found(run, production).await {
                 Ok(found) => run.left_behind(command, &found).map_or(done, Err),
                 Err(error) => {
                     tracing::warn!(%error, "whether production went back cannot be looked at");
@@ -25,6 +39,7 @@ impl Stages {
                 }
             };
         }
+        drop(not_by_hand);
         let outcome = done.unwrap_or_else(EffectOutcome::Failed);
         Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
     }

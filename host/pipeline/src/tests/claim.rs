@@ -176,3 +176,16 @@ fn people_are_heard_while_a_run_waits_for_services() {
     assert_eq!(scene.run.awaited(), None);
     assert!(matches!(scene.outcome().0, Outcome::Aborted { .. }));
 }
+
+#[test]
+fn what_serves_is_a_runs_affair_once_it_has_the_service_and_until_it_goes_back() {
+    let mut scene = claiming();
+    assert!(!scene.run.is_about("production-cart"), "it begins anew where that changed");
+    scene.go();
+    let about = |scene: &Scene| ["cart", "shop", "mail"].map(|name| scene.run.is_about(&format!("production-{name}")));
+    assert_eq!(about(&scene), [true, true, false]);
+    assert!(!scene.run.is_about("staging-cart"));
+    scene.say(Input::Abort { by: "ada".into(), reason: "never".into() }).unwrap();
+    assert_eq!(about(&scene), [false; 3]);
+    assert!(Scene::new(plan()).run.is_about("production"), "the only service is everyone's from the beginning");
+}

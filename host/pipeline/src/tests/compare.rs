@@ -326,3 +326,50 @@ fn a_target_that_says_that_it_went_back_and_did_not_is_not_believed() {
     assert!(matches!(staging, Command::SetTraffic { environment: Environment::Staging, .. }));
     assert!(!scene.run.takes_back(&staging), "nobody is served by it");
 }
+
+/// A run that is about to move production for the first time: the move is intended, and not done.
+fn about_to_move() -> (Scene, String) {
+    let mut scene = Scene::new(plan()).until(RunStage::Rollout);
+    let key = scene.command().key().unwrap().to_owned();
+    assert!(matches!(scene.command(), Command::SetTraffic { .. }));
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    (scene, key)
+}
+
+#[test]
+fn a_move_that_a_rollback_by_hand_came_before_is_neither_made_nor_taken_back() {
+    // What came of the move may be known before it is looked what serves, or never.
+    let late = |look: &str| Input::Serving {
+        key: look.into(),
+        found: vec![Found { service: String::new(), splits: splits(&[("older", 100)]), staging: Vec::new() }],
+    };
+    let denied = |key: &str| Input::Effect {
+        key: key.into(),
+        outcome: EffectOutcome::Failed(error(ErrorKind::Denied)),
+    };
+    for refused in [false, true] {
+        let (mut scene, key) = about_to_move();
+        let look = scene.run.look_key();
+        scene.say(Input::Resume { fence: 9 }).unwrap();
+        match refused {
+            true => drop(scene.say(denied(&key)).unwrap()),
+            false => drop(scene.say(late(&look)).unwrap_err()),
+        }
+        assert_eq!(scene.run.ending(), None, "nothing is taken back");
+        let Command::Compare { key } = scene.command() else { panic!("{:?}", scene.commands()) };
+        let staging = traffic(&scene.run, Environment::Staging).to_vec();
+        let found = vec![Found { service: String::new(), splits: splits(&[("older", 100)]), staging }];
+        scene.say(Input::Serving { key, found }).unwrap();
+        let gate = scene.run.gate().unwrap();
+        assert!(gate.reason.contains("production serves older 100 % where this run left old 100 %"), "{}", gate.reason);
+        let since = scene.events.len();
+        scene.say(Input::Reject { by: "ada".into(), reason: "so".into(), link: None }).unwrap();
+        let (outcome, scene) = scene.outcome();
+        assert!(matches!(outcome, Outcome::Aborted { .. }), "{outcome}");
+        let touches = |event: &crate::Event| {
+            let production = Some(Environment::Production);
+            matches!(&event.event, EventKind::EffectIntended { environment, .. } if *environment == production)
+        };
+        assert!(!scene.events[since..].iter().any(touches), "what a person put there stays");
+    }
+}

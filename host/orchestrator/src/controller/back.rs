@@ -1,0 +1,157 @@
+//! Taking production back by a person's word: by the runs that moved it, or by hand where none did.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use autodevops_pipeline::{Environment, Input, Outcome, Run};
+
+use super::Controller;
+use crate::{
+    by_hand::{self, MadeLive},
+    live::Live,
+    revert,
+};
+
+/// How long a run may take to hear that something else serves.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a release is taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RolledBack {
+    /// The runs under way do it.
+    ByRuns(Vec<String>),
+    /// It is done.
+    ByHand {
+        /// What serves: of each of the services that went back.
+        made: Vec<MadeLive>,
+        /// What came of undoing the change in git, in words; nothing where there was nothing to undo.
+        reverted: Option<String>,
+        /// The runs under way whose releases were to follow what served until now.
+        concerned: Vec<String>,
+    },
+}
+
+impl Controller {
+    /// Takes what was released back: by the runs under way that moved production, or by hand where none did; after the rollback window only
+    /// where it is to be `at_once` all the same. A run under way that is about what was taken back finds that something else serves, and
+    /// asks people.
+    ///
+    /// # Errors
+    /// When there is nothing to go back to, or the window is over; where a run moved production and another release is named, or a run is
+    /// under way and it is of another environment.
+    pub async fn roll_back(
+        &self,
+        environment: &str,
+        to: Option<&str>,
+        at_once: bool,
+        by: &str,
+        reason: &str,
+    ) -> Result<RolledBack> {
+        let _alone = self.beginning.lock().await;
+        if let Some(told) = self.take_back(environment, to, by, reason).await? {
+            return Ok(RolledBack::ByRuns(told));
+        }
+        // No run moves traffic from here on until it looks anew what serves.
+        let still = self.project.moves.write().await;
+        if let Some(told) = self.take_back(environment, to, by, reason).await? {
+            return Ok(RolledBack::ByRuns(told));
+        }
+        let way = by_hand::way_back(&self.project, environment, to, at_once)?;
+        let mut concerned = self.under_way()?;
+        concerned.retain(|run| way.places().any(|place| run.is_about(place)));
+        let made = by_hand::go_back(&self.project, way, by).await;
+        // Where it failed, too: the target may have taken the fence.
+        let concerned = self.look_anew(&concerned).await;
+        drop(still);
+        let made = made?;
+        let mut left = None;
+        for (live, before) in made.iter().filter_map(|live| Some((live, live.before.as_ref()?))) {
+            let line = Live::new(&self.project.journal).line(&live.place)?;
+            // Whoever goes forward to a release that was named leaves none behind. What came together is of one change.
+            left = left.or(Some(before).filter(|before| !line.contains(before)));
+        }
+        let left = left.filter(|_| environment == self.project.config.rollout.environment);
+        let reverted = left.and_then(|left| {
+            tokio::task::block_in_place(|| revert::by_itself(&self.project, &left.id, &format!("{by}: {reason}")))
+        });
+        Ok(RolledBack::ByHand { made, reverted, concerned })
+    }
+
+    /// The runs that may move something still: one that healed its issue only tells people so.
+    fn under_way(&self) -> Result<Vec<Run>> {
+        let unfinished = self.unfinished()?.into_iter().map(|logged| logged.run);
+        Ok(unfinished.filter(|run| run.ending() != Some(&Outcome::Healed)).collect())
+    }
+
+    /// Has the runs under way that moved production take it back, and gives their ids; none where no run did.
+    async fn take_back(&self, environment: &str, to: Option<&str>, by: &str, reason: &str) -> Result<Option<Vec<String>>> {
+        let under_way = self.under_way()?;
+        if let Some(run) = under_way.iter().find(|run| environment != run.plan().production) {
+            let run = run.id();
+            bail!("run {run} is under way; abort it with `autodevops abort {run}`");
+        }
+        let moved: Vec<&Run> = under_way.iter().filter(|run| run.is_moved(Environment::Production)).collect();
+        let Some(first) = moved.first() else { return Ok(None) };
+        if to.is_some() {
+            bail!("run {} is under way; without --to it goes back, or abort it first", first.id());
+        }
+        let mut answers = Vec::new();
+        for run in &moved {
+            // Of several, those that go back already need no word; one alone says so itself.
+            let needs_no_word = moved.len() > 1 && run.ending().is_some();
+            let word = Input::Rollback { by: by.to_owned(), reason: reason.to_owned() };
+            let answer = if needs_no_word { Ok(()) } else { self.say(run.id(), word).await.map(drop) };
+            answers.push((run.id(), answer));
+        }
+        all_told(answers).map(Some)
+    }
+
+    /// Has each of these runs look what serves before it does anything else, with a fence above that of whatever was done by hand; the ids
+    /// of those that do.
+    async fn look_anew(&self, runs: &[Run]) -> Vec<String> {
+        let mut told = Vec::new();
+        for run in runs {
+            let told_of = async || self.say(run.id(), Input::Resume { fence: self.project.next_fence()? }).await;
+            // One that cannot write just now keeps nobody waiting.
+            let answer = tokio::time::timeout(PATIENCE, told_of()).await.unwrap_or_else(|late| Err(late.into()));
+            match answer {
+                Ok(_) => told.push(run.id().to_owned()),
+                // It has an older fence, and looks before it moves anything.
+                Err(error) => tracing::warn!("run {} was not told that something else serves: {error:#}", run.id()),
+            }
+        }
+        told
+    }
+}
+
+/// The ids of the runs that go back, of what each one answered when it was told to.
+fn all_told(answers: Vec<(&str, Result<()>)>) -> Result<Vec<String>> {
+    let (mut told, mut refused) = (Vec::new(), Vec::new());
+    for (run, answer) in answers {
+        match answer {
+            Ok(()) => told.push(run.to_owned()),
+            Err(error) => refused.push(error),
+        }
+    }
+    match refused.into_iter().next() {
+        None => Ok(told),
+        Some(error) if told.is_empty() => Err(error),
+        Some(error) => {
+            Err(error.context(format!("not all that moved production go back, but these do: {}", told.join(", "))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_run_refuses_is_told_beside_those_that_go_back() {
+        let refused = || ("refuses", Err(anyhow::anyhow!("refuses refuses")));
+        let error = format!("{:#}", all_told(vec![("back", Ok(())), refused(), ("goes", Ok(()))]).unwrap_err());
+        assert_eq!(error, "not all that moved production go back, but these do: back, goes: refuses refuses");
+        assert_eq!(all_told(vec![("back", Ok(())), ("goes", Ok(()))]).unwrap(), ["back", "goes"]);
+        assert_eq!(all_told(vec![refused()]).unwrap_err().to_string(), "refuses refuses");
+    }
+}
