@@ -200,6 +200,8 @@ fn what_was_promoted_before_is_taken_back_by_hand_under_a_run_that_moved_nothing
     assert_eq!(shop.shares(), [(old, 100)]);
     // Its effects go on with a fence above that of what was done by hand.
     shop.expect(0, &["approve", &run, "--reason", "the news were not it"]);
+    program.wait_for("it asks for production", LIMIT, |event| event["gate"] == "production");
+    shop.expect(0, &["approve", &run, "--reason", "so"]);
     let called = program.wait(3 * LIMIT);
     assert_eq!(called.code, Some(0), "{called}");
     assert_ne!(shop.serving(), Some(news));
