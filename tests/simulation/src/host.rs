@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Result;
 use autodevops_driver::{
-    clock::Steady,
+    clock::{Falls, Steady},
     ledger::urgent,
     parts::{Account, Clock, Later, Ledger, Observer, Parts, World as Outside},
 };
