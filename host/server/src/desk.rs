@@ -98,7 +98,9 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
                         false => String::new(),
                     };
                     let each = |run: &String| {
-                        format!("; run {run} is under way, and asks before it goes on from there: `autodevops show {run}`")
+                        format!(
+                            "; run {run} is under way, and asks before it goes on from there: `autodevops show {run}`"
+                        )
                     };
                     let asking: String = concerned.iter().map(each).collect();
                     format!("{}{reverted}{data}{asking}", again.collect::<Vec<_>>().join("\n"))

@@ -223,7 +223,8 @@ fn a_run_that_is_let_into_production_while_that_goes_back_by_hand_overwrites_not
     if by_hand {
         let differs = format!("production serves {old} 100 % where this run left {news} 100 %");
         program.wait_for("it asks anew", LIMIT, |event| {
-            event["type"] == "approval-asked" && event["reason"].as_str().is_some_and(|reason| reason.contains(&differs))
+            event["type"] == "approval-asked"
+                && event["reason"].as_str().is_some_and(|reason| reason.contains(&differs))
         });
         shop.expect(0, &["reject", &run, "--reason", "so"]);
     } else {

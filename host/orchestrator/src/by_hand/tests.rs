@@ -26,7 +26,17 @@ async fn deployed(scene: &Scene, environments: &[&str]) -> Result<Vec<MadeLive>,
 }
 
 async fn gone_back(scene: &Scene, to: Option<&str>, at_once: bool) -> Result<Vec<MadeLive>, String> {
-    roll_back(&scene.project, "production", to, at_once, "ada").await.map_err(|error| format!("{error:#}"))
+    gone_back_in(scene, "production", to, at_once).await
+}
+
+async fn gone_back_in(
+    scene: &Scene,
+    environment: &str,
+    to: Option<&str>,
+    at_once: bool,
+) -> Result<Vec<MadeLive>, String> {
+    let gone = async { go_back(&scene.project, way_back(&scene.project, environment, to, at_once)?, "ada").await };
+    gone.await.map_err(|error: Error| format!("{error:#}"))
 }
 
 /// All plugins that a project's stages name, which do not matter here.
@@ -135,7 +145,7 @@ async fn after_the_window_going_back_is_meant_only_when_it_is_said() {
     assert_eq!(gone_back(&scene, None, true).await.unwrap()[0].release.id, "old");
     // Staging has no window.
     scene.served("staging", &[scene.release("old"), scene.release("new")]);
-    let made = roll_back(&scene.project, "staging", None, false, "ada").await.unwrap();
+    let made = gone_back_in(&scene, "staging", None, false).await.unwrap();
     assert_eq!(made[0].release.id, "old");
 }
 

@@ -84,7 +84,13 @@ impl Controller {
     }
 
     /// Has the runs under way that moved production take it back, and gives their ids; none where no run did.
-    async fn take_back(&self, environment: &str, to: Option<&str>, by: &str, reason: &str) -> Result<Option<Vec<String>>> {
+    async fn take_back(
+        &self,
+        environment: &str,
+        to: Option<&str>,
+        by: &str,
+        reason: &str,
+    ) -> Result<Option<Vec<String>>> {
         let under_way = self.under_way()?;
         if let Some(run) = under_way.iter().find(|run| environment != run.plan().production) {
             let run = run.id();

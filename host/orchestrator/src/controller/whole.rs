@@ -192,14 +192,14 @@ async fn what_a_person_took_back_is_undone_in_git_and_who_goes_forward_undoes_no
     let (scene, change) = released("");
     let controller = controller(&scene);
     let rolled_back = controller.roll_back("production", None, false, "ada", "it broke").await.unwrap();
-    let RolledBack::ByHand { made, reverted } = rolled_back else { panic!("{rolled_back:?}") };
-    assert_eq!(made[0].release.id, "old");
+    let RolledBack::ByHand { made, reverted, concerned } = rolled_back else { panic!("{rolled_back:?}") };
+    assert_eq!((made[0].release.id.as_str(), concerned), ("old", vec![]));
     let branch = format!("autodevops/revert-{}", &change[..10]);
     assert!(reverted.unwrap().contains(&branch));
     let message = git(&scene.shop(), &["show", "--no-patch", "--format=%B", &branch]);
     assert!(message.contains("ada: it broke"), "{message}");
     let forward = controller.roll_back("production", Some("new"), false, "ada", "after all").await.unwrap();
-    let RolledBack::ByHand { made, reverted } = forward else { panic!("{forward:?}") };
+    let RolledBack::ByHand { made, reverted, .. } = forward else { panic!("{forward:?}") };
     assert_eq!((made[0].release.id.as_str(), reverted), ("new", None));
     // Staging's releases are nobody's to undo.
     scene.served(
@@ -208,6 +208,79 @@ async fn what_a_person_took_back_is_undone_in_git_and_who_goes_forward_undoes_no
     );
     let staging = controller.roll_back("staging", None, false, "ada", "r").await.unwrap();
     assert!(matches!(&staging, RolledBack::ByHand { reverted: None, .. }), "{staging:?}");
+}
+
+/// Stories have fences of their own; the journal's next one is above.
+fn fences_above(scene: &Scene, run: &Run) {
+    while scene.project.next_fence().unwrap() < run.fence() {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_promoted_before_a_run_that_moved_nothing_is_taken_back_by_hand_and_the_run_looks_anew() {
+    let (scene, _) = released("");
+    let run = scene.run(&Story::default(), |run| run.stage() == RunStage::Soak);
+    assert!(run.is_moved(Environment::Staging) && !run.is_moved(Environment::Production));
+    fences_above(&scene, &run);
+    let controller = controller(&scene);
+    let rolled_back = controller.roll_back("production", None, false, "ada", "it broke").await.unwrap();
+    let RolledBack::ByHand { made, concerned, .. } = rolled_back else { panic!("{rolled_back:?}") };
+    assert_eq!((made[0].release.id.as_str(), concerned), ("old", vec![run.id().to_owned()]));
+    let logged = controller.unfinished().unwrap().remove(0);
+    let by_hand = scene.project.audit.log().names().unwrap();
+    let fence: u64 = by_hand.iter().find_map(|name| name.strip_prefix("by-hand-")).unwrap().parse().unwrap();
+    assert!(logged.run.fence() > fence, "{} goes on below {fence}", logged.run.fence());
+    let commands = logged.run.commands(now());
+    assert!(matches!(&commands[..], [autodevops_pipeline::Command::Compare { .. }]), "{commands:?}");
+    // Another one can be named, too.
+    let named = controller.roll_back("production", Some("new"), false, "ada", "after all").await.unwrap();
+    assert!(matches!(&named, RolledBack::ByHand { made, .. } if made[0].release.id == "new"), "{named:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_rollback_by_hand_that_fails_leaves_no_run_behind_with_a_fence_below_its_own() {
+    let scene = Scene::open(&[target(&[answer("set-traffic", refusal("failed", "no way back"))])], "");
+    scene.served("production", &[scene.release("old"), scene.release("new")]);
+    let run = scene.run(&Story::default(), |run| run.stage() == RunStage::Soak);
+    fences_above(&scene, &run);
+    let controller = controller(&scene);
+    let error = format!("{:#}", controller.roll_back("production", None, true, "ada", "r").await.unwrap_err());
+    assert!(error.contains("no way back"), "{error}");
+    assert!(controller.unfinished().unwrap()[0].run.fence() > run.fence());
+    // Where there is nothing to go back to, nothing was done, and no run has to look.
+    let fence = controller.unfinished().unwrap()[0].run.fence();
+    controller.roll_back("production", Some("other"), true, "ada", "r").await.unwrap_err();
+    assert_eq!(controller.unfinished().unwrap()[0].run.fence(), fence);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_that_healed_and_only_tells_people_keeps_nobody_from_taking_its_release_back() {
+    let (scene, _) = released("");
+    let run = scene.run(&Story::default(), |run| run.ending() == Some(&Outcome::Healed));
+    assert!(run.outcome().is_none() && run.is_moved(Environment::Production));
+    let rolled_back = controller(&scene).roll_back("production", None, true, "ada", "r").await.unwrap();
+    assert!(matches!(&rolled_back, RolledBack::ByHand { concerned, .. } if concerned.is_empty()), "{rolled_back:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_a_word_ends_while_nobody_drives_it_leaves_its_services_to_those_who_wait() {
+    let scene = scene("");
+    let run = scene.run(&Story::default(), |run| run.stage() == RunStage::Checks);
+    let controller = controller(&scene);
+    let (claims, shop) = (&scene.project.claims, ["shop".to_owned()]);
+    assert_eq!(run.claimed_services(), shop);
+    let changes = claims.changes();
+    assert_eq!(claims.ask("other", &shop).unwrap_err().run, run.id());
+    controller.say(run.id(), Input::Hold { by: "ada".into(), reason: "r".into() }).await.unwrap();
+    assert_eq!(claims.ask("other", &shop).unwrap_err().run, run.id(), "it goes on some time");
+    let after = controller.say(run.id(), Input::Abort { by: "ada".into(), reason: "enough".into() }).await.unwrap();
+    assert!(after.outcome().is_some(), "it had moved nothing");
+    assert!(changes.has_changed().unwrap(), "who waits is told");
+    claims.ask("other", &shop).unwrap();
+    let issue = Issue { fingerprint: run.issue().fingerprint.clone(), ..issue("x") };
+    assert!(
+        controller.choose(vec![issue.clone()], Some(&issue.fingerprint)).unwrap().is_some(),
+        "it is known to be over"
+    );
 }
 
 #[tokio::test]

@@ -343,10 +343,8 @@ fn a_move_that_a_rollback_by_hand_came_before_is_neither_made_nor_taken_back() {
         key: look.into(),
         found: vec![Found { service: String::new(), splits: splits(&[("older", 100)]), staging: Vec::new() }],
     };
-    let denied = |key: &str| Input::Effect {
-        key: key.into(),
-        outcome: EffectOutcome::Failed(error(ErrorKind::Denied)),
-    };
+    let denied =
+        |key: &str| Input::Effect { key: key.into(), outcome: EffectOutcome::Failed(error(ErrorKind::Denied)) };
     for refused in [false, true] {
         let (mut scene, key) = about_to_move();
         let look = scene.run.look_key();
