@@ -3,9 +3,7 @@
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result, anyhow, bail};
-use autodevops_model::Stage;
 use autodevops_orchestrator::{
-    audit::WATCH,
     catalog::Unanswered,
     clock::now,
     controller::Controller,
@@ -48,7 +46,7 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
         let mut unfinished = controller.unfinished()?;
         let mut watch = None;
         if unfinished.is_empty() {
-            let watch = watch.insert(open_watch(&project).await?);
+            let watch = watch.insert(Watch::open(&project).await?);
             let issue = look(&project, &controller, &*progress, options, watch).await?;
             let Some(issue) = issue else { return Ok(None) };
             unfinished.push(controller.start(issue).await?);
@@ -117,7 +115,7 @@ async fn drive(
     let follow = async {
         let watch = match watch {
             Some(watch) => watch,
-            None => watch.insert(open_watch(controller.project()).await?),
+            None => watch.insert(Watch::open(controller.project()).await?),
         };
         signals::follow(controller, watch).await
     };
@@ -140,6 +138,11 @@ async fn look(
     watch: &mut Watch,
 ) -> Result<Option<autodevops_model::Issue>> {
     watch.poll().await?;
+    // Logs that are not read now look like those of a healthy service.
+    if let Err(refused) = watch.may_read() {
+        watch.save().await?;
+        return Err(refused);
+    }
     let issues = watch.issues().await?;
     watch.save().await?;
     let found = issues.len();
@@ -153,18 +156,6 @@ async fn look(
         )),
     }
     Ok(chosen)
-}
-
-async fn open_watch(project: &Project) -> Result<Watch> {
-    if project.config.logs.watch.is_empty() {
-        bail!(Usage("no logs are watched; name them in [logs] `watch`".to_owned()));
-    }
-    let analyzer = project.plugins.for_stage(&project.config.stages.analyzer, Stage::Analyzer)?;
-    let maps = project.source_maps()?;
-    let mounts = maps.map(|maps| maps.mount(&analyzer)).transpose()?.into_iter().collect();
-    let (journal, audit) = (project.journal.clone(), Arc::clone(&project.audit));
-    let (context, logs) = (project.context(WATCH, mounts), &project.config.logs.watch);
-    Watch::open(journal, audit, context, analyzer, logs, &project.redaction).await
 }
 
 /// Opens what people speak to the runs by, for as long as it is kept: the control socket, and the HTTP API where it is set up.
@@ -240,7 +231,7 @@ pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     }
     project.check_credentials().await?;
     project.check_tools()?;
-    let watch = open_watch(&project).await?;
+    let watch = Watch::open(&project).await?;
     observer.notice(&format!("watching {}", watched(&project)));
     let (stopper, stop) = tokio::sync::watch::channel(false);
     let mut interrupt = signal(SignalKind::interrupt())?;

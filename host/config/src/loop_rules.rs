@@ -18,9 +18,10 @@ pub struct LoopRules {
     pub deploys_a_day: Option<u32>,
     /// How many calls of fix generators there may be within 24 hours.
     pub fix_generator_calls_a_day: Option<u32>,
-    /// How many tokens of language models plugins may use within 24 hours, by their own word, or else by the bytes that generators and
-    /// checks send: one for every four. Once there were as many, no run starts, and no generator or check with `http` is asked; what
-    /// watches, measures, deploys and tells people goes on.
+    /// How many tokens of language models plugins may use within 24 hours, by their own word, or else one for every four bytes of their
+    /// requests that carry a body, and of the answers; what deploys or keeps data sends other things, and counts by its word alone. Once
+    /// there were as many, no run starts, no analyzer, generator or check with `http` is called, nor a health check that used any: logs
+    /// wait, and are read later. What deploys, keeps data and tells people is always called.
     pub tokens_a_day: Option<u64>,
 }
 

@@ -27,9 +27,10 @@ use crate::{
     audit::Audit,
     catalog::{Catalog, Unanswered},
     claims::Claims,
-    clock::HostClock,
+    clock::{HostClock, now},
     commands, credentials,
     keyvalue::JournalStore,
+    limits::LoopState,
     local::EdgeTarget,
     log::RunLog,
     mail::Post,
@@ -174,6 +175,17 @@ impl Project {
         let observer = Arc::clone(&self.spending);
         let recordings = self.recording();
         CallContext { run: run.to_owned(), mounts, observer: Some(observer), recordings, ..CallContext::default() }
+    }
+
+    /// Refuses to call a plugin that may ask a language model at this stage, where the tokens of those are used up for now.
+    ///
+    /// # Errors
+    /// [`Waits`](crate::limits::Waits) when they are; or when the journal cannot be read.
+    pub fn may_call(&self, plugin: &Plugin, stage: Stage) -> Result<()> {
+        if !self.spending.may_ask(plugin, stage) {
+            return Ok(());
+        }
+        LoopState::new(&self.journal).may_use_tokens(&self.config.r#loop, now())
     }
 
     /// Where calls are recorded, if they are to be.

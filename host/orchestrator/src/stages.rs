@@ -16,9 +16,9 @@ use autodevops_config::Service;
 use autodevops_driver::parts::{Later, World};
 use autodevops_model::{ErrorInfo, ErrorKind, StageError};
 use autodevops_pipeline::{Command, Environment, Glance, Input, NamedReport, Run, RunStage, Sample, Staged};
-use autodevops_sandbox::{CallError, CallFailure, Plugin};
+use autodevops_sandbox::{CallError, CallFailure};
 
-use crate::{clock::now, front_door, limits::LoopState, probe, project::Project};
+use crate::{front_door, probe, project::Project};
 
 /// Performs commands of one run.
 pub struct Stages {
@@ -84,15 +84,6 @@ impl Stages {
             }
         }
         returned
-    }
-
-    /// Refuses to call a plugin that may ask a language model, where tokens of those are used up for now.
-    fn may_ask_model(&self, plugin: &Plugin) -> anyhow::Result<()> {
-        if plugin.grant().http.is_empty() {
-            return Ok(());
-        }
-        let project = &self.project;
-        LoopState::new(&project.journal).may_use_tokens(&project.config.r#loop, now())
     }
 
     /// The service that the run's events call so, as the configuration has it now.

@@ -1,23 +1,26 @@
 //! Watching a service's logs: what is new is given to the analyzer, and how far it came survives the process.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Context, Result, bail};
-use autodevops_journal::Journal;
-use autodevops_model::Issue;
-use autodevops_policy::redact::{RedactedLines, Redaction};
+use autodevops_model::{Issue, Stage};
+use autodevops_policy::redact::RedactedLines;
 use autodevops_sandbox::{CallContext, Plugin};
 
 use crate::{
     analysis::Reader,
-    audit::{Audit, WATCH},
+    audit::WATCH,
     follow::{Chunk, FollowState, Follower},
     input::Input,
+    project::Project,
     usage::Usage,
 };
 
 /// Bytes that are read from the logs at once.
 const BUDGET_BYTES: usize = 4 << 20;
+
+/// The same for an analyzer that may ask a language model: what was read is given to it, also when it has used up the last token meanwhile.
+const ASKING_BUDGET_BYTES: usize = 64 << 10;
 
 /// How far the followed files were read.
 const OFFSETS: &str = "watch/offsets";
@@ -30,12 +33,16 @@ const HELD: &str = "watch/held";
 
 /// The watched logs of a project, and what was found in them so far.
 pub struct Watch {
-    journal: Journal,
-    audit: Arc<Audit>,
+    project: Arc<Project>,
     follower: Follower,
     analyzer: Plugin,
     context: CallContext,
-    reader: Reader,
+    /// None until the analyzer may be called for the first time.
+    reader: Option<Reader>,
+    /// What it found when it was asked last, where there are times at which it must not be.
+    found: Vec<Issue>,
+    /// Whether it was told that the analyzer is not called for now.
+    is_told: bool,
     /// What takes secrets and personal data out of the logs; none where the analyzer can send nothing on.
     lines: Option<RedactedLines>,
     /// What was made durable last: a failed reader goes on from it.
@@ -44,53 +51,95 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Goes on where the process before stopped, or starts at the beginning of every log. `context` is what the analyzer's sessions are given;
-    /// one that may send requests or mail is given the logs redacted.
+    /// Goes on where the process before stopped, or starts at the beginning of every log. One that may send requests or mail is given the logs
+    /// redacted.
     ///
     /// # Errors
-    /// When the analyzer does not start, or a log is an archive.
-    pub async fn open(
-        journal: Journal,
-        audit: Arc<Audit>,
-        context: CallContext,
-        analyzer: Plugin,
-        logs: &[PathBuf],
-        redaction: &Redaction,
-    ) -> Result<Self> {
+    /// When no logs are watched, the analyzer does not start, or a log is an archive.
+    pub async fn open(project: &Arc<Project>) -> Result<Self> {
+        let logs = &project.config.logs.watch;
+        if logs.is_empty() {
+            bail!(Usage("no logs are watched; name them in [logs] `watch`".to_owned()));
+        }
         for log in logs {
             if Input::is_packed(log)? {
                 let told = "it is compressed, and grows no more; watch the log itself, and read this once with `autodevops analyze`";
                 bail!(Usage(format!("the watched log {}: {told}", log.display())));
             }
         }
-        let state = match journal.get_fact(OFFSETS)? {
-            Some(bytes) => serde_json::from_slice::<FollowState>(&bytes).context("the followed logs' offsets")?,
-            None => FollowState::default(),
+        let analyzer = project.plugins.for_stage(&project.config.stages.analyzer, Stage::Analyzer)?;
+        let maps = project.source_maps()?;
+        let mounts = maps.map(|maps| maps.mount(&analyzer)).transpose()?.into_iter().collect();
+        let context = project.context(WATCH, mounts);
+        let checkpoint = project.journal.get_fact(CHECKPOINT)?;
+        let mut watch = Self {
+            project: Arc::clone(project),
+            follower: Follower::resume(logs, FollowState::default())?,
+            analyzer,
+            context,
+            reader: None,
+            found: Vec::new(),
+            is_told: false,
+            lines: None,
+            checkpoint,
+            unsaved: false,
         };
-        let checkpoint = journal.get_fact(CHECKPOINT)?;
-        let reader = match Reader::open(analyzer.clone(), context.clone(), checkpoint.as_deref()).await {
-            Ok(mut reader) => match reader.issues().await {
-                Ok(_) => Some(reader),
-                Err(error) if checkpoint.is_some() => {
-                    tracing::warn!("the logs are read anew from their beginning: {error:#}");
-                    None
-                }
-                Err(error) => return Err(error),
-            },
+        watch.reader().await?;
+        Ok(watch)
+    }
+
+    /// Why the analyzer is not called now, where it may ask a language model.
+    ///
+    /// # Errors
+    /// As [`Project::may_call`].
+    pub fn may_read(&self) -> Result<()> {
+        self.project.may_call(&self.analyzer, Stage::Analyzer)
+    }
+
+    /// The analyzer, which is started where it was not; none where it must not be called now. Nothing is read then, and so nothing is lost.
+    async fn reader(&mut self) -> Result<Option<&mut Reader>> {
+        if let Err(refused) = self.may_read() {
+            if !std::mem::replace(&mut self.is_told, true) {
+                tracing::warn!("the logs are not read for now: {refused:#}");
+            }
+            return Ok(None);
+        }
+        self.is_told = false;
+        if self.reader.is_none() {
+            self.reader = Some(self.start().await?);
+        }
+        Ok(self.reader.as_mut())
+    }
+
+    /// The analyzer as it was when it was saved, and the logs where they were read up to then; from their beginning, where there is nothing
+    /// that it goes on from.
+    async fn start(&mut self) -> Result<Reader> {
+        let mut reader = Reader::open(self.analyzer.clone(), self.context.clone(), self.checkpoint.as_deref()).await?;
+        let knows = match reader.issues().await {
+            Ok(_) => true,
+            Err(error) if self.checkpoint.is_some() => {
+                tracing::warn!("the logs are read anew from their beginning: {error:#}");
+                false
+            }
             Err(error) => return Err(error),
         };
-        let held = journal.get_fact(HELD)?.filter(|_| reader.is_some());
-        let (reader, state, checkpoint) = match reader {
-            Some(reader) => (reader, state, checkpoint),
-            None => (Reader::open(analyzer.clone(), context.clone(), None).await?, FollowState::default(), None),
-        };
-        let held: BTreeMap<String, Vec<u8>> = match held {
+        let journal = &self.project.journal;
+        let held: BTreeMap<String, Vec<u8>> = match journal.get_fact(HELD)?.filter(|_| knows) {
             Some(bytes) => serde_json::from_slice(&bytes).context("the followed logs' unfinished lines")?,
             None => BTreeMap::new(),
         };
-        let lines = analyzer.grant().sends().then(|| RedactedLines::new(redaction.clone(), held));
-        let follower = Follower::resume(logs, state)?;
-        Ok(Self { journal, audit, follower, analyzer, context, reader, lines, checkpoint, unsaved: false })
+        let state = match journal.get_fact(OFFSETS)?.filter(|_| knows) {
+            Some(bytes) => serde_json::from_slice::<FollowState>(&bytes).context("the followed logs' offsets")?,
+            None => FollowState::default(),
+        };
+        let redaction = &self.project.redaction;
+        self.lines = self.analyzer.grant().sends().then(|| RedactedLines::new(redaction.clone(), held));
+        self.follower = Follower::resume(&self.project.config.logs.watch, state)?;
+        if knows {
+            return Ok(reader);
+        }
+        self.checkpoint = None;
+        Reader::open(self.analyzer.clone(), self.context.clone(), None).await
     }
 
     /// Reads what is new in the logs; whether there was anything. A part at which the analyzer fails is left out, and so is what it
@@ -99,9 +148,14 @@ impl Watch {
     /// # Errors
     /// When the analyzer does not start again.
     pub async fn poll(&mut self) -> Result<bool> {
+        let asks = !self.analyzer.grant().http.is_empty();
+        let budget = if asks { ASKING_BUDGET_BYTES } else { BUDGET_BYTES };
         let mut any = false;
         loop {
-            let chunks = self.follower.poll(BUDGET_BYTES)?;
+            if self.reader().await?.is_none() {
+                return Ok(any);
+            }
+            let chunks = self.follower.poll(budget)?;
             if chunks.is_empty() {
                 return Ok(any);
             }
@@ -114,7 +168,8 @@ impl Watch {
                 if chunk.bytes.is_empty() {
                     continue;
                 }
-                if let Err(error) = self.reader.push(&chunk.source, &chunk.bytes).await {
+                let Some(reader) = &mut self.reader else { continue };
+                if let Err(error) = reader.push(&chunk.source, &chunk.bytes).await {
                     self.go_on_without(&chunk, &error).await?;
                 }
             }
@@ -128,19 +183,29 @@ impl Watch {
             "the analyzer failed at a part of a log, which is left out: {error:#}"
         );
         let checkpoint = self.checkpoint.as_deref();
-        self.reader = Reader::open(self.analyzer.clone(), self.context.clone(), checkpoint).await?;
+        self.reader = Some(Reader::open(self.analyzer.clone(), self.context.clone(), checkpoint).await?);
         Ok(())
     }
 
-    /// The issues so far, as the analyzer ranked them.
+    /// The issues so far, as the analyzer ranked them; those that it told last, where it must not be called now.
     ///
     /// # Errors
     /// When the analyzer fails.
     pub async fn issues(&mut self) -> Result<Vec<Issue>> {
-        self.reader.issues().await
+        match self.reader().await? {
+            Some(reader) => {
+                let found = reader.issues().await?;
+                if !self.analyzer.grant().http.is_empty() {
+                    self.found.clone_from(&found);
+                }
+                Ok(found)
+            }
+            None => Ok(self.found.clone()),
+        }
     }
 
-    /// Makes durable how far the logs were read, together with what was found in them.
+    /// Makes durable how far the logs were read, together with what was found in them: also where the analyzer must not be called
+    /// now, or what was read would have to be read, and paid for, once more.
     ///
     /// # Errors
     /// When the analyzer fails or the journal cannot be written; the state before stays then.
@@ -148,14 +213,15 @@ impl Watch {
         if !self.unsaved {
             return Ok(());
         }
-        let checkpoint = self.reader.checkpoint().await?;
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        let checkpoint = reader.checkpoint().await?;
         let offsets = serde_json::to_vec(&self.follower.state())?;
         let none = BTreeMap::new();
         let held = serde_json::to_vec(self.lines.as_ref().map_or(&none, RedactedLines::held))?;
-        self.journal.put_many(&[(OFFSETS, &offsets), (CHECKPOINT, &checkpoint), (HELD, &held)])?;
+        self.project.journal.put_many(&[(OFFSETS, &offsets), (CHECKPOINT, &checkpoint), (HELD, &held)])?;
         self.checkpoint = Some(checkpoint);
         self.unsaved = false;
-        self.audit.seal(WATCH, WATCH, 0);
+        self.project.audit.seal(WATCH, WATCH, 0);
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     outcome::Outcome,
     quota::Quota,
     refusal::Refusal,
-    report::{MAX_SUMMARY_BYTES, Record},
+    report::{HTTP, MAX_SUMMARY_BYTES, Record},
     summary::summary,
 };
 
@@ -34,9 +34,6 @@ const MAX_KEPT_BYTES: usize = 1024;
 
 /// Hexadecimal digits of a long name's digest.
 const DIGEST_DIGITS: usize = 16;
-
-/// The name of a request's records.
-const REQUEST: &str = "http";
 
 /// What stands for those that are not told apart.
 const OTHERS: &str = "(others)";
@@ -484,7 +481,7 @@ fn requests(about: &str, tally: Tally) -> Vec<Record> {
         if text.len() + shown.len() <= MAX_SUMMARY_BYTES {
             text.push_str(&shown);
         }
-        record(REQUEST, text, refusal.as_ref(), &together)
+        record(HTTP, text, refusal.as_ref(), &together)
     });
     records.collect()
 }

@@ -64,6 +64,6 @@ pub use keyvalue::{Kept, KeyValueStore, NotKept, Write};
 pub use local::{LocalTarget, TrafficState};
 pub use mail::{Mailer, Message};
 pub use plugin::{Interfaces, LoadError, Plugin, PluginSource};
-pub use report::{CallReport, MAX_SUMMARY_BYTES, Observer, Record};
+pub use report::{CallReport, HTTP, MAX_SUMMARY_BYTES, Observer, Record};
 pub use script::ScriptEngine;
 pub use session::AnalyzerSession;

@@ -8,6 +8,9 @@ use std::{
 use autodevops_model::Stage;
 use autodevops_policy::Meter;
 
+/// The name of the operation of a request's [`Record`].
+pub const HTTP: &str = "http";
+
 /// One operation of a plugin, as it is kept. Nothing in it is secret: no bodies, no values, no credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {

@@ -34,7 +34,7 @@ impl Stages {
         let mut reports = Vec::new();
         for name in plugins {
             let plugin = self.project.plugins.for_stage(name, Stage::Check).map_err(|error| of_host(&error))?;
-            if let Err(refused) = self.may_ask_model(&plugin) {
+            if let Err(refused) = self.project.may_call(&plugin, Stage::Check) {
                 reports.push(NamedReport { plugin: name.clone(), report: not_asked(&refused.to_string()) });
                 continue;
             }

@@ -96,6 +96,9 @@ impl Stages {
     async fn ask(&self, run: &str, check: &str, subject: &Subject, windows: &[Window]) -> Result<Vec<Sample>, String> {
         let Subject { candidate, baseline, .. } = subject;
         let plugin = self.project.plugins.for_stage(check, Stage::HealthCheck).map_err(|error| format!("{error:#}"))?;
+        self.project
+            .may_call(&plugin, Stage::HealthCheck)
+            .map_err(|refused| format!("it was not asked: {refused:#}"))?;
         let origin = self.project.plugins.origin(check).map_err(|error| format!("{error:#}"))?;
         let mut samples = Vec::new();
         for window in windows {

@@ -20,7 +20,7 @@ impl Stages {
         for name in &self.project.config.stages.fix_generators {
             let plugin = self.project.plugins.for_stage(name, Stage::FixGenerator).map_err(|error| of_host(&error))?;
             let limits = LoopState::new(&self.project.journal);
-            let may = self.may_ask_model(&plugin);
+            let may = self.project.may_call(&plugin, Stage::FixGenerator);
             if let Err(refused) = may.and_then(|()| limits.note_call(&self.project.config.r#loop, now())) {
                 reasons.push(format!("{name} was not asked: {refused:#}"));
                 continue;
@@ -79,7 +79,9 @@ impl Stages {
         let mut tests: Vec<TestFile> = Vec::new();
         for name in &self.project.config.stages.test_generators {
             let plugin = self.project.plugins.for_stage(name, Stage::TestGenerator).map_err(|error| of_host(&error))?;
-            self.may_ask_model(&plugin).map_err(|refused| failed(format!("{name} was not asked: {refused:#}")))?;
+            self.project
+                .may_call(&plugin, Stage::TestGenerator)
+                .map_err(|refused| failed(format!("{name} was not asked: {refused:#}")))?;
             let evidence = self.evidence(&plugin);
             let made = plugin.generate_tests(&context, evidence.issue(run), evidence.fix(fix)).await;
             for test in made.map_err(|error| of_call(&error))? {

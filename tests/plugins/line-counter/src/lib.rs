@@ -1,10 +1,19 @@
 //! An analyzer that joins no sessions, as most do not: its one issue tells in which order it was given sources, and how many lines of
-//! each.
+//! each. It sends what it is given to the address that its configuration names, as one does that asks a language model, and tells of no
+//! tokens.
 
 use autodevops_sdk::{
     Analyzer, Result,
+    http::Request,
     types::{Issue, IssueKind, Severity},
 };
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    post: String,
+}
 
 /// The sources in the order in which they came, with their lines.
 #[derive(Default)]
@@ -16,6 +25,10 @@ impl Analyzer for LineCounter {
     }
 
     fn push(&mut self, source: &str, bytes: &[u8]) -> Result<()> {
+        let Settings { post } = autodevops_sdk::config()?;
+        if !post.is_empty() {
+            Request::post(&post, bytes).send()?;
+        }
         if self.0.last().is_none_or(|(last, _)| last != source) {
             self.0.push((source.to_owned(), 0));
         }
