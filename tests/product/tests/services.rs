@@ -296,6 +296,86 @@ fn two_faults_of_two_services_are_healed_side_by_side() {
     assert!(commits.iter().all(|commit| pair.shop.git(&["merge-base", commits[0], commits[1]]).trim() != *commit));
 }
 
+/// The run, as the list has it, that releases this service alone.
+fn run_of(pair: &Pair, service: &str) -> Value {
+    let runs = pair.shop.json(&["runs"]);
+    let of = |run: &&Value| {
+        let services = run["services"].as_array().unwrap();
+        services.len() == 1 && services[0]["service"] == service
+    };
+    runs.as_array().unwrap().iter().find(of).unwrap_or_else(|| panic!("no run of {service}: {runs}")).clone()
+}
+
+/// The releases that these events bring somewhere or give traffic, and the release that served before is not told apart.
+fn releases(events: &[(i64, Value)]) -> Vec<String> {
+    let named = |event: &Value| match event["type"].as_str().unwrap() {
+        "deployed" | "baseline-deployed" => vec![event["deployment"]["release"]["id"].as_str().unwrap().to_owned()],
+        "traffic-set" => {
+            let splits = event["splits"].as_array().unwrap().iter();
+            splits.map(|split| split["release"].as_str().unwrap().to_owned()).collect()
+        }
+        _ => Vec::new(),
+    };
+    events.iter().flat_map(|(_, event)| named(event)).collect()
+}
+
+#[test]
+fn of_two_runs_whose_host_is_killed_while_both_are_out_one_is_taken_back_and_the_other_heals() {
+    let mut changes = Shop::hasty_generator().to_vec();
+    changes.push(("for = \"600ms\"".into(), "for = \"10m\"".into()));
+    let pair = Pair::apart(&changes);
+    let services = ["shop", "desk"];
+    let old = services.map(|service| pair.shares(service)[0].0.clone());
+    for (port, service) in [(pair.shop.production, "shop"), (pair.desk, "desk")] {
+        let clients = Clients::start(port);
+        pair.wait_for_errors_of(service);
+        clients.stop();
+    }
+    let lookers = [Lookers::start(pair.shop.production), Lookers::start(pair.desk)];
+    let mut serving = pair.shop.start(&["serve"]);
+    for _ in services {
+        serving.wait_for("both are out", LONG, |event| {
+            event["type"] == "step-entered" && event["environment"] == "production" && event["percent"] == 5
+        });
+    }
+    assert!(serving.kill());
+    let mut serving = pair.shop.start(&["serve"]);
+    for _ in services {
+        serving.wait_for("both are found as they were left", LONG, |event| event["type"] == "compared");
+    }
+    // Nobody orders at the shop, and so nobody sees there what is wrong with its release, too.
+    let clients = Clients::start(pair.desk);
+    let taken_back = serving.wait_for("the desk's is taken back", LONG, |event| event["type"] == "finished");
+    assert_eq!(
+        taken_back["outcome"]["rolled-back"]["reason"].as_str().map(|reason| reason.contains(" at 5 %")),
+        Some(true),
+        "{taken_back}"
+    );
+    clients.stop();
+    let [shop, desk] = services.map(|service| run_of(&pair, service));
+    assert_eq!((&desk["outcome"], &shop["outcome"]), (&"rolled-back".into(), &Value::Null), "{desk}\n{shop}");
+    assert_eq!(pair.shares("desk"), [(old[1].clone(), 100)]);
+    pair.shop.expect(0, &["skip", shop["run"].as_str().unwrap(), "--reason", "it is well"]);
+    serving.wait_for("the shop's heals", LONG, |event| event["type"] == "finished" && event["outcome"] == "healed");
+    assert_eq!(lookers.map(Lookers::stop), [0, 0], "nobody's request failed by any of it");
+    drop(serving);
+    let [shop, desk] = services.map(|service| run_of(&pair, service));
+    let candidates = [&shop, &desk].map(|run| run["release"]["id"].as_str().unwrap().to_owned());
+    assert_eq!(pair.shares("shop"), [(candidates[0].clone(), 100)]);
+    assert_eq!(pair.shares("desk"), [(old[1].clone(), 100)]);
+    for ((run, service), (own, old)) in [&shop, &desk].into_iter().zip(services).zip(candidates.iter().zip(&old)) {
+        let events = pair.told(run);
+        assert_eq!(of_kind(&events, "resumed").len(), 1, "each goes on once");
+        assert!(of_kind(&events, "diverged").is_empty() && of_kind(&events, "begun-anew").is_empty());
+        for release in releases(&events) {
+            assert!(
+                release == *own || release == *old,
+                "{service} was given {release}, and its own are {own} and {old}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_run_whose_fix_touches_a_service_of_another_run_waits_for_it_and_says_so() {
     let both = |name: &str| (format!("paths = [\"{name}\"]"), "paths = [\"shop\", \"desk\"]".to_owned());
