@@ -19,6 +19,7 @@ use crate::{
     data::{self, Snapshot},
     front_door,
     live::{Live, Origin, WasLive},
+    moved,
     project::Project,
     target,
     usage::{Declined, Usage},
@@ -347,7 +348,8 @@ async fn serve(
     let before = live.current(environment)?;
     target.deploy(&context, environment, &key("deploy"), fence, release.clone()).await?;
     let splits = vec![Split { release: release.id.clone(), percent: 100 }];
-    target.set_traffic(&context, environment, &key("traffic"), fence, splits).await?;
+    target.set_traffic(&context, environment, &key("traffic"), fence, splits.clone()).await?;
+    moved::check(project, environment, &splits).await?;
     live.set(environment, WasLive { release: release.clone(), since: now(), by: by.clone() })?;
     Ok(before)
 }

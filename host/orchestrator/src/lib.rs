@@ -26,6 +26,7 @@ pub mod limits;
 mod local;
 pub mod mail;
 mod metrics;
+mod moved;
 pub mod notices;
 pub mod people;
 pub mod plugins;

@@ -161,7 +161,7 @@ fn stage_error(kind: ErrorKind, message: String) -> StageError {
     StageError { kind, info: ErrorInfo { message, details: Vec::new() } }
 }
 
-fn failed(message: String) -> StageError {
+pub(crate) fn failed(message: String) -> StageError {
     stage_error(ErrorKind::Failed, message)
 }
 

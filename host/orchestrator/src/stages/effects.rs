@@ -6,7 +6,7 @@ use autodevops_model::{ErrorKind, Stage, StageError};
 use autodevops_pipeline::{Command, EffectOutcome, Environment, Found, Input, RETRY_AFTER, Run};
 
 use super::{Stages, failed, of_call, of_host, stage_error};
-use crate::{clock::now, notices::Turn};
+use crate::{clock::now, moved, notices::Turn};
 
 impl Stages {
     /// Does an effect whose intent is on record. `again` says that it may have been done before: then the target is asked first. A move of
@@ -107,7 +107,9 @@ impl Stages {
                 let target = self.project.deploy_target().map_err(|error| of_host(&error))?;
                 let environment = place(service, *environment)?;
                 let set = target.set_traffic(&context, environment, key, *fence, splits.clone()).await;
-                set.map(|()| EffectOutcome::Done).map_err(|error| of_call(&error))
+                set.map_err(|error| of_call(&error))?;
+                moved::check(&self.project, environment, splits).await?;
+                Ok(EffectOutcome::Done)
             }
             Command::Snapshot { key, plugin } => self.snapshot(run, key, plugin).await,
             Command::Restore { key, plugin, fence, snapshot } => self.go_back(run, key, *fence, plugin, snapshot).await,
