@@ -140,4 +140,13 @@ mod tests {
         let by: Vec<By> = Records::new(log).attempts().unwrap().into_iter().map(|attempt| attempt.by).collect();
         assert_eq!(by, [By::Person("ada".into()), By::Person("eve".into())]);
     }
+
+    #[test]
+    fn complaints_are_told_by_their_services_and_times() {
+        let (_folder, log, records) = records();
+        let said = crate::feedback::Complaint { text: "it fails".into(), ..crate::feedback::Complaint::default() };
+        let at = autodevops_record::testing::BEGIN;
+        Feedback::new(log.journal()).take(said, &["shop"], "ada", at).unwrap();
+        assert_eq!(records.complaints().unwrap(), [Complaint { service: "shop".into(), at }]);
+    }
 }

@@ -182,3 +182,6 @@ pub(crate) fn of_call(error: &CallError) -> StageError {
         _ => failed(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

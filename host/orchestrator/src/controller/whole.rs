@@ -1,5 +1,6 @@
 //! The controller of a whole project: which issues have runs, and what people may say to those.
 
+use autodevops_edge::{Phase, ReleaseStatus};
 use autodevops_model::{IssueKind, Severity, Stage};
 use autodevops_pipeline::{Environment, Outcome, RunStage};
 use autodevops_record::testing::Story;
@@ -8,7 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     live::Origin,
-    testing::{Answer, Nobody, Scene, answer, git, is_shared, plugin, refusal, serves, target},
+    testing::{Answer, Door, Nobody, Scene, answer, git, is_shared, local_target, plugin, refusal, serves, target},
 };
 
 fn controller(scene: &Scene) -> Controller {
@@ -448,4 +449,58 @@ async fn a_run_that_another_host_left_on_its_way_back_is_taken_over_and_its_chan
             "{words:?}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_run_that_is_over_leaves_behind_is_stopped_and_its_candidate_is_not() {
+    for (until, expected) in [(is_shared as fn(&Run) -> bool, &["stop left"][..]), (|run| run.fix().is_some(), &[])] {
+        let scene = Scene::open(&[local_target(&[])], "");
+        scene.served("production", &[scene.release("before"), scene.release("live")]);
+        let run = scene.run(&Story::default(), until);
+        let held = |id: &str| ReleaseStatus {
+            release: scene.release(id),
+            phase: Phase::Up,
+            pid: None,
+            restarts: 0,
+            crash_loop: false,
+            percent: 0,
+            url: "http://127.0.0.1:1".into(),
+        };
+        let door = Door { releases: ["left", "new", "old", "before"].map(held).to_vec(), ..Door::default() };
+        let calls = door.calls.clone();
+        door.open(&scene);
+        controller(&scene).tidy(&run).await;
+        let stopped: Vec<String> =
+            calls.lock().unwrap().iter().filter(|call| call.starts_with("stop")).cloned().collect();
+        assert_eq!(stopped, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_people_do_by_hand_is_done_one_after_the_other() {
+    let info = json!({ "id": "s-1", "taken": 5, "bytes": 7 });
+    let guard = [
+        answer("snapshot", info.clone()),
+        answer("verify", serde_json::Value::Null),
+        answer("changed", serde_json::Value::Null),
+        answer("list", json!([info])),
+    ];
+    let plugins = [
+        target(&[]),
+        plugin("analyzer", Stage::Analyzer, &[]),
+        plugin("fixer", Stage::FixGenerator, &[]),
+        plugin("health", Stage::HealthCheck, &[]),
+        plugin("guard", Stage::StateGuard, &guard),
+    ];
+    let scene = Scene::open(&plugins, "");
+    let controller = controller(&scene);
+    let made = controller.deploy(&["production".to_owned()], "ada").await.unwrap();
+    assert_eq!(Live::new(&scene.project.journal).current("production").unwrap(), Some(made[0].release.clone()));
+    assert_eq!(controller.snapshot("production", "ada").await.unwrap().len(), 1);
+    let restored = controller.restore("production", "s-1", Written::Stays, "ada").await.unwrap();
+    assert_eq!(restored.to.snapshot.id, "s-1");
+    let (scene, change) = released("");
+    scene.serves("production", &scene.release("old"), now(), Origin::Rollback("ada".into()));
+    let reverted = self::controller(&scene).revert("new", "ada", "r").await.unwrap();
+    assert_eq!(reverted.undone, change);
 }

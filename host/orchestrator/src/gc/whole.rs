@@ -172,3 +172,13 @@ fn what_is_just_old_enough_goes_and_what_is_of_the_future_stays() {
     let freed = sweep(&folders, &rules, &Needed::default(), false, now).unwrap();
     assert_eq!(freed.into_iter().map(|one| one.name).collect::<Vec<_>>(), [digest("a", 64)]);
 }
+
+#[test]
+fn a_folder_that_cannot_be_read_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("file");
+    fs::write(&file, "x").unwrap();
+    let folders = Folders { artifacts: file, prepared: root.path().join("p"), work: root.path().join("w") };
+    let error = sweep(&folders, &RetentionRules::default(), &Needed::default(), true, SystemTime::now()).unwrap_err();
+    assert!(error.to_string().ends_with("/file"), "{error:#}");
+}

@@ -1,5 +1,6 @@
 //! A run's trees, its commit and its artifact, in a real repository.
 
+use autodevops_driver::parts::World;
 use autodevops_pipeline::{Command, RunStage};
 use autodevops_record::testing::Story;
 
@@ -33,9 +34,9 @@ async fn a_runs_trees_are_of_its_base_and_of_its_change_and_are_made_once() {
     assert!(before.starts_with(&work) && after.starts_with(&work));
     std::fs::write(before.join("mark"), "").unwrap();
     assert!(has(&stages.base_tree(&run).await.unwrap(), "mark"), "it is not made again");
-    stages.clean(&run);
+    World::clean(&stages, &run);
     assert!(!work.exists());
-    stages.clean(&run);
+    World::clean(&stages, &run);
 }
 
 #[tokio::test]
