@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    live::Origin,
+    live::{Live, Origin},
     testing::{Answer, Door, Nobody, Scene, answer, git, is_shared, local_target, plugin, refusal, serves, target},
 };
 
