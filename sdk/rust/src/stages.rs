@@ -143,7 +143,8 @@ pub trait Check: 'static {
     fn run(input: CheckInput) -> Result<Report>;
 }
 
-/// Puts releases into an environment: one step when told, each with a key that makes it repeatable and a fence.
+/// Puts releases into environments: one step when told, each with a key that makes it repeatable and a fence. A fence lower than the
+/// highest that was seen in the same environment is refused with `denied`; what was seen in another one says nothing here.
 ///
 /// ```
 /// use autodevops_sdk::{DeployTarget, Error, Result, types::{Capabilities, Deployment, LiveState, Release, Split}};

@@ -8,6 +8,7 @@ pub mod process;
 pub mod rollback;
 pub mod shelf;
 pub mod shop;
+pub mod targets;
 
 use std::{
     collections::BTreeMap,
