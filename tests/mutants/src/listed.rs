@@ -1,6 +1,6 @@
 //! The mutants: which changes `cargo mutants` would make, and where.
 
-use std::{path::Path, process::Command};
+use std::{collections::BTreeSet, path::Path, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
@@ -64,6 +64,36 @@ pub(crate) fn all(only: Option<&str>, folder: &Path) -> Result<Vec<Mutant>> {
     }
     let output = command.output().context("`cargo mutants --list` cannot be started")?;
     ensure!(output.status.success(), "`cargo mutants --list` failed: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout)
-        .context("what `cargo mutants --list --json` says is not what version 27 says")
+    let mutants = serde_json::from_slice(&output.stdout)
+        .context("what `cargo mutants --list --json` says is not what version 27 says")?;
+    Ok(if only.is_some() { in_files_of_others(mutants) } else { mutants })
+}
+
+/// Version 27 lists fields that are taken away whatever it was asked for: they go with the others of their files.
+fn in_files_of_others(mut mutants: Vec<Mutant>) -> Vec<Mutant> {
+    let others = mutants.iter().filter(|mutant| mutant.genre != Genre::StructField);
+    let files: BTreeSet<String> = others.map(|mutant| mutant.file.clone()).collect();
+    mutants.retain(|mutant| files.contains(&mutant.file));
+    mutants
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_those_of_the_files_that_were_asked_for() {
+        let mutant = |file: &str, genre| {
+            let start = Position { line: 1, column: 1 };
+            let name = format!("{file}:1:1: {genre:?}");
+            Mutant { name, file: file.to_owned(), replacement: String::new(), genre, span: Span { start } }
+        };
+        let listed = vec![
+            mutant("a.rs", Genre::FnValue),
+            mutant("a.rs", Genre::StructField),
+            mutant("b.rs", Genre::StructField),
+        ];
+        let names: Vec<String> = in_files_of_others(listed).into_iter().map(|mutant| mutant.name).collect();
+        assert_eq!(names, ["a.rs:1:1: FnValue", "a.rs:1:1: StructField"]);
+    }
 }
