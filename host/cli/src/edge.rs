@@ -77,6 +77,11 @@ fn releases(environment: &EnvironmentStatus) -> String {
     }
     let stable = environment.traffic.as_ref().and_then(|traffic| traffic.stable.as_ref());
     let mut text = String::new();
+    if environment.traffic.as_ref().is_some_and(|traffic| traffic.kept_since.is_some()) {
+        text.push_str(
+            "  nobody renewed the shares, and the stable release does not answer: they stay as they are until it does\n",
+        );
+    }
     for release in &environment.releases {
         let phase = match release.phase {
             Phase::Starting => "starting",

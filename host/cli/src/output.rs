@@ -43,12 +43,12 @@ impl TryFrom<AnyFormat> for Format {
     }
 }
 
-/// Writes an error and its causes to standard error, each cause once.
-pub fn error(error: &anyhow::Error) {
+/// An error with its causes. One that was told already, such as before the remedy for it, is not told once more.
+fn told(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
-        if text.ends_with(&cause) {
+        if text.contains(&cause) {
             continue;
         }
         if !text.is_empty() {
@@ -56,6 +56,12 @@ pub fn error(error: &anyhow::Error) {
         }
         text.push_str(&cause);
     }
+    text
+}
+
+/// Writes an error and its causes to standard error, each cause once.
+pub fn error(error: &anyhow::Error) {
+    let text = told(error);
     let label = if io::stderr().is_terminal() { "\x1b[1;31merror\x1b[0m" } else { "error" };
     // There is nothing left to do when standard error is closed.
     drop(writeln!(io::stderr(), "{label}: {}", clean(&text)));
@@ -169,6 +175,15 @@ pub fn cut(text: &str, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_cause_of_an_error_is_told_once() {
+        let inner = || std::io::Error::other("the address is in use");
+        let outer = |text: &str| format!("{:?}", told(&anyhow::Error::new(inner()).context(text.to_owned())));
+        assert_eq!(outer("it cannot listen"), "\"it cannot listen: the address is in use\"");
+        let with_remedy = "it cannot listen: the address is in use; choose another";
+        assert_eq!(outer(with_remedy), format!("{with_remedy:?}"));
+    }
 
     #[test]
     fn what_others_wrote_moves_no_cursor() {
