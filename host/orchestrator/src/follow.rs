@@ -12,7 +12,7 @@ mod tail;
 
 use std::{
     cell::OnceCell,
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     io,
     path::{Path, PathBuf},
 };
@@ -135,6 +135,8 @@ pub struct Follower {
     most: usize,
     /// Logs beyond that.
     left_out: usize,
+    /// Archives that patterns match.
+    archives: BTreeSet<PathBuf>,
     /// Folders that could not be looked into.
     troubles: BTreeMap<PathBuf, String>,
     /// Files that are there at the first poll begin where the operator wants.
@@ -171,6 +173,7 @@ impl Follower {
             turn: None,
             most: most_sources(),
             left_out: 0,
+            archives: BTreeSet::new(),
             troubles: BTreeMap::new(),
             polled: false,
         };
@@ -256,10 +259,32 @@ impl Follower {
         self.left_out
     }
 
+    /// Archives that the patterns match and that are not read: what is in them was read before they were made, unless nothing followed
+    /// it then.
+    pub fn archives(&self) -> impl Iterator<Item = &Path> {
+        self.archives.iter().map(PathBuf::as_path)
+    }
+
+    /// Says once of each archive that it is not read.
+    fn tell_of(&mut self, archives: BTreeSet<PathBuf>) {
+        let mut new = archives.difference(&self.archives);
+        if let Some(first) = new.next() {
+            let others = match new.count() {
+                0 => String::new(),
+                others => format!(" and {others} more like it"),
+            };
+            tracing::warn!(
+                "{}{others} is not followed, since an archive grows no more: a log that was followed before it was compressed is read already; read others by `autodevops analyze`",
+                first.display()
+            );
+        }
+        self.archives = archives;
+    }
+
     /// Finds logs that were not there before.
     fn discover(&mut self) {
         let mut found: BTreeMap<PathBuf, (Start, bool)> = BTreeMap::new();
-        let mut troubles = BTreeMap::new();
+        let (mut troubles, mut archives) = (BTreeMap::new(), BTreeSet::new());
         for (watched, start) in &self.watched {
             let start = if self.polled { Start::Beginning } else { *start };
             match watched {
@@ -267,7 +292,7 @@ impl Follower {
                 Watched::Pattern(pattern) => {
                     for path in glob::glob_with(pattern.as_str(), MATCH).into_iter().flatten() {
                         match path {
-                            Ok(path) if is_archive(&path) => {}
+                            Ok(path) if is_archive(&path) => drop(archives.insert(path)),
                             Ok(path) => drop(found.entry(path).or_insert((start, false))),
                             Err(error) => drop(troubles.insert(error.path().to_owned(), error.error().to_string())),
                         }
@@ -280,6 +305,7 @@ impl Follower {
             tracing::warn!("logs in {} cannot be looked for: {trouble}", folder.display());
         }
         self.troubles = troubles;
+        self.tell_of(archives);
         let names: HashSet<&Path> = found.keys().map(PathBuf::as_path).collect();
         let held = OnceCell::new();
         let is_free = |path: &Path| {

@@ -264,3 +264,24 @@ proptest! {
         prop_assert_eq!(found, written);
     }
 }
+
+#[test]
+fn a_log_that_is_compressed_when_it_is_rotated_is_read_once_and_its_archive_is_told_of() {
+    let folder = Folder::new();
+    folder.add("app.log", "one\n");
+    let mut follower = folder.follow(&["app.log*"]);
+    assert_eq!(read(&mut follower), "one\n");
+    folder.add("app.log", "two\n");
+    folder.rotate("app.log", "app.log.1");
+    folder.add("app.log", "three\n");
+    assert_eq!(read(&mut follower), "two\nthree\n");
+    // What compressed it makes another file.
+    folder.add("app.log.1.gz", "\u{1f}\u{8b} one two\n");
+    fs::remove_file(folder.path("app.log.1")).unwrap();
+    folder.add("app.log", "four\n");
+    assert_eq!(read(&mut follower), "four\n");
+    assert_eq!(follower.archives().collect::<Vec<_>>(), [folder.path("app.log.1.gz")]);
+    fs::remove_file(folder.path("app.log.1.gz")).unwrap();
+    assert_eq!(read(&mut follower), "");
+    assert_eq!(follower.archives().count(), 0);
+}
