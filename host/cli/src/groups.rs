@@ -9,24 +9,32 @@ use anyhow::Result;
 use autodevops_orchestrator::grouping::{GroupedLog, group_file};
 use autodevops_sandbox::Plugin;
 
-use crate::{arguments::Analyze, output::Usage};
+use crate::{
+    arguments::Analyze,
+    output::{self, Usage},
+};
 
 /// Prints `line,group,template` for each line of the file, with lines counted from 1.
 pub async fn run(plugin: Plugin, options: &Analyze, progress: impl FnMut(u64)) -> Result<ExitCode> {
     let [file] = options.files.as_slice() else {
         return Err(Usage("--groups is about the lines of one file; name one".to_owned()).into());
     };
-    let log = group_file(plugin, file, progress).await?;
-    match write(&log, &mut BufWriter::new(io::stdout().lock())) {
+    let mut log = group_file(plugin, file, progress).await?;
+    let done = write(&mut log, &mut BufWriter::new(io::stdout().lock()));
+    if log.untold() > 0 {
+        output::note(&format!(
+            "there is no room for the templates of {} groups that were left out on the way: their lines have none; raise `max-patterns` of the analyzer",
+            log.untold()
+        ));
+    }
+    match done {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
 
-fn write(log: &GroupedLog, out: &mut impl Write) -> io::Result<()> {
+fn write(log: &mut GroupedLog, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "line,group,template")?;
-    for (number, (group, template)) in (1u64..).zip(log.lines()) {
-        writeln!(out, "{number},{group},\"{}\"", template.replace('"', "\"\""))?;
-    }
+    log.each(|number, group, template| writeln!(out, "{number},{group},\"{}\"", template.replace('"', "\"\"")))?;
     out.flush()
 }

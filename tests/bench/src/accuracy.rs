@@ -172,7 +172,7 @@ fn groups(log: &[u8]) -> Vec<u32> {
         of.extend(group.patterns.iter().map(|pattern| (*pattern, group.id)));
     }
     let resolve = |mut id| {
-        while let Some(into) = former.get(&id).filter(|into| **into < id) {
+        while let Some(into) = former.get(&id).filter(|into| **into != id) {
             id = *into;
         }
         of.get(&id).copied().unwrap_or(id).0
