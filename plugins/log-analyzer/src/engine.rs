@@ -10,7 +10,9 @@ pub use together::SharedSource;
 
 use crate::{
     baseline::Baseline,
+    colour,
     detect::{self, Belief, Finding, series::Series},
+    envelope::{self, Inner, Mark, Stream},
     event::Event,
     group::Coverage,
     grouping::{Former, Group, GroupId, Grouping},
@@ -23,7 +25,7 @@ use crate::{
     logfmt,
     maps::{Looked, Maps},
     noise,
-    record::Words,
+    record::{Level, Words},
     settings::Settings,
     source::{MAX_EVIDENCE, Source},
     time::{self, LogTime},
@@ -37,6 +39,8 @@ const MAX_SOURCES: usize = 2000;
 const MAX_TRACKS: usize = 3000;
 /// The least share of a source.
 const MIN_TRACKS: usize = 24;
+/// What some programs begin a text in UTF-8 with.
+const MARK_OF_UTF_8: &[u8] = b"\xef\xbb\xbf";
 /// A route of a web server takes about as much as so many of them, with those that are seldom.
 const TRACKS_PER_ROUTE: usize = 20;
 /// Routes that any source may have.
@@ -59,6 +63,9 @@ struct State {
     /// The headers' forms, which are found again.
     #[serde(skip)]
     layouts: Layouts,
+    /// Room for a line without its colours.
+    #[serde(skip)]
+    room: Vec<u8>,
 }
 
 /// Analyzes logs in constant memory. What it reports depends on the bytes alone: not on how they are parted, nor on when it
@@ -133,7 +140,15 @@ impl Engine {
         source.used = self.state.pushes;
         let mut reader = std::mem::take(&mut source.lines);
         let (state, means) = (&mut self.state, &self.means);
-        reader.push(bytes, |number, line| tell(state.line(name, &mut source, number, line, means)));
+        // Most logs have no colours, which one look at all of the bytes tells.
+        let coloured = colour::may_be_in(bytes) || reader.unfinished().is_some_and(|(_, line)| colour::may_be_in(line));
+        reader.push(bytes, |number, line| {
+            tell(if coloured {
+                state.coloured(name, &mut source, number, line, means)
+            } else {
+                state.line(name, &mut source, number, line, means)
+            });
+        });
         source.lines = reader;
         self.state.sources.insert(name.to_owned(), source);
         if self.state.sources.len() > MAX_SOURCES {
@@ -208,6 +223,7 @@ impl Engine {
         let most = most_bytes / 8 / state.sources.len().max(1);
         for source in state.sources.values_mut() {
             source.lines.shorten(most);
+            source.parts.shorten(most);
             source.evidence.clear();
             source.routes.forget_evidence();
         }
@@ -242,18 +258,73 @@ fn joint(mut all: [Coverage; 2], more: &[Coverage; 2]) -> [Coverage; 2] {
     all
 }
 
+/// What stands around a line that another one holds.
+#[derive(Default)]
+struct Around<'a> {
+    time: Option<LogTime>,
+    level: Option<Level>,
+    component: &'a [u8],
+    stream: Option<Stream>,
+}
+
 impl State {
+    /// A line that may have a terminal's colours.
+    fn coloured(&mut self, name: &str, source: &mut Source, number: u64, raw: &[u8], means: &Means) -> GroupId {
+        let mut room = std::mem::take(&mut self.room);
+        let group = self.line(name, source, number, colour::without(raw, &mut room), means);
+        self.room = room;
+        group
+    }
+
     fn line(&mut self, name: &str, source: &mut Source, number: u64, raw: &[u8], means: &Means) -> GroupId {
+        let raw =
+            if raw.first() == MARK_OF_UTF_8.first() { raw.strip_prefix(MARK_OF_UTF_8).unwrap_or(raw) } else { raw };
+        let container = envelope::container(raw);
+        match container {
+            Some(mark) if source.parts.takes(&mark.0) => self.part(name, source, number, raw, mark, means),
+            _ => self.whole(name, source, number, raw, container.map(|(mark, _)| mark.stream), means),
+        }
+    }
+
+    /// A part of a line: its end is the line.
+    #[cold]
+    fn part(
+        &mut self,
+        name: &str,
+        source: &mut Source,
+        number: u64,
+        raw: &[u8],
+        mark: (Mark, usize),
+        means: &Means,
+    ) -> GroupId {
+        match source.parts.add(number, raw, mark) {
+            Some(part) => self.whole(name, source, part.number, &part.bytes, Some(mark.0.stream), means),
+            None => self.nothing(means),
+        }
+    }
+
+    /// The group of lines that say nothing by themselves.
+    fn nothing(&mut self, Means { words, settings, .. }: &Means) -> GroupId {
+        self.grouping.group(b"", settings.max_patterns, |text| words.tell(text)).0
+    }
+
+    fn whole(
+        &mut self,
+        name: &str,
+        source: &mut Source,
+        number: u64,
+        raw: &[u8],
+        stream: Option<Stream>,
+        means: &Means,
+    ) -> GroupId {
         let Means { words, settings, .. } = means;
         let text = raw.trim_ascii_start();
         let structured = match source.journal.take(number, raw) {
-            Taken::Part => {
-                // The entry's end is its line.
-                return self.grouping.group(b"", settings.max_patterns, |text| words.tell(text)).0;
-            }
+            // The entry's end is its line.
+            Taken::Part => return self.nothing(means),
             Taken::Whole(entry, line) => {
                 let message = entry.message.clone();
-                return self.structured(name, source, line, message.as_bytes(), &entry, means);
+                return self.structured(name, source, line, message.as_bytes(), entry, Around::default(), means);
             }
             Taken::Not => match text.first() {
                 Some(b'{') => json::read(text),
@@ -262,23 +333,52 @@ impl State {
             },
         };
         if let Some(read) = structured {
-            return self.structured(name, source, number, raw, &read, means);
+            return self.structured(name, source, number, raw, read, Around::default(), means);
         }
-        let read = self.layouts.read(raw);
+        let mut read = self.layouts.read(raw);
         let headed = read.time.is_some() || read.level.is_some();
         let start = if headed { read.content } else { 0 };
-        let content = raw.get(start..).unwrap_or_default();
+        let mut content = raw.get(start..).unwrap_or_default();
+        // What says nothing of how bad it is, or by a priority alone, may be around a line of another format.
+        if read.time.is_some()
+            && (read.level.is_none() || raw.first() == Some(&b'<'))
+            && let Some(inner) = envelope::inner(content)
+        {
+            let Header { time, level, component, .. } = read;
+            match inner {
+                Inner::Structured(inner) => {
+                    let around = Around { time, level, component, stream };
+                    return self.structured(name, source, number, raw, inner, around, means);
+                }
+                Inner::Headed(inner) => {
+                    read.level = inner.level.or(level);
+                    read.component = if inner.component.is_empty() { component } else { inner.component };
+                    content = content.get(inner.content..).unwrap_or_default();
+                }
+            }
+        }
+        let start = raw.len() - content.len();
         let before = raw.get(..start).unwrap_or_default();
         let indented =
             content.first().is_some_and(u8::is_ascii_whitespace) || matches!(before, [.., b' ', b' '] | [.., b'\t']);
         let (group, plain) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
         let Header { time, level, component, .. } = read;
-        let line = Line { number, time, level, component, content, group, plain, headed, indented, raw };
+        let line = Line { number, time, level, component, stream, content, group, plain, headed, indented, raw };
+        self.follow_moves(source);
         self.take(name, source, line, None, means);
         group
     }
 
-    /// A line of fields, or a journal's entry: `raw` is what is shown of it.
+    /// Has what is kept of lines by their group know of groups that became others.
+    #[inline]
+    fn follow_moves(&mut self, source: &mut Source) {
+        if let Some(moves) = self.grouping.take_moves() {
+            let most = Share::of(self.sources.len() + 1).tracks;
+            self.sources.values_mut().chain([source]).for_each(|source| source.watched.follow(most, &moves));
+        }
+    }
+
+    /// A line of fields, or a journal's entry, with what stands around it: `raw` is what is shown of it.
     #[cold]
     fn structured(
         &mut self,
@@ -286,31 +386,37 @@ impl State {
         source: &mut Source,
         number: u64,
         raw: &[u8],
-        read: &Structured,
+        read: Structured,
+        around: Around<'_>,
         means: &Means,
     ) -> GroupId {
         let Means { words, settings, .. } = means;
-        let text = read.message.as_bytes();
+        let read = envelope::within(read);
+        let mut room = Vec::new();
+        let text = colour::without(read.message.as_bytes(), &mut room);
         let of_message = header::header(text);
-        let content = if of_message.level.is_some() && read.level.is_none() {
+        let content = if (of_message.level.is_some() || of_message.time.is_some()) && read.level.is_none() {
             text.get(of_message.content..).unwrap_or_default()
         } else {
             text
         };
-        let level = read.level.or(of_message.level);
+        let level = read.level.or(of_message.level).or(around.level);
+        let component = if of_message.component.is_empty() { around.component } else { of_message.component };
         let (group, plain) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
         let line = Line {
             number,
-            time: read.time.or(of_message.time),
+            time: around.time.or(read.time).or(of_message.time),
             level,
-            component: b"",
+            component: if read.level.is_none() { component } else { around.component },
+            stream: around.stream,
             content,
             group,
             plain,
-            headed: level.is_some() || read.time.is_some(),
+            headed: level.is_some() || around.time.is_some() || read.time.is_some(),
             indented: content.first().is_some_and(u8::is_ascii_whitespace),
             raw,
         };
+        self.follow_moves(source);
         self.take(name, source, line, read.stack.as_deref(), means);
         group
     }
@@ -442,7 +548,10 @@ impl State {
         let Some(mut source) = self.sources.remove(name) else { return };
         let unfinished = source.lines.unfinished().map(|(number, line)| (number, line.to_vec()));
         if let Some((number, line)) = unfinished {
-            self.line(name, &mut source, number, &line, means);
+            self.coloured(name, &mut source, number, &line, means);
+        }
+        for part in source.parts.finish() {
+            self.whole(name, &mut source, part.number, &part.bytes, None, means);
         }
         if let Some(event) = source.assembler.finish() {
             self.event(name, &mut source, event, means);

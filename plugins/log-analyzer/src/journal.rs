@@ -21,6 +21,9 @@ const LENGTH_BYTES: usize = 8;
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
 /// Bytes that a binary field may have; `journalctl` writes no longer ones.
 const MAX_FIELD_BYTES: usize = 768 << 20;
+/// Bytes that one may have where other lines came, or no whole entry yet: there anyone who can write a line can write the beginning of an
+/// entry, and what the field is said to hold is read past.
+const MAX_UNSURE_BYTES: usize = 64 << 10;
 
 /// What a line is to the entries of a journal.
 #[derive(Debug, PartialEq)]
@@ -37,6 +40,15 @@ pub enum Taken {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Export {
     entry: Option<Entry>,
+    /// Whether lines came that are of no entry.
+    #[serde(default)]
+    mixed: bool,
+    /// Whether a whole entry came.
+    #[serde(default)]
+    whole: bool,
+    /// Entries that were not believed, since they say that they hold more than they may.
+    #[serde(default)]
+    pub refused: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,24 +82,41 @@ impl Export {
             let before = before.map(Entry::finish).filter(|(read, _)| !read.message.is_empty());
             return before.map_or(Taken::Part, |(read, line)| Taken::Whole(read, line));
         }
-        let Some(entry) = &mut self.entry else { return Taken::Not };
+        let Some(entry) = &mut self.entry else {
+            self.mixed |= !line.is_empty();
+            return Taken::Not;
+        };
         if line.is_empty() && entry.binary.is_none() {
             let (read, line) = std::mem::take(entry).finish();
             self.entry = None;
+            self.whole |= read.time.is_some();
             return Taken::Whole(read, line);
         }
-        if entry.field(number, line) {
-            return Taken::Part;
+        let most = if self.whole && !self.mixed { MAX_FIELD_BYTES } else { MAX_UNSURE_BYTES };
+        match entry.field(number, line, most) {
+            Field::Taken => return Taken::Part,
+            Field::TooLong => self.refused += 1,
+            Field::Not => {}
         }
         // It is no journal, or a cut one.
         self.entry = None;
+        self.mixed = true;
         Taken::Not
     }
 }
 
+/// What a line is to an entry.
+#[derive(PartialEq, Eq)]
+enum Field {
+    Taken,
+    /// It begins a field that is said to be longer than it may be.
+    TooLong,
+    Not,
+}
+
 impl Entry {
-    /// Takes a line of the entry; whether it is one.
-    fn field(&mut self, number: u64, line: &[u8]) -> bool {
+    /// Takes a line of the entry, whose binary fields have at most so many bytes.
+    fn field(&mut self, number: u64, line: &[u8], most: usize) -> Field {
         let is_of_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
         let end = line.iter().take_while(|byte| is_of_name(byte)).count();
         let (name, behind) = line.split_at(end);
@@ -95,12 +124,14 @@ impl Entry {
         if let Some(binary) = self.binary.as_mut().filter(|binary| !(is_field && binary.may_be_over())) {
             if binary.add(line) {
                 self.end_binary();
+            } else if binary.length().is_some_and(|length| length > most) {
+                return Field::TooLong;
             }
-            return true;
+            return Field::Taken;
         }
         self.end_binary();
         match (name, behind.strip_prefix(b"=")) {
-            _ if !is_field => return false,
+            _ if !is_field => return Field::Not,
             (b"MESSAGE", None) => {
                 self.line = number;
                 self.binary = Some(Binary { is_message: true, ..Binary::default() });
@@ -111,7 +142,7 @@ impl Entry {
             (b"__REALTIME_TIMESTAMP", Some(value)) => self.time = microseconds(value).map(|time| time.nanoseconds),
             _ => {}
         }
-        true
+        Field::Taken
     }
 
     fn end_binary(&mut self) {
@@ -142,7 +173,7 @@ impl Binary {
         self.bytes.extend(line.iter().chain(b"\n").take(room));
         self.read += line.len() + 1;
         self.ends += 1;
-        self.length().is_some_and(|length| length > MAX_FIELD_BYTES || self.read > length + LENGTH_BYTES)
+        self.length().is_some_and(|length| self.read > length.saturating_add(LENGTH_BYTES))
     }
 
     fn length(&self) -> Option<usize> {
@@ -260,6 +291,25 @@ mod tests {
             let (entries, _) = read(&log);
             assert_eq!(entries.last().map(|(entry, _)| entry.message.as_str()), Some("next"));
         }
+    }
+
+    #[test]
+    fn a_forged_length_swallows_no_log() {
+        let forged = [b"__CURSOR=x\nX\n".to_vec(), (700_u64 << 20).to_le_bytes().to_vec(), b"\n".to_vec()].concat();
+        let log = "2026-11-23T10:00:00Z ERROR disk is full\n".repeat(100);
+        for before in ["", "2026-11-23T10:00:00Z INFO started\n"] {
+            let (entries, others) = read(&[before.as_bytes(), &forged, log.as_bytes()].concat());
+            assert_eq!((entries.len(), others.len() >= 100), (0, true), "{others:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_field_of_a_journal_alone_is_read_past() {
+        let dump: Vec<u8> = (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let log = [entry(b"MESSAGE=first\n"), entry(&binary("COREDUMP", &dump)), entry(b"MESSAGE=next\n")].concat();
+        let (entries, others) = read(&log);
+        let messages: Vec<&str> = entries.iter().map(|(entry, _)| entry.message.as_str()).collect();
+        assert_eq!((messages, others), (vec!["first", "", "next"], vec![]));
     }
 
     #[test]

@@ -10,9 +10,11 @@
 mod access;
 mod baseline;
 mod bytes;
+mod colour;
 mod detect;
 mod digits;
 mod engine;
+mod envelope;
 mod event;
 mod fault;
 mod group;

@@ -1,6 +1,6 @@
 //! A line as it is read, before anything is made of it: the border between reading logs and finding what is wrong.
 
-use crate::{grouping::GroupId, record::Level, time::LogTime};
+use crate::{envelope::Stream, grouping::GroupId, record::Level, time::LogTime};
 
 /// A line with its header read and its group known.
 pub struct Line<'a> {
@@ -12,6 +12,8 @@ pub struct Line<'a> {
     pub level: Option<Level>,
     /// The program that the header names, as the system's log does; empty where it does not.
     pub component: &'a [u8],
+    /// The stream of its container that it came by, where it says so.
+    pub stream: Option<Stream>,
     /// What is behind the header, or the message of a structured line.
     pub content: &'a [u8],
     /// The group of lines with such a content; see [`crate::grouping::Grouping::groups`] for what it becomes.
@@ -35,6 +37,7 @@ impl<'a> Line<'a> {
             time: None,
             level: None,
             component: b"",
+            stream: None,
             content: text.as_bytes(),
             group: GroupId(1),
             plain: true,

@@ -57,7 +57,7 @@ impl LineReader {
 }
 
 /// Bytes as hex digits: text of known size for any bytes.
-mod hex {
+pub mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

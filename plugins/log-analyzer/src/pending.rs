@@ -4,11 +4,12 @@ use autodevops_sdk::types::StackFrame;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    envelope::Stream,
     event::Event,
     line::Line,
     record::{Level, Told, Words},
     template::cut,
-    time::LogTime,
+    time::{self, LogTime},
     trace::{self, Part},
 };
 
@@ -24,8 +25,13 @@ const MAX_SECTIONS: usize = 8;
 const MAX_FRAMES: usize = 32;
 /// Bytes of a frame's file, and of its function's name, that are kept.
 const MAX_NAME_BYTES: usize = 400;
+/// Lines of one program that are so many nanoseconds apart may be of one record, though each has a header.
+const MOMENT: u64 = time::SECOND.unsigned_abs();
 /// Lines that may follow a record's head, or its last frame, before it counts as finished.
 const MAX_LOOSE_LINES: u32 = 10;
+
+/// Empty lines in a row that may be within a record.
+const MAX_EMPTY_LINES: u32 = 3;
 
 const TRACEBACK: &str = "Traceback (most recent call last)";
 
@@ -105,6 +111,17 @@ pub struct Pending {
     state: State,
     /// Lines since the last that belonged to the record for sure.
     loose: u32,
+    /// Who wrote it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    component: Vec<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stream: Option<Stream>,
+    /// The time of its last line.
+    #[serde(default)]
+    last: Option<LogTime>,
+    /// Whether a line of a trace came.
+    #[serde(default)]
+    traced: bool,
     lines: Vec<(u64, String)>,
 }
 
@@ -115,7 +132,15 @@ impl Pending {
         if content.trim().len() < content.len() {
             content = content.trim().to_owned();
         }
-        let mut pending = Self { time: line.time, level: line.level, told, ..Self::default() };
+        let mut pending = Self {
+            time: line.time,
+            level: line.level,
+            told,
+            component: line.component.to_vec(),
+            stream: line.stream,
+            last: line.time,
+            ..Self::default()
+        };
         let mut section = Section::default();
         if told.exception && content.contains(TRACEBACK) {
             section.python = true;
@@ -158,19 +183,33 @@ impl Pending {
 
     /// Whether the line belongs to the record; then it is taken.
     pub fn absorb(&mut self, line: &Line<'_>, words: &Words) -> bool {
-        if line.headed && self.state == State::Open && !looks_like_a_part(line.content) {
+        let beside = line.headed && self.is_beside(line);
+        if line.headed && self.state == State::Open && !beside && !looks_like_a_part(line.content) {
             return false;
         }
         let text = text_of(line.content);
         let belongs = match self.state {
             State::PythonBody => self.absorb_python(line, &text, words),
             State::PythonDone => self.absorb_after_python(&text),
-            State::Open => self.absorb_open(line, &text, words),
+            State::Open => self.absorb_open(line, &text, words, beside),
         };
         if belongs {
             self.time = self.time.or(line.time);
+            self.last = line.time.or(self.last);
         }
         belongs
+    }
+
+    /// Whether a line with a header is of the same writer and moment, so that it goes on with the record where its content does: what
+    /// collects the lines of a program puts a header before each, and a level where it knows of one.
+    fn is_beside(&self, line: &Line<'_>) -> bool {
+        let near = self.last.zip(line.time).is_none_or(|(last, time)| {
+            last.dated == time.dated && last.nanoseconds.abs_diff(time.nanoseconds) <= MOMENT
+        });
+        near && line.component == self.component
+            && line.stream == self.stream
+            // A priority is that of the program's stream, whatever the head says of itself.
+            && (line.level.is_none() || line.level == self.level || line.raw.starts_with(b"<"))
     }
 
     fn absorb_python(&mut self, line: &Line<'_>, text: &str, words: &Words) -> bool {
@@ -203,14 +242,13 @@ impl Pending {
         let trimmed = text.trim();
         if trimmed.is_empty() {
             self.loose += 1;
-            return self.loose <= 3;
+            return self.loose <= MAX_EMPTY_LINES;
         }
-        if trimmed.starts_with("The above exception was the direct cause") {
-            self.caused = true;
-            return true;
-        }
-        if trimmed.starts_with("During handling of the above exception") {
-            self.caused = false;
+        let caused = trimmed.starts_with("The above exception was the direct cause");
+        if caused || trimmed.starts_with("During handling of the above exception") {
+            self.caused = caused;
+            // What collects lines may leave out empty ones.
+            self.loose += 1;
             return true;
         }
         if trimmed.starts_with(TRACEBACK) && self.loose > 0 {
@@ -223,8 +261,11 @@ impl Pending {
         false
     }
 
-    fn absorb_open(&mut self, line: &Line<'_>, text: &str, words: &Words) -> bool {
-        match trace::part(text, line.indented || line.headed) {
+    /// `beside` says that the line's header is one that each line of the record has.
+    fn absorb_open(&mut self, line: &Line<'_>, text: &str, words: &Words, beside: bool) -> bool {
+        let part = if beside { self.part_beside(line, text) } else { trace::part(text, line.indented || line.headed) };
+        self.traced |= part.is_some();
+        match part {
             Some(Part::Frame(frame)) => {
                 if text.trim_start().starts_with("at async ") {
                     self.section().part();
@@ -248,12 +289,32 @@ impl Pending {
             }
             None => {}
         }
+        if self.is_rubys_cause(text) {
+            let mut section = Section::default();
+            section.head(text);
+            self.open(section, true);
+            self.keep(line);
+            self.loose = 0;
+            return true;
+        }
         let bare = self.sections.iter().all(|section| section.exception.is_none() && section.frames.is_empty());
         if text.trim_start().starts_with(TRACEBACK) && bare && self.status.is_none() {
             self.section().python = true;
             self.state = State::PythonBody;
             self.loose = 0;
             return true;
+        }
+        if (beside || !line.headed) && !self.traced && self.says_where_rust_panicked() {
+            // What it is comes below where it was.
+            self.content.push(' ');
+            self.content.push_str(text.trim());
+            self.traced = true;
+            self.keep(line);
+            return true;
+        }
+        if beside && text.trim().is_empty() {
+            self.loose += 1;
+            return self.loose <= MAX_EMPTY_LINES;
         }
         if line.headed || self.status.is_some() {
             return false;
@@ -275,6 +336,31 @@ impl Pending {
             && (line.indented
                 || (!has_frames && told(line, words).fault.is_none() && !is_traceback(line.content))
                 || text.trim() == "}")
+    }
+
+    /// The part of a trace that a line is that has a header as the record's other lines.
+    fn part_beside(&self, line: &Line<'_>, text: &str) -> Option<Part> {
+        match trace::part(text, line.indented) {
+            // A call is a part of a trace, and no record of its own, where one has begun.
+            Some(Part::Filler) if !self.traced && !trace::begins(text) => None,
+            None => trace::part(text, true),
+            part => part,
+        }
+    }
+
+    /// Whether the head is `thread 'main' panicked at src/main.rs:5:10:`.
+    fn says_where_rust_panicked(&self) -> bool {
+        self.told.critical && self.content.ends_with(':') && self.content.contains("panicked at ")
+    }
+
+    /// Whether the head of an exception is that of one that Ruby tells of as the cause of those above.
+    fn is_rubys_cause(&self, text: &str) -> bool {
+        let Some(first) = self.sections.first().filter(|section| section.of_head > 0) else { return false };
+        trace::ruby_raised(text).is_some()
+            && trace::head(text).is_some_and(|(kind, message)| {
+                // The same again is another record.
+                first.exception.as_ref().is_none_or(|(known, told)| kind != known || message.trim() != told)
+            })
     }
 
     /// The record, when it tells of a fault.

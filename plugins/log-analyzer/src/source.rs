@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     detect::{Doubts, Finding, Watched, series::Series},
+    envelope,
     event::Assembler,
     group::Coverage,
     journal,
@@ -27,6 +28,9 @@ pub struct Source {
     /// The journal's entry that is being read.
     #[serde(default)]
     pub journal: journal::Export,
+    /// The lines that a container's runtime wrote in parts.
+    #[serde(default)]
+    pub parts: envelope::Parts,
     /// Which of its lines are within the time that is analyzed.
     #[serde(default)]
     pub passing: Passing,
@@ -63,6 +67,12 @@ impl Source {
 
     /// Says what of its lines was left out, or not believed.
     pub fn tell(&self, name: &str) {
+        if self.journal.refused > 0 {
+            log::warn!(
+                "{name}: {} lines look like a journal's entry that holds more than it may, and are read like any other line",
+                self.journal.refused
+            );
+        }
         let Passing { undated, untold, .. } = self.passing;
         if undated > 0 {
             log::warn!(

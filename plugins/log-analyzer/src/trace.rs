@@ -48,6 +48,10 @@ pub fn part(line: &str, indented: bool) -> Option<Part> {
     if let Some(cause) = cause.filter(|cause| head(cause).is_some() || text.starts_with(['C', '['])) {
         return Some(Part::Cause(cause.to_owned()));
     }
+    // What Rust's `anyhow` puts above a list of causes, and PHP below its frames.
+    if text.trim_end() == "Caused by:" || text.starts_with("thrown in ") && text.contains(" on line ") {
+        return Some(Part::Filler);
+    }
     if indented && text.starts_with("... ") && text.ends_with(" more") {
         return Some(Part::Filler);
     }
@@ -98,10 +102,14 @@ fn go_or_rust(text: &str, indented: bool) -> Option<Part> {
     }
     let calls =
         text.ends_with(')') && text.split_once('(').is_some_and(|(name, _)| name.contains('.') && !name.contains(' '));
-    let told = text.starts_with("goroutine ") && text.ends_with("]:")
-        || text.starts_with("created by ")
-        || matches!(text, "stack backtrace:" | "Stack trace:");
-    (calls || told).then_some(Part::Filler)
+    (calls || begins(text) || text.starts_with("created by ")).then_some(Part::Filler)
+}
+
+/// Whether a line stands above the frames of a trace.
+pub fn begins(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with("goroutine ") && text.ends_with("]:")
+        || matches!(text, "stack backtrace:" | "Stack backtrace:" | "Stack trace:" | "PHP Stack trace:" | "Caused by:")
 }
 
 fn frame(function: Option<&str>, file: &str, line: u32) -> StackFrame {
@@ -199,12 +207,19 @@ pub fn head(text: &str) -> Option<(&str, &str)> {
     if let Some((place, rest)) = text.trim_end().split_once(": ")
         && place.contains(":in ")
         && let Some((message, name)) = rest.strip_suffix(')').and_then(|rest| rest.rsplit_once(" ("))
-        && is_exception(name)
+        && (is_exception(name) || ruby_frame(place).is_some() && is_rubys_name(name))
     {
         return Some((name, message));
     }
     let last = text.trim_end().rsplit(|c: char| !is_part_of_type(c)).next()?;
     (is_exception(last) && text.trim_end().len() == last.len()).then_some((last, ""))
+}
+
+/// `Shop::Refused`: Ruby's exceptions have any name.
+fn is_rubys_name(name: &str) -> bool {
+    name.split("::").all(|part| {
+        part.starts_with(|c: char| c.is_ascii_uppercase()) && part.chars().all(|c| c.is_alphanumeric() || c == '_')
+    })
 }
 
 fn is_part_of_type(c: char) -> bool {

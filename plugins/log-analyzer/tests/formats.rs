@@ -166,6 +166,115 @@ time=2026-11-23T10:00:07Z level=error msg="cannot charge" err="no route to host"
         line: 2,
     },
     Sample {
+        format: "JSON in Kubernetes CRI",
+        log: br#"2026-11-23T10:00:00.000000001Z stdout F {"level":"info","msg":"listening"}
+2026-11-23T10:00:20.000000001Z stderr F {"level":"error","ts":"2026-11-23T10:00:19Z","msg":"cannot charge","error":"no route"}
+"#,
+        title: "cannot charge: no route",
+        severity: Severity::Error,
+        second: Some(20),
+        line: 2,
+    },
+    Sample {
+        format: "logfmt in Kubernetes CRI",
+        log: b"2026-11-23T10:00:21.000000001Z stderr F time=2026-11-23T10:00:20Z level=fatal msg=\"no lease\"\n",
+        title: "no lease",
+        severity: Severity::Critical,
+        second: Some(21),
+        line: 1,
+    },
+    Sample {
+        format: "klog in Kubernetes CRI",
+        log: b"2026-11-23T10:00:00.1Z stderr F I1123 10:00:00.000123       7 server.go:80] listening\n2026-11-23T10:00:22.1Z stderr F E1123 10:00:22.000123       7 store.go:12] \"cannot sync\" pod=\"a/b\"\n",
+        title: "cannot sync",
+        severity: Severity::Error,
+        second: Some(22),
+        line: 2,
+    },
+    Sample {
+        format: "Kubernetes CRI, in parts, with another stream between",
+        log: br#"2026-11-23T10:00:23.0Z stderr P {"level":"error","ms
+2026-11-23T10:00:23.1Z stdout F listening
+2026-11-23T10:00:23.2Z stderr P g":"cannot reach the pay
+2026-11-23T10:00:23.3Z stderr F ments"}
+2026-11-23T10:00:23.4Z stdout P half a
+"#,
+        title: "cannot reach the payments",
+        severity: Severity::Error,
+        second: Some(23),
+        line: 1,
+    },
+    Sample {
+        format: "JSON in syslog",
+        log: br#"<14>Nov 23 10:00:00 web-1 shop[71]: {"level":"info","msg":"listening"}
+<14>Nov 23 10:00:24 web-1 shop[71]: {"level":"error","time":"2026-11-23T10:00:24Z","msg":"queue is full"}
+"#,
+        title: "queue is full",
+        severity: Severity::Error,
+        second: None,
+        line: 2,
+    },
+    Sample {
+        format: "logfmt in syslog, RFC 5424",
+        log: b"<30>1 2026-11-23T10:00:25.003Z web-1 shop 71 - - level=error msg=\"queue is full\" queue=mail\n",
+        title: "queue is full",
+        severity: Severity::Error,
+        second: Some(25),
+        line: 1,
+    },
+    Sample {
+        format: "Docker's json-file",
+        log: br#"{"log":"2026-11-23 10:00:00 INFO listening\n","stream":"stdout","time":"2026-11-23T10:00:00.1Z"}
+{"log":"2026-11-23 10:00:26 ERROR disk is full\n","stream":"stderr","time":"2026-11-23T10:00:26.1Z"}
+"#,
+        title: "disk is full",
+        severity: Severity::Error,
+        second: Some(26),
+        line: 2,
+    },
+    Sample {
+        format: "JSON in Docker's json-file",
+        log: br#"{"log":"{\"level\":50,\"time\":1795428027000,\"msg\":\"request failed\",\"err\":{\"type\":\"TypeError\",\"message\":\"x is undefined\",\"stack\":\"TypeError: x is undefined\\n    at total (/srv/app/lib/order.js:12:7)\"}}\n","stream":"stdout","time":"2026-11-23T10:00:27.1Z"}
+"#,
+        title: "TypeError: x is undefined",
+        severity: Severity::Error,
+        second: Some(27),
+        line: 1,
+    },
+    Sample {
+        format: "JSON in journalctl -o json",
+        log: br#"{"__REALTIME_TIMESTAMP":"1795428028000000","PRIORITY":"6","MESSAGE":"{\"level\":\"error\",\"msg\":\"queue is full\"}"}
+"#,
+        title: "queue is full",
+        severity: Severity::Error,
+        second: Some(28),
+        line: 1,
+    },
+    Sample {
+        format: "JSON in journalctl -o export",
+        log: b"__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP=1795428029000000\nPRIORITY=6\nMESSAGE={\"level\":\"error\",\"msg\":\"queue is full\"}\n_PID=71\n\n",
+        title: "queue is full",
+        severity: Severity::Error,
+        second: Some(29),
+        line: 4,
+    },
+    Sample {
+        format: "colours",
+        log: b"\x1b[2m2026-11-23T10:00:00.0Z\x1b[0m \x1b[32m INFO\x1b[0m \x1b[2mshop\x1b[0m: listening\n\x1b[2m2026-11-23T10:00:30.0Z\x1b[0m \x1b[31mERROR\x1b[0m \x1b[2mshop::cart\x1b[0m: cannot \x1b[1mpay\x1b[0m\n",
+        title: "cannot pay",
+        severity: Severity::Error,
+        second: Some(30),
+        line: 2,
+    },
+    Sample {
+        format: "a byte order mark",
+        log: b"\xef\xbb\xbf2026-11-23T10:00:31Z ERROR disk is full\n",
+        title: "disk is full",
+        severity: Severity::Error,
+        second: Some(31),
+        line: 1,
+    },
+    Sample {
         format: "journalctl -o json",
         log: br#"{"__CURSOR":"s=1;i=1","__REALTIME_TIMESTAMP":"1795428000000000","PRIORITY":"6","SYSLOG_IDENTIFIER":"shop","_PID":"71","MESSAGE":"listening"}
 {"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1795428016000000","PRIORITY":"3","SYSLOG_IDENTIFIER":"shop","_PID":"71","MESSAGE":"disk is full"}

@@ -35,7 +35,7 @@ impl Reader {
             templates.extend(group.patterns.iter().map(|of| (*of, group.template.clone())));
         }
         let resolve = |mut id: GroupId| {
-            while let Some(into) = self.former.get(&id).filter(|into| **into < id) {
+            while let Some(into) = self.former.get(&id).filter(|into| **into != id) {
                 id = *into;
             }
             templates.get(&id).cloned().unwrap_or_else(|| format!("left {}", id.0))

@@ -24,7 +24,7 @@ mod sure;
 pub mod track;
 mod wordings;
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 
 pub use clock::{Belief, Doubts};
 pub use find::{Finding, Slow, change_of, find, history, lasting, more, slowdown, told};
@@ -165,6 +165,17 @@ impl Watched {
         if self.tracks.len() > most {
             self.make_room(most);
         }
+    }
+
+    /// Has what is kept of kinds that became others be of those, and forgets what is of kinds that never come again by the number that
+    /// they had: that they do not come says nothing then. At most `most` kinds are kept.
+    pub fn follow(&mut self, most: usize, moves: &HashMap<GroupId, Option<GroupId>>) {
+        let moved: Vec<GroupId> = self.tracks.keys().filter(|id| moves.contains_key(id)).copied().collect();
+        if moved.is_empty() {
+            return;
+        }
+        moved.iter().filter(|id| moves.get(id) == Some(&None)).for_each(|id| self.leave_out(*id));
+        self.renumber(most, |id| moves.get(&id).copied().flatten().unwrap_or(id));
     }
 
     /// What the lines of each kind have in common.

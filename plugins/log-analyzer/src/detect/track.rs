@@ -143,6 +143,7 @@ impl Track {
             self.last.clone_from(&other.last);
         }
         self.count += other.count;
+        self.used = self.used.max(other.used);
         self.starts.extend(&other.starts);
         self.seen = (self.seen.0.min(other.seen.0), self.seen.1.max(other.seen.1));
         self.series.merge(&other.series);

@@ -41,6 +41,10 @@ impl Engine {
             source.routes.keep(routes);
             state.sources.insert(name, source);
         }
+        if let Some(moves) = state.grouping.take_moves() {
+            let most = Share::of(state.sources.len()).tracks;
+            state.sources.values_mut().for_each(|source| source.watched.follow(most, &moves));
+        }
         state.pushes += other.pushes;
         while state.sources.len() > MAX_SOURCES {
             state.leave_out_a_source(means);

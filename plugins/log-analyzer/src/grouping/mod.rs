@@ -10,9 +10,10 @@
 //! A line belongs to a pattern for good, by its form alone. Patterns are put into groups by evidence, which grows: so the
 //! groups are made anew from the patterns whenever they are asked for, and what a line is given, a [`GroupId`], is its
 //! pattern, whose group may become a larger one. When there are too many patterns, those of one group are made one, and then
-//! the least used leave.
+//! the least used leave. One that comes back soon enough has its number again.
 
 mod cache;
+mod left;
 mod lex;
 mod outline;
 mod partition;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{
     cache::Cache,
+    left::Left,
     lex::Sink,
     outline::Outlines,
     pattern::{Kind, Part},
@@ -47,6 +49,9 @@ pub struct Former {
     pub template: String,
 }
 
+/// What became of a number that something may be kept by: the pattern that it is now of, or none where it is never given again.
+pub type Move = (GroupId, Option<GroupId>);
+
 /// A group: its first pattern stands for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
@@ -64,8 +69,14 @@ pub struct Group {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Grouping {
     known: Known,
+    /// Those that left.
+    #[serde(default)]
+    left: Left,
     /// Patterns that are no more since they were last asked for.
     former: Vec<Former>,
+    /// What is to be said of them to those who keep something by their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    moves: Vec<Move>,
     #[serde(skip)]
     cache: Cache,
     #[serde(skip)]
@@ -181,27 +192,50 @@ impl Grouping {
 
     fn find(&mut self, text: &[u8], most: usize) -> usize {
         let parts = pattern::parts(text);
-        if let Some(slot) = self.known.find(&parts) {
+        let kinds = kinds(&parts);
+        if let Some(slot) = self.found(&kinds) {
             return slot;
         }
         if self.known.is_full(most) {
-            self.known.make_room(most, &mut self.former);
-            self.forget_slots();
+            self.make_room(most);
             // What was learnt may tell the message's place now.
-            if let Some(slot) = self.known.find(&parts) {
+            if let Some(slot) = self.found(&kinds) {
                 return slot;
             }
         }
-        self.known.add(text, &parts)
+        let id = self.left.take(&kinds).unwrap_or_else(|| self.known.fresh());
+        self.known.add(text, kinds, id)
+    }
+
+    /// The slot of the pattern that these are of. One that left before it turned out to be of a more general one is of that now.
+    fn found(&mut self, kinds: &[Kind]) -> Option<usize> {
+        let slot = self.known.slot(kinds)?;
+        if let Some((was, is)) = self.left.take(kinds).zip(self.known.id(slot)) {
+            self.former.push(Former { id: was, into: is, template: String::new() });
+            self.moves.push((was, Some(is)));
+        }
+        Some(slot)
+    }
+
+    fn make_room(&mut self, most: usize) {
+        let Self { known, left, former, moves, .. } = self;
+        let already = former.len();
+        known.make_room(most, left, former);
+        let merged = former.iter().skip(already).filter(|of| of.id != of.into);
+        moves.extend(merged.map(|of| (of.id, Some(of.into))));
+        moves.extend(left.forget(most).into_iter().map(|id| (id, None)));
+        self.forget_slots();
     }
 
     /// Takes in the patterns of other lines, of which at most `most` are kept with those here. Gives the numbers that theirs have now.
     pub fn join(&mut self, other: Self, most: usize) -> HashMap<GroupId, GroupId> {
-        let ids = self.known.join(other.known);
+        let mut ids = self.known.join(other.known);
+        self.left
+            .join(other.left, |was, own| *ids.entry(was).or_insert_with(|| own.unwrap_or_else(|| self.known.fresh())));
         if self.known.is_over(most) {
-            self.known.make_room(most, &mut self.former);
-            self.forget_slots();
+            self.make_room(most);
         }
+        self.moves.extend(self.left.forget(most).into_iter().map(|id| (id, None)));
         ids
     }
 
@@ -223,6 +257,12 @@ impl Grouping {
     /// Patterns that are no more since this was last asked.
     pub fn take_former(&mut self) -> Vec<Former> {
         std::mem::take(&mut self.former)
+    }
+
+    /// What became of numbers since this was last asked, where anything did.
+    #[inline]
+    pub fn take_moves(&mut self) -> Option<HashMap<GroupId, Option<GroupId>>> {
+        if self.moves.is_empty() { None } else { Some(std::mem::take(&mut self.moves).into_iter().collect()) }
     }
 }
 

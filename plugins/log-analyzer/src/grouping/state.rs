@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Former, Group, GroupId, kinds, lex,
+    Former, Group, GroupId, kinds,
+    left::Left,
+    lex,
     partition::{Partition, Pattern, partition},
     pattern::{self, Kind, Part},
 };
@@ -107,12 +109,13 @@ impl Known {
         entry.id
     }
 
-    /// The slot of the pattern that the parts have.
-    pub fn find(&self, parts: &[Part]) -> Option<usize> {
-        self.slot(&kinds(parts))
+    /// The number of the pattern in a slot.
+    pub fn id(&self, slot: usize) -> Option<GroupId> {
+        self.entries.get(slot).map(|entry| entry.id)
     }
 
-    fn slot(&self, kinds: &[Kind]) -> Option<usize> {
+    /// The slot of the pattern that the parts have.
+    pub fn slot(&self, kinds: &[Kind]) -> Option<usize> {
         if let Some(slot) = self.index.get(kinds) {
             return Some(*slot);
         }
@@ -175,12 +178,11 @@ impl Known {
         ids
     }
 
-    /// Makes a pattern of a message.
-    pub fn add(&mut self, text: &[u8], parts: &[Part]) -> usize {
+    /// Makes a pattern of a message, with its number.
+    pub fn add(&mut self, text: &[u8], kinds: Vec<Kind>, id: GroupId) -> usize {
         let slot = self.entries.len();
         let text = lex::beginning(text).to_vec();
         self.bytes += text.len();
-        let (id, kinds) = (self.fresh(), kinds(parts));
         self.index.insert(kinds.clone(), slot);
         self.entries.push(Entry { id, text, values: Vec::new(), lines: 0, used: self.lines, kinds });
         slot
@@ -188,7 +190,7 @@ impl Known {
 
     /// Makes patterns of one group one, and takes out the least used, a quarter more than needed, so that it is not needed
     /// again at once.
-    pub fn make_room(&mut self, most: usize, former: &mut Vec<Former>) {
+    pub fn make_room(&mut self, most: usize, gone: &mut Left, former: &mut Vec<Former>) {
         let groups = self.resolved();
         let mut kept: Vec<Entry> = Vec::new();
         let mut slots: HashMap<usize, usize> = HashMap::new();
@@ -224,6 +226,7 @@ impl Known {
                 *leaves = true;
                 total -= entry.text.len();
                 left -= 1;
+                gone.put(&entry.kinds, entry.id);
                 former.push(Former { id: entry.id, into: entry.id, template: entry.template(&entry.kinds) });
             }
         }

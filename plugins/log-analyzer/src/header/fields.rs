@@ -1,15 +1,31 @@
 //! The fields that may stand behind a header's time: who wrote the line, and where.
 
 use super::{HEADER_BYTES, from};
-use crate::{record::Level, time::LogTime, trace};
+use crate::{
+    envelope::{Mark, Stream},
+    record::Level,
+    time::LogTime,
+    trace,
+};
 
 /// Bytes of a component's name.
 const MAX_COMPONENT_BYTES: usize = 100;
 
-/// The mark that container runtimes put behind the time, ` stderr F`.
-pub fn stream(text: &[u8]) -> Option<usize> {
-    let marks = [" stdout F", " stderr F", " stdout P", " stderr P"];
-    marks.iter().find(|mark| text.starts_with(mark.as_bytes())).map(|mark| mark.len())
+/// The mark that container runtimes put behind the time, ` stderr F `, with other tags behind a colon: ` stderr F:x `.
+pub fn stream(text: &[u8]) -> Option<Mark> {
+    let (stream, tags) = match text.split_first_chunk::<8>()? {
+        (b" stdout ", tags) => (Stream::Out, tags),
+        (b" stderr ", tags) => (Stream::Err, tags),
+        _ => return None,
+    };
+    let length = tags.iter().take(MAX_COMPONENT_BYTES).take_while(|byte| **byte != b' ').count();
+    let (partial, further) = match tags.get(..length)? {
+        [b'F', further @ ..] => (false, further),
+        [b'P', further @ ..] => (true, further),
+        _ => return None,
+    };
+    let is_mark = further.is_empty() || further.starts_with(b":");
+    is_mark.then_some(Mark { stream, partial, length: 8 + length + usize::from(tags.get(length) == Some(&b' ')) })
 }
 
 /// The host and the program that the system's log puts behind the time, ` host program[12]:`: the program, and the length.

@@ -10,8 +10,6 @@ pub enum First {
     Any,
     /// With a colon behind it.
     BeforeColon,
-    /// Never.
-    None,
 }
 
 /// The first word of the header that is a level: in capitals anywhere in it, or in any case where it stands in brackets, in

@@ -6,9 +6,9 @@ mod fields;
 mod layout;
 mod level;
 
-pub use self::layout::Layouts;
+pub use self::{fields::stream, layout::Layouts};
 use self::{
-    fields::{behind_level, behind_numbers, dashed, lettered, piped, program, stream, syslog},
+    fields::{behind_level, behind_numbers, dashed, lettered, piped, program, syslog},
     level::{First, level},
 };
 use crate::{
@@ -200,14 +200,11 @@ fn access_time(line: &[u8]) -> Option<LogTime> {
 fn behind_time(line: &[u8], after: usize, time: LogTime) -> (Option<Level>, &[u8], usize) {
     let rest = from(line, after);
     if let Some(mark) = stream(rest) {
-        let (level, end) = level(line, after + mark, First::None, HEADER_WORDS);
-        let end = if level.is_some() { end } else { after + mark };
-        return (level, b"", end + separators(from(line, end)));
+        return behind_mark(line, after + mark.length, b"", First::BeforeColon, HEADER_WORDS);
     }
     if let Some((component, len)) = program(rest, time).or_else(|| line.starts_with(b"<").then(|| syslog(rest))?) {
-        let (level, end) = level(line, after + len, First::BeforeColon, 1);
-        let end = if level.is_some() { end } else { after + len };
-        return (level, component, end + separators(from(line, end)));
+        let blank = usize::from(from(line, after + len).first() == Some(&b' '));
+        return behind_mark(line, after + len + blank, component, First::BeforeColon, 1);
     }
     if let Some((component, len)) = piped(rest) {
         return (None, component, after + len);
@@ -218,6 +215,11 @@ fn behind_time(line: &[u8], after: usize, time: LogTime) -> (Option<Level>, &[u8
     if let Some((component, len)) = dashed(rest) {
         return (None, component, after + len);
     }
+    let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
+    if from(rest, blanks).starts_with(b"{\"") {
+        // The level is one of the object's fields.
+        return (None, b"", after + blanks);
+    }
     let (level, end) = level(line, after, First::Any, HEADER_WORDS);
     if level.is_none() {
         return (None, b"", after + separators(rest));
@@ -227,9 +229,32 @@ fn behind_time(line: &[u8], after: usize, time: LogTime) -> (Option<Level>, &[u8
     (level, component, behind + len)
 }
 
-/// Length of the separators that end a header's field.
+/// Level, component and content's offset, of what is behind the mark of a runtime or the name of a program: the program's own line, as
+/// it wrote it.
+fn behind_mark<'a>(
+    line: &[u8],
+    at: usize,
+    component: &'a [u8],
+    first: First,
+    words: usize,
+) -> (Option<Level>, &'a [u8], usize) {
+    if from(line, at).starts_with(b"{\"") {
+        // The level is one of the object's fields.
+        return (None, component, at);
+    }
+    match level(line, at, first, words) {
+        (Some(level), end) => (Some(level), component, end + separators(from(line, end))),
+        (None, _) => (None, component, at),
+    }
+}
+
+/// Length of the separators that end a header's field. Two dashes are none: `---> ` and `--- End of` are of a trace.
 fn separators(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| matches!(byte, b' ' | b']' | b':' | b'|' | b'-' | b'\t' | b')' | b'!' | b',')).count()
+    let next = text.iter().skip(1).map(Some).chain([None]);
+    let is_one = |byte: &u8, next: Option<&u8>| {
+        matches!(byte, b' ' | b']' | b':' | b'|' | b'\t' | b')' | b'!' | b',') || *byte == b'-' && next != Some(&b'-')
+    };
+    text.iter().zip(next).take_while(|(byte, next)| is_one(byte, *next)).count()
 }
 
 #[cfg(test)]
@@ -296,7 +321,7 @@ mod tests {
                 "An event",
             ),
             ("Jul  1 00:21:28 combo logrotate: ALERT exited", Some(Error), "logrotate", "exited"),
-            ("2026-11-23T10:00:00.1Z web1 shop[7]:     at f (a.js:1:2)", None, "shop", "at f (a.js:1:2)"),
+            ("2026-11-23T10:00:00.1Z web1 shop[7]:     at f (a.js:1:2)", None, "shop", "    at f (a.js:1:2)"),
             (
                 "- 1131566461 2005.11.09 dn228 Nov 9 12:01:01 dn228/dn228 crond(pam_unix)[2915]: session closed",
                 None,
