@@ -63,8 +63,10 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
     for environment in environments {
         known(project, environment)?;
     }
-    // A run that goes on afterwards would take traffic back to what served when it started.
-    if let Some(logged) = project.log.unfinished()?.first() {
+    // A run that goes on afterwards would take traffic back to what served when it started; one that cannot is told.
+    let production = environments.iter().all(|environment| *environment == project.config.rollout.environment);
+    let unfinished = project.log.unfinished()?;
+    if let Some(logged) = unfinished.iter().find(|logged| !(production && logged.run.goes_back_in_vain())) {
         let run = logged.run.id();
         bail!(
             "run {run} is not over; wait for its end (`autodevops run` goes on with it where nobody drives it), or end it with `autodevops abort {run}`, then deploy"

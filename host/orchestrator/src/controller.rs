@@ -19,7 +19,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     audit,
-    by_hand::{self, MadeLive},
     clock::now,
     data::{self, Restored, Snapshot, Written},
     driver::{Driver, End, Observer, Word},
@@ -303,15 +302,6 @@ impl Controller {
     /// When there is none, or more than one.
     pub fn named(&self, start: &str) -> Result<String> {
         named(&self.project, start)
-    }
-
-    /// Deploys what is checked out and committed to these environments, by hand.
-    ///
-    /// # Errors
-    /// As [`by_hand::deploy`].
-    pub async fn deploy(&self, environments: &[String], by: &str) -> Result<Vec<MadeLive>> {
-        let _alone = self.beginning.lock().await;
-        by_hand::deploy(&self.project, environments, by).await
     }
 
     /// Takes a snapshot of an environment's data, by hand.

@@ -422,7 +422,11 @@ impl Draft {
         if !work.is_empty() {
             let trouble = self.going_back_is_hard(&work).filter(|_| self.run.held().is_none());
             let Some(trouble) = trouble else { return false };
-            let reason = format!("going back {trouble}; look at the target, and set its traffic by hand");
+            let production = &self.run.plan().production;
+            let reason = format!(
+                "going back {trouble}; look at the target, or have another release serve: `autodevops rollback {production} --to RELEASE`, \
+                 or `autodevops deploy --to {production}`"
+            );
             self.push(EventKind::Held { reason });
             return true;
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use autodevops_model::{Outcome as CheckOutcome, Window};
 
 use crate::{
-    Command, Environment, EventKind, Member, Method, Outcome, Plan, Round, Run, Sample, Subject, Timestamp, Trigger,
-    Verdict, decide::Draft, judge, rollout::of_service, safety::worst,
+    Command, Environment, EventKind, Member, Method, Outcome, Plan, Round, Run, RunStage, Sample, Subject, Timestamp,
+    Trigger, Verdict, decide::Draft, judge, rollout::of_service, safety::worst,
 };
 
 impl Run {
@@ -19,6 +19,16 @@ impl Run {
     pub(crate) fn is_taken_back(&self, environment: Environment) -> bool {
         let back = environment == Environment::Production && !self.is_moved(environment);
         back && matches!(self.ending(), Some(Outcome::RolledBack { .. }))
+    }
+
+    /// Whether the run gives production's traffic back, and that failed: it is tried on for ever, and a person may have another release serve
+    /// instead.
+    pub fn goes_back_in_vain(&self) -> bool {
+        let production = Environment::Production;
+        let failed = |member: &Member| {
+            member.lane(production).moved && self.attempt(&member.rollback_key(self.id(), production)).is_some()
+        };
+        self.stage() == RunStage::Ending && self.members().any(failed)
     }
 
     /// When stable is to be looked at.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use autodevops_pipeline::{Environment, Input, Outcome, Run};
+use autodevops_model::Split;
+use autodevops_pipeline::{Environment, Found, Input, Member, Outcome, Run};
 
 use super::Controller;
 use crate::{
@@ -61,7 +62,7 @@ impl Controller {
         concerned.retain(|run| way.places().any(|place| run.is_about(place)));
         let made = by_hand::go_back(&self.project, way, by).await;
         // Where it failed, too: the target may have taken the fence.
-        let concerned = self.look_anew(&concerned).await;
+        let concerned = self.look_anew(&concerned, made.as_deref().unwrap_or_default()).await;
         drop(still);
         let made = made?;
         let mut left = None;
@@ -98,6 +99,10 @@ impl Controller {
         }
         let moved: Vec<&Run> = under_way.iter().filter(|run| run.is_moved(Environment::Production)).collect();
         let Some(first) = moved.first() else { return Ok(None) };
+        if to.is_some() && moved.iter().all(|run| run.goes_back_in_vain()) {
+            // What they would go back to does not serve; a person knows what does.
+            return Ok(None);
+        }
         if to.is_some() {
             bail!("run {} is under way; without --to it goes back, or abort it first", first.id());
         }
@@ -112,22 +117,55 @@ impl Controller {
         all_told(answers).map(Some)
     }
 
-    /// Has each of these runs look what serves before it does anything else, with a fence above that of whatever was done by hand; the ids
-    /// of those that do.
-    async fn look_anew(&self, runs: &[Run]) -> Vec<String> {
+    /// Deploys what is checked out and committed to these environments, by hand; to production also while runs go back to what does not
+    /// serve.
+    ///
+    /// # Errors
+    /// As [`by_hand::deploy`].
+    pub async fn deploy(&self, environments: &[String], by: &str) -> Result<Vec<MadeLive>> {
+        let _alone = self.beginning.lock().await;
+        let _still = self.project.moves.write().await;
+        let mut concerned = self.under_way()?;
+        concerned.retain(Run::goes_back_in_vain);
+        let made = by_hand::deploy(&self.project, environments, by).await;
+        self.look_anew(&concerned, made.as_deref().unwrap_or_default()).await;
+        made
+    }
+
+    /// Has each of these runs go on with a fence above that of whatever was done by hand, and look what serves before it does anything
+    /// else; one that goes back in vain is told. The ids of those that heard it.
+    async fn look_anew(&self, runs: &[Run], made: &[MadeLive]) -> Vec<String> {
         let mut told = Vec::new();
         for run in runs {
-            let told_of = async || self.say(run.id(), Input::Resume { fence: self.project.next_fence()? }).await;
+            let told_of = async || {
+                let fence = self.project.next_fence()?;
+                let run = self.say(run.id(), Input::Resume { fence }).await?;
+                let found = found(&run, made);
+                if run.goes_back_in_vain() && !found.is_empty() {
+                    self.say(run.id(), Input::Serving { key: run.look_key(), found }).await?;
+                }
+                anyhow::Ok(())
+            };
             // One that cannot write just now keeps nobody waiting.
             let answer = tokio::time::timeout(PATIENCE, told_of()).await.unwrap_or_else(|late| Err(late.into()));
             match answer {
-                Ok(_) => told.push(run.id().to_owned()),
+                Ok(()) => told.push(run.id().to_owned()),
                 // It has an older fence, and looks before it moves anything.
                 Err(error) => tracing::warn!("run {} was not told that something else serves: {error:#}", run.id()),
             }
         }
         told
     }
+}
+
+/// What serves of the run's services by what was made live.
+fn found(run: &Run, made: &[MadeLive]) -> Vec<Found> {
+    let of = |member: &Member| {
+        let live = made.iter().find(|live| live.place == member.place(Environment::Production))?;
+        let splits = vec![Split { release: live.release.id.clone(), percent: 100 }];
+        Some(Found { service: member.label().to_owned(), splits, staging: Vec::new() })
+    };
+    run.members().filter_map(of).collect()
 }
 
 /// The ids of the runs that go back, of what each one answered when it was told to.

@@ -1,8 +1,8 @@
 //! The controller of a whole project: which issues have runs, and what people may say to those.
 
 use autodevops_edge::{Phase, ReleaseStatus};
-use autodevops_model::{IssueKind, Severity, Stage};
-use autodevops_pipeline::{Environment, Outcome, RunStage};
+use autodevops_model::{ErrorInfo, ErrorKind, IssueKind, Severity, Stage, StageError};
+use autodevops_pipeline::{EffectOutcome, Environment, Outcome, RunStage};
 use autodevops_record::testing::Story;
 use serde_json::json;
 
@@ -251,6 +251,54 @@ async fn a_rollback_by_hand_that_fails_leaves_no_run_behind_with_a_fence_below_i
     let fence = controller.unfinished().unwrap()[0].run.fence();
     controller.roll_back("production", Some("other"), true, "ada", "r").await.unwrap_err();
     assert_eq!(controller.unfinished().unwrap()[0].run.fence(), fence);
+}
+
+/// A run that is to go back to `old`, and whose target refused that, in a project where `older` served before.
+async fn back_in_vain(scene: &Scene, controller: &Controller) -> Run {
+    scene.served("production", &[scene.release("older"), scene.release("old")]);
+    let run = scene.run(&Story::default(), is_shared);
+    fences_above(scene, &run);
+    controller.roll_back("production", None, false, "ada", "odd orders").await.unwrap();
+    let key = format!("{}/rollback/production", run.id());
+    controller.say(run.id(), Input::Intent { key: key.clone() }).await.unwrap();
+    let info = ErrorInfo { message: "`old` does not answer".into(), details: Vec::new() };
+    let outcome = EffectOutcome::Failed(StageError { kind: ErrorKind::Failed, info });
+    let run = controller.say(run.id(), Input::Effect { key, outcome }).await.unwrap();
+    assert!(run.goes_back_in_vain() && run.held().unwrap().contains("`old` does not answer"));
+    run
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn where_a_run_cannot_go_back_a_person_has_another_release_serve_and_the_run_leaves_it() {
+    let scene = scene("");
+    let controller = controller(&scene);
+    let run = back_in_vain(&scene, &controller).await;
+    controller.roll_back("production", None, true, "ada", "r").await.unwrap_err();
+    let by_hand = controller.roll_back("production", Some("older"), true, "ada", "it works").await.unwrap();
+    let RolledBack::ByHand { made, concerned, .. } = by_hand else { panic!("{by_hand:?}") };
+    assert_eq!((made[0].release.id.as_str(), concerned), ("older", vec![run.id().to_owned()]));
+    let after = controller.unfinished().unwrap().remove(0).run;
+    assert!(!after.is_moved(Environment::Production) && after.fence() > run.fence());
+    let shares = after.members().next().unwrap().traffic(Environment::Production);
+    assert_eq!((shares[0].release.as_str(), shares.len()), ("older", 1));
+    let error = controller.deploy(&["production".into()], "ada").await.unwrap_err().to_string();
+    assert!(error.starts_with("run 62e23fd1-1 is not over"), "it goes back in staging still: {error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn production_alone_is_deployed_to_while_a_run_cannot_go_back() {
+    let scene = whole(&[answer("deploy", refusal("failed", "no room"))], "");
+    let controller = controller(&scene);
+    let run = back_in_vain(&scene, &controller).await;
+    let deployed = async |places: &[&str]| {
+        let places: Vec<String> = places.iter().map(|place| (*place).to_owned()).collect();
+        format!("{:#}", controller.deploy(&places, "ada").await.unwrap_err())
+    };
+    assert!(deployed(&["staging", "production"]).await.starts_with("run 62e23fd1-1 is not over"));
+    let error = deployed(&["production"]).await;
+    assert!(!error.contains("is not over"), "{error}");
+    let after = controller.unfinished().unwrap().remove(0).run;
+    assert!(after.goes_back_in_vain() && after.fence() > run.fence(), "it tries on above what failed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -77,14 +77,19 @@ impl Draft {
         Ok(())
     }
 
-    /// Holds the run where someone deployed past it while a host drives it. That all is as it was leaves no trace.
+    /// Holds the run where someone deployed past it while a host drives it; where it goes back in vain, what they put there stays, and it
+    /// goes back no further. That all is as it was leaves no trace.
     fn overtaken(&mut self, key: &str, found: &[Found]) -> Result<(), Refused> {
-        if self.run.ending().is_some() || key != self.run.look_key() {
+        let ends = self.run.ending().is_some() && !self.run.goes_back_in_vain();
+        if ends || key != self.run.look_key() {
             return Err(self.unknown(key));
         }
         let others = self.run.others(found);
         let words: Vec<&str> = others.iter().map(|(.., words)| words.as_str()).collect();
-        let reason = taken(&words, &self.run.plan().production);
+        let reason = match self.run.ending() {
+            None => taken(&words, &self.run.plan().production),
+            Some(_) => format!("{}: a person had it serve, and it stays", words.join(", and ")),
+        };
         for key in self.pending_moves(&others) {
             let message = "it was not asked for: someone deployed past the run".to_owned();
             let error = StageError { kind: ErrorKind::Failed, info: ErrorInfo { message, details: Vec::new() } };

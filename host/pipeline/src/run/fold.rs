@@ -281,7 +281,9 @@ impl Run {
             }
             _ => {}
         }
-        (self.unsure, self.diverged, self.frozen) = (false, Some(reason.to_owned()), None);
+        // Nobody is asked of a run that ends.
+        let asked = self.stage != RunStage::Ending;
+        (self.unsure, self.diverged, self.frozen) = (false, asked.then(|| reason.to_owned()), None);
     }
 
     /// Goes on after the reviews, the checks or the automated tests, or stays. Where no plugin is set for the stage it goes

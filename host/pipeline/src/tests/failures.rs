@@ -352,3 +352,57 @@ fn an_answer_that_comes_after_a_later_move_is_done_says_nothing_of_what_serves()
         |event: &&Event| matches!(event.event, EventKind::RolledBack { environment: Environment::Production, .. });
     assert_eq!(scene.events.iter().filter(back).count(), 1);
 }
+
+/// Staging has its candidate, production goes back, and the target refused that.
+fn back_in_vain() -> Scene {
+    let mut scene = Scene::new(plan()).until_step(25);
+    scene.say(Input::Rollback { by: "ada".into(), reason: "odd orders".into() }).unwrap();
+    assert!(!scene.run.goes_back_in_vain(), "it may work");
+    fail(&mut scene, ErrorKind::Failed);
+    assert!(scene.run.goes_back_in_vain());
+    scene
+}
+
+fn serves(scene: &Scene, release: &str) -> Input {
+    let splits = vec![autodevops_model::Split { release: release.into(), percent: 100 }];
+    let found = vec![crate::Found { service: String::new(), splits, staging: Vec::new() }];
+    Input::Serving { key: scene.run.look_key(), found }
+}
+
+#[test]
+fn where_going_back_is_refused_people_are_told_what_they_can_do_and_what_they_have_serve_ends_it() {
+    let mut scene = back_in_vain();
+    let held = scene.run.held().unwrap();
+    assert!(held.contains("`autodevops rollback production --to RELEASE`"), "{held}");
+    scene.say(Input::Resume { fence: 9 }).unwrap();
+    let told = serves(&scene, "older");
+    let since = scene.events.len();
+    scene.say(told).unwrap();
+    assert!(!scene.run.goes_back_in_vain() && scene.run.alarm().is_none());
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(scene.production(), [("older", 100)]);
+    let moved: Vec<Environment> = scene.events[since..]
+        .iter()
+        .filter_map(|event| match &event.event {
+            EventKind::EffectIntended { environment, .. } => *environment,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(moved, [Environment::Staging], "what a person had serve stays, and staging goes back");
+}
+
+#[test]
+fn while_going_back_may_work_or_where_it_is_what_serves_nothing_changes() {
+    let mut scene = Scene::new(plan()).until_step(25);
+    scene.say(Input::Rollback { by: "ada".into(), reason: "odd orders".into() }).unwrap();
+    let told = serves(&scene, "older");
+    scene.say(told).unwrap_err();
+    // The release that it goes back to was started by hand: it is given its traffic by the run, as it was to be.
+    let mut scene = back_in_vain();
+    let told = serves(&scene, "old");
+    assert_eq!(scene.say(told).unwrap(), []);
+    assert!(scene.run.goes_back_in_vain());
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }) && scene.production() == [("old", 100)], "{outcome}");
+}
