@@ -387,3 +387,6 @@ impl Project {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

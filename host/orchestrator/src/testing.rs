@@ -37,13 +37,15 @@ pub(crate) struct Plugin {
     name: &'static str,
     stage: Stage,
     answers: Vec<Answer>,
-    /// Whether it may reach a language model.
+    /// Whether it asks to reach a language model.
     asks_model: bool,
+    /// Whether it was granted that.
+    is_answered: bool,
 }
 
 /// A plugin of this name and stage that answers so.
 pub(crate) fn plugin(name: &'static str, stage: Stage, answers: &[Answer]) -> Plugin {
-    Plugin { name, stage, answers: answers.to_vec(), asks_model: false }
+    Plugin { name, stage, answers: answers.to_vec(), asks_model: false, is_answered: true }
 }
 
 impl Plugin {
@@ -53,9 +55,15 @@ impl Plugin {
         self
     }
 
+    /// Asking for it still.
+    pub(crate) fn that_nobody_answered(mut self) -> Self {
+        self.is_answered = false;
+        self
+    }
+
     /// Puts it into a folder, and what it is granted into the lock file; its table in the configuration.
     fn install(&self, folder: &Path, commit: &str, lock: &mut LockFile) -> String {
-        let Self { name, stage, answers, asks_model } = self;
+        let Self { name, stage, answers, asks_model, is_answered } = self;
         fs::create_dir_all(folder).unwrap();
         let answers: Vec<Answer> = answers.iter().map(|answer| answer.with(COMMIT, commit)).collect();
         let component = component::component(*stage, &answers);
@@ -66,7 +74,7 @@ impl Plugin {
             if *asks_model { asks } else { "" }
         );
         fs::write(folder.join("plugin.toml"), &text).unwrap();
-        if *asks_model {
+        if *asks_model && *is_answered {
             let manifest = Manifest::parse(&text, "plugin.toml").unwrap();
             lock.put(lock::Answer {
                 name: (*name).to_owned(),
