@@ -1,6 +1,6 @@
-//! `cargo xtask mutants`: whether the tests of the decision core bite. `cargo mutants` says how the core can be changed in one place at a
-//! time, and each change should make some test fail. Which files are changed, `.cargo/mutants.toml` says; the changes that no test finds
-//! are listed with their reasons in `tests/simulation/mutants.md`.
+//! `cargo xtask mutants`: whether the tests of the decision core, of its driver and of the orchestrator bite. `cargo mutants` says how they can
+//! be changed in one place at a time, and each change should make some test fail. Which files are changed, `.cargo/mutants.toml` says; the
+//! changes that no test finds are listed with their reasons in `tests/simulation/mutants.md`.
 //!
 //! To build each change by itself would take a night. So all are built together, each behind a switch, and the tests are run with one
 //! of them turned on; a test is only run with changes in places that it comes by. The few that cannot stand beside what was there are
@@ -47,7 +47,7 @@ const LEAST: usize = 90;
 /// machine's. 8 GiB of addresses.
 const MEMORY: u64 = 8 << 30;
 
-/// Changes the decision core in one place at a time, and sees whether its tests find each change.
+/// Changes the decision core and what drives it in one place at a time, and sees whether the tests find each change.
 #[derive(Parser)]
 #[command(name = "cargo xtask mutants")]
 struct Arguments {
