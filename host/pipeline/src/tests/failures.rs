@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autodevops_model::ErrorKind;
+use autodevops_model::{Deployment, ErrorKind};
 
 use super::scene::{SECOND, Scene, error, plan, release};
 use crate::{Command, Decision, EffectOutcome, Environment, Event, EventKind, Input, Outcome, Refused, RunStage};
@@ -405,4 +405,24 @@ fn while_going_back_may_work_or_where_it_is_what_serves_nothing_changes() {
     assert!(scene.run.goes_back_in_vain());
     let (outcome, scene) = scene.outcome();
     assert!(matches!(outcome, Outcome::RolledBack { .. }) && scene.production() == [("old", 100)], "{outcome}");
+}
+
+#[test]
+fn what_comes_of_an_effect_is_of_its_kind() {
+    let mut scene = Scene::new(plan()).until(RunStage::StagingDeploy);
+    let deployed = || EffectOutcome::Deployed(Deployment { release: release("new"), url: None });
+    // What is deployed is not done until it is said what it was; and a move of traffic deploys nothing.
+    for (outcome, is_move) in [(EffectOutcome::Done, false), (deployed(), true)] {
+        let key = loop {
+            match scene.command() {
+                Command::Deploy { key, .. } if !is_move => break key,
+                Command::SetTraffic { key, .. } if is_move => break key,
+                _ => drop(scene.go()),
+            }
+        };
+        scene.say(Input::Intent { key: key.clone() }).unwrap();
+        let refused = scene.say(Input::Effect { key, outcome });
+        assert!(matches!(refused, Err(Refused::OutOfPlace { input: "outcome of that kind", .. })), "{refused:?}");
+    }
+    assert_eq!(scene.outcome().0, Outcome::Healed);
 }

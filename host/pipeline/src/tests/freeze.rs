@@ -1,7 +1,7 @@
 //! What a freeze keeps a run from, and what it does not.
 
 use super::scene::{SECOND, Scene, plan};
-use crate::{Command, Environment, EventKind, Freeze, Input, Outcome, Plan, Run, RunStage, Timestamp};
+use crate::{Command, Environment, Event, EventKind, Freeze, Input, Outcome, Plan, Run, RunStage, Timestamp};
 
 /// On the day that scenes play on, a Thursday, from a minute to another.
 fn frozen(from: u16, to: u16) -> Plan {
@@ -66,7 +66,10 @@ fn what_speaks_against_the_release_in_a_freeze_is_asked_about_before_production(
     scene.say(Input::Tick).unwrap();
     assert!(scene.run.gate().is_some());
     scene.seen = (0, 200);
-    scene.say(Input::Approve { by: "ada".into(), reason: "known".into(), bypass: false, link: None }).unwrap();
+    let approval = Input::Approve { by: "ada".into(), reason: "known".into(), bypass: false, link: None };
+    let follows = scene.say(approval).unwrap();
+    let passes = |event: &Event| matches!(event.event, EventKind::StepPassed { .. });
+    assert!(!follows.iter().any(passes), "staging was passed before, and is only watched on: {follows:?}");
     assert_eq!(scene.outcome().0, Outcome::Healed);
 }
 

@@ -157,6 +157,12 @@ fn one_source_that_is_not_the_host_cannot_pass_but_can_fail() {
         let both = [lone[0].clone(), second];
         assert_eq!(judged(&errors(), &both, None).outcome, Outcome::Inconclusive, "{:?}", both[1].origin);
     }
+    // Nor does a second one that saw the last minutes alone, or one that is not sure.
+    let mut late = two.clone();
+    late[1].window.start = WHOLE.end - 300_000_000_000;
+    assert_eq!(judged(&errors(), &late, None).outcome, Outcome::Inconclusive);
+    let unsure = [lone[0].clone(), sample("other", false, vec![rate("new", 2, 20)])];
+    assert_eq!(judged(&errors(), &unsure, None).outcome, Outcome::Inconclusive);
     let bad = [sample("plugin", false, vec![rate("new", 90, 500)])];
     assert_eq!(judged(&errors(), &bad, None).outcome, Outcome::Failed);
     let round = Round { independent: false, ..round(&lone, None) };
@@ -175,8 +181,10 @@ fn a_lying_plugin_cannot_outvote_the_host() {
 
 #[test]
 fn half_of_ten_requests_failed_trips_at_once_and_by_the_hosts_count_where_there_is_one() {
-    assert!(judged(&errors(), &host(vec![rate("new", 5, 10)]), None).at_once);
-    assert!(!judged(&errors(), &host(vec![rate("new", 5, 9)]), None).at_once);
+    let few = judged(&errors(), &host(vec![rate("new", 5, 10)]), None);
+    assert!(few.at_once && !few.lacking, "what speaks against it is more than the want of samples");
+    let fewer = judged(&errors(), &host(vec![rate("new", 5, 9)]), None);
+    assert!(!fewer.at_once && fewer.lacking);
     assert!(!judged(&errors(), &host(vec![rate("new", 4, 10)]), None).at_once);
     assert!(judged(&errors(), &[sample("plugin", false, vec![rate("new", 9, 10)])], None).at_once);
     let calm = [sample("plugin", false, vec![rate("new", 9, 10)]), sample("edge", true, vec![rate("new", 0, 100)])];

@@ -311,3 +311,16 @@ fn what_a_plugin_repeats_of_the_hosts_count_may_be_off_by_a_tenth_or_by_five() {
         assert_eq!(outcome == Outcome::Passed, repeats, "{of_host:?} {told:?}");
     }
 }
+
+#[test]
+fn only_a_plugins_error_rate_repeats_the_hosts_count() {
+    let named = |metric: &str, seen: Measurement| Measurement { metric: metric.into(), ..seen };
+    // What the host counts is its own, also where no client has more than three errors.
+    let edge = sample("edge", true, vec![rate("new", 0, 500), named(ALL_ERRORS, rate("new", 0, 500))]);
+    assert_eq!(judged(&errors(), &[edge], None).outcome, Outcome::Passed);
+    // What has another name is another thing, whatever its numbers are.
+    let plan = plan(&[("carts-lost", Rule::RateAbove(0.05))]);
+    let edge = sample("edge", true, vec![rate("new", 0, 400), named(ALL_ERRORS, rate("new", 90, 400))]);
+    let shop = sample("shop", false, vec![named("carts-lost", rate("new", 90, 400))]);
+    assert_eq!(judged(&plan, &[edge, shop], None).outcome, Outcome::Failed);
+}
