@@ -4,6 +4,7 @@
 //! targets stand behind them, or a simulated world in which everything fails.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod claims;
 pub mod clock;
 pub mod driver;
 pub mod ledger;

@@ -9,7 +9,6 @@ mod base;
 mod build;
 pub mod by_hand;
 pub mod catalog;
-pub mod claims;
 pub mod clock;
 mod commands;
 pub mod controller;

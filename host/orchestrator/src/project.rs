@@ -12,6 +12,7 @@ use autodevops_bundle::lock::LOCK;
 use autodevops_config::{Config, Service};
 use autodevops_credentials::Credentials;
 use autodevops_driver::{
+    claims::Claims,
     ledger::JournalLedger,
     parts::{Ledger, Observer, Parts},
 };
@@ -26,7 +27,6 @@ use tokio::sync::RwLock;
 use crate::{
     audit::Audit,
     catalog::{Catalog, Unanswered},
-    claims::Claims,
     clock::{HostClock, now},
     commands, credentials,
     keyvalue::JournalStore,

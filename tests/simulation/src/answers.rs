@@ -89,7 +89,7 @@ impl Outside for Slow {
         Box::pin(async move {
             let _at = self.under_way.begin(name(command));
             self.takes().await;
-            let done = do_effect(&mut self.host.world.lock(), command, again);
+            let done = do_effect(&mut self.host.world.lock(), 0, command, again);
             let outcome = done.unwrap_or_else(EffectOutcome::Failed);
             Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
         })

@@ -11,7 +11,7 @@ use autodevops_driver::log::Logged;
 use autodevops_pipeline::{Plan, Run};
 
 use crate::{
-    host::{Host, live},
+    host::Host,
     stock::{capabilities, issue},
     tape::Tape,
     world::{Options, Shared, World},
@@ -28,13 +28,14 @@ pub fn begin(change: impl FnOnce(&mut Plan)) -> (Host, Logged) {
         change(&mut world.plan);
         world.fences += 1;
         let (at, plan, capabilities) = (world.wall(), world.plan.clone(), capabilities(&mut world.tape));
-        let live = vec![live(); plan.services.len()];
-        let first = Run::started(&world.run, issue(), plan, "old-commit", 1, live, capabilities, at);
-        world.events.push(first.clone());
+        let live = world.live();
+        let first = Run::started(&world.runs[0].name, issue(), plan, "old-commit", 1, live, capabilities, at);
+        world.runs[0].events.push(first.clone());
         first
     };
     let run = Run::replay(std::slice::from_ref(&first)).unwrap();
-    let host = Host { world, number: 1, steady: Arc::default(), known: Arc::new(1.into()) };
+    let (steady, claims, known) = (Arc::default(), Arc::default(), Arc::new(1.into()));
+    let host = Host { world, of: 0, number: 1, steady, claims, known };
     (host, Logged { run, version: 1, events: vec![first] })
 }
 

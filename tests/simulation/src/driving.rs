@@ -255,7 +255,7 @@ fn that_the_machines_clock_went_back_is_put_on_record_once() {
     assert_eq!(listening.count(|told| *told == Told::Event("clock-went-back")), 1, "{:?}", listening.told());
     assert_eq!(listening.count(|told| matches!(told, Told::Notice(_))), 0, "who watches has seen the event");
     let world = listening.host.world.lock();
-    let reason = world.events.iter().find_map(|event| match &event.event {
+    let reason = world.runs[0].events.iter().find_map(|event| match &event.event {
         EventKind::ClockWentBack { reason, .. } => Some(reason.clone()),
         _ => None,
     });
@@ -312,13 +312,19 @@ fn a_run_that_only_tells_people_is_left_to_whoever_has_it_in_hand() {
     let rots = |world: &mut World| {
         let production =
             |event: &Event| matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. });
-        if world.events.iter().any(production) {
-            (world.faults.failing, world.faults.rotten) = (1000, true);
+        if world.runs[0].events.iter().any(production) {
+            (world.runs[0].quality.failing, world.faults.rotten) = (1000, true);
         }
     };
     let (reason, remedy) = left(driven(laddered, false, None, rots).0);
     assert!(reason.contains("production went back to `old`, and that fails too"), "{reason}");
     assert_eq!(remedy, "say that you have it in hand with `autodevops ack r1`");
+    // One that waits for an answer, too, is left to those who may give it.
+    let asks = |plan: &mut Plan| {
+        laddered(plan);
+        plan.approval.required = true;
+    };
+    assert_eq!(left(driven(asks, false, None, |_| {}).0).1, "let it go on with `autodevops approve r1`");
     let (end, listening) = driven(laddered, true, None, rots);
     assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })), "{end:?}");
     assert!(listening.seconds() > 3600.0, "it stays until the last level is told");
@@ -347,7 +353,7 @@ fn everything_that_happens_is_told_in_its_order_with_each_stage_that_ends() {
     let told = listening.told();
     assert_eq!((&told[0], &told[1]), (&Told::TakenOver, &Told::Doing("r1/propose".into())));
     let events: Vec<&'static str> =
-        listening.host.world.lock().events.iter().skip(1).map(|event| event.event.name()).collect();
+        listening.host.world.lock().runs[0].events.iter().skip(1).map(|event| event.event.name()).collect();
     let heard = |told: &Told| match told {
         Told::Event(name) => Some(*name),
         _ => None,
@@ -382,7 +388,7 @@ fn a_host_that_takes_a_run_over_has_a_fence_above_all_before() {
     let world = host.world.lock();
     assert!(world.fences > before);
     assert_eq!(driver.run().fence(), world.fences);
-    let last = &world.events.last().unwrap().event;
+    let last = &world.runs[0].events.last().unwrap().event;
     assert!(matches!(last, EventKind::Resumed { fence } if *fence == world.fences), "{last:?}");
 }
 
@@ -396,7 +402,7 @@ fn a_run_that_is_over_is_not_taken_over() {
     assert_eq!(end, End::Finished(over.outcome().unwrap().clone()));
     let record = || {
         let world = host.world.lock();
-        (world.fences, world.events.clone())
+        (world.fences, world.runs[0].events.clone())
     };
     let (fences, events) = record();
     let listening = Listening::new(&host, QUICK);
@@ -417,7 +423,7 @@ fn leases_are_renewed_and_counts_glanced_at_as_often_as_they_must_and_not_more()
         plan.interval = 60 * SECOND;
     };
     let (_, listening) = driven(slow, true, None, |_| {});
-    let events = listening.host.world.lock().events.clone();
+    let events = listening.host.world.lock().runs[0].events.clone();
     let at = |wanted: &dyn Fn(&EventKind) -> bool| {
         let found = events.iter().find(|event| wanted(&event.event)).unwrap();
         (found.at.0 - events[0].at.0) as f64 / 1e9
@@ -453,15 +459,19 @@ fn where_another_writes_to_the_run_a_driver_stops_and_says_how_it_knows() {
     let (_speaker, words) = mpsc::channel(1);
     let mut driver = Driver::new(host.parts(), logged, words, true);
     let intrudes = |world: &mut World| {
-        if world.events.len() == 1 {
-            let event = world.events[0].clone();
-            world.events.extend([event.clone(), event]);
+        if world.runs[0].events.len() == 1 {
+            let event = world.runs[0].events[0].clone();
+            world.runs[0].events.extend([event.clone(), event]);
         }
     };
     let error = done(&host.world, driver.drive(), intrudes).unwrap_err();
     let wanted = TwoHosts { run: "r1".into(), expected: 1, actual: 3 };
     assert_eq!(error.downcast_ref(), Some(&wanted), "{error:#}");
-    assert_eq!((driver.run().stage(), host.world.lock().events.len()), (RunStage::Fix, 3), "nothing more is changed");
+    assert_eq!(
+        (driver.run().stage(), host.world.lock().runs[0].events.len()),
+        (RunStage::Fix, 3),
+        "nothing more is changed"
+    );
 }
 
 #[test]

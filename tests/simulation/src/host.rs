@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Result;
 use autodevops_driver::{
+    claims::Claims,
     clock::{Falls, Steady},
     ledger::urgent,
     parts::{Account, Clock, Later, Ledger, Observer, Parts, World as Outside},
@@ -22,8 +23,9 @@ use autodevops_pipeline::{
 };
 
 use crate::{
+    affair::Affair,
     measure,
-    stock::{self, NEW, OLD, SECOND, error, release, reports},
+    stock::{self, SECOND, error, release, reports},
     target::Target,
     world::{Shared, World},
 };
@@ -31,12 +33,19 @@ use crate::{
 /// How long a call takes that is quick.
 const MOMENT: Duration = Duration::from_millis(50);
 
+/// Who waits for another run looks again after so long.
+const LOOKS_AGAIN: Duration = Duration::from_secs(5);
+
 /// One host; others come after it, or beside it.
 #[derive(Clone)]
 pub struct Host {
     pub world: Shared,
+    /// Which of the world's runs this part of it drives.
+    pub of: usize,
     pub number: u64,
     pub steady: Arc<Steady>,
+    /// Which run has which services, as this host knows it.
+    pub claims: Arc<Claims>,
     /// How many of the run's events it knows.
     pub known: Arc<AtomicUsize>,
 }
@@ -94,13 +103,17 @@ impl Host {
                 _ => Input::Failed { key, error },
             };
         }
+        let two = world.runs.len() > 1;
         let mut outcome = || match world.tape.happens(40) {
             true => world.tape.one(&[Outcome::Inconclusive, Outcome::Failed]),
             false => Outcome::Passed,
         };
         match command {
             Command::Propose { .. } if outcome() == Outcome::Failed => Input::NoProposal { reason: "no idea".into() },
-            Command::Propose { .. } => Input::Proposed { plugin: "recipes".into(), fix: stock::fix(&world.touched) },
+            Command::Propose { .. } => {
+                Input::Proposed { plugin: "recipes".into(), fix: stock::fix(&world.runs[self.of].touched) }
+            }
+            Command::Claim { services, .. } if two => self.claim_of_two(&mut world, run, key, services),
             Command::Claim { services, .. } => claim(&mut world, run, key, services),
             Command::Compare { .. } => {
                 let mut found = found(&mut world, run);
@@ -115,15 +128,18 @@ impl Host {
                 Input::TestsGenerated { key, tests }
             }
             Command::RunChecks { plugins, .. } => Input::Checked { key, reports: reports(plugins, outcome()) },
-            Command::Commit { .. } => Input::Committed { key, branch: "fix/1".into(), commit: format!("{NEW}-commit") },
-            Command::Build { .. } => Input::Built { key, release: release(NEW) },
+            Command::Commit { .. } => {
+                let commit = format!("{}-commit", world.runs[self.of].names().new);
+                Input::Committed { key, branch: "fix/1".into(), commit }
+            }
+            Command::Build { .. } => Input::Built { key, release: release(&world.runs[self.of].names().new) },
             Command::AutomatedTests { plugins, .. } => {
                 Input::AutomatedTested { key, reports: reports(plugins, outcome()) }
             }
             Command::Measure { environment, subjects, windows } => {
                 let overtaken = if *environment == Environment::Production { overtaken(&mut world, run) } else { None };
                 overtaken.unwrap_or_else(|| Input::Measured {
-                    samples: measure::samples(&mut world, *environment, subjects, windows),
+                    samples: measure::samples(&mut world, self.of, *environment, subjects, windows),
                     error: None,
                 })
             }
@@ -131,11 +147,27 @@ impl Host {
         }
     }
 
+    /// Of two runs each has its services to itself.
+    fn claim_of_two(&self, world: &mut World, run: &Run, key: String, services: &[String]) -> Input {
+        if let Err(of) = self.claims.ask(run.id(), services) {
+            return Input::ServicesTaken { key, of };
+        }
+        let live = world.live();
+        let base = if live == run.live() { run.base().to_owned() } else { format!("later-{}", run.base()) };
+        world.fences += 1;
+        Input::Claimed { key, fence: world.fences, base, live }
+    }
+
     /// Waits for another run of the project, where that has one of the services.
     async fn waits_for_another(&self, run: &Run, command: &Command) {
-        if matches!(command, Command::Claim { .. }) && run.awaited().is_some() {
+        let Command::Claim { services, .. } = command else { return };
+        let Some(awaited) = run.awaited() else { return };
+        if self.world.lock().runs.len() == 1 {
             let span = self.world.lock().tape.one(&[1, 60, 3000]) * SECOND;
-            self.world.sleep(self.number, span).await;
+            return self.world.sleep(self.number, span).await;
+        }
+        while self.claims.ask(run.id(), services).is_err_and(|of| of == *awaited) {
+            self.world.sleep(self.number, LOOKS_AGAIN).await;
         }
     }
 
@@ -144,7 +176,7 @@ impl Host {
     async fn affect(&self, command: &Command, again: bool, known: usize) -> Result<EffectOutcome, StageError> {
         let refused = {
             let mut world = self.world.lock();
-            let World { rules, events, .. } = &mut *world;
+            let Affair { rules, events, .. } = &mut world.runs[self.of];
             rules.asked(command, &events[..known]);
             Self::fault(&mut world)
         };
@@ -155,7 +187,7 @@ impl Host {
             let mut world = self.world.lock();
             let number = self.number;
             world.tell(|| format!("host {number} asks for {}", told(command)));
-            let done = do_effect(&mut world, command, again);
+            let done = do_effect(&mut world, self.of, command, again);
             world.serving();
             if let Err(error) = &done {
                 let message = error.info.message.clone();
@@ -194,7 +226,7 @@ fn claim(world: &mut World, run: &Run, key: String, services: &[String]) -> Inpu
     Input::Claimed { key, fence: world.fences, base, live }
 }
 
-pub fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
+pub fn do_effect(world: &mut World, run: usize, command: &Command, again: bool) -> Result<EffectOutcome, StageError> {
     let now = world.now();
     match command {
         Command::Deploy { service, environment, key, fence, release } => {
@@ -207,14 +239,21 @@ pub fn do_effect(world: &mut World, command: &Command, again: bool) -> Result<Ef
             Ok(deployed(target.named(release)))
         }
         Command::SetTraffic { service, environment, key, fence, splits } => {
-            world.target(service, *environment).set(key, *fence, splits, now).map(|()| EffectOutcome::Done)
+            world.target(service, *environment).set(key, *fence, splits, now)?;
+            let other = world.others(run).find(|other| other.claimed.contains(service)).map(|other| other.name.clone());
+            let rules = &mut world.runs[run].rules;
+            rules.hold(other.is_none(), || format!("{key} moves {service}, which run {other:?} has to itself"));
+            Ok(EffectOutcome::Done)
         }
         Command::Snapshot { key, .. } => Ok(EffectOutcome::Snapshot(world.keeper.snapshot(key, world.wall().0))),
         Command::Restore { key, fence, snapshot, .. } => {
             // Of a target that deceives the run knows no better than it is told.
             let is_known = |target: &Target| !target.deceived && !target.told_lies;
-            let exposed = world.productions().any(|(_, target)| target.share(NEW) > 0 && is_known(target));
-            world.rules.hold(!exposed, || "data goes back while the release that failed has traffic".to_owned());
+            let new = world.runs[run].names().new.clone();
+            let exposed = world.productions().any(|(_, target)| target.share(&new) > 0 && is_known(target));
+            world.runs[run]
+                .rules
+                .hold(!exposed, || "data goes back while the release that failed has traffic".to_owned());
             let wall = world.wall().0;
             let before = Some(world.keeper.snapshot(&format!("{key}/before"), wall));
             let since = world.keeper.since(&snapshot.id);
@@ -239,7 +278,7 @@ fn overtaken(world: &mut World, run: &Run) -> Option<Input> {
     if run.ending().is_some() {
         return None;
     }
-    let returned = world.productions().any(|(_, target)| target.returned);
+    let returned = run.members().any(|member| world.production(member.label()).returned);
     let found = found(world, run);
     (!returned && run.is_overtaken(&found)).then(|| Input::Serving { key: run.look_key(), found })
 }
@@ -263,7 +302,7 @@ impl Outside for Host {
             self.live_or_hang(30, "at work").await;
             self.waits_for_another(run, command).await;
             let answer = self.answer(run, command);
-            self.world.lock().may_repeat(&answer);
+            self.world.lock().may_repeat(self.of, &answer);
             answer
         })
     }
@@ -288,7 +327,7 @@ impl Outside for Host {
             self.live_or_hang(60, "after an effect").await;
             let outcome = outcome.unwrap_or_else(EffectOutcome::Failed);
             let answer = Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome };
-            self.world.lock().may_repeat(&answer);
+            self.world.lock().may_repeat(self.of, &answer);
             answer
         })
     }
@@ -321,7 +360,7 @@ impl Outside for Host {
             if !world.faults.local || world.tape.happens(60) {
                 return Vec::new();
             }
-            measure::samples(&mut world, glance.environment, &glance.subjects, &glance.windows)
+            measure::samples(&mut world, self.of, glance.environment, &glance.subjects, &glance.windows)
         })
     }
 
@@ -340,7 +379,7 @@ impl Ledger for Host {
             return Err(dead());
         }
         let mut world = self.world.lock();
-        let actual = world.events.len() as u64;
+        let actual = world.runs[self.of].events.len() as u64;
         if actual != version {
             return Err(AppendError::Conflict { run: run.id().into(), expected: version, actual });
         }
@@ -354,12 +393,10 @@ impl Ledger for Host {
         for event in events {
             world.tell(|| format!("host {number}: {}", crate::run::words(event)));
         }
-        let World { rules, events: past, .. } = &mut *world;
-        let from = past.len();
-        past.extend_from_slice(events);
-        rules.written(past, from);
-        let version = past.len() as u64;
-        self.known.store(past.len(), Ordering::Relaxed);
+        world.written(self.of, events);
+        let length = world.runs[self.of].events.len();
+        self.known.store(length, Ordering::Relaxed);
+        let version = length as u64;
         drop(world);
         if self.dies(15, "after it wrote") {
             return Err(dead());
@@ -411,9 +448,4 @@ impl Observer for Host {
         let text = text.to_owned();
         self.world.lock().tell(|| text);
     }
-}
-
-/// What serves of a service at the beginning.
-pub fn live() -> Live {
-    Live { staging: Some(release(OLD)), production: Some(release(OLD)) }
 }

@@ -15,20 +15,27 @@
 //! - reviews and checks that pass a bad fix: they know nothing of it. A health check that says that all is well, or that all is bad;
 //! - a target for which a plugin speaks that lies, for a while or for ever: it does nothing and says that it did, names another release, or
 //!   tells of other shares than there are. What holds then is said in [`rules::ended`];
+//! - two runs side by side, of services apart or of the same: in one host's hands, with one journal and one set of targets. Who has which
+//!   services is said by the real claims; the one may go on from what the other released;
 //! - people who speak when they like, or never; who complain, deploy past the run, or set a target right that cannot go back.
 //!
 //! What holds in all of them:
 //! - production's weights add up, and none is that of a release which was stopped; two releases share it only where a step says so;
 //!   services are at most a step apart;
+//! - no run moves a service that another has to itself, what the one released stays as it left it until the other has it, and nobody has any
+//!   service once all runs are over;
+//! - a release that is seen to be down loses its share at once, and traffic goes back to none that is while something serves, but by a
+//!   person's word;
 //! - each effect is asked for by one key, after its intent, and not again once it is done;
 //! - a step is passed by evidence or by a person; silence and lies pass nothing, and cost one rollback at most;
 //! - while stable is seen to fail itself, its share grows by a person's word alone;
 //! - a rollback that was decided takes place whatever fails beside it, and is not believed while the release has traffic still;
-//! - every run ends, or waits for a person who is named and was told, and for nothing else.
+//! - every run ends, or waits for a person who is named and was told, or for a run that does, and for nothing else.
 //!
 //! Nothing is threaded and nothing waits: the driver's futures are polled, and the clock is moved to what they wait for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod affair;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]

@@ -10,11 +10,23 @@ use crate::{faults::Liar, stock, world::World};
 const USUAL: u64 = 1000;
 
 /// What was seen of the releases over each of the windows.
-pub fn samples(world: &mut World, environment: Environment, subjects: &[Subject], windows: &[Window]) -> Vec<Sample> {
-    subjects.iter().flat_map(|subject| samples_of(world, environment, subject, windows)).collect()
+pub fn samples(
+    world: &mut World,
+    run: usize,
+    environment: Environment,
+    subjects: &[Subject],
+    windows: &[Window],
+) -> Vec<Sample> {
+    subjects.iter().flat_map(|subject| samples_of(world, run, environment, subject, windows)).collect()
 }
 
-fn samples_of(world: &mut World, environment: Environment, subject: &Subject, windows: &[Window]) -> Vec<Sample> {
+fn samples_of(
+    world: &mut World,
+    run: usize,
+    environment: Environment,
+    subject: &Subject,
+    windows: &[Window],
+) -> Vec<Sample> {
     let local = world.faults.local;
     let blind = world.tape.happens(60);
     let mut samples: Vec<Sample> = Vec::new();
@@ -29,7 +41,7 @@ fn samples_of(world: &mut World, environment: Environment, subject: &Subject, wi
             measurements,
         };
         if !blind {
-            let mut seen = honest(world, environment, subject, window);
+            let mut seen = honest(world, run, environment, subject, window);
             if local && environment == Environment::Production && samples.is_empty() {
                 seen.extend(signs(world, subject, window));
             }
@@ -58,7 +70,7 @@ fn requests(world: &World, environment: Environment, subject: &Subject, release:
 }
 
 /// What the host counts of all releases, or the honest plugin of those that it is asked of.
-fn honest(world: &World, environment: Environment, subject: &Subject, window: &Window) -> Vec<Measurement> {
+fn honest(world: &World, run: usize, environment: Environment, subject: &Subject, window: &Window) -> Vec<Measurement> {
     let target = world.production(&subject.service);
     let mut seen = Vec::new();
     for release in asked(subject).chain(subject.stable.as_ref().filter(|_| world.faults.local)) {
@@ -69,8 +81,8 @@ fn honest(world: &World, environment: Environment, subject: &Subject, window: &W
         }
         let back = subject.candidate == *release;
         let is_down = environment == Environment::Production && target.is_down(release);
-        let failing = if is_down { 1000 } else { world.faults.failures(&subject.service, release, back) };
-        let slow = if *release == stock::NEW { world.faults.slow } else { 0 };
+        let failing = if is_down { 1000 } else { world.failures(run, &subject.service, release, back) };
+        let slow = world.runs.iter().find(|run| run.names().new == *release).map_or(0, |run| run.quality.slow);
         seen.extend(stock::measured(release, total * failing / 1000, total * slow / 1000, total, window));
     }
     seen

@@ -12,22 +12,25 @@ use std::collections::BTreeMap;
 use autodevops_model::{Outcome as CheckOutcome, Split};
 use autodevops_pipeline::{Baseline, Command, Environment, Event, EventKind, Gate, Plan, Restore};
 
-use crate::{
-    stock::{FRESH, NEW, OLD},
-    target::Target,
-};
+use crate::{affair::Names, stock, target::Target};
 
 pub use ended::{ended, was_misled};
 
-/// What was seen so far, and the first rule that was broken.
-#[derive(Default)]
+/// What was seen so far of a run, and the first rule that was broken.
 pub struct Rules {
+    /// What its releases are called.
+    pub names: Names,
     broken: Option<String>,
     /// The command that a key stands for.
     meant: BTreeMap<String, Command>,
 }
 
 impl Rules {
+    /// Of a run whose releases are called so.
+    pub const fn of(names: Names) -> Self {
+        Self { names, broken: None, meant: BTreeMap::new() }
+    }
+
     /// The first rule that was broken.
     pub const fn broken(&self) -> Option<&String> {
         self.broken.as_ref()
@@ -40,18 +43,20 @@ impl Rules {
     }
 
     /// Production always has all of its capacity; two releases share it only where a step says so, and none that was stopped has any.
-    pub fn serving(&mut self, plan: &Plan, target: &Target) {
+    pub fn serving(&mut self, plan: &Plan, service: &str, target: &Target) {
         let splits = target.splits.as_slice();
         let sum: u32 = splits.iter().map(|split| u32::from(split.percent)).sum();
         self.hold(sum == 100, || format!("production's weights add up to {sum}: {splits:?}"));
         self.hold(splits.iter().all(|split| split.percent > 0), || format!("a release serves nobody: {splits:?}"));
         let run = splits.iter().all(|split| target.runs(&split.release));
         self.hold(run, || format!("what does not run has traffic: {splits:?}"));
+        let Names { new, fresh: started, .. } = self.names.clone();
+        let old = self.names.old(service).to_owned();
         match splits {
             [_] => {}
             [stable, fresh, candidate] => {
                 let step = plan.steps.iter().any(|step| step.percent == candidate.percent);
-                let known = stable.release == OLD && fresh.release == FRESH && candidate.release == NEW;
+                let known = stable.release == old && fresh.release == started && candidate.release == new;
                 let alike = fresh.percent == candidate.percent && stable.percent >= fresh.percent;
                 let wanted = plan.baseline == Baseline::Fresh && candidate.percent <= Baseline::FRESH_UP_TO;
                 self.hold(step && known && alike && wanted, || {
@@ -60,7 +65,7 @@ impl Rules {
             }
             [stable, candidate] => {
                 let step = plan.steps.iter().any(|step| step.percent == candidate.percent);
-                let known = stable.release == OLD && candidate.release == NEW;
+                let known = stable.release == old && candidate.release == new;
                 self.hold(step && known, || format!("production is shared as no step says: {splits:?}"));
             }
             _ => self.hold(false, || format!("more than a candidate, stable and a baseline are live: {splits:?}")),
@@ -111,8 +116,14 @@ impl Rules {
             let last = past.last().map_or(event.at, |before| before.at);
             self.hold(event.at >= last, || format!("{} happens before what was before it", event.event.name()));
             match &event.event {
+                EventKind::BegunAnew { live, .. } => {
+                    let services = plan_of(past).map(stock::labels).unwrap_or_default();
+                    for (service, live) in services.into_iter().zip(live) {
+                        live.production.iter().for_each(|old| self.names.over(service.clone(), old.id.clone()));
+                    }
+                }
                 EventKind::EffectIntended { splits, environment: Some(Environment::Production), .. }
-                    if splits.iter().any(|split| split.release == NEW) =>
+                    if splits.iter().any(|split| split.release == self.names.new) =>
                 {
                     self.goes_forward(past);
                     let open =
@@ -226,8 +237,9 @@ impl Rules {
     /// A step begins once every service that is rolled out has its share.
     fn arrived(&mut self, past: &[Event], percent: u8) {
         let mut shares: BTreeMap<&String, u8> = BTreeMap::new();
+        let Names { new: own, fresh: started, .. } = self.names.clone();
         let new =
-            |splits: &[Split]| splits.iter().filter(|split| split.release == NEW).map(|split| split.percent).sum();
+            |splits: &[Split]| splits.iter().filter(|split| split.release == own).map(|split| split.percent).sum();
         for event in past {
             match &event.event {
                 EventKind::Deployed { service, environment: Environment::Production, .. } => {
@@ -251,7 +263,7 @@ impl Rules {
             _ => None,
         });
         let fresh = has_fresh(past) && percent <= Baseline::FRESH_UP_TO;
-        let beside = set.is_some_and(|splits| splits.iter().any(|split| split.release == FRESH));
+        let beside = set.is_some_and(|splits| splits.iter().any(|split| split.release == started));
         self.hold(fresh == beside, || format!("the step of {percent} % begins, and a fresh baseline serves: {beside}"));
     }
 

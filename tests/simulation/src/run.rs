@@ -1,4 +1,4 @@
-//! A whole run, from its start to its end, over as many hosts as it takes.
+//! A whole run, or two side by side, from the start to the end, over as many hosts as it takes.
 
 mod outside;
 mod over;
@@ -15,17 +15,18 @@ use std::{
 
 use anyhow::Result;
 use autodevops_driver::{
+    claims::Claims,
     driver::{Driver, End, TwoHosts, Word},
     log::Logged,
 };
-use autodevops_pipeline::{Event, EventKind, Run};
+use autodevops_pipeline::{Event, Outcome, Run};
 use tokio::sync::mpsc;
 
 use crate::{
-    host::{self, Host},
+    host::Host,
     stock::{SECOND, capabilities, issue},
     tape::Tape,
-    world::{Options, Shared},
+    world::{Options, Shared, World},
 };
 
 /// Turns after which a run that goes nowhere is stuck: every one lets time pass, or a host die.
@@ -40,6 +41,8 @@ pub struct Summary {
     pub hosts: u64,
     /// The run's journal.
     pub events: Vec<Event>,
+    /// The end and the journal of the run beside it, where there was one.
+    pub beside: Option<(End, Vec<Event>)>,
     /// What went wrong that does so in few worlds.
     pub happened: BTreeSet<&'static str>,
     /// What happened, where it was to be told.
@@ -77,7 +80,7 @@ pub fn simulate(tape: Tape, options: Options) -> Result<Summary, BrokenRule> {
     };
     let story = locked.story.take().unwrap_or_default();
     match ended {
-        Ok(Ok((end, hosts))) => {
+        Ok(Ok((ends, hosts))) => {
             let lied = [
                 ("a target did nothing", locked.productions().any(|(_, target)| target.idled)),
                 ("a target told of other shares", locked.productions().any(|(_, target)| target.told_lies)),
@@ -85,7 +88,12 @@ pub fn simulate(tape: Tape, options: Options) -> Result<Summary, BrokenRule> {
             ];
             let mut happened = std::mem::take(&mut locked.happened);
             happened.extend(lied.into_iter().filter(|(_, happened)| *happened).map(|(what, _)| what));
-            Ok(Summary { end, hosts, events: std::mem::take(&mut locked.events), happened, story })
+            let journals = locked.runs.iter_mut().map(|run| std::mem::take(&mut run.events));
+            let mut ended = ends.into_iter().zip(journals);
+            let Some((end, events)) = ended.next() else {
+                return Err(BrokenRule { rule: "a world without a run".to_owned(), story });
+            };
+            Ok(Summary { end, hosts, events, beside: ended.next(), happened, story })
         }
         Ok(Err(rule)) => Err(BrokenRule { rule, story }),
         Err(panic) => {
@@ -96,107 +104,137 @@ pub fn simulate(tape: Tape, options: Options) -> Result<Summary, BrokenRule> {
     }
 }
 
-/// A host that drives the run.
+/// A run that a host drives.
 struct Driving {
-    number: u64,
+    run: usize,
     future: Pin<Box<dyn Future<Output = Result<End>>>>,
     words: mpsc::Sender<Word>,
+}
+
+/// A host, and the runs that it drives: all that are not over.
+struct Process {
+    number: u64,
+    claims: Arc<Claims>,
+    drives: Vec<Driving>,
 }
 
 /// The hosts: one that drives, and perhaps one that sleeps, or that slept and does not know that it has a successor.
 struct Hosts {
     world: Shared,
-    awake: Option<Driving>,
-    asleep: Option<Driving>,
-    woken: Option<Driving>,
+    awake: Option<Process>,
+    asleep: Option<Process>,
+    woken: Option<Process>,
     hosts: u64,
-    /// How many events there were when all that is chosen had happened.
-    calm: Option<usize>,
+    /// How many events each of the runs had when all that is chosen had happened.
+    calm: Vec<Option<usize>>,
+    /// Which of the runs wait for people who never answer, once nothing else happens.
+    waiting: Vec<Option<End>>,
+    /// The runs that are over, and how, in the order in which they were.
+    over: Vec<(usize, Outcome)>,
 }
 
 impl Hosts {
     fn new(world: Shared) -> Self {
-        Self { world, awake: None, asleep: None, woken: None, hosts: 0, calm: None }
+        let runs = world.lock().runs.len();
+        let (calm, waiting, over) = (vec![None; runs], vec![None; runs], Vec::new());
+        Self { world, awake: None, asleep: None, woken: None, hosts: 0, calm, waiting, over }
     }
 
-    /// Until the run is over, or waits for people who never answer: how, and how many hosts it took.
-    fn live(mut self) -> Result<(End, u64), String> {
+    /// Until each run is over, or waits for people who never answer: how, and how many hosts it took.
+    fn live(mut self) -> Result<(Vec<End>, u64), String> {
         self.begin();
         for _ in 0..MOST_TURNS {
-            if let Some(end) = self.turn()? {
-                return Ok((end, self.hosts));
+            if let Some(ends) = self.turn()? {
+                return Ok((ends, self.hosts));
             }
         }
-        Err(format!(
-            "the run is stuck; its last event: {}",
-            self.world.lock().events.last().map_or(String::new(), words)
-        ))
+        let world = self.world.lock();
+        let last: Vec<String> = world.runs.iter().map(|run| run.events.last().map_or(String::new(), words)).collect();
+        Err(format!("a run is stuck; the last events: {}", last.join("; ")))
     }
 
-    /// The run's first event, and its first host.
+    /// The runs' first events, and their first host.
     fn begin(&mut self) {
         let mut world = self.world.lock();
-        world.fences += 1;
-        let (fence, at, plan, name) = (world.fences, world.wall(), world.plan.clone(), world.run.clone());
         let capabilities = capabilities(&mut world.tape);
-        let live = vec![host::live(); plan.services.len()];
-        let first = Run::started(&name, issue(), plan, "old-commit", fence, live, capabilities, at);
-        world.events.push(first);
+        for number in 0..world.runs.len() {
+            world.fences += 1;
+            let (fence, at, plan, live) = (world.fences, world.wall(), world.plan.clone(), world.live());
+            let run = &mut world.runs[number];
+            let first = Run::started(&run.name, issue(), plan, "old-commit", fence, live, capabilities.clone(), at);
+            run.events.push(first);
+        }
         drop(world);
         self.host(false);
     }
 
-    /// Another host takes the run from the journal.
+    /// Another host takes the runs from the journal.
     fn host(&mut self, takes_over: bool) {
         self.hosts += 1;
-        let events = self.world.lock().events.clone();
-        let (steady, known) = (Arc::default(), Arc::new(events.len().into()));
-        let host = Host { world: self.world.clone(), number: self.hosts, steady, known };
-        let run = Run::replay(&events).unwrap();
-        let logged = Logged { run, version: events.len() as u64, events };
-        let (words, heard) = mpsc::channel(8);
-        let (parts, waits) = (host.parts(), !self.world.lock().faults.impatient);
-        let future = Box::pin(async move {
-            let mut driver = Driver::new(parts, logged, heard, waits);
-            if takes_over {
-                driver.take_over().await?;
-            }
-            driver.drive().await
-        });
-        self.awake = Some(Driving { number: self.hosts, future, words });
         let number = self.hosts;
+        let (steady, claims): (Arc<_>, Arc<Claims>) = Default::default();
+        let mut drives = Vec::new();
+        let runs = self.world.lock().runs.len();
+        for of in 0..runs {
+            if self.over.iter().any(|(over, _)| *over == of) {
+                continue;
+            }
+            let events = self.world.lock().runs[of].events.clone();
+            let run = Run::replay(&events).unwrap();
+            claims.has(run.id(), run.claimed_services());
+            let known = Arc::new(events.len().into());
+            let (steady, claims) = (Arc::clone(&steady), Arc::clone(&claims));
+            let host = Host { world: self.world.clone(), of, number, steady, claims, known };
+            let logged = Logged { run, version: events.len() as u64, events };
+            let (words, heard) = mpsc::channel(8);
+            let (parts, waits) = (host.parts(), !self.world.lock().faults.impatient);
+            let future = Box::pin(async move {
+                let mut driver = Driver::new(parts, logged, heard, waits);
+                if takes_over {
+                    driver.take_over().await?;
+                }
+                driver.drive().await
+            });
+            drives.push(Driving { run: of, future, words });
+        }
+        self.awake = Some(Process { number, claims, drives });
         self.world.lock().tell(|| format!("host {number} begins"));
     }
 
     /// Lets the host do what it can now; then something happens, or time passes.
-    fn turn(&mut self) -> Result<Option<End>, String> {
+    fn turn(&mut self) -> Result<Option<Vec<End>>, String> {
         self.go_on();
-        if let Some(end) = self.waits_for_ever() {
-            return Ok(Some(end));
+        if let Some(ends) = self.settled() {
+            return Ok(Some(ends));
         }
-        let Some(mut driving) = self.awake.take() else {
+        let Some(mut process) = self.awake.take() else {
             self.after_death();
             return Ok(None);
         };
-        let polled = driving.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        let mut world = self.world.lock();
-        if let Some(rule) = world.rules.broken() {
-            return Err(rule.clone());
+        for mut driving in std::mem::take(&mut process.drives) {
+            let polled = driving.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let mut world = self.world.lock();
+            if let Some(rule) = world.broken() {
+                return Err(rule.clone());
+            }
+            let died = world.dying.take_if(|number| *number == process.number).is_some();
+            drop(world);
+            if died {
+                return Ok(None);
+            }
+            match polled {
+                Poll::Pending => process.drives.push(driving),
+                Poll::Ready(Ok(End::Finished(outcome))) => self.over(driving.run, outcome, &process.claims)?,
+                Poll::Ready(Ok(end)) => return self.left(end),
+                // Its successor wrote before it, or it slept: whoever looks after it starts another.
+                Poll::Ready(Err(error)) if error.is::<TwoHosts>() => return Ok(None),
+                Poll::Ready(Err(error)) => return Err(format!("a host gives up: {error:#}")),
+            }
         }
-        let died = world.dying.take_if(|number| *number == driving.number).is_some();
-        drop(world);
-        if died {
-            return Ok(None);
+        if process.drives.is_empty() {
+            return self.all_over(&process.claims).map(Some);
         }
-        match polled {
-            Poll::Ready(Ok(End::Finished(outcome))) => return self.over(outcome).map(Some),
-            Poll::Ready(Ok(end)) => return self.left(end),
-            // Its successor wrote before it, or it slept: whoever looks after it starts another.
-            Poll::Ready(Err(error)) if error.is::<TwoHosts>() => return Ok(None),
-            Poll::Ready(Err(error)) => return Err(format!("a host gives up: {error:#}")),
-            Poll::Pending => {}
-        }
-        self.happens(driving);
+        self.happens(process);
         let mut world = self.world.lock();
         if self.awake.is_some() && !world.pass() {
             return Err("the host waits for nothing".to_owned());
@@ -219,20 +257,24 @@ impl Hosts {
     fn go_on(&mut self) {
         let Some(mut woken) = self.woken.take() else { return };
         let number = woken.number;
-        let polled = woken.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        let mut world = self.world.lock();
-        let died = world.dying.take_if(|dying| *dying == number).is_some();
-        match polled {
-            Poll::Pending if !died => {
-                drop(world);
-                self.woken = Some(woken);
+        for mut driving in std::mem::take(&mut woken.drives) {
+            let polled = driving.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let mut world = self.world.lock();
+            if world.dying.take_if(|dying| *dying == number).is_some() {
+                return;
             }
-            Poll::Pending => {}
-            Poll::Ready(ended) => {
-                let ended = ended.map_or_else(|error| format!("{error:#}"), |end| format!("{end:?}"));
-                world.tell(|| format!("host {number} ends: {ended}"));
+            let name = world.runs[driving.run].name.clone();
+            match polled {
+                Poll::Pending => woken.drives.push(driving),
+                Poll::Ready(Ok(end)) => {
+                    woken.claims.free(&name);
+                    world.tell(|| format!("host {number} ends with {name}: {end:?}"));
+                }
+                // All of it stops.
+                Poll::Ready(Err(error)) => return world.tell(|| format!("host {number} ends: {error:#}")),
             }
         }
+        self.woken = Some(woken).filter(|woken| !woken.drives.is_empty());
     }
 
     /// Nobody drives for a while; then another host does.
@@ -241,14 +283,19 @@ impl Hosts {
         let span = world.tape.one(&[1, 0, 10, 90, 3600]) * SECOND;
         world.skip(span.max(Duration::from_millis(1)));
         // A host that sleeps knows nothing of it either; nor does a rollback that was decided ask.
-        let alone = self.asleep.is_none() && self.woken.is_none() && world.seized.is_none();
-        let decided = world.events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
+        let alone = self.is_alone(&world);
+        let decided = world.runs[0].is_decided();
         if alone && !decided && world.tape.happens(60) {
             world.seize();
-        } else if alone && !decided && world.staging_seized.is_none() && world.tape.happens(60) {
+        } else if alone && !decided && world.runs[0].staging_seized.is_none() && world.tape.happens(60) {
             world.seize_staging();
         }
         drop(world);
         self.host(true);
+    }
+
+    /// Whether there is one run, and no host but the one that drives: then a person may deploy past the run, who has not yet.
+    fn is_alone(&self, world: &World) -> bool {
+        self.asleep.is_none() && self.woken.is_none() && world.runs.len() == 1 && world.runs[0].seized.is_none()
     }
 }

@@ -14,8 +14,8 @@ use crate::{keeper::KEEPER, tape::Tape};
 pub const OLD: &str = "old";
 /// The run's release.
 pub const NEW: &str = "new";
-/// The old release, started anew to compare the new one with.
-pub const FRESH: &str = "new-baseline";
+/// That of another run beside it.
+pub const NEWER: &str = "newer";
 /// A release that a person puts into production past the project.
 pub const FOREIGN: &str = "hotfix";
 /// People who may approve.
@@ -175,6 +175,17 @@ pub fn labels(plan: &Plan) -> Vec<String> {
 pub fn touched(tape: &mut Tape, services: &[String]) -> Vec<String> {
     let but_last = services.len() > 1 && tape.happens(300);
     services.iter().take(services.len() - usize::from(but_last)).cloned().collect()
+}
+
+/// The services that each of two changes touches: apart from each other, or not.
+pub fn touched_by_two(tape: &mut Tape, services: &[String]) -> [Vec<String>; 2] {
+    let (first, rest) = services.split_at(1);
+    match tape.one(&[0, 0, 1, 2, 3]) {
+        0 => [first.into(), rest.into()],
+        1 => [services.into(), rest.into()],
+        2 => [first.into(), services.into()],
+        _ => [services.into(), services.into()],
+    }
 }
 
 pub fn capabilities(tape: &mut Tape) -> Capabilities {

@@ -202,15 +202,16 @@ impl Target {
         Ok(self.returned)
     }
 
-    /// Gives traffic back to the stable release where nobody renewed in time; ends what lasts no longer.
+    /// Gives traffic back to the stable release where nobody renewed in time, once that is up or nothing else is; ends what lasts no longer.
     pub fn expire(&mut self, now: i64) {
-        if self.lease_until.is_some_and(|until| until <= now) {
+        self.down.retain(|_, until| *until > now);
+        let kept = self.is_down(&self.stable) && self.splits.iter().any(|split| !self.is_down(&split.release));
+        if self.lease_until.is_some_and(|until| until <= now) && !kept {
             self.splits = vec![Split { release: self.stable.clone(), percent: 100 }];
             self.lease_until = None;
             self.returned = true;
         }
         self.lie.take_if(|(_, until)| *until <= now);
-        self.down.retain(|_, until| *until > now);
     }
 
     /// A person puts another release there, past this project.

@@ -9,20 +9,23 @@ use std::{
     time::Duration,
 };
 
-use autodevops_model::Split;
-use autodevops_pipeline::{Environment, Event, EventKind, Input, Plan, Timestamp};
+use autodevops_model::{Release, Split};
+use autodevops_pipeline::{Environment, Event, EventKind, Input, Live, Plan, Timestamp};
 
 use crate::{
-    faults::Faults,
+    affair::Affair,
+    faults::{Faults, Quality},
     keeper::Keeper,
-    rules::Rules,
-    stock::{self, FOREIGN, FRESH, NEW, OLD, SECOND},
+    stock::{self, FOREIGN, NEW, NEWER, OLD, SECOND},
     tape::Tape,
     target::{Lie, Target},
 };
 
 /// When it begins: nanoseconds since 1970.
 const BEGIN: i64 = 1_790_000_000_000_000_000;
+
+/// Of a thousand worlds of several services so many have two runs.
+const TWO_RUNS: u16 = 300;
 
 /// When, which, and whose.
 type Timer = (i64, u64, u64);
@@ -44,12 +47,10 @@ pub struct World {
     targets: BTreeMap<(String, Environment), Target>,
     /// Production's data, and who keeps it.
     pub keeper: Keeper,
-    /// The services that the run's change touches, as events call them.
-    pub touched: Vec<String>,
-    /// The run's name.
-    pub run: String,
-    /// The run's journal.
-    pub events: Vec<Event>,
+    /// The runs: one, or two side by side.
+    pub runs: Vec<Affair>,
+    /// What serves by what is on record, where a run changed it.
+    recorded: BTreeMap<(String, Environment), String>,
     pub fences: u64,
     /// Until when the disk is full.
     full_until: i64,
@@ -59,19 +60,12 @@ pub struct World {
     pub faults: Faults,
     /// Requests of the new release in ten seconds, for each hundredth of the traffic.
     pub rate: u64,
-    /// Answers that come a second time, and when.
-    pub again: Vec<(i64, Input)>,
     /// How many complaints and critical errors there were.
     pub signals: u64,
     /// What went wrong that does so in few worlds.
     pub happened: BTreeSet<&'static str>,
-    /// How many events the run had when a person deployed past it, and which service that was.
-    pub seized: Option<(usize, String)>,
-    /// The same, into staging.
-    pub staging_seized: Option<(usize, String)>,
     /// The host that is to die, by its number.
     pub dying: Option<u64>,
-    pub rules: Rules,
     pub story: Option<Vec<String>>,
 }
 
@@ -82,7 +76,7 @@ pub struct Options {
     pub told: bool,
     /// Whether targets hold fences, as the contract wants it.
     pub fenced: bool,
-    /// The run's number, by which it is named.
+    /// The run's number, by which it is named, and one beside it.
     pub run: u64,
 }
 
@@ -97,9 +91,20 @@ impl Shared {
         let touched = stock::touched(&mut tape, &services);
         let both = [Environment::Staging, Environment::Production];
         let places = services.iter().flat_map(|service| both.map(|environment| (service.clone(), environment)));
-        let faults = Faults::of(&mut tape, &touched);
+        let quality = Quality::of(&mut tape, &touched);
+        let mut faults = Faults::of(&mut tape);
         let targets = places.map(|place| (place, Target::new(fenced, faults.local))).collect();
         let rate = tape.one(&[20, 100, 1, 0]);
+        let mut runs = vec![Affair::new(format!("r{run}"), NEW, touched, quality)];
+        // A project of one service has one run at a time.
+        if services.len() > 1 && tape.happens(TWO_RUNS) {
+            let [first, second] = stock::touched_by_two(&mut tape, &services);
+            let quality = Quality::of(&mut tape, &second);
+            runs[0].touched = first;
+            runs.push(Affair::new(format!("r{run}-beside"), NEWER, second, quality));
+            // What a host that leaves one of them would do with the other is not tried.
+            faults.impatient = false;
+        }
         Self(Arc::new(Mutex::new(World {
             tape,
             plan,
@@ -110,21 +115,16 @@ impl Shared {
             asleep: None,
             targets,
             keeper: Keeper::default(),
-            touched,
-            run: format!("r{run}"),
-            events: Vec::new(),
+            runs,
+            recorded: BTreeMap::new(),
             fences: 0,
             full_until: 0,
             reserve: 64,
             faults,
             rate,
-            again: Vec::new(),
             signals: 0,
             happened: BTreeSet::new(),
-            seized: None,
-            staging_seized: None,
             dying: None,
-            rules: Rules::default(),
             story: told.then(Vec::new),
         })))
     }
@@ -196,16 +196,18 @@ impl World {
         let service = services[usize::from(self.tape.one(&[0_u8, 1, 2])) % services.len()].clone();
         self.target(&service, Environment::Production).seize(FOREIGN);
         self.tell(|| format!("someone deploys a hotfix of {service:?} past the run"));
-        self.seized = Some((self.events.len(), service));
+        let run = &mut self.runs[0];
+        run.seized = Some((run.events.len(), service));
         self.serving();
     }
 
     /// A person deploys past the run, into staging.
     pub fn seize_staging(&mut self) {
-        let service = self.touched.first().cloned().unwrap_or_default();
+        let service = self.runs[0].touched.first().cloned().unwrap_or_default();
         self.target(&service, Environment::Staging).seize(FOREIGN);
         self.tell(|| format!("someone deploys something else of {service:?} into staging"));
-        self.staging_seized = Some((self.events.len(), service));
+        let run = &mut self.runs[0];
+        run.staging_seized = Some((run.events.len(), service));
     }
 
     /// A target begins to lie, where a plugin speaks for it.
@@ -238,9 +240,10 @@ impl World {
     /// A release of production ends by itself, and is started again after a while.
     pub fn crash(&mut self) {
         let service = self.some_service();
-        let release = self.tape.one(&[NEW, OLD, FRESH]);
+        let releases = self.releases(&[OLD]);
+        let release = releases[usize::from(self.tape.one(&[0_u8, 1, 2, 3, 4])) % releases.len()].clone();
         let until = self.now + nanoseconds(self.tape.one(&[15, 120, 900]) * SECOND);
-        if self.target(&service, Environment::Production).crash(release, until) {
+        if self.target(&service, Environment::Production).crash(&release, until) {
             self.happened.insert("a release ended by itself");
             self.tell(|| format!("{release} of {service:?} ends by itself"));
         }
@@ -249,11 +252,23 @@ impl World {
     /// Someone stops a release of production that has no traffic; but the old one is kept to go back to.
     pub fn stop(&mut self) {
         let service = self.some_service();
-        let release = self.tape.one(&[NEW, FRESH]);
-        if self.target(&service, Environment::Production).stop(release) {
+        let mut releases = self.releases(&[]);
+        // Of another run it may be the old one.
+        releases.retain(|release| self.runs.iter().all(|run| run.names().old(&service) != *release));
+        let release = releases[usize::from(self.tape.one(&[0_u8, 1, 2, 3])) % releases.len()].clone();
+        if self.target(&service, Environment::Production).stop(&release) {
             self.happened.insert("a release was stopped");
             self.tell(|| format!("someone stops {release} of {service:?}"));
         }
+    }
+
+    /// What the releases of the runs are called, and these.
+    fn releases(&self, others: &[&str]) -> Vec<String> {
+        let own = self.runs.iter().flat_map(|run| [run.names().new.clone(), run.names().fresh.clone()]);
+        let mut releases: Vec<String> = own.collect();
+        // The first run's own comes first.
+        others.iter().for_each(|other| releases.insert(1, (*other).to_owned()));
+        releases
     }
 
     fn some_service(&mut self) -> String {
@@ -262,10 +277,10 @@ impl World {
     }
 
     /// An answer may come a second time, at once or late: perhaps after the next effect began, or to another host.
-    pub fn may_repeat(&mut self, answer: &Input) {
+    pub fn may_repeat(&mut self, run: usize, answer: &Input) {
         if self.tape.happens(40) {
             let at = self.now + nanoseconds(self.tape.one(&[0, 1, 5, 20, 90]) * SECOND);
-            self.again.push((at, answer.clone()));
+            self.runs[run].again.push((at, answer.clone()));
         }
     }
 
@@ -294,28 +309,122 @@ impl World {
         })
     }
 
+    /// The first rule that is broken.
+    pub fn broken(&self) -> Option<&String> {
+        self.runs.iter().find_map(|run| run.rules.broken())
+    }
+
+    /// Takes in what was written of a run.
+    pub fn written(&mut self, run: usize, events: &[Event]) {
+        let others: Vec<String> = self.others(run).map(|other| other.name.clone()).collect();
+        let affair = &mut self.runs[run];
+        let from = affair.events.len();
+        affair.events.extend_from_slice(events);
+        affair.rules.written(&affair.events, from);
+        for event in events {
+            match &event.event {
+                EventKind::TrafficSet { service, environment, splits, .. } => {
+                    if let [Split { release, percent: 100 }] = splits.as_slice() {
+                        self.recorded.insert((service.clone(), *environment), release.clone());
+                    }
+                }
+                EventKind::ServicesClaimed { services, .. } => affair.claimed.clone_from(services),
+                EventKind::ServicesAwaited { of } if others.contains(&of.run) => {
+                    self.happened.insert("a run waited for another");
+                }
+                EventKind::Finished { .. } => affair.claimed.clear(),
+                _ => {}
+            }
+        }
+    }
+
+    /// The services of a run that nobody else moved: none, where another is beside it, until it had them to itself.
+    pub fn own(&self, run: usize) -> Vec<String> {
+        let affair = &self.runs[run];
+        let claims = |event: &Event| matches!(event.event, EventKind::ServicesClaimed { .. });
+        let has = self.runs.len() == 1 || affair.events.iter().any(claims);
+        if has { affair.touched.clone() } else { Vec::new() }
+    }
+
+    /// Which run is called so.
+    pub fn index(&self, name: &str) -> usize {
+        self.runs.iter().position(|run| run.name == name).unwrap()
+    }
+
+    /// The runs beside this one.
+    pub fn others(&self, run: usize) -> impl Iterator<Item = &Affair> {
+        self.runs.iter().enumerate().filter(move |(other, _)| *other != run).map(|(_, other)| other)
+    }
+
+    /// What serves of each of the plan's services, by what is on record of all runs.
+    pub fn live(&self) -> Vec<Live> {
+        let release = |service: &String, environment| -> Option<Release> {
+            let known = self.recorded.get(&(service.clone(), environment));
+            Some(stock::release(known.map_or(OLD, String::as_str)))
+        };
+        let of = |service: &String| Live {
+            staging: release(service, Environment::Staging),
+            production: release(service, Environment::Production),
+        };
+        stock::labels(&self.plan).iter().map(of).collect()
+    }
+
+    /// Of a thousand of its requests a release of a service fails so many, where it is up, as a run sees it; `back`: it is alone again, after
+    /// a rollback.
+    pub fn failures(&self, run: usize, service: &str, release: &str, back: bool) -> u64 {
+        let run = &self.runs[run];
+        let old = run.names().old(service);
+        // The same release, started anew, fails as often.
+        let release = if *release == run.names().fresh { old } else { release };
+        let fails = |of: &Quality| of.service.as_ref().is_none_or(|failing| failing == service);
+        let failing = match self.runs.iter().find(|run| run.names().new == release) {
+            Some(own) => own.quality.failures(service),
+            None if *release == *OLD && fails(&run.quality) => self.faults.stable,
+            None => 0,
+        };
+        match back && self.faults.rotten && *release == *old {
+            true => failing.max(run.quality.failures(service)),
+            false => failing,
+        }
+    }
+
+    /// Whether a person deployed past a run, of this service.
+    fn is_seized(&self, service: &str) -> bool {
+        self.runs.iter().any(|run| run.seized.as_ref().is_some_and(|(_, seized)| seized == service))
+    }
+
     /// Looks at what serves, after anything may have changed it.
     pub fn serving(&mut self) {
-        let seized = self.seized.as_ref().map(|(_, service)| service);
-        let mut shares = Vec::new();
+        let mut shared = BTreeSet::new();
         for ((service, environment), target) in &self.targets {
             if *environment != Environment::Production {
                 continue;
             }
-            self.rules.serving(&self.plan, target);
-            if self.touched.contains(service) {
-                shares.extend((seized != Some(service)).then(|| target.share(NEW)));
-            } else {
-                let old = target.share(OLD) == 100 || seized == Some(service);
-                self.rules
-                    .hold(old, || format!("{service}, which the change does not touch, serves {:?}", target.splits));
-            }
+            // What the one run released the other may go on from: it is the affair of the one that has the service.
+            let has = self.runs.iter().position(|run| run.claimed.contains(service));
+            let of = has.or_else(|| self.runs.iter().position(|run| run.has_part(target))).unwrap_or(0);
+            self.runs[of].rules.serving(&self.plan, service, target);
+            shared.extend((target.splits.len() > 1).then_some(of));
+            let touched = self.runs.iter().any(|run| run.touched.contains(service));
+            let old = touched || target.share(OLD) == 100 || self.is_seized(service);
+            self.runs[of].rules.hold(old, || format!("{service}, which no change touches, serves {:?}", target.splits));
         }
-        // A person may have it go forward past all steps; and a target may have lied about where a service is.
+        if shared.len() > 1 {
+            self.happened.insert("two runs rolled out at the same time");
+        }
+        // A target may have lied about where a service is; and a person may have a run go forward past all steps.
+        if self.productions().any(|(_, target)| target.told_lies || target.deceived) {
+            return;
+        }
         let forward = |event: &Event| matches!(event.event, EventKind::RollForwardRequested { .. });
-        let is_known = self.productions().all(|(_, target)| !target.told_lies && !target.deceived);
-        if is_known && !self.events.iter().any(forward) {
-            self.rules.beside(&self.plan, &shares);
+        for run in 0..self.runs.len() {
+            let affair = &self.runs[run];
+            if affair.is_over() || affair.events.iter().any(forward) {
+                continue;
+            }
+            let touched = affair.touched.iter().filter(|service| !self.is_seized(service));
+            let shares: Vec<u8> = touched.map(|service| self.production(service).share(&affair.names().new)).collect();
+            self.runs[run].rules.beside(&self.plan, &shares);
         }
     }
 

@@ -17,15 +17,17 @@ const SEEDS: u64 = 2000;
 const RARE: [&str; 5] = ["signalled", "count-reached", "stable-broken", "approval-expired", "diverged"];
 
 /// What few worlds have, and some must.
-const TROUBLE: [&str; 8] = [
+const TROUBLE: [&str; 10] = [
     "a host left",
     "a release ended by itself",
     "a release was stopped",
+    "a run waited for another",
     "a target deceived",
     "a target did nothing",
     "a target told of other shares",
     "a target was set right by hand",
     "an answer came twice",
+    "two runs rolled out at the same time",
 ];
 
 /// `SIMULATION_SEEDS`: so many instead, or from one to before another, as `20000..30000`.
@@ -60,19 +62,24 @@ fn in_no_world_a_rule_is_broken() {
     let seeds = range.end - range.start;
     for summary in summaries(range) {
         hosts += summary.hosts;
-        let name = match &summary.end {
-            End::Waiting { .. } => "waiting",
-            End::Queued(of) => panic!("a run waits for {of} for ever"),
-            End::Finished(Outcome::Healed) => "healed",
-            End::Finished(Outcome::RolledBack { .. }) => "rolled back",
-            End::Finished(Outcome::Aborted { .. }) => "aborted",
-            End::Finished(Outcome::HandedOver { .. }) => "handed over",
-        };
-        let kinds = summary.events.iter().map(|event| event.event.name()).filter(|kind| RARE.contains(kind));
-        for what in kinds.collect::<BTreeSet<_>>().into_iter().chain(summary.happened) {
+        for (end, events) in std::iter::once((summary.end, summary.events)).chain(summary.beside) {
+            let name = match &end {
+                End::Waiting { .. } => "waiting",
+                End::Queued(_) => "queued",
+                End::Finished(Outcome::Healed) => "healed",
+                End::Finished(Outcome::RolledBack { .. }) => "rolled back",
+                End::Finished(Outcome::Aborted { .. }) => "aborted",
+                End::Finished(Outcome::HandedOver { .. }) => "handed over",
+            };
+            let kinds = events.iter().map(|event| event.event.name()).filter(|kind| RARE.contains(kind));
+            for what in kinds.collect::<BTreeSet<_>>() {
+                *happened.entry(what).or_insert(0_u64) += 1;
+            }
+            *outcomes.entry(name).or_insert(0_u64) += 1;
+        }
+        for what in summary.happened {
             *happened.entry(what).or_insert(0_u64) += 1;
         }
-        *outcomes.entry(name).or_insert(0_u64) += 1;
     }
     eprintln!("{outcomes:?} over {hosts} hosts, {happened:?}");
     // Where no run came far, nothing was tried.

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use autodevops_driver::parts::Ledger;
+use autodevops_journal::AppendError;
 use autodevops_pipeline::Refused;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
@@ -69,8 +71,8 @@ impl Speaker {
 /// Seconds from that moment of the world to the first such event.
 fn after(listening: &Listening, since: i64, wanted: impl Fn(&EventKind) -> bool) -> f64 {
     let world = listening.host.world.lock();
-    let begin = world.events[0].at.0;
-    let found = world.events.iter().find(|event| event.at.0 - begin >= since && wanted(&event.event)).unwrap();
+    let begin = world.runs[0].events[0].at.0;
+    let found = world.runs[0].events.iter().find(|event| event.at.0 - begin >= since && wanted(&event.event)).unwrap();
     (found.at.0 - begin - since) as f64 / 1e9
 }
 
@@ -81,7 +83,7 @@ fn is_back(event: &EventKind) -> bool {
 fn at_step(world: &World) -> bool {
     let step =
         |event: &Event| matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. });
-    world.events.iter().any(step)
+    world.runs[0].events.iter().any(step)
 }
 
 /// That each effect was asked for once.
@@ -98,7 +100,7 @@ fn an_effect_is_seen_to_its_end_however_long_it_takes_and_leases_are_renewed_mea
     let speaker = Speaker::default();
     let (end, listening) = driven_in(MOVES, patient, true, None, |world, words, _| {
         // While the second step's traffic is moved.
-        if world
+        if world.runs[0]
             .events
             .iter()
             .any(|event| matches!(&event.event, EventKind::EffectIntended { key, .. } if key.ends_with("/25")))
@@ -260,7 +262,7 @@ fn what_nobody_wants_any_more_is_dropped_where_it_changes_nothing_outside() {
         None,
         |world, _, _| {
             if at_step(world) {
-                world.faults.failing = 1000;
+                world.runs[0].quality.failing = 1000;
             }
         },
     );
@@ -282,7 +284,7 @@ fn what_came_of_an_effect_is_not_given_up_for_a_word_that_ends_nothing() {
         None,
         |world, words, listening| {
             let moves = |event: &Event| matches!(&event.event, EventKind::EffectIntended { key, .. } if key == "r1/traffic/production/25");
-            if !filled && world.events.iter().any(moves) {
+            if !filled && world.runs[0].events.iter().any(moves) {
                 world.fill(MINUTE);
                 filled = true;
             } else if listening.count(|told| matches!(told, Told::Notice(_))) > 0 && !holds.has_spoken() {
@@ -299,4 +301,38 @@ fn what_came_of_an_effect_is_not_given_up_for_a_word_that_ends_nothing() {
     assert_eq!(end, End::Finished(Outcome::Healed));
     assert!(holds.answer().1.on_hold().is_some() && goes_on.answer().1.on_hold().is_none());
     asked_once(&listening);
+}
+
+/// A journal whose disk is full as soon as an effect is to be intended.
+struct Filling(Host);
+
+impl Ledger for Filling {
+    fn append(&self, run: &Run, version: u64, events: &[Event]) -> Result<u64, AppendError> {
+        if events.iter().any(|event| matches!(event.event, EventKind::EffectIntended { .. })) {
+            self.0.world.lock().fill(60 * MINUTE);
+        }
+        self.0.append(run, version, events)
+    }
+
+    fn next_fence(&self) -> anyhow::Result<u64> {
+        self.0.next_fence()
+    }
+}
+
+#[test]
+fn an_effect_whose_intent_cannot_be_written_is_not_asked_for() {
+    let (host, logged) = begin(|_| {});
+    let listening = Listening::new(&host, QUICK);
+    let parts = Parts { ledger: Arc::new(Filling(host.clone())), ..listening.parts() };
+    let (words, heard) = mpsc::channel(1);
+    let mut driver = Driver::new(parts, logged, heard, true);
+    let speaker = Speaker::default();
+    let ends = |world: &mut World| {
+        if world.is_full() {
+            speaker.once(world, &words, abort());
+        }
+    };
+    let end = done(&host.world, driver.drive(), ends).unwrap();
+    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    assert_eq!(*listening.asked.lock().unwrap(), [""; 0], "whoever ends the run is heard, and the run has other plans");
 }

@@ -10,71 +10,82 @@ use autodevops_pipeline::{Environment, Event, EventKind, Outcome};
 
 use super::passed_by_a_person;
 use crate::{
-    stock::{FOREIGN, NEW, OLD},
+    affair::Affair,
+    stock::{FOREIGN, OLD},
     target::Target,
     world::World,
 };
 
 /// Whether a target told what the run could not know to be wrong; or people passed what nobody looked at.
-pub fn was_misled(world: &World, target: &Target) -> bool {
-    target.told_lies || target.deceived || (!world.faults.local && is_pushed(world))
+pub fn was_misled(world: &World, run: &Affair, target: &Target) -> bool {
+    target.told_lies || target.deceived || (!world.faults.local && is_pushed(run))
 }
 
-fn is_pushed(world: &World) -> bool {
-    world.events.iter().any(|event| passed_by_a_person(&event.event))
+fn is_pushed(run: &Affair) -> bool {
+    run.events.iter().any(|event| passed_by_a_person(&event.event))
 }
 
-/// A run that is over serves what it says; the rule that it breaks, where it does not.
-pub fn ended(outcome: &Outcome, world: &World) -> Option<String> {
-    let wanted = if *outcome == Outcome::Healed { NEW } else { OLD };
-    let seized = world.seized.as_ref().map(|(_, service)| service);
+/// A run that is over serves what it says; the rule that it breaks, where it does not. What is its own are these of its services: whoever
+/// was released since then serves the others.
+pub fn ended(outcome: &Outcome, world: &World, run: &Affair, own: &[String]) -> Option<String> {
+    let healed = *outcome == Outcome::Healed;
+    let seized = run.seized.as_ref().map(|(_, service)| service);
     // All of them or none: whoever deployed past the run changes nothing of that.
-    for (service, target) in world.productions().filter(|(service, _)| seized != Some(service)) {
-        let wanted = if world.touched.contains(service) { wanted } else { OLD };
-        if target.share(wanted) != 100 && !was_misled(world, target) {
+    for service in own.iter().filter(|service| seized != Some(service)) {
+        let target = world.production(service);
+        let wanted = if healed { run.names().new.as_str() } else { run.names().old(service) };
+        if target.share(wanted) != 100 && !was_misled(world, run, target) {
             return Some(format!(
                 "the run ended ({outcome}), and production of {service:?} serves {:?}",
                 target.splits
             ));
         }
     }
-    if let Some(rule) = world.staging_seized.as_ref().and_then(|(at, service)| after_staging(world, *at, service)) {
+    if let Some(rule) = run.staging_seized.as_ref().and_then(|(at, service)| after_staging(world, run, *at, service)) {
         return Some(rule);
     }
-    if let Some((at, service)) = &world.seized {
-        return after_hotfix(world, *at, service);
+    if let Some((at, service)) = &run.seized {
+        return after_hotfix(world, run, *at, service);
     }
     let judged = |event: &Event| matches!(event.event, EventKind::StableLooked { .. });
-    if matches!(outcome, Outcome::RolledBack { .. }) && moved_back(world) && !world.events.iter().any(judged) {
+    if matches!(outcome, Outcome::RolledBack { .. }) && moved_back(run) && !run.events.iter().any(judged) {
         return Some("nobody looked whether the rollback helped".to_owned());
     }
-    if *outcome == Outcome::Healed && world.faults.is_plain() && !is_pushed(world) {
+    if healed && is_plain(world, run) && !is_pushed(run) {
         return Some("a release that fails every other request was promoted".to_owned());
     }
-    let decided = world.events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
-    (decided && *outcome == Outcome::Healed).then(|| "a rollback was decided, and never took place".to_owned())
+    (run.is_decided() && healed).then(|| "a rollback was decided, and never took place".to_owned())
+}
+
+/// Whether the new release of a service fails so often that nobody could miss it, and more often than the old one does.
+fn is_plain(world: &World, run: &Affair) -> bool {
+    let is_plain = |service: &String| {
+        let failing = run.quality.failures(service);
+        run.names().old(service) == OLD && failing >= 500 && failing > world.faults.stable
+    };
+    run.touched.iter().any(is_plain)
 }
 
 /// Whether production's traffic went back.
-fn moved_back(world: &World) -> bool {
+fn moved_back(run: &Affair) -> bool {
     let back =
         |event: &Event| matches!(event.event, EventKind::RolledBack { environment: Environment::Production, .. });
-    world.events.iter().any(back)
+    run.events.iter().any(back)
 }
 
 /// What a person deployed past the run is not overwritten, unless a rollback was decided before it was looked, or a person has the run
 /// take production over again.
-fn after_hotfix(world: &World, at: usize, service: &String) -> Option<String> {
+fn after_hotfix(world: &World, run: &Affair, at: usize, service: &String) -> Option<String> {
     let production = world.production(service);
-    if was_misled(world, production) {
+    if was_misled(world, run, production) {
         return None;
     }
-    if !world.touched.contains(service) {
+    if !run.touched.contains(service) {
         let stays = production.share(FOREIGN) == 100;
         return (!stays)
             .then(|| format!("a hotfix of what is not the run's was overwritten by {:?}", production.splits));
     }
-    let since = world.events.get(at..).unwrap_or_default();
+    let since = run.events.get(at..).unwrap_or_default();
     let first = since.iter().find(|event| match &event.event {
         EventKind::TurnedBack { .. } => true,
         EventKind::Diverged { service: of, environment: Environment::Production, .. }
@@ -99,12 +110,12 @@ fn after_hotfix(world: &World, at: usize, service: &String) -> Option<String> {
 
 /// The same of staging, which nobody looks at before each move. A host that slept since before it was noticed, and wakes, may move it
 /// still: a target learns of a newer fence only by what it is asked, and nothing is asked of a staging that is someone else's.
-fn after_staging(world: &World, at: usize, service: &String) -> Option<String> {
+fn after_staging(world: &World, run: &Affair, at: usize, service: &String) -> Option<String> {
     let staging = world.staging(service);
-    if was_misled(world, staging) {
+    if was_misled(world, run, staging) {
         return None;
     }
-    let since = world.events.get(at..).unwrap_or_default();
+    let since = run.events.get(at..).unwrap_or_default();
     let first = since.iter().position(|event| match &event.event {
         EventKind::TurnedBack { .. } => true,
         EventKind::StagingFound { service: of, .. } => of == service,
@@ -112,7 +123,7 @@ fn after_staging(world: &World, at: usize, service: &String) -> Option<String> {
     });
     let first = first.filter(|first| matches!(since[*first].event, EventKind::StagingFound { .. }))?;
     let given_back = since.iter().any(|event| passed_by_a_person(&event.event));
-    let by_a_sleeper = staging.set_with < fence(&world.events[..at + first]);
+    let by_a_sleeper = staging.set_with < fence(&run.events[..at + first]);
     let overwritten = !given_back && !by_a_sleeper && staging.share(FOREIGN) != 100;
     overwritten.then(|| format!("what was deployed into staging was overwritten by {:?}", staging.splits))
 }

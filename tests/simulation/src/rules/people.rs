@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use autodevops_pipeline::{CountTrigger, Environment, Event, EventKind, Gate, Restore, Signal, Timestamp, Verdict};
 
 use super::{Rules, plan_of};
-use crate::stock::{APPROVERS, NEW};
+use crate::stock::APPROVERS;
 
 impl Rules {
     /// Whoever agrees is one who may.
@@ -53,7 +53,7 @@ impl Rules {
         let begun = past.iter().any(|event| match &event.event {
             EventKind::TrafficSet { environment: Environment::Production, splits, .. }
             | EventKind::Diverged { environment: Environment::Production, found: splits, .. } => {
-                splits.iter().any(|split| split.release == NEW)
+                splits.iter().any(|split| split.release == self.names.new)
             }
             _ => false,
         });
@@ -74,7 +74,8 @@ impl Rules {
                 .collect();
             let known: BTreeSet<&String> = signals.iter().filter_map(|signal| signal.by.as_ref()).collect();
             let number = known.len() + signals.iter().filter(|signal| signal.by.is_none()).count();
-            let own = signals.iter().all(|signal| signal.release.as_deref().is_none_or(|release| release == NEW));
+            let own =
+                signals.iter().all(|signal| signal.release.as_deref().is_none_or(|release| release == self.names.new));
             self.hold(number >= trigger.at_least as usize && own, || format!("{} by {signals:?}", verdict.words));
         }
     }

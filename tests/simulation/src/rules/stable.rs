@@ -4,16 +4,15 @@ use autodevops_model::{Measurement, Observation, Outcome, Split};
 use autodevops_pipeline::{CRASH_LOOP, ERROR_RATE, Environment, Event, EventKind, Method, Sample, Verdict};
 
 use super::Rules;
-use crate::stock::{NEW, OLD};
-
 /// As in a plan's hard trip, which the worlds leave as it is by default.
 const TRIPS: (u64, f64) = (10, 0.5);
 
 impl Rules {
     /// While stable trips, by what the host saw of it last, its share does not grow unless a person says so, or the new release is no better.
     pub(super) fn stable_grows(&mut self, past: &[Event], service: &str, splits: &[Split]) {
+        let (old, new) = (self.names.old(service).to_owned(), self.names.new.clone());
         let share = |splits: &[Split]| {
-            splits.iter().filter(|split| split.release == OLD).map(|split| split.percent).sum::<u8>()
+            splits.iter().filter(|split| split.release == old).map(|split| split.percent).sum::<u8>()
         };
         let set = past.iter().rev().find_map(|event| match &event.event {
             EventKind::TrafficSet { service: of, environment: Environment::Production, splits, .. }
@@ -36,8 +35,8 @@ impl Rules {
         // What ends again and again serves nobody, whatever was counted of it, and whether it has any traffic.
         let fails =
             |release: &str| last(release, CRASH_LOOP).filter(|sign| *sign > 0.0).or_else(|| last(release, ERROR_RATE));
-        let Some(stable) = fails(OLD) else { return };
-        let candidate = fails(NEW).unwrap_or(0.0);
+        let Some(stable) = fails(&old) else { return };
+        let candidate = fails(&new).unwrap_or(0.0);
         self.hold(stable < TRIPS.1 || candidate >= stable, || {
             format!("traffic of {service:?} goes back to a release that fails {stable} of its requests, from one that fails {candidate}")
         });

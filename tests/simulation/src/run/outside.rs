@@ -4,7 +4,7 @@ use autodevops_driver::driver::Word;
 use autodevops_pipeline::{Counted, Environment, Event, EventKind, Input, Signal};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Driving, Hosts};
+use super::{Driving, Hosts, Process};
 use crate::{
     stock::{APPROVERS, NEW, OLD, SECOND},
     world::World,
@@ -43,13 +43,15 @@ const COMES: [(u16, Comes); 11] = [
 
 impl Hosts {
     /// What comes from outside while a host waits.
-    pub(super) fn happens(&mut self, driving: Driving) {
+    pub(super) fn happens(&mut self, process: Process) {
         let mut world = self.world.lock();
         let comes = world.tape.event(&COMES);
-        let alone = self.asleep.is_none() && self.woken.is_none() && world.seized.is_none();
-        let decided = world.events.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
-        let calm_on_hold = world.tape.is_over() && on_hold(&world.events) && !world.faults.silent;
-        let again = due(&mut world);
+        let rests = self.asleep.is_none() && self.woken.is_none() && world.runs.iter().all(|run| run.seized.is_none());
+        let (alone, decided) = (self.is_alone(&world), world.runs[0].is_decided());
+        let calm = world.tape.is_over() && !world.faults.silent;
+        let on_hold: Vec<bool> = world.runs.iter().map(|run| calm && on_hold(&run.events)).collect();
+        let again: Vec<(usize, Vec<Input>)> =
+            process.drives.iter().map(|of| (of.run, due(&mut world, of.run))).collect();
         match comes {
             Some(Comes::Jump) => {
                 let seconds = world.tape.one(&[5, -5, 3600, -3600, -90, 86_400]);
@@ -60,42 +62,44 @@ impl Hosts {
                 world.fill(span);
             }
             // What is put there between a host's look and its move, it cannot see: targets have no such call.
-            Some(Comes::Seized) if alone && !decided && !is_moving(&world.events) => world.seize(),
+            Some(Comes::Seized) if alone && !decided && !is_moving(&world.runs[0].events) => world.seize(),
             Some(Comes::Lie) => world.lie(),
             Some(Comes::Crash) => world.crash(),
             Some(Comes::Stop) => world.stop(),
             _ => {}
         }
         drop(world);
-        for input in again {
-            say(&driving.words, input);
+        for (driving, (_, inputs)) in process.drives.iter().zip(again) {
+            inputs.into_iter().for_each(|input| say(&driving.words, input));
         }
         match comes {
-            Some(Comes::Spoken) => self.speak(&driving.words),
-            Some(Comes::Signalled) => self.signal(&driving.words),
+            Some(Comes::Spoken) => self.speak(&process),
+            Some(Comes::Signalled) => self.signal(&process),
             Some(Comes::Wakes) if self.asleep.is_some() => self.wake(),
             _ => {}
         }
-        if calm_on_hold {
+        for driving in process.drives.iter().filter(|driving| on_hold[driving.run]) {
             // Only a person ends what a person holds; whoever held it comes back.
             say(&driving.words, Input::EndHold { by: APPROVERS[0].to_owned(), reason: "back again".to_owned() });
         }
-        let number = driving.number;
+        let number = process.number;
         match comes {
             Some(Comes::Dies) => self.world.lock().tell(|| format!("host {number} dies")),
-            Some(Comes::Sleeps) if alone => {
+            Some(Comes::Sleeps) if rests => {
                 let mut world = self.world.lock();
                 world.asleep = Some(number);
                 world.tell(|| format!("host {number} falls asleep"));
-                self.asleep = Some(driving);
+                self.asleep = Some(process);
             }
-            _ => self.awake = Some(driving),
+            _ => self.awake = Some(process),
         }
     }
 
     /// A person says something, whether it makes sense or not.
-    pub(super) fn speak(&self, words: &mpsc::Sender<Word>) {
+    pub(super) fn speak(&self, process: &Process) {
         let mut world = self.world.lock();
+        let Some(Driving { words, run, .. }) = to_one(&mut world, process) else { return };
+        let of = world.runs[*run].name.clone();
         let by = world.tape.one(&[APPROVERS[0], APPROVERS[1], "mallory"]).to_owned();
         let reason = "because".to_owned();
         let link = None;
@@ -113,14 +117,15 @@ impl Hosts {
             _ => Input::Acknowledge { by, reason, link },
         };
         if !world.faults.silent {
-            world.tell(|| format!("someone says {input:?}"));
+            world.tell(|| format!("someone says of {of}: {input:?}"));
             say(words, input);
         }
     }
 
     /// Someone who uses the service complains, or the logs show an error; of this release or of another, as far as they know.
-    fn signal(&self, words: &mpsc::Sender<Word>) {
+    fn signal(&self, process: &Process) {
         let mut world = self.world.lock();
+        let Some(Driving { words, .. }) = to_one(&mut world, process) else { return };
         world.signals += 1;
         let number = world.signals;
         let id = world.tape.one(&[number, number, 1]).to_string();
@@ -135,11 +140,19 @@ impl Hosts {
     }
 }
 
-/// The answers that come a second time now.
-fn due(world: &mut World) -> Vec<Input> {
-    let now = world.now();
-    let (due, later) = std::mem::take(&mut world.again).into_iter().partition(|(at, _)| *at <= now);
-    world.again = later;
+/// The run that something is said to.
+fn to_one<'a>(world: &mut World, process: &'a Process) -> Option<&'a Driving> {
+    match process.drives.as_slice() {
+        [only] => Some(only),
+        several => several.get(world.tape.one(&[0, 1])),
+    }
+}
+
+/// The answers to a run that come a second time now.
+fn due(world: &mut World, run: usize) -> Vec<Input> {
+    let (now, run) = (world.now(), &mut world.runs[run]);
+    let (due, later) = std::mem::take(&mut run.again).into_iter().partition(|(at, _)| *at <= now);
+    run.again = later;
     let due: Vec<Input> = due.into_iter().map(|(_, input): (i64, Input)| input).collect();
     for input in &due {
         world.happened.insert("an answer came twice");

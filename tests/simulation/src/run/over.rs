@@ -1,16 +1,12 @@
-//! How a run comes to its end, or waits for people who never answer.
+//! How runs come to their end, or wait for people who never answer.
 
 use std::time::Duration;
 
-use autodevops_driver::driver::End;
+use autodevops_driver::{claims::Claims, driver::End};
 use autodevops_pipeline::{Command, Environment, EventKind, Gate, Outcome, Run};
 
 use super::{Hosts, MOST_TURNS};
-use crate::{
-    rules,
-    stock::{FOREIGN, OLD},
-    world::World,
-};
+use crate::{affair::Affair, rules, stock::FOREIGN, world::World};
 
 /// So often a run asks in vain, once nothing else happens, before it is taken for one that waits for ever.
 const ASKED_IN_VAIN: usize = 3;
@@ -22,8 +18,25 @@ const FAILED_IN_VAIN: usize = 20;
 const LONGEST_RETRY: Duration = Duration::from_secs(3600);
 
 impl Hosts {
-    /// The run is over; a host that still sleeps wakes and can change nothing.
-    pub(super) fn over(&mut self, outcome: Outcome) -> Result<End, String> {
+    /// A run is over; what it left is as it says.
+    pub(super) fn over(&mut self, run: usize, outcome: Outcome, claims: &Claims) -> Result<(), String> {
+        let world = self.world.lock();
+        claims.free(&world.runs[run].name);
+        if let Some(rule) = rules::ended(&outcome, &world, &world.runs[run], &world.own(run)) {
+            return Err(rule);
+        }
+        drop(world);
+        self.over.push((run, outcome));
+        Ok(())
+    }
+
+    /// All runs are over: nobody has any service, and a host that still sleeps wakes and can change nothing.
+    pub(super) fn all_over(&mut self, claims: &Claims) -> Result<Vec<End>, String> {
+        let services: Vec<String> =
+            self.world.lock().plan.services.iter().map(|service| service.name.clone()).collect();
+        if let Err(of) = claims.ask("another", &services) {
+            return Err(format!("all runs are over, and {of} has services still"));
+        }
         self.wake();
         for _ in 0..MOST_TURNS {
             self.go_on();
@@ -32,36 +45,54 @@ impl Hosts {
             }
         }
         let world = self.world.lock();
-        if let Some(rule) = world.rules.broken() {
+        if let Some(rule) = world.broken() {
             return Err(rule.clone());
         }
-        if let Some(rule) = rules::ended(&outcome, &world) {
-            return Err(rule);
-        }
-        let run = Run::replay(&world.events).map_err(|error| error.to_string())?;
-        for member in run.members() {
-            let recorded = member.traffic(Environment::Production);
-            let production = world.production(member.label());
-            // A person's word that ended the run before it looked leaves what is on record as it was.
-            let known = world.seized.is_none() && !rules::was_misled(&world, production);
-            if known && recorded != production.splits.as_slice() {
-                return Err(format!("on record {recorded:?} serve, in truth {:?}", production.splits));
+        for (index, (run, outcome)) in self.over.iter().enumerate() {
+            let affair = &world.runs[*run];
+            // What was released since is no more as this one left it.
+            let later = &self.over[index + 1..];
+            let mut own = world.own(*run);
+            own.retain(|service| later.iter().all(|(other, _)| !world.own(*other).contains(service)));
+            let rule = rules::ended(outcome, &world, affair, &own);
+            if let Some(rule) = rule.or_else(|| on_record(&world, affair, &own)) {
+                return Err(rule);
             }
         }
-        let count = |found: fn(&EventKind) -> bool| world.events.iter().filter(|event| found(&event.event)).count();
-        let asked = count(|event| matches!(event, EventKind::ApprovalAsked { gate: Gate::Production, .. }));
-        // Who gives production back to the run was not asked what to let into it.
-        if asked > 1 + count(|event| matches!(event, EventKind::Diverged { .. })) {
-            return Err("production's gate was opened twice".to_owned());
+        let mut ends = self.over.clone();
+        ends.sort_by_key(|(run, _)| *run);
+        Ok(ends.into_iter().map(|(_, outcome)| End::Finished(outcome)).collect())
+    }
+
+    /// Whether all runs are over or wait for ever, for people or for one that does: how.
+    pub(super) fn settled(&mut self) -> Option<Vec<End>> {
+        let number = self.calm.len();
+        for run in 0..number {
+            // The one may ask at another time than the other.
+            self.waiting[run] = self.waiting[run].take().or_else(|| self.waits_for_ever(run));
         }
-        Ok(End::Finished(outcome))
+        let mut ends = self.waiting.clone();
+        for (run, outcome) in &self.over {
+            ends[*run] = Some(End::Finished(outcome.clone()));
+        }
+        let world = self.world.lock();
+        for run in 0..number {
+            let waits = |other: &Affair| ends[world.index(&other.name)].as_ref().is_some_and(|end| !is_over(end));
+            if ends[run].is_none()
+                && let Some(of) = world.runs[run].awaits()
+                && world.others(run).any(|other| other.name == of.run && waits(other))
+            {
+                ends[run] = Some(End::Queued(of.clone()));
+            }
+        }
+        ends.into_iter().collect()
     }
 
     /// A host leaves a run that waits for people. Later another goes on with it, perhaps because someone answers; where nobody does, that
     /// is how it stays.
-    pub(super) fn left(&mut self, end: End) -> Result<Option<End>, String> {
+    pub(super) fn left(&mut self, end: End) -> Result<Option<Vec<End>>, String> {
         let mut world = self.world.lock();
-        let run = Run::replay(&world.events).map_err(|error| error.to_string())?;
+        let run = Run::replay(&world.runs[0].events).map_err(|error| error.to_string())?;
         if !world.faults.impatient {
             return Err(format!("it does not wait, though told to: {end:?}"));
         }
@@ -86,31 +117,32 @@ impl Hosts {
         world.happened.insert("a host left");
         world.tell(|| format!("the host leaves it: {end:?}"));
         if world.tape.is_over() {
-            return Ok(Some(end));
+            return Ok(Some(vec![end]));
         }
         let answers = !world.faults.silent && world.tape.happens(500);
         drop(world);
         self.after_death();
-        if let Some(driving) = self.awake.as_ref().filter(|_| answers) {
-            self.speak(&driving.words);
+        if let Some(process) = self.awake.as_ref().filter(|_| answers) {
+            self.speak(process);
         }
         Ok(None)
     }
 
-    /// Whether nothing happens any more, and the run asks people again and again. Where it does not get back, they look at the target, as
+    /// Whether nothing happens any more, and a run asks people again and again. Where it does not get back, they look at the target, as
     /// they are told to.
-    pub(super) fn waits_for_ever(&mut self) -> Option<End> {
+    fn waits_for_ever(&mut self, of: usize) -> Option<End> {
         let mut world = self.world.lock();
-        if !world.tape.is_over() || !world.again.is_empty() {
+        if !world.tape.is_over() || !world.runs[of].again.is_empty() {
             return None;
         }
-        let from = *self.calm.get_or_insert(world.events.len());
-        let since = &world.events[from..];
+        let events = &world.runs[of].events;
+        let from = *self.calm[of].get_or_insert(events.len());
+        let since = &events[from..];
         let last = since.last().map(|event| &event.event);
         let asks = matches!(last, Some(EventKind::ApprovalAsked { .. } | EventKind::EffectDone { .. }));
         let expired = |event: &EventKind| matches!(event, EventKind::ApprovalExpired { .. });
         if asks && since.iter().filter(|event| expired(&event.event)).count() >= ASKED_IN_VAIN {
-            let run = Run::replay(&world.events).ok()?;
+            let run = Run::replay(events).ok()?;
             let gate = run.gate().filter(|_| is_asked(&run) && are_told(&run))?;
             let (reason, remedy) = (gate.reason.clone(), String::new());
             return Some(End::Waiting { reason, remedy });
@@ -121,27 +153,55 @@ impl Hosts {
             let failed = |event: &EventKind| matches!(event, EventKind::EffectFailed { key: of, .. } if of == key);
             let told = |event: &EventKind| matches!(event, EventKind::Held { .. });
             let in_vain = since.iter().filter(|event| failed(&event.event)).count() >= FAILED_IN_VAIN;
-            let is_told = world.events.iter().any(|event| told(&event.event));
+            let is_told = events.iter().any(|event| told(&event.event));
             if in_vain && (is_told || *attempt <= world.plan.retries) {
-                mend(&mut world);
+                mend(&mut world, of);
             }
         }
         None
     }
 }
 
-/// People look at the targets, and set right what they find, but what one of them put there.
-fn mend(world: &mut World) {
+/// What is on record of what serves these services is the truth.
+fn on_record(world: &World, affair: &Affair, own: &[String]) -> Option<String> {
+    let run = match Run::replay(&affair.events) {
+        Ok(run) => run,
+        Err(error) => return Some(error.to_string()),
+    };
+    for member in run.members().filter(|member| own.iter().any(|service| service == member.label())) {
+        let recorded = member.traffic(Environment::Production);
+        let production = world.production(member.label());
+        // A person's word that ended the run before it looked leaves what is on record as it was.
+        let known = affair.seized.is_none() && !rules::was_misled(world, affair, production);
+        if known && recorded != production.splits.as_slice() {
+            return Some(format!("on record {recorded:?} serve, in truth {:?}", production.splits));
+        }
+    }
+    let count = |found: fn(&EventKind) -> bool| affair.events.iter().filter(|event| found(&event.event)).count();
+    let asked = count(|event| matches!(event, EventKind::ApprovalAsked { gate: Gate::Production, .. }));
+    // Who gives production back to the run was not asked what to let into it.
+    let twice = asked > 1 + count(|event| matches!(event, EventKind::Diverged { .. }));
+    twice.then(|| "production's gate was opened twice".to_owned())
+}
+
+/// People look at the targets of a run, and set right what they find, but what one of them put there.
+fn mend(world: &mut World, of: usize) {
     let now = world.now();
     world.happened.insert("a target was set right by hand");
     world.tell(|| "people set the targets right by hand".to_owned());
-    for service in world.touched.clone() {
+    for service in world.runs[of].touched.clone() {
+        let old = world.runs[of].names().old(&service).to_owned();
         let target = world.target(&service, Environment::Production);
         if target.share(FOREIGN) == 0 {
-            target.mend(OLD, now);
+            target.mend(&old, now);
         }
     }
     world.serving();
+}
+
+/// Whether a run is over by it.
+const fn is_over(end: &End) -> bool {
+    matches!(end, End::Finished(_))
 }
 
 /// Whether a named person can let the run go on, or is told that it cannot.
