@@ -21,9 +21,15 @@ pub struct Clients {
 impl Clients {
     /// They come to this port of 127.0.0.1.
     pub fn start(port: u16) -> Self {
+        Self::at_rate(port, RATE)
+    }
+
+    /// They send so many requests a second, whether or not those before were answered: where a machine serves fewer, what comes later waits
+    /// for what came before, and after [`Plan::timeout`] that looks as if nobody answered.
+    pub fn at_rate(port: u16, rate: u32) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let mut plan = Plan::new(format!("127.0.0.1:{port}"));
-        plan.rate = RATE;
+        plan.rate = rate;
         plan.duration = Duration::from_secs(300);
         let running = {
             let _inside = runtime.enter();

@@ -263,7 +263,8 @@ fn of_kind<'a>(events: &'a [(i64, Value)], kind: &str) -> Vec<&'a Value> {
 fn two_faults_of_two_services_are_healed_side_by_side() {
     // Long enough that the second begins before the first has ended, on a slow machine, too.
     let pair = Pair::apart(&[("for = \"600ms\"".into(), "for = \"12s\"".into())]);
-    let clients = [Clients::start(pair.shop.production), Clients::start(pair.desk)];
+    // Two front doors' worth of clients beside two builds: as many as a slow machine serves meanwhile.
+    let clients = [pair.shop.production, pair.desk].map(|port| Clients::at_rate(port, 50));
     ["shop", "desk"].iter().for_each(|service| pair.wait_for_errors_of(service));
     let mut serving = pair.shop.start(&["serve"]);
     let runs = pair.two_runs(&mut serving);
@@ -286,9 +287,8 @@ fn two_faults_of_two_services_are_healed_side_by_side() {
         assert!(of_kind(events, "services-awaited").is_empty() && of_kind(events, "begun-anew").is_empty());
     }
     for clients in clients {
-        // Two front doors' worth of clients, two builds and two runs at once: a slow machine answers late.
-        let causes = clients.stop().deploy_error_causes;
-        assert!(causes.keys().all(|cause| cause == "no answer in time"), "{causes:?}");
+        let report = clients.stop();
+        assert_eq!(report.total.deploy_errors, 0, "{:?}", report.deploy_error_causes);
     }
     drop(serving);
     // What serves comes from two commits now, neither of which has the other in its past: the next run starts from a merge of both.
