@@ -98,7 +98,10 @@ impl Driver {
     pub async fn take_over(&mut self) -> Result<()> {
         if self.run.outcome().is_none() {
             let fence = self.parts.ledger.next_fence()?;
-            self.take(Input::Resume { fence }).await?.map_err(anyhow::Error::from)?;
+            // Where someone ends the run while there is no room, going back needs the fence all the more: the host before may only sleep.
+            while self.run.outcome().is_none()
+                && !self.written(Input::Resume { fence }).await?.map_err(anyhow::Error::from)?
+            {}
             self.renew().await?;
         }
         Ok(())

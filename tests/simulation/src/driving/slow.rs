@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use autodevops_driver::parts::Ledger;
+use autodevops_driver::{log::Logged, parts::Ledger};
 use autodevops_journal::AppendError;
 use autodevops_pipeline::Refused;
 use tokio::sync::oneshot::{self, error::TryRecvError};
@@ -335,4 +335,27 @@ fn an_effect_whose_intent_cannot_be_written_is_not_asked_for() {
     let end = done(&host.world, driver.drive(), ends).unwrap();
     assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
     assert_eq!(*listening.asked.lock().unwrap(), [""; 0], "whoever ends the run is heard, and the run has other plans");
+}
+
+#[test]
+fn who_takes_over_on_a_full_disk_has_a_fence_of_its_own_though_someone_ends_the_run_meanwhile() {
+    let (_, listening) = driven(|_| {}, true, None, |_| {});
+    let host = &listening.host;
+    let logged = {
+        let mut world = host.world.lock();
+        let step =
+            |event: &Event| matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. });
+        let at = world.runs[0].events.iter().position(step).unwrap() + 1;
+        world.runs[0].events.truncate(at);
+        world.fill(60 * MINUTE);
+        let events = world.runs[0].events.clone();
+        Logged { run: Run::replay(&events).unwrap(), version: at as u64, events }
+    };
+    let before = logged.run.fence();
+    let (words, heard) = mpsc::channel(1);
+    let mut driver = Driver::new(host.parts(), logged, heard, true);
+    let speaker = Speaker::default();
+    done(&host.world, driver.take_over(), |world| speaker.once(world, &words, abort())).unwrap();
+    assert!(driver.run().ending().is_some(), "they are heard");
+    assert!(driver.run().fence() > before, "the host before may only sleep, and wake");
 }
