@@ -270,3 +270,17 @@ fn whoever_decided_is_named_and_no_text_is_without_end() {
     assert!(told.summary.len() <= 300 && told.summary.ends_with('…'), "{}", told.summary.len());
     assert_eq!(decisions::tell(&EventKind::Resumed { fence: 7 }).summary, "effects have fence 7 from here");
 }
+
+#[test]
+fn a_call_is_on_record_with_what_it_took_and_used() {
+    let mut report = report("a-1", "one", &["/x"]);
+    report.started = SystemTime::UNIX_EPOCH + Duration::from_nanos(5);
+    let used = Meter::default();
+    assert!(used.charge(&autodevops_policy::Limits::default(), autodevops_policy::Limit::HttpSent, 7));
+    report.used = used;
+    let Entry::Call(call) = Piece::Report(report).into_entry() else { panic!() };
+    assert_eq!((call.calls, call.at_ns, call.wall_ns, call.guest_ns), (1, 5, 20_000, 10_000));
+    assert_eq!(call.used.values().copied().collect::<Vec<_>>(), [7], "what was not used is not named");
+    let operation = &call.operations[0];
+    assert_eq!((operation.at_ns, operation.duration_ns, operation.bytes, operation.count), (1, 2, 3, 1));
+}

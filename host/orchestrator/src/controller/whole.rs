@@ -474,6 +474,12 @@ async fn a_run_is_driven_to_its_end_and_nobody_waits_for_it_any_more() {
     assert_eq!(wanted(&controller, &[issue("aa11")]), [""; 0], "to try again is a person's word");
     assert!(controller.choose(vec![issue("aa11")], Some("aa11")).unwrap().is_some());
     assert_eq!(scene.project.claims.ask("other", &["shop".to_owned()]), Ok(()));
+    // Its events are sealed, as those of the stage that it ended in.
+    let log = scene.project.audit.log();
+    assert!(log.behind().unwrap().is_empty());
+    let mut stages = Vec::new();
+    log.each(Some("aa11-1"), |sealed| stages.push(sealed.seal.stage.clone())).unwrap();
+    assert_eq!(stages, ["fix"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
