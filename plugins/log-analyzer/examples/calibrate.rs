@@ -57,13 +57,10 @@ fn main() -> Result<(), String> {
         score.calibration_error(),
         score.causes
     );
-    for bin in score.bins.iter().filter(|bin| bin.number > 0) {
-        println!(
-            "{:4} issues, {:.2} sure, {:.2} right",
-            bin.number,
-            bin.confidence / bin.number as f64,
-            bin.right as f64 / bin.number as f64
-        );
+    let bins = score.bins.iter().map(|bin| ("issues", bin)).chain([("exceptions", &score.exceptions)]);
+    for (what, bin) in bins.filter(|(_, bin)| bin.number > 0) {
+        let of_all = |sum: f64| sum / bin.number as f64;
+        println!("{:4} {what}, {:.2} sure, {:.2} right", bin.number, of_all(bin.confidence), of_all(bin.right as f64));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! not; and others still are hard: with minutes of many times the traffic, lost parts, deploys that change how much is logged, and
 //! incidents that begin slowly.
 //!
-//! All these are of one generator. `plant` is another, which shares nothing with it but chance and the scoring.
+//! All these are of one generator. `plant` is another, which shares nothing with it but chance and the scoring, and so is `mill`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod calendar;
@@ -13,6 +13,7 @@ mod chain;
 mod conditions;
 mod form;
 mod incident;
+mod mill;
 mod plant;
 mod random;
 mod score;
@@ -37,6 +38,8 @@ pub struct Scenario {
     pub sources: Vec<(String, String)>,
     /// What is wrong; nothing in some.
     pub truths: Vec<Truth>,
+    /// Texts of faults that the service has whatever is wrong: to tell of them is right, and finds nothing.
+    pub faults: Vec<String>,
 }
 
 /// Makes the scenario of a seed.
@@ -44,8 +47,13 @@ pub type Make = fn(u64) -> Scenario;
 
 impl Scenario {
     /// The kinds of scenarios, each with its name.
-    pub const KINDS: [(&str, Make); 4] =
-        [("new", Self::new), ("hard", Self::hard), ("several", Self::of_several), ("other", Self::other)];
+    pub const KINDS: [(&str, Make); 5] = [
+        ("new", Self::new),
+        ("hard", Self::hard),
+        ("several", Self::of_several),
+        ("other", Self::other),
+        ("third", Self::third),
+    ];
 
     /// The kind of this name.
     ///
@@ -79,19 +87,29 @@ impl Scenario {
     pub fn of_several(seed: u64) -> Self {
         let mut random = Random::apart(seed ^ SEVERAL);
         let (sources, truths) = chain::any(&mut random);
-        Self { seed, sources, truths }
+        Self { seed, sources, truths, faults: words::faults() }
     }
 
     /// The scenario of a seed by the other generator.
     pub fn other(seed: u64) -> Self {
         let (sources, truths) = plant::logs(&mut Random::apart(seed ^ OTHER));
-        Self { seed, sources, truths }
+        Self { seed, sources, truths, faults: plant::faults() }
+    }
+
+    /// The scenario of a seed by the third generator.
+    pub fn third(seed: u64) -> Self {
+        mill::scenario(seed, &mut Random::apart(seed ^ THIRD))
     }
 
     fn of_service(seed: u64, mut random: Random, incident: Incident, given: Given) -> Self {
         let service = Service::any(&mut random, incident, given);
         let text = service.lines(&mut random).into_iter().map(|(_, line)| line).collect();
-        Self { seed, sources: vec![("app.log".to_owned(), text)], truths: service.truth().into_iter().collect() }
+        Self {
+            seed,
+            sources: vec![("app.log".to_owned(), text)],
+            truths: service.truth().into_iter().collect(),
+            faults: words::faults(),
+        }
     }
 }
 
@@ -101,6 +119,8 @@ const HARD: u64 = 0x4a61_7264 << 16;
 const SEVERAL: u64 = 0x7365_7665 << 16;
 /// See above.
 const OTHER: u64 = 0x6f74_6865 << 16;
+/// See above.
+const THIRD: u64 = 0x7468_6972 << 16;
 
 #[cfg(test)]
 mod tests {
@@ -119,7 +139,7 @@ mod tests {
     fn a_kind_that_is_not_there_is_an_error_that_names_those_that_are() {
         assert_eq!(Scenario::of_kind("hard").unwrap()(7).sources, Scenario::hard(7).sources);
         let error = Scenario::of_kind("harder").unwrap_err();
-        assert_eq!(error, "`harder` is no kind of scenarios; there are new, hard, several, other");
+        assert_eq!(error, "`harder` is no kind of scenarios; there are new, hard, several, other, third");
     }
 
     #[test]

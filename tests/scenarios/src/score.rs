@@ -6,6 +6,10 @@ use crate::{Scenario, Truth};
 
 /// From this confidence on an issue counts as reported: the pipeline's own threshold.
 const REPORTED: f64 = 0.5;
+/// The kind of issue that tells of a fault by itself, whether anything changed or not.
+const EXCEPTION: &str = "exception";
+/// The kind of those that are told of when they come first.
+const NEW: &str = "new-pattern";
 
 /// An issue as an analyzer reported it.
 #[derive(Clone, Debug)]
@@ -65,8 +69,10 @@ pub struct Score {
     pub kinds: BTreeMap<String, Counts>,
     /// By what went wrong; issues that were none are not told apart by that.
     pub incidents: BTreeMap<&'static str, Counts>,
-    /// Issues by tenths of confidence.
+    /// Issues by tenths of confidence, but those of `exceptions`.
     pub bins: [Bin; 10],
+    /// Issues of kind `exception`.
+    pub exceptions: Bin,
     /// Issues that were reported, by what was wrong in their scenario (nothing, where it is empty) and by their kind: those that were
     /// right, and those that were not.
     pub reported: BTreeMap<(&'static str, String), (usize, usize)>,
@@ -77,17 +83,21 @@ pub struct Score {
 impl Score {
     /// Counts what was found in a scenario; says what was missed or wrong.
     ///
-    /// Faults that a service always had are no incidents and no errors either: `exception` is not counted.
+    /// An `exception` is a fault that is told of by itself. Where it is one that the service always had, or what was wrong, to tell of it
+    /// is right, but finds no incident: these are looked for by what changed.
     pub fn add(&mut self, scenario: &Scenario, found: &[Found]) -> Vec<String> {
         let mut notes = Vec::new();
         let seed = scenario.seed;
         let mut hits = vec![false; scenario.truths.len()];
-        for issue in found.iter().filter(|issue| issue.kind != "exception") {
-            let told = |truth: &Truth| truth.is_told(&issue.kind, &issue.text);
+        for issue in found {
+            let is_fault = issue.kind == EXCEPTION;
+            let told = |truth: &Truth| truth.is_told(if is_fault { NEW } else { &issue.kind }, &issue.text);
             let truth = scenario.truths.iter().position(told);
             let is_again = truth.is_some_and(|truth| hits[truth] && scenario.truths[truth].is_one);
-            let right = truth.is_some() && !is_again;
-            let bin = &mut self.bins[((issue.confidence * 10.0) as usize).min(9)];
+            let is_known = || scenario.faults.iter().any(|mark| issue.text.contains(mark.as_str()));
+            let right = if is_fault { truth.is_some() || is_known() } else { truth.is_some() && !is_again };
+            let tenth = ((issue.confidence * 10.0) as usize).min(9);
+            let bin = if is_fault { &mut self.exceptions } else { &mut self.bins[tenth] };
             bin.number += 1;
             bin.right += usize::from(right);
             bin.confidence += issue.confidence;
@@ -103,7 +113,7 @@ impl Score {
                 notes.push(format!("{seed}: wrong: {} {:.2} {}", issue.kind, issue.confidence, issue.text));
                 continue;
             }
-            let Some(truth) = truth else { continue };
+            let Some(truth) = truth.filter(|_| !is_fault) else { continue };
             if !hits[truth]
                 && let Some(cause) = &scenario.truths[truth].cause
             {

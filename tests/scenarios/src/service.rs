@@ -318,7 +318,7 @@ pub fn filled(random: &mut Random, text: &str) -> String {
 }
 
 /// A part of a statement's text that holds no value.
-fn mark(text: &str) -> String {
+pub fn mark(text: &str) -> String {
     let parts = text.split(['{', '}']).enumerate().filter(|(index, _)| index % 2 == 0);
     parts.map(|(_, part)| part.trim()).max_by_key(|part| part.len()).unwrap_or_default().to_owned()
 }

@@ -171,3 +171,8 @@ pub const FLEET: Words = Words {
         "watchdog fed",
     ],
 };
+
+/// Marks of the faults that a service may have always had.
+pub fn faults() -> Vec<String> {
+    [&SHOP, &FLEET].iter().flat_map(|words| words.faults).map(crate::service::mark).collect()
+}

@@ -18,6 +18,7 @@ mod writer;
 
 use outage::{Cause, Outage};
 use service::Service;
+pub use words::faults;
 use writer::Writer;
 
 use crate::{Truth, random::Random};

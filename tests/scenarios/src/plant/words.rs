@@ -334,6 +334,15 @@ pub const CLINIC: Words = Words {
     starting: ["wardbook {v} is booting", "schema checked", "serving requests"],
 };
 
+/// Marks of the faults that services may have always had.
+pub fn faults() -> Vec<String> {
+    let of = |words: &'static Words| {
+        let peers = words.peers.iter().flat_map(|peer| [peer.late, peer.refused, peer.expires]);
+        peers.chain(words.quirks).chain(words.strays).map(mark)
+    };
+    [&RAIL, &CLINIC].into_iter().flat_map(of).collect()
+}
+
 /// The part of a text that holds no value: its longest.
 pub fn mark(text: &str) -> String {
     let mut parts: Vec<&str> =
