@@ -22,11 +22,17 @@ const LONGEST_PULSE: f64 = 0.5;
 const STEP_COST: f64 = 2.0;
 const PULSE_COST: f64 = 3.0;
 
+/// The logarithm of how much less likely it is that what follows a load has waves of its own.
+const OWN_WAVES: f64 = 3.0;
+/// So many steps of the load on either side are one of its longer times, and one more for each so many values.
+const LONG: usize = 2;
+const VALUES_PER_LONG: usize = 24;
+
 /// Evidence against a constant that is worth a look at what else may be usual.
 const WORTH_A_LOOK: f64 = 2.0;
 
 /// A change of level.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// The first value that is changed.
     pub from: usize,
@@ -40,6 +46,8 @@ pub struct Change {
     pub evidence: f64,
     /// How high the next highest pulse of that length is, as a share of this one; 0 for a step. What comes again is usual.
     pub rival: f64,
+    /// What each value would be without the change, by the model.
+    pub usual: Vec<f64>,
 }
 
 /// Columns of equal length that are at right angles to each other, of length one.
@@ -106,6 +114,8 @@ pub struct Setting<'a> {
     pub day: Option<f64>,
     /// What the values may follow, such as the load, one for each value; empty where there is none.
     pub load: &'a [f64],
+    /// Whether they are likely to follow it, rather than to go up and down by themselves.
+    pub follows: bool,
     /// The variance that the values have at the least, such as that of counts; 0 where there is none.
     pub variance: f64,
 }
@@ -122,7 +132,12 @@ pub fn find(values: &[f64], setting: Setting<'_>) -> Option<Change> {
     if plain.criterion(plain.rest, 0.0, setting.variance, number as f64) - with < 2.0 * WORTH_A_LOOK {
         return None;
     }
-    let fits: Vec<Fit> = bases(values, setting).into_iter().map(|basis| Fit::new(basis, values)).collect();
+    let fits = bases(values, setting).into_iter().map(|(basis, is_own)| {
+        // The criterion is of twice a logarithm.
+        let less = if is_own && setting.follows { 2.0 * OWN_WAVES } else { 0.0 };
+        Fit { less, ..Fit::new(basis, values) }
+    });
+    let fits: Vec<Fit> = fits.collect();
     let best_change = |variance: f64, size: f64| {
         fits.iter().filter_map(|fit| fit.change(variance, size)).min_by(|(a, _), (b, _)| a.total_cmp(b))
     };
@@ -145,6 +160,8 @@ struct Fit {
     left: Vec<f64>,
     /// Sum of squares that it leaves over.
     rest: f64,
+    /// How much less likely it is than the others, whatever the values are.
+    less: f64,
 }
 
 /// The best change on top of a model.
@@ -160,7 +177,7 @@ impl Fit {
     fn new(basis: Basis, values: &[f64]) -> Self {
         let left = basis.residual(values);
         let rest = dot(&left, &left);
-        Self { basis, left, rest }
+        Self { basis, left, rest, less: 0.0 }
     }
 
     /// The criterion of a model that leaves so much over and has so many parameters more.
@@ -170,7 +187,7 @@ impl Fit {
         let free = (number - parameters).max(1.0);
         let spread = (rest / free).max(variance).max(1e-12);
         // The likelihood of the rest at the variance that it has, but at least that of counts.
-        size * (spread.ln() + rest / number / spread) + parameters * size.max(3.0).ln()
+        size * (spread.ln() + rest / number / spread) + parameters * size.max(3.0).ln() + self.less
     }
 
     fn change(&self, variance: f64, size: f64) -> Option<(f64, Changed<'_>)> {
@@ -233,21 +250,24 @@ impl Changed<'_> {
         let left = self.residual();
         let length = (self.to - self.from).max(1) as f64;
         let inside = self.from..self.to;
-        let fitted: f64 =
-            values.iter().zip(&left).map(|(value, left)| value - left).skip(inside.start).take(inside.len()).sum();
+        let height = |index: usize| if inside.contains(&index) { self.height } else { 0.0 };
+        let usual = values.iter().zip(&left).enumerate().map(|(index, (value, left))| value - left - height(index));
+        let usual: Vec<f64> = usual.collect();
+        let expected = usual.get(inside.clone()).map_or(0.0, |part| part.iter().sum());
         Change {
             from: self.from,
             to: self.to,
-            expected: fitted / length - self.height,
+            expected: expected / length,
             height: self.height,
             evidence,
             rival: if self.to < values.len() { self.rival(&left) } else { 0.0 },
+            usual,
         }
     }
 }
 
-/// The models of what is usual.
-fn bases(values: &[f64], setting: Setting<'_>) -> Vec<Basis> {
+/// The models of what is usual, and whether each is of waves that the values have by themselves.
+fn bases(values: &[f64], setting: Setting<'_>) -> Vec<(Basis, bool)> {
     let number = values.len();
     let length = number as f64;
     let time = |index: usize| (index as f64 + 0.5) / length;
@@ -265,25 +285,40 @@ fn bases(values: &[f64], setting: Setting<'_>) -> Vec<Basis> {
         })
     };
     let linear = |basis: Basis| basis.with((0..number).map(time));
-    let mut all = vec![constant(), linear(constant())];
-    all.extend([2, 4, 7, 11].map(|waves| slow(constant(), waves)));
+    let mut all = vec![(constant(), false), (linear(constant()), false)];
+    all.extend([2, 4, 7, 11].map(|waves| (slow(constant(), waves), true)));
     if let Some(day) = setting.day.filter(|day| length >= 1.4 * day && *day >= 6.0) {
-        all.push(season(constant(), day, 2));
-        all.push(season(constant(), day, if day >= 12.0 { 4 } else { 2 }));
+        all.push((season(constant(), day, 2), false));
+        all.push((season(constant(), day, if day >= 12.0 { 4 } else { 2 }), false));
         if length >= 8.0 * day {
-            all.push(season(season(constant(), 7.0 * day, 3), day, 3));
+            all.push((season(season(constant(), 7.0 * day, 3), day, 3), false));
         }
     }
     if let Some(period) = period(values) {
-        all.push(season(constant(), period, 1));
-        all.push(season(linear(constant()), period, 3));
+        all.push((season(constant(), period, 1), true));
+        all.push((season(linear(constant()), period, 3), true));
     }
     if setting.load.len() == number {
-        all.push(constant().with(setting.load.iter().copied()));
-        all.push(linear(constant().with(setting.load.iter().copied())));
+        // A load of few counts varies by chance, and what follows it would seem to follow it less: what it does over longer times, of
+        // which chance is a small part, has a share of its own (errors in variables; Fuller, 1987).
+        let by_load = || constant().with(setting.load.iter().copied());
+        let by_both =
+            |reach| constant().with(smooth(setting.load, reach).into_iter()).with(setting.load.iter().copied());
+        let loads = [by_load(), by_both(LONG), by_both(LONG + number / VALUES_PER_LONG)];
+        all.extend(loads.into_iter().flat_map(|basis| [(basis.clone(), false), (linear(basis), false)]));
     }
-    all.retain(|basis| basis.columns.len() * 3 <= number);
+    all.retain(|(basis, _)| basis.columns.len() * 3 <= number);
     all
+}
+
+/// The mean of each value and so many on either side.
+fn smooth(values: &[f64], reach: usize) -> Vec<f64> {
+    let sums = sums(values);
+    let mean = |index: usize| {
+        let (from, to) = (index.saturating_sub(reach), (index + reach + 1).min(values.len()));
+        (at(&sums, to) - at(&sums, from)) / (to - from) as f64
+    };
+    (0..values.len()).map(mean).collect()
 }
 
 /// The length of a season, by the largest peak of the periodogram: of at least one season, four values each.

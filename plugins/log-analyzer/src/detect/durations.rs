@@ -48,7 +48,7 @@ const TIMED: [&str; 12] = [
     "rt",
 ];
 /// Words of a name of times that are no measure of work.
-const UNTIMED: [&str; 24] = [
+const UNTIMED: [&str; 23] = [
     "uptime",
     "timeout",
     "interval",
@@ -71,9 +71,10 @@ const UNTIMED: [&str; 24] = [
     "limit",
     "max",
     "window",
-    "after",
     "schedule",
 ];
+/// Words before an `after` that make it one of a time that was set: `timed out after`, `once again after`.
+const WAITED: [&str; 2] = ["out", "again"];
 
 /// Durations of some time; nothing where there were none, since the least of none is infinite, and JSON has no such number.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -168,7 +169,10 @@ pub struct Slowdown {
 /// Whether a number is a duration: none if not, else the seconds of one, where that is known.
 pub fn unit(number: &Number<'_>) -> Option<Option<f64>> {
     let name = words(number.name);
-    if name.iter().any(|word| UNTIMED.contains(&word.as_str())) {
+    let is_untimed = |word: &String| UNTIMED.contains(&word.as_str());
+    if name.iter().any(is_untimed)
+        || is_after(number).is_some_and(|word| is_untimed(&word) || WAITED.contains(&word.as_str()))
+    {
         return None;
     }
     if !number.unit.is_empty() {
@@ -187,6 +191,17 @@ pub fn unit(number: &Number<'_>) -> Option<Option<f64>> {
     (seconds.is_some()
         || TIMED.iter().any(|timed| joined == *timed || last == *timed || joined.ends_with(timed) && timed.len() > 4))
     .then_some(seconds)
+}
+
+/// What a number says when it is after, `retry after 5s`: `done after 5s` tells how long that took.
+fn is_after(number: &Number<'_>) -> Option<String> {
+    if !number.name.eq_ignore_ascii_case(b"after") {
+        return None;
+    }
+    let before = number.before.trim_ascii_end();
+    let before = before.get(..before.len().saturating_sub(number.name.len()))?.trim_ascii_end();
+    let length = before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    words(before.get(before.len() - length..)?).pop()
 }
 
 /// The words of a name in lower case: `responseTimeMs`, `response_time_ms`, `response-time-ms`.
@@ -305,10 +320,11 @@ impl Durations {
         for (share, least) in SLOWER {
             let values: Vec<f64> =
                 parts.iter().map(|(_, _, sketch)| sketch.quantile(share).unwrap_or(1e-9).ln()).collect();
-            let setting = Setting { day: Some(day), load: &loads, variance: ACCURACY * ACCURACY / 3.0 };
+            let variance = ACCURACY * ACCURACY / 3.0;
+            let setting = Setting { day: Some(day), load: &loads, follows: false, variance };
             let Some(found) = change::find(&values, setting) else { continue };
             let slower = found.height.exp() >= least && found.rival < 0.6;
-            if slower && best.is_none_or(|(_, _, best)| found.evidence > best.evidence) {
+            if slower && best.as_ref().is_none_or(|(_, _, best)| found.evidence > best.evidence) {
                 best = Some((share, found.height.exp(), found));
             }
         }
@@ -388,7 +404,10 @@ mod tests {
         assert_eq!(of("responseTimeMs=12"), Some(Some(1e-3)));
         assert_eq!(of("latency: 12"), Some(None));
         assert_eq!(of("query finished in 1.2 s"), Some(Some(1.0)));
-        for text in ["uptime=123s", "retry after 5s", "timeout 30s", "size=12", "port 80", "items: 12"] {
+        assert_eq!(of("clip transcoded after 1.2 s"), Some(Some(1.0)));
+        for text in
+            ["uptime=123s", "retry after 5s", "timed out after 5s", "timeout 30s", "size=12", "port 80", "items: 12"]
+        {
             assert_eq!(of(text), None, "{text}");
         }
     }

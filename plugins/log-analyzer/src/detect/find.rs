@@ -6,6 +6,7 @@ use autodevops_sdk::types::{Evidence, Forecast, History, Issue, IssueKind, RateC
 
 use super::{
     Watched,
+    debugging::Debugging,
     durations::{Durations, Slowdown, shown, three},
     gaps::Silence,
     gauges::Trend,
@@ -76,12 +77,13 @@ pub fn find(name: &str, watched: &Watched, groups: &BTreeMap<GroupId, (GroupId, 
     }
     let starts = Starts::new(tracks.values().map(|(track, _)| track));
     let wordings = Wordings::new(tracks.values().map(|(track, _)| track));
+    let debugging = Debugging::new(tracks.values().map(|(track, _)| track), coverage);
     let following = tracks.values().filter(|(track, _)| !sure::is_regular(track.gaps.spread()));
     let kinds = Kinds::new(&watched.all, following.map(|(track, _)| (track.count, &track.series)));
     let mut found = Vec::new();
     for (track, template) in tracks.values().filter(|(track, _)| track.count >= MIN_COUNT) {
-        let of =
-            Subject { name, track, template: template.unwrap_or(&track.shape), coverage, watched, starts: &starts };
+        let template = template.unwrap_or(&track.shape);
+        let of = Subject { name, track, template, coverage, watched, starts: &starts, debugging: &debugging };
         let silence = of.silent();
         let changed = || rate(&track.series, &kinds, &watched.all, coverage).map(|changed| of.rate(&changed));
         let gone = silence.map(|silence| of.silence(&silence)).or_else(changed);
@@ -122,6 +124,7 @@ struct Subject<'a> {
     /// All lines of the source.
     watched: &'a Watched,
     starts: &'a Starts,
+    debugging: &'a Debugging,
 }
 
 impl Subject<'_> {
@@ -139,6 +142,11 @@ impl Subject<'_> {
         let last = self.track.seen.1;
         let clumps = self.clumps();
         self.starts.stopped(last, |from, to| self.expected((from, to), last).unwrap_or_default() / clumps)
+    }
+
+    /// Whether a change from one time to another, which may not have come, is of what is written at all.
+    fn switched(&self, from: i64, to: Option<i64>) -> bool {
+        self.debugging.switched(self.track, (from, to.unwrap_or(self.coverage.1)))
     }
 
     /// Whether its first line came with a start of the service.
@@ -217,8 +225,9 @@ impl Subject<'_> {
         let confidence = sure::silence(silence.evidence, silence.spread);
         // A heartbeat has to go on when its service was started anew; another line may be one that a new version does not write.
         let by_version = silence.to.is_none() && !sure::is_regular(silence.spread) && self.ended_with_a_start();
+        let wanted = by_version || self.switched(silence.from, silence.to);
         let issue = Issue {
-            confidence: if by_version { sure::by_version(confidence) } else { confidence },
+            confidence: if wanted { sure::wanted(confidence) } else { confidence },
             reason,
             ..self.issue(IssueKind::VanishedHeartbeat, "vanished-heartbeat", Severity::Error, &title)
         };
@@ -240,8 +249,9 @@ impl Subject<'_> {
         } else {
             changed.to.is_none() && next_to_none(changed.from, self.coverage.1) && self.ended_with_a_start()
         };
+        let wanted = by_version || self.switched(changed.from, changed.to);
         let issue = Issue {
-            confidence: if by_version { sure::by_version(confidence) } else { confidence },
+            confidence: if wanted { sure::wanted(confidence) } else { confidence },
             reason: told(changed),
             rate: Some(change_of(changed)),
             ..self.issue(IssueKind::RateChange, "rate-change", Severity::Warning, &title)

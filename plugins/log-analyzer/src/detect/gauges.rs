@@ -378,7 +378,7 @@ mod tests {
         let mut gauge = None;
         for minute in 0..120 {
             let value = value(f64::from(minute)) + random.share() * 2.0 - 1.0;
-            let number = Number { value, name: b"usage", unit: b"%", rest: b"" };
+            let number = Number { value, name: b"usage", unit: b"%", rest: b"", before: b"" };
             gauge.get_or_insert_with(|| Gauge::new(&number, 100.0)).add(i64::from(minute) * 60 * SECOND, value, 100.0);
         }
         gauge.unwrap()

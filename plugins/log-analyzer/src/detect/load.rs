@@ -47,6 +47,12 @@ impl<'a> Load<'a> {
         })
     }
 
+    /// The shortest steps that it is told for, `fine` or coarse, in seconds.
+    pub const fn step(&self, fine: bool) -> i64 {
+        let all = self.all();
+        if fine { all.fine.step() } else { all.coarse.step() }
+    }
+
     const fn all(&self) -> &'a Series {
         match self {
             Self::All(all) => all,

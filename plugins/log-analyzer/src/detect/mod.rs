@@ -9,6 +9,7 @@
 mod bins;
 mod change;
 mod clock;
+mod debugging;
 pub mod durations;
 mod find;
 mod gaps;

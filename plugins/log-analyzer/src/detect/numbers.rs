@@ -18,6 +18,8 @@ pub struct Number<'a> {
     pub unit: &'a [u8],
     /// What follows its unit.
     pub rest: &'a [u8],
+    /// What stands before it, its name included.
+    pub before: &'a [u8],
 }
 
 /// The part of a line that tells its numbers: a structured line's other fields are in the line only.
@@ -47,7 +49,7 @@ pub fn scan<'a>(text: &'a [u8], mut each: impl FnMut(Number<'a>)) {
         }
         let digits = text.get(start..start + length).and_then(|digits| std::str::from_utf8(digits).ok());
         if let Some(value) = digits.and_then(|digits| digits.parse().ok()) {
-            each(Number { value, name: name(before), unit: unit.0, rest });
+            each(Number { value, name: name(before), unit: unit.0, rest, before });
         }
     }
 }

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use super::{
     bins::Bins,
-    change::{self, Setting},
+    change::{self, Change, Setting},
     load::Load,
-    series::{Series, Window, between},
+    series::{CLUMP, CLUMP_SEEN, Series, Window, between},
 };
 use crate::time::SECOND;
 
@@ -20,6 +20,8 @@ const COARSER: usize = 4;
 const LEAST_VARIANCE: f64 = 0.1;
 /// As many times as long as a change must be what is kept, so that it can be told whether it comes again.
 const KNOWN: usize = 6;
+/// Fewest times of equal length that tell how much counts vary over such a time.
+const LEAST_BLOCKS: usize = 6;
 /// Seconds in a day.
 const DAY: f64 = 86_400.0;
 
@@ -62,23 +64,32 @@ pub fn change(series: &Series, load: Option<Load<'_>>, (first, last): (i64, i64)
         |found: &Changed| found.rival < most_rival && elsewhere(series, load, found, (first, last)) < most_rival;
     let clumps = |change: (i64, i64)| series.clumps((first, last), change);
     let roots = |own: &Window, fine: bool| load.map(|load| load.roots(own, fine)).unwrap_or_default();
-    let coarse = look(&series.coarse, |own| roots(own, false), first, last, clumps, is_once);
+    let coarse = look(&seen(&series.coarse, load, false, (first, last)), |own| roots(own, false), clumps, is_once);
     if series.fine.step() == series.coarse.step() {
         return coarse;
     }
-    let fine = look(&series.fine, |own| roots(own, true), first, last, clumps, is_once);
+    let fine = look(&seen(&series.fine, load, true, (first, last)), |own| roots(own, true), clumps, is_once);
     [fine, coarse].into_iter().flatten().max_by(|a, b| a.evidence.total_cmp(&b.evidence))
 }
 
+/// The counts between two times, in steps that are no shorter than those of the load: what comes less long than all else has shorter
+/// ones, for which the load is not told.
+fn seen(counts: &Bins<u32>, load: Option<Load<'_>>, fine: bool, (first, last): (i64, i64)) -> Window {
+    let window = between(counts, first, last);
+    let step = load.map_or(window.step, |load| load.step(fine));
+    // Both are powers of two.
+    let times = usize::try_from(step / window.step).unwrap_or(1).max(1);
+    let end = window.start + window.counts.len() as i64 * window.step;
+    let behind = usize::try_from(end.rem_euclid(step) / window.step).unwrap_or(0);
+    window.before(behind).coarser(times)
+}
+
 fn look(
-    counts: &Bins<u32>,
+    window: &Window,
     load: impl Fn(&Window) -> Rc<[f64]>,
-    first: i64,
-    last: i64,
     clumps: impl Fn((i64, i64)) -> f64,
     is_once: impl Fn(&Changed) -> bool,
 ) -> Option<Changed> {
-    let window = between(counts, first, last);
     let mut times = window.counts.len().div_ceil(MOST_VALUES).max(1);
     let mut best: Option<Changed> = None;
     while window.counts.len() / times >= LEAST_VALUES
@@ -101,7 +112,7 @@ fn look(
 /// The last hours are looked at closely, and hold but one of the jobs that run each day, and but one night. Both the counts
 /// themselves and their share of the load must be as high, or as low, again.
 fn elsewhere(series: &Series, load: Option<Load<'_>>, found: &Changed, (first, last): (i64, i64)) -> f64 {
-    let all = between(&series.coarse, first, last);
+    let all = seen(&series.coarse, load, false, (first, last));
     let (begin, end) = (found.from / SECOND, found.to.unwrap_or(last) / SECOND);
     let wide = usize::try_from((end - begin).max(1)).unwrap_or(usize::MAX).div_ceil(all.step.unsigned_abs() as usize);
     if all.counts.len() < KNOWN.saturating_mul(wide) {
@@ -149,7 +160,8 @@ fn count_of(root: f64) -> f64 {
 
 fn in_window(window: &Window, load: &[f64], clumps: impl Fn((i64, i64)) -> f64) -> Option<Changed> {
     let values: Vec<f64> = window.counts.iter().copied().map(root).collect();
-    let setting = Setting { day: Some(DAY / window.step as f64), load, variance: LEAST_VARIANCE };
+    let follows = load.len() == values.len();
+    let setting = Setting { day: Some(DAY / window.step as f64), load, follows, variance: LEAST_VARIANCE };
     let found = change::find(&values, setting)?;
     let length = found.to.saturating_sub(found.from).max(1) as f64;
     let minutes = length * window.step as f64 / 60.0;
@@ -171,13 +183,15 @@ fn in_window(window: &Window, load: &[f64], clumps: impl Fn((i64, i64)) -> f64) 
         Some(beside) => by_model.max(beside),
         None => by_model,
     };
-    // The square root of few counts is no normal value: chance must not make them either (Kulldorff's scan statistic, 1997), nor may
-    // few clumps of them.
+    // The square root of few counts is no normal value: chance must not make them either (as in Kulldorff's scan statistic, 1997), nor
+    // may few clumps of them.
     let total: f64 = window.counts.iter().sum();
     let outside = (values.len() as f64 - length).max(1.0);
     let usual =
         ((total - events + 0.5) * length / outside).max(if found.height > 0.0 { expected * length } else { 0.0 });
-    let by_count = if events > 0.0 { events * (events / usual).ln() } else { 0.0 } - (events - usual);
+    let clumps = clumps((window.time(found.from), window.time(found.to))).max(dispersion(&window.counts, &found));
+    let by_chance = if events > 0.0 { events * (events / usual).ln() } else { 0.0 } - (events - usual);
+    let by_count = by_chance / clumps;
     let tried = 1.5 * (values.len() as f64).ln();
     Some(Changed {
         from: window.time(found.from),
@@ -185,9 +199,36 @@ fn in_window(window: &Window, load: &[f64], clumps: impl Fn((i64, i64)) -> f64) 
         expected: expected * length / minutes,
         current: events / minutes,
         minutes,
-        evidence: found.evidence.min(by_count / clumps((window.time(found.from), window.time(found.to))) - tried),
+        evidence: found.evidence.min(by_count - tried),
         rival: found.rival,
     })
+}
+
+/// How much counts vary outside a change by more than chance has it, over times up to as long as the change: their variance about
+/// what the model says, as a share of it.
+///
+/// What comes again and again for a while, or wanders, varies little from one step to the next and much over longer times. A change is
+/// none where as long a time is as often as far off.
+fn dispersion(counts: &[f64], found: &Change) -> f64 {
+    let is_inside = |index: usize| (found.from..found.to).contains(&index);
+    let usual = found.usual.iter().copied().map(count_of).map(|count| count.max(0.0));
+    let outside = counts.iter().copied().zip(usual).enumerate().filter(|(index, _)| !is_inside(*index));
+    let outside: Vec<(f64, f64)> = outside.map(|(_, pair)| pair).collect();
+    let sum = |part: &[(f64, f64)]| part.iter().fold((0.0, 0.0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1));
+    let all = sum(&outside);
+    // The mean of square roots is less than the root of the mean.
+    let scale = all.0 / all.1.max(1e-9);
+    let mut most = 1.0_f64;
+    let mut length = 1;
+    while length <= (found.to - found.from).max(1) && outside.len() / length >= LEAST_BLOCKS {
+        let blocks = outside.chunks_exact(length).map(sum).map(|(count, usual)| (count - usual * scale).powi(2));
+        let squares: f64 = blocks.sum();
+        // Few times vary more by chance than the mean of many such, and the most of several is asked for.
+        let by_chance = 1.0 + (2.0 * length as f64 / outside.len() as f64).sqrt();
+        most = most.max((squares + CLUMP * CLUMP_SEEN) / (all.0 + CLUMP_SEEN) / by_chance);
+        length *= 2;
+    }
+    most
 }
 
 #[cfg(test)]
@@ -277,6 +318,21 @@ mod tests {
         assert_eq!(found(&jobs(|_| true)), None);
         let once = found(&jobs(|day| day == 4)).unwrap();
         assert!(once.evidence > 6.0 && once.from / SECOND >= (4 * day as i64 + 1100) * 60, "{once:?}");
+    }
+
+    #[test]
+    fn what_comes_again_and_again_for_a_while_is_no_change_the_longest_time_either() {
+        let mut wrong = 0;
+        for seed in 0..40 {
+            let mut random = Random::new(seed * 17);
+            let mut counts = vec![0.0; 480];
+            for visit in 0..8 {
+                let (at, lasts) = (visit * 60 + (random.share() * 40.0) as usize, 3 + (random.share() * 9.0) as usize);
+                counts.iter_mut().skip(at).take(lasts).for_each(|count| *count = random.poisson(4.0));
+            }
+            wrong += usize::from(found(&counts).is_some_and(|found| found.evidence > 6.0 && found.rival < 0.6));
+        }
+        assert!(wrong <= 3, "{wrong} of 40");
     }
 
     #[test]

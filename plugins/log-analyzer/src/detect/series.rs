@@ -19,8 +19,9 @@ const MUCH: f64 = 8.0;
 const CLUMP_STEPS: usize = 100;
 /// Where little is known of it, events are taken to come by so many at once, as if that had been seen of so many of them: what
 /// failed is often tried again.
-const CLUMP: f64 = 1.5;
-const CLUMP_SEEN: f64 = 2.0;
+pub const CLUMP: f64 = 1.5;
+/// See above.
+pub const CLUMP_SEEN: f64 = 2.0;
 /// Most counts that are shown to people.
 const SHOWN_COUNTS: usize = 60;
 
@@ -59,6 +60,13 @@ impl Window {
             step: self.step * times as i64,
             counts: counts.chunks(times).map(|chunk| chunk.iter().sum()).collect(),
         }
+    }
+
+    /// The same without so many of the last steps.
+    #[must_use]
+    pub fn before(mut self, steps: usize) -> Self {
+        self.counts.truncate(self.counts.len().saturating_sub(steps));
+        self
     }
 
     /// Nanoseconds at which a step begins.

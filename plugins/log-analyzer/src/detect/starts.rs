@@ -24,6 +24,8 @@ const MOST: usize = 64;
 /// A line that stopped came last this long before the start, or so long that this many were to be expected meanwhile.
 const BEFORE_SECONDS: i64 = 90;
 const BEFORE_LINES: f64 = 5.0;
+/// A service that is starting does its work before it says that it is ready, for so long.
+const STARTING_SECONDS: i64 = 30;
 
 /// Whether lines like this tell of a start.
 pub fn tells(shape: &str) -> bool {
@@ -59,7 +61,8 @@ impl Starts {
 
     /// Whether a kind whose first line came at this time began with a start.
     pub fn began(&self, first: i64, expected: impl Fn(i64, i64) -> f64) -> bool {
-        let start = self.0.iter().copied().filter(|start| *start <= first).max();
+        let starting = STARTING_SECONDS * SECOND;
+        let start = self.0.iter().copied().filter(|start| *start <= first.saturating_add(starting)).max();
         start.is_some_and(|start| {
             first.saturating_sub(start) <= BEFORE_SECONDS * SECOND || expected(start, first) <= BEFORE_LINES
         })
@@ -89,8 +92,8 @@ mod tests {
         for (last, usual, expected) in [(950, 1.0, true), (900, 1.0, false), (900, 30.0, true), (1001, 30.0, false)] {
             assert_eq!(starts.stopped(last * SECOND, each(usual)), expected, "{last}");
         }
-        for (first, usual, expected) in [(1050, 1.0, true), (1100, 1.0, false), (1100, 30.0, true), (999, 30.0, false)]
-        {
+        let begun = [(1050, 1.0, true), (1100, 1.0, false), (1100, 30.0, true), (990, 30.0, true), (960, 30.0, false)];
+        for (first, usual, expected) in begun {
             assert_eq!(starts.began(first * SECOND, each(usual)), expected, "{first}");
         }
     }

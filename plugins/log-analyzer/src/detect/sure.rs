@@ -38,8 +38,8 @@ const CRITICAL: f64 = 0.98;
 
 /// The spread of the times between lines that come at even times.
 const REGULAR: f64 = 0.6;
-/// The share of what stops or begins as a service is started that is no new version's doing.
-const BY_VERSION: f64 = 0.2;
+/// The share of what stops or begins as a service is started that is no new version's doing, or as debugging is turned on or off.
+const WANTED: f64 = 0.2;
 
 /// How often issues with the score were right.
 fn right(score: f64, table: &Table) -> f64 {
@@ -85,9 +85,10 @@ pub fn is_regular(spread: f64) -> bool {
     spread < REGULAR
 }
 
-/// Of what stopped or began with a start of the service, by how sure it would be at another time.
-pub fn by_version(confidence: f64) -> f64 {
-    confidence * BY_VERSION
+/// Of what somebody may have wanted, since it stopped or began with a start of the service or with debugging, by how sure it would be
+/// at another time.
+pub fn wanted(confidence: f64) -> f64 {
+    confidence * WANTED
 }
 
 /// Of a trend, by its standard errors and the time left as a share of the time that was looked at.

@@ -10,7 +10,7 @@ use super::{
     series::Series,
     starts,
 };
-use crate::{line::Line, pending::text_of, template::template};
+use crate::{line::Line, pending::text_of, record::Level, template::template};
 
 /// Lines of a kind, from its first, in which its numbers are learnt.
 const LEARNT_FROM: u64 = 12;
@@ -52,6 +52,9 @@ pub struct Track {
     pub durations: Vec<Durations>,
     /// What they measure.
     pub gauges: Vec<Gauge>,
+    /// Whether they are for those who debug.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub debugs: bool,
     /// Whether they tell of a start of the service, and when that was, in nanoseconds; empty where there were too many.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     tells_start: bool,
@@ -72,6 +75,7 @@ impl Track {
         let first = (line.number, shorten(line.raw));
         let shape = template(&text_of(line.content));
         Self {
+            debugs: line.level == Some(Level::Debug),
             tells_start: starts::tells(&shape),
             starts: Vec::new(),
             shape,
@@ -144,6 +148,7 @@ impl Track {
         }
         self.count += other.count;
         self.used = self.used.max(other.used);
+        self.debugs &= other.debugs;
         self.starts.extend(&other.starts);
         self.seen = (self.seen.0.min(other.seen.0), self.seen.1.max(other.seen.1));
         self.series.merge(&other.series);

@@ -27,6 +27,9 @@ use crate::{Scenario, random::Random};
 
 /// How often nothing goes wrong.
 const SOUND: f64 = 0.25;
+/// A partner is away for so much of the log at the most, and as often at the least, or never.
+const MOST_AWAY: f64 = 0.02;
+const LEAST_VISITS: usize = 5;
 
 /// Work of one sort that comes through a queue.
 struct Task {
@@ -95,7 +98,7 @@ impl Mill {
         let length = random.scale(2.0 * HOUR, 9.0 * 24.0 * HOUR);
         let hours = Hours::any(random, length);
         let start = 1_796_000_000.0 + random.between(0.0, 14.0 * 24.0 * HOUR);
-        let mut tasks: Vec<Task> = (0..3 + random.below(4)).map(|index| Task::any(random, index, length)).collect();
+        let mut tasks: Vec<Task> = (0..3 + random.below(4)).map(|index| Task::any(random, index)).collect();
         let sum: f64 = tasks.iter().map(|task| task.share).sum();
         tasks.iter_mut().for_each(|task| task.share /= sum);
         let deploys: Vec<(f64, f64)> =
@@ -107,11 +110,12 @@ impl Mill {
         let chatty = chatty.collect();
         let number = random.scale(1500.0, 12_000.0);
         let busy = hours.mean(start, start + length);
-        Self {
+        let rate = number / length / busy;
+        let mut mill = Self {
             domain,
             start,
             length,
-            rate: number / length / busy,
+            rate,
             lot: random.scale(1.0, 9.0),
             timers: (0..2 + random.below(3)).map(|index| Timer::any(random, index, length)).collect(),
             meters: (0..1 + random.below(3)).map(|index| Meter::any(random, index, length)).collect(),
@@ -124,7 +128,30 @@ impl Mill {
             hours,
             tasks,
             deploys,
+        };
+        for index in 0..mill.tasks.len() {
+            if random.happens(0.5) {
+                mill.tasks[index].away = mill.absences(random, index);
+            }
         }
+        mill
+    }
+
+    /// When the partner of a task is away: several times, each while about as much of it comes, so that one time more is as usual as
+    /// the others.
+    fn absences(&self, random: &mut Random, task: usize) -> Vec<(f64, f64)> {
+        let visits = 5 + random.below(8);
+        let (work, length) = (self.lot.max(2.0) * random.between(3.0, 8.0), self.length);
+        let mut away: Vec<(f64, f64)> = Vec::new();
+        for visit in 0..visits {
+            let at = (visit as f64 + random.between(0.1, 0.9)) / visits as f64 * length;
+            let rate = self.rate * self.tasks[task].share * self.hours.mean(self.start + at, self.start + at + HOUR);
+            let lasts = work * random.between(0.7, 1.3) / rate;
+            if lasts < MOST_AWAY * length {
+                away.push((at, at + lasts));
+            }
+        }
+        if away.len() < LEAST_VISITS { Vec::new() } else { away }
     }
 
     /// Tasks of a sort that are to be expected between two times.
@@ -135,15 +162,7 @@ impl Mill {
 }
 
 impl Task {
-    fn any(random: &mut Random, words: usize, length: f64) -> Self {
-        // Often enough that one time more is as usual as the others, or never.
-        let visits = if random.happens(0.5) { 5 + random.below(8) } else { 0 };
-        let lasts = random.scale(0.001, 0.006) * length;
-        let away = (0..visits).map(|visit| {
-            let at = (visit as f64 + random.between(0.1, 0.9)) / visits as f64 * length;
-            (at, at + lasts * random.between(0.7, 1.3))
-        });
-        let away = away.collect();
+    fn any(random: &mut Random, words: usize) -> Self {
         Self {
             words,
             share: random.scale(0.08, 1.0),
@@ -151,7 +170,7 @@ impl Task {
             spread: random.between(0.2, 0.9),
             fails: random.scale(0.0005, 0.01),
             warns: random.happens(0.25),
-            away,
+            away: Vec::new(),
         }
     }
 }

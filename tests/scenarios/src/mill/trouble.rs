@@ -83,8 +83,9 @@ pub struct Trouble {
     pub deaths: Vec<f64>,
 }
 
-/// The least lines of a task that something changes in: of fewer nobody could tell.
+/// The least lines of a task that something changes in, and how many lots of them: of fewer nobody could tell.
 const LEAST_LINES: f64 = 60.0;
+const LEAST_LOTS: f64 = 40.0;
 /// How often a time is looked for in which there are so many.
 const TRIES: usize = 200;
 /// The least share of the log before it begins, and that it lasts.
@@ -122,7 +123,7 @@ impl Trouble {
                     mill.hands[0].style = Style::Python;
                 }
                 trouble.to = (from + random.between(0.05, 0.3) * length).min(length);
-                let deaths = if sort == Sort::Killed { 1 + random.below(4) } else { 4 + random.below(8) };
+                let deaths = if sort == Sort::Killed { 1 + random.below(4) } else { 8 + random.below(8) };
                 trouble.deaths = (0..deaths).map(|_| random.between(trouble.from, trouble.to)).collect();
                 trouble.deaths.sort_by(f64::total_cmp);
                 trouble.from = trouble.deaths[0];
@@ -137,6 +138,7 @@ impl Trouble {
     /// Chooses a task and a time in which enough of it comes.
     fn hit_a_task(&mut self, random: &mut Random, mill: &mut Mill) {
         let length = mill.length;
+        let least = LEAST_LINES.max(LEAST_LOTS * mill.lot);
         for _ in 0..TRIES {
             self.target = random.below(mill.tasks.len());
             self.from = random.between(BEFORE, 0.85) * length;
@@ -146,8 +148,8 @@ impl Trouble {
                 (self.from + random.between(LASTS, 0.3) * length).min(length)
             };
             if self.to - self.from >= LASTS * length
-                && mill.expected(self.target, self.from, self.to) >= LEAST_LINES
-                && mill.expected(self.target, 0.0, self.from) >= LEAST_LINES
+                && mill.expected(self.target, self.from, self.to) >= least
+                && mill.expected(self.target, 0.0, self.from) >= least
             {
                 break;
             }
@@ -203,6 +205,8 @@ impl Trouble {
             }
             Sort::Away => {
                 add(&[RATE, SILENT], task(self.target).done);
+                // What fails is begun anew.
+                add(&[RATE], task(self.target).begun);
                 (vec![BURST, NEW], mark(task(self.target).fails))
             }
             Sort::SlowStore => {

@@ -74,13 +74,14 @@ impl<'a> Work<'a> {
 
     /// The text with values in its places; all of one task's lines have one name.
     fn filled(&mut self, text: &str, name: u64) -> String {
+        let table = *self.random.one_of::<&str>(&TABLES);
         let mut parts = text.split('{');
         let mut all = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let Some((place, rest)) = part.split_once('}') else { continue };
             match place {
                 "x" => all.push_str(&format!("{:08x}", name >> 32)),
-                "t" => all.push_str(*self.random.one_of::<&str>(&TABLES)),
+                "t" => all.push_str(table),
                 _ => all.push_str(&(2 + self.random.below(870)).to_string()),
             }
             all.push_str(rest);

@@ -338,7 +338,9 @@ pub const CLINIC: Words = Words {
 pub fn faults() -> Vec<String> {
     let of = |words: &'static Words| {
         let peers = words.peers.iter().flat_map(|peer| [peer.late, peer.refused, peer.expires]);
-        peers.chain(words.quirks).chain(words.strays).map(mark)
+        let of_service = peers.chain(words.quirks).chain(words.strays).map(mark);
+        // What a web server writes of a request that failed.
+        of_service.chain(words.routes.iter().map(|route| route.mark.to_owned()))
     };
     [&RAIL, &CLINIC].into_iter().flat_map(of).collect()
 }
