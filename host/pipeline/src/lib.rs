@@ -15,6 +15,7 @@
 //! - A rule that is crossed turns back when it is in two windows in a row that have no moment in common ([`Strike`]), or at once where half of
 //!   the requests fail ([`HardTrip`]). A trigger that is not critical holds the step instead. So many complaints, or a new critical error, turn back at once: they are
 //!   counted, not measured ([`CountTrigger`]), and that there are none passes nothing. A held step is watched on: it passes or turns back by itself.
+//! - A release that may fail as often as a hard trip turns back for is promoted by a person alone, also beside a baseline that is as bad.
 //! - Turning back sets traffic to what was stable when the run started; but where that does not serve itself, nothing is moved without
 //!   a person's word: they are asked until they answer. Production's rollback is tried for ever; people are
 //!   told when it does not succeed.
