@@ -215,6 +215,11 @@ impl Controller {
     pub async fn drive(&self, logged: Logged, wait: bool) -> Result<End> {
         let (sender, words) = mpsc::channel(WORDS);
         let id = logged.run.id().to_owned();
+        // What people said to it since it was read is in the journal alone.
+        let logged = self.project.log.read(&id)?.unwrap_or(logged);
+        if let Some(outcome) = logged.run.outcome() {
+            return Ok(End::Finished(outcome.clone()));
+        }
         let fresh = logged.events.len() == 1;
         let ledger = self.project.ledger();
         ledger.catch_up(&logged.run, &logged.events)?;

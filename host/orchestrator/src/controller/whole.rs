@@ -319,12 +319,17 @@ async fn a_run_that_a_word_ends_while_nobody_drives_it_leaves_its_services_to_th
     assert_eq!(run.claimed_services(), shop);
     let changes = claims.changes();
     assert_eq!(claims.ask("other", &shop).unwrap_err().run, run.id());
+    let read_before = controller.unfinished().unwrap().remove(0);
     controller.say(run.id(), Input::Hold { by: "ada".into(), reason: "r".into() }).await.unwrap();
     assert_eq!(claims.ask("other", &shop).unwrap_err().run, run.id(), "it goes on some time");
     let after = controller.say(run.id(), Input::Abort { by: "ada".into(), reason: "enough".into() }).await.unwrap();
     assert!(after.outcome().is_some(), "it had moved nothing");
     assert!(changes.has_changed().unwrap(), "who waits is told");
     claims.ask("other", &shop).unwrap();
+    let written = scene.project.log.read(run.id()).unwrap().unwrap().version;
+    let end = controller.drive(read_before, false).await.unwrap();
+    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    assert_eq!(scene.project.log.read(run.id()).unwrap().unwrap().version, written, "it was over");
     let issue = Issue { fingerprint: run.issue().fingerprint.clone(), ..issue("x") };
     assert!(
         controller.choose(vec![issue.clone()], Some(&issue.fingerprint)).unwrap().is_some(),
