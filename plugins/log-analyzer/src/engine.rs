@@ -1,5 +1,6 @@
 //! The analysis: sources in, issues out. It knows nothing of components and of the host.
 
+mod reading;
 mod together;
 
 use std::collections::BTreeMap;
@@ -12,20 +13,16 @@ use crate::{
     baseline::Baseline,
     colour,
     detect::{self, Belief, Finding, series::Series},
-    envelope::{self, Inner, Mark, Stream},
     event::Event,
     group::Coverage,
     grouping::{Former, Group, GroupId, Grouping},
     groups::Groups,
-    header::{self, Header, Layouts},
+    header::Layouts,
     join,
-    journal::Taken,
-    json::{self, Structured},
     line::Line,
-    logfmt,
     maps::{Looked, Maps},
     noise,
-    record::{Level, Words},
+    record::Words,
     settings::Settings,
     source::{MAX_EVIDENCE, Source},
     time::{self, LogTime},
@@ -39,8 +36,6 @@ const MAX_SOURCES: usize = 2000;
 const MAX_TRACKS: usize = 3000;
 /// The least share of a source.
 const MIN_TRACKS: usize = 24;
-/// What some programs begin a text in UTF-8 with.
-const MARK_OF_UTF_8: &[u8] = b"\xef\xbb\xbf";
 /// A route of a web server takes about as much as so many of them, with those that are seldom.
 const TRACKS_PER_ROUTE: usize = 20;
 /// Routes that any source may have.
@@ -55,6 +50,9 @@ struct State {
     /// The times that logs covered which are followed no more: those with a date, and those without.
     coverage: [Coverage; 2],
     pushes: u64,
+    /// Sources that are followed no more, since there were too many.
+    #[serde(default)]
+    left_sources: u64,
     /// The faults that were there before.
     baseline: Baseline,
     /// The scripts whose source maps are looked for.
@@ -178,6 +176,12 @@ impl Engine {
         if state.groups.left() > 0 {
             log::warn!("{} kinds of issue were left out; raise `max-groups` to keep more", state.groups.left());
         }
+        if state.left_sources > 0 {
+            log::warn!(
+                "{} sources were left out, the least recently read first, since {MAX_SOURCES} are kept: of those their faults are known, and not what became of the rates of their lines; analyze fewer at once",
+                state.left_sources
+            );
+        }
         issues.sort_by(|a, b| {
             let about_lines = |issue: &Issue| issue.kind >= IssueKind::RateChange;
             (b.severity as u8)
@@ -258,117 +262,7 @@ fn joint(mut all: [Coverage; 2], more: &[Coverage; 2]) -> [Coverage; 2] {
     all
 }
 
-/// What stands around a line that another one holds.
-#[derive(Default)]
-struct Around<'a> {
-    time: Option<LogTime>,
-    level: Option<Level>,
-    component: &'a [u8],
-    stream: Option<Stream>,
-}
-
 impl State {
-    /// A line that may have a terminal's colours.
-    fn coloured(&mut self, name: &str, source: &mut Source, number: u64, raw: &[u8], means: &Means) -> GroupId {
-        let mut room = std::mem::take(&mut self.room);
-        let group = self.line(name, source, number, colour::without(raw, &mut room), means);
-        self.room = room;
-        group
-    }
-
-    fn line(&mut self, name: &str, source: &mut Source, number: u64, raw: &[u8], means: &Means) -> GroupId {
-        let raw =
-            if raw.first() == MARK_OF_UTF_8.first() { raw.strip_prefix(MARK_OF_UTF_8).unwrap_or(raw) } else { raw };
-        let container = envelope::container(raw);
-        match container {
-            Some(mark) if source.parts.takes(&mark.0) => self.part(name, source, number, raw, mark, means),
-            _ => self.whole(name, source, number, raw, container.map(|(mark, _)| mark.stream), means),
-        }
-    }
-
-    /// A part of a line: its end is the line.
-    #[cold]
-    fn part(
-        &mut self,
-        name: &str,
-        source: &mut Source,
-        number: u64,
-        raw: &[u8],
-        mark: (Mark, usize),
-        means: &Means,
-    ) -> GroupId {
-        match source.parts.add(number, raw, mark) {
-            Some(part) => self.whole(name, source, part.number, &part.bytes, Some(mark.0.stream), means),
-            None => self.nothing(means),
-        }
-    }
-
-    /// The group of lines that say nothing by themselves.
-    fn nothing(&mut self, Means { words, settings, .. }: &Means) -> GroupId {
-        self.grouping.group(b"", settings.max_patterns, |text| words.tell(text)).0
-    }
-
-    fn whole(
-        &mut self,
-        name: &str,
-        source: &mut Source,
-        number: u64,
-        raw: &[u8],
-        stream: Option<Stream>,
-        means: &Means,
-    ) -> GroupId {
-        let Means { words, settings, .. } = means;
-        let text = raw.trim_ascii_start();
-        let structured = match source.journal.take(number, raw) {
-            // The entry's end is its line.
-            Taken::Part => return self.nothing(means),
-            Taken::Whole(entry, line) => {
-                let message = entry.message.clone();
-                return self.structured(name, source, line, message.as_bytes(), entry, Around::default(), means);
-            }
-            Taken::Not => match text.first() {
-                Some(b'{') => json::read(text),
-                Some(b'a'..=b'z') => logfmt::read(text),
-                _ => None,
-            },
-        };
-        if let Some(read) = structured {
-            return self.structured(name, source, number, raw, read, Around::default(), means);
-        }
-        let mut read = self.layouts.read(raw);
-        let headed = read.time.is_some() || read.level.is_some();
-        let start = if headed { read.content } else { 0 };
-        let mut content = raw.get(start..).unwrap_or_default();
-        // What says nothing of how bad it is, or by a priority alone, may be around a line of another format.
-        if read.time.is_some()
-            && (read.level.is_none() || raw.first() == Some(&b'<'))
-            && let Some(inner) = envelope::inner(content)
-        {
-            let Header { time, level, component, .. } = read;
-            match inner {
-                Inner::Structured(inner) => {
-                    let around = Around { time, level, component, stream };
-                    return self.structured(name, source, number, raw, inner, around, means);
-                }
-                Inner::Headed(inner) => {
-                    read.level = inner.level.or(level);
-                    read.component = if inner.component.is_empty() { component } else { inner.component };
-                    content = content.get(inner.content..).unwrap_or_default();
-                }
-            }
-        }
-        let start = raw.len() - content.len();
-        let before = raw.get(..start).unwrap_or_default();
-        let indented =
-            content.first().is_some_and(u8::is_ascii_whitespace) || matches!(before, [.., b' ', b' '] | [.., b'\t']);
-        let (group, plain) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
-        let Header { time, level, component, .. } = read;
-        let line = Line { number, time, level, component, stream, content, group, plain, headed, indented, raw };
-        self.follow_moves(source);
-        self.take(name, source, line, None, means);
-        group
-    }
-
     /// Has what is kept of lines by their group know of groups that became others.
     #[inline]
     fn follow_moves(&mut self, source: &mut Source) {
@@ -376,49 +270,6 @@ impl State {
             let most = Share::of(self.sources.len() + 1).tracks;
             self.sources.values_mut().chain([source]).for_each(|source| source.watched.follow(most, &moves));
         }
-    }
-
-    /// A line of fields, or a journal's entry, with what stands around it: `raw` is what is shown of it.
-    #[cold]
-    fn structured(
-        &mut self,
-        name: &str,
-        source: &mut Source,
-        number: u64,
-        raw: &[u8],
-        read: Structured,
-        around: Around<'_>,
-        means: &Means,
-    ) -> GroupId {
-        let Means { words, settings, .. } = means;
-        let read = envelope::within(read);
-        let mut room = Vec::new();
-        let text = colour::without(read.message.as_bytes(), &mut room);
-        let of_message = header::header(text);
-        let content = if (of_message.level.is_some() || of_message.time.is_some()) && read.level.is_none() {
-            text.get(of_message.content..).unwrap_or_default()
-        } else {
-            text
-        };
-        let level = read.level.or(of_message.level).or(around.level);
-        let component = if of_message.component.is_empty() { around.component } else { of_message.component };
-        let (group, plain) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
-        let line = Line {
-            number,
-            time: around.time.or(read.time).or(of_message.time),
-            level,
-            component: if read.level.is_none() { component } else { around.component },
-            stream: around.stream,
-            content,
-            group,
-            plain,
-            headed: level.is_some() || around.time.is_some() || read.time.is_some(),
-            indented: content.first().is_some_and(u8::is_ascii_whitespace),
-            raw,
-        };
-        self.follow_moves(source);
-        self.take(name, source, line, read.stack.as_deref(), means);
-        group
     }
 
     /// Takes a line whose header is read and whose group is known; `stack` is the trace that comes with it in one piece.
@@ -540,6 +391,7 @@ impl State {
         self.finish(&name, means);
         if let Some(source) = self.sources.remove(&name) {
             self.coverage = joint(self.coverage, &source.seen);
+            self.left_sources += 1;
         }
     }
 

@@ -1,16 +1,18 @@
 //! Lines that are JSON objects, as structured loggers write them (pino, bunyan, winston, Google Cloud Logging, Serilog, GELF,
 //! OpenTelemetry, …).
 
+mod telemetry;
+
 use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, Visitor},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
-    journal,
+    fields, journal,
     record::Level,
     time::{self, LogTime},
 };
@@ -18,8 +20,21 @@ use crate::{
 /// Names of a level's field, and so on, in any case; the first that is there counts.
 const LEVEL: &[&str] =
     &["level", "severity", "lvl", "levelname", "log.level", "@level", "@l", "loglevel", "severityText", "PRIORITY"];
-const TIME: &[&str] =
-    &["time", "timestamp", "ts", "@timestamp", "@t", "date", "datetime", "asctime", "__REALTIME_TIMESTAMP"];
+const TIME: &[&str] = &[
+    "time",
+    "timestamp",
+    "ts",
+    "@timestamp",
+    "@t",
+    "date",
+    "datetime",
+    "asctime",
+    "__REALTIME_TIMESTAMP",
+    "timeMillis",
+    "instant",
+    "timeUnixNano",
+    "observedTimeUnixNano",
+];
 const MESSAGE: &[&str] = &[
     "msg",
     "message",
@@ -33,10 +48,29 @@ const MESSAGE: &[&str] = &[
     "@mt",
     "messageTemplate",
 ];
-const ERROR: &[&str] = &["err", "error", "exception", "exc"];
+const ERROR: &[&str] = &["err", "error", "exception", "exc", "thrown", "error.message", "error.type"];
 const STACK: &[&str] =
     &["stack", "stack_trace", "stacktrace", "error.stack_trace", "exc_info", "traceback", "trace", "exception", "@x"];
-const PAYLOAD: &[&str] = &["jsonPayload"];
+const PAYLOAD: &[&str] = &["jsonPayload", RESOURCES];
+/// What OpenTelemetry's exporters write: many records in a line.
+const RESOURCES: &str = "resourceLogs";
+/// Fields that say where and by whom an event was written, in which number, and not what happened.
+const NUMBERS: &[&str] = &[
+    "insertId",
+    "pid",
+    "hostname",
+    "host",
+    "logName",
+    "trace",
+    "spanId",
+    "span_id",
+    "trace_id",
+    "traceId",
+    "receiveTimestamp",
+    "v",
+];
+/// Frames of an exception that are read.
+const MAX_FRAMES: usize = 64;
 /// The time of Serilog's compact form, which names no level where it is information.
 const COMPACT_TIME: &str = "@t";
 
@@ -57,36 +91,31 @@ pub struct Structured {
 pub fn read(line: &[u8]) -> Option<Structured> {
     let Fields(fields) = serde_json::from_slice(line).ok()?;
     let field = |name: &str| fields.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value);
+    if let Some(resources) = field(RESOURCES) {
+        return telemetry::read(resources);
+    }
     let payload = field("jsonPayload").and_then(Value::as_object);
-    let find = |names: &[&str]| {
-        let of_payload = || names.iter().find_map(|name| payload?.get(*name));
-        names.iter().find_map(|name| field(name)).or_else(of_payload)
+    let each = |names: &'static [&'static str]| {
+        let of_line = names.iter().filter_map(move |name| field(name));
+        of_line.chain(names.iter().filter_map(move |name| payload?.get(*name)))
     };
-    let level = find(LEVEL).and_then(|value| match value {
-        Value::String(name) => Level::named(name.as_bytes()).or_else(|| journal::priority(name)),
-        Value::Number(number) => number.as_u64().and_then(Level::numbered),
-        _ => None,
-    });
+    let level = each(LEVEL).find_map(level_of).or_else(|| level_of(field("log")?.as_object()?.get("level")?));
     let level = level.or_else(|| field(COMPACT_TIME).map(|_| Level::Info));
-    let time = find(TIME).and_then(|value| match value {
-        Value::String(text) => journal::microseconds(text.as_bytes()).or_else(|| Some(time::read(text.as_bytes())?.0)),
-        Value::Number(number) => number.as_f64().and_then(time::from_epoch),
-        _ => None,
-    });
-    let error = find(ERROR).and_then(Value::as_object);
-    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let time = each(TIME).find_map(time_of);
+    let error = each(ERROR).find_map(Value::as_object);
     let stack = error
-        .and_then(|error| error.get("stack").or_else(|| error.get("stacktrace")))
-        .or_else(|| find(STACK))
-        .and_then(text);
-    let message = find(MESSAGE).and_then(|message| text(message).or_else(|| journal::bytes(message)));
+        .and_then(|error| ["stack", "stacktrace", "stack_trace"].iter().find_map(|name| text(error.get(*name)?)))
+        .or_else(|| each(STACK).find_map(text))
+        .or_else(|| thrown(error?));
+    let message = each(MESSAGE).find_map(|message| text(message).or_else(|| journal::bytes(message)));
+    let message = message.or_else(|| telemetry::text(field("body")?));
     let of_error = || {
-        let error = error?;
-        let message = error.get("message").or_else(|| error.get("msg")).and_then(text)?;
-        let kind = error.get("type").or_else(|| error.get("name")).and_then(text);
+        let of = |name: &str| error.and_then(|error| text(error.get(name)?));
+        let message = of("message").or_else(|| of("msg")).or_else(|| text(field("error.message")?))?;
+        let kind = of("type").or_else(|| of("name")).or_else(|| text(field("error.type")?));
         Some(kind.map_or(message.clone(), |kind| format!("{kind}: {message}")))
     };
-    let plain = || find(ERROR).and_then(text);
+    let plain = || each(ERROR).find_map(text);
     let stack = stack.filter(|stack| stack.contains('\n'));
     // A stack says what the error is; without one its own message does, behind what was going on.
     let cause = if stack.is_none() { of_error().or_else(plain) } else { None };
@@ -94,9 +123,81 @@ pub fn read(line: &[u8]) -> Option<Structured> {
         (Some(message), Some(cause)) if message.contains(&cause) => message,
         (Some(message), Some(cause)) => format!("{message}: {cause}"),
         (Some(message), None) => message,
-        (None, cause) => cause.or_else(of_error).or_else(plain).unwrap_or_default(),
+        (None, cause) => cause.or_else(of_error).or_else(plain).unwrap_or_else(|| of_fields(line)),
     };
     Some(Structured { time, level, message, stack })
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn level_of(value: &Value) -> Option<Level> {
+    match value {
+        Value::String(name) => Level::named(name.as_bytes()).or_else(|| journal::priority(name)),
+        Value::Number(number) => number.as_u64().and_then(Level::numbered),
+        _ => None,
+    }
+}
+
+fn time_of(value: &Value) -> Option<LogTime> {
+    match value {
+        Value::String(text) => journal::microseconds(text.as_bytes())
+            .or_else(|| Some(time::read(text.as_bytes())?.0))
+            .or_else(|| time::from_epoch(text.parse().ok()?)),
+        Value::Number(number) => number.as_f64().and_then(time::from_epoch),
+        // Log4j's.
+        Value::Object(instant) => {
+            let seconds = instant.get("epochSecond")?.as_i64()?;
+            let part =
+                instant.get("nanoOfSecond").and_then(Value::as_i64).filter(|part| (0..time::SECOND).contains(part));
+            let LogTime { nanoseconds, dated } = time::from_epoch(seconds as f64)?;
+            Some(LogTime { nanoseconds: nanoseconds + part.unwrap_or_default(), dated })
+        }
+        _ => None,
+    }
+}
+
+/// What Log4j writes of an exception: its frames one by one, as the JVM would print them.
+fn thrown(error: &Map<String, Value>) -> Option<String> {
+    let of = |value: &Map<String, Value>, name: &str| value.get(name).and_then(text);
+    let frames = error.get("extendedStackTrace")?;
+    let mut lines = vec![format!("{}: {}", of(error, "name")?, of(error, "message").unwrap_or_default())];
+    match frames {
+        Value::String(trace) => return Some(trace.clone()),
+        Value::Array(frames) => lines.extend(frames.iter().take(MAX_FRAMES).filter_map(|frame| {
+            let frame = frame.as_object()?;
+            let line = frame.get("line").and_then(Value::as_i64).unwrap_or_default();
+            let (class, method) = (of(frame, "class")?, of(frame, "method")?);
+            Some(format!("\tat {class}.{method}({}:{line})", of(frame, "file").unwrap_or_default()))
+        })),
+        _ => return None,
+    }
+    Some(lines.join("\n"))
+}
+
+/// What an event says by its fields, which are read anew: most events have a message.
+#[cold]
+fn of_fields(line: &[u8]) -> String {
+    let Ok(Value::Object(event)) = serde_json::from_slice(line) else { return String::new() };
+    // A request, and a call of Google's API, are told as their own logs do.
+    if let Some(request) = event.get("httpRequest").and_then(Value::as_object) {
+        let of = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default();
+        let status = request.get("status").map(ToString::to_string).unwrap_or_default();
+        return format!("{} {} status={}", of("requestMethod"), of("requestUrl"), status.trim_matches('"'));
+    }
+    if let Some(call) = event.get("protoPayload").and_then(Value::as_object) {
+        let of = |name: &str| call.get(name).and_then(Value::as_str).unwrap_or_default();
+        let status = call.get("status").and_then(|status| text(status.get("message")?));
+        let call = format!("{} {}", of("serviceName"), of("methodName"));
+        if call.len() > 1 {
+            return status.map_or(call.clone(), |status| format!("{call}: {status}"));
+        }
+    }
+    let is_known =
+        |name: &str| [LEVEL, TIME, NUMBERS].into_iter().flatten().any(|known| known.eq_ignore_ascii_case(name));
+    let payload = event.get("jsonPayload").and_then(Value::as_object);
+    fields::text(payload.unwrap_or(&event), is_known)
 }
 
 /// The fields of an object that matter; others are skipped over.
@@ -228,6 +329,73 @@ mod tests {
         }
         let thrown = br#"{"@t":"2026-11-23T10:00:00Z","@m":"pay","@l":"Error","@x":"System.Exception: no\n   at Shop.Pay() in /src/Pay.cs:line 7"}"#;
         assert!(read(thrown).unwrap().stack.is_some_and(|stack| stack.starts_with("System.Exception: no")));
+    }
+
+    #[test]
+    fn events_without_a_message_are_told_by_their_fields() {
+        for (line, level, message) in [
+            (
+                r#"{"severity":"ERROR","timestamp":"2026-11-23T10:00:00Z","insertId":"a1","httpRequest":{"requestMethod":"GET","requestUrl":"https://a.example/cart","status":500,"latency":"0.1s"}}"#,
+                Level::Error,
+                "GET https://a.example/cart status=500",
+            ),
+            (
+                r#"{"severity":"ERROR","timestamp":"2026-11-23T10:00:00Z","protoPayload":{"@type":"t","serviceName":"storage.googleapis.com","methodName":"storage.objects.get","status":{"code":7,"message":"denied"}}}"#,
+                Level::Error,
+                "storage.googleapis.com storage.objects.get: denied",
+            ),
+            (
+                r#"{"user":{"id":7,"name":"ann"},"level":"warn","action":"login","time":1795428000000,"pid":12}"#,
+                Level::Warning,
+                "action=login user.id=7 user.name=ann",
+            ),
+            (
+                r#"{"severity":"WARNING","timestamp":"2026-11-23T10:00:00Z","jsonPayload":{"queue":"mail","depth":9}}"#,
+                Level::Warning,
+                "depth=9 queue=mail",
+            ),
+            (
+                r#"{"@timestamp":"2026-11-23T10:00:00Z","log":{"level":"error","logger":"a"},"error":{"type":"java.io.IOException","message":"full"}}"#,
+                Level::Error,
+                "java.io.IOException: full",
+            ),
+            (
+                r#"{"@timestamp":"2026-11-23T10:00:00Z","log.level":"ERROR","error.type":"IOError","error.message":"full"}"#,
+                Level::Error,
+                "IOError: full",
+            ),
+            (
+                r#"{"timeMillis":1795428000123,"thread":"main","level":"ERROR","loggerName":"a.B","message":"m"}"#,
+                Level::Error,
+                "m",
+            ),
+            (
+                r#"{"instant":{"epochSecond":1795428000,"nanoOfSecond":123000000},"level":"FATAL","loggerName":"a.B","message":"m"}"#,
+                Level::Fatal,
+                "m",
+            ),
+            (
+                r#"{"timeUnixNano":"1795428000123000000","severityText":"ERROR","body":{"stringValue":"late"}}"#,
+                Level::Error,
+                "late",
+            ),
+            (
+                r#"{"resourceLogs":[{"resource":{},"scopeLogs":[{"logRecords":[{"timeUnixNano":"1795428000000000001","severityNumber":9,"body":{"stringValue":"fine"}},{"timeUnixNano":"1795428000000000002","severityNumber":17,"severityText":"Error","body":{"stringValue":"no route"},"attributes":[]}]}]}]}"#,
+                Level::Error,
+                "no route",
+            ),
+        ] {
+            let read = read(line.as_bytes()).unwrap();
+            assert_eq!((read.level, read.message.as_str()), (Some(level), message), "{line}");
+            assert_eq!(read.time.map(|time| time.nanoseconds / time::SECOND), Some(1_795_428_000), "{line}");
+        }
+    }
+
+    #[test]
+    fn log4js_exceptions_have_a_stack() {
+        let line = br#"{"timeMillis":1795428000123,"level":"ERROR","message":"pay","thrown":{"name":"java.io.IOException","message":"full","extendedStackTrace":[{"class":"a.Store","method":"write","file":"Store.java","line":7}]}}"#;
+        let stack = read(line).unwrap().stack.unwrap();
+        assert_eq!(stack, "java.io.IOException: full\n\tat a.Store.write(Store.java:7)");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod engine;
 mod envelope;
 mod event;
 mod fault;
+mod fields;
 mod group;
 mod grouping;
 mod groups;

@@ -1,6 +1,7 @@
 //! Lines of `key=value` pairs, as Go's loggers write them (logrus, slog, go-kit, Heroku's logfmt).
 
 use crate::{
+    fields,
     json::Structured,
     record::Level,
     time::{self, LogTime},
@@ -29,12 +30,36 @@ pub fn read(line: &[u8]) -> Option<Structured> {
             _ => {}
         }
     }
-    let message = message.filter(|_| level.is_some() || time.is_some())?;
-    let message = match error.filter(|error| !error.is_empty()) {
-        Some(error) => format!("{message}: {error}"),
-        None => message,
+    if level.is_none() && time.is_none() {
+        return None;
+    }
+    let error = error.filter(|error| !error.is_empty());
+    let message = match (message, error) {
+        (Some(message), Some(error)) => format!("{message}: {error}"),
+        (Some(message), None) => message,
+        (None, error) => {
+            let others = others(text)?;
+            error.or_else(|| (!others.is_empty()).then_some(others))?
+        }
     };
     Some(Structured { time, level, message, stack: stack.filter(|stack| stack.contains('\n')) })
+}
+
+/// What a line of pairs alone says that has no message: those that tell neither the time nor the level. None where it has other words.
+#[cold]
+fn others(text: &str) -> Option<String> {
+    let mut others = Vec::new();
+    let mut rest = text;
+    while let Some((key, value, behind)) = pair(rest) {
+        if !rest.trim_start().get(key.len()..)?.starts_with('=') {
+            return None;
+        }
+        rest = behind;
+        if !matches!(key, "level" | "lvl" | "severity" | "time" | "ts" | "t" | "timestamp") {
+            others.push((key, value));
+        }
+    }
+    Some(fields::join(others.iter().map(|(name, value)| (*name, value.as_str()))))
 }
 
 fn is_of_key(byte: u8) -> bool {
@@ -91,6 +116,8 @@ mod tests {
             ),
             ("time=2026-11-23T10:00:00.000Z level=WARN msg=slow took=3s", Some(Level::Warning), "slow"),
             (r#"ts=1795428000.123 caller=main.go:12 msg="started""#, None, "started"),
+            ("level=warn time=2026-11-23T10:00:00Z job=mail took=3s", Some(Level::Warning), "job=mail took=3s"),
+            (r#"level=error err="no route" job=mail"#, Some(Level::Error), "no route"),
             (r#"level=info msg="unfinished"#, Some(Level::Info), "unfinished"),
         ] {
             let read = read(line.as_bytes()).unwrap();
@@ -107,7 +134,7 @@ mod tests {
 
     #[test]
     fn other_lines_are_left_to_others() {
-        for line in ["x=1 y=2", "level=error", "a plain line with a=b", "=", "msg=x", ""] {
+        for line in ["x=1 y=2", "level=error", "level=error cannot pay", "a plain line with a=b", "=", "msg=x", ""] {
             assert_eq!(read(line.as_bytes()), None, "{line}");
         }
     }

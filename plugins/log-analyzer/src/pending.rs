@@ -319,7 +319,15 @@ impl Pending {
         if line.headed || self.status.is_some() {
             return false;
         }
-        if trace::head(text).is_some() && !line.indented {
+        let names_event = names_event(&self.content);
+        if names_event && line.indented && self.content.ends_with(']') {
+            // .NET's console says what happened below who says it.
+            self.content = cut(&format!("{}: {}", self.content, text.trim()), MAX_CONTENT_BYTES).to_owned();
+            self.section().head(text);
+            self.keep(line);
+            return true;
+        }
+        if trace::head(text).is_some() && (!line.indented || names_event) {
             // The head of the exception that the record tells of; else another record.
             if bare && self.loose < MAX_LOOSE_LINES {
                 self.section().head(text);
@@ -386,6 +394,18 @@ impl Pending {
 
 fn owned((kind, message): (&str, &str)) -> (String, String) {
     (cut(kind, 200).to_owned(), message.trim().to_owned())
+}
+
+/// Whether a text begins with a logger and an event's number, `Shop.Cart[0]`.
+fn names_event(text: &str) -> bool {
+    let word = text.split(' ').next().unwrap_or_default();
+    let number = word.trim_end_matches(':').strip_suffix(']').and_then(|word| word.rsplit_once('['));
+    number.is_some_and(|(name, number)| {
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && !name.contains('[')
+            && !number.is_empty()
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// Code lines of a traceback whose indent a header took.

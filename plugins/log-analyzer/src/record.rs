@@ -39,11 +39,20 @@ impl Level {
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
         Some(match &*lower {
-            b"trace" | b"debug" | b"fine" | b"finer" | b"finest" | b"verbose" => Self::Debug,
-            b"info" | b"notice" | b"information" => Self::Info,
-            b"warn" | b"warning" => Self::Warning,
-            b"error" | b"err" | b"severe" | b"failure" | b"alert" => Self::Error,
-            b"fatal" | b"critical" | b"crit" | b"panic" | b"emerg" | b"emergency" => Self::Fatal,
+            b"trace" | b"debug" | b"fine" | b"finer" | b"finest" | b"verbose" | b"dbg" | b"trc" | b"vrb" => Self::Debug,
+            b"info" | b"notice" | b"information" | b"inf" => Self::Info,
+            b"warn" | b"warning" | b"wrn" => Self::Warning,
+            b"error" | b"err" | b"severe" | b"failure" | b"alert" | b"dpanic" => Self::Error,
+            b"fatal" | b"critical" | b"crit" | b"panic" | b"emerg" | b"emergency" | b"ftl" => Self::Fatal,
+            _ => return None,
+        })
+    }
+
+    /// A level by the name that .NET's console has for it, which are words of prose elsewhere.
+    pub const fn of_console(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"trce" | b"dbug" => Self::Debug,
+            b"fail" => Self::Error,
             _ => return None,
         })
     }

@@ -29,7 +29,7 @@ pub fn read(text: &[u8]) -> Option<(LogTime, usize)> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     match digits {
         4 => iso(text),
-        2 => slashed(text).or_else(|| access(text)).or_else(|| dotted(text)),
+        2 => slashed(text).or_else(|| access(text)).or_else(|| php(text)).or_else(|| dotted(text)),
         8 => run_together(text),
         6 => compact(text),
         10 | 13 => epoch(text, digits),
@@ -41,8 +41,7 @@ pub fn read(text: &[u8]) -> Option<(LogTime, usize)> {
 /// Whether no time begins there, whatever digits are behind the first letters.
 pub fn is_none(text: &[u8]) -> bool {
     let named = |at| text.get(at..at + 3).is_some_and(|name| month(name).is_some());
-    let lettered = is(text, 0, b"IWEF").and_then(|()| is(text, 5, b" ")).is_some();
-    text.first().is_some_and(u8::is_ascii_alphabetic) && !named(0) && !named(4) && !lettered
+    text.first().is_some_and(u8::is_ascii_alphabetic) && !named(0) && !named(4) && lettered(text).is_none()
 }
 
 /// A time in an epoch's seconds or milliseconds.
@@ -286,13 +285,46 @@ fn syslog(text: &[u8]) -> Option<(LogTime, usize)> {
     Some((undated(month, day, &clock)?, end))
 }
 
-/// `E1123 10:00:00.123456`: the level's letter is left to the record.
+/// `E1123 10:00:00.123456`, and with a year `E20261123 10:00:00.123456`: the level's letter is left to the record.
 fn glog(text: &[u8]) -> Option<(LogTime, usize)> {
+    let blank = lettered(text)?;
+    let at = blank - 4;
+    let (month, day) = (number(text, at, 2)?, number(text, at + 2, 2)?);
+    let clock = clock(text, blank + 1)?;
+    let time = match at {
+        1 => (1..=12).contains(&month).then(|| undated(month, day, &clock))?,
+        _ => dated((number(text, 1, 4)?, month, day), &clock, 0),
+    };
+    Some((time?, blank + 1 + clock.len))
+}
+
+/// Where the blank is behind a level's letter and a date, with a year or without.
+pub fn lettered(text: &[u8]) -> Option<usize> {
     is(text, 0, b"IWEF")?;
-    is(text, 5, b" ")?;
-    let (month, day) = (number(text, 1, 2)?, number(text, 3, 2)?);
-    let clock = clock(text, 6)?;
-    (1..=12).contains(&month).then(|| undated(month, day, &clock))?.map(|time| (time, 6 + clock.len))
+    [5, 9].into_iter().find(|blank| is(text, *blank, b" ").is_some())
+}
+
+/// `23-Nov-2026 10:00:00 UTC`, with the name of a zone, of which UTC alone is known.
+fn php(text: &[u8]) -> Option<(LogTime, usize)> {
+    is(text, 2, b"-")?;
+    is(text, 6, b"-")?;
+    is(text, 11, b" ")?;
+    let clock = clock(text, 12)?;
+    let time = dated((number(text, 7, 4)?, month(text.get(3..6)?)?, number(text, 0, 2)?), &clock, 0)?;
+    let end = 12 + clock.len;
+    let zone = text.get(end..).unwrap_or_default();
+    let name =
+        zone.iter().skip(1).take(40).take_while(|byte| byte.is_ascii_alphanumeric() || b"/_+-".contains(byte)).count();
+    // Brackets tell a zone from a word of the message.
+    let is_zone = name > 0 && zone.first() == Some(&b' ') && zone.get(name + 1) == Some(&b']');
+    Some((time, end + if is_zone { name + 1 } else { 0 }))
+}
+
+/// The length of a time of the day alone, `10:00:00.123`: it says not when.
+pub fn of_day(text: &[u8]) -> Option<usize> {
+    let clock = clock(text, 0)?;
+    is(text, clock.len, b" ]")?;
+    Some(clock.len)
 }
 
 #[cfg(test)]
@@ -315,6 +347,9 @@ mod tests {
             ("20171224-0:3:7:12|Step", 1_514_073_787, 17),
             ("20171223T221529Z x", 1_514_067_329, 16),
             ("Sun Dec 04 04:47:44 2005] x", 1_133_671_664, 24),
+            ("23-Nov-2026 10:00:00 UTC] PHP", 1_795_428_000, 24),
+            ("23-Nov-2026 10:00:00 more", 1_795_428_000, 20),
+            ("E20261123 10:00:00.123456 7 a.cc:1] m", 1_795_428_000, 25),
         ] {
             let (time, used) = read(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(time.nanoseconds.div_euclid(SECOND), seconds, "{text}");

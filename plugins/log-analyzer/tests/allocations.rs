@@ -206,6 +206,38 @@ fn hostile_lines_cost_so_much_each_and_no_more_the_more_there_are() {
     }
 }
 
+/// Bytes that more sources than are kept may take.
+const MAX_SOURCES_BYTES: i64 = 256 << 20;
+
+#[test]
+fn more_sources_than_are_kept_take_bounded_memory_and_have_no_issues_that_fewer_have_not() {
+    let mut text = String::new();
+    for minute in 0..10 {
+        for kind in 0..26_u8 {
+            let (name, second) = (char::from(b'a' + kind).to_string().repeat(5), kind * 2);
+            let took = minute * 7 % 31 + 1;
+            let written = writeln!(
+                text,
+                "2026-11-23T10:{minute:02}:{second:02}Z INFO {name} took {took} ms, queue is {took} of 100 full"
+            );
+            written.unwrap();
+        }
+    }
+    // And the beginning of a line that goes on and on.
+    text.push_str(&"x".repeat(64 << 10));
+    let already = BYTES.get();
+    let mut engine = Engine::default();
+    for source in 0..2100 {
+        engine.push(&format!("{source}.log"), text.as_bytes());
+    }
+    let bytes = BYTES.get() - already;
+    assert!(bytes < MAX_SOURCES_BYTES, "{} MiB", bytes >> 20);
+    let checkpoint = engine.checkpoint().unwrap();
+    assert!(checkpoint.len() <= 16 << 20, "{}", checkpoint.len());
+    assert!(Engine::restore(&checkpoint).unwrap().issues().is_empty());
+    assert!(engine.issues().is_empty());
+}
+
 /// Bytes of the largest map that is read.
 const MAX_MAP_BYTES: usize = 32 << 20;
 

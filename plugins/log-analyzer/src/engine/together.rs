@@ -46,6 +46,7 @@ impl Engine {
             state.sources.values_mut().for_each(|source| source.watched.follow(most, &moves));
         }
         state.pushes += other.pushes;
+        state.left_sources += other.left_sources;
         while state.sources.len() > MAX_SOURCES {
             state.leave_out_a_source(means);
         }

@@ -92,7 +92,7 @@ impl Layout {
         let text = from(line, start);
         let (time, len) = time::read(text)?;
         // A priority's digits count, and what Google's loggers write is told by much of it.
-        let is_other = line.starts_with(b"<") || matches!(text, [b'I' | b'W' | b'E' | b'F', _, _, _, _, b' ', ..]);
+        let is_other = line.starts_with(b"<") || time::lettered(text).is_some();
         if is_other || header.time != Some(time) || len > MAX_TIME_BYTES {
             return None;
         }
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     /// Parts of headers, of which many make one, and some none.
-    const PARTS: [&str; 46] = [
+    const PARTS: [&str; 49] = [
         "081109 203615",
         "2026-11-23T10:00:00Z",
         "2026-11-23 10:00:00,123",
@@ -216,6 +216,9 @@ mod tests {
         "1795428000",
         "1117838570 2005.06.03",
         "E1123 10:00:00.123456",
+        "E20261123 10:00:00.123456",
+        "[23-Nov-2026 10:00:00 UTC] PHP Fatal error: ",
+        "10:00:00.123 ",
         "[10.30 16:49:06]",
         "<34>",
         "+0100",

@@ -18,6 +18,7 @@ pub fn level(line: &[u8], after: usize, first: First, words: usize) -> (Option<L
     let end = (after + HEADER_BYTES).min(line.len());
     let mut at = after;
     let (mut word_index, mut prose) = (0, 0);
+    let mut after_capitals = false;
     while word_index < words && prose < 2 {
         let rest = line.get(at..end).unwrap_or_default();
         let skip = rest.iter().take_while(|byte| !byte.is_ascii_alphabetic()).count();
@@ -32,6 +33,8 @@ pub fn level(line: &[u8], after: usize, first: First, words: usize) -> (Option<L
         // Letters of a name with digits, such as a node's or a date's, are no word.
         let is_word = len > 1 && !line.get(at).is_some_and(u8::is_ascii_digit);
         let index = word_index;
+        let named_program =
+            std::mem::replace(&mut after_capitals, word.len() > 1 && word.iter().all(u8::is_ascii_uppercase));
         word_index += usize::from(is_word);
         // Words alone in lower case are a sentence's, which has its own words for what is bad.
         let alone = |byte: Option<&u8>| byte.is_none_or(|byte| *byte == b' ');
@@ -55,12 +58,25 @@ pub fn level(line: &[u8], after: usize, first: First, words: usize) -> (Option<L
                 || matches!((before, behind), (Some(b':'), Some(b']')));
             let assigned = matches!(before, Some(b'=')) || matches!(before, Some(b'"'));
             let leading = index == 0 && (first == First::Any || first == First::BeforeColon && behind == Some(&b':'));
-            if (capitals || bracketed || assigned || leading)
+            // `PHP Warning:  …`, `PHP Fatal error:  …`: the program's name is before it.
+            let kind = if rest_of(line, at, end).starts_with(b" error:") { b" error".len() } else { 0 };
+            let of_program = index == 1 && named_program && line.get(at + kind) == Some(&b':') && !lower;
+            if (capitals || bracketed || assigned || leading || of_program)
                 && let Some(level) = Level::named(word)
+            {
+                return (Some(level), at + if of_program { kind } else { 0 });
+            }
+            if leading
+                && behind == Some(&b':')
+                && let Some(level) = Level::of_console(word)
             {
                 return (Some(level), at);
             }
         }
     }
     (None, after)
+}
+
+fn rest_of(line: &[u8], at: usize, end: usize) -> &[u8] {
+    line.get(at..end).unwrap_or_default()
 }

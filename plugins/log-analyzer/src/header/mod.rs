@@ -58,6 +58,11 @@ fn behind_priority(line: &[u8]) -> Header<'_> {
         found = second_word_is_a_time(text).map(|(time, end)| (time, start + end));
     }
     let Some((time, after)) = found else {
+        if let Some(after) = time::of_day(text).map(|length| start + length) {
+            let (level, component, content) = behind_word(line, after);
+            // The time of the day alone says not when.
+            return Header { time: None, level, component, content: if level.is_some() { content } else { 0 } };
+        }
         let (level, end) = level(line, 0, First::BeforeColon, HEADER_WORDS);
         let content = if level.is_some() { end + separators(from(line, end)) } else { 0 };
         let time = access_time(line);
@@ -113,9 +118,7 @@ fn glog(line: &[u8], start: usize, after: usize, time: LogTime) -> Option<Header
         Some(b'F') => Level::Fatal,
         _ => return None,
     };
-    if text.get(5) != Some(&b' ') {
-        return None;
-    }
+    time::lettered(text)?;
     let rest = from(line, after);
     let head = rest.get(..HEADER_BYTES.min(rest.len())).unwrap_or_default();
     let place = memchr::memmem::find(head, b"] ").and_then(|end| {
@@ -215,6 +218,12 @@ fn behind_time(line: &[u8], after: usize, time: LogTime) -> (Option<Level>, &[u8
     if let Some((component, len)) = dashed(rest) {
         return (None, component, after + len);
     }
+    behind_word(line, after)
+}
+
+/// The same, where no field with a form of its own is there.
+fn behind_word(line: &[u8], after: usize) -> (Option<Level>, &[u8], usize) {
+    let rest = from(line, after);
     let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
     if from(rest, blanks).starts_with(b"{\"") {
         // The level is one of the object's fields.
@@ -303,6 +312,21 @@ mod tests {
             // glog, klog
             ("E1123 10:00:00.123456 7 a.cc:1] bad", Some(Error), "a.cc", "bad"),
             ("I1123 10:00:00.123456   12 server.go:123] bound", Some(Info), "server.go", "bound"),
+            ("E20261123 10:00:00.123456 7 a.cc:1] bad", Some(Error), "a.cc", "bad"),
+            // a time of the day alone
+            ("10:00:00.123 [main] ERROR c.shop.Cart - empty", Some(Error), "c.shop.Cart", "empty"),
+            ("10:00:00 started", None, "", "10:00:00 started"),
+            // PHP
+            ("[23-Nov-2026 10:00:00 UTC] PHP Fatal error:  Uncaught x", Some(Fatal), "", "Uncaught x"),
+            ("[23-Nov-2026 10:00:00 Europe/Berlin] PHP Warning:  no cart", Some(Warning), "", "no cart"),
+            // .NET, Serilog, zerolog
+            ("fail: Shop.Cart[0]", Some(Error), "", "Shop.Cart[0]"),
+            ("dbug: Shop.Cart[0]", Some(Debug), "", "Shop.Cart[0]"),
+            ("2026-11-23 10:00:00.123 +00:00 [ERR] no cart", Some(Error), "", "no cart"),
+            ("[10:00:00 WRN] no cart", Some(Warning), "", "no cart"),
+            ("10:00:00 FTL no cart", Some(Fatal), "", "no cart"),
+            ("2026-11-23T10:00:00.000Z\tDPANIC\tshop/cart.go:7\tno cart", Some(Error), "", "shop/cart.go:7\tno cart"),
+            ("the tests fail: all of them", None, "", "the tests fail: all of them"),
             // syslog, RFC 3164 and 5424
             ("Jun 14 15:16:01 combo sshd(pam_unix)[19939]: check pass", None, "sshd(pam_unix)", "check pass"),
             ("<34>Oct 11 22:14:15 mymachine su: 'su root' failed", Some(Fatal), "su", "'su root' failed"),
