@@ -83,3 +83,21 @@ fn what_stops_is_told_though_its_pattern_left() {
         assert!(issue.title.contains("the cache is written"), "{}", issue.title);
     }
 }
+
+#[test]
+fn kinds_of_lines_that_are_kept_no_more_and_come_again_have_not_changed() {
+    // Of ten kinds in the first hour, and of five times as many later: more than one of so many sources may keep.
+    let text = log(|second| {
+        let kind = if second < 3600 || second.is_multiple_of(2) { second % 10 } else { second % 51 };
+        format!("{} {}", letters(kind + 7), letters(kind * 77_777))
+    });
+    let found = |others: u32| {
+        let mut engine = Engine::default();
+        (0..others).for_each(|other| engine.push(&format!("{other}.log"), b"2026-11-23T10:00:00Z INFO started\n"));
+        engine.push("app.log", text.as_bytes());
+        engine.issues()
+    };
+    let (alone, among) = (found(0), found(120));
+    let new: Vec<&str> = titles(&among).into_iter().filter(|title| !titles(&alone).contains(title)).collect();
+    assert!(new.is_empty(), "{new:?} beside {:?}", titles(&alone));
+}

@@ -82,6 +82,8 @@ pub fn find(name: &str, watched: &Watched, groups: &BTreeMap<GroupId, (GroupId, 
     let kinds = Kinds::new(&watched.all, following.map(|(track, _)| (track.count, &track.series)));
     let mut found = Vec::new();
     for (track, template) in tracks.values().filter(|(track, _)| track.count >= MIN_COUNT) {
+        // There is no telling what was before the lines that are known of.
+        let coverage = if track.came_before { (track.seen.0, coverage.1) } else { coverage };
         let template = template.unwrap_or(&track.shape);
         let of = Subject { name, track, template, coverage, watched, starts: &starts, debugging: &debugging };
         let silence = of.silent();

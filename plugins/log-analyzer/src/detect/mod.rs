@@ -25,7 +25,7 @@ mod sure;
 pub mod track;
 mod wordings;
 
-use std::collections::{BTreeMap, HashMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
 
 pub use clock::{Belief, Doubts};
 pub use find::{Finding, Slow, change_of, find, history, lasting, more, slowdown, told};
@@ -50,10 +50,18 @@ pub struct Watched {
     gaps: Gaps,
     lines: u64,
     tracks: BTreeMap<GroupId, Track>,
+    /// Kinds that were left out for want of room: what is kept of one that comes again does not begin with its first line.
+    #[serde(default)]
+    left: BTreeSet<GroupId>,
+    /// Whether some of them were forgotten.
+    #[serde(default)]
+    forgot: bool,
     /// Places with durations, and with values that have a limit, of all tracks.
     places: (usize, usize),
 }
 
+/// For each kind that may be kept, so many that were left out are remembered.
+const LEFT_PER_TRACK: usize = 4;
 /// One place with durations for so many kinds of lines that may be kept: 3,000 kinds with two each would take half a gigabyte.
 const SHARE_OF_DURATIONS: usize = 10;
 /// One place with values that have a limit for so many.
@@ -75,6 +83,7 @@ impl Watched {
         if matches!(belief, Belief::Anew { .. }) {
             // What was counted before is of a time that was not.
             (self.all, self.gaps, self.tracks, self.places) = Default::default();
+            (self.left, self.forgot) = Default::default();
         }
         belief
     }
@@ -113,6 +122,7 @@ impl Watched {
                 self.make_room(most);
             }
             let mut track = Track::new(line, at);
+            track.came_before = self.forgot || self.left.remove(&line.group);
             track.add(line, at, self.lines, &mut room);
             self.tracks.insert(line.group, track);
         }
@@ -128,10 +138,20 @@ impl Watched {
         for (_, id) in kept.iter().take(self.tracks.len() - (most - most / 8).min(self.tracks.len()) + 1) {
             self.leave_out(*id);
         }
+        self.bound_left(most);
+    }
+
+    /// Forgets kinds that were left out, where there are too many.
+    fn bound_left(&mut self, most: usize) {
+        while self.left.len() > most.saturating_mul(LEFT_PER_TRACK) {
+            self.left.pop_first();
+            self.forgot = true;
+        }
     }
 
     fn leave_out(&mut self, id: GroupId) {
         if let Some(track) = self.tracks.remove(&id) {
+            self.left.insert(id);
             self.places.0 = self.places.0.saturating_sub(track.durations.len());
             self.places.1 = self.places.1.saturating_sub(track.gauges.len());
         }
@@ -155,6 +175,7 @@ impl Watched {
 
     /// Gives the kinds of lines other numbers, and keeps at most `most` of them.
     pub fn renumber(&mut self, most: usize, mut number: impl FnMut(GroupId) -> GroupId) {
+        self.left = std::mem::take(&mut self.left).into_iter().map(&mut number).collect();
         for (id, track) in std::mem::take(&mut self.tracks) {
             match self.tracks.entry(number(id)) {
                 Entry::Occupied(mut known) => known.get_mut().merge(&track),

@@ -67,6 +67,9 @@ pub struct Track {
     pub last: (u64, String),
     /// When it was seen last, in lines.
     pub used: u64,
+    /// Whether there may have been lines before the first that is known of, which nothing is kept of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub came_before: bool,
 }
 
 impl Track {
@@ -88,6 +91,7 @@ impl Track {
             last: first.clone(),
             first,
             used: 0,
+            came_before: false,
         }
     }
 
@@ -149,6 +153,7 @@ impl Track {
         self.count += other.count;
         self.used = self.used.max(other.used);
         self.debugs &= other.debugs;
+        self.came_before |= other.came_before;
         self.starts.extend(&other.starts);
         self.seen = (self.seen.0.min(other.seen.0), self.seen.1.max(other.seen.1));
         self.series.merge(&other.series);
