@@ -426,3 +426,19 @@ fn what_comes_of_an_effect_is_of_its_kind() {
     }
     assert_eq!(scene.outcome().0, Outcome::Healed);
 }
+
+#[test]
+fn staging_that_a_host_before_moved_late_is_tested_once_the_release_is_there() {
+    let mut scene = Scene::new(plan()).until(RunStage::AutomatedTesting);
+    let all = |release: &str| vec![autodevops_model::Split { release: release.into(), percent: 100 }];
+    // Someone deploys past the run; then a host that slept moves it after all, and that is found.
+    for staging in ["hotfix", "new"] {
+        let fence = scene.run.fence() + 1;
+        scene.say(Input::Resume { fence }).unwrap();
+        let found = vec![crate::Found { service: String::new(), splits: all("old"), staging: all(staging) }];
+        scene.say(Input::Serving { key: scene.run.compare_key(), found }).unwrap();
+        assert!(scene.run.gate().is_some(), "{staging}");
+    }
+    scene.say(Input::Approve { by: "ada".into(), reason: "mine".into(), bypass: false, link: None }).unwrap();
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}

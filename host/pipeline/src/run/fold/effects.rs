@@ -69,6 +69,7 @@ impl Run {
                 if let Some(member) = self.member_mut(service) {
                     member.lane_mut(*environment).deployed = Some(deployment.clone());
                 }
+                self.is_staged();
                 self.is_in_production();
             }
             EventKind::BaselineDeployed { service, key, deployment } => {
@@ -88,10 +89,7 @@ impl Run {
                     lane.traffic.clone_from(splits);
                     lane.moved |= moved;
                 }
-                let all = self.members().all(|member| member.share(*environment) == 100);
-                if all && *environment == Environment::Staging && self.stage == RunStage::StagingDeploy {
-                    self.stage = RunStage::AutomatedTesting;
-                }
+                self.is_staged();
             }
             EventKind::TrafficReturned { service, environment, to } => {
                 self.moves += u32::from(*environment == Environment::Production);
@@ -121,6 +119,16 @@ impl Run {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Tests what is staged once all of it is there and has staging's traffic; a host before may have given it that already.
+    fn is_staged(&mut self) {
+        let there = |member: &Member| {
+            member.deployment(Environment::Staging).is_some() && member.share(Environment::Staging) == 100
+        };
+        if self.stage == RunStage::StagingDeploy && self.members().all(there) {
+            self.stage = RunStage::AutomatedTesting;
         }
     }
 
