@@ -5,10 +5,11 @@ use std::{
     fs::{self, File},
     io::Read as _,
     path::PathBuf,
+    thread,
     time::Instant,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use autodevops_sandbox::{CallContext, Plugin};
 use serde::Deserialize;
 
@@ -80,6 +81,18 @@ pub fn native(place: &Place, log: &Log) -> Result<Analysis> {
     let output = place.native_analyzer()?.arg(&log.path).output()?;
     ensure!(output.status.success(), "the native analyzer failed: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).context("the native analyzer told no figures")
+}
+
+/// The native program on all of the logs at once, each in a process of its own: how many times the megabytes a second of `alone` that is.
+/// What several cores give at best, since these share nothing but the machine.
+pub fn native_at_once(place: &Place, logs: &[&Log], alone: f64) -> Result<f64> {
+    let speeds: Vec<Result<f64>> = thread::scope(|scope| {
+        let read = |log: &&Log| -> Result<f64> { Ok(log.megabytes() / native(place, log)?.seconds) };
+        let readers: Vec<_> = logs.iter().map(|log| scope.spawn(move || read(log))).collect();
+        let failed = |_| Err(anyhow!("the native analyzer's thread failed"));
+        readers.into_iter().map(|reader| reader.join().unwrap_or_else(failed)).collect()
+    });
+    Ok(speeds.into_iter().sum::<Result<f64>>()? / alone)
 }
 
 /// Both, which must come to the same.
