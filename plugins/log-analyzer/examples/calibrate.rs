@@ -66,12 +66,6 @@ fn main() -> Result<(), String> {
 }
 
 fn told(issue: &Issue) -> Found {
-    // What came with it tells of something else; its own lines are those before.
-    let lines: Vec<&str> = issue.evidence.iter().map(|line| line.text.as_str()).collect();
-    Found {
-        kind: log_analyzer::kind_name(issue.kind).to_owned(),
-        title: issue.title.clone(),
-        text: format!("{} {} {}", issue.title, issue.template.as_deref().unwrap_or_default(), lines.join(" ")),
-        confidence: issue.confidence,
-    }
+    let lines = issue.evidence.iter().map(|line| line.text.as_str());
+    Found::new(log_analyzer::kind_name(issue.kind), &issue.title, issue.template.as_deref(), lines, issue.confidence)
 }

@@ -24,6 +24,22 @@ pub struct Found {
     pub confidence: f64,
 }
 
+impl Found {
+    /// An issue with its title, its template and the lines of its own source that show it.
+    pub fn new<'a>(
+        kind: &str,
+        title: &str,
+        template: Option<&str>,
+        lines: impl IntoIterator<Item = &'a str>,
+        confidence: f64,
+    ) -> Self {
+        // What came with it tells of something else.
+        let lines: Vec<&str> = lines.into_iter().collect();
+        let text = format!("{title} {} {}", template.unwrap_or_default(), lines.join(" "));
+        Self { kind: kind.to_owned(), title: title.to_owned(), text, confidence }
+    }
+}
+
 /// How sure issues were, and how many of them were right.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bin {
