@@ -1,7 +1,6 @@
 //! A whole project for a unit test: a repository, a configuration and plugins whose answers are fixed. Nothing runs outside of the test's
 //! process but git, and nothing of it is left.
 
-mod component;
 mod door;
 
 use std::{fs, path::Path, process::Command, sync::Arc};
@@ -14,7 +13,7 @@ use autodevops_policy::{Asked, Grant, Manifest};
 use autodevops_record::testing::Story;
 use autodevops_sandbox::Compiler;
 
-pub(crate) use component::{Answer, answer, answer_to, refusal};
+pub(crate) use autodevops_answers::{Answer, answer, answer_to, refusal};
 pub(crate) use door::Door;
 
 use crate::{
@@ -66,7 +65,7 @@ impl Plugin {
         let Self { name, stage, answers, asks_model, is_answered } = self;
         fs::create_dir_all(folder).unwrap();
         let answers: Vec<Answer> = answers.iter().map(|answer| answer.with(COMMIT, commit)).collect();
-        let component = component::component(*stage, &answers);
+        let component = autodevops_answers::component(*stage, &answers);
         fs::write(folder.join(format!("{name}.wasm")), &component).unwrap();
         let asks = "[[permissions]]\nask = \"http\"\norigins = [\"https://model.example\"]\nreason = \"a model\"\n";
         let text = format!(

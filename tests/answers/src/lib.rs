@@ -1,4 +1,6 @@
-//! Plugins whose answers are fixed: components of the contract's own types, made from values as they are in JSON.
+//! Plugins whose answers are fixed: components of the contract's own types, made from values as they are in JSON. They are for tests, which
+//! say what is wrong by panics.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::missing_panics_doc)]
 
 use std::{fmt::Write as _, path::Path, sync::OnceLock};
 
@@ -16,7 +18,7 @@ const HEAP: usize = 65_536;
 
 /// What a plugin answers.
 #[derive(Clone)]
-pub(crate) struct Answer {
+pub struct Answer {
     function: &'static str,
     /// The first argument that it is the answer to; none: to any other.
     of: Option<String>,
@@ -24,30 +26,30 @@ pub(crate) struct Answer {
 }
 
 /// What a function answers: a value, or `{"err": {KIND: {"message": …, "details": []}}}`. What is left out of a record is none.
-pub(crate) fn answer(function: &'static str, value: Value) -> Answer {
+pub fn answer(function: &'static str, value: Value) -> Answer {
     Answer { function, of: None, value }
 }
 
 /// What a function answers where its first argument is this text; it comes before [`answer`].
-pub(crate) fn answer_to(function: &'static str, of: &str, value: Value) -> Answer {
+pub fn answer_to(function: &'static str, of: &str, value: Value) -> Answer {
     Answer { function, of: Some(of.to_owned()), value }
 }
 
 /// An error as an answer.
-pub(crate) fn refusal(kind: &str, message: &str) -> Value {
+pub fn refusal(kind: &str, message: &str) -> Value {
     json!({ "err": { kind: { "message": message, "details": [] } } })
 }
 
 impl Answer {
     /// With this text in the place of that one, wherever it is.
-    pub(super) fn with(&self, old: &str, new: &str) -> Self {
+    pub fn with(&self, old: &str, new: &str) -> Self {
         let text = serde_json::to_string(&self.value).unwrap().replace(old, new);
         Self { value: serde_json::from_str(&text).unwrap(), ..self.clone() }
     }
 }
 
 /// The component of a plugin for a stage that answers so; a function without an answer traps.
-pub(crate) fn component(stage: Stage, answers: &[Answer]) -> Vec<u8> {
+pub fn component(stage: Stage, answers: &[Answer]) -> Vec<u8> {
     let contract = Contract::get();
     let world = contract.world(stage);
     let (name, interface) = contract.exported(world);
