@@ -278,6 +278,22 @@ pub const fn without_digits(eight: [u8; 8]) -> u64 {
     bytes ^ (left & digits)
 }
 
+/// Whether all bytes are of ASCII, and no control characters.
+#[inline]
+pub fn is_plain(text: &[u8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // The highest bit is set by what has it, by 0x7f and one, and by what is below a blank less that. Bytes that carry or borrow have set
+    // their own.
+    let plain = |eight: &[u8; 8]| {
+        let bytes = u64::from_le_bytes(*eight);
+        (bytes | bytes.wrapping_add(EACH) | bytes.wrapping_sub(EACH * 0x20)) & (EACH * 0x80) == 0
+    };
+    match text.last_chunk() {
+        Some(last) => text.as_chunks().0.iter().all(plain) && plain(last),
+        None => text.iter().all(|byte| matches!(byte, b' '..=b'~')),
+    }
+}
+
 /// Whether a text is the known one, which is without its digits, when its own are taken for `0`; both are of one length.
 #[inline]
 pub fn is_but_for_digits(text: &[u8], known: &[u8]) -> bool {
@@ -378,6 +394,11 @@ mod tests {
         fn digits_are_left_out_of_any_bytes(bytes: [u8; 8]) {
             let expected = bytes.map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
             prop_assert_eq!(without_digits(bytes).to_le_bytes(), expected);
+        }
+
+        #[test]
+        fn plain_is_what_each_byte_is(text in prop_oneof![text(), prop::collection::vec(0x1e_u8..0x82, 0..20)]) {
+            prop_assert_eq!(is_plain(&text), text.iter().all(|byte| matches!(byte, b' '..=b'~')));
         }
 
         #[test]

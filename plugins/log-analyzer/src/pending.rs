@@ -4,6 +4,7 @@ use autodevops_sdk::types::StackFrame;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    bytes::is_plain,
     envelope::Stream,
     event::Event,
     line::Line,
@@ -150,7 +151,7 @@ impl Pending {
         }
         pending.content = match text_of(line.component) {
             program if program.is_empty() => content,
-            program => format!("{program}: {content}"),
+            program => [&program, ": ", &content].concat(),
         };
         pending.sections.push(section);
         pending.keep(line);
@@ -439,8 +440,7 @@ pub fn text_of(bytes: &[u8]) -> String {
 
 fn clean(bytes: &[u8], most: usize) -> String {
     let bytes = bytes.get(..most).unwrap_or(bytes);
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
-    if bytes.iter().fold(true, |plain, byte| plain & is_plain(byte)) {
+    if is_plain(bytes) {
         return String::from_utf8(bytes.to_vec()).unwrap_or_default();
     }
     let text = String::from_utf8_lossy(bytes);

@@ -1,7 +1,7 @@
 //! Outlines that were seen: most lines are like one before but for their numbers, so that they need not be taken apart.
 //!
-//! An outline is the message with each number in it as one digit: `0` for most, and how long it is where that may tell whether it is a
-//! value. Messages of one outline are taken apart in the same way, and where no word of theirs has a digit in it they are of one shape.
+//! An outline is the message with each number in it as one digit: `0` for most, another where it has dots in it, as an address does, and
+//! how long it is where that may tell whether it is a value. Messages of one outline are taken apart in the same way, and where no word of theirs has a digit in it they are of one shape.
 //! Outlines are compared, not only their hashes: nobody can write a line that is taken for another.
 //!
 //! It holds nothing that cannot be found again, so it is not saved, and an outline may be forgotten at any time.
@@ -18,6 +18,8 @@ const MAX_BYTES: usize = Digits::MOST_BYTES;
 const PIECE_BYTES: usize = 16;
 /// From so many digits on it does not matter how many there are: a group of an address has four.
 const MANY: usize = 5;
+/// Stands for a number with dots in it, which is no part of a name or of an address in hex.
+const DOTTED: usize = 6;
 /// Messages that are looked up before it is asked whether that is of use.
 const TRIED: u32 = 256;
 /// Messages that are taken apart at once where it was not.
@@ -154,7 +156,8 @@ impl Outline {
             self.copy(text, at, number);
             at = self.digits.next_other(number).min(text.len());
             if number < at {
-                let digit = b'0' + told(text, number, at) as u8;
+                let told = if self.digits.is_whole(number, at) { told(text, number, at) } else { DOTTED };
+                let digit = b'0' + told as u8;
                 if let Some(to) = self.bytes.get_mut(self.length) {
                     *to = digit;
                 }
@@ -241,7 +244,8 @@ mod tests {
     fn a_number_is_told_by_its_length_where_that_may_matter_alone() {
         for (text, expected) in [
             ("order 4711 failed", "order 0 failed"),
-            ("from /10.251.73.220:50010:Got 7", "from /0.0.0.3:5:Got 0"),
+            ("from /10.251.73.220:50010:Got 7", "from /6:5:Got 0"),
+            ("took 1.5 s. 7... 1..2", "took 6 s. 0... 0..0"),
             ("Http2Exception in a1b22", "Http1Exception in a1b2"),
             ("12", "0"),
             ("", ""),
@@ -284,7 +288,7 @@ mod tests {
             1 => prop::sample::select(vec!["Http", "Exception", " ", "://", "...", "ab", "Error", "\u{e9}", "", "(", "/x/"])
                 .prop_map(str::to_owned),
         ];
-        let number = || "[0-9]{1,7}";
+        let number = || prop_oneof![2 => "[0-9]{1,7}", 1 => "[0-9]{1,4}(\\.[0-9]{1,3}){1,3}"];
         prop::collection::vec((words, number(), number()), 1..9).prop_map(|parts| {
             let text = |of: fn(&(String, String, String)) -> &String| {
                 parts.iter().flat_map(|part| [part.0.as_str(), of(part)]).collect::<String>()
@@ -306,8 +310,14 @@ mod tests {
 
         #[test]
         fn an_outline_is_the_text_with_each_number_as_a_digit(text in "[a-c0-9:. \u{e9}-]{0,200}") {
-            let expected = text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).flat_map(|chunk| {
-                if chunk[0].is_ascii_digit() { b"0".to_vec() } else { chunk.to_vec() }
+            let is_digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+            let places: Vec<(u8, bool)> = text
+                .bytes()
+                .enumerate()
+                .map(|(at, byte)| (byte, is_digit(at) || byte == b'.' && at > 0 && is_digit(at - 1) && is_digit(at + 1)))
+                .collect();
+            let expected = places.chunk_by(|(_, a), (_, b)| a == b).flat_map(|chunk| {
+                if chunk[0].1 { b"0".to_vec() } else { chunk.iter().map(|(byte, _)| *byte).collect() }
             });
             let zeros = outline(text.as_bytes()).into_iter().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
             prop_assert_eq!(zeros.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
