@@ -403,8 +403,9 @@ impl World {
             // What the one run released the other may go on from: it is the affair of the one that has the service. But a run may end
             // that was told of other shares than there are: what it left is its affair until the other moves it.
             let has = self.runs.iter().position(|run| run.claimed.contains(service));
-            let part = self.runs.iter().position(|run| run.has_part(target));
-            let of = if target.told_lies { part.or(has) } else { has.or(part) }.unwrap_or(0);
+            let part = || self.runs.iter().position(|run| run.has_part(target));
+            let moved = has.filter(|of| !target.told_lies || self.runs[*of].has_part(target));
+            let of = moved.or_else(part).or(has).unwrap_or(0);
             self.runs[of].rules.serving(&self.plan, service, target);
             shared.extend((target.splits.len() > 1).then_some(of));
             let touched = self.runs.iter().any(|run| run.touched.contains(service));
