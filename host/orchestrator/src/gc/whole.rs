@@ -1,6 +1,5 @@
 //! What a whole project needs, and what goes of it.
 
-use autodevops_edge::{Phase, ReleaseStatus};
 use autodevops_model::Stage;
 use autodevops_pipeline::Run;
 use autodevops_record::testing::Story;
@@ -9,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     feedback::Complaint,
-    testing::{Answer, Door, Scene, answer, answer_to, is_shared, local_target, plugin, target},
+    testing::{Answer, Door, Scene, answer, answer_to, held, is_shared, local_target, plugin, target},
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -69,15 +68,7 @@ async fn what_the_front_door_holds_stays_and_where_it_does_not_answer_nothing_go
     artifacts(&scene, &["0", "a"], 400);
     let error = gone(&scene, false).await.unwrap_err();
     assert!(error.starts_with("the front door does not answer: it is not known which releases it holds"), "{error}");
-    let held = ReleaseStatus {
-        release: release(&scene, "held", "a"),
-        phase: Phase::Up,
-        pid: None,
-        restarts: 0,
-        crash_loop: false,
-        percent: 0,
-        url: "http://127.0.0.1:1".into(),
-    };
+    let held = held(release(&scene, "held", "a"));
     Door { releases: vec![held], ..Door::default() }.open(&scene);
     assert_eq!(gone(&scene, false).await.unwrap(), ["artifact 0"]);
 }

@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use autodevops_edge::{EnvironmentStatus, Observed, ReleaseStatus, Status, TrafficState, socket};
-use autodevops_model::Split;
+use autodevops_edge::{EnvironmentStatus, Observed, Phase, ReleaseStatus, Status, TrafficState, socket};
+use autodevops_model::{Release, Split};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -26,6 +26,19 @@ pub(crate) struct Door {
     pub(crate) returned_at: Option<i64>,
     /// The names of the calls so far, with the release of those that are about one.
     pub(crate) calls: Arc<Mutex<Vec<String>>>,
+}
+
+/// A release that it runs, without traffic.
+pub(crate) fn held(release: Release) -> ReleaseStatus {
+    ReleaseStatus {
+        release,
+        phase: Phase::Up,
+        pid: None,
+        restarts: 0,
+        crash_loop: false,
+        percent: 0,
+        url: "http://127.0.0.1:1".into(),
+    }
 }
 
 impl Door {

@@ -1,0 +1,166 @@
+//! Taking back what was released: by the runs that did it, or by hand.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_rollback_of_production_is_the_runs_that_moved_it() {
+    let scene = scene("");
+    let run = scene.run(&Story::default(), is_shared);
+    let controller = controller(&scene);
+    let back = async |environment: &str, to: Option<&str>| {
+        controller.roll_back(environment, to, false, "ada", "r").await.map_err(|error| error.to_string())
+    };
+    let error = back("production", Some("older")).await.unwrap_err();
+    assert!(error.starts_with("run 62e23fd1-1 is under way; without --to it goes back"), "{error}");
+    let error = back("staging", None).await.unwrap_err();
+    assert!(error.starts_with("run 62e23fd1-1 is under way; abort it with"), "{error}");
+    assert_eq!(back("production", None).await.unwrap(), RolledBack::ByRuns(vec![run.id().to_owned()]));
+    let after = &controller.unfinished().unwrap()[0].run;
+    assert!(matches!(after.ending(), Some(Outcome::RolledBack { .. })), "{:?}", after.ending());
+    // One that goes back already says so itself.
+    back("production", None).await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn of_two_runs_those_that_moved_production_go_back_and_what_goes_back_needs_no_word() {
+    let scene = scene("");
+    let run = |name: &str, until: &dyn Fn(&Run) -> bool| {
+        let story =
+            Story { run: name.into(), candidate_errors: if name == "c-1" { 200 } else { 0 }, ..Story::default() };
+        scene.run(&story, until)
+    };
+    run("a-1", &|run| run.fix().is_some());
+    run("b-1", &is_shared);
+    let going = run("c-1", &|run| run.ending().is_some() && run.outcome().is_none());
+    assert!(going.is_moved(Environment::Production));
+    let controller = controller(&scene);
+    let RolledBack::ByRuns(told) = controller.roll_back("production", None, false, "ada", "r").await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(told, ["b-1", "c-1"]);
+    let endings: Vec<bool> =
+        controller.unfinished().unwrap().iter().map(|logged| logged.run.ending().is_some()).collect();
+    assert_eq!(endings, [false, true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_person_took_back_is_undone_in_git_and_who_goes_forward_undoes_nothing() {
+    let (scene, change) = released("");
+    let controller = controller(&scene);
+    let rolled_back = controller.roll_back("production", None, false, "ada", "it broke").await.unwrap();
+    let RolledBack::ByHand { made, reverted, concerned } = rolled_back else { panic!("{rolled_back:?}") };
+    assert_eq!((made[0].release.id.as_str(), concerned), ("old", vec![]));
+    let branch = format!("autodevops/revert-{}", &change[..10]);
+    assert!(reverted.unwrap().contains(&branch));
+    let message = git(&scene.shop(), &["show", "--no-patch", "--format=%B", &branch]);
+    assert!(message.contains("ada: it broke"), "{message}");
+    let forward = controller.roll_back("production", Some("new"), false, "ada", "after all").await.unwrap();
+    let RolledBack::ByHand { made, reverted, .. } = forward else { panic!("{forward:?}") };
+    assert_eq!((made[0].release.id.as_str(), reverted), ("new", None));
+    // Staging's releases are nobody's to undo.
+    scene.served(
+        "staging",
+        &[scene.release("old"), autodevops_model::Release { commit: change, ..scene.release("new") }],
+    );
+    let staging = controller.roll_back("staging", None, false, "ada", "r").await.unwrap();
+    assert!(matches!(&staging, RolledBack::ByHand { reverted: None, .. }), "{staging:?}");
+}
+
+/// Stories have fences of their own; the journal's next one is above.
+fn fences_above(scene: &Scene, run: &Run) {
+    while scene.project.next_fence().unwrap() < run.fence() {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_promoted_before_a_run_that_moved_nothing_is_taken_back_by_hand_and_the_run_looks_anew() {
+    let (scene, _) = released("");
+    let run = scene.run(&Story::default(), |run| run.stage() == RunStage::Soak);
+    assert!(run.is_moved(Environment::Staging) && !run.is_moved(Environment::Production));
+    fences_above(&scene, &run);
+    let controller = controller(&scene);
+    let rolled_back = controller.roll_back("production", None, false, "ada", "it broke").await.unwrap();
+    let RolledBack::ByHand { made, concerned, .. } = rolled_back else { panic!("{rolled_back:?}") };
+    assert_eq!((made[0].release.id.as_str(), concerned), ("old", vec![run.id().to_owned()]));
+    let logged = controller.unfinished().unwrap().remove(0);
+    let by_hand = scene.project.audit.log().names().unwrap();
+    let fence: u64 = by_hand.iter().find_map(|name| name.strip_prefix("by-hand-")).unwrap().parse().unwrap();
+    assert!(logged.run.fence() > fence, "{} goes on below {fence}", logged.run.fence());
+    let commands = logged.run.commands(now());
+    assert!(matches!(&commands[..], [autodevops_pipeline::Command::Compare { .. }]), "{commands:?}");
+    // Another one can be named, too.
+    let named = controller.roll_back("production", Some("new"), false, "ada", "after all").await.unwrap();
+    assert!(matches!(&named, RolledBack::ByHand { made, .. } if made[0].release.id == "new"), "{named:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_rollback_by_hand_that_fails_leaves_no_run_behind_with_a_fence_below_its_own() {
+    let scene = Scene::open(&[target(&[answer("set-traffic", refusal("failed", "no way back"))])], "");
+    scene.served("production", &[scene.release("old"), scene.release("new")]);
+    let run = scene.run(&Story::default(), |run| run.stage() == RunStage::Soak);
+    fences_above(&scene, &run);
+    let controller = controller(&scene);
+    let error = format!("{:#}", controller.roll_back("production", None, true, "ada", "r").await.unwrap_err());
+    assert!(error.contains("no way back"), "{error}");
+    assert!(controller.unfinished().unwrap()[0].run.fence() > run.fence());
+    // Where there is nothing to go back to, nothing was done, and no run has to look.
+    let fence = controller.unfinished().unwrap()[0].run.fence();
+    controller.roll_back("production", Some("other"), true, "ada", "r").await.unwrap_err();
+    assert_eq!(controller.unfinished().unwrap()[0].run.fence(), fence);
+}
+
+/// A run that is to go back to `old`, and whose target refused that, in a project where `older` served before.
+async fn back_in_vain(scene: &Scene, controller: &Controller) -> Run {
+    scene.served("production", &[scene.release("older"), scene.release("old")]);
+    let run = scene.run(&Story::default(), is_shared);
+    fences_above(scene, &run);
+    controller.roll_back("production", None, false, "ada", "odd orders").await.unwrap();
+    let key = format!("{}/rollback/production", run.id());
+    controller.say(run.id(), Input::Intent { key: key.clone() }).await.unwrap();
+    let info = ErrorInfo { message: "`old` does not answer".into(), details: Vec::new() };
+    let outcome = EffectOutcome::Failed(StageError { kind: ErrorKind::Failed, info });
+    let run = controller.say(run.id(), Input::Effect { key, outcome }).await.unwrap();
+    assert!(run.goes_back_in_vain() && run.held().unwrap().contains("`old` does not answer"));
+    run
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn where_a_run_cannot_go_back_a_person_has_another_release_serve_and_the_run_leaves_it() {
+    let scene = scene("");
+    let controller = controller(&scene);
+    let run = back_in_vain(&scene, &controller).await;
+    controller.roll_back("production", None, true, "ada", "r").await.unwrap_err();
+    let by_hand = controller.roll_back("production", Some("older"), true, "ada", "it works").await.unwrap();
+    let RolledBack::ByHand { made, concerned, .. } = by_hand else { panic!("{by_hand:?}") };
+    assert_eq!((made[0].release.id.as_str(), concerned), ("older", vec![run.id().to_owned()]));
+    let after = controller.unfinished().unwrap().remove(0).run;
+    assert!(!after.is_moved(Environment::Production) && after.fence() > run.fence());
+    let shares = after.members().next().unwrap().traffic(Environment::Production);
+    assert_eq!((shares[0].release.as_str(), shares.len()), ("older", 1));
+    let error = controller.deploy(&["production".into()], "ada").await.unwrap_err().to_string();
+    assert!(error.starts_with("run 62e23fd1-1 is not over"), "it goes back in staging still: {error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn production_alone_is_deployed_to_while_a_run_cannot_go_back() {
+    let scene = whole(&[answer("deploy", refusal("failed", "no room"))], "");
+    let controller = controller(&scene);
+    let run = back_in_vain(&scene, &controller).await;
+    let deployed = async |places: &[&str]| {
+        let places: Vec<String> = places.iter().map(|place| (*place).to_owned()).collect();
+        format!("{:#}", controller.deploy(&places, "ada").await.unwrap_err())
+    };
+    assert!(deployed(&["staging", "production"]).await.starts_with("run 62e23fd1-1 is not over"));
+    let error = deployed(&["production"]).await;
+    assert!(!error.contains("is not over"), "{error}");
+    let after = controller.unfinished().unwrap().remove(0).run;
+    assert!(after.goes_back_in_vain() && after.fence() > run.fence(), "it tries on above what failed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_that_healed_and_only_tells_people_keeps_nobody_from_taking_its_release_back() {
+    let (scene, _) = released("");
+    let run = scene.run(&Story::default(), |run| run.ending() == Some(&Outcome::Healed));
+    assert!(run.outcome().is_none() && run.is_moved(Environment::Production));
+    let rolled_back = controller(&scene).roll_back("production", None, true, "ada", "r").await.unwrap();
+    assert!(matches!(&rolled_back, RolledBack::ByHand { concerned, .. } if concerned.is_empty()), "{rolled_back:?}");
+}
