@@ -66,8 +66,8 @@ mod tests {
         let switched = |tracks: &[Track], from: i64, to: i64| {
             Debugging::new(tracks.iter(), all).switched(&tracks[0], (from * SECOND, to * SECOND))
         };
-        let always = track("read the cart", &[0..6000]);
-        let stops = |text| track(text, &[0..4000]);
+        let always = track("read the cart", std::slice::from_ref(&(0..6000)));
+        let stops = |text| track(text, std::slice::from_ref(&(0..4000)));
         assert!(!switched(&[stops("locked a row"), always.clone()], 4000, 6000));
         assert!(switched(&[stops("locked a row"), stops("read the cart")], 4000, 6000));
         assert!(switched(&[stops("locked a row")], 4000, 6000));

@@ -61,12 +61,15 @@ impl<'a> Load<'a> {
     }
 }
 
+/// Which steps were asked for: of fine or coarse counts, the first second, the seconds of a step, the number of steps.
+type Asked = (bool, i64, i64, usize);
+
 /// The kinds of lines of a source that come as often as there is something to do.
 pub struct Kinds<'a> {
     all: &'a Series,
     kinds: Vec<&'a Series>,
-    /// What was asked for: of fine or coarse counts, the first second, the seconds of a step, the number of steps.
-    known: RefCell<BTreeMap<(bool, i64, i64, usize), Option<Rc<[f64]>>>>,
+    /// What was found for those that were asked for.
+    known: RefCell<BTreeMap<Asked, Option<Rc<[f64]>>>>,
 }
 
 impl<'a> Kinds<'a> {

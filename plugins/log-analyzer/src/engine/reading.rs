@@ -92,7 +92,7 @@ impl State {
             Taken::Part => return self.nothing(means),
             Taken::Whole(entry, line) => {
                 let message = entry.message.clone();
-                return self.structured(name, source, line, message.as_bytes(), entry, Around::default(), means);
+                return self.structured(name, source, (line, message.as_bytes()), entry, Around::default(), means);
             }
             Taken::Not => match text.first() {
                 Some(b'{') => json::read(text),
@@ -101,7 +101,7 @@ impl State {
             },
         };
         if let Some(read) = structured {
-            return self.structured(name, source, number, raw, read, Around::default(), means);
+            return self.structured(name, source, (number, raw), read, Around::default(), means);
         }
         let mut read = self.layouts.read(raw);
         let headed = read.time.is_some() || read.level.is_some();
@@ -116,7 +116,7 @@ impl State {
             match inner {
                 Inner::Structured(inner) => {
                     let around = Around { time, level, component, stream };
-                    return self.structured(name, source, number, raw, inner, around, means);
+                    return self.structured(name, source, (number, raw), inner, around, means);
                 }
                 Inner::Headed(inner) => {
                     read.level = inner.level.or(level);
@@ -137,14 +137,13 @@ impl State {
         group
     }
 
-    /// A line of fields, or a journal's entry, with what stands around it: `raw` is what is shown of it.
+    /// A line of fields, or a journal's entry, with its number and what is shown of it, and what stands around it.
     #[cold]
     fn structured(
         &mut self,
         name: &str,
         source: &mut Source,
-        number: u64,
-        raw: &[u8],
+        (number, raw): (u64, &[u8]),
         read: Structured,
         around: Around<'_>,
         means: &Means,
