@@ -42,8 +42,9 @@ impl Level {
             b"trace" | b"debug" | b"fine" | b"finer" | b"finest" | b"verbose" | b"dbg" | b"trc" | b"vrb" => Self::Debug,
             b"info" | b"notice" | b"information" | b"inf" => Self::Info,
             b"warn" | b"warning" | b"wrn" => Self::Warning,
-            b"error" | b"err" | b"severe" | b"failure" | b"alert" | b"dpanic" => Self::Error,
-            b"fatal" | b"critical" | b"crit" | b"panic" | b"emerg" | b"emergency" | b"ftl" => Self::Fatal,
+            b"error" | b"err" | b"severe" | b"failure" | b"dpanic" => Self::Error,
+            // Syslog's `alert` is worse than its `crit`, as that of Google's logs and web servers is.
+            b"fatal" | b"critical" | b"crit" | b"panic" | b"alert" | b"emerg" | b"emergency" | b"ftl" => Self::Fatal,
             _ => return None,
         })
     }
@@ -178,7 +179,12 @@ impl Words {
 fn denied_before(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
     let word = before.rsplit(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();
-    matches!(word, b"no" | b"No" | b"0" | b"without" | b"zero" | b"any" | b"on")
+    denies(word) || matches!(word, b"0" | b"any" | b"on")
+}
+
+/// Whether a word, in any case, says that what stands behind it is not there.
+pub fn denies(word: &[u8]) -> bool {
+    [&b"no"[..], b"without", b"zero"].iter().any(|denial| word.eq_ignore_ascii_case(denial))
 }
 
 fn denied_behind(behind: &[u8]) -> bool {
@@ -205,7 +211,7 @@ mod tests {
     #[test]
     fn an_error_that_is_denied_is_none() {
         let words = Words::default();
-        for text in ["no errors found", "0 failed, 12 passed", "error=0", "errors: 0", "terror", "failure=false"] {
+        for text in ["no errors found", "NO ERROR", "No Error", "0 failed, 12 passed", "error=0", "errors: 0", "terror", "failure=false"] {
             assert_eq!(words.told(text.as_bytes()).fault, None, "{text}");
         }
         for text in ["connection failed", "an ERROR occurred", "NullPointerException thrown", "errors: 12"] {

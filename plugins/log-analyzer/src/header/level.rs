@@ -1,7 +1,13 @@
 //! The word of a header that is its level.
 
 use super::HEADER_BYTES;
-use crate::record::Level;
+use crate::record::{Level, denies};
+
+/// Names of a field that holds the level, in any case.
+const KEYS: [&[u8]; 7] = [b"level", b"lvl", b"severity", b"loglevel", b"levelname", b"log.level", b"log_level"];
+
+/// Bytes of the longest of them.
+const LONGEST_KEY: usize = 9;
 
 /// When a header's first word is a level, in any case.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -13,12 +19,13 @@ pub enum First {
 }
 
 /// The first word of the header that is a level: in capitals anywhere in it, or in any case where it stands in brackets, in
-/// `level=…`, or first.
+/// `level=…`, or first. What a client asked for is no header's, nor is what stands behind it: it may hold any words.
 pub fn level(line: &[u8], after: usize, first: First, words: usize) -> (Option<Level>, usize) {
     let end = (after + HEADER_BYTES).min(line.len());
     let mut at = after;
     let (mut word_index, mut prose) = (0, 0);
     let mut after_capitals = false;
+    let mut denied = false;
     while word_index < words && prose < 2 {
         let rest = line.get(at..end).unwrap_or_default();
         let skip = rest.iter().take_while(|byte| !byte.is_ascii_alphabetic()).count();
@@ -33,6 +40,10 @@ pub fn level(line: &[u8], after: usize, first: First, words: usize) -> (Option<L
         // Letters of a name with digits, such as a node's or a date's, are no word.
         let is_word = len > 1 && !line.get(at).is_some_and(u8::is_ascii_digit);
         let index = word_index;
+        let after_denial = std::mem::replace(&mut denied, denies(word));
+        if asks(word, line.get(at..end).unwrap_or_default()) {
+            break;
+        }
         let named_program =
             std::mem::replace(&mut after_capitals, word.len() > 1 && word.iter().all(u8::is_ascii_uppercase));
         word_index += usize::from(is_word);
@@ -53,10 +64,15 @@ pub fn level(line: &[u8], after: usize, first: First, words: usize) -> (Option<L
             if part_of_a_name || is_exception {
                 continue;
             }
-            let capitals = word.iter().all(u8::is_ascii_uppercase);
+            let of_address =
+                matches!(before, Some(b'?' | b'&' | b'+' | b'%' | b'#')) || matches!(behind, Some(b'=' | b'&' | b'+' | b'%'));
+            let assigned = matches!(before, Some(b'=' | b'"')) && is_assigned(line.get(..word_start).unwrap_or_default());
+            if of_address || before == Some(&b'=') && !assigned {
+                continue;
+            }
+            let capitals = word.iter().all(u8::is_ascii_uppercase) && !after_denial;
             let bracketed = matches!((before, behind), (Some(b'[' | b'<' | b'('), Some(b']' | b'>' | b')')))
                 || matches!((before, behind), (Some(b':'), Some(b']')));
-            let assigned = matches!(before, Some(b'=')) || matches!(before, Some(b'"'));
             let leading = index == 0 && (first == First::Any || first == First::BeforeColon && behind == Some(&b':'));
             // `PHP Warning:  …`, `PHP Fatal error:  …`: the program's name is before it.
             let kind = if rest_of(line, at, end).starts_with(b" error:") { b" error".len() } else { 0 };
@@ -75,6 +91,32 @@ pub fn level(line: &[u8], after: usize, first: First, words: usize) -> (Option<L
         }
     }
     (None, after)
+}
+
+/// Whether a word is the method of a request whose address stands behind it, `GET /cart`.
+fn asks(word: &[u8], behind: &[u8]) -> bool {
+    word.len() > 2
+        && word.iter().all(u8::is_ascii_uppercase)
+        && Level::named(word).is_none()
+        && [&b" /"[..], b" http://", b" https://"].iter().any(|start| behind.starts_with(start))
+}
+
+/// Whether what stands before a value says that it is the level: `level=`, `level="`, `"level":"`, and no part of an address.
+fn is_assigned(before: &[u8]) -> bool {
+    let without_quote = |text: &[u8]| text.len() - usize::from(text.ends_with(b"\""));
+    let sign = before.get(..without_quote(before)).unwrap_or_default().trim_ascii_end();
+    let key = match sign.split_last() {
+        Some((b'=', key)) => key,
+        // In prose a colon stands behind any word.
+        Some((b':', key)) if key.ends_with(b"\"") => key,
+        _ => return false,
+    };
+    let key = key.get(..without_quote(key)).unwrap_or_default();
+    let of_key = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_');
+    let length = key.iter().rev().take(LONGEST_KEY + 1).take_while(of_key).count();
+    let (first, name) = key.split_at(key.len() - length);
+    KEYS.iter().any(|known| name.eq_ignore_ascii_case(known))
+        && matches!(first.last(), None | Some(b' ' | b'\t' | b',' | b';' | b'{' | b'[' | b'(' | b'|' | b'"'))
 }
 
 fn rest_of(line: &[u8], at: usize, end: usize) -> &[u8] {

@@ -12,6 +12,7 @@ use self::{
     level::{First, level},
 };
 use crate::{
+    access::Access,
     record::Level,
     time::{self, LogTime},
 };
@@ -63,9 +64,11 @@ fn behind_priority(line: &[u8]) -> Header<'_> {
             // The time of the day alone says not when.
             return Header { time: None, level, component, content: if level.is_some() { content } else { 0 } };
         }
-        let (level, end) = level(line, 0, First::BeforeColon, HEADER_WORDS);
-        let content = if level.is_some() { end + separators(from(line, end)) } else { 0 };
         let time = access_time(line);
+        let (level, end) = level(line, 0, First::BeforeColon, HEADER_WORDS);
+        // The words of an access log's line are its clients', from the name that they give themselves on.
+        let level = level.filter(|_| time.is_none() || Access::of_server(line).is_none());
+        let content = if level.is_some() { end + separators(from(line, end)) } else { 0 };
         return Header { time, level, component: b"", content };
     };
     if let Some(header) = glog(line, start, after, time) {
@@ -195,8 +198,7 @@ fn ends_header(word: &[u8]) -> bool {
 /// The time of an access log's line, in brackets behind the client.
 fn access_time(line: &[u8]) -> Option<LogTime> {
     let head = line.get(..HEADER_BYTES.min(line.len()))?;
-    let open = memchr::memchr(b'[', head)?;
-    time::read(line.get(open + 1..)?).map(|(time, _)| time)
+    memchr::memchr_iter(b'[', head).find_map(|open| time::read(line.get(open + 1..)?)).map(|(time, _)| time)
 }
 
 /// Level, component and content's offset, of what is behind the time.
@@ -344,7 +346,7 @@ mod tests {
                 "evntslog",
                 "An event",
             ),
-            ("Jul  1 00:21:28 combo logrotate: ALERT exited", Some(Error), "logrotate", "exited"),
+            ("Jul  1 00:21:28 combo logrotate: ALERT exited", Some(Fatal), "logrotate", "exited"),
             ("2026-11-23T10:00:00.1Z web1 shop[7]:     at f (a.js:1:2)", None, "shop", "    at f (a.js:1:2)"),
             (
                 "- 1131566461 2005.11.09 dn228 Nov 9 12:01:01 dn228/dn228 crond(pam_unix)[2915]: session closed",
@@ -376,11 +378,19 @@ mod tests {
             ("level=warn msg=\"slow\"", Some(Warning), "", "msg=\"slow\""),
             ("npm ERR! code ELIFECYCLE", Some(Error), "", "code ELIFECYCLE"),
             ("error: cannot connect", Some(Error), "", "cannot connect"),
+            ("2026/11/23 10:00:00 [alert] 7#7: socket() failed", Some(Fatal), "", "7#7: socket() failed"),
+            (r#"svc {"level": "error"} full"#, Some(Error), "", "\"} full"),
             // what looks like a part of a header and is none
             ("2026-11-23 10:00:00 Error: no such file", None, "", "Error: no such file"),
             ("2026-11-23 10:00:00 request failed: x", None, "", "request failed: x"),
             ("2026-11-23 10:00:00 request failed with ERROR 5", None, "", "request failed with ERROR 5"),
             ("2026-11-23 10:00:00 INFO order: failed", Some(Info), "", "order: failed"),
+            ("2026-11-23 10:00:00 Disk check: NO ERROR", None, "", "Disk check: NO ERROR"),
+            ("2026-11-23 10:00:00 error=0 warn=3", None, "", "error=0 warn=3"),
+            ("2026-11-23T10:00:00Z GET /x?level=error 200", None, "", "GET /x?level=error 200"),
+            ("2026-11-23T10:00:00Z POST /x?q=1&level=FATAL 200", None, "", "POST /x?q=1&level=FATAL 200"),
+            ("2026-11-23T10:00:00Z GET /ERROR 200 FATAL", None, "", "GET /ERROR 200 FATAL"),
+            ("2026-11-23T10:00:00Z for x?q=+ERROR+&level=error", None, "", "for x?q=+ERROR+&level=error"),
             ("2026-11-23 10:00:00 app.ERROR.log opened", None, "", "app.ERROR.log opened"),
             ("1365301360 alignment exceptions", None, "", "1365301360 alignment exceptions"),
             ("total= 1514018661124##0##3428", None, "", "total= 1514018661124##0##3428"),
@@ -391,7 +401,25 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(header.component), component, "{line}");
             assert_eq!(&line[header.content..], content, "{line}");
         }
-        let access = br#"10.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET /api/orders/7 HTTP/1.1" 503 12 "-" "curl""#;
-        assert!(header(access).time.unwrap().dated);
+    }
+
+    #[test]
+    fn what_a_client_sends_is_no_level() {
+        for (client, address, agent) in [
+            ("- -", "/api/orders/7", "curl"),
+            ("- -", "/?x=fatal", "curl"),
+            ("- -", "/logs?level=error", "curl"),
+            ("- -", "/logs?level=info&q=+ERROR+", "curl"),
+            ("- -", "/ERROR", "FATAL [error] level=error"),
+            ("- ERROR", "/", "curl"),
+            ("- [fatal]", "/", "curl"),
+        ] {
+            let line = format!(
+                r#"10.0.0.1 {client} [10/Oct/2000:13:55:36 -0700] "GET {address} HTTP/1.1" 503 12 "-" "{agent}""#
+            );
+            let header = header(line.as_bytes());
+            assert_eq!((header.level, header.content), (None, 0), "{line}");
+            assert!(header.time.unwrap().dated, "{line}");
+        }
     }
 }
