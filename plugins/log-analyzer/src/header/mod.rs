@@ -24,6 +24,9 @@ const HEADER_WORDS: usize = 12;
 /// Words behind the first time that are looked at for another.
 const WORDS_TO_LATER_TIME: usize = 4;
 
+/// Nanoseconds that two zones are apart at most, and that a line may be on its way.
+const ZONES: u64 = 15 * 3600 * time::SECOND.unsigned_abs();
+
 /// A line's header, and where its content starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
@@ -76,7 +79,7 @@ fn behind_priority(line: &[u8]) -> Header<'_> {
     }
     // A number alone that may be a time is one where the rest of a header is.
     let sure = !is_bare_number(from(line, start), after - start);
-    let (time, after, again) = match later_time(line, after) {
+    let (time, after, again) = match later_time(line, after, time) {
         Some((time, after)) => (time, after, true),
         None => (time, after, false),
     };
@@ -148,8 +151,9 @@ fn second_word_is_a_time(text: &[u8]) -> Option<(LogTime, usize)> {
     time::read(rest).map(|(time, len)| (time, space + 1 + len))
 }
 
-/// A header may give the time twice, with a host between: the last is the most precise.
-fn later_time(line: &[u8], after: usize) -> Option<(LogTime, usize)> {
+/// A header may give the time twice, with a host between: the last is the most precise. One that is further from the first than zones
+/// are apart is the message's.
+fn later_time(line: &[u8], after: usize, first: LogTime) -> Option<(LogTime, usize)> {
     let mut at = after;
     let mut found = None;
     let mut words = 0;
@@ -160,6 +164,7 @@ fn later_time(line: &[u8], after: usize) -> Option<(LogTime, usize)> {
             && may_be_a_time(word)
             && let Some((time, taken)) = time::read(from(line, start))
             && !is_bare_number(from(line, start), taken)
+            && is_near(time, first)
         {
             at = start + taken;
             found = Some((time, at));
@@ -173,6 +178,16 @@ fn later_time(line: &[u8], after: usize) -> Option<(LogTime, usize)> {
         words += 1;
     }
     found
+}
+
+/// Whether two times of a header may be of one moment, in two zones.
+fn is_near(time: LogTime, first: LogTime) -> bool {
+    let apart = match (time.dated, first.dated) {
+        (false, true) => time::near(time.nanoseconds, first.nanoseconds).abs_diff(first.nanoseconds),
+        (true, false) => time::near(first.nanoseconds, time.nanoseconds).abs_diff(time.nanoseconds),
+        _ => time.nanoseconds.abs_diff(first.nanoseconds),
+    };
+    apart <= ZONES
 }
 
 /// The next word, as far as it may be of a header, and where it starts.
@@ -190,9 +205,14 @@ fn may_be_a_time(word: &[u8]) -> bool {
         .is_some_and(|first| first.is_ascii_digit() && word.len() >= 8 || word.len() == 3 && first.is_ascii_uppercase())
 }
 
-/// Whether no time is looked for behind a word: a message begins there.
+/// Whether no time is looked for behind a word: it is the level, or a message begins there. A host's name has a digit or a sign in it.
 fn ends_header(word: &[u8]) -> bool {
-    word.is_empty() || word.ends_with(b":") || word.iter().all(u8::is_ascii_lowercase)
+    let letters = word.iter().skip_while(|byte| !byte.is_ascii_alphabetic());
+    let name = letters.clone().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let start = word.len() - letters.count();
+    word.ends_with(b":")
+        || name == word.len()
+        || word.get(start..start + name).is_some_and(|name| Level::named(name).is_some())
 }
 
 /// The time of an access log's line, in brackets behind the client.
@@ -380,6 +400,19 @@ mod tests {
             ("error: cannot connect", Some(Error), "", "cannot connect"),
             ("2026/11/23 10:00:00 [alert] 7#7: socket() failed", Some(Fatal), "", "7#7: socket() failed"),
             (r#"svc {"level": "error"} full"#, Some(Error), "", "\"} full"),
+            // a time within the message
+            ("2026-11-23T10:00:00Z ERROR Backup 20261129-230000 failed", Some(Error), "", "Backup 20261129-230000 failed"),
+            (
+                "2026-11-23T10:00:00Z [error] Scheduled 2026-11-23T09:00:00Z run failed",
+                Some(Error),
+                "",
+                "Scheduled 2026-11-23T09:00:00Z run failed",
+            ),
+            ("2026-11-23T10:00:00Z Backup 20261123-100000 failed", None, "", "Backup 20261123-100000 failed"),
+            ("2026-11-23T10:00:00Z job-7 20261129-230000 failed", None, "", "job-7 20261129-230000 failed"),
+            // and one that is the header's
+            ("2026-11-23T10:00:00.1Z 2026-11-23 11:00:00,123 ERROR no cart", Some(Error), "", "no cart"),
+            ("2026-11-23T10:00:00Z relay-1 Nov 23 10:00:01 web1 shop[7]: no cart", None, "shop", "no cart"),
             // what looks like a part of a header and is none
             ("2026-11-23 10:00:00 Error: no such file", None, "", "Error: no such file"),
             ("2026-11-23 10:00:00 request failed: x", None, "", "request failed: x"),
