@@ -149,6 +149,7 @@ pub fn within(outer: Structured) -> Structured {
             level: inner.level.or(outer.level),
             message: inner.message,
             stack: inner.stack.or(outer.stack),
+            component: if inner.component.is_empty() { outer.component } else { inner.component },
         },
         Some(Inner::Headed(_)) | None => outer,
     }

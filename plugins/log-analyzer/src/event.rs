@@ -87,7 +87,8 @@ impl Assembler {
         if line.time.is_some() {
             self.last_time = line.time;
         }
-        let mut pending = Pending::new(line, told(line, words));
+        let told = told(line, words);
+        let mut pending = Pending::new(line, told);
         let of_message = pending.section().exception.take();
         for text in stack.lines() {
             let indented = text.starts_with([' ', '\t']);
@@ -107,7 +108,8 @@ impl Assembler {
         if let Some(section) = pending.sections.first_mut().filter(|section| section.exception.is_none()) {
             section.exception = of_message;
         }
-        self.pending = Some(pending);
+        // A message of several lines need not tell of a fault.
+        self.pending = (self.interests(line, told) || pending.has_trace()).then_some(pending);
         finished
     }
 
@@ -124,11 +126,7 @@ impl Assembler {
 
     fn begin(&self, line: &Line<'_>, words: &Words) -> Option<Pending> {
         let told = told(line, words);
-        let interesting = match line.level {
-            Some(level) if level >= Level::Warning => true,
-            Some(_) => told.exception && (is_traceback(line.content) || trace::head(&text_of(line.content)).is_some()),
-            None => self.tells_by_itself(line, told),
-        };
+        let interesting = self.interests(line, told);
         let status = if interesting || line.level.is_some() { None } else { record::server_error(line.raw) };
         if !interesting && status.is_none() {
             return None;
@@ -142,6 +140,15 @@ impl Assembler {
         }
         pending.time = pending.time.or(self.last_time);
         Some(pending)
+    }
+
+    /// Whether a line tells of a fault.
+    fn interests(&self, line: &Line<'_>, told: Told) -> bool {
+        match line.level {
+            Some(level) if level >= Level::Warning => true,
+            Some(_) => told.exception && (is_traceback(line.content) || trace::head(&text_of(line.content)).is_some()),
+            None => self.tells_by_itself(line, told),
+        }
     }
 
     /// Whether a line without a level tells of a fault.

@@ -15,6 +15,10 @@ use crate::{
 
 /// What every exported entry begins with.
 const BEGIN: &[u8] = b"__CURSOR=";
+/// Fields that name the program; the first that is there counts.
+const PROGRAM: [&[u8]; 3] = [b"SYSLOG_IDENTIFIER", b"_SYSTEMD_UNIT", b"_COMM"];
+/// Bytes of a program's name that are kept.
+const MAX_PROGRAM_BYTES: usize = 100;
 /// Bytes of a binary field's length.
 const LENGTH_BYTES: usize = 8;
 /// Bytes of a message that are kept.
@@ -55,6 +59,9 @@ pub struct Export {
 struct Entry {
     time: Option<i64>,
     priority: Option<u8>,
+    /// The program, and which of [`PROGRAM`] told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    program: Option<(usize, String)>,
     message: String,
     /// The line that its message is in.
     line: u64,
@@ -140,9 +147,18 @@ impl Entry {
             (b"MESSAGE", Some(value)) => (self.message, self.line) = (text(value), number),
             (b"PRIORITY", Some(value)) => self.priority = digit(value),
             (b"__REALTIME_TIMESTAMP", Some(value)) => self.time = microseconds(value).map(|time| time.nanoseconds),
-            _ => {}
+            (_, Some(value)) => self.program(name, value),
         }
         Field::Taken
+    }
+
+    /// Takes the program's name, where the field holds it and none that says it better came.
+    fn program(&mut self, name: &[u8], value: &[u8]) {
+        let Some(rank) = PROGRAM.iter().position(|known| *known == name) else { return };
+        if self.program.as_ref().is_none_or(|(known, _)| rank < *known) {
+            let value = value.get(..MAX_PROGRAM_BYTES).unwrap_or(value);
+            self.program = Some((rank, String::from_utf8_lossy(value).into_owned()));
+        }
     }
 
     fn end_binary(&mut self) {
@@ -156,12 +172,10 @@ impl Entry {
     /// What it says, and the line that its message is in.
     fn finish(mut self) -> (Structured, u64) {
         self.end_binary();
-        let message = self.message;
-        let head = message.lines().next().unwrap_or_default();
-        let (message, stack) =
-            if head.len() < message.len() { (head.to_owned(), Some(message)) } else { (message, None) };
         let time = self.time.map(|nanoseconds| LogTime { nanoseconds, dated: true });
-        (Structured { time, level: self.priority.and_then(level), message, stack }, self.line)
+        let component = self.program.map(|(_, program)| program).unwrap_or_default();
+        let level = self.priority.and_then(level);
+        (Structured { time, level, message: self.message, stack: None, component }, self.line)
     }
 }
 
@@ -252,13 +266,15 @@ mod tests {
 
     #[test]
     fn entries_are_read_one_by_one() {
-        let log = [&b"plain\n"[..], &entry(b"PRIORITY=3\nMESSAGE=disk is full\n"), &entry(b"MESSAGE=ok\n"), b"plain\n"];
+        let fields = b"_COMM=sh\nPRIORITY=3\nSYSLOG_IDENTIFIER=shop\n_SYSTEMD_UNIT=web.service\nMESSAGE=disk is full\n";
+        let log = [&b"plain\n"[..], &entry(fields), &entry(b"MESSAGE=ok\n"), b"plain\n"];
         let (entries, others) = read(&log.concat());
-        assert_eq!(others, [1, 13]);
-        let [(first, 5), (second, 10)] = entries.as_slice() else { panic!("{entries:?}") };
+        assert_eq!(others, [1, 16]);
+        let [(first, 8), (second, 13)] = entries.as_slice() else { panic!("{entries:?}") };
         assert_eq!((first.level, first.message.as_str()), (Some(Level::Error), "disk is full"));
         assert_eq!(first.time, Some(LogTime { nanoseconds: 1_795_428_000_123_456_000, dated: true }));
-        assert_eq!((second.level, second.message.as_str(), &second.stack), (None, "ok", &None));
+        assert_eq!((second.level, second.message.as_str()), (None, "ok"));
+        assert_eq!((first.component.as_str(), second.component.as_str()), ("shop", ""));
     }
 
     #[test]
@@ -275,9 +291,7 @@ mod tests {
             assert_eq!(others, Vec::<u64>::new(), "{message:?}");
             let [(first, _), (next, _)] = entries.as_slice() else { panic!("{message:?}: {entries:?}") };
             assert_eq!(first.level, Some(Level::Fatal), "{message:?}");
-            assert_eq!(first.message, message.lines().next().unwrap_or_default());
-            let whole = first.stack.as_deref().unwrap_or(&first.message);
-            assert_eq!(whole.lines().collect::<Vec<_>>(), message.lines().collect::<Vec<_>>());
+            assert_eq!(first.message.lines().collect::<Vec<_>>(), message.lines().collect::<Vec<_>>());
             assert_eq!(next.message, "next");
         }
     }

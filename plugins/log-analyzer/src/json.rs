@@ -51,6 +51,8 @@ const MESSAGE: &[&str] = &[
 const ERROR: &[&str] = &["err", "error", "exception", "exc", "thrown", "error.message", "error.type"];
 const STACK: &[&str] =
     &["stack", "stack_trace", "stacktrace", "error.stack_trace", "exc_info", "traceback", "trace", "exception", "@x"];
+const COMPONENT: &[&str] =
+    &["SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "_COMM", "logger", "loggerName", "logger_name", "log.logger"];
 const PAYLOAD: &[&str] = &["jsonPayload", RESOURCES];
 /// What OpenTelemetry's exporters write: many records in a line.
 const RESOURCES: &str = "resourceLogs";
@@ -85,6 +87,21 @@ pub struct Structured {
     pub message: String,
     /// The stack trace, where there is one; its first line is the exception's head.
     pub stack: Option<String>,
+    /// The program or the logger that wrote it; empty where the line does not say.
+    pub component: String,
+}
+
+impl Structured {
+    /// The same with the first line as the message, where the message has several: all of them are the stack, where there is no other.
+    pub fn parted(mut self) -> Self {
+        let whole = self.message.trim_end().trim_start_matches(['\r', '\n']);
+        if let Some((head, _)) = whole.split_once('\n') {
+            let (head, whole) = (head.trim_end().to_owned(), whole.to_owned());
+            self.stack.get_or_insert(whole);
+            self.message = head;
+        }
+        self
+    }
 }
 
 /// Reads the line; none when it is no JSON object.
@@ -104,9 +121,10 @@ pub fn read(line: &[u8]) -> Option<Structured> {
     let time = each(TIME).find_map(time_of);
     let error = each(ERROR).find_map(Value::as_object);
     let stack = error
-        .and_then(|error| ["stack", "stacktrace", "stack_trace"].iter().find_map(|name| text(error.get(*name)?)))
-        .or_else(|| each(STACK).find_map(text))
-        .or_else(|| thrown(error?));
+        .and_then(|error| ["stack", "stacktrace", "stack_trace"].iter().find_map(|name| lines(error.get(*name)?)))
+        // A trace may also be a request's, told by its number.
+        .or_else(|| each(STACK).find_map(lines))
+        .or_else(|| thrown(error?).filter(|stack| stack.contains('\n')));
     let message = each(MESSAGE).find_map(|message| text(message).or_else(|| journal::bytes(message)));
     let message = message.or_else(|| telemetry::text(field("body")?));
     let of_error = || {
@@ -116,16 +134,29 @@ pub fn read(line: &[u8]) -> Option<Structured> {
         Some(kind.map_or(message.clone(), |kind| format!("{kind}: {message}")))
     };
     let plain = || each(ERROR).find_map(text);
-    let stack = stack.filter(|stack| stack.contains('\n'));
     // A stack says what the error is; without one its own message does, behind what was going on.
     let cause = if stack.is_none() { of_error().or_else(plain) } else { None };
     let message = match (message, cause) {
         (Some(message), Some(cause)) if message.contains(&cause) => message,
-        (Some(message), Some(cause)) => format!("{message}: {cause}"),
+        (Some(message), Some(cause)) => with_cause(&message, &cause),
         (Some(message), None) => message,
         (None, cause) => cause.or_else(of_error).or_else(plain).unwrap_or_else(|| of_fields(line)),
     };
-    Some(Structured { time, level, message, stack })
+    let component = each(COMPONENT).find_map(text).or_else(|| text(field("log")?.as_object()?.get("logger")?));
+    Some(Structured { time, level, message, stack, component: component.unwrap_or_default() })
+}
+
+/// A message, and what caused it behind its first line.
+pub fn with_cause(message: &str, cause: &str) -> String {
+    match message.trim_end().split_once('\n') {
+        Some((head, rest)) => format!("{}: {cause}\n{rest}", head.trim_end()),
+        None => format!("{}: {cause}", message.trim_end()),
+    }
+}
+
+/// A text of several lines.
+fn lines(value: &Value) -> Option<String> {
+    text(value).filter(|text| text.contains('\n'))
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -195,7 +226,7 @@ fn of_fields(line: &[u8]) -> String {
         }
     }
     let is_known =
-        |name: &str| [LEVEL, TIME, NUMBERS].into_iter().flatten().any(|known| known.eq_ignore_ascii_case(name));
+        |name: &str| [LEVEL, TIME, NUMBERS, COMPONENT].into_iter().flatten().any(|known| known.eq_ignore_ascii_case(name));
     let payload = event.get("jsonPayload").and_then(Value::as_object);
     fields::text(payload.unwrap_or(&event), is_known)
 }
@@ -245,7 +276,7 @@ impl<'de> Deserialize<'de> for Name {
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Name, E> {
-                let mut names = [LEVEL, TIME, MESSAGE, ERROR, STACK, PAYLOAD].into_iter().flatten();
+                let mut names = [LEVEL, TIME, MESSAGE, ERROR, STACK, COMPONENT, PAYLOAD].into_iter().flatten();
                 Ok(Name(names.find(|name| name.eq_ignore_ascii_case(text)).copied()))
             }
         }
@@ -388,6 +419,47 @@ mod tests {
             let read = read(line.as_bytes()).unwrap();
             assert_eq!((read.level, read.message.as_str()), (Some(level), message), "{line}");
             assert_eq!(read.time.map(|time| time.nanoseconds / time::SECOND), Some(1_795_428_000), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_called_a_trace_and_is_none_hides_no_stack() {
+        for line in [
+            r#"{"severity":"ERROR","trace":"projects/p/traces/0af7","jsonPayload":{"message":"m","stack_trace":"E: x\n\tat a.B.c(B.java:7)"}}"#,
+            r#"{"level":"ERROR","message":"m","trace":"4bf9","exception":"E: x\n\tat a.B.c(B.java:7)"}"#,
+            r#"{"level":"ERROR","message":"m","stack":"web","exception":"E: x\n\tat a.B.c(B.java:7)"}"#,
+            r#"{"level":"ERROR","message":"m","err":{"message":"x","stack":"none"},"exception":"E: x\n\tat a.B.c(B.java:7)"}"#,
+        ] {
+            assert_eq!(read(line.as_bytes()).unwrap().stack.as_deref(), Some("E: x\n\tat a.B.c(B.java:7)"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_message_of_several_lines_is_a_head_and_a_stack() {
+        for (message, stack, expected) in [
+            ("E: x\n  at f (a.js:1:2)", None, ("E: x", Some("E: x\n  at f (a.js:1:2)"))),
+            ("\nE: x\r\n  at f (a.js:1:2)\n", None, ("E: x", Some("E: x\r\n  at f (a.js:1:2)"))),
+            ("failed\nsoon", Some("E: y\n  at g"), ("failed", Some("E: y\n  at g"))),
+            ("  one line\n", None, ("  one line\n", None)),
+        ] {
+            let read = Structured { message: message.to_owned(), stack: stack.map(str::to_owned), ..Structured::default() };
+            let parted = read.parted();
+            assert_eq!((parted.message.as_str(), parted.stack.as_deref()), expected, "{message:?}");
+        }
+        assert_eq!(with_cause("E: x\n  at f\n", "no route"), "E: x: no route\n  at f");
+        assert_eq!(with_cause("failed\n", "no route"), "failed: no route");
+    }
+
+    #[test]
+    fn who_wrote_an_event_is_its_component() {
+        for (line, component) in [
+            (r#"{"_COMM":"sh","_SYSTEMD_UNIT":"shop.service","SYSLOG_IDENTIFIER":"shop","MESSAGE":"m"}"#, "shop"),
+            (r#"{"_COMM":"sh","_SYSTEMD_UNIT":"shop.service","MESSAGE":"m"}"#, "shop.service"),
+            (r#"{"level":"INFO","loggerName":"a.B","message":"m"}"#, "a.B"),
+            (r#"{"log":{"level":"error","logger":"a.B"},"message":"m"}"#, "a.B"),
+            (r#"{"level":"info","message":"m"}"#, ""),
+        ] {
+            assert_eq!(read(line.as_bytes()).unwrap().component, component, "{line}");
         }
     }
 

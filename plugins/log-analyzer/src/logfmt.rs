@@ -2,7 +2,7 @@
 
 use crate::{
     fields,
-    json::Structured,
+    json::{self, Structured},
     record::Level,
     time::{self, LogTime},
 };
@@ -17,7 +17,8 @@ pub fn read(line: &[u8]) -> Option<Structured> {
         return None;
     }
     let text = std::str::from_utf8(line).ok()?;
-    let (mut level, mut time, mut message, mut error, mut stack) = (None, None, None, None, None);
+    let (mut level, mut time, mut message, mut error) = (None, None, None, None);
+    let (mut stack, mut component) = (None, None);
     let mut rest = text;
     while let Some((key, value, behind)) = pair(rest) {
         rest = behind;
@@ -26,7 +27,10 @@ pub fn read(line: &[u8]) -> Option<Structured> {
             "time" | "ts" | "t" | "timestamp" => time = time.or_else(|| read_time(&value)),
             "msg" | "message" | "event" => message = message.or(Some(value)),
             "err" | "error" | "exception" => error = error.or(Some(value)),
-            "stack" | "stacktrace" | "trace" | "traceback" => stack = stack.or(Some(value)),
+            "stack" | "stacktrace" | "trace" | "traceback" => {
+                stack = stack.or(Some(value)).filter(|stack: &String| stack.contains('\n'));
+            }
+            "logger" => component = component.or(Some(value)),
             _ => {}
         }
     }
@@ -35,14 +39,14 @@ pub fn read(line: &[u8]) -> Option<Structured> {
     }
     let error = error.filter(|error| !error.is_empty());
     let message = match (message, error) {
-        (Some(message), Some(error)) => format!("{message}: {error}"),
+        (Some(message), Some(error)) => json::with_cause(&message, &error),
         (Some(message), None) => message,
         (None, error) => {
             let others = others(text)?;
             error.or_else(|| (!others.is_empty()).then_some(others))?
         }
     };
-    Some(Structured { time, level, message, stack: stack.filter(|stack| stack.contains('\n')) })
+    Some(Structured { time, level, message, stack, component: component.unwrap_or_default() })
 }
 
 /// What a line of pairs alone says that has no message: those that tell neither the time nor the level. None where it has other words.
@@ -55,7 +59,7 @@ fn others(text: &str) -> Option<String> {
             return None;
         }
         rest = behind;
-        if !matches!(key, "level" | "lvl" | "severity" | "time" | "ts" | "t" | "timestamp") {
+        if !matches!(key, "level" | "lvl" | "severity" | "time" | "ts" | "t" | "timestamp" | "logger") {
             others.push((key, value));
         }
     }
@@ -124,6 +128,12 @@ mod tests {
             assert_eq!((read.level, read.message.as_str()), (level, message), "{line}");
             assert!(read.time.is_none_or(|time| time.nanoseconds / time::SECOND == 1_795_428_000), "{line}");
         }
+    }
+
+    #[test]
+    fn a_requests_trace_hides_no_stack_and_who_wrote_it_is_told() {
+        let read = read(br#"level=error logger=shop.cart trace=4bf9 msg=m stack="E: e\n at a (b.js:1:2)""#).unwrap();
+        assert_eq!((read.stack.as_deref(), read.component.as_str()), (Some("E: e\n at a (b.js:1:2)"), "shop.cart"));
     }
 
     #[test]

@@ -167,6 +167,11 @@ impl Pending {
         &mut self.sections[last]
     }
 
+    /// Whether it has an exception's head, or a frame.
+    pub fn has_trace(&self) -> bool {
+        self.sections.iter().any(|section| section.exception.is_some() || !section.frames.is_empty())
+    }
+
     fn open(&mut self, section: Section, is_primary: bool) {
         if self.sections.len() < MAX_SECTIONS {
             self.sections.push(section);

@@ -88,6 +88,43 @@ const SAMPLES: &[Sample] = &[
         line: 1,
     },
     Sample {
+        format: "Google Cloud Logging, a trace as text",
+        log: br#"{"insertId":"a5","severity":"ERROR","textPayload":"TypeError: x is undefined\n    at total (/srv/app/lib/order.js:12:7)\n    at order (/srv/app/index.js:20:5)\n","timestamp":"2026-11-23T10:00:36Z","trace":"projects/p/traces/0af7651916cd43dd8448eb211c80319c"}
+"#,
+        title: "TypeError: x is undefined",
+        severity: Severity::Error,
+        second: Some(36),
+        line: 1,
+    },
+    Sample {
+        format: "Google Cloud Logging, a trace in a message",
+        log: br#"{"insertId":"a6","severity":"ERROR","jsonPayload":{"message":"Traceback (most recent call last):\n  File \"/srv/app/shop.py\", line 12, in total\n    return a[x]\nKeyError: 'x'"},"timestamp":"2026-11-23T10:00:37Z"}
+"#,
+        title: "KeyError: 'x'",
+        severity: Severity::Error,
+        second: Some(37),
+        line: 1,
+    },
+    Sample {
+        format: "winston, a trace in the message",
+        log: br#"{"level":"info","message":"two lines\nof no fault","timestamp":"2026-11-23T10:00:00.000Z","service":"shop"}
+{"level":"error","message":"cannot pay: TypeError: x is undefined\n    at total (/srv/app/lib/order.js:12:7)","timestamp":"2026-11-23T10:00:38.000Z","service":"shop"}
+"#,
+        title: "TypeError: x is undefined",
+        severity: Severity::Error,
+        second: Some(38),
+        line: 2,
+    },
+    Sample {
+        format: "logfmt, a trace in the message",
+        log: br#"time=2026-11-23T10:00:39Z level=error msg="panic: no route\n\ngoroutine 1 [running]:\nmain.pay(0x1)\n\t/srv/app/main.go:12 +0x1d" order=17
+"#,
+        title: "panic: no route",
+        severity: Severity::Error,
+        second: Some(39),
+        line: 1,
+    },
+    Sample {
         format: "logfmt",
         log: br#"time=2026-11-23T10:00:00Z level=info msg=listening port=8080
 time=2026-11-23T10:00:07Z level=error msg="cannot charge" err="no route to host" order=17
@@ -390,4 +427,30 @@ fn the_stack_of_an_exported_message_is_read_and_its_evidence_is_the_message() {
     assert_eq!(issues[0].stack.len(), 2);
     assert_eq!(issues[0].stack[0].file, "lib/order.js");
     assert!(issues[0].evidence[0].text.starts_with("TypeError: x is undefined"), "{:?}", issues[0].evidence);
+}
+
+#[test]
+fn a_trace_in_a_message_is_the_fault_that_it_is_on_the_console() {
+    let console = b"2026-11-23T10:00:00Z ERROR TypeError: x is undefined\n    at total (/srv/app/lib/order.js:12:7)\n";
+    let json = br#"{"severity":"ERROR","timestamp":"2026-11-23T10:00:00Z","textPayload":"TypeError: x is undefined\n    at total (/srv/app/lib/order.js:12:7)"}
+"#;
+    let [console, json] = [analyze(console), analyze(json)];
+    assert_eq!((console.len(), json.len()), (1, 1));
+    assert_eq!(json[0].fingerprint, console[0].fingerprint);
+    assert_eq!((&json[0].stack, &json[0].location), (&console[0].stack, &console[0].location));
+    assert_eq!(json[0].stack.len(), 1);
+}
+
+#[test]
+fn a_fault_is_the_same_in_the_systems_log_and_in_each_form_of_the_journal() {
+    let faults = [
+        &b"<27>Nov 23 10:00:08 web-1 shop[71]: disk is full\n"[..],
+        b"2026-11-23T10:00:08.123456+00:00 web-1 shop: ERROR disk is full\n",
+        br#"{"__REALTIME_TIMESTAMP":"1795428016000000","PRIORITY":"3","SYSLOG_IDENTIFIER":"shop","MESSAGE":"disk is full"}
+"#,
+        b"__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP=1795428018000000\nPRIORITY=3\n_COMM=sh\nSYSLOG_IDENTIFIER=shop\nMESSAGE=disk is full\n\n",
+    ];
+    let fingerprints = faults.map(|log| analyze(log).iter().map(|issue| issue.fingerprint.clone()).collect::<Vec<_>>());
+    assert_eq!(fingerprints[0].len(), 1);
+    fingerprints.iter().for_each(|of| assert_eq!(*of, fingerprints[0]));
 }

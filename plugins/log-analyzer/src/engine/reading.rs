@@ -91,6 +91,7 @@ impl State {
             // The entry's end is its line.
             Taken::Part => return self.nothing(means),
             Taken::Whole(entry, line) => {
+                let entry = entry.parted();
                 let message = entry.message.clone();
                 return self.structured(name, source, (line, message.as_bytes()), entry, Around::default(), means);
             }
@@ -149,7 +150,7 @@ impl State {
         means: &Means,
     ) -> GroupId {
         let Means { words, settings, .. } = means;
-        let read = envelope::within(read);
+        let read = envelope::within(read).parted();
         let mut room = Vec::new();
         let text = colour::without(read.message.as_bytes(), &mut room);
         let of_message = header::header(text);
@@ -159,13 +160,15 @@ impl State {
             text
         };
         let level = read.level.or(of_message.level).or(around.level);
-        let component = if of_message.component.is_empty() { around.component } else { of_message.component };
+        let components = [of_message.component, read.component.as_bytes(), around.component];
+        let of_line = if read.level.is_none() { 0 } else { 1 };
+        let component = components.into_iter().skip(of_line).find(|component| !component.is_empty());
         let (group, plain) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
         let line = Line {
             number,
             time: around.time.or(read.time).or(of_message.time),
             level,
-            component: if read.level.is_none() { component } else { around.component },
+            component: component.unwrap_or_default(),
             stream: around.stream,
             content,
             group,

@@ -27,7 +27,7 @@ fn record_of(record: &Map<String, Value>) -> Structured {
         let is_known = |name: &str| name.ends_with("UnixNano") || name.starts_with("severity") || name.ends_with("Id");
         fields::text(record, is_known)
     });
-    Structured { time: at, level, message, stack: None }
+    Structured { time: at, level, message, ..Structured::default() }
 }
 
 /// Nanoseconds since 1970, in digits or as a number.
