@@ -1,6 +1,14 @@
 //! Times as logs write them.
 
+mod clock;
+mod date;
+
 use serde::{Deserialize, Serialize};
+
+use self::{
+    clock::{Clock, clock, number, zone},
+    date::{named, parts},
+};
 
 /// Nanoseconds in a second.
 pub const SECOND: i64 = 1_000_000_000;
@@ -9,6 +17,11 @@ const YEAR: i64 = 365 * 86_400 * SECOND;
 /// Days of 1970 before the first of March.
 const FEBRUARY_ENDS: i64 = 59;
 
+/// Digits in a row that are counted: one more than any time has.
+const MAX_DIGITS: usize = 20;
+
+/// A smaller number, of 1973, is no time.
+const EARLIEST_SECOND: f64 = 1e8;
 /// The first second of 2201: no log is of a later time, and far later ones have no nanoseconds in 64 bits.
 const LATEST_SECOND: f64 = 7_289_654_400.0;
 
@@ -21,33 +34,35 @@ pub struct LogTime {
     pub dated: bool,
 }
 
-const MONTHS: [&[u8]; 12] =
-    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-
 /// Reads a time at the start of the text; gives it and how many bytes it takes.
 pub fn read(text: &[u8]) -> Option<(LogTime, usize)> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = text.iter().take(MAX_DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
     match digits {
-        4 => iso(text),
-        2 => slashed(text).or_else(|| access(text)).or_else(|| php(text)).or_else(|| dotted(text)),
+        4 => iso(text).or_else(|| parts(text)),
+        1 | 2 => parts(text),
         8 => run_together(text),
         6 => compact(text),
-        10 | 13 => epoch(text, digits),
-        0 => syslog(text).or_else(|| glog(text)),
+        10 | 13 | 16 | 19 => epoch(text, digits),
+        0 => named(text).or_else(|| glog(text)),
         _ => None,
     }
 }
 
 /// Whether no time begins there, whatever digits are behind the first letters.
 pub fn is_none(text: &[u8]) -> bool {
-    let named = |at| text.get(at..at + 3).is_some_and(|name| month(name).is_some());
-    text.first().is_some_and(u8::is_ascii_alphabetic) && !named(0) && !named(4) && lettered(text).is_none()
+    let named = |at| text.get(at..at + 3).is_some_and(|name| date::month(name).is_some());
+    // Behind a weekday and a comma comes the day.
+    text.first().is_some_and(u8::is_ascii_alphabetic)
+        && !named(0)
+        && !named(4)
+        && text.get(3) != Some(&b',')
+        && lettered(text).is_none()
 }
 
 /// A time in an epoch's seconds or milliseconds.
 pub fn from_epoch(number: f64) -> Option<LogTime> {
     let seconds = match number {
-        n if (1e8..1e11).contains(&n) => n,
+        n if (EARLIEST_SECOND..1e11).contains(&n) => n,
         n if (1e11..1e14).contains(&n) => n / 1e3,
         n if (1e14..1e17).contains(&n) => n / 1e6,
         n if (1e17..9e18).contains(&n) => n / 1e9,
@@ -57,11 +72,6 @@ pub fn from_epoch(number: f64) -> Option<LogTime> {
         return None;
     }
     Some(LogTime { nanoseconds: (seconds * 1e6).round() as i64 * 1000, dated: true })
-}
-
-fn number(text: &[u8], at: usize, len: usize) -> Option<i64> {
-    let digits = text.get(at..at + len)?;
-    digits.iter().try_fold(0i64, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
 }
 
 fn is(text: &[u8], at: usize, any: &[u8]) -> Option<()> {
@@ -77,49 +87,6 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-struct Clock {
-    seconds: i64,
-    nanoseconds: i64,
-    len: usize,
-}
-
-/// `HH:MM:SS`, then a fraction behind `.`, `,` or `:`.
-fn clock(text: &[u8], at: usize) -> Option<Clock> {
-    let (hour, minute, second) = (number(text, at, 2)?, number(text, at + 3, 2)?, number(text, at + 6, 2)?);
-    is(text, at + 2, b":")?;
-    is(text, at + 5, b":")?;
-    if hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let mut len = 8;
-    let mut nanoseconds = 0;
-    if is(text, at + 8, b".,:").is_some() && text.get(at + 9).is_some_and(u8::is_ascii_digit) {
-        let fraction = text.get(at + 9..)?;
-        let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let used = digits.min(9);
-        nanoseconds = number(fraction, 0, used)? * 10i64.pow(9 - u32::try_from(used).ok()?);
-        len = 9 + digits;
-    }
-    Some(Clock { seconds: hour * 3600 + minute * 60 + second, nanoseconds, len })
-}
-
-/// `Z`, `+01:00`, `+0100`, ` +0100`: seconds east of UTC, and its length.
-fn zone(text: &[u8], at: usize) -> (i64, usize) {
-    let space = usize::from(text.get(at) == Some(&b' '));
-    let sign = match text.get(at + space) {
-        Some(b'Z') if space == 0 => return (0, 1),
-        Some(b'+') => 1,
-        Some(b'-') => -1,
-        _ => return (0, 0),
-    };
-    let colon = usize::from(text.get(at + space + 3) == Some(&b':'));
-    let offset = number(text, at + space + 1, 2).zip(number(text, at + space + 3 + colon, 2));
-    match offset {
-        Some((hours, minutes)) => (sign * (hours * 3600 + minutes * 60), space + 5 + colon),
-        None => (0, 0),
-    }
-}
-
 fn dated(date: (i64, i64, i64), clock: &Clock, zone: i64) -> Option<LogTime> {
     let (year, month, day) = date;
     if !(1970..=2200).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
@@ -129,103 +96,63 @@ fn dated(date: (i64, i64, i64), clock: &Clock, zone: i64) -> Option<LogTime> {
     Some(LogTime { nanoseconds: seconds * SECOND + clock.nanoseconds, dated: true })
 }
 
-/// `2026-11-23T10:00:00.123Z`, `2026/11/23 10:00:00,123`.
+/// `2026-11-23T10:00:00.123Z`, `2026/11/23 10:00:00,123`: what most logs write, told at once.
 fn iso(text: &[u8]) -> Option<(LogTime, usize)> {
     is(text, 4, b"-/.")?;
     is(text, 7, b"-/.")?;
     let date = (number(text, 0, 4)?, number(text, 5, 2)?, number(text, 8, 2)?);
     is(text, 10, b"T -_")?;
     let clock = clock(text, 11)?;
-    let (zone, len) = zone(text, 11 + clock.len);
-    Some((dated(date, &clock, zone)?, 11 + clock.len + len))
+    let (zone, end) = zone(text, clock.end);
+    Some((dated(date, &clock, zone)?, end))
 }
 
-/// `17/06/09 20:10:40`: year, month, day.
-fn slashed(text: &[u8]) -> Option<(LogTime, usize)> {
-    is(text, 2, b"/")?;
-    is(text, 5, b"/")?;
-    is(text, 8, b" ")?;
-    let date = (2000 + number(text, 0, 2)?, number(text, 3, 2)?, number(text, 6, 2)?);
-    let clock = clock(text, 9)?;
-    Some((dated(date, &clock, 0)?, 9 + clock.len))
-}
-
-/// `10/Oct/2000:13:55:36 -0700`.
-fn access(text: &[u8]) -> Option<(LogTime, usize)> {
-    is(text, 2, b"/")?;
-    is(text, 6, b"/")?;
-    is(text, 11, b":")?;
-    let month = month(text.get(3..6)?)?;
-    let clock = clock(text, 12)?;
-    let (zone, len) = zone(text, 12 + clock.len);
-    Some((dated((number(text, 7, 4)?, month, number(text, 0, 2)?), &clock, zone)?, 12 + clock.len + len))
-}
-
-fn month(name: &[u8]) -> Option<i64> {
-    MONTHS.iter().zip(1..).find(|(month, _)| **month == name).map(|(_, number)| number)
-}
-
-/// `081109 203615`.
+/// `081109 203615`, `081109 20:36:15`, and with a blank for a hour's first digit.
 fn compact(text: &[u8]) -> Option<(LogTime, usize)> {
     is(text, 6, b" ")?;
     let date = (2000 + number(text, 0, 2)?, number(text, 2, 2)?, number(text, 4, 2)?);
-    let (hour, minute, second) = (number(text, 7, 2)?, number(text, 9, 2)?, number(text, 11, 2)?);
+    let packed = number(text, 7, 2).zip(number(text, 9, 2)).zip(number(text, 11, 2));
+    let Some(((hour, minute), second)) = packed else {
+        let clock = clock(text, 7 + usize::from(text.get(7) == Some(&b' ')))?;
+        return Some((dated(date, &clock, 0)?, clock.end));
+    };
     if hour > 23 || minute > 59 || second > 60 || text.get(13).is_some_and(u8::is_ascii_digit) {
         return None;
     }
-    let clock = Clock { seconds: hour * 3600 + minute * 60 + second, nanoseconds: 0, len: 6 };
-    Some((dated(date, &clock, 0)?, 13))
+    let clock = Clock { seconds: hour * 3600 + minute * 60 + second, nanoseconds: 0, end: 13 };
+    Some((dated(date, &clock, 0)?, clock.end))
 }
 
-/// `20171223-22:15:29:606`, `20171224T001530`; some write the clock without leading zeros: `20171224-0:3:7:12`.
+/// `20171223-22:15:29:606`, `20171224T001530`.
 fn run_together(text: &[u8]) -> Option<(LogTime, usize)> {
     is(text, 8, b"-T ")?;
     let date = (number(text, 0, 4)?, number(text, 4, 2)?, number(text, 6, 2)?);
-    if let Some(clock) = clock(text, 9) {
-        let (zone, len) = zone(text, 9 + clock.len);
-        return Some((dated(date, &clock, zone)?, 9 + clock.len + len));
-    }
-    let rest = text.get(9..)?;
-    if let Some(((hour, minute), second)) = number(rest, 0, 2).zip(number(rest, 2, 2)).zip(number(rest, 4, 2)) {
-        if hour > 23 || minute > 59 || second > 60 || rest.get(6).is_some_and(u8::is_ascii_digit) {
-            return None;
+    let clock = match clock(text, 9) {
+        Some(clock) => clock,
+        None => {
+            let (hour, minute, second) = (number(text, 9, 2)?, number(text, 11, 2)?, number(text, 13, 2)?);
+            if hour > 23 || minute > 59 || second > 60 || text.get(15).is_some_and(u8::is_ascii_digit) {
+                return None;
+            }
+            Clock { seconds: hour * 3600 + minute * 60 + second, nanoseconds: 0, end: 15 }
         }
-        let clock = Clock { seconds: hour * 3600 + minute * 60 + second, nanoseconds: 0, len: 6 };
-        let (zone, len) = zone(text, 15);
-        return Some((dated(date, &clock, zone)?, 15 + len));
-    }
-    let (mut at, mut parts) = (9, [0; 4]);
-    for (index, part) in parts.iter_mut().enumerate() {
-        if index > 0 && is(text, at, b":").is_none() {
-            return None;
-        }
-        at += usize::from(index > 0);
-        let len = text.get(at..)?.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
-        *part = number(text, at, len).filter(|_| len > 0)?;
-        at += len;
-    }
-    let [hour, minute, second, millisecond] = parts;
-    if hour > 23 || minute > 59 || second > 60 || millisecond > 999 {
+    };
+    let (zone, end) = zone(text, clock.end);
+    Some((dated(date, &clock, zone)?, end))
+}
+
+/// An epoch's seconds, or thousandths of them, millionths or billionths, and of seconds a fraction.
+fn epoch(text: &[u8], digits: usize) -> Option<(LogTime, usize)> {
+    let unit = 10i64.checked_pow(u32::try_from(19 - digits).ok()?)?;
+    let whole: i64 = std::str::from_utf8(text.get(..digits)?).ok()?.parse().ok()?;
+    let nanoseconds = whole.checked_mul(unit)?;
+    if !(EARLIEST_SECOND as i64 * SECOND..LATEST_SECOND as i64 * SECOND).contains(&nanoseconds) {
         return None;
     }
-    let clock =
-        Clock { seconds: hour * 3600 + minute * 60 + second, nanoseconds: millisecond * 1_000_000, len: at - 9 };
-    Some((dated(date, &clock, 0)?, at))
-}
-
-/// `10.30 16:49:06`: month and day.
-fn dotted(text: &[u8]) -> Option<(LogTime, usize)> {
-    is(text, 2, b".-")?;
-    is(text, 5, b" ")?;
-    let clock = clock(text, 6)?;
-    let (month, day) = (number(text, 0, 2)?, number(text, 3, 2)?);
-    (1..=12).contains(&month).then(|| undated(month, day, &clock))?.map(|time| (time, 6 + clock.len))
-}
-
-fn epoch(text: &[u8], digits: usize) -> Option<(LogTime, usize)> {
-    let whole = number(text, 0, digits)?;
-    let len = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
-    Some((from_epoch(whole as f64)?, len))
+    let (part, end) = clock::fraction(text, digits, b".").unwrap_or((0, digits));
+    // Behind a fraction of a thousandth nothing is kept.
+    let part = if unit == SECOND { part } else { 0 };
+    Some((LogTime { nanoseconds: nanoseconds + part, dated: true }, end))
 }
 
 /// A time without a year, counted as if it were in 1970.
@@ -259,32 +186,6 @@ pub fn near(undated: i64, dated: i64) -> i64 {
     years.into_iter().min_by_key(|at| at.abs_diff(dated)).unwrap_or(undated)
 }
 
-/// `Nov 23 10:00:00`, `Nov  3 10:00:00`, and with a weekday and a year around it as Apache writes it.
-fn syslog(text: &[u8]) -> Option<(LogTime, usize)> {
-    let Some(month) = month(text.get(..3)?) else {
-        is(text, 3, b" ")?;
-        month(text.get(4..7)?)?;
-        let (time, len) = syslog(text.get(4..)?)?;
-        return Some((time, len + 4));
-    };
-    is(text, 3, b" ")?;
-    // A day of one digit has a blank before it, or none.
-    let (day, behind) = match (text.get(4)?, text.get(5)?) {
-        (b' ', _) => (number(text, 5, 1)?, 6),
-        (_, b' ') => (number(text, 4, 1)?, 5),
-        _ => (number(text, 4, 2)?, 6),
-    };
-    is(text, behind, b" ")?;
-    let clock = clock(text, behind + 1)?;
-    let end = behind + 1 + clock.len;
-    if let Some(year) = is(text, end, b" ").and_then(|()| number(text, end + 1, 4))
-        && !text.get(end + 5).is_some_and(u8::is_ascii_alphanumeric)
-    {
-        return Some((dated((year, month, day), &clock, 0)?, end + 5));
-    }
-    Some((undated(month, day, &clock)?, end))
-}
-
 /// `E1123 10:00:00.123456`, and with a year `E20261123 10:00:00.123456`: the level's letter is left to the record.
 fn glog(text: &[u8]) -> Option<(LogTime, usize)> {
     let blank = lettered(text)?;
@@ -295,7 +196,7 @@ fn glog(text: &[u8]) -> Option<(LogTime, usize)> {
         1 => (1..=12).contains(&month).then(|| undated(month, day, &clock))?,
         _ => dated((number(text, 1, 4)?, month, day), &clock, 0),
     };
-    Some((time?, blank + 1 + clock.len))
+    Some((time?, clock.end))
 }
 
 /// Where the blank is behind a level's letter and a date, with a year or without.
@@ -304,27 +205,12 @@ pub fn lettered(text: &[u8]) -> Option<usize> {
     [5, 9].into_iter().find(|blank| is(text, *blank, b" ").is_some())
 }
 
-/// `23-Nov-2026 10:00:00 UTC`, with the name of a zone, of which UTC alone is known.
-fn php(text: &[u8]) -> Option<(LogTime, usize)> {
-    is(text, 2, b"-")?;
-    is(text, 6, b"-")?;
-    is(text, 11, b" ")?;
-    let clock = clock(text, 12)?;
-    let time = dated((number(text, 7, 4)?, month(text.get(3..6)?)?, number(text, 0, 2)?), &clock, 0)?;
-    let end = 12 + clock.len;
-    let zone = text.get(end..).unwrap_or_default();
-    let name =
-        zone.iter().skip(1).take(40).take_while(|byte| byte.is_ascii_alphanumeric() || b"/_+-".contains(byte)).count();
-    // Brackets tell a zone from a word of the message.
-    let is_zone = name > 0 && zone.first() == Some(&b' ') && zone.get(name + 1) == Some(&b']');
-    Some((time, end + if is_zone { name + 1 } else { 0 }))
-}
-
-/// The length of a time of the day alone, `10:00:00.123`: it says not when.
-pub fn of_day(text: &[u8]) -> Option<usize> {
-    let clock = clock(text, 0)?;
-    is(text, clock.len, b" ]")?;
-    Some(clock.len)
+/// A time of the day alone, `10:00:00.123`, in nanoseconds since midnight, and its length: it says not of which day.
+pub fn of_day(text: &[u8]) -> Option<(i64, usize)> {
+    is(text, 2, b":")?;
+    let Clock { seconds, nanoseconds, end } = clock(text, 0)?;
+    is(text, end, b" ]")?;
+    Some((seconds * SECOND + nanoseconds, end))
 }
 
 #[cfg(test)]
@@ -343,6 +229,34 @@ mod tests {
             ("081109 203615 148 INFO", 1_226_262_975, 13),
             ("1795428000 x", 1_795_428_000, 10),
             ("1795428000123 x", 1_795_428_000, 13),
+            ("1795428000123456 x", 1_795_428_000, 16),
+            ("1795428000123456789 x", 1_795_428_000, 19),
+            ("1795428000.123 x", 1_795_428_000, 14),
+            // .NET, Windows and databases, whose day comes first or second
+            ("23/11/2026 10:00:00 x", 1_795_428_000, 19),
+            ("11/23/2026 10:00:00 AM x", 1_795_428_000, 22),
+            ("11/23/2026, 10:00:00 PM x", 1_795_471_200, 23),
+            ("3/2/2026 4:05:06 PM x", 1_772_467_506, 19),
+            ("23.11.2026 10:00:00,123 x", 1_795_428_000, 23),
+            ("03.02.2026 10:00:00 x", 1_770_112_800, 19),
+            ("23-11-2026 10:00:00 x", 1_795_428_000, 19),
+            ("23.11.26 10:00:00 x", 1_795_428_000, 17),
+            ("11/23/26 10:00:00 x", 1_795_428_000, 17),
+            ("2026/11/23 9:59:60 x", 1_795_428_000, 18),
+            ("261123 10:00:00 x", 1_795_428_000, 15),
+            ("261123  9:59:60 x", 1_795_428_000, 15),
+            ("2026-11-23 11:00:00.123+01 [7] x", 1_795_428_000, 26),
+            ("2026-11-23 10:00:00.123 UTC [7] x", 1_795_428_000, 27),
+            // with the month's name
+            ("Nov 23, 2026 10:00:00 AM x", 1_795_428_000, 24),
+            ("Nov 23, 2026, 10:00:00\u{202f}AM x", 1_795_428_000, 27),
+            ("Nov  3, 2026 10:00:00 AM x", 1_793_700_000, 24),
+            ("Nov 23 2026 10:00:00: x", 1_795_428_000, 20),
+            ("Mon, 23 Nov 2026 10:00:00 GMT x", 1_795_428_000, 29),
+            ("Mon, 23 Nov 2026 11:00:00 +0100 x", 1_795_428_000, 31),
+            ("23 Nov 2026 10:00:00.123 x", 1_795_428_000, 24),
+            ("Mon Nov 23 10:00:00 UTC 2026 x", 1_795_428_000, 28),
+            ("Mon Nov 23 10:00:00.123456 2026] x", 1_795_428_000, 31),
             ("20171223-22:15:29:606|Step", 1_514_067_329, 21),
             ("20171224-0:3:7:12|Step", 1_514_073_787, 17),
             ("20171223T221529Z x", 1_514_067_329, 16),
@@ -386,6 +300,9 @@ mod tests {
             "Jun 14 15:16:01 combo sshd",
             "Jun  4 15:16:01 combo",
             "E0614 15:16:01.123456 7 x.cc:1] m",
+            "03-17 16:13:38.811  1702",
+            "11/23 10:00:00 x",
+            "23 Nov 10:00:00.123 * x",
         ] {
             assert!(!read(text.as_bytes()).unwrap_or_else(|| panic!("{text}")).0.dated);
         }
@@ -394,7 +311,9 @@ mod tests {
     #[test]
     fn what_is_no_time_is_not_taken_for_one() {
         for text in
-            ["", "1234", "2026-13-45T99:00:00", "Junk 14", "123456 abcdef", "12345678901234567890", "9292929292 x"]
+            ["", "1234", "2026-13-45T99:00:00", "Junk 14", "123456 abcdef", "12345678901234567890", "9292929292 x",
+            "9999999999999999999", "10.0.0.1 - -", "10.10.34.11 10:00:00", "1.2.3 10:00", "31/31/2026 10:00:00", "123/11/2026 10:00:00",
+            "11/23/2026 13:00", "2026-11-23 25:00:00", "Mon, soon 10:00:00", "Nov 2026 10:00:00 x", "12 34 56 10:00:00"]
         {
             assert_eq!(read(text.as_bytes()), None, "{text}");
         }

@@ -120,7 +120,7 @@ const SAMPLES: &[Sample] = &[
         log: br#"time=2026-11-23T10:00:39Z level=error msg="panic: no route\n\ngoroutine 1 [running]:\nmain.pay(0x1)\n\t/srv/app/main.go:12 +0x1d" order=17
 "#,
         title: "panic: no route",
-        severity: Severity::Error,
+        severity: Severity::Critical,
         second: Some(39),
         line: 1,
     },
