@@ -146,7 +146,7 @@ fn place(key: &[u8; KEY_BYTES]) -> usize {
 fn reach(line: &[u8], after: usize, time: LogTime, header: &Header<'_>) -> Option<usize> {
     let rest = from(line, after);
     let another = stream(rest).is_some()
-        || program(rest, time).is_some()
+        || program(line, after, time).is_some()
         || piped(rest).is_some()
         || lettered(rest).is_some()
         || dashed(rest).is_some();
@@ -156,8 +156,11 @@ fn reach(line: &[u8], after: usize, time: LogTime, header: &Header<'_>) -> Optio
     let skip = rest.iter().take_while(|byte| matches!(byte, b' ' | b']' | b')')).count();
     let (name, start) = word_at(line, after + skip);
     let name_end = start + name.len();
-    let dash = name.contains(&b'.') && matches!(from(line, name_end), [b' ', b'*' | b'-', ..]);
-    if another || letter || dash || rest.first() == Some(&b'|') {
+    // Or a mark without letters before it.
+    let dash = name.contains(&b'.')
+        && name.last().is_some_and(u8::is_ascii_alphabetic)
+        && !matches!(from(line, name_end), [b' ', b'a'..=b'z' | b'A'..=b'Z', ..]);
+    if another || letter || dash {
         return None;
     }
     let mut at = after;

@@ -79,11 +79,13 @@ fn behind_priority(line: &[u8]) -> Header<'_> {
     }
     // A number alone that may be a time is one where the rest of a header is.
     let sure = !is_bare_number(from(line, start), after - start);
-    let (time, after, again) = match later_time(line, after, time) {
-        Some((time, after)) => (time, after, true),
+    let (written, after, again) = match later_time(line, after, time) {
+        Some((later, after)) => (later, after, true),
         None => (time, after, false),
     };
-    let (level, component, content) = behind_time(line, after, time);
+    let (level, component, content) = behind_time(line, after, written);
+    // The first tells the year where the last does not.
+    let time = if written.dated || !time.dated { written } else { time };
     if !sure && !again && level.is_none() && component.is_empty() {
         return Header { time: None, level: None, component: b"", content: 0 };
     }
@@ -107,6 +109,12 @@ fn opening(line: &[u8]) -> usize {
         }
     }
     at + from(line, at).iter().take_while(|byte| matches!(byte, b' ' | b'[' | b'(')).count().min(2)
+}
+
+/// Whether a line says behind its priority that it is of RFC 5424.
+fn is_versioned(line: &[u8]) -> bool {
+    memchr::memchr(b'>', line.get(..5.min(line.len())).unwrap_or_default())
+        .is_some_and(|end| from(line, end + 1).starts_with(b"1 "))
 }
 
 fn is_bare_number(text: &[u8], len: usize) -> bool {
@@ -227,12 +235,13 @@ fn behind_time(line: &[u8], after: usize, time: LogTime) -> (Option<Level>, &[u8
     if let Some(mark) = stream(rest) {
         return behind_mark(line, after + mark.length, b"", First::BeforeColon, HEADER_WORDS);
     }
-    if let Some((component, len)) = program(rest, time).or_else(|| line.starts_with(b"<").then(|| syslog(rest))?) {
+    let of_priority = || line.starts_with(b"<").then(|| syslog(rest, is_versioned(line)))?;
+    if let Some((component, len)) = program(line, after, time).or_else(of_priority) {
         let blank = usize::from(from(line, after + len).first() == Some(&b' '));
         return behind_mark(line, after + len + blank, component, First::BeforeColon, 1);
     }
     if let Some((component, len)) = piped(rest) {
-        return (None, component, after + len);
+        return behind_mark(line, after + len, component, First::BeforeColon, 1);
     }
     if let Some((level, component, len)) = lettered(rest) {
         return (Some(level), component, after + len);
@@ -366,6 +375,18 @@ mod tests {
                 "evntslog",
                 "An event",
             ),
+            (
+                r#"<165>1 2003-10-11T22:14:15.003Z host evntslog - ID47 [a@32473 iut="3" b="\]\"]"][b@32473 class="high"] An event"#,
+                None,
+                "evntslog",
+                "An event",
+            ),
+            ("<14>1 2003-10-11T22:14:15.003Z host app i-0a1b ID47 [a@1 b=\"3\"]", None, "app", ""),
+            ("2026-11-23T10:00:00.123456+00:00 web1 kernel: Out of memory", None, "kernel", "Out of memory"),
+            ("2026-11-23T10:00:00.123456+0100 web1 shop: ERROR no cart", Some(Error), "shop", "no cart"),
+            ("2026-11-23T10:00:00.123456+00:00 Request failed: x", None, "", "Request failed: x"),
+            ("2026-11-23T10:00:00.123456+00:00 error shop: x", Some(Error), "", "shop: x"),
+            ("2026-11-23T10:00:00.123+00:00 request failed: x", None, "", "request failed: x"),
             ("Jul  1 00:21:28 combo logrotate: ALERT exited", Some(Fatal), "logrotate", "exited"),
             ("2026-11-23T10:00:00.1Z web1 shop[7]:     at f (a.js:1:2)", None, "shop", "    at f (a.js:1:2)"),
             (
@@ -383,6 +404,26 @@ mod tests {
             // others
             ("03-17 16:13:38.811  1702  2395 D WindowManager: visible", Some(Debug), "WindowManager", "visible"),
             ("20171223-22:15:29:606|Step_LSC|30002312|onStand 3579", None, "Step_LSC", "onStand 3579"),
+            ("11-23 10:00:00.123 D/WindowManager( 1702): visible", Some(Debug), "WindowManager", "visible"),
+            ("11-23 10:00:00.123 E/My Tag(17): gone", Some(Error), "My Tag", "gone"),
+            ("11-23 10:00:00.123 W/Shop: slow", Some(Warning), "Shop", "slow"),
+            ("2026-11-23 10:00:00 A deadlock: retrying", None, "", "A deadlock: retrying"),
+            ("2026-11-23 10:00:00 C drive: full", None, "", "C drive: full"),
+            ("2026-11-23 10:00:00 7 D drive: full", None, "", "7 D drive: full"),
+            ("2026-11-23 10:00:00 I/O: slow", None, "", "I/O: slow"),
+            ("2026-11-23 10:00:00 A/B test: over", None, "", "A/B test: over"),
+            ("2026-11-23 10:00:00 | worker-1 | 17 | started", None, "worker-1", "started"),
+            ("2026-11-23 10:00:00.123 | ERROR    | shop.cart:pay:12 - no cart", Some(Error), "shop.cart:pay:12", "no cart"),
+            ("2026-11-23 10:00:00 | main | [error] no cart", Some(Error), "main", "no cart"),
+            ("2026-11-23 10:00:00 nginx.exe [12] - started", None, "nginx.exe", "started"),
+            ("2026-11-23 10:00:00 app.yaml missing - using defaults", None, "", "app.yaml missing - using defaults"),
+            (
+                "2026-11-23 10:00:00 ERROR app.cart [payment] failed",
+                Some(Error),
+                "",
+                "app.cart [payment] failed",
+            ),
+            ("2026-11-23 10:00:00 ERROR app.cart [-] failed", Some(Error), "app.cart", "failed"),
             (
                 "[10.30 16:49:06] chrome.exe *64 - info.example.com:80 open",
                 None,
