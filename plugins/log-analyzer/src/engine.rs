@@ -279,7 +279,8 @@ impl State {
         if !source.passing.takes(line.time, &settings.since, &settings.until) {
             return;
         }
-        line.time = self.believe(source, line.time);
+        let time = line.time.or_else(|| source.time_of_day(line.of_day?));
+        line.time = self.believe(source, time);
         let event = match stack {
             Some(stack) => source.assembler.structured(&line, stack, words),
             None => source.assembler.line(&line, words),

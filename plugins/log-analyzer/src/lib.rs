@@ -11,6 +11,7 @@ mod access;
 mod baseline;
 mod bytes;
 mod colour;
+mod days;
 mod detect;
 mod digits;
 mod engine;

@@ -8,6 +8,8 @@ pub struct Line<'a> {
     pub number: u64,
     /// When.
     pub time: Option<LogTime>,
+    /// Nanoseconds since midnight, where the line tells the time of the day alone.
+    pub of_day: Option<i64>,
     /// How bad, where it says so.
     pub level: Option<Level>,
     /// The program that the header names, as the system's log does; empty where it does not.
@@ -35,6 +37,7 @@ impl<'a> Line<'a> {
         Self {
             number: 1,
             time: None,
+            of_day: None,
             level: None,
             component: b"",
             stream: None,

@@ -211,7 +211,16 @@ mod tests {
     #[test]
     fn an_error_that_is_denied_is_none() {
         let words = Words::default();
-        for text in ["no errors found", "NO ERROR", "No Error", "0 failed, 12 passed", "error=0", "errors: 0", "terror", "failure=false"] {
+        for text in [
+            "no errors found",
+            "NO ERROR",
+            "No Error",
+            "0 failed, 12 passed",
+            "error=0",
+            "errors: 0",
+            "terror",
+            "failure=false",
+        ] {
             assert_eq!(words.told(text.as_bytes()).fault, None, "{text}");
         }
         for text in ["connection failed", "an ERROR occurred", "NullPointerException thrown", "errors: 12"] {

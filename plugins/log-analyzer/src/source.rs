@@ -4,6 +4,7 @@ use autodevops_sdk::types::Evidence;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    days::Days,
     detect::{Doubts, Finding, Watched, series::Series},
     envelope,
     event::Assembler,
@@ -12,6 +13,7 @@ use crate::{
     lines::LineReader,
     rising,
     routes::Routes,
+    time::LogTime,
     window::Passing,
 };
 
@@ -34,6 +36,9 @@ pub struct Source {
     /// Which of its lines are within the time that is analyzed.
     #[serde(default)]
     pub passing: Passing,
+    /// The days that went by, where its lines tell the time of the day alone.
+    #[serde(default)]
+    pub days: Days,
     /// Its errors over time.
     pub errors: Series,
     /// How many those are.
@@ -52,6 +57,12 @@ pub struct Source {
 }
 
 impl Source {
+    /// The time of a line that tells the time of the day alone, in nanoseconds since midnight; none where others of the source tell dates.
+    pub fn time_of_day(&mut self, nanoseconds: i64) -> Option<LogTime> {
+        let tells_dates = self.watched.covers().is_some() && self.watched.is_dated();
+        (!tells_dates).then(|| self.days.time(nanoseconds))
+    }
+
     /// Forgets what was counted by a time that was none of the source's.
     pub fn begin_anew(&mut self) {
         self.seen = Default::default();

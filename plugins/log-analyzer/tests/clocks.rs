@@ -157,3 +157,22 @@ fn zones_that_are_mixed_within_a_log_hide_no_burst_and_make_none() {
     }
     assert!(issues(&lines).len() <= 2, "{:#?}", issues(&lines));
 }
+
+#[test]
+fn logs_that_tell_the_time_of_the_day_alone_have_rates_over_midnight_too() {
+    let usual = issues(&without_a_year("Nov 23", "Nov 24"));
+    let without_date = |line: &String| {
+        let (time, text) = line.split_once(" web1 shop[812]: ").unwrap();
+        let (level, text) = text.split_once(' ').unwrap();
+        format!("{}.123 [main] {level} c.shop.Cart - {text}", &time[7..])
+    };
+    let lines: Vec<String> = without_a_year("Nov 23", "Nov 24").iter().map(without_date).collect();
+    assert!(lines[0].starts_with("23:00:00.123 [main] INFO"), "{}", lines[0]);
+    let told =
+        |issues: Vec<Issue>| issues.into_iter().map(|issue| (issue.kind, issue.count, issue.rate)).collect::<Vec<_>>();
+    assert_eq!(told(issues(&lines)), told(usual));
+    // Within a log that tells dates they are no other clock's.
+    let mut lines = service();
+    lines.insert(100, "12:30:45 remaining".to_owned());
+    assert_eq!(kinds(&lines), [IssueKind::ErrorBurst]);
+}

@@ -131,8 +131,9 @@ impl State {
         let indented =
             content.first().is_some_and(u8::is_ascii_whitespace) || matches!(before, [.., b' ', b' '] | [.., b'\t']);
         let (group, plain) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
-        let Header { time, level, component, .. } = read;
-        let line = Line { number, time, level, component, stream, content, group, plain, headed, indented, raw };
+        let Header { time, of_day, level, component, .. } = read;
+        let line =
+            Line { number, time, of_day, level, component, stream, content, group, plain, headed, indented, raw };
         self.follow_moves(source);
         self.take(name, source, line, None, means);
         group
@@ -167,6 +168,7 @@ impl State {
         let line = Line {
             number,
             time: around.time.or(read.time).or(of_message.time),
+            of_day: None,
             level,
             component: component.unwrap_or_default(),
             stream: around.stream,

@@ -53,7 +53,12 @@ pub fn program(line: &[u8], after: usize, time: LogTime) -> Option<(&[u8], usize
         Some(bracket) if tag.ends_with(b"]") => tag.get(..bracket)?,
         // Without a process only the form of the time says that it is the system's log.
         _ if !time.dated => tag,
-        _ if is_of_system(line.get(..after)?) && names_host(host.get(..host_length)?) && Level::named(tag).is_none() => tag,
+        _ if is_of_system(line.get(..after)?)
+            && names_host(host.get(..host_length)?)
+            && Level::named(tag).is_none() =>
+        {
+            tag
+        }
         _ => return None,
     };
     // A space before either, and the colon.
@@ -190,7 +195,8 @@ fn without_process(tag: &[u8]) -> Option<&[u8]> {
     let inside = tag.strip_suffix(b")")?;
     let open = memchr::memrchr(b'(', inside)?;
     let number = inside.get(open + 1..)?.trim_ascii_start();
-    (!number.is_empty() && number.iter().all(u8::is_ascii_digit)).then(|| tag.get(..open).map(<[u8]>::trim_ascii_end))?
+    (!number.is_empty() && number.iter().all(u8::is_ascii_digit))
+        .then(|| tag.get(..open).map(<[u8]>::trim_ascii_end))?
 }
 
 /// Where the process and the thread end that stand before a level's letter, and how many of them there are.

@@ -7,8 +7,10 @@
 use std::ops::Range;
 
 use super::{
-    Header, WORDS_TO_LATER_TIME, behind_numbers, dashed, ends_header, from, header, lettered, may_be_a_time, opening,
-    piped, program, stream, word_at,
+    Header, dashed,
+    fields::behind_numbers,
+    from, header, lettered, opening, piped, program, stream,
+    when::{WORDS_TO_LATER_TIME, ends_header, may_be_a_time, word_at},
 };
 use crate::{
     bytes::{is_but_for_digits, is_same, without_digits},
@@ -127,7 +129,7 @@ impl Layout {
             self.written.copy_from_slice(written);
         }
         let component = line.get(self.component.clone())?;
-        Some(Header { time: Some(self.time), level: Some(self.level), component, content: self.content })
+        Some(Header { time: Some(self.time), of_day: None, level: Some(self.level), component, content: self.content })
     }
 }
 
@@ -209,7 +211,7 @@ mod tests {
     use super::*;
 
     /// Parts of headers, of which many make one, and some none.
-    const PARTS: [&str; 49] = [
+    const PARTS: [&str; 62] = [
         "081109 203615",
         "2026-11-23T10:00:00Z",
         "2026-11-23 10:00:00,123",
@@ -259,6 +261,19 @@ mod tests {
         "Error: no",
         ": ",
         "[12]",
+        "11/23/2026 10:00:00 AM",
+        "Nov 23, 2026 10:00:00",
+        "12/11/26 9:05:07 ",
+        "2026-11-23T10:00:00.123456+00:00 web1 kernel: ",
+        " UTC ",
+        " AM ",
+        " | main | 12 | ",
+        "nginx.exe [12] - ",
+        "I/Tag( 12): ",
+        " 1702  2395 D ",
+        " level=\"error\" ",
+        "NO ",
+        " /x?level=error",
     ];
 
     /// Lines of parts, each with other digits several times, and cut somewhere.

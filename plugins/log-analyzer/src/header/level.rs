@@ -64,9 +64,10 @@ pub fn level(line: &[u8], after: usize, first: First, words: usize) -> (Option<L
             if part_of_a_name || is_exception {
                 continue;
             }
-            let of_address =
-                matches!(before, Some(b'?' | b'&' | b'+' | b'%' | b'#')) || matches!(behind, Some(b'=' | b'&' | b'+' | b'%'));
-            let assigned = matches!(before, Some(b'=' | b'"')) && is_assigned(line.get(..word_start).unwrap_or_default());
+            let of_address = matches!(before, Some(b'?' | b'&' | b'+' | b'%' | b'#'))
+                || matches!(behind, Some(b'=' | b'&' | b'+' | b'%'));
+            let assigned =
+                matches!(before, Some(b'=' | b'"')) && is_assigned(line.get(..word_start).unwrap_or_default());
             if of_address || before == Some(&b'=') && !assigned {
                 continue;
             }

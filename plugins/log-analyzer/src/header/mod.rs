@@ -5,11 +5,13 @@
 mod fields;
 mod layout;
 mod level;
+mod when;
 
 pub use self::{fields::stream, layout::Layouts};
 use self::{
-    fields::{behind_level, behind_numbers, dashed, lettered, piped, program, syslog},
+    fields::{behind_level, dashed, lettered, piped, program, syslog},
     level::{First, level},
+    when::{access_time, is_bare_number, later_time, second_word_is_a_time},
 };
 use crate::{
     access::Access,
@@ -21,17 +23,14 @@ use crate::{
 const HEADER_BYTES: usize = 160;
 /// Words of a header that are looked at for a level.
 const HEADER_WORDS: usize = 12;
-/// Words behind the first time that are looked at for another.
-const WORDS_TO_LATER_TIME: usize = 4;
-
-/// Nanoseconds that two zones are apart at most, and that a line may be on its way.
-const ZONES: u64 = 15 * 3600 * time::SECOND.unsigned_abs();
 
 /// A line's header, and where its content starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
     /// When.
     pub time: Option<LogTime>,
+    /// Nanoseconds since midnight, where the line tells the time of the day alone.
+    pub of_day: Option<i64>,
     /// How bad, where the line says so.
     pub level: Option<Level>,
     /// The program, logger or tag that wrote it; empty where the line does not say.
@@ -62,17 +61,17 @@ fn behind_priority(line: &[u8]) -> Header<'_> {
         found = second_word_is_a_time(text).map(|(time, end)| (time, start + end));
     }
     let Some((time, after)) = found else {
-        if let Some(after) = time::of_day(text).map(|length| start + length) {
-            let (level, component, content) = behind_word(line, after);
-            // The time of the day alone says not when.
-            return Header { time: None, level, component, content: if level.is_some() { content } else { 0 } };
+        if let Some((of_day, length)) = time::of_day(text) {
+            let (level, component, content) = behind_word(line, start + length);
+            let content = if level.is_some() { content } else { 0 };
+            return Header { time: None, of_day: Some(of_day), level, component, content };
         }
         let time = access_time(line);
         let (level, end) = level(line, 0, First::BeforeColon, HEADER_WORDS);
         // The words of an access log's line are its clients', from the name that they give themselves on.
         let level = level.filter(|_| time.is_none() || Access::of_server(line).is_none());
         let content = if level.is_some() { end + separators(from(line, end)) } else { 0 };
-        return Header { time, level, component: b"", content };
+        return Header { time, of_day: None, level, component: b"", content };
     };
     if let Some(header) = glog(line, start, after, time) {
         return header;
@@ -87,9 +86,9 @@ fn behind_priority(line: &[u8]) -> Header<'_> {
     // The first tells the year where the last does not.
     let time = if written.dated || !time.dated { written } else { time };
     if !sure && !again && level.is_none() && component.is_empty() {
-        return Header { time: None, level: None, component: b"", content: 0 };
+        return Header { time: None, of_day: None, level: None, component: b"", content: 0 };
     }
-    Header { time: Some(time), level, component, content }
+    Header { time: Some(time), of_day: None, level, component, content }
 }
 
 fn from(line: &[u8], at: usize) -> &[u8] {
@@ -117,11 +116,6 @@ fn is_versioned(line: &[u8]) -> bool {
         .is_some_and(|end| from(line, end + 1).starts_with(b"1 "))
 }
 
-fn is_bare_number(text: &[u8], len: usize) -> bool {
-    text.get(..len).unwrap_or_default().iter().all(u8::is_ascii_digit)
-        && text.get(len).is_none_or(|next| *next != b']' && *next != b')')
-}
-
 /// `E1123 10:00:00.123456    7 file.cc:12] message`.
 fn glog(line: &[u8], start: usize, after: usize, time: LogTime) -> Option<Header<'_>> {
     let text = from(line, start);
@@ -145,88 +139,7 @@ fn glog(line: &[u8], start: usize, after: usize, time: LogTime) -> Option<Header
         Some((place, end)) => (place.split(|byte| *byte == b':').next().unwrap_or_default(), after + end),
         None => (&b""[..], after + usize::from(rest.first() == Some(&b' '))),
     };
-    Some(Header { time: Some(time), level: Some(level), component, content })
-}
-
-/// The time behind a first word, such as a host's name, a file's or a mark; and where it ends.
-fn second_word_is_a_time(text: &[u8]) -> Option<(LogTime, usize)> {
-    let space = memchr::memchr(b' ', text.get(..60.min(text.len()))?)?;
-    let word = text.get(..space)?;
-    let rest = text.get(space + 1..)?;
-    if !rest.first()?.is_ascii_digit() || word.iter().any(|byte| matches!(byte, b'=' | b'"' | b',')) {
-        return None;
-    }
-    time::read(rest).map(|(time, len)| (time, space + 1 + len))
-}
-
-/// A header may give the time twice, with a host between: the last is the most precise. One that is further from the first than zones
-/// are apart is the message's.
-fn later_time(line: &[u8], after: usize, first: LogTime) -> Option<(LogTime, usize)> {
-    let mut at = after;
-    let mut found = None;
-    let mut words = 0;
-    while words < WORDS_TO_LATER_TIME {
-        let (word, start) = word_at(line, at);
-        word.first()?;
-        if start > at
-            && may_be_a_time(word)
-            && let Some((time, taken)) = time::read(from(line, start))
-            && !is_bare_number(from(line, start), taken)
-            && is_near(time, first)
-        {
-            at = start + taken;
-            found = Some((time, at));
-            words = 0;
-            continue;
-        }
-        if ends_header(word) {
-            break;
-        }
-        at = start + word.len();
-        words += 1;
-    }
-    found
-}
-
-/// Whether two times of a header may be of one moment, in two zones.
-fn is_near(time: LogTime, first: LogTime) -> bool {
-    let apart = match (time.dated, first.dated) {
-        (false, true) => time::near(time.nanoseconds, first.nanoseconds).abs_diff(first.nanoseconds),
-        (true, false) => time::near(first.nanoseconds, time.nanoseconds).abs_diff(time.nanoseconds),
-        _ => time.nanoseconds.abs_diff(first.nanoseconds),
-    };
-    apart <= ZONES
-}
-
-/// The next word, as far as it may be of a header, and where it starts.
-fn word_at(line: &[u8], at: usize) -> (&[u8], usize) {
-    let rest = from(line, at);
-    let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
-    let word = from(rest, blanks);
-    let len = word.iter().take(HEADER_BYTES).take_while(|byte| **byte != b' ').count();
-    (word.get(..len).unwrap_or_default(), at + blanks)
-}
-
-/// Whether a word looks like the beginning of a time.
-fn may_be_a_time(word: &[u8]) -> bool {
-    word.first()
-        .is_some_and(|first| first.is_ascii_digit() && word.len() >= 8 || word.len() == 3 && first.is_ascii_uppercase())
-}
-
-/// Whether no time is looked for behind a word: it is the level, or a message begins there. A host's name has a digit or a sign in it.
-fn ends_header(word: &[u8]) -> bool {
-    let letters = word.iter().skip_while(|byte| !byte.is_ascii_alphabetic());
-    let name = letters.clone().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let start = word.len() - letters.count();
-    word.ends_with(b":")
-        || name == word.len()
-        || word.get(start..start + name).is_some_and(|name| Level::named(name).is_some())
-}
-
-/// The time of an access log's line, in brackets behind the client.
-fn access_time(line: &[u8]) -> Option<LogTime> {
-    let head = line.get(..HEADER_BYTES.min(line.len()))?;
-    memchr::memchr_iter(b'[', head).find_map(|open| time::read(line.get(open + 1..)?)).map(|(time, _)| time)
+    Some(Header { time: Some(time), of_day: None, level: Some(level), component, content })
 }
 
 /// Level, component and content's offset, of what is behind the time.
@@ -304,6 +217,7 @@ mod tests {
     #[test]
     fn a_header_is_read_field_by_field_whatever_wrote_it() {
         use Level::*;
+        let mut wrong = Vec::new();
         for (line, level, component, content) in [
             ("2026-11-23T10:00:00Z ERROR request failed", Some(Error), "", "request failed"),
             // log4j and its like
@@ -405,7 +319,7 @@ mod tests {
             ("03-17 16:13:38.811  1702  2395 D WindowManager: visible", Some(Debug), "WindowManager", "visible"),
             ("20171223-22:15:29:606|Step_LSC|30002312|onStand 3579", None, "Step_LSC", "onStand 3579"),
             ("11-23 10:00:00.123 D/WindowManager( 1702): visible", Some(Debug), "WindowManager", "visible"),
-            ("11-23 10:00:00.123 E/My Tag(17): gone", Some(Error), "My Tag", "gone"),
+            ("2026-11-23 10:00:00.123 E/My Tag(17): gone", Some(Error), "My Tag", "gone"),
             ("11-23 10:00:00.123 W/Shop: slow", Some(Warning), "Shop", "slow"),
             ("2026-11-23 10:00:00 A deadlock: retrying", None, "", "A deadlock: retrying"),
             ("2026-11-23 10:00:00 C drive: full", None, "", "C drive: full"),
@@ -413,16 +327,16 @@ mod tests {
             ("2026-11-23 10:00:00 I/O: slow", None, "", "I/O: slow"),
             ("2026-11-23 10:00:00 A/B test: over", None, "", "A/B test: over"),
             ("2026-11-23 10:00:00 | worker-1 | 17 | started", None, "worker-1", "started"),
-            ("2026-11-23 10:00:00.123 | ERROR    | shop.cart:pay:12 - no cart", Some(Error), "shop.cart:pay:12", "no cart"),
+            (
+                "2026-11-23 10:00:00.123 | ERROR    | shop.cart:pay:12 - no cart",
+                Some(Error),
+                "shop.cart:pay:12",
+                "no cart",
+            ),
             ("2026-11-23 10:00:00 | main | [error] no cart", Some(Error), "main", "no cart"),
             ("2026-11-23 10:00:00 nginx.exe [12] - started", None, "nginx.exe", "started"),
             ("2026-11-23 10:00:00 app.yaml missing - using defaults", None, "", "app.yaml missing - using defaults"),
-            (
-                "2026-11-23 10:00:00 ERROR app.cart [payment] failed",
-                Some(Error),
-                "",
-                "app.cart [payment] failed",
-            ),
+            ("2026-11-23 10:00:00 ERROR app.cart [payment] failed", Some(Error), "", "app.cart [payment] failed"),
             ("2026-11-23 10:00:00 ERROR app.cart [-] failed", Some(Error), "app.cart", "failed"),
             (
                 "[10.30 16:49:06] chrome.exe *64 - info.example.com:80 open",
@@ -442,7 +356,12 @@ mod tests {
             ("2026/11/23 10:00:00 [alert] 7#7: socket() failed", Some(Fatal), "", "7#7: socket() failed"),
             (r#"svc {"level": "error"} full"#, Some(Error), "", "\"} full"),
             // a time within the message
-            ("2026-11-23T10:00:00Z ERROR Backup 20261129-230000 failed", Some(Error), "", "Backup 20261129-230000 failed"),
+            (
+                "2026-11-23T10:00:00Z ERROR Backup 20261129-230000 failed",
+                Some(Error),
+                "",
+                "Backup 20261129-230000 failed",
+            ),
             (
                 "2026-11-23T10:00:00Z [error] Scheduled 2026-11-23T09:00:00Z run failed",
                 Some(Error),
@@ -471,10 +390,12 @@ mod tests {
             ("just words about an ERROR here", None, "", "just words about an ERROR here"),
         ] {
             let header = header(line.as_bytes());
-            assert_eq!(header.level, level, "{line}");
-            assert_eq!(String::from_utf8_lossy(header.component), component, "{line}");
-            assert_eq!(&line[header.content..], content, "{line}");
+            let read = (header.level, str::from_utf8(header.component).unwrap(), &line[header.content..]);
+            if read != (level, component, content) {
+                wrong.push(format!("{line}: {read:?}"));
+            }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]

@@ -69,8 +69,7 @@ pub fn parts(text: &[u8]) -> Option<(LogTime, usize)> {
         }
         let clock = behind(text, end, b" ")?;
         let is_day_first = second.is_name() || first.number > 12;
-        let (month, day) =
-            if is_day_first { (second.number, first.number) } else { (first.number, second.number) };
+        let (month, day) = if is_day_first { (second.number, first.number) } else { (first.number, second.number) };
         return Some((in_no_year(month, day, &clock)?, clock.end));
     };
     let date = in_order(sign, first, second, third)?;
