@@ -2,9 +2,12 @@
 
 use crate::bytes::hash;
 
+/// Names the trace by the second of the parts of its value: `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01` (W3C, Trace Context).
+const TRACEPARENT: &str = "traceparent";
 /// Names of such values, without case and signs between the words.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "traceid",
+    TRACEPARENT,
     "requestid",
     "reqid",
     "correlationid",
@@ -18,6 +21,8 @@ const NAMES: [&str; 11] = [
 ];
 /// Bytes of the longest of them.
 const MAX_NAME_BYTES: usize = 13;
+/// Fewest hex digits of a value behind a path, as Google's logs have it: `projects/p/traces/0af7651916cd43dd8448eb211c80319c`.
+const MIN_DIGITS: usize = 16;
 /// Fewest bytes of a value that is one of many.
 const MIN_BYTES: usize = 4;
 /// Most that are taken of a line.
@@ -31,13 +36,22 @@ pub fn of(line: &[u8]) -> impl Iterator<Item = u64> {
 
 /// The value behind a sign of which a name stands before.
 fn named(before: &[u8], behind: &[u8]) -> Option<u64> {
-    if !is_name(before) {
-        return None;
-    }
+    let name = name(before)?;
     let value = behind.get(1..)?.trim_ascii_start();
     let value = value.strip_prefix(b"\"").unwrap_or(value);
-    let length = value.iter().take_while(|byte| is_inside(byte)).count();
-    let value = value.get(..length).filter(|value| value.len() >= MIN_BYTES && value.iter().any(u8::is_ascii_digit))?;
+    let length = |value: &[u8]| value.iter().take_while(|byte| is_inside(byte)).count();
+    let mut value = value.split_at(length(value));
+    if name == TRACEPARENT {
+        value.0 = value.0.split(|byte| *byte == b'-').nth(1)?;
+    }
+    while let Some(part) = value.1.strip_prefix(b"/") {
+        value = part.split_at(length(part));
+        let is_long = value.0.len() >= MIN_DIGITS && value.0.iter().all(u8::is_ascii_hexdigit);
+        if !is_long && !value.1.starts_with(b"/") {
+            return None;
+        }
+    }
+    let value = Some(value.0).filter(|value| value.len() >= MIN_BYTES && value.iter().any(u8::is_ascii_digit))?;
     Some(hash(value))
 }
 
@@ -46,17 +60,24 @@ const fn is_inside(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// Whether one of the names is at the end.
-fn is_name(before: &[u8]) -> bool {
+/// The one of the names that is at the end; what is an `id` alone is named by what stands before its dot: `trace.id`.
+fn name(before: &[u8]) -> Option<&'static str> {
     let before = before.strip_suffix(b"\"").unwrap_or(before);
     // Filled from its end, since the text is read from there.
     let (mut name, mut start) = ([0; MAX_NAME_BYTES], MAX_NAME_BYTES);
-    for byte in before.iter().rev().take_while(|byte| is_inside(byte)).filter(|byte| byte.is_ascii_alphanumeric()) {
-        let Some(place) = start.checked_sub(1) else { return false };
-        start = place;
-        name.get_mut(place).into_iter().for_each(|place| *place = byte.to_ascii_lowercase());
+    let mut dots = 0;
+    for byte in before.iter().rev() {
+        if *byte == b'.' && dots == 0 && name.get(start..).is_some_and(|name| name == b"id") {
+            dots += 1;
+        } else if !is_inside(byte) {
+            break;
+        } else if byte.is_ascii_alphanumeric() {
+            start = start.checked_sub(1)?;
+            name.get_mut(start).into_iter().for_each(|place| *place = byte.to_ascii_lowercase());
+        }
     }
-    name.get(start..).is_some_and(|name| NAMES.iter().any(|known| known.as_bytes() == name))
+    let name = name.get(start..)?;
+    NAMES.into_iter().find(|known| known.as_bytes() == name)
 }
 
 #[cfg(test)]
@@ -71,8 +92,22 @@ mod tests {
         assert_eq!(of(b"trace-id: 7f3a9c00").len(), 1);
         assert_eq!(of(b"X-Request-ID=a1b2 rid:c3d4"), [hash(b"a1b2"), hash(b"c3d4")]);
         assert_eq!(of(&b"req=a1b2 ".repeat(9).leak()[..]).len(), MOST);
+        // Of one trace, as each of these names it.
+        for text in [
+            &br#"{"trace":"projects/p/traces/0af7651916cd43dd8448eb211c80319c"}"#[..],
+            br#"{"logging.googleapis.com/trace":"projects/p/traces/0af7651916cd43dd8448eb211c80319c"}"#,
+            br#"{"trace.id":"0af7651916cd43dd8448eb211c80319c"}"#,
+            br#"{"dd.trace_id":"0af7651916cd43dd8448eb211c80319c"}"#,
+            b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ] {
+            assert_eq!(of(text), [hash(b"0af7651916cd43dd8448eb211c80319c")], "{}", String::from_utf8_lossy(text));
+        }
         for text in [
             &b"request: failed"[..],
+            b"request=/api/orders/12345",
+            b"request: api/orders/12345",
+            b"request.user.id=a1b2",
+            b"traceparent: none",
             b"port: 8080",
             b"id=1",
             b"http://a.example:80/",
