@@ -157,7 +157,9 @@ fn is_named_value(before: &str) -> bool {
     let Some(before) = before.strip_suffix('=') else { return false };
     let key = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
     let last = key.rsplit('_').next().unwrap_or_default();
-    NAMES.contains(&last) || ["rhost", "ruser", "logname"].contains(&key) || last.ends_with("id") || key.ends_with("Id")
+    // `rhost`, `dbuser`: of which one is told by the end.
+    let is_one = NAMES.contains(&last) || last.ends_with("host") || last.ends_with("user");
+    is_one || last.ends_with("id") || key.ends_with("Id")
 }
 
 /// Length of a quoted text at the start, its quotes included; one that starts a word's apostrophe is none.

@@ -191,6 +191,7 @@ fn is_path_or_host(of: &[u8], seen: u8) -> bool {
 
 /// A host's full name, told by the domain at its end; a program's names have theirs at the start: `com.example.Shop`.
 fn is_host(of: &[u8]) -> bool {
+    /// Domains that are no words of a program's.
     const DOMAINS: [&[u8]; 12] = [
         b"com",
         b"org",
@@ -205,14 +206,24 @@ fn is_host(of: &[u8]) -> bool {
         b"internal",
         b"example",
     ];
-    const SECOND: [&[u8]; 8] = [b"com", b"co", b"net", b"org", b"edu", b"ac", b"gov", b"or"];
-    let mut labels = of.rsplit(|byte| *byte == b'.');
-    let (Some(last), Some(second)) = (labels.next(), labels.next()) else { return false };
-    let known = DOMAINS.contains(&last)
-        || last.len() == 2 && SECOND.contains(&second) && labels.next().is_some_and(|label| !label.is_empty());
-    known
-        && !second.is_empty()
-        && of.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+    /// Those that are, too, behind two names or more; as are all of two letters, a country's or not.
+    const LONGER: [&[u8]; 5] = [b"dev", b"app", b"cloud", b"lan", b"test"];
+    let Some(last) = of.rsplit(|byte| *byte == b'.').next() else { return false };
+    let is_known = DOMAINS.contains(&last);
+    if !is_known && last.len() != 2 && !LONGER.contains(&last) {
+        return false;
+    }
+    let first = of.iter().take_while(|byte| **byte != b'.').count();
+    let is_longer = || {
+        first > 2
+            && of.iter().filter(|byte| **byte == b'.').count() > 1
+            && !of.get(..first).is_some_and(|first| DOMAINS.contains(&first))
+            && !of.iter().any(u8::is_ascii_uppercase)
+    };
+    let is_label = |label: &[u8]| {
+        !label.is_empty() && label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    first < of.len() && (is_known || is_longer()) && of.split(|byte| *byte == b'.').all(is_label)
 }
 
 /// A name with a number in its middle, such as `Http2Exception` or `HttpServer2$Filter`.
@@ -280,6 +291,11 @@ mod tests {
             (
                 "proxy.cse.cuhk.edu.hk and zummit.com, not com.example.Shop",
                 "<proxy.cse.cuhk.edu.hk> and <zummit.com> , not com.example.Shop",
+            ),
+            ("api.shop.io and www.shop.de, not shop.io", "<api.shop.io> and <www.shop.de> , not shop.io"),
+            (
+                "org.apache.fs or io.netty.ws or nova.db.sqlalchemy",
+                "org.apache.fs or io.netty.ws or nova.db.sqlalchemy",
             ),
             ("- done", "- done"),
         ] {
