@@ -225,8 +225,9 @@ fn of_fields(line: &[u8]) -> String {
             return status.map_or(call.clone(), |status| format!("{call}: {status}"));
         }
     }
-    let is_known =
-        |name: &str| [LEVEL, TIME, NUMBERS, COMPONENT].into_iter().flatten().any(|known| known.eq_ignore_ascii_case(name));
+    let is_known = |name: &str| {
+        [LEVEL, TIME, NUMBERS, COMPONENT].into_iter().flatten().any(|known| known.eq_ignore_ascii_case(name))
+    };
     let payload = event.get("jsonPayload").and_then(Value::as_object);
     fields::text(payload.unwrap_or(&event), is_known)
 }
@@ -442,7 +443,8 @@ mod tests {
             ("failed\nsoon", Some("E: y\n  at g"), ("failed", Some("E: y\n  at g"))),
             ("  one line\n", None, ("  one line\n", None)),
         ] {
-            let read = Structured { message: message.to_owned(), stack: stack.map(str::to_owned), ..Structured::default() };
+            let read =
+                Structured { message: message.to_owned(), stack: stack.map(str::to_owned), ..Structured::default() };
             let parted = read.parted();
             assert_eq!((parted.message.as_str(), parted.stack.as_deref()), expected, "{message:?}");
         }

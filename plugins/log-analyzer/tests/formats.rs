@@ -125,6 +125,30 @@ const SAMPLES: &[Sample] = &[
         line: 1,
     },
     Sample {
+        format: "PostgreSQL",
+        log: b"2026-11-23 11:00:00.123 +01 [71] LOG:  database system is ready\n2026-11-23 10:00:40.123 UTC [72] ERROR:  relation \"cart\" does not exist at character 15\n",
+        title: "relation",
+        severity: Severity::Error,
+        second: Some(40),
+        line: 2,
+    },
+    Sample {
+        format: "java.util.logging",
+        log: b"Nov 23, 2026 10:00:41 AM org.example.Shop main\nINFO: listening\nNov 23, 2026 10:00:41 AM org.example.Cart pay\nSEVERE: cannot pay\n",
+        title: "cannot pay",
+        severity: Severity::Error,
+        second: Some(41),
+        line: 4,
+    },
+    Sample {
+        format: "MySQL 5",
+        log: b"261123 10:00:00 [Note] listening\n261123 10:00:42 [ERROR] cannot open table\n",
+        title: "cannot open table",
+        severity: Severity::Error,
+        second: Some(42),
+        line: 2,
+    },
+    Sample {
         format: "logfmt",
         log: br#"time=2026-11-23T10:00:00Z level=info msg=listening port=8080
 time=2026-11-23T10:00:07Z level=error msg="cannot charge" err="no route to host" order=17
