@@ -1,21 +1,21 @@
 //! Drives one run: asks the core what is to be done, does it, records what came of it, and asks again.
 
+mod full;
+mod idle;
 mod rounds;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use autodevops_journal::AppendError;
-use autodevops_pipeline::{Awaited, Command, Environment, Event, EventKind, Input, Outcome, Refused, Run, Timestamp};
+use autodevops_pipeline::{Awaited, Command, Environment, Event, Input, Outcome, Refused, Run, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 pub use crate::parts::Observer;
-use crate::{clock::Falls, ledger::urgent, log::Logged, parts::Parts};
+use crate::{clock::Falls, log::Logged, parts::Parts};
 
+use idle::Idle;
 use rounds::Rounds;
-
-/// Between two tries to write to a journal that cannot be written: a full disk is not the end of a run.
-const JOURNAL_PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest that the driver sleeps.
 const NAP: Duration = Duration::from_secs(10);
@@ -74,6 +74,8 @@ pub struct Driver {
     wait: bool,
     /// What comes round by itself, and when.
     rounds: Rounds,
+    /// How often it was to wait for nothing.
+    idle: Idle,
     /// How often the machine's clock had gone back when the run was told of it last, or came to be driven.
     falls: u64,
 }
@@ -87,8 +89,9 @@ impl Driver {
         if logged.run.outcome().is_none() {
             parts.account.take_over(&logged.run);
         }
-        let (unheard, rounds) = (VecDeque::new(), Rounds::default());
-        Self { parts, run: logged.run, version: logged.version, words, unheard, told: false, wait, rounds, falls }
+        let (unheard, rounds, idle) = (VecDeque::new(), Rounds::default(), Idle::default());
+        let (run, version) = (logged.run, logged.version);
+        Self { parts, run, version, words, unheard, told: false, wait, rounds, idle, falls }
     }
 
     /// Takes over a run whose driver ended before it: effects go on with a fence above all before.
@@ -124,10 +127,11 @@ impl Driver {
         Ok(self.written(input).await?.map(drop))
     }
 
-    /// Takes an input; whether what follows from it was written, or something more urgent.
+    /// Takes an input; whether what follows from it was written, or something more urgent, or nothing, since there is no room for it.
     async fn written(&mut self, input: Input) -> Result<Result<bool, Refused>> {
+        let comes_again = comes_again(&input);
         match self.run.decide(input, self.now()) {
-            Ok(events) => self.record(events).await.map(Ok),
+            Ok(events) => self.record(events, comes_again).await.map(Ok),
             Err(refused) => Ok(Err(refused)),
         }
     }
@@ -239,6 +243,7 @@ impl Driver {
     /// Waits until the moment, unless someone speaks; then tells the core that time has passed.
     async fn rest(&mut self, until: Timestamp) -> Result<()> {
         let clock = Arc::clone(&self.parts.clock);
+        let (begun, waits) = (self.version, until > self.now());
         loop {
             let version = self.version;
             self.round().await?;
@@ -262,7 +267,15 @@ impl Driver {
             }
         }
         // What time brought, the core knows best; that it has nothing to say is fine.
-        self.take(Input::Tick).await?.or_else(|_| Ok(()))
+        let has_no_room = matches!(self.written(Input::Tick).await?, Ok(false));
+        if waits || has_no_room || self.version != begun {
+            self.idle.is_over();
+            return Ok(());
+        }
+        match self.idle.pause(self.run.id()) {
+            Duration::ZERO => Ok(()),
+            pause => self.hearing(async move { clock.sleep(pause).await }).await,
+        }
     }
 
     /// Does one command to its end and takes what came of it. People are heard all the while. Where what they say makes the command
@@ -329,12 +342,11 @@ impl Driver {
     }
 
     /// Writes the events of one decision, then applies them. On a full disk it is waited for room; but someone who ends the run is
-    /// heard, and what is dispensable is not written, as if the host had died before it.
-    async fn record(&mut self, events: Vec<Event>) -> Result<bool> {
+    /// heard, and so is a glance that does. What comes again is not written, as if the host had died before it: the run is watched on.
+    async fn record(&mut self, events: Vec<Event>, comes_again: bool) -> Result<bool> {
         if events.is_empty() {
             return Ok(true);
         }
-        let clock = Arc::clone(&self.parts.clock);
         loop {
             match self.parts.ledger.append(&self.run, self.version, &events) {
                 Ok(version) => {
@@ -349,46 +361,9 @@ impl Driver {
                 Err(AppendError::Conflict { run, expected, actual }) => bail!(TwoHosts { run, expected, actual }),
                 Err(error) => return Err(error).context("the run cannot be recorded"),
             }
-            let (world, run) = (Arc::clone(&self.parts.world), self.run.clone());
-            let pause = async {
-                world.renew(&run).await;
-                clock.sleep(JOURNAL_PAUSE).await;
-            };
-            tokio::select! {
-                biased;
-                Some(word) = self.words.recv() => if self.end_by(word)? {
-                    return Ok(false);
-                },
-                () = pause => {}
-            }
-            if events.iter().all(|event| is_dispensable(&event.event)) {
+            if self.ends_before_there_is_room().await? || comes_again {
                 return Ok(false);
             }
-        }
-    }
-
-    /// Takes a word that ends the run, where that can be written; any other waits. Whether the run ends now.
-    fn end_by(&mut self, word: Word) -> Result<bool> {
-        let events = match self.run.decide(word.input.clone(), self.now()) {
-            Ok(events) if urgent(&self.run, &events) => events,
-            _ => {
-                self.unheard.push_back(word);
-                return Ok(false);
-            }
-        };
-        match self.parts.ledger.append(&self.run, self.version, &events) {
-            Ok(version) => {
-                self.recorded(version, &events);
-                // Whoever asked may have gone away.
-                drop(word.answer.send(Ok(Box::new(self.run.clone()))));
-                Ok(true)
-            }
-            Err(AppendError::Full { .. }) => {
-                self.unheard.push_back(word);
-                Ok(false)
-            }
-            Err(AppendError::Conflict { run, expected, actual }) => bail!(TwoHosts { run, expected, actual }),
-            Err(error) => Err(error).context("the run cannot be recorded"),
         }
     }
 
@@ -405,9 +380,11 @@ impl Driver {
     }
 }
 
-/// What the run goes on without where there is no room for it: what was measured is measured anew.
-const fn is_dispensable(event: &EventKind) -> bool {
-    matches!(event, EventKind::Measured { .. } | EventKind::Judged { .. } | EventKind::ClockWentBack { .. })
+/// Whether an input comes again by itself where nothing of it was written: what is measured, what time brings, and what was not begun. Where
+/// there is no room for it the run goes on without.
+const fn comes_again(input: &Input) -> bool {
+    use Input::{ClockWentBack, Glanced, Intent, Measured, Tick};
+    matches!(input, Measured { .. } | Glanced { .. } | Intent { .. } | ClockWentBack { .. } | Tick)
 }
 
 /// However a run is left, by its end, by an error, by a host that is stopped: what was gathered is sealed.

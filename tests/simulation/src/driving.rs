@@ -1,6 +1,7 @@
 //! What a driver owes those around it: whom it waits for, what it says of a full disk, and what it tells the account, the watchers and the
 //! world.
 
+mod full;
 mod slow;
 
 use std::{
@@ -264,22 +265,6 @@ fn that_the_machines_clock_went_back_is_put_on_record_once() {
 }
 
 #[test]
-fn a_clock_that_went_back_while_the_disk_is_full_is_told_and_keeps_nothing_from_going_on() {
-    let mut back = set_back(100.0);
-    let fills = |world: &mut World| {
-        if back(world) {
-            world.fill(60 * SECOND);
-        }
-    };
-    let slow = |plan: &mut Plan| plan.steps.iter_mut().for_each(|step| step.duration = 200 * SECOND);
-    let (end, listening) = driven(slow, true, None, fills);
-    assert_eq!(end, End::Finished(Outcome::Healed));
-    let says = |told: &Told| matches!(told, Told::Notice(text) if text.contains("clock went back by"));
-    assert_eq!(listening.count(says), 1, "{:?}", listening.told());
-    assert_eq!(listening.count(|told| *told == Told::Event("clock-went-back")), 0);
-}
-
-#[test]
 fn a_run_that_someone_holds_is_left_to_them() {
     for (why, wanted) in [("lunch", "on hold by ada: lunch"), ("", "on hold by ada")] {
         let (end, _) = driven(|_| {}, false, Some(hold(why)), |_| {});
@@ -328,22 +313,6 @@ fn a_run_that_only_tells_people_is_left_to_whoever_has_it_in_hand() {
     let (end, listening) = driven(laddered, true, None, rots);
     assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })), "{end:?}");
     assert!(listening.seconds() > 3600.0, "it stays until the last level is told");
-}
-
-#[test]
-fn a_full_disk_is_told_once_each_time_and_waited_for() {
-    let mut full = [100.0, 400.0].into_iter().peekable();
-    let fills = |world: &mut World| {
-        if full.next_if(|at| world.now() as f64 / 1e9 >= *at).is_some() {
-            world.fill(60 * SECOND);
-        }
-    };
-    let slow = |plan: &mut Plan| plan.steps.iter_mut().for_each(|step| step.duration = 200 * SECOND);
-    let (end, listening) = driven(slow, true, None, fills);
-    assert_eq!(end, End::Finished(Outcome::Healed));
-    let notices: Vec<Told> = listening.told().into_iter().filter(|told| matches!(told, Told::Notice(_))).collect();
-    assert_eq!(notices.len(), 2, "{notices:?}");
-    assert!(matches!(&notices[0], Told::Notice(text) if text.ends_with("; the run waits")), "{notices:?}");
 }
 
 #[test]

@@ -26,6 +26,17 @@ impl Driver {
         Duration::from_nanos(u64::try_from(next.0.saturating_sub(now.0)).unwrap_or(0))
     }
 
+    /// How long it is until the next glance, where the run wants any.
+    pub(super) fn until_glance(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.rounds.glance.0.saturating_sub(self.now().0)).unwrap_or(0))
+    }
+
+    /// A glance was had.
+    pub(super) fn glanced(&mut self) {
+        let now = self.now();
+        self.rounds.glance = self.run.glance(now).map_or(now, |(every, _)| now.after(every));
+    }
+
     /// Does what has come round; people are heard meanwhile, too. The run may have other plans by that.
     pub(super) async fn round(&mut self) -> Result<()> {
         if self.rounds.renewal <= self.now() {
@@ -64,7 +75,7 @@ impl Driver {
     }
 
     /// Waits for what the world does, however long it takes, and hears people all the while.
-    async fn hearing<T>(&mut self, work: impl Future<Output = T>) -> Result<T> {
+    pub(super) async fn hearing<T>(&mut self, work: impl Future<Output = T>) -> Result<T> {
         let mut work = pin!(work);
         loop {
             tokio::select! {

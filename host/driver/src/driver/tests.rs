@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use autodevops_model::{Capabilities, Issue, IssueKind, Severity};
-use autodevops_pipeline::{Glance, Live, Plan, Sample};
+use autodevops_pipeline::{EventKind, Glance, Live, Plan, Sample};
 
 use super::*;
 use crate::{
@@ -17,6 +17,8 @@ struct Nowhere {
     steady: Steady,
     /// What the machine's clock shows, and what it showed since it was started, in seconds.
     shows: Mutex<(u64, u64)>,
+    /// How long was slept, where sleeping comes to an end here.
+    slept: Mutex<Option<Vec<Duration>>>,
     written: Mutex<Vec<(String, Event)>>,
 }
 
@@ -121,8 +123,14 @@ impl Clock for Nowhere {
         self.steady.not_before(moment, Duration::from_secs(monotonic));
     }
 
-    fn sleep(&self, _: Duration) -> Later<'_, ()> {
-        Box::pin(std::future::pending())
+    fn sleep(&self, span: Duration) -> Later<'_, ()> {
+        match &mut *self.slept.lock().unwrap() {
+            Some(slept) => {
+                slept.push(span);
+                Box::pin(std::future::ready(()))
+            }
+            None => Box::pin(std::future::pending()),
+        }
     }
 }
 
@@ -161,4 +169,20 @@ async fn a_run_that_has_a_later_time_on_record_than_the_clock_shows_is_told() {
     let (_, words) = mpsc::channel(1);
     Driver::new(parts(&world), logged, words, false).drive().await.unwrap();
     assert_eq!(world.told(), [("a".into(), 300)]);
+}
+
+#[tokio::test]
+async fn where_there_is_nothing_to_wait_for_again_and_again_the_driver_sleeps_ever_longer() {
+    let world = Arc::new(Nowhere::default());
+    world.set(1_000, 10);
+    *world.slept.lock().unwrap() = Some(Vec::new());
+    let mut driver = world.driver("a");
+    let slept = || std::mem::take(world.slept.lock().unwrap().as_mut().unwrap());
+    for _ in 0..30 {
+        driver.rest(Timestamp::default()).await.unwrap();
+    }
+    let spans = slept();
+    assert_eq!(spans.len(), 27, "it is asked again at once a few times: {spans:?}");
+    assert_eq!((spans[0], spans[26]), (Duration::from_millis(10), NAP));
+    assert!(spans.is_sorted() && spans.windows(2).all(|pair| pair[1] <= pair[0] * 2), "{spans:?}");
 }
