@@ -6,12 +6,12 @@ use autodevops_model::{ErrorKind, Release, Split, StageError, Window};
 
 use crate::{
     EnvironmentStatus, Observed, Start, TrafficState,
+    clock::now,
     environment::Environment,
     pool::probe,
     record::{Effect, Lease, Record, Started},
     refusal::{error, failed, invalid},
     release::Running,
-    stats::now,
     supervise::PROBE,
 };
 

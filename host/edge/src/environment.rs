@@ -17,6 +17,7 @@ use tokio::{
 use crate::{
     EdgeError, EdgeOptions, EnvironmentOptions, Sorting,
     assign::{ClientId, assign},
+    clock::{not_before, now},
     listener::{Closing, Service},
     metrics::{Live, Row},
     output::forget_all_but,
@@ -25,7 +26,7 @@ use crate::{
     refusal::failed,
     release::{Exchange, Running},
     sorting::Asker,
-    stats::{Source, Stats, now},
+    stats::{Counted, Source, Stats},
     store::{Counters, Store},
     supervise::{Setup, supervise},
 };
@@ -123,6 +124,7 @@ impl Environment {
     /// until it is ready.
     pub async fn restore(self: &Arc<Self>, inherited: &mut Vec<TcpListener>) {
         let mut counters = self.store.counters();
+        goes_on_from(&counters);
         let mut record = self.record.lock().await;
         for started in record.releases.values_mut() {
             let is_own = |listener: &TcpListener| listener.local_addr().is_ok_and(|at| at.port() == started.port);
@@ -269,6 +271,7 @@ impl Environment {
 
     /// Adds what was counted elsewhere.
     pub fn absorb(&self, counters: Counters) {
+        goes_on_from(&counters);
         for (id, counted) in counters {
             let stats = self.stats(&id).unwrap_or_else(|| {
                 let stats = Arc::new(Stats::new(now()));
@@ -324,7 +327,11 @@ impl Environment {
     /// Returns traffic to the stable release when shares are not renewed; runs as long as the environment.
     pub async fn keep_lease(self: Arc<Self>) {
         loop {
-            let until = self.record.lock().await.lease_until;
+            let until = {
+                let mut record = self.record.lock().await;
+                record.bound_lease(self.lease, now());
+                record.lease_until
+            };
             let Some(until) = until else {
                 self.lease_changed.notified().await;
                 continue;
@@ -442,6 +449,11 @@ impl Environment {
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Time goes on from what was counted: a clock that is behind it would count beyond the windows that are asked for.
+fn goes_on_from(counters: &Counters) {
+    counters.values().map(Counted::until).for_each(not_before);
 }
 
 /// A port on this machine: the one that is asked for, or, where it is taken meanwhile, another.

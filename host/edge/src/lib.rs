@@ -22,6 +22,7 @@ mod assign;
 mod body;
 mod calls;
 mod client;
+mod clock;
 mod control;
 mod environment;
 mod forward;

@@ -214,6 +214,11 @@ impl Record {
         }
     }
 
+    /// Has no lease last longer than one that begins now: it was begun by a front door whose clock was ahead of this one's.
+    pub fn bound_lease(&mut self, lease: Duration, now: i64) {
+        self.lease_until = self.lease_until.map(|until| until.min(after(now, lease)));
+    }
+
     /// Whether the lease has run out, so that traffic is to return to the stable release.
     pub fn is_overdue(&self, now: i64) -> bool {
         self.stable.is_some() && self.lease_until.is_some_and(|until| now >= until)
@@ -345,6 +350,20 @@ mod tests {
         assert_eq!((traffic.splits, traffic.returned_at), (shares(&[("a", 100)]), Some(119)));
         record.renew(LEASE, 120);
         assert_eq!(record.lease_until, None);
+    }
+
+    #[test]
+    fn no_lease_outlasts_one_that_begins_now() {
+        let mut record = record(&["stable", "candidate"]);
+        record.bound_lease(LEASE, 100);
+        assert_eq!(record.lease_until, None);
+        record.set(shares(&[("stable", 100)]), LEASE, 0);
+        record.set(shares(&[("stable", 90), ("candidate", 10)]), LEASE, 5_000);
+        let until = [5_003, 100, 200].map(|now| {
+            record.bound_lease(LEASE, now);
+            record.lease_until.unwrap()
+        });
+        assert_eq!(until, [5_010, 110, 110]);
     }
 
     #[test]

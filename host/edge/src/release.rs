@@ -14,10 +14,11 @@ use tokio::sync::{Notify, watch};
 use crate::{
     Phase, ReleaseStatus,
     assign::ClientId,
+    clock::now,
     output::Tail,
     pool::Pool,
     record::Started,
-    stats::{Class, Source, Stats, now},
+    stats::{Class, Source, Stats},
 };
 
 /// A client that gives up earlier is not counted; one that waited so long was not answered.

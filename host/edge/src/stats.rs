@@ -6,7 +6,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use autodevops_model::Window;
@@ -24,12 +24,6 @@ const MAX_ERRORS_PER_CLIENT: u32 = 3;
 /// Length of an interval in nanoseconds, and how many are kept: 0.1 s for a minute, 1 s for 15 minutes, 10 s for 6
 /// hours.
 const TIERS: [(i64, usize); 3] = [(100_000_000, 600), (1_000_000_000, 900), (10_000_000_000, 2160)];
-
-/// Now, in nanoseconds since 1970-01-01T00:00:00Z.
-pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
-}
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,6 +120,19 @@ struct Bucket {
     requests: u32,
     errors: u32,
     latency: [u32; BUCKETS],
+}
+
+impl Counted {
+    /// The moment that it reaches to at least.
+    pub fn until(&self) -> i64 {
+        let [(interval, _), ..] = TIERS;
+        let newest = |series: &Series| {
+            let [tier, ..] = &series.tiers;
+            tier.back().map(|(slot, _)| slot.saturating_mul(interval))
+        };
+        let newest = [&self.traffic, &self.preview].into_iter().filter_map(newest);
+        newest.fold(self.since, i64::max)
+    }
 }
 
 impl Stats {
@@ -227,7 +234,7 @@ impl Series {
         self.totals.seconds += seconds;
         for ((interval, kept), tier) in TIERS.into_iter().zip(&mut self.tiers) {
             let slot = now.div_euclid(interval);
-            // A clock that was set back counts into the newest interval until it has caught up.
+            // Whoever absorbed what another process counted may be a little behind that.
             if tier.back().is_none_or(|(newest, _)| *newest < slot) {
                 tier.push_back((slot, Bucket::default()));
                 trim(tier, kept);
@@ -408,6 +415,15 @@ mod tests {
         let buckets = stats.observe("r", &window(0, 1), START + 1).preview.buckets();
         let at = |le: f64| buckets.iter().find(|bucket| bucket.le == le).unwrap().count;
         assert_eq!((at(0.001), at(0.0025), at(0.05), at(30.0), at(f64::INFINITY)), (1, 2, 3, 3, 4));
+    }
+
+    #[test]
+    fn what_was_counted_reaches_to_the_last_interval_of_it() {
+        assert_eq!(Stats::new(START + 5).counted().until(), START + 5);
+        let stats = stats(&[(SECOND, Class::Success, 1), (7 * SECOND + 3, Class::Success, 1)]);
+        assert_eq!(stats.counted().until(), START + 7 * SECOND);
+        stats.count(Source::Preview, Class::Success, Duration::ZERO, ClientId(1), START + 9 * SECOND + 3);
+        assert_eq!(stats.counted().until(), START + 9 * SECOND);
     }
 
     #[test]
