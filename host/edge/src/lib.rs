@@ -23,6 +23,7 @@ mod body;
 mod calls;
 mod client;
 mod clock;
+mod clients;
 mod control;
 mod environment;
 mod forward;

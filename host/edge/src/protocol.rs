@@ -171,8 +171,10 @@ pub struct Sample {
     pub requests: u64,
     /// Those that were answered with 5xx, or not at all.
     pub errors: u64,
-    /// Errors of which each client contributes at most 3; a lower bound when there were more than 4096 errors.
-    pub errors_capped: u64,
+    /// Errors without what a few clients see more than all others; see [`of_many`](crate::clients::of_many). Where there were more than
+    /// 4096, the last stand for all. (Its name between front doors and hosts is that of a simpler rule before.)
+    #[serde(rename = "errors-capped")]
+    pub errors_of_many: u64,
     /// How many took at most so long as each of [`LATENCY_BOUNDS_SECONDS`], from the request's head to the answer's;
     /// the last count, without a bound, is of all.
     pub latency: Vec<u64>,

@@ -12,15 +12,16 @@ use std::{
 use autodevops_model::Window;
 use serde::{Deserialize, Serialize};
 
-use crate::{LATENCY_BOUNDS_SECONDS, Observed, Sample, assign::ClientId};
+use crate::{
+    LATENCY_BOUNDS_SECONDS, Observed, Sample,
+    assign::ClientId,
+    clients::{Clients, of_many},
+};
 
 /// Buckets of the latency histogram; the last has no bound.
 pub const BUCKETS: usize = LATENCY_BOUNDS_SECONDS.len() + 1;
 /// Errors that are kept with their client.
 const MAX_ERRORS: usize = 4096;
-/// Errors that one client contributes to a sample at most: clients are sticky, so one client's requests are not
-/// independent of each other.
-const MAX_ERRORS_PER_CLIENT: u32 = 3;
 /// Length of an interval in nanoseconds, and how many are kept: 0.1 s for a minute, 1 s for 15 minutes, 10 s for 6
 /// hours.
 const TIERS: [(i64, usize); 3] = [(100_000_000, 600), (1_000_000_000, 900), (10_000_000_000, 2160)];
@@ -112,6 +113,9 @@ struct Series {
     totals: Totals,
     tiers: [VecDeque<(i64, Bucket)>; TIERS.len()],
     errors: VecDeque<(i64, ClientId)>,
+    /// Front doors before kept none.
+    #[serde(default)]
+    clients: Clients,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -247,6 +251,7 @@ impl Series {
                 }
             }
         }
+        self.clients.see(client, now);
         if is_error {
             if self.errors.len() == MAX_ERRORS {
                 self.errors.pop_front();
@@ -275,6 +280,7 @@ impl Series {
         errors.sort_by_key(|(at, _)| *at);
         let over = errors.len().saturating_sub(MAX_ERRORS);
         self.errors.extend(errors.into_iter().skip(over));
+        self.clients.absorb(other.clients);
     }
 
     fn sample(&self, tier: usize, interval: i64, window: &Window) -> Sample {
@@ -296,14 +302,9 @@ impl Series {
             below += *count;
             *count = below;
         }
-        let mut clients: BTreeMap<ClientId, u32> = BTreeMap::new();
-        for (_, client) in self.errors.iter().filter(|(at, _)| slots.contains(&at.div_euclid(interval))) {
-            let errors = clients.entry(*client).or_default();
-            if *errors < MAX_ERRORS_PER_CLIENT {
-                *errors += 1;
-                sample.errors_capped += 1;
-            }
-        }
+        let whose = self.errors.iter().filter(|(at, _)| slots.contains(&at.div_euclid(interval)));
+        sample.errors_of_many =
+            of_many(whose.map(|(_, client)| *client), sample.errors, self.clients.since(window.start));
         sample
     }
 }
@@ -400,10 +401,22 @@ mod tests {
     }
 
     #[test]
-    fn one_client_contributes_at_most_three_errors() {
+    fn what_one_client_sees_again_and_again_makes_no_trend() {
         let errors: Vec<_> = (0..10).map(|n| (n, Class::Error, 1)).chain([(10, Class::Error, 2)]).collect();
         let observed = stats(&errors).observe("r", &window(0, SECOND), START + SECOND);
-        assert_eq!((observed.traffic.errors, observed.traffic.errors_capped), (11, 4));
+        assert_eq!((observed.traffic.errors, observed.traffic.errors_of_many), (11, 4));
+    }
+
+    #[test]
+    fn what_all_clients_see_stays_what_it_is_however_long_they_are_there_and_however_many_errors_there_are() {
+        let stats = Stats::new(START);
+        for n in 0..100_000 {
+            let class = if n % 8 == 0 { Class::Error } else { Class::Success };
+            stats.count(Source::Traffic, class, Duration::ZERO, ClientId(n % 401), START + (n as i64) * SECOND / 100);
+        }
+        let seen = stats.observe("r", &window(0, 1000 * SECOND), START + 1000 * SECOND).traffic;
+        assert_eq!((seen.requests, seen.errors), (100_000, 12_500));
+        assert!(seen.errors_of_many > 12_000, "{}", seen.errors_of_many);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! | how high, how low may a share be, of which `k` of `n` were seen | [`Share::wilson_lower`], [`Share::wilson_upper`] |
 //! | how rarely are so many seen where the share is `p` | [`Share::tail`], exact |
 //! | is one share higher than another | [`two_proportions`]; [`fisher`], exact |
+//! | by how much may one share be higher than another | [`difference_upper`], by Newcombe |
 //! | are latencies longer than others, and by how much | [`mann_whitney`], [`shift`], from samples or histograms |
 //! | does a stream of events come from a low rate or a high one | [`Sprt`] |
 //! | what is left of a small chance when many questions are asked | [`bonferroni`], [`holm`] |
@@ -27,7 +28,7 @@ pub use distribution::Distribution;
 pub use exact::fisher;
 pub use family::{bonferroni, holm};
 pub use normal::{quantile, upper_tail};
-pub use proportion::{Share, TwoProportions, two_proportions};
+pub use proportion::{Share, TwoProportions, difference_upper, two_proportions};
 pub use rank::{Incomparable, MannWhitney, mann_whitney};
 pub use shift::{Shift, shift};
 pub use sprt::{BadSprt, Course, Decision, Sprt};

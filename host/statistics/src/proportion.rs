@@ -87,3 +87,12 @@ pub fn two_proportions(first: Share, second: Share) -> Option<TwoProportions> {
     let z = (first.rate() - second.rate()) / spread;
     Some(TwoProportions { z, chance: normal::upper_tail(z) })
 }
+
+/// The true first share is above the second by less than this with the one-sided `confidence`: the upper end of Newcombe's hybrid score
+/// interval (R. G. Newcombe, "Interval estimation for the difference between independent proportions: comparison of eleven methods",
+/// Statistics in Medicine 17, 1998, method 10). From -1 to 1.
+pub fn difference_upper(first: Share, second: Share, confidence: f64) -> f64 {
+    let above = first.wilson_upper(confidence) - first.rate();
+    let below = second.rate() - second.wilson_lower(confidence);
+    first.rate() - second.rate() + above.hypot(below)
+}

@@ -326,3 +326,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_interval_of_a_difference_is_as_published() {
+    // Newcombe 1998, table II: 95 % intervals by method 10.
+    for (first, second, lower, upper) in [
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((6, 7), (2, 7), 0.0582, 0.8062),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((0, 10), (0, 20), -0.1611, 0.2775),
+        ((10, 10), (0, 10), 0.6075, 1.0),
+    ] {
+        let [first, second] = [first, second].map(|(events, total)| Share::new(events, total));
+        assert!((difference_upper(first, second, 0.975) - upper).abs() < 5e-5, "{first:?} {second:?}");
+        assert!((difference_upper(second, first, 0.975) + lower).abs() < 5e-5, "{first:?} {second:?}");
+    }
+}

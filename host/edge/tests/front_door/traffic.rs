@@ -145,7 +145,7 @@ async fn a_release_alone_answers_at_its_own_address_and_is_counted_apart() {
         tokio::time::sleep(Duration::from_millis(10)).await;
         observed = edge.client.observe(PRODUCTION, "r-1", window.clone()).await.unwrap();
     }
-    assert_eq!((observed.traffic.requests, observed.traffic.errors, observed.traffic.errors_capped), (25, 25, 8));
+    assert_eq!((observed.traffic.requests, observed.traffic.errors, observed.traffic.errors_of_many), (25, 25, 8));
     assert_eq!(observed.traffic.buckets().last().unwrap().count, 25);
     assert!(observed.window.start > 0 && observed.window.end > observed.window.start);
     let candidate = edge.client.observe(PRODUCTION, "r-2", window).await.unwrap();

@@ -144,8 +144,8 @@ impl Stages {
                 observation,
                 window: observed.window.clone(),
             };
-            // One client's errors are not independent of each other; it counts for three of them at most.
-            let rate = Rate { events: seen.errors_capped.min(seen.errors), total: seen.requests };
+            // What a few clients see again and again may be their own doing.
+            let rate = Rate { events: seen.errors_of_many.min(seen.errors), total: seen.requests };
             let all = Rate { events: seen.errors, total: seen.requests };
             measurements.push(measurement(ERROR_RATE, "ratio", Observation::Rate(rate)));
             measurements.push(measurement(ALL_ERRORS, "ratio", Observation::Rate(all)));

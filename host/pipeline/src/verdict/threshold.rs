@@ -1,7 +1,7 @@
 //! A share of events against a limit that it must not be above.
 
 use autodevops_model::Outcome;
-use autodevops_statistics::{Decision, Share, Sprt, fisher, two_proportions};
+use autodevops_statistics::{Decision, Share, Sprt, difference_upper, fisher, two_proportions};
 
 use super::{
     CONFIDENCE,
@@ -14,6 +14,10 @@ pub(super) const GOOD: f64 = 0.4;
 
 /// The sequential test's high rate is so many times the low one. (8 %, so that it decides near 4.4 %.)
 const BAD: f64 = 4.0;
+
+/// A candidate is as good as a baseline that breaks the limit itself where it is surely not above it by this share of it: two that fail
+/// alike would be told apart by chance for ever.
+const ALIKE: f64 = 1.0 / 3.0;
 
 /// What was seen of a share that has a limit.
 pub(super) struct Seen {
@@ -212,6 +216,9 @@ fn against_broken(seen: &Seen, limit: &Limit, baseline: Share) -> Ruling {
         (Outcome::Failed, words)
     } else if seen.sure.rate() <= base && certain {
         (Outcome::Passed, "and the candidate is not worse: stable is broken, not by this release".to_owned())
+    } else if difference_upper(seen.at_worst(), baseline, CONFIDENCE) <= base * ALIKE && certain {
+        let words = "and the candidate is surely not worse by a third of that: stable is broken, not by this release";
+        (Outcome::Passed, words.to_owned())
     } else {
         (Outcome::Inconclusive, "and the candidate is not surely worse".to_owned())
     };

@@ -11,8 +11,8 @@ use crate::{HardTrip, Method, Plan, Rule, Sample, Verdict};
 /// The metric that a hard trip always looks at, and that the host itself observes.
 pub const ERROR_RATE: &str = "error-rate";
 
-/// The host's count of all errors, of which [`ERROR_RATE`] has three of each client at most: clients stay with a release, so that what one
-/// of them sees is not independent. It is judged by nothing; it shows what plugins merely repeat.
+/// The host's count of all errors, of which [`ERROR_RATE`] leaves out what a few clients see again and again: clients stay with a release, so
+/// that what one of them sees is not independent. It is judged by nothing; it shows what plugins merely repeat.
 pub const ALL_ERRORS: &str = "all-errors";
 
 /// The host's sign that a release ends by itself again and again: 1 of 1.

@@ -51,8 +51,8 @@ fn subject() -> Subject {
 }
 
 /// What the front door counted of a release.
-fn counted(release: &str, requests: u64, errors: u64, errors_capped: u64) -> (String, Observed) {
-    let traffic = Counts { requests, errors, errors_capped, latency: vec![requests; 15] };
+fn counted(release: &str, requests: u64, errors: u64, errors_of_many: u64) -> (String, Observed) {
+    let traffic = Counts { requests, errors, errors_of_many, latency: vec![requests; 15] };
     let window = Window { start: 11, end: 19 };
     (release.to_owned(), Observed { release: release.to_owned(), window, traffic, preview: Counts::default() })
 }

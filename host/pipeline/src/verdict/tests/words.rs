@@ -151,7 +151,11 @@ fn beside_a_baseline_that_breaks_the_limit_it_is_told_what_that_one_does() {
          chance in 1 in 280,000,000",
         &[("rate", 0.48), ("chance", 3.535_463e-9)],
     );
-    assert!(of(151).verdicts[0].words.ends_with("(150 of 500), and the candidate is not surely worse"));
+    assert!(of(180).verdicts[0].words.ends_with("(150 of 500), and the candidate is not surely worse"));
+    assert_eq!(of(180).outcome, Outcome::Inconclusive);
+    let alike =
+        "(150 of 500), and the candidate is surely not worse by a third of that: stable is broken, not by this release";
+    assert!(of(151).verdicts[0].words.ends_with(alike) && of(151).outcome == Outcome::Passed);
 }
 
 /// A plan that compares rates, with this ratio and this effect.

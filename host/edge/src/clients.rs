@@ -1,0 +1,174 @@
+//! Whose errors count: clients stay with a release, so that what one of them sees again and again is not independent, and may be its own
+//! doing. What many see is the release's.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::assign::ClientId;
+
+/// Clients that are kept; where there are more, every second, fourth and so on is.
+const MAX_KEPT: usize = 1024;
+/// Errors of one client that count in any case.
+const ALWAYS: u64 = 3;
+/// One client in so many is a share of clients whose errors may be their own doing, but at least [`LEAST_ODD`] clients are.
+const ODD_IN: u64 = 100;
+/// See [`ODD_IN`].
+const LEAST_ODD: u64 = 2;
+
+/// When clients were seen last, of a sample of them that has a bounded size: those whose ids, mixed, begin with as many zeros as the level
+/// says (Gibbons, "Distinct sampling for highly-accurate answers to distinct values queries and event reports", 2001).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Clients {
+    level: u32,
+    last: BTreeMap<u64, i64>,
+}
+
+impl Clients {
+    /// Notes that a client was seen `now`, in nanoseconds.
+    pub fn see(&mut self, client: ClientId, now: i64) {
+        let mixed = mix(client);
+        if mixed.leading_zeros() < self.level {
+            return;
+        }
+        self.last.entry(mixed).and_modify(|last| *last = now.max(*last)).or_insert(now);
+        self.shrink();
+    }
+
+    /// Takes in what was noted elsewhere.
+    pub fn absorb(&mut self, other: Self) {
+        self.level = self.level.max(other.level);
+        for (mixed, at) in other.last {
+            self.last.entry(mixed).and_modify(|last| *last = at.max(*last)).or_insert(at);
+        }
+        self.last.retain(|mixed, _| mixed.leading_zeros() >= self.level);
+        self.shrink();
+    }
+
+    /// About how many clients were seen since then.
+    pub fn since(&self, start: i64) -> u64 {
+        let kept = self.last.values().filter(|last| **last >= start).count() as u64;
+        kept.checked_shl(self.level).unwrap_or(u64::MAX)
+    }
+
+    fn shrink(&mut self) {
+        while self.last.len() > MAX_KEPT {
+            self.level += 1;
+            self.last.retain(|mixed, _| mixed.leading_zeros() >= self.level);
+        }
+    }
+}
+
+/// Spreads ids, which clients may choose: the finalizer of SplitMix64.
+const fn mix(ClientId(id): ClientId) -> u64 {
+    let id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    id ^ (id >> 31)
+}
+
+/// The errors of a release that has so many clients without what a few of them see more than all others: winsorized at the 99th percentile
+/// of its clients, and at two clients at least, whose errors count as those of the client that has most after them (Tukey, "The future of
+/// data analysis", 1962). Three of each count in any case. `whose` are the clients of errors that were kept; where `all` are more, they
+/// stand for the others.
+pub fn of_many(whose: impl Iterator<Item = ClientId>, all: u64, clients: u64) -> u64 {
+    let mut by_client: BTreeMap<ClientId, u64> = BTreeMap::new();
+    whose.for_each(|client| *by_client.entry(client).or_default() += 1);
+    let mut errors: Vec<u64> = by_client.into_values().collect();
+    errors.sort_unstable_by(|a, b| b.cmp(a));
+    let odd = clients.div_ceil(ODD_IN).max(LEAST_ODD);
+    let most = usize::try_from(odd).ok().and_then(|odd| errors.get(odd)).copied().unwrap_or_default().max(ALWAYS);
+    let kept: u64 = errors.iter().sum();
+    let counted: u64 = errors.iter().map(|errors| (*errors).min(most)).sum();
+    if all <= kept || kept == 0 {
+        return counted;
+    }
+    u64::try_from(u128::from(all) * u128::from(counted) / u128::from(kept)).unwrap_or(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Errors of so many clients each, for each pair.
+    fn whose(counts: &[(u64, u64)]) -> Vec<ClientId> {
+        let mut next = 0;
+        let mut all = Vec::new();
+        for (clients, errors) in counts {
+            for _ in 0..*clients {
+                next += 1;
+                all.extend((0..*errors).map(|_| ClientId(next)));
+            }
+        }
+        all
+    }
+
+    fn counted(counts: &[(u64, u64)], clients: u64) -> u64 {
+        let whose = whose(counts);
+        let all = whose.len() as u64;
+        of_many(whose.into_iter(), all, clients)
+    }
+
+    #[test]
+    fn what_many_clients_see_counts_in_full_and_what_a_few_see_does_not() {
+        for (what, counts, clients, expected) in [
+            ("three of each always do", &[(1, 3), (4, 2)][..], 400, 11),
+            ("one that asks again and again", &[(1, 300)], 400, 3),
+            ("two", &[(2, 300)], 400, 6),
+            ("four of four hundred", &[(4, 300), (9, 1)], 400, 21),
+            ("five of four hundred", &[(5, 300)], 400, 1500),
+            ("each of four hundred, for long", &[(400, 50)], 400, 20_000),
+            ("each of three, who are all that there are", &[(3, 200)], 3, 600),
+            ("one of those", &[(1, 200)], 3, 3),
+            ("all of twenty customers among a thousand who look only", &[(20, 250)], 1020, 5000),
+            ("a bot among clients who see an error now and then", &[(1, 1000), (80, 1)], 400, 83),
+        ] {
+            assert_eq!(counted(counts, clients), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn errors_that_were_not_kept_are_like_those_that_were() {
+        let kept = whose(&[(100, 10)]);
+        assert_eq!(of_many(kept.into_iter(), 50_000, 400), 50_000);
+        let kept = whose(&[(1, 997), (1, 3)]);
+        assert_eq!(of_many(kept.into_iter(), 10_000, 400), 60);
+        assert_eq!(of_many(std::iter::empty(), 5, 400), 0);
+    }
+
+    #[test]
+    fn clients_are_counted_in_bounded_memory() {
+        let mut clients = Clients::default();
+        for number in 0..100_000 {
+            clients.see(ClientId(number), if number < 50_000 { 1 } else { 2 });
+            assert!(clients.last.len() <= MAX_KEPT);
+        }
+        for (since, expected) in [(1, 100_000.0), (2, 50_000.0), (3, 0.0)] {
+            let seen = clients.since(since) as f64;
+            assert!((seen - expected).abs() <= 0.15 * expected, "{seen} since {since}");
+        }
+    }
+
+    #[test]
+    fn the_same_client_is_one_wherever_it_was_seen() {
+        let (mut first, mut second) = (Clients::default(), Clients::default());
+        (0..3000).for_each(|number| first.see(ClientId(number), 1));
+        (0..500).for_each(|number| second.see(ClientId(number), 2));
+        let alone = first.since(0);
+        second.absorb(serde_json::from_str(&serde_json::to_string(&first).unwrap()).unwrap());
+        assert_eq!(second.since(0), alone);
+        let again = second.since(2) as f64;
+        assert!((350.0..650.0).contains(&again), "{again}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_errors_count_than_there_are(counts in prop::collection::vec((0u64..6, 0u64..20), 0..6), clients in 0u64..2000) {
+            let all = whose(&counts).len() as u64;
+            let least: u64 = counts.iter().map(|(clients, errors)| clients * (*errors).min(ALWAYS)).sum();
+            prop_assert!((least..=all).contains(&counted(&counts, clients)));
+        }
+    }
+}
