@@ -30,8 +30,7 @@ pub const LOOK: Duration = Duration::from_secs(2);
 /// The longest title that is taken of an issue, in characters.
 const MAX_TITLE: usize = 300;
 
-/// When the host saw each critical error first and whose it was: for logs without times, and so that
-/// what the releases wrote is not read at each look.
+/// Since when there is each critical error and whose it is, so that what the releases wrote is not read at each look.
 #[derive(Debug, Default)]
 pub struct CriticalErrors {
     first: Mutex<Option<BTreeMap<String, Timestamp>>>,
@@ -40,16 +39,18 @@ pub struct CriticalErrors {
 }
 
 impl CriticalErrors {
-    /// The critical errors among the issues that were seen first since then, with when that was; none where it is not told since when. One
-    /// whose log has no times is new where it was not there at an earlier look; what was there at the first look is held for old.
+    /// The critical errors among the issues that are there since then, with since when; none where it is not told since when. At the first
+    /// look the log's times say so, and what has none is old. After it each is new that was not there at the look before, whatever its time:
+    /// a line without one has that of the line before it, which may be long ago, and clocks differ.
     fn since<'a>(&self, issues: &'a [Issue], since: Option<Timestamp>, now: Timestamp) -> Vec<(&'a Issue, Timestamp)> {
         let mut known = locked(&self.first);
-        let unknown = if known.is_some() { now } else { Timestamp::default() };
+        let is_first_look = known.is_none();
         let known = known.get_or_insert_default();
         let critical = issues.iter().filter(|issue| issue.severity == Severity::Critical);
         let seen = critical.map(|issue| {
-            let seen = *known.entry(issue.fingerprint.clone()).or_insert(unknown);
-            (issue, issue.first_seen.map_or(seen, Timestamp))
+            let told = || issue.first_seen.map_or(Timestamp::default(), Timestamp);
+            let at = known.entry(issue.fingerprint.clone()).or_insert_with(|| if is_first_look { told() } else { now });
+            (issue, *at)
         });
         // Each is noted, whether or not somebody has a use for it now.
         let seen: Vec<(&Issue, Timestamp)> = seen.collect();
@@ -317,6 +318,16 @@ mod tests {
         assert_eq!((told(&bad, of("r-2")), looks.get()), (shop("r-2"), 2));
         let staged = issue("b", Severity::Critical, Some(5));
         assert_eq!(told(&staged, None), [], "it is not about production");
+    }
+
+    #[test]
+    fn what_was_not_there_at_the_look_before_is_new_whatever_time_the_line_before_it_had() {
+        let critical = CriticalErrors::default();
+        let old = issue("a", Severity::Critical, Some(5));
+        assert_eq!(seen(&critical, std::slice::from_ref(&old), 9), [("a".into(), 5)]);
+        let both = [old, issue("b", Severity::Critical, Some(5))];
+        assert_eq!(seen(&critical, &both, 12), [("a".into(), 5), ("b".into(), 12)]);
+        assert_eq!(seen(&critical, &both, 15), [("a".into(), 5), ("b".into(), 12)]);
     }
 
     #[test]
