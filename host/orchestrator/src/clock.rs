@@ -21,6 +21,12 @@ pub fn now() -> Timestamp {
     steady.read(Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)), begun.elapsed())
 }
 
+/// Time is never before this moment from now on: it was told as past.
+pub fn not_before(moment: Timestamp) {
+    let (steady, begun) = &*STEADY;
+    steady.not_before(moment, begun.elapsed());
+}
+
 /// This machine's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct HostClock;
@@ -37,8 +43,7 @@ impl Clock for HostClock {
     }
 
     fn not_before(&self, moment: Timestamp) {
-        let (steady, begun) = &*STEADY;
-        steady.not_before(moment, begun.elapsed());
+        not_before(moment);
     }
 
     fn sleep(&self, span: Duration) -> Later<'_, ()> {

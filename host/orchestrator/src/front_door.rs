@@ -10,10 +10,14 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use autodevops_config::Edge;
-use autodevops_edge::{EdgeOptions, EnvironmentOptions, LeastPace, Limits, Sorting, Testers};
+use autodevops_edge::{
+    EdgeOptions, EnvironmentOptions, EnvironmentStatus, LeastPace, Limits, Sorting, Status, Testers,
+};
+use autodevops_model::Window;
+use autodevops_pipeline::Timestamp;
 use http::{HeaderName, HeaderValue};
 
-use crate::{live::Live, program::PROGRAM, project::Project};
+use crate::{clock::not_before, live::Live, program::PROGRAM, project::Project};
 
 /// The longest that a front door may take to start; its releases start with it.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -99,6 +103,7 @@ pub async fn ensure(project: &Project) -> Result<bool> {
                  and no request fails for that"
             );
         }
+        agree_on_time(project, &status).await;
         return Ok(false);
     }
     let mut process = Process::start(project, &[])?;
@@ -115,6 +120,20 @@ pub async fn ensure(project: &Project) -> Result<bool> {
         }
         process.has_not_ended(ended)?;
         process.look().await?;
+    }
+}
+
+/// Has this host's time not be behind the front door's, which may have begun before the machine's clock was set back: what that counts
+/// would lie beyond the windows that this host asks for, and nothing of it would be seen.
+async fn agree_on_time(project: &Project, status: &Status) {
+    let release =
+        |(name, environment): (_, &EnvironmentStatus)| Some((name, environment.releases.first()?.release.id.clone()));
+    let Some((environment, release)) = status.environments.iter().find_map(release) else { return };
+    // A window without an end is told as one up to now.
+    let window = Window { start: 0, end: i64::MAX };
+    match project.edge.observe(environment, &release, window).await {
+        Ok(observed) => not_before(Timestamp(observed.window.end)),
+        Err(error) => tracing::warn!("the front door does not tell its time: {error}"),
     }
 }
 

@@ -1,9 +1,12 @@
 //! What a front door is told, by one whose answers are fixed.
 
-use autodevops_edge::{Phase, ReleaseStatus};
+use autodevops_edge::{Observed, Phase, ReleaseStatus, Sample};
 
 use super::*;
-use crate::testing::{Door, Scene, local_target, target};
+use crate::{
+    clock,
+    testing::{Door, Scene, local_target, target},
+};
 
 fn held(scene: &Scene, id: &str, percent: u8) -> ReleaseStatus {
     ReleaseStatus {
@@ -54,6 +57,23 @@ async fn one_that_answers_is_not_started_again() {
         assert!(!ensure(&scene.project).await.unwrap());
         assert_eq!(crashed(&scene.project), scene.project.is_local(), "nobody holds its lock, and its socket is there");
     }
+}
+
+#[tokio::test]
+async fn this_hosts_time_is_not_behind_that_of_a_front_door_that_runs_already() {
+    let scene = Scene::open(&[local_target(&[])], "");
+    // It began before the clock was set back a little.
+    let told = clock::now().after(Duration::from_millis(1500));
+    let observed = Observed {
+        release: "old".into(),
+        window: Window { start: 0, end: told.0 },
+        traffic: Sample::default(),
+        preview: Sample::default(),
+    };
+    let (releases, observed) = (vec![held(&scene, "old", 100)], [("old".to_owned(), observed)].into());
+    Door { releases, observed, ..Door::default() }.open(&scene);
+    assert!(!ensure(&scene.project).await.unwrap());
+    assert!(clock::now() >= told);
 }
 
 #[test]

@@ -119,8 +119,10 @@ impl Run {
             | EventKind::SkipRequested { .. }
             | EventKind::DataKept { .. }
             | EventKind::SnapshotOutdated { .. }
-            | EventKind::ClockWentBack { .. }
             | EventKind::CountReached { .. } => {}
+            EventKind::ClockWentBack { reason, .. } => {
+                self.tell(at, Severity::Warning, "the clock went back", reason);
+            }
             EventKind::StableBroken { reason } => self.stable_broken = Some(reason.clone()),
             EventKind::Signalled { signal } => self.signals.push(signal.clone()),
             EventKind::Resumed { fence } => (self.fence, self.unsure, self.awaited) = (*fence, true, None),

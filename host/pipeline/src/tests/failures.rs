@@ -5,7 +5,7 @@ use std::time::Duration;
 use autodevops_model::{Deployment, ErrorKind};
 
 use super::scene::{SECOND, Scene, error, plan, release};
-use crate::{Command, Decision, EffectOutcome, Environment, Event, EventKind, Input, Outcome, Refused, RunStage};
+use crate::{Command, Decision, EffectOutcome, Environment, Event, EventKind, Input, Outcome, Plan, Refused, RunStage};
 
 fn fail(scene: &mut Scene, kind: ErrorKind) {
     let command = scene.command();
@@ -321,6 +321,14 @@ fn a_clock_that_went_back_is_on_record_and_changes_nothing_until_the_run_is_over
     assert_eq!(*behind, Duration::from_secs(3600));
     assert!(reason.contains("clock is 3600 s behind") && reason.contains("set the clock right"), "{reason}");
     assert_eq!(scene.commands(), before);
+    // Where there is someone to tell, they are told.
+    let mut told = Scene::new(Plan { notifiers: vec!["chat".into()], ..plan() }).until_step(5);
+    told.say(back()).unwrap();
+    let notes: Vec<_> = told.run.untold().map(|note| note.notification.clone()).collect();
+    assert!(
+        notes.len() == 1 && notes[0].title.contains("the clock went back") && notes[0].body == *reason,
+        "{notes:?}"
+    );
     let (_, mut scene) = scene.outcome();
     scene.go();
     assert!(matches!(scene.say(back()), Err(Refused::Finished { .. })));
