@@ -35,7 +35,7 @@ use crate::{
     usage::{Declined, Usage},
 };
 
-pub use back::RolledBack;
+pub use back::{RolledBack, goes_back};
 
 use beside::has_room;
 use handled::Handled;

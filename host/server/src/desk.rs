@@ -6,7 +6,7 @@ use anyhow::Context;
 use autodevops_model::Since;
 use autodevops_orchestrator::{
     clock::now,
-    controller::{Controller, RolledBack},
+    controller::{Controller, RolledBack, goes_back},
     data::{Restored, Snapshot, Written},
     feedback::Complaint,
     log::Logged,
@@ -147,7 +147,10 @@ pub async fn say(controller: &Controller, said: Said) -> Result<String, anyhow::
         Word::RollForward => {
             format!("run {id} goes forward: production has all of its release next, and it is watched on")
         }
-        Word::Abort => format!("run {id} ends; traffic that it moved returns first"),
+        Word::Abort => {
+            goes_back(&run)?;
+            format!("run {id} ends; traffic that it moved returns first")
+        }
         Word::Ack => format!("run {id}: you have it in hand; nobody further is told"),
     })
 }

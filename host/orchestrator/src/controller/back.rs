@@ -11,6 +11,7 @@ use crate::{
     by_hand::{self, MadeLive},
     live::Live,
     revert,
+    usage::Declined,
 };
 
 /// How long a run may take to hear that something else serves.
@@ -111,7 +112,8 @@ impl Controller {
             // Of several, those that go back already need no word; one alone says so itself.
             let needs_no_word = moved.len() > 1 && run.ending().is_some();
             let word = Input::Rollback { by: by.to_owned(), reason: reason.to_owned() };
-            let answer = if needs_no_word { Ok(()) } else { self.say(run.id(), word).await.map(drop) };
+            let answer =
+                if needs_no_word { Ok(()) } else { self.say(run.id(), word).await.and_then(|run| goes_back(&run)) };
             answers.push((run.id(), answer));
         }
         all_told(answers).map(Some)
@@ -156,6 +158,18 @@ impl Controller {
         }
         told
     }
+}
+
+/// That the run ends, once it was told to.
+///
+/// # Errors
+/// [`Declined`] where it does not: what its traffic would go back to does not serve itself.
+pub fn goes_back(run: &Run) -> Result<()> {
+    if run.ending().is_some() {
+        return Ok(());
+    }
+    let why = run.stable_broken().unwrap_or("it is not known what it would go back to");
+    bail!(Declined(format!("{why}; say it again to have traffic go back all the same")))
 }
 
 /// What serves of the run's services by what was made live.

@@ -152,22 +152,32 @@ impl Draft {
         self.turn_back(Outcome::Aborted { reason: reason.to_owned() });
     }
 
-    /// Ends the run, in any stage; where traffic was moved it goes back first.
+    /// Ends the run, in any stage; where traffic was moved it goes back first, as [`Self::by_word`] says.
     pub(super) fn abort(&mut self, by: String, reason: String) -> Result<(), Refused> {
         self.not_ending()?;
         self.push(EventKind::AbortRequested { by: by.clone(), reason: reason.clone() });
-        self.turn_back(Outcome::Aborted { reason: format!("by {by}: {reason}") });
+        let wanted = format!("{by} aborts the run ({reason})");
+        self.by_word(&wanted, Outcome::Aborted { reason: format!("by {by}: {reason}") });
         Ok(())
     }
 
-    /// Takes the release back, at any time after production's traffic was touched.
+    /// Takes the release back, at any time after production's traffic was touched, as [`Self::by_word`] says.
     pub(super) fn take_back(&mut self, by: String, reason: String) -> Result<(), Refused> {
         self.not_ending()?;
         if !self.run.is_moved(Environment::Production) {
             return Err(Refused::NothingToRollBack { run: self.run.id().to_owned() });
         }
         self.push(EventKind::RollbackRequested { by: by.clone(), reason: reason.clone() });
-        self.turn_back(Outcome::RolledBack { reason: format!("by {by}: {reason}") });
+        let wanted = format!("{by} takes the release back ({reason})");
+        self.by_word(&wanted, Outcome::RolledBack { reason: format!("by {by}: {reason}") });
         Ok(())
+    }
+
+    /// Ends the run so, as a person wants it. Where traffic would go back to what does not serve and nobody was told so, it stays, and they
+    /// are asked: whoever says it again, or rejects the release, knows.
+    fn by_word(&mut self, wanted: &str, outcome: Outcome) {
+        if self.run.stable_broken().is_some() || !self.stays(wanted, &[]) {
+            self.turn_back(outcome);
+        }
     }
 }

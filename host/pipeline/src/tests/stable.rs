@@ -141,6 +141,37 @@ fn a_person_can_stay_with_the_release_or_go_back_all_the_same() {
 }
 
 #[test]
+fn who_takes_a_release_back_to_one_that_does_not_serve_is_told_and_asked_first() {
+    let (by, reason) = (|| "ada".to_owned(), || "enough".to_owned());
+    for word in [
+        || Input::Abort { by: "ada".into(), reason: "enough".into() },
+        || Input::Rollback { by: "ada".into(), reason: "enough".into() },
+    ] {
+        let mut scene = at_a_quarter(700);
+        assert_eq!(scene.run.stable_broken(), None, "nothing speaks against the release");
+        scene.say(word()).unwrap();
+        assert_eq!((scene.production(), scene.run.ending()), (vec![("old", 75), ("new", 25)], None));
+        let asked = scene.run.gate().unwrap().reason.clone();
+        assert!(asked.starts_with("ada ") && asked.contains("(enough); traffic does not go back to `old`"), "{asked}");
+        assert!(scene.run.untold().any(|note| note.notification.body.starts_with(&asked)));
+        // Who says it again knows.
+        scene.say(word()).unwrap();
+        let (_, scene) = scene.outcome();
+        assert_eq!(scene.production(), [("old", 100)]);
+    }
+    // While someone holds the run, and where nothing is wrong with stable.
+    let mut scene = at_a_quarter(700);
+    scene.say(Input::Hold { by: by(), reason: reason() }).unwrap();
+    scene.say(Input::Abort { by: by(), reason: reason() }).unwrap();
+    assert!(scene.run.ending().is_none() && scene.run.stable_broken().is_some());
+    scene.say(Input::Abort { by: by(), reason: reason() }).unwrap();
+    assert!(scene.run.ending().is_some());
+    let mut scene = at_a_quarter(0);
+    scene.say(Input::Abort { by: by(), reason: reason() }).unwrap();
+    assert!(scene.run.ending().is_some());
+}
+
+#[test]
 fn a_stable_that_serves_again_is_gone_back_to_when_the_candidate_fails_on() {
     let mut scene = at_a_quarter(700);
     complain(&mut scene);
