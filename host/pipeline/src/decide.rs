@@ -97,6 +97,8 @@ pub struct Found {
     pub service: String,
     /// Production's shares; none where nothing was ever deployed.
     pub splits: Vec<Split>,
+    /// The release that had all of production last, where the target tells it.
+    pub whole: Option<Release>,
     /// Staging's.
     pub staging: Vec<Split>,
 }

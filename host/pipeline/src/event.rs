@@ -207,6 +207,9 @@ pub enum EventKind {
         reason: String,
         #[serde(default = "Environment::production")]
         environment: Environment,
+        /// The release that has all of it, where that is known: if the run has production again, this is what it goes back to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        serves: Option<Release>,
     },
     /// What serves staging is not what the run left there, and so not the run's to take back.
     StagingFound {

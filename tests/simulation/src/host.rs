@@ -266,6 +266,7 @@ pub fn do_effect(world: &mut World, run: usize, command: &Command, again: bool) 
 /// What serves production of each of the run's services, by the target's word.
 fn found(world: &mut World, run: &Run) -> Vec<Found> {
     let found = |member: &Member| Found {
+        whole: None,
         service: member.label().to_owned(),
         splits: world.target(member.label(), Environment::Production).live(),
         staging: Vec::new(),

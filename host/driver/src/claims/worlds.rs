@@ -214,6 +214,7 @@ impl World {
             Command::Compare { key } => {
                 let splits = |place: &str| self.places[place].splits.clone();
                 let found = |member: &Member| Found {
+                    whole: None,
                     service: member.label().into(),
                     splits: splits(member.place(Environment::Production)),
                     staging: splits(member.place(Environment::Staging)),

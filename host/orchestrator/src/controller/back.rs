@@ -177,7 +177,8 @@ fn found(run: &Run, made: &[MadeLive]) -> Vec<Found> {
     let of = |member: &Member| {
         let live = made.iter().find(|live| live.place == member.place(Environment::Production))?;
         let splits = vec![Split { release: live.release.id.clone(), percent: 100 }];
-        Some(Found { service: member.label().to_owned(), splits, staging: Vec::new() })
+        let whole = Some(live.release.clone());
+        Some(Found { service: member.label().to_owned(), splits, whole, staging: Vec::new() })
     };
     run.members().filter_map(of).collect()
 }

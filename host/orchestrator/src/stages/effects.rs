@@ -78,8 +78,8 @@ impl Stages {
         let mut found = Vec::new();
         for member in run.members() {
             let state = target.live(&context, member.place(environment)).await.map_err(|error| of_call(&error))?;
-            let (service, splits) = (member.label().to_owned(), state.map(|state| state.splits).unwrap_or_default());
-            found.push(Found { service, splits, staging: Vec::new() });
+            let (splits, whole) = state.map(|state| (state.splits, state.stable)).unwrap_or_default();
+            found.push(Found { service: member.label().to_owned(), splits, whole, staging: Vec::new() });
         }
         Ok(found)
     }

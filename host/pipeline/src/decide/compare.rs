@@ -1,6 +1,6 @@
 //! What serves against what the run made of it: after another host drove the run, and while one drives it.
 
-use autodevops_model::{ErrorInfo, ErrorKind, Split, StageError};
+use autodevops_model::{ErrorInfo, ErrorKind, Release, Split, StageError};
 
 use super::{Draft, Found, Refused};
 use crate::{Command, Environment, EventKind, Member, Run, RunStage};
@@ -21,15 +21,15 @@ enum Serves {
 impl Draft {
     /// Goes on where what serves is what the run made of it. Else the run is held: what a person put there is not overwritten unless a
     /// person says so. Once production is begun with, nothing hangs on staging any more: what was put there stays, and the run goes on.
-    pub(super) fn compare(&mut self, key: String, found: &[Found]) -> Result<(), Refused> {
+    pub(super) fn compare(&mut self, key: String, all: &[Found]) -> Result<(), Refused> {
         if !self.run.is_unsure() {
-            return self.overtaken(&key, found);
+            return self.overtaken(&key, all);
         }
         if key != self.run.compare_key() {
             return Err(self.unknown(&key));
         }
         let splits = |member: &Member| {
-            let of = found.iter().find(|found| found.service == member.label());
+            let of = all.iter().find(|found| found.service == member.label());
             of.map(|found| found.splits.clone()).unwrap_or_default()
         };
         let compared: Vec<(String, Vec<Split>, Serves)> = self
@@ -41,20 +41,21 @@ impl Draft {
                 (member.label().to_owned(), found, serves)
             })
             .collect();
-        let others: Vec<&str> = compared
+        let others: Vec<(&str, &str)> = compared
             .iter()
-            .filter_map(|(_, _, serves)| match serves {
-                Serves::Other(words) => Some(words.as_str()),
+            .filter_map(|(service, _, serves)| match serves {
+                Serves::Other(words) => Some((service.as_str(), words.as_str())),
                 _ => None,
             })
             .collect();
         let held = !others.is_empty();
-        let reason = taken(&others, &self.run.plan().production);
-        let staged = self.staged_past(found);
+        let reason = self.run.taken_over(&others, all);
+        let staged = self.staged_past(all);
         for (service, found, _) in &staged {
             self.push(EventKind::StagingFound { service: service.clone(), found: found.clone() });
         }
         for (service, found, serves) in compared {
+            let whole = self.run.whole(&service, all);
             match serves {
                 Serves::Ours => self.push(EventKind::Compared { service, found }),
                 Serves::Returned(to) => {
@@ -63,15 +64,16 @@ impl Draft {
                 }
                 Serves::Other(_) => {
                     let reason = reason.clone();
-                    self.push(EventKind::Diverged { service, found, reason, environment: PRODUCTION });
+                    self.push(EventKind::Diverged { service, found, reason, environment: PRODUCTION, serves: whole });
                 }
             }
         }
         if !held && self.run.stage() <= RunStage::Approval {
             let words: Vec<&str> = staged.iter().map(|(_, _, words)| words.as_str()).collect();
-            let reason = taken(&words, &self.run.plan().staging);
+            let reason = taken(&words, &self.run.plan().staging, "");
             for (service, found, _) in staged.iter().cloned() {
-                self.push(EventKind::Diverged { service, found, reason: reason.clone(), environment: STAGING });
+                let reason = reason.clone();
+                self.push(EventKind::Diverged { service, found, reason, environment: STAGING, serves: None });
             }
         }
         Ok(())
@@ -86,9 +88,12 @@ impl Draft {
         }
         let others = self.run.others(found);
         let words: Vec<&str> = others.iter().map(|(.., words)| words.as_str()).collect();
-        let reason = match self.run.ending() {
-            None => taken(&words, &self.run.plan().production),
-            Some(_) => format!("{}: a person had it serve, and it stays", words.join(", and ")),
+        let services: Vec<(&str, &str)> =
+            others.iter().map(|(service, _, words)| (service.as_str(), words.as_str())).collect();
+        let goes_on = self.run.ending().is_none();
+        let reason = match goes_on {
+            true => self.run.taken_over(&services, found),
+            false => format!("{}: a person had it serve, and it stays", words.join(", and ")),
         };
         for key in self.pending_moves(&others) {
             let message = "it was not asked for: someone deployed past the run".to_owned();
@@ -96,9 +101,10 @@ impl Draft {
             let attempt = self.run.attempt(&key).map_or(0, |attempt| attempt.count).saturating_add(1);
             self.push(EventKind::EffectFailed { key, error, attempt, retry: None });
         }
-        for (service, found, _) in others {
+        for (service, splits, _) in others {
+            let serves = self.run.whole(&service, found).filter(|_| goes_on);
             let reason = reason.clone();
-            self.push(EventKind::Diverged { service, found, reason, environment: PRODUCTION });
+            self.push(EventKind::Diverged { service, found: splits, reason, environment: PRODUCTION, serves });
         }
         Ok(())
     }
@@ -164,6 +170,25 @@ impl Run {
         })
     }
 
+    /// What a person is asked about what serves production of these services instead, each with that in words.
+    fn taken_over(&self, others: &[(&str, &str)], found: &[Found]) -> String {
+        let back = |service: &str| {
+            let stable = || self.member(service)?.stable(PRODUCTION).cloned();
+            self.whole(service, found).or_else(stable).map(|release| format!("`{}`", release.id))
+        };
+        let ways: Vec<String> = others.iter().filter_map(|(service, _)| back(service)).collect();
+        let words: Vec<&str> = others.iter().map(|(_, words)| *words).collect();
+        let way = if ways.is_empty() { String::new() } else { format!(" with {} to go back to", ways.join(", ")) };
+        taken(&words, &self.plan().production, &way)
+    }
+
+    /// The release that has all of a service's production by what was found, where the target tells it, and it is not the candidate.
+    fn whole(&self, service: &str, found: &[Found]) -> Option<Release> {
+        let of = found.iter().find(|found| found.service == service)?;
+        let candidate = self.member(service)?.candidate();
+        of.whole.clone().filter(|whole| is_all(&of.splits, &whole.id) && whole.id != candidate)
+    }
+
     /// The services of which production serves something else: what, and that in words.
     fn others(&self, found: &[Found]) -> Vec<(String, Vec<Split>, String)> {
         let other = |found: &Found| {
@@ -195,9 +220,9 @@ impl Run {
 }
 
 /// What a person is asked about what serves instead.
-fn taken(others: &[&str], name: &str) -> String {
+fn taken(others: &[&str], name: &str, way_back: &str) -> String {
     format!(
-        "{}: someone deployed past it; approve to have the run take {name} over again, reject to leave it as it is",
+        "{}: someone deployed past it; approve to have the run take {name} over again{way_back}, reject to leave it as it is",
         others.join(", and ")
     )
 }

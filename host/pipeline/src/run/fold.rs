@@ -127,11 +127,14 @@ impl Run {
             EventKind::Signalled { signal } => self.signals.push(signal.clone()),
             EventKind::Resumed { fence } => (self.fence, self.unsure, self.awaited) = (*fence, true, None),
             EventKind::Compared { .. } => self.unsure = false,
-            EventKind::Diverged { service, found, reason, environment } => {
+            EventKind::Diverged { service, found, reason, environment, serves } => {
                 if *environment == Environment::Production {
                     self.found(service, *environment, found);
                 }
                 self.diverge(reason, *environment);
+                if let Some(serves) = serves {
+                    self.goes_back_to(service, serves);
+                }
             }
             EventKind::StagingFound { service, found } => self.found(service, Environment::Staging, found),
             EventKind::FixProposed { plugin, fix } => {

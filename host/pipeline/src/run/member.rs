@@ -25,6 +25,8 @@ pub struct Member {
     pub(super) before: Vec<Measurement>,
     /// Whether the host saw that itself.
     pub(super) observed: bool,
+    /// Whether stable is not what served when the run started: it is not started anew beside itself, since there may be the one before.
+    found: bool,
 }
 
 impl Member {
@@ -35,7 +37,17 @@ impl Member {
         };
         let label = if alone { String::new() } else { service.name.clone() };
         let (staging, production) = (serving(live.staging.as_ref()), serving(live.production.as_ref()));
-        Self { service, label, live, release: None, staging, production, before: Vec::new(), observed: false }
+        Self {
+            service,
+            label,
+            live,
+            release: None,
+            staging,
+            production,
+            before: Vec::new(),
+            observed: false,
+            found: false,
+        }
     }
 
     /// The service's name.
@@ -53,7 +65,7 @@ impl Member {
         self.service.place(environment)
     }
 
-    /// What served when the run started.
+    /// What served when the run started, or was found to serve since by a person's hand.
     pub const fn live(&self) -> &Live {
         &self.live
     }
@@ -108,6 +120,16 @@ impl Member {
             Environment::Staging => self.live.staging.as_ref(),
             Environment::Production => self.live.production.as_ref(),
         }
+    }
+
+    /// This release serves production by a person's hand.
+    pub(super) fn found_stable(&mut self, release: &Release) {
+        if self.live.production.as_ref() == Some(release) {
+            return;
+        }
+        self.live.production = Some(release.clone());
+        (self.before, self.observed) = (Vec::new(), false);
+        (self.production.baseline, self.found) = (None, true);
     }
 
     /// The stable release under another name, as which it is started anew: its artifact, with counts of its own.
@@ -231,7 +253,8 @@ impl Run {
     pub(crate) fn awaits_baseline(&self, member: &Member) -> bool {
         let capabilities = self.capabilities();
         let can = capabilities.fresh_baseline && capabilities.split_traffic;
-        can && self.plan.has_fresh_step() && member.fresh().is_some() && member.fresh_baseline().is_none()
+        let wanted = can && self.plan.has_fresh_step() && !member.found;
+        wanted && member.fresh().is_some() && member.fresh_baseline().is_none()
     }
 
     /// The candidates' names, for a person.

@@ -2,8 +2,8 @@
 
 use autodevops_model::{ErrorKind, Split};
 
-use super::scene::{Scene, error, plan, shares, traffic};
-use crate::{Command, EffectOutcome, Environment, EventKind, Found, Gate, Input, Outcome, RunStage};
+use super::scene::{Scene, error, plan, release, shares, traffic};
+use crate::{Baseline, Command, EffectOutcome, Environment, EventKind, Found, Gate, Input, Outcome, Plan, RunStage};
 
 fn splits(shares: &[(&str, u8)]) -> Vec<Split> {
     shares.iter().map(|(release, percent)| Split { release: (*release).into(), percent: *percent }).collect()
@@ -25,7 +25,9 @@ fn found_both(mut scene: Scene, splits: Vec<Split>, staging: Vec<Split>) -> Scen
     let fence = scene.run.fence() + 1;
     scene.say(Input::Resume { fence }).unwrap();
     let Command::Compare { key } = scene.command() else { panic!("{:?}", scene.commands()) };
-    scene.say(Input::Serving { key, found: vec![Found { service: String::new(), splits, staging }] }).unwrap();
+    scene
+        .say(Input::Serving { key, found: vec![Found { whole: None, service: String::new(), splits, staging }] })
+        .unwrap();
     scene
 }
 
@@ -92,7 +94,8 @@ fn a_move_of_which_the_answer_was_lost_is_the_runs_own() {
     assert_eq!(outcome, Outcome::Healed);
     assert!(scene.has(|event| matches!(event, EventKind::TrafficSet { key: set, .. } if *set == key)), "asked again");
     let (scene, _) = lost();
-    let found = |shares| vec![Found { service: String::new(), splits: splits(shares), staging: Vec::new() }];
+    let found =
+        |shares| vec![Found { whole: None, service: String::new(), splits: splits(shares), staging: Vec::new() }];
     assert!(!scene.run.is_overtaken(&found(&[("old", 75), ("new", 25)])));
     assert!(scene.run.is_overtaken(&found(&[("old", 50), ("new", 50)])));
 }
@@ -155,7 +158,8 @@ fn a_rollback_that_was_decided_asks_nobody_what_serves() {
 fn an_answer_to_an_older_look_is_refused() {
     let mut scene = Scene::new(plan()).until_step(5);
     scene.say(Input::Resume { fence: 8 }).unwrap();
-    let found = vec![Found { service: String::new(), splits: splits(&[("hotfix", 100)]), staging: Vec::new() }];
+    let found =
+        vec![Found { whole: None, service: String::new(), splits: splits(&[("hotfix", 100)]), staging: Vec::new() }];
     let late = Input::Serving { key: "r1/compare/7".into(), found };
     scene.say(late).unwrap_err();
     assert!(scene.run.gate().is_none());
@@ -164,7 +168,7 @@ fn an_answer_to_an_older_look_is_refused() {
 /// The host that drives the run looks, and finds this in production.
 fn looks(scene: &mut Scene, found: &[(&str, u8)]) {
     let key = scene.run.look_key();
-    let found = vec![Found { service: String::new(), splits: splits(found), staging: Vec::new() }];
+    let found = vec![Found { whole: None, service: String::new(), splits: splits(found), staging: Vec::new() }];
     scene.say(Input::Serving { key, found }).unwrap();
 }
 
@@ -181,6 +185,35 @@ fn what_someone_deploys_past_a_run_that_a_host_drives_holds_it_and_is_left_alone
         assert!(matches!(outcome, Outcome::Aborted { .. }), "{outcome}");
         assert_eq!(shares(traffic(&scene.run, Environment::Production)), [("hotfix", 100)]);
     }
+}
+
+#[test]
+fn a_run_that_has_production_again_goes_back_to_what_a_person_had_serve_and_not_to_what_they_took_back() {
+    for (whole, back) in [(Some("older"), "older"), (None, "old")] {
+        for reached in [Scene::new(fresh()).until(RunStage::ProductionDeploy), Scene::new(fresh()).until_step(5)] {
+            let mut scene = reached;
+            let found = Found {
+                service: String::new(),
+                splits: splits(&[("older", 100)]),
+                whole: whole.map(release),
+                staging: Vec::new(),
+            };
+            let key = scene.run.look_key();
+            scene.say(Input::Serving { key, found: vec![found] }).unwrap();
+            let asked = scene.run.gate().unwrap().reason.clone();
+            assert!(asked.contains(&format!("over again with `{back}` to go back to, reject")), "{asked}");
+            approve(&mut scene);
+            let mut scene = scene.until_step(25);
+            assert_eq!(scene.production()[0], (back, 75));
+            scene.say(Input::Abort { by: "ada".into(), reason: "enough".into() }).unwrap();
+            assert_eq!(scene.outcome().1.production(), [(back, 100)]);
+        }
+    }
+}
+
+/// A plan by which stable is started anew beside itself.
+fn fresh() -> Plan {
+    Plan { baseline: Baseline::Fresh, ..plan() }
 }
 
 #[test]
@@ -209,8 +242,10 @@ fn a_look_that_finds_the_runs_own_shares_or_is_older_than_a_move_leaves_no_trace
     assert_eq!(scene.events.len(), events);
     let (key, found) = (scene.run.look_key(), splits(&[("old", 95), ("new", 5)]));
     let mut scene = scene.until_step(25);
-    let late =
-        Input::Serving { key, found: vec![Found { service: String::new(), splits: found, staging: Vec::new() }] };
+    let late = Input::Serving {
+        key,
+        found: vec![Found { whole: None, service: String::new(), splits: found, staging: Vec::new() }],
+    };
     scene.say(late).unwrap_err();
     // Its own move may have taken place, though no answer came.
     let mut scene = Scene::new(plan()).until_step(5);
@@ -227,7 +262,8 @@ fn a_look_that_finds_the_runs_own_shares_or_is_older_than_a_move_leaves_no_trace
 fn a_rollback_that_was_decided_looks_at_nothing() {
     let mut scene = Scene::new(plan()).until_step(25);
     scene.say(Input::Abort { by: "ada".into(), reason: "enough".into() }).unwrap();
-    let found = vec![Found { service: String::new(), splits: splits(&[("hotfix", 100)]), staging: Vec::new() }];
+    let found =
+        vec![Found { whole: None, service: String::new(), splits: splits(&[("hotfix", 100)]), staging: Vec::new() }];
     scene.say(Input::Serving { key: scene.run.look_key(), found }).unwrap_err();
 }
 
@@ -307,6 +343,7 @@ fn a_target_that_says_that_it_went_back_and_did_not_is_not_believed() {
     let back = scene.command();
     assert!(scene.run.takes_back(&back), "{back:?}");
     let found = |service: &str, shares: &[(&str, u8)]| Found {
+        whole: None,
         service: service.into(),
         splits: splits(shares),
         staging: Vec::new(),
@@ -341,7 +378,12 @@ fn a_move_that_a_rollback_by_hand_came_before_is_neither_made_nor_taken_back() {
     // What came of the move may be known before it is looked what serves, or never.
     let late = |look: &str| Input::Serving {
         key: look.into(),
-        found: vec![Found { service: String::new(), splits: splits(&[("older", 100)]), staging: Vec::new() }],
+        found: vec![Found {
+            whole: None,
+            service: String::new(),
+            splits: splits(&[("older", 100)]),
+            staging: Vec::new(),
+        }],
     };
     let denied =
         |key: &str| Input::Effect { key: key.into(), outcome: EffectOutcome::Failed(error(ErrorKind::Denied)) };
@@ -356,7 +398,7 @@ fn a_move_that_a_rollback_by_hand_came_before_is_neither_made_nor_taken_back() {
         assert_eq!(scene.run.ending(), None, "nothing is taken back");
         let Command::Compare { key } = scene.command() else { panic!("{:?}", scene.commands()) };
         let staging = traffic(&scene.run, Environment::Staging).to_vec();
-        let found = vec![Found { service: String::new(), splits: splits(&[("older", 100)]), staging }];
+        let found = vec![Found { whole: None, service: String::new(), splits: splits(&[("older", 100)]), staging }];
         scene.say(Input::Serving { key, found }).unwrap();
         let gate = scene.run.gate().unwrap();
         assert!(gate.reason.contains("production serves older 100 % where this run left old 100 %"), "{}", gate.reason);

@@ -68,7 +68,13 @@ fn every_kind() -> Vec<Event> {
     let kinds = vec![
         EventKind::Resumed { fence: 8 },
         EventKind::Compared { service: text(""), found: splits.clone() },
-        EventKind::Diverged { service: text(""), found: splits.clone(), reason: reason.clone(), environment },
+        EventKind::Diverged {
+            service: text(""),
+            found: splits.clone(),
+            reason: reason.clone(),
+            environment,
+            serves: Some(release("hotfix")),
+        },
         EventKind::FixProposed { plugin: text("recipes"), fix: fix("functions/cart.js") },
         EventKind::NoFix { reason: reason.clone() },
         EventKind::Reviewed { reports: reports.clone(), verdict: verdict.clone() },

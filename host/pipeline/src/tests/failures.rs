@@ -373,7 +373,7 @@ fn back_in_vain() -> Scene {
 
 fn serves(scene: &Scene, release: &str) -> Input {
     let splits = vec![autodevops_model::Split { release: release.into(), percent: 100 }];
-    let found = vec![crate::Found { service: String::new(), splits, staging: Vec::new() }];
+    let found = vec![crate::Found { whole: None, service: String::new(), splits, staging: Vec::new() }];
     Input::Serving { key: scene.run.look_key(), found }
 }
 
@@ -443,7 +443,8 @@ fn staging_that_a_host_before_moved_late_is_tested_once_the_release_is_there() {
     for staging in ["hotfix", "new"] {
         let fence = scene.run.fence() + 1;
         scene.say(Input::Resume { fence }).unwrap();
-        let found = vec![crate::Found { service: String::new(), splits: all("old"), staging: all(staging) }];
+        let found =
+            vec![crate::Found { whole: None, service: String::new(), splits: all("old"), staging: all(staging) }];
         scene.say(Input::Serving { key: scene.run.compare_key(), found }).unwrap();
         assert!(scene.run.gate().is_some(), "{staging}");
     }

@@ -173,6 +173,7 @@ impl Scene {
             Command::AutomatedTests { key, plugins, .. } => Input::AutomatedTested { key, reports: ok(&plugins) },
             Command::Compare { key } => {
                 let found = |member: &Member| Found {
+                    whole: None,
                     service: member.label().into(),
                     splits: member.traffic(Environment::Production).to_vec(),
                     staging: member.traffic(Environment::Staging).to_vec(),

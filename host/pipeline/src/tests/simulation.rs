@@ -191,7 +191,7 @@ fn act(scene: &mut Scene, world: &mut World, command: &Command, what: u8, how: u
         (Input::Serving { key, .. }, 0..225) => {
             let [splits, staging] =
                 [Environment::Production, Environment::Staging].map(|environment| world.traffic[&environment].clone());
-            Input::Serving { key, found: vec![Found { service: String::new(), splits, staging }] }
+            Input::Serving { key, found: vec![Found { whole: None, service: String::new(), splits, staging }] }
         }
         (_, 225..) => Input::Failed { key, error: error(kind(how)) },
         (Input::Reviewed { key, reports }, 200..) => Input::Reviewed { key, reports: worse(reports, how) },

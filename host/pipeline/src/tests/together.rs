@@ -203,6 +203,7 @@ fn where_someone_deployed_past_one_the_run_is_held_and_refused_it_takes_the_othe
     scene.say(Input::Resume { fence: 9 }).unwrap();
     let Command::Compare { key } = scene.command() else { panic!("{:?}", scene.commands()) };
     let found = |service: &str, splits: &[(&str, u8)]| Found {
+        whole: None,
         service: service.into(),
         splits: splits
             .iter()

@@ -133,7 +133,8 @@ async fn a_lease_that_ran_out_is_no_person_where_the_host_has_leases() {
 #[test]
 fn only_all_of_a_shared_traffic_at_stable_is_a_lease_that_ran_out() {
     let (_scene, run) = shared(&[]);
-    let found = |of: &[(&str, u8)]| Found { service: String::new(), splits: splits(of), staging: Vec::new() };
+    let found =
+        |of: &[(&str, u8)]| Found { whole: None, service: String::new(), splits: splits(of), staging: Vec::new() };
     assert!(has_lapsed(&run, &found(&RETURNED)));
     for other in [&SHARED[..], &FOREIGN, &[("old", 99)], &[]] {
         assert!(!has_lapsed(&run, &found(other)), "{other:?}");
@@ -155,7 +156,8 @@ async fn what_serves_is_told_of_each_environment() {
         panic!()
     };
     assert_eq!(key, "look");
-    assert_eq!(found, [Found { service: String::new(), splits: splits(&SHARED), staging: splits(&[("new", 100)]) }]);
+    let (splits, staging) = (splits(&SHARED), splits(&[("new", 100)]));
+    assert_eq!(found, [Found { service: String::new(), splits, whole: Some(scene.release("old")), staging }]);
 }
 
 fn notification(title: &str) -> Notification {

@@ -1,6 +1,6 @@
 //! What effects make of a run: what serves, and what is known of each try.
 
-use autodevops_model::{Severity, Split};
+use autodevops_model::{Release, Severity, Split};
 
 use super::{Attempt, Effect, Member, Run, RunStage, all_of};
 use crate::{Environment, EventKind, Timestamp};
@@ -19,6 +19,17 @@ impl Run {
             // Whoever deployed there may have stopped it.
             lane.deployed = None;
         }
+    }
+
+    /// What serves of a service by a person's hand is what the run goes back to from now on, should it have production again: what served
+    /// when it began may have been taken back since.
+    pub(super) fn goes_back_to(&mut self, service: &str, release: &Release) {
+        if let Some(member) = self.member_mut(service) {
+            member.found_stable(release);
+            self.stable_broken = None;
+        }
+        // No fresh baseline is waited for any more.
+        self.is_in_production();
     }
 
     pub(super) fn effect(&mut self, at: Timestamp, event: &EventKind) {
