@@ -2,7 +2,6 @@
 
 mod back;
 mod beside;
-mod handled;
 mod retry;
 
 use std::{
@@ -25,6 +24,7 @@ use crate::{
     feedback::Feedback,
     front_door,
     gc::{self, Freed},
+    handled::Handled,
     limits::{LoopState, may_start},
     log::Logged,
     project::Project,
@@ -38,7 +38,6 @@ use crate::{
 pub use back::{RolledBack, goes_back};
 
 use beside::has_room;
-use handled::Handled;
 
 /// Words that wait for a run to hear them.
 const WORDS: usize = 64;
@@ -63,10 +62,10 @@ impl Controller {
     /// # Errors
     /// When the journal cannot be read.
     pub fn new(project: Arc<Project>, observer: Arc<dyn Observer>) -> Result<Self> {
-        let mut handled = BTreeMap::new();
+        let mut handled = Handled::kept(&project.journal)?;
         let all = project.log.all()?;
         for Logged { run, .. } in &all {
-            note(&mut handled, run);
+            Handled::note(&mut handled, run);
             project.claims.has(run.id(), run.claimed_services());
         }
         let finished = all.iter().filter(|logged| logged.run.outcome().is_some());
@@ -260,7 +259,7 @@ impl Controller {
     }
 
     fn note(&self, run: &Run) {
-        note(&mut self.handled(), run);
+        Handled::note(&mut self.handled(), run);
     }
 
     fn handled(&self) -> MutexGuard<'_, BTreeMap<String, Handled>> {
@@ -365,12 +364,6 @@ pub fn named(project: &Project, start: &str) -> Result<String> {
         (Some(_), more) => bail!(Usage(format!("{} runs start with `{start}`; give more of the name", more + 1))),
         (None, _) => bail!(Usage(format!("there is no run `{start}`; see `autodevops runs`"))),
     }
-}
-
-fn note(handled: &mut BTreeMap<String, Handled>, run: &Run) {
-    let fingerprint = &run.issue().fingerprint;
-    let by = Handled::by(run, handled.get(fingerprint));
-    handled.insert(fingerprint.clone(), by);
 }
 
 /// The beginning of a run's name.

@@ -19,7 +19,10 @@ use autodevops_policy::Span;
 use autodevops_record::Entry;
 use serde::{Deserialize, Serialize};
 
-use crate::{audit::Audit, data, feedback::Feedback, live::Live, log::RunLog, project::Project, record::Records};
+use crate::{
+    audit::Audit, data, feedback::Feedback, handled::Handled, live::Live, log::RunLog, project::Project,
+    record::Records,
+};
 
 /// Something that is not needed any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +80,7 @@ fn forget(project: &Project, dry_run: bool, now: SystemTime, freed: &mut Vec<Fre
     Ok(())
 }
 
-/// Forgets the events of runs that ended so long ago. A run whose events are not all sealed yet stays.
+/// Forgets the events of runs that ended so long ago, but for what became of their issues. A run whose events are not all sealed yet stays.
 fn forget_runs(
     log: &RunLog,
     records: &Records,
@@ -87,8 +90,10 @@ fn forget_runs(
     now: Timestamp,
 ) -> Result<Vec<Freed>> {
     let mut freed = Vec::new();
+    let mut handled = Handled::kept(log.journal())?;
     for logged in log.all()? {
         let id = logged.run.id();
+        Handled::note(&mut handled, &logged.run);
         let over = logged.run.outcome().is_some() && logged.run.last_event_at() < now.before(age.0);
         let Some(there) = audit.log().forgettable(id)?.filter(|_| over) else { continue };
         if !dry_run {
@@ -96,6 +101,10 @@ fn forget_runs(
             let attempts = records.of_run(id)?;
             let entries: Vec<Entry> = attempts.into_iter().map(|one| Entry::Attempt(Box::new(one))).collect();
             records.keep(id, &entries)?;
+            let fingerprint = &logged.run.issue().fingerprint;
+            if let Some(handled) = handled.get(fingerprint) {
+                handled.keep(log.journal(), fingerprint)?;
+            }
             audit.forget(id, &format!("the run ended more than {age} ago ([retention] journal)"))?;
         }
         freed.push(Freed { what: "events".to_owned(), name: id.to_owned(), bytes: there.bytes });

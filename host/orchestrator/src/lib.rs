@@ -19,6 +19,7 @@ pub mod follow;
 pub mod front_door;
 pub mod gc;
 pub mod grouping;
+mod handled;
 pub mod input;
 mod keyvalue;
 pub mod limits;

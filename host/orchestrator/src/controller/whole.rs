@@ -93,6 +93,30 @@ fn what_was_seen_only_while_a_release_was_out_that_was_taken_back_is_not_wanted(
     assert_eq!(wanted(&controller, &[within(run.started_at().0 - 1)]), ["another"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_taken_back_is_not_tried_again_by_itself_once_the_events_of_its_run_are_forgotten() {
+    let scene = scene("[retention]\njournal = \"7d\"\n");
+    let run = scene.run(&Story { candidate_errors: 200, ..Story::default() }, over);
+    let version = scene.project.log.read(run.id()).unwrap().unwrap().version;
+    scene.project.audit.let_go(run.id(), "finished", version, true);
+    let (of_run, ended) = (&run.issue().fingerprint, run.last_event_at());
+    let later = |days: u32| ended.after(days * std::time::Duration::from_secs(86_400));
+    let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(later(10).0.unsigned_abs());
+    gc::collect(&scene.project, false, at).await.unwrap();
+    assert!(scene.project.log.read(run.id()).unwrap().is_none(), "it is forgotten");
+    let controller = controller(&scene);
+    let goes_on = Issue { first_seen: Some(1), last_seen: Some(later(11).0), ..issue(of_run) };
+    assert_eq!(wanted(&controller, std::slice::from_ref(&goes_on)), [""; 0], "to try again is a person's word");
+    let of_release = Issue { first_seen: Some(run.started_at().0), last_seen: Some(ended.0), ..issue("another") };
+    assert_eq!(wanted(&controller, &[of_release]), [""; 0], "it was that release's own");
+    let former = controller.handled().get(of_run).unwrap().former(None).unwrap();
+    assert_eq!((former.run.as_str(), former.rolled_back.as_deref()), (run.id(), Some(run.id())));
+    // A run of later stands above it.
+    let healed = scene.run(&Story { run: "62e23fd1-2".into(), at: later(12), ..Story::default() }, over);
+    let known = self::controller(&scene).handled().get(of_run).unwrap().clone();
+    assert_eq!((known.run.as_str(), known.outcome), (healed.id(), Some(Outcome::Healed)));
+}
+
 #[test]
 fn a_named_issue_has_a_run_whatever_was_done_about_it_but_not_two_at_once() {
     let scene = scene("");

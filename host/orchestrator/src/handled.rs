@@ -1,19 +1,27 @@
-//! What became of issues before, and which of them deserve a run by themselves.
+//! What became of issues before, and which of them deserve a run by themselves. The journal tells it; of runs whose events are forgotten it
+//! stays a fact beside them: to try again is a person's word, however long ago it was.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use anyhow::{Context, Result};
+use autodevops_journal::Journal;
 use autodevops_model::Issue;
 use autodevops_pipeline::{Former, Outcome, Retry, Run, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// What became of issues whose runs are forgotten, a fact each, by their fingerprints.
+const FACTS: &str = "handled/";
 
 /// A fault seen so soon after its fix was live everywhere may still be the release before, draining.
 const SETTLE: Duration = Duration::from_secs(60);
 
 /// What became of an issue before.
-#[derive(Clone, Debug)]
-pub(super) struct Handled {
-    pub(super) run: String,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Handled {
+    pub(crate) run: String,
     /// None while the run is under way.
-    pub(super) outcome: Option<Outcome>,
+    pub(crate) outcome: Option<Outcome>,
     started: Timestamp,
     at: Timestamp,
     /// How often the issue had been seen when the run started.
@@ -23,8 +31,39 @@ pub(super) struct Handled {
 }
 
 impl Handled {
+    /// What became of issues by what was kept of runs that are forgotten, by their fingerprints.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or a fact is damaged: then it is not known what may be begun.
+    pub(crate) fn kept(journal: &Journal) -> Result<BTreeMap<String, Self>> {
+        let read = |(name, value): (String, Vec<u8>)| {
+            let fingerprint = name.strip_prefix(FACTS).unwrap_or_default().to_owned();
+            let handled = serde_json::from_slice(&value).with_context(|| format!("the fact {name}"))?;
+            Ok((fingerprint, handled))
+        };
+        journal.facts(FACTS)?.into_iter().map(read).collect()
+    }
+
+    /// Keeps what is known of an issue: the run's events are about to be forgotten.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub(crate) fn keep(&self, journal: &Journal, fingerprint: &str) -> Result<()> {
+        Ok(journal.put_fact(&format!("{FACTS}{fingerprint}"), &serde_json::to_vec(self)?)?)
+    }
+
+    /// Takes in what became of an issue by this run, unless a later one is known.
+    pub(crate) fn note(known: &mut BTreeMap<String, Self>, run: &Run) {
+        let fingerprint = &run.issue().fingerprint;
+        let before = known.get(fingerprint);
+        if before.is_none_or(|before| before.started <= run.started_at()) {
+            let by = Self::by(run, before);
+            known.insert(fingerprint.clone(), by);
+        }
+    }
+
     /// By this run, and by what came before it.
-    pub(super) fn by(run: &Run, before: Option<&Self>) -> Self {
+    fn by(run: &Run, before: Option<&Self>) -> Self {
         let earlier = before.and_then(|before| before.rolled_back.clone());
         let rolled_back = match run.outcome() {
             Some(Outcome::RolledBack { .. }) => Some(run.id().to_owned()),
@@ -42,13 +81,13 @@ impl Handled {
     }
 
     /// As the next run for the issue knows it; none while this one is under way.
-    pub(super) fn former(&self, retry: Option<Retry>) -> Option<Former> {
+    pub(crate) fn former(&self, retry: Option<Retry>) -> Option<Former> {
         let (run, outcome) = (self.run.clone(), self.outcome.clone()?);
         Some(Former { run, outcome, rolled_back: self.rolled_back.clone(), retry })
     }
 
     /// Whether an issue that was fixed is seen again: a fault after its fix was everywhere. One that was not fixed waits for a person.
-    pub(super) fn came_back(&self, issue: &Issue) -> bool {
+    pub(crate) fn came_back(&self, issue: &Issue) -> bool {
         if self.outcome != Some(Outcome::Healed) {
             return false;
         }
@@ -60,7 +99,7 @@ impl Handled {
 
     /// Whether an issue was seen only while a release was out that was taken back: then it is most likely that release's own, and gone
     /// with it. One that goes on is seen later, too.
-    pub(super) fn is_of_taken_back(&self, issue: &Issue) -> bool {
+    pub(crate) fn is_of_taken_back(&self, issue: &Issue) -> bool {
         let Some(Outcome::RolledBack { .. } | Outcome::Aborted { .. }) = self.outcome else { return false };
         let (Some(first), Some(last)) = (issue.first_seen, issue.last_seen) else { return false };
         self.started.0 <= first && last <= self.at.after(SETTLE).0
