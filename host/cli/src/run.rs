@@ -32,14 +32,15 @@ use crate::{
 /// `autodevops run`.
 pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
-    let unanswered = project.check_answers_to_go_on()?;
-    project.check_people()?;
-    let _lock = project.state.lock()?;
     let progress = Arc::new(Progress::new(format));
+    let checks = Checks::of(&project, &*progress)?;
+    let unanswered = checks.passed(project.check_answers_to_go_on())?.flatten();
+    checks.passed(project.check_people())?;
+    let _lock = project.state.lock()?;
     goes_on(unanswered.as_ref(), &*progress);
     let observer: Arc<dyn Observer> = progress.clone();
     let controller = Arc::new(Controller::new(Arc::clone(&project), observer)?);
-    let _ears = open_ears(&project, &controller, &*progress).await?;
+    let _ears = open_ears(&project, &controller, &checks).await?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let driven = async {
@@ -83,6 +84,34 @@ fn goes_on(unanswered: Option<&Unanswered>, observer: &dyn Observer) {
             "the run under way goes on with the components that were granted, and no other begins until this is answered, and the process \
              that drives the runs started again:\n{unanswered}"
         ));
+    }
+}
+
+/// What is looked at before anything begins. Where a run is not over it keeps that from nothing: a rollback waits for no vault that is away,
+/// and for no user who left.
+struct Checks<'a> {
+    goes_on: bool,
+    observer: &'a dyn Observer,
+}
+
+impl<'a> Checks<'a> {
+    fn of(project: &Project, observer: &'a dyn Observer) -> Result<Self> {
+        Ok(Self { goes_on: !project.log.unfinished()?.is_empty(), observer })
+    }
+
+    /// What came of a check; none where it failed and a run goes on all the same: then that is said.
+    ///
+    /// # Errors
+    /// The check's, where no run is under way.
+    fn passed<T>(&self, check: Result<T>) -> Result<Option<T>> {
+        match check {
+            Err(error) if self.goes_on => {
+                let goes_on = "what is under way is brought to its end all the same, and no other run begins until this is mended";
+                self.observer.notice(&format!("{goes_on}: {error:#}"));
+                Ok(None)
+            }
+            check => check.map(Some),
+        }
     }
 }
 
@@ -162,11 +191,12 @@ async fn look(
 async fn open_ears(
     project: &Project,
     controller: &Arc<Controller>,
-    observer: &dyn Observer,
-) -> Result<(Control, Option<HttpApi>)> {
+    checks: &Checks<'_>,
+) -> Result<(Option<Control>, Option<HttpApi>)> {
     let socket = project.state.control_socket();
     let control = Control::open(&socket, Arc::new(RunDesk::new(Arc::clone(controller))))
-        .with_context(|| format!("the control socket {}", socket.display()))?;
+        .with_context(|| format!("the control socket {}", socket.display()));
+    let control = checks.passed(control)?;
     let settings = &project.config.server;
     let Some(listen) = settings.listen else { return Ok((control, None)) };
     let api = Api {
@@ -175,9 +205,10 @@ async fn open_ears(
         links: project.links.as_ref().map(|links| links.key().clone()),
         now,
     };
-    let api = HttpApi::open(listen, api).await.with_context(|| format!("[server] `listen` {listen}"))?;
+    let api = HttpApi::open(listen, api).await.with_context(|| format!("[server] `listen` {listen}"));
+    let Some(api) = checks.passed(api)? else { return Ok((control, None)) };
     if !listen.ip().is_loopback() {
-        observer.notice(&format!(
+        checks.observer.notice(&format!(
             "the HTTP API listens at {listen}, beyond this machine and without TLS; put a reverse proxy before it"
         ));
     }
@@ -216,23 +247,22 @@ fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
 /// `autodevops serve`.
 pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
-    let unanswered = project.check_answers_to_go_on()?;
-    project.check_people()?;
-    let _lock = project.state.lock()?;
     let observer: Arc<dyn Observer> = Arc::new(Progress::lines(format));
+    let checks = Checks::of(&project, observer.as_ref())?;
+    let unanswered = checks.passed(project.check_answers_to_go_on())?.flatten();
+    checks.passed(project.check_people())?;
+    let _lock = project.state.lock()?;
     goes_on(unanswered.as_ref(), observer.as_ref());
     let controller = Arc::new(Controller::new(Arc::clone(&project), Arc::clone(&observer))?);
     // Whoever holds the lock must be spoken with; compiling may take a while.
-    let _ears = open_ears(&project, &controller, observer.as_ref()).await?;
-    if unanswered.is_some() {
-        project.load_plugins()?
-    } else {
-        project.check_plugins()?
+    let _ears = open_ears(&project, &controller, &checks).await?;
+    checks.passed(if unanswered.is_some() { project.load_plugins() } else { project.check_plugins() })?;
+    checks.passed(project.check_credentials().await)?;
+    checks.passed(project.check_tools())?;
+    let watch = checks.passed(Watch::open(&project).await)?;
+    if watch.is_some() {
+        observer.notice(&format!("watching {}", watched(&project)));
     }
-    project.check_credentials().await?;
-    project.check_tools()?;
-    let watch = Watch::open(&project).await?;
-    observer.notice(&format!("watching {}", watched(&project)));
     let (stopper, stop) = tokio::sync::watch::channel(false);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -249,4 +279,41 @@ pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
 
 fn watched(project: &Project) -> String {
     project.config.logs.watch.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use autodevops_pipeline::{Command, Event, Run};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl Observer for Told {
+        fn event(&self, _: &Run, _: &Event) {}
+
+        fn doing(&self, _: &Run, _: &Command) {}
+
+        fn notice(&self, text: &str) {
+            self.0.lock().unwrap().push(text.to_owned());
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_project_keeps_no_run_that_is_not_over_from_its_end_and_is_said() {
+        let told = Told::default();
+        let wrong = || Err::<(), _>(anyhow!("the vault is away"));
+        let begins = Checks { goes_on: false, observer: &told };
+        assert_eq!(begins.passed(wrong()).unwrap_err().to_string(), "the vault is away");
+        assert_eq!(begins.passed(Ok(7)).unwrap(), Some(7));
+        assert!(told.0.lock().unwrap().is_empty());
+        let goes_on = Checks { goes_on: true, observer: &told };
+        assert_eq!(goes_on.passed(wrong()).unwrap(), None);
+        assert_eq!(goes_on.passed(Ok(7)).unwrap(), Some(7));
+        let told = told.0.into_inner().unwrap();
+        assert!(told.len() == 1 && told[0].contains("brought to its end") && told[0].ends_with(": the vault is away"));
+    }
 }

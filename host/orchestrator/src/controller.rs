@@ -70,7 +70,10 @@ impl Controller {
         }
         let finished = all.iter().filter(|logged| logged.run.outcome().is_some());
         project.audit.seal_finished(finished.map(|logged| (logged.run.id(), logged.version)))?;
-        LoopState::new(&project.journal).account(&project.audit)?;
+        // Nothing that a run under way hangs on; before another begins it is done.
+        if let Err(error) = LoopState::new(&project.journal).account(&project.audit) {
+            tracing::warn!("pauses of the loop are not in the audit yet: {error:#}");
+        }
         project.recordings.tidy();
         let (speakers, beginning) = (Mutex::default(), tokio::sync::Mutex::default());
         let critical = CriticalErrors::default();
@@ -152,6 +155,7 @@ impl Controller {
         }
         LoopState::new(&project.journal).account(&project.audit)?;
         may_start(project, now())?;
+        project.check_people()?;
         project.check_plugins()?;
         project.check_credentials().await?;
         project.check_tools()?;
@@ -221,7 +225,9 @@ impl Controller {
         }
         let fresh = logged.events.len() == 1;
         let ledger = self.project.ledger();
-        ledger.catch_up(&logged.run, &logged.events)?;
+        if let Err(error) = ledger.catch_up(&logged.run, &logged.events) {
+            tracing::warn!("what is known to serve may not be what run {id} left: {error:#}");
+        }
         if let Err(error) = ledger.keep_reserve() {
             tracing::warn!("no room is kept for the end of a run on a full disk: {error}");
         }
@@ -232,7 +238,9 @@ impl Controller {
             if !fresh {
                 front_door::ensure(&self.project).await?;
                 driver.take_over().await?;
-                signals::catch_up(&mut driver, Feedback::new(&self.project.journal)).await?;
+                if let Err(error) = signals::catch_up(&mut driver, Feedback::new(&self.project.journal)).await {
+                    tracing::warn!("run {id} is not told of all complaints: {error:#}");
+                }
             }
             driver.drive().await
         }

@@ -1,5 +1,8 @@
 //! Watching without end: a run for every issue that deserves one; those of different services side by side, others one at a time.
 
+mod logs;
+mod told;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -7,6 +10,7 @@ use std::{
 };
 
 use anyhow::Result;
+use autodevops_model::Issue;
 use tokio::{sync::watch::Receiver, task::JoinHandle};
 
 use crate::{
@@ -15,9 +19,12 @@ use crate::{
     driver::{End, Observer},
     front_door,
     limits::LoopState,
+    log::Logged,
     signals,
     watch::Watch,
 };
+use logs::Logs;
+use told::Told;
 
 /// How often the logs are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -31,30 +38,34 @@ const QUEUE: Duration = Duration::from_secs(10);
 /// How long it is waited before something that could not be begun is tried again.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Follows the logs and drives runs until `stop` becomes true. Runs under way are left to the next process, which finishes them.
+/// Follows the logs and drives runs until `stop` becomes true. Runs under way are left to the next process, which finishes them. Whatever
+/// else fails, logs that cannot be read or a queue that cannot be noted, they are driven all the same: it is said, and tried again.
+/// Without a `watch` one is opened, as soon as that can be.
 ///
 /// # Errors
-/// When the analyzer or the journal fails.
+/// When the journal cannot be read at the start.
 pub async fn serve(
     controller: Arc<Controller>,
     observer: Arc<dyn Observer>,
-    mut watch: Watch,
+    watch: Option<Watch>,
     mut stop: Receiver<bool>,
 ) -> Result<()> {
     // By their names.
     let mut under_way: BTreeMap<String, JoinHandle<Result<End>>> = BTreeMap::new();
     let mut left = controller.unfinished()?;
     left.reverse();
+    let mut list_anew = false;
+    let mut logs = Logs::new(Arc::clone(controller.project()), Arc::clone(&observer), watch);
     let mut saved = Instant::now();
     let mut look_again = true;
     let mut critical_looked = Instant::now();
     let mut unlooked = true;
     let mut not_before = Instant::now();
-    let mut told = String::new();
-    let queue = LoopState::new(&controller.project().journal);
+    let mut told = Told::default();
+    let mut queue = Queue::new(&controller, observer.as_ref());
     let mut queued: Option<Instant> = None;
     // What a process before saw is looked at anew.
-    queue.set_queue(&[])?;
+    queue.note(&[]);
     let mut no_door_before = Instant::now();
     if let Err(error) = front_door::ensure(controller.project()).await {
         observer.notice(&format!("{error:#}"));
@@ -62,15 +73,21 @@ pub async fn serve(
     while !*stop.borrow() {
         // Also where nobody else asks for the time, it is told that the clock went back.
         now();
-        let more = watch.poll().await?;
+        let more = logs.poll().await;
         look_again |= more;
         unlooked |= more;
-        if unlooked && !under_way.is_empty() && critical_looked.elapsed() >= signals::LOOK {
-            controller.look_for_critical(&watch.issues().await?).await?;
+        if unlooked
+            && !under_way.is_empty()
+            && critical_looked.elapsed() >= signals::LOOK
+            && let Some(issues) = logs.issues().await
+        {
+            if let Err(error) = controller.look_for_critical(&issues).await {
+                told.once(observer.as_ref(), format!("critical errors are not told to the runs under way: {error:#}"));
+            }
             (unlooked, critical_looked) = (false, Instant::now());
         }
         if saved.elapsed() >= SAVE {
-            save(&mut watch, observer.as_ref()).await;
+            logs.save().await;
             saved = Instant::now();
         }
         while let Some(name) = under_way.iter().find_map(|(name, run)| run.is_finished().then(|| name.clone()))
@@ -88,13 +105,7 @@ pub async fn serve(
                 }
             }
             // What is left over from before was not looked at.
-            look_again = true;
-            while controller.take_begun().is_some() {
-                // It is among those that are left.
-            }
-            left = controller.unfinished()?;
-            left.retain(|logged| !under_way.contains_key(logged.run.id()));
-            left.reverse();
+            (look_again, list_anew) = (true, true);
         }
         // A run under way sees to the front door itself.
         if under_way.is_empty() && Instant::now() >= no_door_before && front_door::crashed(controller.project()) {
@@ -104,53 +115,54 @@ pub async fn serve(
                 no_door_before = Instant::now() + AGAIN;
             }
         }
+        if list_anew && Instant::now() >= not_before {
+            while controller.take_begun().is_some() {
+                // It is among those that are left.
+            }
+            match controller.unfinished() {
+                Ok(unfinished) => {
+                    left = unfinished;
+                    left.retain(|logged| !under_way.contains_key(logged.run.id()));
+                    left.reverse();
+                    list_anew = false;
+                }
+                Err(error) => {
+                    told.once(observer.as_ref(), format!("it is not known which runs are not over: {error:#}"));
+                    not_before = Instant::now() + AGAIN;
+                }
+            }
+        }
         if Instant::now() >= not_before {
             // While a run is under way it is not looked as often.
             let looks = look_again && (under_way.is_empty() || queued.is_none_or(|at| at.elapsed() >= QUEUE));
             let next = match left.pop().or_else(|| controller.take_begun()) {
-                Some(logged) => Some(Ok(logged)),
-                None if looks => {
-                    let issues = watch.issues().await?;
-                    // What is there before the run is known.
-                    controller.look_for_critical(&issues).await?;
-                    let mut waiting = controller.wanted(issues);
-                    // What waits for runs under way people see.
-                    queue.set_queue(&waiting)?;
-                    let next = controller.wanted_beside(&waiting)?;
-                    // After one that starts there may be room for another.
-                    (look_again, queued) = (next.is_some(), next.is_none().then(Instant::now));
-                    match next {
-                        Some(next) => {
-                            let started = controller.start(waiting.remove(next)).await;
-                            if started.is_ok() {
-                                queue.set_queue(&waiting)?;
-                            }
-                            Some(started)
-                        }
-                        None => None,
+                Some(logged) => Ok(Some(logged)),
+                None if looks => match logs.issues().await {
+                    Some(issues) => {
+                        let next = begin(&controller, &mut queue, issues).await;
+                        // After one that starts there may be room for another.
+                        let none = matches!(next, Ok(None));
+                        (look_again, queued) = (!none, none.then(Instant::now));
+                        next
                     }
-                }
-                None => None,
+                    None => Ok(None),
+                },
+                None => Ok(None),
             };
             match next {
-                Some(Ok(logged)) if under_way.contains_key(logged.run.id()) => {}
-                Some(Ok(logged)) => {
+                Ok(Some(logged)) if under_way.contains_key(logged.run.id()) => {}
+                Ok(Some(logged)) => {
                     told.clear();
-                    save(&mut watch, observer.as_ref()).await;
+                    logs.save().await;
                     let (controller, name) = (Arc::clone(&controller), logged.run.id().to_owned());
                     let driven = tokio::spawn(async move { controller.drive(logged, true).await });
                     under_way.insert(name, driven);
                 }
-                Some(Err(error)) => {
-                    let error = format!("no run can be started: {error:#}");
-                    if error != told {
-                        observer.notice(&error);
-                        told = error;
-                    }
+                Err(error) => {
+                    told.once(observer.as_ref(), format!("no run can be started: {error:#}"));
                     not_before = Instant::now() + AGAIN;
-                    look_again = true;
                 }
-                None => {}
+                Ok(None) => {}
             }
         }
         tokio::select! {
@@ -163,13 +175,45 @@ pub async fn serve(
         run.abort();
         drop(run.await);
     }
-    queue.set_queue(&[])?;
-    watch.save().await
+    queue.note(&[]);
+    logs.save().await;
+    Ok(())
 }
 
-/// Makes durable how far the logs were read. On a full disk, say, the watch goes on: after a restart it reads some of them again.
-async fn save(watch: &mut Watch, observer: &dyn Observer) {
-    if let Err(error) = watch.save().await {
-        observer.notice(&format!("how far the logs were read cannot be kept: {error:#}"));
+/// Begins a run for the first of the issues that deserves one now; none where none does.
+async fn begin(controller: &Controller, queue: &mut Queue<'_>, issues: Vec<Issue>) -> Result<Option<Logged>> {
+    // What is there before the run is known.
+    controller.look_for_critical(&issues).await?;
+    let mut waiting = controller.wanted(issues);
+    // What waits for runs under way people see.
+    queue.note(&waiting);
+    let Some(next) = controller.wanted_beside(&waiting)? else { return Ok(None) };
+    let started = controller.start(waiting.remove(next)).await?;
+    queue.note(&waiting);
+    Ok(Some(started))
+}
+
+/// Which issues wait for their runs, for people to see: nothing that a run hangs on.
+struct Queue<'a> {
+    noted: LoopState<'a>,
+    observer: &'a dyn Observer,
+    told: Told,
+}
+
+impl<'a> Queue<'a> {
+    fn new(controller: &'a Controller, observer: &'a dyn Observer) -> Self {
+        Self { noted: LoopState::new(&controller.project().journal), observer, told: Told::default() }
+    }
+
+    fn note(&mut self, issues: &[Issue]) {
+        match self.noted.set_queue(issues) {
+            Ok(()) => self.told.clear(),
+            Err(error) => {
+                self.told.once(self.observer, format!("which issues wait for their runs cannot be noted: {error:#}"));
+            }
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,6 +204,11 @@ impl Watch {
         }
     }
 
+    /// Has the analyzer be started anew the next time that it is asked, from what it knew when it was saved.
+    pub fn begin_anew(&mut self) {
+        self.reader = None;
+    }
+
     /// Makes durable how far the logs were read, together with what was found in them: also where the analyzer must not be called
     /// now, or what was read would have to be read, and paid for, once more.
     ///

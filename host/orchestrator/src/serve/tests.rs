@@ -1,0 +1,64 @@
+//! What is next to a run under way fails: that goes on.
+
+use std::sync::Mutex;
+
+use autodevops_model::Stage;
+use autodevops_pipeline::{Command, Event, Input, Outcome, Run};
+use autodevops_record::testing::Story;
+
+use super::*;
+use crate::testing::{Scene, is_shared, plugin, target};
+
+/// What was said.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Heard {
+    /// How often something was said that begins so.
+    fn times(&self, start: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|text| text.starts_with(start)).count()
+    }
+}
+
+impl Observer for Heard {
+    fn event(&self, _: &Run, _: &Event) {}
+
+    fn doing(&self, _: &Run, _: &Command) {}
+
+    fn notice(&self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_goes_back_though_the_analyzer_fails_and_the_queue_cannot_be_noted() {
+    // A function without an answer traps.
+    let analyzer = plugin("analyzer", Stage::Analyzer, &[]);
+    let scene = Scene::open(&[target(&[]), analyzer], "[logs]\nwatch = [\"log\"]\n");
+    scene.check_in("log", "");
+    let (project, heard) = (&scene.project, Arc::new(Heard::default()));
+    let run = scene.run(&Story::default(), is_shared);
+    let observer: Arc<dyn Observer> = heard.clone();
+    let controller = Arc::new(Controller::new(Arc::clone(project), Arc::clone(&observer)).unwrap());
+    let word = Input::Abort { by: "ada".into(), reason: "enough".into() };
+    assert!(controller.say(run.id(), word).await.unwrap().ending().is_some());
+    // What cannot be read is not replaced, as nothing is on a full disk.
+    project.journal.put_fact("loop/queue", b"?").unwrap();
+    let (stopper, stop) = tokio::sync::watch::channel(false);
+    let serving = tokio::spawn(serve(controller, observer, None, stop));
+    let outcome = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(!serving.is_finished(), "it goes on");
+            if let Some(outcome) = project.log.read(run.id()).unwrap().unwrap().run.outcome().cloned() {
+                return outcome;
+            }
+        }
+    });
+    assert!(matches!(outcome.await.unwrap(), Outcome::Aborted { .. }));
+    stopper.send_replace(true);
+    serving.await.unwrap().unwrap();
+    let told =
+        (heard.times("the logs are not followed"), heard.times("which issues wait for their runs cannot be noted"));
+    assert_eq!(told, (1, 1), "{heard:?}", heard = heard.0.lock().unwrap());
+}
