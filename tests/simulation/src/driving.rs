@@ -265,6 +265,35 @@ fn that_the_machines_clock_went_back_is_put_on_record_once() {
 }
 
 #[test]
+fn a_release_that_fails_after_the_clock_went_back_is_seen_to_at_once() {
+    let mut back = set_back(30.0);
+    let (mut failing, mut turned) = (None, None);
+    let (end, _) = driven(
+        |plan| plan.steps.iter_mut().for_each(|step| step.duration = 600 * SECOND),
+        true,
+        None,
+        |world| {
+            let now = world.now() as f64 / 1e9;
+            let step = |event: &Event| {
+                matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. })
+            };
+            // The watch began before it.
+            if world.runs[0].events.iter().any(step) && back(world) {
+                failing = Some(now);
+                world.runs[0].quality.failing = 1000;
+            }
+            let turns = |event: &Event| matches!(event.event, EventKind::TurnedBack { .. });
+            if turned.is_none() && world.runs[0].events.iter().any(turns) {
+                turned = Some(now);
+            }
+        },
+    );
+    assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })), "{end:?}");
+    let seconds = turned.unwrap() - failing.unwrap();
+    assert!(seconds < 10.0, "after {seconds} s");
+}
+
+#[test]
 fn a_run_that_someone_holds_is_left_to_them() {
     for (why, wanted) in [("lunch", "on hold by ada: lunch"), ("", "on hold by ada")] {
         let (end, _) = driven(|_| {}, false, Some(hold(why)), |_| {});

@@ -16,6 +16,7 @@ use std::{
 use anyhow::Result;
 use autodevops_driver::{
     claims::Claims,
+    clock::Steady,
     driver::{Driver, End, TwoHosts, Word},
     log::Logged,
 };
@@ -114,6 +115,7 @@ struct Driving {
 /// A host, and the runs that it drives: all that are not over.
 struct Process {
     number: u64,
+    steady: Arc<Steady>,
     claims: Arc<Claims>,
     drives: Vec<Driving>,
 }
@@ -172,7 +174,12 @@ impl Hosts {
     fn host(&mut self, takes_over: bool) {
         self.hosts += 1;
         let number = self.hosts;
-        let (steady, claims): (Arc<_>, Arc<Claims>) = Default::default();
+        let (steady, claims): (Arc<Steady>, Arc<Claims>) = Default::default();
+        {
+            // Each asks the front door for its time first.
+            let world = self.world.lock();
+            steady.not_before(world.door(), world.monotonic());
+        }
         let mut drives = Vec::new();
         let runs = self.world.lock().runs.len();
         for of in 0..runs {
@@ -197,7 +204,7 @@ impl Hosts {
             });
             drives.push(Driving { run: of, future, words });
         }
-        self.awake = Some(Process { number, claims, drives });
+        self.awake = Some(Process { number, steady, claims, drives });
         self.world.lock().tell(|| format!("host {number} begins"));
     }
 

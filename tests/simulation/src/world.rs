@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use autodevops_model::{Release, Split};
+use autodevops_model::{Release, Split, Window};
 use autodevops_pipeline::{Environment, Event, EventKind, Input, Live, Plan, Timestamp};
 
 use crate::{
@@ -38,6 +38,8 @@ pub struct World {
     now: i64,
     /// What the wall clock is off by.
     skew: i64,
+    /// What the front door's time is ahead of the true one by, and since when: it never goes back.
+    door: Vec<(i64, i64)>,
     /// When someone goes on, its number, and who.
     timers: BTreeSet<Timer>,
     next_timer: u64,
@@ -110,6 +112,7 @@ impl Shared {
             plan,
             now: 0,
             skew: 0,
+            door: vec![(0, 0)],
             timers: BTreeSet::new(),
             next_timer: 0,
             asleep: None,
@@ -181,7 +184,29 @@ impl World {
     /// The wall clock is set.
     pub fn jump(&mut self, seconds: i64) {
         self.skew += seconds * 1_000_000_000;
+        let ahead = self.ahead().max(self.skew);
+        self.door.push((self.now, ahead));
         self.tell(|| format!("the clock jumps by {seconds} s"));
+    }
+
+    /// What the front door's time is ahead of the true one by.
+    fn ahead(&self) -> i64 {
+        self.door.last().map_or(0, |(_, ahead)| *ahead)
+    }
+
+    /// The time by which the front door counts.
+    pub fn door(&self) -> Timestamp {
+        Timestamp(BEGIN + self.now + self.ahead())
+    }
+
+    /// How long, of the time that truly passed, the front door counted into a window; what was jumped over is no time.
+    pub fn counted(&self, window: &Window) -> Duration {
+        let ends = self.door.iter().skip(1).map(|(from, _)| *from).chain([self.now]);
+        let within = |((from, ahead), to): (&(i64, i64), i64)| {
+            let (start, end) = (window.start - BEGIN - ahead, window.end - BEGIN - ahead);
+            (end.min(to) - start.max(*from)).max(0)
+        };
+        Duration::from_nanos(self.door.iter().zip(ends).map(within).sum::<i64>().unsigned_abs())
     }
 
     /// The disk is full for so long.
