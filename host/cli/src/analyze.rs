@@ -6,9 +6,10 @@ mod table;
 mod watch;
 mod window;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, path::Path, process::ExitCode};
 
 use anyhow::Result;
+use autodevops_config::Config;
 use autodevops_model::{Severity, Stage};
 use autodevops_orchestrator::{
     analysis::{Analysis, analyze_files},
@@ -24,16 +25,20 @@ use crate::{
     arguments::Analyze,
     compile, groups,
     output::{self, AnyFormat, Usage},
+    project,
 };
 
-pub async fn run(options: &Analyze, format: AnyFormat) -> Result<ExitCode> {
+pub async fn run(options: &Analyze, config: Option<&Path>, format: AnyFormat) -> Result<ExitCode> {
     let show = Show { options, format, least: options.min_severity.as_deref().map(severity).transpose()? };
     if options.watch && !matches!(format, AnyFormat::Text | AnyFormat::Json) {
         return Err(
             Usage("--watch shows text, or JSON line by line; write --format text or --format json".into()).into()
         );
     }
-    let mut catalog = window::set(Catalog::by_hand(), options, clock::now())?;
+    if options.groups && matches!(format, AnyFormat::Json | AnyFormat::Sarif) {
+        return Err(Usage("--groups prints CSV; write --format csv, or leave --format out".into()).into());
+    }
+    let mut catalog = window::set(catalog(config)?, options, clock::now())?;
     let maps = options.source_maps.as_deref().map(|folder| SourceMaps::new(folder, None)).transpose()?;
     if let Some(maps) = &maps {
         catalog = maps.told(catalog, &options.plugin);
@@ -81,6 +86,9 @@ impl Show<'_> {
                 return Err(Usage(format!("`{fingerprint}`: {told}")).into());
             }
         }
+        if let Some(top) = self.options.top.filter(|top| *top > 0 && self.format != AnyFormat::Text) {
+            analysis.issues.truncate(top);
+        }
         Ok(())
     }
 
@@ -93,6 +101,24 @@ impl Show<'_> {
             AnyFormat::Text if self.options.explain.is_some() => table::explain(&analysis.issues),
             AnyFormat::Text => table::list(analysis, self.options.top),
         })
+    }
+}
+
+/// The plugins, with what the project's configuration says of how each works: the one that is named, or the nearest. What it grants is the
+/// project's affair. One that is not named and cannot be read keeps nobody from looking at a log.
+fn catalog(named: Option<&Path>) -> Result<Catalog> {
+    let file = match project::file(named) {
+        Ok(file) => file,
+        Err(_) if named.is_none() => return Ok(Catalog::by_hand()),
+        Err(error) => return Err(error),
+    };
+    match Config::load(&file) {
+        Ok(config) => Ok(Catalog::by_hand_as_in(&config)),
+        Err(error) if named.is_none() => {
+            output::note(&format!("what {} says of the analyzer is not heeded: {error}", file.display()));
+            Ok(Catalog::by_hand())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -140,5 +166,23 @@ mod tests {
         };
         assert_eq!((left(None), left(Some(Severity::Error)), left(Some(Severity::Critical))), (3, 2, 1));
         assert!(severity("bad").is_err());
+    }
+
+    #[test]
+    fn so_many_are_shown_as_are_asked_for_in_every_format() {
+        let line = ["autodevops", "analyze", "a.log", "--top"];
+        let issue =
+            || autodevops_model::Issue::new("f00d", autodevops_model::IssueKind::Exception, Severity::Error, "x");
+        for (top, format, left) in [("2", AnyFormat::Json, 2), ("0", AnyFormat::Csv, 3), ("2", AnyFormat::Text, 3)] {
+            let arguments = Arguments::try_parse_from(line.into_iter().chain([top])).unwrap();
+            let Verb::Analyze(options) = arguments.verb else { unreachable!() };
+            let mut analysis = Analysis { issues: vec![issue(), issue(), issue()], sources: vec![], skipped: vec![] };
+            Show { options: &options, format, least: None }.choose(&mut analysis).unwrap();
+            assert_eq!(
+                analysis.issues.len(),
+                left,
+                "{top} {format:?}: the list of the text says how many more there are"
+            );
+        }
     }
 }

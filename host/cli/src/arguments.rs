@@ -366,14 +366,14 @@ pub struct Analyze {
     #[arg(long, value_name = "DIR", conflicts_with = "groups")]
     pub source_maps: Option<PathBuf>,
     /// Show all that is known of one issue, by its fingerprint or the beginning of it.
-    #[arg(long, value_name = "FINGERPRINT")]
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with_all = ["min_severity", "top"])]
     pub explain: Option<String>,
-    /// Show at most so many issues; 0 shows all.
-    #[arg(long, default_value_t = 20)]
-    pub top: usize,
+    /// Show at most so many issues; 0 shows all. Without it, 20 in the text for people, and all in other formats.
+    #[arg(long)]
+    pub top: Option<usize>,
     /// Print `line,group,template` as CSV for each line of the file instead: lines that differ by values alone are of one
     /// group, and the template has `<*>` for each value.
-    #[arg(long, conflicts_with_all = ["min_severity", "top"])]
+    #[arg(long, conflicts_with_all = ["min_severity", "top", "since", "until", "explain"])]
     pub groups: bool,
     /// Go on as the files grow, are rotated, truncated and new, until interrupted: shows the list whenever it is another, in the same
     /// place on a terminal, and with --format json in a line of its own.

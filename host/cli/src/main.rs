@@ -125,7 +125,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Rollout { verb: RolloutVerb::Plan(options) } => rollout::plan(&options, config, format),
             Verb::Edge { verb } => edge::run(verb, config, format).await,
             Verb::Schema => output::json(&autodevops_config::schema()).map(|()| ExitCode::SUCCESS),
-            Verb::Analyze(options) => analyze::run(&options, asked).await,
+            Verb::Analyze(options) => analyze::run(&options, config, asked).await,
             Verb::Plugin { verb } => plugin::run(verb, config, format).await,
             Verb::Worker(options) => worker::run(options).await,
             Verb::State { verb } => state::run(verb, config, format).await,

@@ -139,6 +139,13 @@ impl Catalog {
         }
     }
 
+    /// The same, which work as a project's configuration says, and may do nothing of what it grants.
+    pub fn by_hand_as_in(config: &Config) -> Self {
+        let without_grant = |settings: &PluginSettings| PluginSettings { grant: None, ..settings.clone() };
+        let settings = config.plugins.iter().map(|(name, settings)| (name.clone(), without_grant(settings))).collect();
+        Self { settings, ..Self::by_hand() }
+    }
+
     /// The plugins of the project with this configuration, which was read from `file`.
     ///
     /// # Errors
@@ -162,6 +169,13 @@ impl Catalog {
         for (key, value) in config {
             own.entry(key).or_insert(value);
         }
+        self
+    }
+
+    /// The same plugins, one of them with this configuration in place of what the operator says of the same keys.
+    #[must_use]
+    pub fn with_config_now(mut self, name: &str, config: BTreeMap<String, Value>) -> Self {
+        self.settings.entry(name.to_owned()).or_default().config.extend(config);
         self
     }
 

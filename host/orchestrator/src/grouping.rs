@@ -34,6 +34,7 @@ pub struct GroupedLog {
     /// Bytes of the templates of groups that left.
     left_bytes: usize,
     untold: u64,
+    cut: Option<String>,
     most_merged: usize,
     most_left_bytes: usize,
 }
@@ -46,6 +47,7 @@ impl GroupedLog {
             templates: HashMap::new(),
             left_bytes: 0,
             untold: 0,
+            cut: None,
             most_merged,
             most_left_bytes,
         })
@@ -54,6 +56,11 @@ impl GroupedLog {
     /// How often a group left whose template there was no room for: its lines are shown with an empty one.
     pub const fn untold(&self) -> u64 {
         self.untold
+    }
+
+    /// Why the lines end before the log does; none where all was read.
+    pub fn cut(&self) -> Option<&str> {
+        self.cut.as_deref()
     }
 
     /// Takes in lines, and what became of groups since.
@@ -126,10 +133,11 @@ fn resolved(merged: &HashMap<u32, u32>, given: u32) -> u32 {
     id
 }
 
-/// Reads a whole file (or standard input, `-`), also a compressed one. `progress` is told how many bytes of it were read.
+/// Reads a whole file (or standard input, `-`), also a compressed one; one that is damaged up to there. `progress` is told how many bytes of
+/// it were read.
 ///
 /// # Errors
-/// When the file cannot be read, nothing can be put aside on disk, or the analyzer fails or tells no groups.
+/// When nothing of the file can be read, nothing can be put aside on disk, or the analyzer fails or tells no groups.
 pub async fn group_file(plugin: Plugin, file: &Path, mut progress: impl FnMut(u64)) -> Result<GroupedLog> {
     const ASIDE: &str = "the groups of the lines cannot be put aside; make room in the folder for temporary files";
     let source = file.display().to_string();
@@ -138,13 +146,19 @@ pub async fn group_file(plugin: Plugin, file: &Path, mut progress: impl FnMut(u6
     let mut reader = Reader::open(plugin, context, None).await?;
     let mut log = GroupedLog::new(MAX_MERGED, MAX_LEFT_BYTES).context(ASIDE)?;
     let mut part = vec![0; PART_BYTES];
-    let mut ended = true;
+    let (mut ended, mut any) = (true, false);
     loop {
         let before = input.taken();
-        let length = input.read(&mut part).with_context(|| format!("{source} was not read to its end"))?;
-        if length == 0 {
-            break;
-        }
+        let length = match input.read(&mut part).with_context(|| format!("{source} was not read to its end")) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if any => {
+                log.cut = Some(format!("{error:#}"));
+                break;
+            }
+            Err(error) => return Err(error),
+        };
+        any = true;
         let bytes = part.get(..length).unwrap_or_default();
         ended = bytes.ends_with(b"\n");
         let grouped = reader.push_grouped(&source, bytes).await?;

@@ -174,7 +174,10 @@ impl Engine {
         let findings = state.found(&self.means.settings);
         let mut issues = noise::hold_back(findings, self.means.settings.max_new_per_hour);
         if state.groups.left() > 0 {
-            log::warn!("{} kinds of issue were left out; raise `max-groups` to keep more", state.groups.left());
+            log::warn!(
+                "{} kinds of issue were left out; raise `max-groups` in this plugin's configuration to keep more",
+                state.groups.left()
+            );
         }
         if state.left_sources > 0 {
             log::warn!(

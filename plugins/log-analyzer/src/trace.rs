@@ -13,6 +13,9 @@ pub enum Part {
     Filler,
 }
 
+/// Bytes that an error's code has at most, such as `ERR_INVALID_URL`.
+const MAX_CODE_BYTES: usize = 64;
+
 /// Folders in which code lies that is not the project's.
 const FOREIGN: [&str; 15] = [
     "node_modules/",
@@ -182,12 +185,20 @@ pub fn python_head(text: &str) -> Option<(&str, &str)> {
     (is_name && (message.is_empty() || message.starts_with(' '))).then_some((name, message.trim_start()))
 }
 
+/// Where an error's code in brackets begins that the text ends with; it is not looked for farther back than codes are long, for every
+/// bracket of the line is asked.
+fn code_begin(text: &str) -> Option<usize> {
+    let code = text.strip_suffix(']')?;
+    let from = (code.len().saturating_sub(MAX_CODE_BYTES)..code.len()).find(|at| code.is_char_boundary(*at))?;
+    code[from..].rfind(" [").map(|at| from + at)
+}
+
 /// The head of an exception, `Type: message`, somewhere in the text: its type and its message.
 pub fn head(text: &str) -> Option<(&str, &str)> {
     let mut from = 0;
     while let Some(found) = text.get(from..).and_then(|rest| rest.find(':')).map(|at| from + at) {
         // Node writes an error's code behind its type: `TypeError [ERR_INVALID_URL]: Invalid URL`.
-        let end = text[..found].strip_suffix(']').and_then(|rest| rest.rfind(" [")).unwrap_or(found);
+        let end = code_begin(&text[..found]).unwrap_or(found);
         let start = text[..end]
             .rfind(|c: char| !is_part_of_type(c))
             .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
@@ -239,6 +250,17 @@ pub fn is_exception(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_code_of_an_error_is_told_apart_from_its_type_and_not_looked_for_far_back() {
+        let named = "TypeError [ERR_INVALID_URL]: Invalid URL";
+        assert_eq!(head(named), Some(("TypeError", "Invalid URL")));
+        assert_eq!(code_begin("TypeError [ERR_INVALID_URL]"), Some(9));
+        assert_eq!(code_begin(&format!("TypeError [{}]", "E".repeat(MAX_CODE_BYTES - 2))), Some(9));
+        for text in [String::new(), "]".into(), "é]".into(), format!("TypeError [{}]", "é".repeat(MAX_CODE_BYTES))] {
+            assert_eq!(code_begin(&text), None, "{text}");
+        }
+    }
 
     #[test]
     fn frames_of_node_and_the_jvm_are_read() {

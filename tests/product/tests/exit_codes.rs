@@ -14,7 +14,7 @@ use rustix::process::Signal;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Verbs that name what is not there, or say what cannot be meant, and what each is told.
-const WRONG: [(&[&str], &str); 24] = [
+const WRONG: [(&[&str], &str); 26] = [
     (&["frobnicate"], "unrecognized subcommand"),
     (&["show"], "required arguments"),
     (&["show", "no-such-run"], "there is no run `no-such-run`"),
@@ -39,6 +39,8 @@ const WRONG: [(&[&str], &str); 24] = [
     (&["analyze", "."], "is a folder; name the log files in it"),
     (&["analyze", "--plugin", "no-such-plugin", "autodevops.toml"], "there is no plugin `no-such-plugin`"),
     (&["analyze", "--min-severity", "bad", "autodevops.toml"], "unknown severity `bad`"),
+    (&["analyze", "--groups", "--format", "json", "autodevops.toml"], "--groups prints CSV"),
+    (&["analyze", "--groups", "--since", "2h ago", "autodevops.toml"], "cannot be used with"),
 ];
 
 fn told(called: &Called, arguments: &[&str], code: i32, words: &str) {

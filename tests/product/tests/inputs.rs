@@ -12,6 +12,7 @@ use std::{
 use autodevops_product_tests::{
     autodevops, minified_builds as builds, plugin_folder,
     process::{Called, call, kill, until},
+    shop::Shop,
 };
 use flate2::{Compression, write::GzEncoder};
 use rustix::process::Signal;
@@ -234,6 +235,25 @@ fn an_analyzer_that_joins_nothing_is_given_all_logs_one_after_the_other() {
 }
 
 #[test]
+fn the_projects_configuration_says_what_is_no_issue() {
+    let grant = "[plugins.log-analyzer.grant]";
+    let ignores = format!("[plugins.log-analyzer.config]\nignore = [\"TypeError\"]\n\n{grant}");
+    let shop = Shop::open(&[(grant, &ignores)]);
+    let log = shop.folder.join("orders.log");
+    fs::write(&log, failures(9) + "2026-11-23T11:00:00Z ERROR the ledger is closed\n").unwrap();
+    let found = shop.json(&["analyze", log.to_str().unwrap()]);
+    let titles: Vec<&str> =
+        found["issues"].as_array().unwrap().iter().map(|issue| issue["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, ["the ledger is closed"]);
+    fs::write(shop.folder.join("autodevops.toml"), "shop = 1\n").unwrap();
+    let mut unnamed = autodevops();
+    unnamed.args(["analyze", "orders.log"]).current_dir(&shop.folder);
+    let called = call(unnamed, LIMIT);
+    assert!(called.code == Some(0) && called.stdout.contains("TypeError"), "{called}");
+    assert!(called.stderr.contains("is not heeded") && called.stderr.contains("unknown key `shop`"), "{called}");
+}
+
+#[test]
 fn each_line_is_told_its_group() {
     let folder = Folder::new();
     let text: String =
@@ -262,6 +282,12 @@ fn each_line_is_told_its_group() {
     }
     let called = folder.run(&["--groups", "app.log", "app.log.gz"]);
     assert!(called.code == Some(2) && called.stderr.contains("name one"), "{called}");
+    let whole = gzip(&(0..20_000).map(|n| format!("took {n} ms\n")).collect::<String>());
+    folder.write("cut.gz", &whole[..whole.len() / 2]);
+    let called = folder.run(&["--groups", "cut.gz"]);
+    assert_eq!(called.code, Some(1), "{called}");
+    assert!(called.stdout.lines().count() > 5000, "{called}");
+    assert!(called.stderr.contains("cut.gz was not read to its end"), "{called}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use autodevops_model::{History, Issue, IssueKind};
-use autodevops_orchestrator::analysis::{Analysis, STDIN};
+use autodevops_orchestrator::analysis::{Analysis, STDIN, Skipped};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
@@ -15,19 +15,24 @@ use crate::{
 const EVIDENCE: usize = 2;
 /// Logs that are named; of more their number is told.
 const SOURCES: usize = 8;
+/// Issues that are listed, where it is not said how many.
+const TOP: usize = 20;
 /// Columns of a sparkline.
 const SPARK_COLUMNS: usize = 24;
 /// Stands for a value in a template.
 const MARK: &str = "<*>";
 
 /// The issues, each in a few lines.
-pub fn list(analysis: &Analysis, top: usize) -> String {
+pub fn list(analysis: &Analysis, top: Option<usize>) -> String {
     let style = Style::stdout();
     let bytes: u64 = analysis.sources.iter().map(|source| source.bytes).sum();
     if analysis.issues.is_empty() {
         return format!("nothing wrong found in {} ({bytes} bytes)\n{}", sources(analysis), skipped(analysis));
     }
-    let shown = if top == 0 { analysis.issues.len() } else { top };
+    let shown = match top.unwrap_or(TOP) {
+        0 => analysis.issues.len(),
+        top => top,
+    };
     let mut text = String::new();
     for issue in analysis.issues.iter().take(shown) {
         describe(&mut text, issue, style, columns());
@@ -49,15 +54,18 @@ fn sources(analysis: &Analysis) -> String {
     }
 }
 
-fn name(source: &str) -> &str {
-    if source == STDIN { "standard input" } else { source }
+/// What a log is called in a line for people: the last part of its path.
+fn name(source: &str) -> String {
+    if source == STDIN {
+        return "standard input".to_owned();
+    }
+    Path::new(source).file_name().map_or_else(|| source.to_owned(), |name| clean(&name.to_string_lossy()))
 }
 
-/// A line about what was not read as it is; nothing where all was.
+/// A line for each log of which something was not read as it is; nothing where all was.
 pub fn skipped(analysis: &Analysis) -> String {
-    let told: Vec<String> =
-        analysis.skipped.iter().map(|skipped| format!("{}: {skipped}", name(&skipped.source))).collect();
-    if told.is_empty() { String::new() } else { format!("skipped: {}\n", clean(&told.join("; "))) }
+    let told = |skipped: &Skipped| clean(&format!("skipped: {}: {skipped}", name(&skipped.source))) + "\n";
+    analysis.skipped.iter().map(told).collect()
 }
 
 fn describe(text: &mut String, issue: &Issue, style: Style, width: usize) {
@@ -253,14 +261,15 @@ mod tests {
         let read = |source: &str| SourceRead { source: source.into(), bytes: 7 };
         let analysis = Analysis { issues: vec![], sources: vec![read("a.log"), read("-")], skipped: skipped.into() };
         assert_eq!(
-            list(&analysis, 0),
+            list(&analysis, Some(0)),
             "nothing wrong found in a.log, standard input (14 bytes)\n\
-             skipped: a.log: 2 lines cut at 64 KiB, 4096 zero bytes; standard input: it ends\\u{1b}[2J early\n"
+             skipped: a.log: 2 lines cut at 64 KiB, 4096 zero bytes\n\
+             skipped: standard input: it ends\\u{1b}[2J early\n"
         );
         let analysis = Analysis { issues: vec![issue()], skipped: vec![], ..analysis };
-        assert!(list(&analysis, 0).ends_with("1 issue in a.log, standard input (14 bytes)\n"));
+        assert!(list(&analysis, Some(0)).ends_with("1 issue in a.log, standard input (14 bytes)\n"));
         let many = Analysis { sources: vec![read("a.log"); 9], ..analysis };
-        assert!(list(&many, 0).ends_with("1 issue in 9 logs (63 bytes)\n"));
+        assert!(list(&many, Some(0)).ends_with("1 issue in 9 logs (63 bytes)\n"));
     }
 
     #[test]

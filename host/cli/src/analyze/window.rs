@@ -33,7 +33,7 @@ pub fn set(catalog: Catalog, options: &Analyze, now: Timestamp) -> Result<Catalo
     }
     let given = KEYS.into_iter().zip([since, until]).filter_map(|(key, at)| Some((key.to_owned(), text(at?))));
     let config = given.map(|(key, text)| (key, Value::String(text))).collect();
-    Ok(catalog.with_config(name, config))
+    Ok(catalog.with_config_now(name, config))
 }
 
 /// The moment as RFC 3339, in UTC.
