@@ -14,7 +14,7 @@ use autodevops_sandbox::{AnalyzerSession, CallContext, CallFailure, MountedFolde
 pub use files::analyze_files;
 use serde::Serialize;
 
-use crate::input::{Amiss, Input, LINE_BYTES, Sieve};
+use crate::input::{Amiss, Input, Sieve};
 
 /// Bytes that are given to the analyzer at once.
 pub(crate) const PART_BYTES: usize = 256 << 10;
@@ -72,15 +72,8 @@ pub struct Skipped {
 
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Amiss { binary, cut_lines, undecodable_bytes, nul_bytes } = self.amiss;
-        let count = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
-        let parts = [
-            self.trouble.clone(),
-            binary.then(|| "it looks like no text, and was read as if it were".to_owned()),
-            count(cut_lines, &format!("lines cut at {} KiB", LINE_BYTES >> 10)),
-            count(undecodable_bytes, "bytes that are no UTF-8"),
-            count(nul_bytes, "zero bytes"),
-        ];
+        let amiss = (self.amiss != Amiss::default()).then(|| self.amiss.to_string());
+        let parts = [self.trouble.clone(), amiss];
         write!(f, "{}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 }

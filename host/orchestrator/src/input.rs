@@ -4,6 +4,7 @@
 //! or grows beyond all measure is read up to there, and the rest is told of.
 
 mod sieve;
+mod sieves;
 mod unpack;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 };
 
 pub use sieve::{Amiss, LINE_BYTES, Sieve};
+pub use sieves::Sieves;
 use unpack::{Packing, Unpacked};
 
 use crate::{analysis::STDIN, usage::Usage};

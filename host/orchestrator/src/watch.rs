@@ -11,7 +11,7 @@ use crate::{
     analysis::Reader,
     audit::WATCH,
     follow::{Chunk, FollowState, Follower},
-    input::Input,
+    input::{Input, Sieves},
     project::Project,
     usage::Usage,
 };
@@ -35,6 +35,7 @@ const HELD: &str = "watch/held";
 pub struct Watch {
     project: Arc<Project>,
     follower: Follower,
+    sieves: Sieves,
     analyzer: Plugin,
     context: CallContext,
     /// None until the analyzer may be called for the first time.
@@ -75,6 +76,7 @@ impl Watch {
         let mut watch = Self {
             project: Arc::clone(project),
             follower: Follower::resume(logs, FollowState::default())?,
+            sieves: Sieves::default(),
             analyzer,
             context,
             reader: None,
@@ -162,6 +164,11 @@ impl Watch {
             any = true;
             self.unsaved = true;
             for mut chunk in chunks {
+                let amiss;
+                (chunk.bytes, amiss) = self.sieves.sift(&chunk.source, chunk.bytes);
+                if let Some(amiss) = amiss {
+                    tracing::warn!(source = chunk.source, "a watched log is not read as it is: {amiss}");
+                }
                 if let Some(lines) = &mut self.lines {
                     chunk.bytes = lines.take(&chunk.source, &chunk.bytes);
                 }

@@ -20,7 +20,8 @@ fn new_errors_are_healed_without_being_asked_also_after_the_log_was_put_aside() 
     let log = shop.log();
     fs::write(&log, "2026-01-01T00:00:00.000Z INFO nothing is wrong\n").unwrap();
     fs::rename(&log, log.with_extension("log.1")).unwrap();
-    fs::write(&log, "").unwrap();
+    // And whoever was writing goes on behind where it was.
+    fs::write(&log, vec![0; 70_000]).unwrap();
     shop.let_clients_in();
     program.wait_for("a run begins", LIMIT, |event| event["type"] == "started");
     let ended = program.wait_for("the run ends", LIMIT, |event| event["type"] == "finished");
@@ -33,6 +34,12 @@ fn new_errors_are_healed_without_being_asked_also_after_the_log_was_put_aside() 
     program.signal(Signal::TERM);
     let called = program.wait(LIMIT);
     assert_eq!(called.code, Some(0), "{called}");
+    assert!(
+        called
+            .stderr
+            .contains("is not read as it is: it looks like no text, and was read as if it were, 70000 zero bytes"),
+        "{called}"
+    );
     assert!(shop.serving().is_some(), "what serves goes on without it");
     shop.count_clients();
     // The next one knows what was done.

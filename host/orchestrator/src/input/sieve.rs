@@ -1,5 +1,7 @@
 //! What of a log is no text: counted, and left out where it could only be in the way.
 
+use std::fmt;
+
 use memchr::{memchr, memrchr};
 use serde::Serialize;
 
@@ -26,6 +28,20 @@ pub struct Amiss {
     pub undecodable_bytes: u64,
     /// Zeros; many in a row were left out.
     pub nul_bytes: u64,
+}
+
+impl fmt::Display for Amiss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { binary, cut_lines, undecodable_bytes, nul_bytes } = *self;
+        let count = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+        let parts = [
+            binary.then(|| "it looks like no text, and was read as if it were".to_owned()),
+            count(cut_lines, &format!("lines cut at {} KiB", LINE_BYTES >> 10)),
+            count(undecodable_bytes, "bytes that are no UTF-8"),
+            count(nul_bytes, "zero bytes"),
+        ];
+        write!(f, "{}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// Looks through one log's parts, which may end anywhere.
