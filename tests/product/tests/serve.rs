@@ -34,12 +34,9 @@ fn new_errors_are_healed_without_being_asked_also_after_the_log_was_put_aside() 
     program.signal(Signal::TERM);
     let called = program.wait(LIMIT);
     assert_eq!(called.code, Some(0), "{called}");
-    assert!(
-        called
-            .stderr
-            .contains("is not read as it is: it looks like no text, and was read as if it were, 70000 zero bytes"),
-        "{called}"
-    );
+    for told in ["is not read as it is: ", " zero bytes"] {
+        assert!(called.stderr.contains(told), "{called}");
+    }
     assert!(shop.serving().is_some(), "what serves goes on without it");
     shop.count_clients();
     // The next one knows what was done.
