@@ -26,7 +26,7 @@ mod trip;
 
 use autodevops_model::{Measurement, Observation, Outcome, Window};
 
-use crate::{Plan, Rule, Sample, Strike, Trigger, Verdict};
+use crate::{Method, Plan, Rule, Sample, Strike, Trigger, Verdict};
 
 pub use trip::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, PROBE};
 
@@ -139,8 +139,26 @@ pub fn judge(plan: &Plan, round: &Round<'_>) -> Judgement {
     let lacking = trip.is_none()
         && !ruled.is_empty()
         && ruled.iter().all(|ruled| ruled.ruling.lacking || ruled.ruling.outcome == Outcome::Passed);
-    let verdicts = trip.into_iter().chain(ruled.iter().chain(&dry).map(Ruled::verdict)).collect();
+    let unjudged = (trip.is_none() && ruled.is_empty()).then(nothing_to_compare);
+    let verdicts = trip.into_iter().chain(unjudged).chain(ruled.iter().chain(&dry).map(Ruled::verdict)).collect();
     Judgement { outcome, critical, at_once, confirmed, lacking, performance, verdicts }
+}
+
+/// All triggers that decide compare, and no other release has traffic: a configuration of today is refused for that, plans of before went
+/// on with it.
+fn nothing_to_compare() -> Verdict {
+    Verdict {
+        service: String::new(),
+        outcome: Outcome::Inconclusive,
+        rule: "judged at all".to_owned(),
+        words: "nothing was judged: all triggers that decide are `worse-by`, and there is nothing to compare with; add one that is \
+                `above` something"
+            .to_owned(),
+        numbers: Vec::new(),
+        window: None,
+        method: Some(Method::NoData),
+        dry_run: false,
+    }
 }
 
 /// Whether a rule is crossed that needs no second window. Where none is, [`Judgement::at_once`] is not either: comparisons never are.

@@ -31,6 +31,10 @@ pub fn problems(config: &Config, found: &mut Found) {
     } else if rollout.triggers.iter().all(|trigger| trigger.dry_run || Counted::named(&trigger.metric).is_some()) {
         let message = "all triggers are dry runs, so that nothing would decide; let one of them decide";
         found.add(at!["rollout", "triggers"], message);
+    } else if !rollout.triggers.iter().any(decides_alone) {
+        let message = "nothing would be judged where there is nothing to compare with, in staging and once the release has all traffic, so \
+                       that nothing could pass there; add for example `{ metric = \"error-rate\", above = \"5 %\" }`";
+        found.add(at!["rollout", "triggers"], message);
     }
     for (key, count) in [("min-samples", rollout.min_samples), ("hard-trip", rollout.hard_trip.min_samples)] {
         if count == 0 {
@@ -58,6 +62,12 @@ pub fn problems(config: &Config, found: &mut Found) {
         }
     }
     decision(&rollout.decision, found);
+}
+
+/// Whether it decides also where no other release has traffic to be compared with. One without a rule is refused by itself.
+fn decides_alone(trigger: &MetricTrigger) -> bool {
+    let compares = trigger.worse_by.is_some() && trigger.above.is_none() && trigger.below.is_none();
+    !trigger.dry_run && Counted::named(&trigger.metric).is_none() && !compares
 }
 
 fn metric(config: &Config, index: usize, trigger: &MetricTrigger, found: &mut Found) {

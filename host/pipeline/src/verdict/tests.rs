@@ -2,7 +2,7 @@ use autodevops_model::{Bucket, Measurement, Rate};
 use autodevops_statistics::Share;
 
 use super::*;
-use crate::{Decision, Direction, Method, NoData, Origin};
+use crate::{Decision, Direction, NoData, Origin};
 
 mod chances;
 mod ends;
@@ -437,6 +437,14 @@ fn rates_are_compared_by_the_two_proportion_test_and_one_error_of_few_is_none() 
     plan.triggers[0].direction = Direction::Decrease;
     assert_eq!(judged(&plan, &both((30, 500), (500, 5000)), Some("old")).outcome, Outcome::Failed);
     assert_eq!(judged(&plan, &both((60, 500), (500, 5000)), Some("old")).outcome, Outcome::Passed);
+}
+
+#[test]
+fn where_all_triggers_compare_and_nothing_is_there_to_compare_with_that_is_said() {
+    let plan = plan(&[("error-rate", Rule::WorseBy { ratio: 0.2, quantile: None })]);
+    let judgement = judged(&plan, &host(vec![rate("new", 0, 500)]), None);
+    assert_eq!((judgement.outcome, judgement.lacking, judgement.verdicts.len()), (Outcome::Inconclusive, false, 1));
+    assert!(judgement.verdicts[0].words.starts_with("nothing was judged: all triggers"), "{:?}", judgement.verdicts);
 }
 
 /// So many latencies around `seconds`, the same each time.
