@@ -1,5 +1,7 @@
 //! Signals: single complaints and critical errors, each on record, and what so many of them lead to.
 
+use std::time::Duration;
+
 use autodevops_model::{Outcome as CheckOutcome, Window};
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +10,11 @@ use crate::{
     decide::{Draft, Refused},
 };
 
-/// So many signals are kept of one exposure: whoever complains without end fills no journal.
+/// So many signals of one kind count at a time, unless a trigger counts further: whoever complains without end fills no journal.
 const MOST: usize = 1000;
+
+/// One who complains again is taken in anew once this part of the shortest window has passed: then it counts for longer.
+const ANEW_AFTER: u32 = 10;
 
 /// Something that speaks against what serves production. The host took it in itself: of people, or of the logs that it reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +40,46 @@ pub struct Signal {
 }
 
 impl Run {
-    /// Signals since the candidate has production's traffic, oldest first.
+    /// Signals since the candidate has production's traffic that may count still, oldest first: of each person the newest.
     pub fn signals(&self) -> &[Signal] {
         &self.signals
+    }
+
+    /// A signal is on record. It takes the place of an older one of the same person, and what is too old to count goes.
+    pub(crate) fn signalled(&mut self, at: Timestamp, signal: &Signal) {
+        let is_news =
+            |before: &Signal| before.counted != signal.counted || before.by.is_none() || before.by != signal.by;
+        self.signals.retain(is_news);
+        self.signals.push(signal.clone());
+        let longest = Counted::ALL.map(|counted| (counted, self.longest_window(counted)));
+        let counts = |before: &Signal| {
+            longest.iter().any(|(counted, window)| before.counted == *counted && before.at >= at.before(*window))
+        };
+        self.signals.retain(counts);
+    }
+
+    /// The longest window in which signals of that kind count.
+    fn longest_window(&self, counted: Counted) -> Duration {
+        let windows = self.plan().counts.iter().filter(|trigger| trigger.counted == counted);
+        windows.map(|trigger| trigger.window).max().unwrap_or_default()
+    }
+
+    /// Whether the signal would count for nothing: nothing counts its kind, it is too old, it is on record, its person was heard a moment
+    /// ago, or so many are on record that one more changes nothing.
+    fn is_no_news(&self, signal: &Signal, now: Timestamp) -> bool {
+        let triggers = || self.plan().counts.iter().filter(|trigger| trigger.counted == signal.counted);
+        let Some(shortest) = triggers().map(|trigger| trigger.window).min() else { return true };
+        let start = now.before(self.longest_window(signal.counted));
+        let at_least = triggers().map(|trigger| trigger.at_least).max().unwrap_or_default();
+        let most = MOST.max(usize::try_from(at_least).unwrap_or(usize::MAX));
+        let alike = || self.signals.iter().filter(|before| before.counted == signal.counted && before.at >= start);
+        let was_heard = |before: &Signal| {
+            before.by.is_some() && before.by == signal.by && signal.at < before.at.after(shortest / ANEW_AFTER)
+        };
+        let is_anew = signal.by.is_some() && alike().any(|before| before.by == signal.by);
+        signal.at < start
+            || alike().any(|before| before.id == signal.id || was_heard(before))
+            || (!is_anew && alike().count() >= most)
     }
 
     /// Whether a signal is one against the candidate: it has traffic, and the signal is neither older nor about another service or release.
@@ -54,10 +96,7 @@ impl Draft {
     /// Takes in a signal where it counts, and turns the release back where it is one too many. What does not concern the candidate is not
     /// refused: nobody who complains knows of runs.
     pub(crate) fn signalled(&mut self, signal: Signal) -> Result<(), Refused> {
-        let counted = self.run.plan().counts.iter().any(|trigger| trigger.counted == signal.counted);
-        let known = |before: &Signal| before.counted == signal.counted && before.id == signal.id;
-        let full = self.run.signals().len() >= MOST;
-        if full || !counted || !self.run.concerns(&signal) || self.run.signals().iter().any(known) {
+        if !self.run.concerns(&signal) || self.run.is_no_news(&signal, self.at) {
             return Ok(());
         }
         let kind = signal.counted;

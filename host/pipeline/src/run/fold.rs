@@ -124,7 +124,7 @@ impl Run {
                 self.tell(at, Severity::Warning, "the clock went back", reason);
             }
             EventKind::StableBroken { reason } => self.stable_broken = Some(reason.clone()),
-            EventKind::Signalled { signal } => self.signals.push(signal.clone()),
+            EventKind::Signalled { signal } => self.signalled(at, signal),
             EventKind::Resumed { fence } => (self.fence, self.unsure, self.awaited) = (*fence, true, None),
             EventKind::Compared { .. } => self.unsure = false,
             EventKind::Diverged { service, found, reason, environment, serves } => {

@@ -7,7 +7,8 @@ use autodevops_model::{Measurement, Observation, Rate, Window};
 
 use super::scene::{SECOND, Scene, plan};
 use crate::{
-    Command, CountTrigger, Counted, EventKind, Input, Outcome, Plan, Rule, RunStage, Sample, Signal, Timestamp, Trigger,
+    Command, CountTrigger, Counted, EventKind, Input, Outcome, Plan, Rule, Run, RunStage, Sample, Signal, Timestamp,
+    Trigger,
 };
 
 fn signal(counted: Counted, id: &str, at: Timestamp) -> Signal {
@@ -69,7 +70,7 @@ fn complaints_further_apart_than_the_window_are_not_added_up() {
         wait(&mut scene, 301 * SECOND);
     }
     assert!(!is_ending(&scene), "two in any ten minutes");
-    assert_eq!(scene.run.signals().len(), 5);
+    assert_eq!(scene.run.signals().len(), 2, "older ones count no more");
 }
 
 #[test]
@@ -82,7 +83,22 @@ fn one_who_complains_again_and_again_is_one_and_so_is_a_complaint_told_twice() {
     complains(&mut scene, "5", None);
     complains(&mut scene, "5", None);
     assert!(!is_ending(&scene));
-    assert_eq!(scene.run.signals().len(), 5);
+    assert_eq!(scene.run.signals().len(), 2);
+}
+
+#[test]
+fn one_who_goes_on_complaining_counts_for_a_window_after_the_last_time() {
+    let mut scene = Scene::new(slow()).until_step(5);
+    complains(&mut scene, "1", Some("eve"));
+    for id in ["2", "3"] {
+        wait(&mut scene, 301 * SECOND);
+        complains(&mut scene, id, Some("eve"));
+    }
+    assert_eq!(scene.run.signals().len(), 1);
+    complains(&mut scene, "4", Some("ada"));
+    wait(&mut scene, 599 * SECOND);
+    complains(&mut scene, "5", Some("bob"));
+    assert!(is_ending(&scene), "eve, ada and bob within ten minutes");
 }
 
 #[test]
@@ -149,17 +165,47 @@ fn without_a_trigger_on_complaints_they_are_not_taken_into_the_run() {
 
 #[test]
 fn whoever_complains_without_end_fills_no_journal() {
-    let mut scene = Scene::new(slow()).until_step(5);
+    let mut plan = slow();
+    for trigger in plan.counts.iter_mut().filter(|trigger| trigger.counted == Counted::Complaints) {
+        (trigger.at_least, trigger.critical) = (3, false);
+    }
+    let scene = Scene::new(plan).until_step(5);
+    let taken = |run: &mut Run, number: u32, by: Option<&str>| {
+        let by = by.map(str::to_owned);
+        let complaint = Signal { by, ..signal(Counted::Complaints, &number.to_string(), scene.now) };
+        let events = run.decide(Input::Signal(complaint), scene.now).unwrap();
+        events.iter().for_each(|event| run.apply(event));
+        !events.is_empty()
+    };
+    // One is one, and keeps nobody else from being heard.
     let mut run = scene.run.clone();
-    for number in 0..1100 {
-        let complaint =
-            Signal { by: Some("eve".into()), ..signal(Counted::Complaints, &number.to_string(), scene.now) };
+    assert_eq!((0..1100).filter(|number| taken(&mut run, *number, Some("eve"))).count(), 1);
+    assert!(run.held().is_none() && taken(&mut run, 1100, Some("ada")) && taken(&mut run, 1101, Some("bob")));
+    assert!(run.held().is_some(), "three people complained");
+    // Of those who are not known there is an end, and a critical error is heard all the same.
+    assert_eq!((2000..3100).filter(|number| taken(&mut run, *number, None)).count(), 997);
+    let error = signal(Counted::CriticalErrors, "bad", scene.now);
+    for event in run.decide(Input::Signal(error), scene.now).unwrap() {
+        run.apply(&event);
+    }
+    assert!(matches!(run.ending(), Some(Outcome::RolledBack { .. })), "{:?}", run.ending());
+}
+
+#[test]
+fn as_many_are_heard_as_a_trigger_counts() {
+    let mut plan = slow();
+    plan.counts =
+        vec![CountTrigger { counted: Counted::Complaints, at_least: 1500, window: 600 * SECOND, critical: true }];
+    let scene = Scene::new(plan).until_step(5);
+    let mut run = scene.run.clone();
+    for number in 0..1500 {
+        assert!(run.ending().is_none());
+        let complaint = signal(Counted::Complaints, &number.to_string(), scene.now);
         for event in run.decide(Input::Signal(complaint), scene.now).unwrap() {
             run.apply(&event);
         }
     }
-    assert_eq!(run.signals().len(), 1000);
-    complains(&mut scene, "1", None);
+    assert!(run.ending().is_some());
 }
 
 #[test]
