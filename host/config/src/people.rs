@@ -11,7 +11,8 @@ use serde::Deserialize;
 pub struct ApprovalRules {
     /// Whether production waits for it.
     pub required: bool,
-    /// Who may approve: users of this machine, or names in `[server.tokens]` or `[server.links]`. Empty: whoever may speak to the runs.
+    /// Who may approve: the user who owns the state folder, root, or names in `[server.tokens]` or `[server.links]`. Empty: whoever may
+    /// speak to the runs.
     pub approvers: Vec<String>,
     /// Who may not approve, whoever else names them; `author` stands for the author of the change: the plugin that made it, and
     /// the name and address of `[git] author`.

@@ -1,8 +1,8 @@
 //! The people of a project: whether those who are waited for are somebody, and the links that they are sent.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, os::unix::fs::MetadataExt, time::Duration};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use autodevops_config::Config;
 use autodevops_journal::audit::AuditLog;
 use autodevops_model::Notification;
@@ -13,6 +13,10 @@ use crate::project::Project;
 
 /// What the key of links is derived for.
 const PURPOSE: &str = "links";
+
+/// How much longer a link is taken than its question is open by what is known when it is sent: a hold gives people more time, and until when
+/// an answer is in time the run alone knows.
+const LONGER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Puts one-time links into what people are told.
 #[derive(Clone, Debug)]
@@ -51,7 +55,7 @@ impl Links {
             // To approve and to reject are one question: whoever answered it once has answered.
             let nonce = if action == Action::Ack { format!("{key}/ack") } else { key.to_owned() };
             let (run, by) = (notification.run.clone(), by.clone());
-            let claim = Claim { run, asked: asked.number, action, by, until: asked.until.0, nonce };
+            let claim = Claim { run, asked: asked.number, action, by, until: asked.until.after(LONGER).0, nonce };
             notification.links.push((name.to_owned(), format!("{}/answer/{}", self.base, self.key.sign(&claim))));
         }
         notification
@@ -65,7 +69,9 @@ impl Project {
     /// [`Nobody`](autodevops_people::Nobody).
     pub fn check_people(&self) -> Result<()> {
         let approvers = self.config.approval.approvers.iter().map(String::as_str);
-        if let Some(nobody) = nobody(approvers, &self.config.speakers()) {
+        let folder = self.state.path();
+        let owner = std::fs::metadata(folder).with_context(|| format!("the state folder {}", folder.display()))?.uid();
+        if let Some(nobody) = nobody(approvers, &self.config.speakers(), owner) {
             bail!(nobody);
         }
         Ok(())
@@ -119,7 +125,8 @@ mod tests {
         };
         let nonce = "a-1/notify/3/chat".to_owned();
         let (run, by) = ("a-1".to_owned(), "ops".to_owned());
-        let expected = Claim { run, asked: 2, action: Action::Approve, by, until: 100, nonce: nonce.clone() };
+        let until = Timestamp(100).after(LONGER).0;
+        let expected = Claim { run, asked: 2, action: Action::Approve, by, until, nonce: nonce.clone() };
         assert_eq!(claim(1), expected);
         assert_eq!(claim(2), Claim { action: Action::Reject, ..expected.clone() });
         assert_eq!(claim(3), Claim { action: Action::Ack, nonce: format!("{nonce}/ack"), ..expected });
@@ -168,5 +175,11 @@ mod tests {
         check("").unwrap();
         let error = check("[approval]\napprovers = [\"no-such-user-of-this-machine\"]\n").unwrap_err();
         assert!(error.to_string().contains("no-such-user-of-this-machine"), "{error}");
+        // A user whom the state folder is closed to speaks by a token alone.
+        let daemon = "[approval]\napprovers = [\"daemon\"]\n";
+        let error = check(daemon).unwrap_err();
+        assert!(error.to_string().contains("make a token for them with `autodevops token daemon`"), "{error}");
+        let token = format!("tokens.daemon = \"sha256:{}\"", "0".repeat(64));
+        check(&format!("[server]\nlisten = \"127.0.0.1:0\"\n{token}\n\n{daemon}")).unwrap();
     }
 }

@@ -48,14 +48,17 @@ pub struct Claim {
 }
 
 /// Why a link is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadLink {
     /// Its signature is not this host's, or it is none.
     #[error("this link was not made by this host, or was changed on its way; use the newest one that you were sent")]
     NotOurs,
     /// Its time is over.
-    #[error("the time to answer by this link is over; nothing was changed")]
-    Expired,
+    #[error("the time to answer by this link is over; nothing was changed: see `autodevops show {run}`")]
+    Expired {
+        /// The run.
+        run: String,
+    },
 }
 
 /// Signs links, and knows its own. The signature is a keyed BLAKE3 hash, as the audit's is.
@@ -95,7 +98,7 @@ impl LinkKey {
             return Err(BadLink::NotOurs);
         }
         let claim: Claim = serde_json::from_slice(&json).map_err(|_| BadLink::NotOurs)?;
-        if claim.until <= now { Err(BadLink::Expired) } else { Ok(claim) }
+        if claim.until <= now { Err(BadLink::Expired { run: claim.run }) } else { Ok(claim) }
     }
 }
 
@@ -121,7 +124,7 @@ mod tests {
         let key = LinkKey::new(&[7; 32]);
         let text = key.sign(&claim());
         assert_eq!(key.read(&text, 99), Ok(claim()));
-        assert_eq!(key.read(&text, 100), Err(BadLink::Expired));
+        assert_eq!(key.read(&text, 100), Err(BadLink::Expired { run: "62e23fd1-1".into() }));
         assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)), "{text}");
     }
 

@@ -82,7 +82,10 @@ async fn serve<D: Desk>(stream: UnixStream, desk: &D, owner: u32) -> std::io::Re
     }
     // The file's mode says so already, but for who opened it before it was set.
     let reply = if peer.uid != owner && peer.uid != 0 {
-        Reply::Refused(format!("user {} does not own this state folder", peer.name))
+        Reply::Refused(format!(
+            "user {name} does not own this state folder; speak over HTTP, by a token that its owner makes with `autodevops token {name}`",
+            name = peer.name
+        ))
     } else {
         match serde_json::from_str(&line) {
             Ok(request) => desk.answer(peer, request).await,
