@@ -64,6 +64,8 @@ pub enum Input {
     Approve { by: String, reason: String, bypass: bool, link: Option<Link> },
     /// A person refuses.
     Reject { by: String, reason: String, link: Option<Link> },
+    /// A person answers this one of the run's questions, by approving or rejecting: where another is open now, it is no answer.
+    Answer { question: u32, word: Box<Input> },
     /// A person holds the run where it is.
     Hold { by: String, reason: String },
     /// A person lets the run go on that someone held.
@@ -130,6 +132,13 @@ pub enum EffectOutcome {
     },
     /// It failed; the target may or may not have done it.
     Failed(StageError),
+    /// It was not tried: the host itself has people told no more for now. That is no try of it.
+    Postponed {
+        /// Why, in words.
+        error: StageError,
+        /// After how long it has its turn.
+        after: Duration,
+    },
 }
 
 /// The events that follow so far, and the run as they make it.
@@ -234,6 +243,10 @@ impl Draft {
             Input::Signal(signal) => self.signalled(signal)?,
             Input::Approve { by, reason, bypass, link } => self.approve(by, reason, bypass, link)?,
             Input::Reject { by, reason, link } => self.reject(by, reason, link)?,
+            Input::Answer { question, word } => {
+                self.answers_question(question)?;
+                self.take(*word)?;
+            }
             Input::Hold { by, reason } => self.put_on_hold(by, reason)?,
             Input::EndHold { by, reason } => self.end_hold(by, reason)?,
             Input::Skip { by, reason } => self.skip(by, reason)?,

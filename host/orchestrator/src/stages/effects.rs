@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use autodevops_model::{ErrorKind, Stage, StageError};
-use autodevops_pipeline::{Command, EffectOutcome, Environment, Found, Input, RETRY_AFTER, Run};
+use autodevops_pipeline::{Command, EffectOutcome, Environment, Found, Input, Run};
 
 use super::{Stages, failed, of_call, of_host, stage_error};
 use crate::{clock::now, moved, notices::Turn};
@@ -117,7 +117,7 @@ impl Stages {
                 match self.project.notices.turn(plugin, notification, asked.is_some(), now()) {
                     Turn::Now => {}
                     Turn::Told => return Ok(EffectOutcome::Done),
-                    Turn::After(wait) => return Err(too_much(plugin, wait)),
+                    Turn::After(wait) => return Ok(too_much(plugin, wait)),
                 }
                 let notifier =
                     self.project.plugins.for_stage(plugin, Stage::Notifier).map_err(|error| of_host(&error))?;
@@ -145,11 +145,10 @@ fn has_lapsed(run: &Run, found: &Found) -> bool {
 }
 
 /// A notifier was given as much as people can read; this waits.
-fn too_much(plugin: &str, wait: Duration) -> StageError {
+fn too_much(plugin: &str, wait: Duration) -> EffectOutcome {
     let message = format!("`{plugin}` was given as much as [notifications] `per-minute` allows; this waits its turn");
-    let mut error = stage_error(ErrorKind::Unavailable, message);
-    error.info.details.push((RETRY_AFTER.to_owned(), wait.as_secs().saturating_add(1).to_string()));
-    error
+    let error = stage_error(ErrorKind::Unavailable, message);
+    EffectOutcome::Postponed { error, after: wait.saturating_add(Duration::from_secs(1)) }
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ const ROLLBACK_RETRY_CAP: Duration = Duration::from_secs(10);
 /// So many tries of a rollback are in a hurry: some two minutes. Then people are told, and what does not work by now will not work
 /// ten seconds later either.
 const HURRIED: u32 = 12;
-/// The longest time between two later tries: a rollback is tried for ever, and its journal must not grow as fast.
+/// The longest time between two later tries: a rollback is tried for ever, a question until it is answered, and the journal must not grow
+/// as fast.
 const LATE_RETRY_CAP: Duration = Duration::from_secs(300);
 
 /// The detail of an error by which whoever is unavailable says when to come again, in whole seconds.
@@ -58,6 +59,11 @@ impl Draft {
         let service = effect.service;
         match (outcome, effect.environment) {
             (EffectOutcome::Failed(error), _) => self.fail(key, error),
+            (EffectOutcome::Postponed { error, after }, None) => {
+                let attempt = self.run.attempt(&key).map_or(0, |attempt| attempt.count);
+                let retry = Some(self.at.after(after.min(LONGEST_ASKED)));
+                self.push(EventKind::EffectFailed { key, error, attempt, retry });
+            }
             (EffectOutcome::Done, None) => self.push(EventKind::EffectDone { key }),
             (EffectOutcome::Snapshot(snapshot), None) => match self.run.guard_of_snapshot(&key) {
                 Some(plugin) => self.push(EventKind::SnapshotTaken { plugin, key, snapshot }),
@@ -126,22 +132,25 @@ impl Draft {
         Ok(())
     }
 
-    /// What is unavailable is tried again for a while, a rollback of production and a look at what serves for ever; else the run turns
-    /// back, where there is something to go back to.
+    /// What is unavailable is tried again for a while, a question to people until it is answered, a rollback of production and a look at
+    /// what serves for ever; else the run turns back, where there is something to go back to.
     fn fail(&mut self, key: String, error: StageError) {
         let plan = self.run.plan();
         let attempt = self.run.attempt(&key).map_or(0, |attempt| attempt.count).saturating_add(1);
         let due = self.due(&key).is_some();
-        let told = self.run.untold().any(|note| note.key == key);
+        let note = self.run.untold().find(|note| note.key == key);
+        let (told, asks) = (note.is_some(), note.is_some_and(|note| self.run.asks_still(note)));
         let compares = self.run.is_unsure() && key == self.run.compare_key();
         let goes_back = |member: &Member| key == member.rollback_key(self.run.id(), Environment::Production);
         let forever = compares || self.run.members().any(goes_back);
-        let again = forever || (error.kind == ErrorKind::Unavailable && attempt <= plan.retries && (due || told));
+        let late = attempt > plan.retries;
+        let again = forever || (error.kind == ErrorKind::Unavailable && (!late || asks) && (due || told));
         let doubled = |first: Duration, times: u32| first.saturating_mul(1_u32 << times.min(16));
         let pause = match forever {
             false => {
                 let asked = retry_after(&error).unwrap_or_default().min(LONGEST_ASKED);
-                doubled(plan.retry_after, attempt.saturating_sub(1)).min(RETRY_CAP).max(asked)
+                let cap = if late { LATE_RETRY_CAP } else { RETRY_CAP };
+                doubled(plan.retry_after, attempt.saturating_sub(1)).min(cap).max(asked)
             }
             true if attempt <= HURRIED => doubled(plan.retry_after, attempt.saturating_sub(1)).min(ROLLBACK_RETRY_CAP),
             true => doubled(ROLLBACK_RETRY_CAP, attempt - HURRIED).min(LATE_RETRY_CAP),

@@ -84,9 +84,22 @@ impl Draft {
         let nonce = self.by_link(link, gate.number)?;
         // A person's hold stops the gate's clock.
         if gate.until <= self.at && self.run.on_hold().is_none() {
-            return Err(Refused::Expired);
+            return Err(Refused::Expired { run: self.run.id().to_owned() });
         }
         Ok((gate.gate, gate.approved.iter().map(|approved| approved.by.clone()).collect(), nonce))
+    }
+
+    /// Refuses an answer to another question than the one that is open. That none is open is told by the answer itself.
+    pub(super) fn answers_question(&self, question: u32) -> Result<(), Refused> {
+        match self.run.gate().filter(|gate| gate.number != question) {
+            Some(gate) => Err(Refused::AnotherQuestion {
+                run: self.run.id().to_owned(),
+                question,
+                open: gate.number,
+                reason: gate.reason.clone(),
+            }),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn approve(

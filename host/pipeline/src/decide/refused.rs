@@ -26,6 +26,10 @@ pub enum Refused {
         "this link answers another question of run `{run}` than the one that is open; nothing was changed: see `autodevops show {run}`"
     )]
     LinkOfAnother { run: String },
+    #[error(
+        "question {question} of run `{run}` is not the one that is open; that is question {open}: {reason}; answer it with `--question {open}`"
+    )]
+    AnotherQuestion { run: String, question: u32, open: u32, reason: String },
     #[error("run `{run}` is on hold by {by} already; resume it with `autodevops resume {run}`")]
     OnHold { run: String, by: String },
     #[error("run `{run}` is not on hold; nothing is to be resumed")]
@@ -52,10 +56,12 @@ pub enum Refused {
     AlreadyAcknowledged { by: String },
     #[error("`{by}` has agreed already; {missing} more must")]
     AlreadyApproved { by: String, missing: u32 },
-    #[error("the time to answer ran out; the run is aborted: start a new one")]
-    Expired,
     #[error(
-        "the emergency bypass is off for `{service}`; get {count} approvals, or have `emergency_bypass` set before the next run"
+        "the time to answer ran out, and what follows from that is under way; nothing was changed: see `autodevops show {run}`"
+    )]
+    Expired { run: String },
+    #[error(
+        "the emergency bypass is off for `{service}`; get {count} approvals, or have `emergency-bypass = true` in [approval] before the next run"
     )]
     BypassOff { service: String, count: u32 },
     #[error("the emergency bypass needs a reason; give one")]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use autodevops_model::{Notification, Severity};
 
-use super::{Alarm, Run};
+use super::{Alarm, OpenGate, Run};
 use crate::{Asked, Environment, Timestamp, Verdict};
 
 /// How long one can say that one has in hand what is no gate, and so has no end of its own.
@@ -98,7 +98,9 @@ impl Run {
     pub(super) fn how_to_answer(&self) -> String {
         let id = &self.id;
         let answer = match &self.gate {
-            Some(_) => format!("Answer with `autodevops approve {id}` or `autodevops reject {id}`. "),
+            Some(OpenGate { number, .. }) => format!(
+                "Answer with `autodevops approve {id} --question {number}` or `autodevops reject {id} --question {number}`. "
+            ),
             None => String::new(),
         };
         format!("\n\n{answer}Say that you have it in hand with `autodevops ack {id}`.")
@@ -111,12 +113,30 @@ impl Run {
         }
     }
 
-    /// Whether people are to be told of something still, now or once it is tried again.
+    /// Whether people are to be told of something still, now or once it is tried again; but for a question that was tried as often as
+    /// anything is, and is put until it is answered.
     pub fn has_untold(&self) -> bool {
-        self.untold().next().is_some()
+        self.untold().any(|note| !self.is_late(note))
     }
 
     pub(crate) fn untold(&self) -> impl Iterator<Item = &Note> {
-        self.notes.iter().filter(|note| !note.done)
+        self.notes.iter().filter(|note| !note.done && !self.is_moot(note))
+    }
+
+    /// Whether the notification asks what people still have to answer, and nobody has in hand.
+    pub(crate) fn asks_still(&self, note: &Note) -> bool {
+        let open = self.alarm.as_ref().filter(|alarm| alarm.acknowledged.is_none()).map(|alarm| alarm.number);
+        open.is_some() && open == note.asked.map(|asked| asked.number)
+    }
+
+    /// Whether it was tried on only since it asked something, and that was answered since.
+    fn is_moot(&self, note: &Note) -> bool {
+        self.is_late(note) && !self.asks_still(note)
+    }
+
+    /// Whether it failed as often as anything is tried, and is not being tried now.
+    fn is_late(&self, note: &Note) -> bool {
+        let failed = self.attempt(&note.key).is_some_and(|attempt| attempt.count > self.plan.retries);
+        failed && self.effect_of(&note.key).is_none()
     }
 }

@@ -163,6 +163,85 @@ fn a_link_that_was_used_says_so_after_what_it_asked_for_is_over() {
     assert!(matches!(scene.say(by_link(1, "other")), Err(Refused::NothingToApprove { .. })));
 }
 
+/// What comes of the first notification that is to be told now: how long it waits, where it is tried again.
+fn comes_of_telling(scene: &mut Scene, outcome: crate::EffectOutcome) -> Option<i64> {
+    let note = scene.commands().into_iter().find_map(|command| match command {
+        Command::Notify { key, .. } => Some(key),
+        _ => None,
+    });
+    let key = note.expect("somebody is to be told");
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    let events = scene.say(Input::Effect { key, outcome }).unwrap();
+    let EventKind::EffectFailed { retry, .. } = events[0].event else { panic!("{events:?}") };
+    let wait = retry.map(|retry| (retry.0 - scene.now.0) / 1_000_000_000);
+    scene.now = retry.unwrap_or(scene.now);
+    wait
+}
+
+fn unavailable() -> crate::EffectOutcome {
+    crate::EffectOutcome::Failed(error(ErrorKind::Unavailable))
+}
+
+/// A run that waits for approval for long, and nobody heard of it.
+fn unheard() -> Scene {
+    let mut plan = plan();
+    (plan.approval.required, plan.notifiers) = (true, vec!["chat".into()]);
+    plan.approval.timeout = 7200 * SECOND;
+    Scene::new(plan).until(RunStage::Approval)
+}
+
+#[test]
+fn a_question_is_put_until_it_is_answered_however_long_a_notifier_is_away() {
+    let mut scene = unheard();
+    let mut waits: Vec<_> = (0..8).filter_map(|_| comes_of_telling(&mut scene, unavailable())).collect();
+    assert_eq!(waits.split_off(4), [80, 160, 300, 300]);
+    assert_eq!(waits, [5, 10, 20, 40]);
+    assert!(!scene.run.has_untold(), "who does not wait for people leaves");
+    // Once somebody answered, a late one is not put again, and holds up no end.
+    scene.say(Input::Reject { by: "ada".into(), reason: "no".into(), link: None }).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::Aborted { .. }));
+    let told = |name: &str| scene.has(|event| matches!(event, EventKind::EffectDone { key } if key == name));
+    assert!(told("r1/notify/2/chat") && !told("r1/notify/1/chat"));
+    // Nor once somebody has it in hand.
+    let mut scene = unheard();
+    for _ in 0..5 {
+        comes_of_telling(&mut scene, unavailable());
+    }
+    let asks = |scene: &Scene| scene.commands().iter().any(|command| matches!(command, Command::Notify { .. }));
+    assert!(asks(&scene));
+    scene.say(ack("bob")).unwrap();
+    assert!(!asks(&scene));
+}
+
+#[test]
+fn what_is_no_question_and_what_is_refused_is_given_up_as_ever() {
+    let mut plan = plan();
+    plan.notifiers = vec!["chat".into()];
+    let mut healed = Scene::new(plan).until(RunStage::Ending);
+    let waits: Vec<_> = (0..5).map(|_| comes_of_telling(&mut healed, unavailable())).collect();
+    assert_eq!(waits, [Some(5), Some(10), Some(20), Some(40), None]);
+    let refused = crate::EffectOutcome::Failed(error(ErrorKind::Denied));
+    assert_eq!(comes_of_telling(&mut unheard(), refused), None);
+}
+
+#[test]
+fn what_waits_for_its_turn_to_be_told_uses_up_no_try() {
+    let mut plan = plan();
+    (plan.notifiers, plan.retries) = (vec!["chat".into()], 1);
+    let mut scene = Scene::new(plan).until(RunStage::Ending);
+    let turn =
+        |seconds| crate::EffectOutcome::Postponed { error: error(ErrorKind::Unavailable), after: seconds * SECOND };
+    for _ in 0..6 {
+        assert_eq!(comes_of_telling(&mut scene, turn(41)), Some(41));
+    }
+    assert_eq!(comes_of_telling(&mut scene, turn(100_000)), Some(600));
+    assert_eq!(comes_of_telling(&mut scene, unavailable()), Some(5), "that was the first try");
+    assert_eq!(comes_of_telling(&mut scene, turn(1)), Some(1));
+    assert_eq!(comes_of_telling(&mut scene, unavailable()), None);
+    assert_eq!(scene.outcome().0, Outcome::Healed);
+}
+
 #[test]
 fn a_notifier_that_says_when_to_come_again_is_taken_at_its_word() {
     let mut scene = Scene::new(laddered()).until(RunStage::Approval);

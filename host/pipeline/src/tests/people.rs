@@ -51,6 +51,32 @@ fn where_no_approver_is_named_anyone_who_may_speak_approves() {
 }
 
 #[test]
+fn an_answer_to_a_numbered_question_is_one_to_that_alone() {
+    let of = |question, word| Input::Answer { question, word: Box::new(word) };
+    let reject = || Input::Reject { by: "ada".into(), reason: "no".into(), link: None };
+    let mut scene = at_gate(guarded());
+    for word in [approve("ada"), reject()] {
+        let refused = scene.say(of(2, word)).unwrap_err();
+        let words = "question 2 of run `r1` is not the one that is open; that is question 1: production requires approval; answer it with \
+                     `--question 1`";
+        assert_eq!(refused.to_string(), words);
+    }
+    scene.say(of(1, approve("ada"))).unwrap();
+    // Someone deploys past the run: what was asked before is open no more.
+    let fence = scene.run.fence() + 1;
+    scene.say(Input::Resume { fence }).unwrap();
+    let all = |release: &str| vec![autodevops_model::Split { release: release.into(), percent: 100 }];
+    let found = vec![crate::Found { service: String::new(), splits: all("hotfix"), staging: all("new") }];
+    scene.say(Input::Serving { key: scene.run.compare_key(), found }).unwrap();
+    assert_eq!(scene.run.gate().map(|gate| gate.number), Some(2));
+    assert!(matches!(scene.say(of(1, approve("bob"))), Err(Refused::AnotherQuestion { question: 1, open: 2, .. })));
+    scene.say(of(2, approve("bob"))).unwrap();
+    // Where nothing is asked, that is told.
+    let mut early = Scene::new(guarded()).until(RunStage::Checks);
+    assert!(matches!(early.say(of(1, approve("ada"))), Err(Refused::NothingToApprove { .. })));
+}
+
+#[test]
 fn silence_aborts_and_never_approves() {
     let (outcome, scene) = at_gate(guarded()).outcome();
     assert_eq!(outcome, Outcome::Aborted { reason: "nobody approved in time".into() });
@@ -61,13 +87,15 @@ fn silence_aborts_and_never_approves() {
 fn an_answer_after_the_time_ran_out_is_not_taken() {
     let mut scene = at_gate(guarded());
     scene.now = scene.run.gate().unwrap().until;
-    assert_eq!(scene.say(approve("ada")), Err(Refused::Expired));
+    assert_eq!(scene.say(approve("ada")), Err(Refused::Expired { run: "r1".into() }));
 }
 
 #[test]
 fn the_emergency_bypass_is_off_until_it_is_set_and_needs_an_approver_and_a_reason() {
     let mut scene = at_gate(guarded());
-    assert!(matches!(scene.say(bypass("ada", "the shop is down")), Err(Refused::BypassOff { count: 2, .. })));
+    let refused = scene.say(bypass("ada", "the shop is down")).unwrap_err();
+    assert!(matches!(refused, Refused::BypassOff { count: 2, .. }));
+    assert!(refused.to_string().contains("`emergency-bypass = true` in [approval]"), "{refused}");
     let mut plan = guarded();
     plan.approval.emergency_bypass = true;
     let mut scene = at_gate(plan);

@@ -33,8 +33,8 @@ fn who_is_asked_is_told_what_where_to_look_and_how_to_answer() {
     plan.approval.required = true;
     let scene = Scene::new(plan).until(RunStage::Approval);
     let (told, asked) = only(&scene);
-    let body = "production requires approval\n\nAnswer with `autodevops approve r1` or `autodevops reject r1`. Say that you have it in \
-                hand with `autodevops ack r1`.";
+    let body = "production requires approval\n\nAnswer with `autodevops approve r1 --question 1` or `autodevops reject r1 --question 1`. \
+                Say that you have it in hand with `autodevops ack r1`.";
     let wanted = Notification {
         run: "r1".into(),
         stage: "approval".into(),
