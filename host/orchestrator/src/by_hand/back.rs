@@ -30,17 +30,22 @@ pub fn back(environment: &str, past: &[Past], to: Option<&str>) -> Result<Vec<(u
     let known: Vec<&str> = past.iter().flat_map(|one| &one.history).map(|was| was.release.id.as_str()).collect();
     let has = |one: &&Past| one.history.iter().any(|was| was.release.id == wanted);
     let Some(named) = past.iter().find(has) else {
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let known = match &*known {
+            [] => format!("none; have one serve with `autodevops deploy --to {environment}`"),
+            known => format!("{}; name one of them", known.join(", ")),
+        };
         bail!(Usage(format!("release {wanted} was never live in {environment}; those that were: {known}")));
     };
     if named.current().is_some_and(|was| was.release.id == wanted) {
-        bail!("release {wanted} is live in {} already", named.place);
+        bail!("release {wanted} is live in {} already; name another, or leave --to out", named.place);
     }
     let at = named.history.iter().position(|was| was.release.id == wanted).unwrap_or_default();
     let (Some(live), Some(after), Some(release)) =
         (named.current(), named.history.get(at.saturating_sub(1)), named.history.get(at))
     else {
-        bail!("release {wanted} is not known any more");
+        bail!(
+            "release {wanted} is not known any more; have its commit serve with `autodevops deploy --to {environment}`"
+        );
     };
     let mut moves = Vec::new();
     for (index, one) in past.iter().enumerate() {
@@ -56,7 +61,11 @@ pub fn back(environment: &str, past: &[Past], to: Option<&str>) -> Result<Vec<(u
         let beside = |was: &&WasLive| was.since < after.since && was.release.commit != after.release.commit;
         match one.history.iter().find(beside) {
             Some(was) => moves.push((index, was.release.clone())),
-            None => bail!("nothing served in {} beside {wanted}, so that none goes back", one.place),
+            None => bail!(
+                "nothing served in {} beside {wanted}, so that none goes back; have the commit serve that is to, with `autodevops deploy --to \
+                 {environment}`",
+                one.place
+            ),
         }
     }
     Ok(moves)
@@ -64,30 +73,33 @@ pub fn back(environment: &str, past: &[Past], to: Option<&str>) -> Result<Vec<(u
 
 fn before(environment: &str, past: &[Past]) -> Result<Vec<(usize, Release)>> {
     let newest = past.iter().filter_map(Past::current).max_by_key(|was| was.since);
-    let Some(newest) = newest else { bail!(nothing_before(environment, &[])) };
+    let Some(newest) = newest else { bail!(nothing_before(environment, environment, &[])) };
     let together = |one: &Past| one.current().is_some_and(|was| was.release.commit == newest.release.commit);
     let mut moves = Vec::new();
     for (index, one) in past.iter().enumerate().filter(|(_, one)| together(one)) {
         match &one.before {
             Some(release) => moves.push((index, release.clone())),
-            None => bail!(nothing_before(&one.place, &one.history)),
+            None => bail!(nothing_before(environment, &one.place, &one.history)),
         }
     }
     Ok(moves)
 }
 
 /// Why there is no release to go back to, and what to do.
-fn nothing_before(place: &str, history: &[WasLive]) -> String {
+fn nothing_before(environment: &str, place: &str, history: &[WasLive]) -> String {
     let current = history.first().map(|was| &was.release);
     let mut left: Vec<&str> =
         history.iter().filter(|was| Some(&was.release) != current).map(|was| was.release.id.as_str()).collect();
     left.dedup();
     let Some(newest) = left.first() else {
-        return format!("no release was live in {place} before the one that is; there is nothing to go back to");
+        return format!(
+            "no release was live in {place} before the one that is; there is nothing to go back to: have another serve with `autodevops \
+             deploy --to {environment}`"
+        );
     };
     format!(
         "every other release that was live in {place} was gone back from: {}; name one to have it again all the same, such as \
-         `autodevops rollback … --to {newest}`",
+         `autodevops rollback {environment} --to {newest}`",
         left.join(", ")
     )
 }
@@ -142,7 +154,12 @@ mod tests {
             [past("production-cart", &[("a", "c2", 2), ("b", "c1", 1)]), past("production-shop", &[("c", "c2", 3)])];
         let error = back("production", &past, None).unwrap_err().to_string();
         assert!(error.contains("no release was live in production-shop before"), "{error}");
+        assert!(error.ends_with("have another serve with `autodevops deploy --to production`"), "{error}");
         let error = back("production", &past, Some("x")).unwrap_err().to_string();
-        assert!(error.contains("never live in production; those that were: a, b, c"), "{error}");
+        assert!(error.ends_with("never live in production; those that were: a, b, c; name one of them"), "{error}");
+        let error = back("production", &past, Some("c")).unwrap_err().to_string();
+        assert!(error.ends_with("live in production-shop already; name another, or leave --to out"), "{error}");
+        let error = back("production", &[], Some("x")).unwrap_err().to_string();
+        assert!(error.ends_with("were: none; have one serve with `autodevops deploy --to production`"), "{error}");
     }
 }
