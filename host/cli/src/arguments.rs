@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use autodevops_policy::{Bytes, Span};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::{compile, output::AnyFormat};
+use crate::{compile, output::AnyFormat, token::MayDo};
 
 pub use self::{
-    people::{Answer, Approve, Extend, Feedback, Rollback, Sequence},
+    people::{Answer, Approve, Extend, Feedback, Reject, Rollback, Sequence},
     plugin::{Call, GrantOptions, PluginTest, PluginVerb},
     rollout::{RolloutPlan, RolloutVerb, VerdictOptions, VerdictRule},
 };
@@ -83,7 +83,7 @@ pub enum Verb {
     /// Let a run go on that waits for approval.
     Approve(Approve),
     /// Refuse a run what it asks for: it ends, and production stays as it is.
-    Reject(Answer),
+    Reject(Reject),
     /// Hold a run where it is: nothing new is begun and no step is passed, until someone resumes it.
     ///
     /// What has traffic is watched on, and what speaks against it still turns it back. The time to approve stands still.
@@ -117,6 +117,9 @@ pub enum Verb {
     Token {
         /// Who speaks by it: an approver's name.
         name: String,
+        /// Have it do that alone, such as `--may feedback` for a form or `--may metrics` for a monitor; without it, everything.
+        #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+        may: Vec<MayDo>,
     },
     /// Take in a complaint of one who uses the service.
     ///

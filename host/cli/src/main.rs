@@ -38,7 +38,7 @@ mod worker;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use arguments::{Answer, Approve, Arguments, Extend, Feedback, Rollback, RolloutVerb, Sequence, Verb};
+use arguments::{Answer, Approve, Arguments, Extend, Feedback, Reject, Rollback, RolloutVerb, Sequence, Verb};
 use autodevops_orchestrator::feedback::Complaint;
 use autodevops_server::{Request, Sequel, Word};
 use clap::{CommandFactory, Parser};
@@ -89,10 +89,13 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Show { run, at } => show::run(&run, at.as_deref(), config, format),
             Verb::Metrics(options) => metrics::run(&options, config, format),
             Verb::Audit(options) => audit::run(&options, config, format),
-            Verb::Approve(Approve { run, reason, bypass }) => {
-                people::tell(run, Word::Approve { bypass }, reason, config, format).await
+            Verb::Approve(Approve { run, reason, bypass, question }) => {
+                let word = Word::Approve { bypass };
+                people::say(Request::Say { run, word, reason, question }, config, format).await
             }
-            Verb::Reject(Answer { run, reason }) => people::tell(run, Word::Reject, reason, config, format).await,
+            Verb::Reject(Reject { run, reason, question }) => {
+                people::say(Request::Say { run, word: Word::Reject, reason, question }, config, format).await
+            }
             Verb::Hold(Answer { run, reason }) => people::tell(run, Word::Hold, reason, config, format).await,
             Verb::Resume { run: Some(run), reason } => people::tell(run, Word::Resume, reason, config, format).await,
             Verb::Resume { run: None, .. } => pause::resume(config, format),
@@ -106,7 +109,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             }
             Verb::Abort(Answer { run, reason }) => people::tell(run, Word::Abort, reason, config, format).await,
             Verb::Ack(Answer { run, reason }) => people::tell(run, Word::Ack, reason, config, format).await,
-            Verb::Token { name } => token::run(&name, format),
+            Verb::Token { name, may } => token::run(&name, &may, format),
             Verb::Feedback(Feedback { text, service, from, release, client }) => {
                 let complaint = Complaint { text, service, from, release, client };
                 people::say(Request::Feedback(complaint), config, format).await

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Says something to a run.
 pub async fn tell(run: String, word: Word, reason: String, config: Option<&Path>, format: Format) -> Result<ExitCode> {
-    say(Request::Say { run, word, reason }, config, format).await
+    say(Request::Say { run, word, reason, question: None }, config, format).await
 }
 
 /// Says it to the process that drives the runs, or, where there is none, to the journal; then brings to its end what must not wait.
@@ -81,7 +81,7 @@ async fn ask_patiently(socket: &Path, request: &Request) -> Result<Result<Reply,
 /// A run that goes on waits for `autodevops run`; one that ends has traffic to bring back, which nobody else does now.
 async fn finish(controller: &Controller, request: &Request) -> Result<String> {
     let run = match request {
-        Request::Say { run, word: Word::Reject | Word::Abort, .. } => Some(controller.named(run)?),
+        Request::Say { run, word: Word::Reject | Word::Rollback | Word::Abort, .. } => Some(controller.named(run)?),
         Request::Say { word: Word::Hold | Word::Ack, .. } => return Ok(String::new()),
         Request::Say { .. } => return Ok("; it goes on with `autodevops run`".to_owned()),
         Request::After { sequel: Sequel::Revert, .. } => return Ok(String::new()),

@@ -230,7 +230,7 @@ fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan) -> St
     for step in steps.iter().map(String::as_str).chain(["after"]) {
         head.push_str(&format!(" {step:>7}"));
     }
-    text.push_str(&style.bold(&format!("{head}  errors seen\n")));
+    text.push_str(&style.bold(&format!("{head}  failed requests\n")));
     for line in lines {
         let rate = format!("{} {}", output::cut(&line.metric, 14), percent(line.share));
         text.push_str(&format!(
@@ -250,8 +250,9 @@ fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan) -> St
     }
     text.push_str(
         "\npromoted, turned back, a person: how many rollouts ended so. wrong: a good release that was turned back, or a bad one that \
-         was promoted.\nUnder each step: how long half of the rollouts took to decide it (a step holds its time all the same). errors \
-         seen: failed\nrequests of the candidate before it was turned back, of half of the rollouts (and of 95 in 100).\n",
+         was promoted.\nUnder each step: how long half of the rollouts took to decide it (a step holds its time all the same). failed \
+         requests:\nthose of the candidate before it was turned back, of half of the rollouts (and of 95 in 100). So many clients saw one at \
+         most.\n",
     );
     text
 }
@@ -290,6 +291,7 @@ mod tests {
         assert!(!bad.good && bad.turned_back == 1.0 && bad.wrong == 0.0);
         assert!(bad.failed_before_rollback.unwrap()[0] > 0 && bad.seconds_to_decide[1].is_none());
         let text = table(Style::stdout(), &plan, &lines, &options);
+        assert!(text.contains("  failed requests\n") && text.contains("So many clients saw one at most."), "{text}");
         assert!(text.contains("error-rate 20.0 %") && text.contains("100.0 %"), "{text}");
     }
 

@@ -7,8 +7,8 @@ use autodevops_orchestrator::{
     limits::{LoopState, Queued},
     log::Logged,
 };
-use autodevops_pipeline::{Outcome, Run, Timestamp};
-use autodevops_server::{outcome_name, summary};
+use autodevops_pipeline::{Alarm, Outcome, Run, Timestamp};
+use autodevops_server::{needed, outcome_name, summary};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -58,8 +58,8 @@ pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<Exi
             style.dim(&day(run.started_at())),
             cut(&run.issue().title, 70)
         ))?;
-        if let (Some(of), None) = (run.awaited(), run.outcome()) {
-            output::text(&format!("{:<14} {}\n", "", style.dim(&format!("for {}", cut(&of.to_string(), 100)))))?;
+        for line in below(run) {
+            output::text(&format!("{:<14} {}\n", "", style.dim(&line)))?;
         }
     }
     match (total, total - all.len()) {
@@ -68,6 +68,31 @@ pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<Exi
         (_, more) => output::text(&format!("{more} older ones; see them with --top 0\n"))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a run that is not over waits for, and what people can do about it.
+pub fn below(run: &Run) -> Vec<String> {
+    let (id, mut lines) = (run.id(), Vec::new());
+    if run.outcome().is_some() {
+        return lines;
+    }
+    if let Some(of) = run.awaited() {
+        lines.push(format!("for {}", cut(&of.to_string(), 100)));
+    }
+    if let Some(gate) = run.gate() {
+        let answer = format!("autodevops approve {id} --question {number}, or reject", number = gate.number);
+        lines.push(format!("{}: {answer}", cut(&gate.reason, 100)));
+    }
+    match needed(run) {
+        Some(Alarm { reason, acknowledged: None, .. }) => {
+            lines.push(format!("{}: autodevops ack {id}", cut(reason, 100)))
+        }
+        Some(Alarm { reason, acknowledged: Some(by), .. }) => {
+            lines.push(format!("{}: {} has it in hand", cut(reason, 100), cut(by, 40)));
+        }
+        None => {}
+    }
+    lines
 }
 
 /// An issue that waits for its run, among runs.
@@ -81,6 +106,7 @@ pub fn state(run: &Run) -> String {
         (Some(outcome), ..) => outcome.to_string(),
         (None, Some(hold), _) => format!("{}, on hold by {}", run.stage().name(), hold.by),
         (None, None, Some(_)) => "waits for a person".to_owned(),
+        (None, None, None) if is_unheeded(run) => format!("{}, needs a person", run.stage().name()),
         (None, None, None) if run.frozen().is_some() => "waits for the end of a freeze".to_owned(),
         (None, None, None) => match run.awaited() {
             Some(of) => format!("waits for {of}"),
@@ -89,11 +115,17 @@ pub fn state(run: &Run) -> String {
     }
 }
 
+/// Whether people are needed, and none of them has it in hand.
+fn is_unheeded(run: &Run) -> bool {
+    needed(run).is_some_and(|alarm| alarm.acknowledged.is_none())
+}
+
 fn padded(style: Style, run: &Run) -> String {
     let short = match (run.outcome(), run.on_hold(), run.gate()) {
         (Some(outcome), ..) => outcome_name(outcome),
         (None, Some(_), _) => "on-hold",
         (None, None, Some(_)) => "waiting",
+        (None, None, None) if is_unheeded(run) => "needs a person",
         (None, None, None) if run.frozen().is_some() => "frozen",
         (None, None, None) if run.awaited().is_some() => "waiting for a run",
         (None, None, None) => run.stage().name(),

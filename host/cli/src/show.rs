@@ -7,9 +7,9 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use autodevops_orchestrator::{clock::now, controller::named, log::Logged};
-use autodevops_pipeline::{Environment, Member, Run, Timestamp};
+use autodevops_pipeline::{Environment, EventKind, Member, Run, Timestamp};
 use autodevops_record::rollouts;
-use autodevops_server::summary;
+use autodevops_server::{needed, summary};
 use serde_json::json;
 
 use crate::{
@@ -82,9 +82,11 @@ fn text(logged: &Logged, at: Option<Timestamp>, before: Option<&str>, style: Sty
     }
     text.push_str(&format!("started {}\n\n", day(run.started_at())));
     let mut reasons = reasons::Reasons::default();
+    let mut ends = false;
     for event in &logged.events {
         let why = reasons.of(&event.event);
-        let Some(telling) = story::event(&event.event) else { continue };
+        ends |= matches!(event.event, EventKind::TurnedBack { .. });
+        let Some(telling) = story::event(&event.event, ends) else { continue };
         text.push_str(&format!("{} {}\n", style.dim(&clock(event.at.0)), cut(&telling.line, 600)));
         for under in telling.under.iter().chain(&why) {
             text.push_str(&format!("          {}\n", style.dim(&cut(under, 400))));
@@ -98,11 +100,15 @@ fn text(logged: &Logged, at: Option<Timestamp>, before: Option<&str>, style: Sty
         text.push_str(&format!("\nwaited for a person until {}: {}\n", day(gate.until), clean(&gate.reason)));
     } else if let Some(gate) = run.gate() {
         text.push_str(&format!(
-            "\nwaits for a person until {}: {}\n  autodevops approve {id}\n  autodevops reject {id}\n",
+            "\nwaits for a person until {}: {}\n  autodevops approve {id} --question {number}\n  autodevops reject {id} --question {number}\n",
             day(gate.until),
             clean(&gate.reason),
-            id = run.id()
+            id = run.id(),
+            number = gate.number
         ));
+    }
+    if at.is_none() && run.outcome().is_none() {
+        text.push_str(&alarmed(run));
     }
     if let Some(hold) = run.on_hold() {
         let why = if hold.reason.is_empty() { String::new() } else { format!(": {}", hold.reason) };
@@ -118,6 +124,23 @@ fn text(logged: &Logged, at: Option<Timestamp>, before: Option<&str>, style: Sty
         text.push_str(&format!("\nthe change: git show {branch}\n"));
     }
     text
+}
+
+/// What people are needed for beside what they are asked, who was told, and who has it in hand.
+fn alarmed(run: &Run) -> String {
+    let Some(alarm) = run.alarm() else { return String::new() };
+    let why = match needed(run) {
+        Some(alarm) => format!("\npeople are needed since {}: {}\n", day(alarm.since), clean(&alarm.reason)),
+        None => String::new(),
+    };
+    let told = match (alarm.told, run.plan().escalation.len()) {
+        (_, 0) => String::new(),
+        (told, levels) => format!(", {told} of {levels} levels of the escalation were told"),
+    };
+    match &alarm.acknowledged {
+        Some(by) => format!("{why}  {} has it in hand{told}\n", clean(by)),
+        None => format!("{why}  nobody has it in hand{told}: autodevops ack {}\n", run.id()),
+    }
 }
 
 /// The run for the same fault before this one: names end in a number that grows.

@@ -20,8 +20,8 @@ fn tell(line: impl Into<String>) -> Option<Telling> {
     Some(Telling { line: line.into(), under: Vec::new() })
 }
 
-/// The event in words.
-pub fn event(event: &EventKind) -> Option<Telling> {
+/// The event in words, of a run that turned back before it, or did not.
+pub fn event(event: &EventKind, ends: bool) -> Option<Telling> {
     match event {
         EventKind::Started { issue, base, former, .. } => {
             let mut under = issue_lines(issue, base);
@@ -46,6 +46,8 @@ pub fn event(event: &EventKind) -> Option<Telling> {
             tell(format!("committed to {branch} as {}", commit.chars().take(10).collect::<String>()))
         }
         EventKind::Built { service, release } => tell(format!("release {}{} made", release.id, of(service))),
+        // Why a run goes back no further.
+        EventKind::Diverged { reason, .. } if ends => tell(format!("goes back no further: {reason}")),
         // What a person is to do about it is told by the hold that follows.
         EventKind::Compared { .. } | EventKind::Diverged { .. } => None,
         EventKind::StagingFound { found, .. } => {
@@ -54,7 +56,8 @@ pub fn event(event: &EventKind) -> Option<Telling> {
         EventKind::EffectIntended { .. } | EventKind::EffectDone { .. } => None,
         EventKind::EffectFailed { key, error, attempt, retry } => {
             let then = if retry.is_some() { "; it is tried again" } else { "" };
-            tell(format!("{key} failed (try {attempt}): {error}{then}"))
+            let what = if *attempt == 0 { "was not tried".to_owned() } else { format!("failed (try {attempt})") };
+            tell(format!("{key} {what}: {error}{then}"))
         }
         EventKind::Deployed { service, environment, deployment, .. } => {
             let url = deployment.url.as_ref().map_or(String::new(), |url| format!(", alone at {url}"));

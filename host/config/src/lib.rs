@@ -34,6 +34,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use autodevops_people::May;
 use autodevops_policy::{
     Ceilings, PermissionCeilings,
     strict_toml::{self, TomlError},
@@ -230,9 +231,10 @@ impl Config {
         stages.chain(staging).chain(levels.map(|name| ("notifiers", name.as_str()))).collect()
     }
 
-    /// Who may speak to the runs beside the users of this machine: by a token, or by a link.
+    /// Who may speak to the runs beside the owner of the state folder and root: by a token that may steer them, or by a link.
     pub fn speakers(&self) -> BTreeSet<&str> {
-        self.server.tokens.keys().chain(self.server.links.values()).map(String::as_str).collect()
+        let by_token = self.server.tokens.iter().filter(|(_, speaker)| speaker.may.contains(&May::Steer));
+        by_token.map(|(name, _)| name).chain(self.server.links.values()).map(String::as_str).collect()
     }
 
     /// Makes every path of the host absolute, from the project's folder.

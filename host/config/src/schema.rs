@@ -27,6 +27,43 @@ pub struct PercentText(#[schemars(regex(pattern = r"^\s*[0-9.]+\s*%\s*$"))] Stri
 #[expect(dead_code, reason = "describes a text")]
 pub struct TokenHashText(#[schemars(regex(pattern = r"^sha256:[0-9a-fA-F]{64}$"))] String);
 
+/// Who speaks by a token.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes a shape")]
+pub enum TokenShape {
+    /// The hash; the token may do everything.
+    All(TokenHashText),
+    /// What it may do.
+    Some(TokenTable),
+}
+
+/// A token, and what it may do.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(dead_code, reason = "describes a shape")]
+pub struct TokenTable {
+    /// The hash.
+    hash: TokenHashText,
+    /// What is done by it.
+    may: Vec<MayName>,
+}
+
+/// What can be done by a token.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "describes a name")]
+pub enum MayName {
+    /// Say what is to become of runs and releases: approve, abort, roll back and the like.
+    Steer,
+    /// See the runs.
+    Read,
+    /// Tell of complaints: `POST /feedback`.
+    Feedback,
+    /// Read what deploys came to: `GET /metrics`.
+    Metrics,
+}
+
 /// A number of bytes, such as `64 MiB`.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "describes a text")]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use autodevops_people::TokenHash;
+use autodevops_people::Speaker;
 use autodevops_policy::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
@@ -22,9 +22,10 @@ pub struct Server {
     #[serde(deserialize_with = "some_base")]
     #[schemars(with = "Option<String>")]
     pub public_url: Option<String>,
-    /// Who speaks by which token: names, each with the hash that `autodevops token NAME` writes.
-    #[schemars(with = "BTreeMap<String, crate::schema::TokenHashText>")]
-    pub tokens: BTreeMap<String, TokenHash>,
+    /// Who speaks by which token: names, each with what `autodevops token NAME` writes: a hash, whose token may do everything, or a table
+    /// with the hash and what the token `may` do, such as `["feedback"]`.
+    #[schemars(with = "BTreeMap<String, crate::schema::TokenShape>")]
+    pub tokens: BTreeMap<String, Speaker>,
     /// Which notifiers carry one-time links, and who is taken to speak by them: whoever reads what the notifier writes to.
     pub links: BTreeMap<String, String>,
 }

@@ -434,12 +434,19 @@ fn who_speaks_over_http_is_read_and_links_begin_where_people_reach_it() {
         "[stages]\nnotifiers = [\"chat\"]\n[server]\nlisten = \"127.0.0.1:9181\"\ntokens.ada = \"{hash}\"\nlinks.chat = \"ops\"\n"
     );
     let config = parse(&text);
-    assert!(config.server.tokens["ada"].is_of("x"));
+    assert!(config.server.tokens["ada"].hash.is_of("x") && config.server.tokens["ada"].may.len() == 4);
     assert_eq!(config.speakers(), BTreeSet::from(["ada", "ops"]));
     assert_eq!(config.server.base().as_deref(), Some("http://127.0.0.1:9181"));
     let config = parse(&format!("{text}public-url = \"https://ops.example.com/autodevops/\"\n"));
     assert_eq!(config.server.base().as_deref(), Some("https://ops.example.com/autodevops"));
     assert_eq!(parse("").server.base(), None);
+    let form = format!(
+        "{text}tokens.form = {{ hash = \"{}\", may = [\"feedback\"] }}\n",
+        "sha256:".to_owned() + &"1".repeat(64)
+    );
+    let config = parse(&form);
+    assert_eq!(config.server.tokens["form"].may, BTreeSet::from([autodevops_people::May::Feedback]));
+    assert_eq!(config.speakers(), BTreeSet::from(["ada", "ops"]), "who only tells of complaints steers nothing");
     let told = parse("[notifications]\nper-minute = 3\nrepeat-after = \"1h\"\n").notifications;
     assert_eq!((told.per_minute, told.repeat_after), (3, Span(Duration::from_secs(3600))));
 }

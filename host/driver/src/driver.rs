@@ -202,7 +202,7 @@ impl Driver {
             return Some(End::Waiting { reason: alarm.reason.clone(), remedy });
         }
         let gate = self.run.gate()?;
-        let remedy = format!("let it go on with `autodevops approve {id}`");
+        let remedy = format!("let it go on with `autodevops approve {id} --question {}`", gate.number);
         Some(End::Waiting { reason: gate.reason.clone(), remedy })
     }
 

@@ -7,8 +7,10 @@
 
 mod known;
 mod link;
+mod speaker;
 mod token;
 
 pub use known::{Nobody, nobody, nobody_among};
 pub use link::{Action, BadLink, Claim, LinkKey};
+pub use speaker::{May, Speaker};
 pub use token::{BadHash, NoRandomness, Token, TokenHash};

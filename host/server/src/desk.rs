@@ -18,7 +18,7 @@ use autodevops_record::exposition;
 
 use crate::{
     control::Desk,
-    http::{Office, Unheard},
+    http::{Back, Office, Unheard},
     message::{Reply, Request, Said, Sequel, Word},
     peer::Peer,
 };
@@ -54,8 +54,8 @@ impl Desk for RunDesk {
 pub async fn answer(controller: &Controller, by: &str, request: Request) -> Result<String, anyhow::Error> {
     Ok(match request {
         Request::Ping => format!("process {}", std::process::id()),
-        Request::Say { run, word, reason } => {
-            say(controller, Said { by: by.to_owned(), run, word, reason, link: None }).await?
+        Request::Say { run, word, reason, question } => {
+            say(controller, Said { by: by.to_owned(), run, word, reason, link: None, question }).await?
         }
         Request::Gc => format!("{} things are removed", controller.collect().await?.len()),
         Request::Deploy { environments } => {
@@ -147,6 +147,10 @@ pub async fn say(controller: &Controller, said: Said) -> Result<String, anyhow::
         Word::RollForward => {
             format!("run {id} goes forward: production has all of its release next, and it is watched on")
         }
+        Word::Rollback => {
+            goes_back(&run)?;
+            format!("run {id} takes its release back")
+        }
         Word::Abort => {
             goes_back(&run)?;
             format!("run {id} ends; traffic that it moved returns first")
@@ -219,6 +223,21 @@ impl Office for Runs {
 
     async fn after(&self, by: String, run: String, sequel: Sequel, reason: String) -> Result<String, Unheard> {
         after(&self.0, &by, &run, sequel, &reason).await.map_err(unheard)
+    }
+
+    async fn roll_back(&self, by: String, environment: String, back: Back) -> Result<String, Unheard> {
+        let controller = Arc::clone(&self.0);
+        let Back { to, now, reason } = back;
+        // What is begun comes to its end, whoever goes away meanwhile.
+        let task =
+            tokio::spawn(
+                async move { answer(&controller, &by, Request::Rollback { environment, to, now, reason }).await },
+            );
+        let done = task.await.unwrap_or_else(|error| Err(error.into())).map_err(unheard);
+        done.map_err(|error| match error {
+            Unheard::Failed(error) => Unheard::Declined(format!("{error:#}")),
+            other => other,
+        })
     }
 
     async fn complain(&self, complaint: Complaint, by: String) -> Result<String, Unheard> {

@@ -3,13 +3,15 @@
 //! ```text
 //! GET  /runs              every run, newest first                    Authorization: Bearer TOKEN
 //! GET  /runs/RUN          one, with its events                       "
-//! POST /runs/RUN/VERB     {"reason":…}; {"bypass":true} to approve, {"by":"30m"} to extend
+//! POST /runs/RUN/VERB     {"reason":…}; {"question":N} to approve or reject, {"bypass":true} to approve, {"by":"30m"} to extend
 //! GET  /metrics           what all deploys came to, as Prometheus reads it    "
+//! POST /rollback/ENV      {"to":RELEASE,"now":true,"reason":…}, all of which may be absent: to the release before, or to that one    "
 //! POST /feedback         {"text":…}, and "service", "from", and "release" or "client": a complaint of one who uses the service
 //! GET  /answer/LINK       what the link would do: shows, changes nothing, so that no preview answers
 //! POST /answer/LINK       does it, once
 //! ```
-//! Plain HTTP, for this machine or a reverse proxy. Who speaks is known by their token, or by the link that they were sent.
+//! Plain HTTP, for this machine or a reverse proxy. Who speaks is known by their token, which may do what [server.tokens] says, or by the
+//! link that they were sent.
 
 mod pages;
 mod routes;
@@ -20,10 +22,11 @@ use std::{collections::BTreeMap, convert::Infallible, io, net::SocketAddr, sync:
 
 use autodevops_driver::log::Logged;
 use autodevops_orchestrator::feedback::Complaint;
-use autodevops_people::{LinkKey, TokenHash};
+use autodevops_people::{LinkKey, Speaker};
 use autodevops_pipeline::{Refused, Timestamp};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Deserialize;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 
 use crate::message::{Said, Sequel};
@@ -60,6 +63,18 @@ pub enum Unheard {
     Failed(anyhow::Error),
 }
 
+/// How an environment is to go back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Back {
+    /// The release; absent, the one before.
+    pub to: Option<String>,
+    /// Whether to go back at once though the rollback window is over.
+    pub now: bool,
+    /// Why.
+    pub reason: String,
+}
+
 /// Knows the runs and speaks to them.
 pub trait Office: Send + Sync + 'static {
     /// Every run, oldest first.
@@ -78,6 +93,13 @@ pub trait Office: Send + Sync + 'static {
         sequel: Sequel,
         reason: String,
     ) -> impl Future<Output = Result<String, Unheard>> + Send;
+    /// Has an environment go back to the release before, or to a named one; what came of it, in words.
+    fn roll_back(
+        &self,
+        by: String,
+        environment: String,
+        back: Back,
+    ) -> impl Future<Output = Result<String, Unheard>> + Send;
     /// Takes a complaint in that this one tells of; what came of it, in words.
     fn complain(&self, complaint: Complaint, by: String) -> impl Future<Output = Result<String, Unheard>> + Send;
 }
@@ -86,8 +108,8 @@ pub trait Office: Send + Sync + 'static {
 pub struct Api<O> {
     /// The runs.
     pub office: O,
-    /// Who speaks by which token.
-    pub tokens: BTreeMap<String, TokenHash>,
+    /// Who speaks by which token, and what they may do by it.
+    pub tokens: BTreeMap<String, Speaker>,
     /// What signs links; absent, there are none.
     pub links: Option<LinkKey>,
     /// The time.

@@ -23,6 +23,9 @@ pub enum Request {
         word: Word,
         /// Why; it is recorded.
         reason: String,
+        /// Which of the run's questions it answers; absent, the one that is open.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        question: Option<u32>,
     },
     /// Deploy what is checked in, by hand.
     Deploy {
@@ -104,6 +107,8 @@ pub enum Word {
     },
     /// Give its release all of production's traffic at once.
     RollForward,
+    /// Take its release back, once it moved production's traffic.
+    Rollback,
     /// End it; traffic that it moved returns first.
     Abort,
     /// Have it in hand: nobody further is told.
@@ -123,13 +128,15 @@ pub struct Said {
     pub reason: String,
     /// The one-time link that they came by.
     pub link: Option<Link>,
+    /// Which of the run's questions they answer; where absent, the one that is open.
+    pub question: Option<u32>,
 }
 
 impl Said {
     /// As the run takes it.
     pub fn into_input(self) -> Input {
-        let Self { by, reason, link, .. } = self;
-        match self.word {
+        let Self { by, reason, link, word, question, .. } = self;
+        let word = match word {
             Word::Approve { bypass } => Input::Approve { by, reason, bypass, link },
             Word::Reject => Input::Reject { by, reason, link },
             Word::Hold => Input::Hold { by, reason },
@@ -137,8 +144,13 @@ impl Said {
             Word::Skip => Input::Skip { by, reason },
             Word::Extend { seconds } => Input::Extend { by, reason, span: seconds.map(Duration::from_secs) },
             Word::RollForward => Input::RollForward { by, reason },
+            Word::Rollback => Input::Rollback { by, reason },
             Word::Abort => Input::Abort { by, reason },
             Word::Ack => Input::Acknowledge { by, reason, link },
+        };
+        match question {
+            Some(question) => Input::Answer { question, word: Box::new(word) },
+            None => word,
         }
     }
 }
@@ -170,7 +182,7 @@ mod tests {
             (Word::Approve { bypass: true }, r#"{"approve":{"bypass":true}}"#),
             (Word::Extend { seconds: None }, r#"{"extend":{"seconds":null}}"#),
         ] {
-            let request = Request::Say { run: "r".into(), word, reason: "no".into() };
+            let request = Request::Say { run: "r".into(), word, reason: "no".into(), question: None };
             let text = serde_json::to_string(&request).unwrap();
             assert_eq!(text, format!(r#"{{"verb":"say","run":"r","word":{json},"reason":"no"}}"#));
             assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);

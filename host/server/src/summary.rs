@@ -1,6 +1,6 @@
 //! A run in a few values, as `runs` lists it and the API tells it.
 
-use autodevops_pipeline::{Environment, Member, Outcome, Run};
+use autodevops_pipeline::{Alarm, Environment, Member, Outcome, Run};
 use serde_json::{Value, json};
 
 /// The run in a few values.
@@ -24,7 +24,8 @@ pub fn summary(run: &Run) -> Value {
         "commit": run.commit(),
         "release": alone.and_then(Member::release),
         "services": run.members().map(service).collect::<Vec<_>>(),
-        "waits-for": run.gate().map(|gate| &gate.reason),
+        "waits-for": run.gate().map(|gate| &gate.reason).or_else(|| needed(run).map(|alarm| &alarm.reason)),
+        "question": run.gate().map(|gate| gate.number),
         "awaits": run.awaited(),
         "on-hold-by": run.on_hold().map(|hold| &hold.by),
         "in-hand-of": run.alarm().and_then(|alarm| alarm.acknowledged.as_ref()),
@@ -32,6 +33,11 @@ pub fn summary(run: &Run) -> Value {
         "retried-by": run.former().and_then(|former| former.retry.as_ref()).map(|retry| &retry.by),
         "frozen-until": run.frozen().map(|(until, _)| until),
     })
+}
+
+/// What people are needed for that they are asked no question about: they are told until one of them has it in hand.
+pub fn needed(run: &Run) -> Option<&Alarm> {
+    run.alarm().filter(|_| run.gate().is_none() && run.outcome().is_none())
 }
 
 /// A service's candidate, and its share of production.

@@ -42,12 +42,14 @@ fn what_an_approver_agrees_to_goes_on_with_the_next_run() {
     let called = shop.expect(4, &["run", "--no-wait"]);
     assert!(called.stdout.contains("waits for a person: production requires approval"), "{called}");
     let run = run_name(&shop);
-    assert!(called.stdout.contains(&format!("autodevops approve {run}")), "{called}");
+    assert!(called.stdout.contains(&format!("autodevops approve {run} --question 1")), "{called}");
     assert_eq!(shop.shares(), [(old, 100)]);
     assert!(shop.last_run()["waits-for"].is_string());
     // Waiting goes on until someone speaks.
     shop.expect(4, &["run", "--no-wait"]);
-    let called = shop.expect(0, &["approve", &run, "--reason", "looks right"]);
+    let called = shop.expect(1, &["approve", &run, "--question", "2"]);
+    assert!(called.stderr.contains("that is question 1: production requires approval"), "{called}");
+    let called = shop.expect(0, &["approve", &run, "--question", "1", "--reason", "looks right"]);
     assert!(called.stdout.contains("is approved; it goes on with `autodevops run`"), "{called}");
     shop.expect(0, &["run"]);
     assert_eq!(shop.last_run()["outcome"], "healed");
@@ -81,13 +83,14 @@ fn what_a_person_refuses_ends_and_production_is_not_touched() {
 
 #[test]
 fn someone_who_is_no_approver_is_refused_and_silence_never_approves() {
-    let mut shop = with_approvers("\"daemon\"", "4s");
+    let (_, _, server) = of_ada("required = true\napprovers = [\"ada\"]\ntimeout = \"4s\"");
+    let mut shop = Shop::open_with_errors(&[("[approval]\nrequired = false", &server)]);
     let old = shop.serving().unwrap();
     shop.expect(4, &["run", "--no-wait"]);
     let run = run_name(&shop);
     for verb in ["approve", "reject"] {
         let called = shop.expect(1, &[verb, &run]);
-        let refusal = format!("`{}` may not answer for `shop`; ask one of: daemon", me());
+        let refusal = format!("`{}` may not answer for `shop`; ask one of: ada", me());
         assert!(called.stderr.contains(&refusal), "{called}");
     }
     let called = shop.expect(1, &["approve", &run, "--bypass", "--reason", "now"]);

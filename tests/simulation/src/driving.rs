@@ -228,7 +228,7 @@ fn a_run_at_a_gate_is_left_to_those_who_may_answer_where_nobody_is_to_be_waited_
     let (end, listening) = driven(|plan| plan.approval.required = true, false, None, |_| {});
     let (reason, remedy) = left(end);
     assert_eq!(reason, "production requires approval");
-    assert_eq!(remedy, "let it go on with `autodevops approve r1`");
+    assert_eq!(remedy, "let it go on with `autodevops approve r1 --question 1`");
     assert_eq!(listening.count(|told| *told == Told::Cleaned), 0, "it is not over");
     let (end, listening) = driven(|plan| plan.approval.required = true, true, None, |_| {});
     assert_eq!(end, End::Finished(Outcome::Aborted { reason: "nobody approved in time".into() }));
@@ -338,7 +338,7 @@ fn a_run_that_only_tells_people_is_left_to_whoever_has_it_in_hand() {
         laddered(plan);
         plan.approval.required = true;
     };
-    assert_eq!(left(driven(asks, false, None, |_| {}).0).1, "let it go on with `autodevops approve r1`");
+    assert_eq!(left(driven(asks, false, None, |_| {}).0).1, "let it go on with `autodevops approve r1 --question 1`");
     let (end, listening) = driven(laddered, true, None, rots);
     assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })), "{end:?}");
     assert!(listening.seconds() > 3600.0, "it stays until the last level is told");

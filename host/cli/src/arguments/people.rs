@@ -13,6 +13,21 @@ pub struct Approve {
     /// Stand for all approvers, in an emergency; needs a reason, and `emergency-bypass` in the configuration.
     #[arg(long)]
     pub bypass: bool,
+    /// Answer this one of the run's questions alone, by the number that it was asked with; without it, the one that is open.
+    #[arg(long, value_name = "NUMBER")]
+    pub question: Option<u32>,
+}
+
+#[derive(Args)]
+pub struct Reject {
+    /// The run's name, or the beginning of it.
+    pub run: String,
+    /// Why; it is recorded.
+    #[arg(long, default_value = "")]
+    pub reason: String,
+    /// Answer this one of the run's questions alone, by the number that it was asked with; without it, the one that is open.
+    #[arg(long, value_name = "NUMBER")]
+    pub question: Option<u32>,
 }
 
 #[derive(Args)]

@@ -66,7 +66,7 @@ pub enum VerdictRule {
 #[derive(Subcommand)]
 pub enum RolloutVerb {
     /// Rehearse rollouts by this configuration: how long each step takes to decide with your traffic, how often that would be wrong,
-    /// and how many people see errors before a rollback. Nothing is deployed.
+    /// and how many requests fail before a rollback: so many people see an error at most. Nothing is deployed.
     Plan(RolloutPlan),
 }
 

@@ -4,7 +4,8 @@
 
 use std::{fs, path::Path};
 
-use autodevops_pipeline::{Event, Input, Run};
+use autodevops_model::{ErrorInfo, ErrorKind, Split, StageError};
+use autodevops_pipeline::{EffectOutcome, Event, Found, Input, Run};
 use autodevops_record::testing::Story;
 
 use super::*;
@@ -55,6 +56,76 @@ fn a_run_whose_machine_had_its_clock_set_back_says_so() {
         text.contains(" this machine's clock is 3600 s behind what it told before; time goes on from there"),
         "{text}"
     );
+}
+
+/// A run that is to go back, which its target refuses.
+fn stuck() -> (Run, Vec<Event>) {
+    let mut events = Story::rolled_back();
+    let turned = events.iter().position(|event| matches!(event.event, EventKind::TurnedBack { .. })).unwrap();
+    events.truncate(turned + 1);
+    let mut run = Run::replay(&events).unwrap();
+    let key = run.commands(run.last_event_at())[0].key().unwrap().to_owned();
+    let info = ErrorInfo { message: "no such instance".into(), details: Vec::new() };
+    let outcome = EffectOutcome::Failed(StageError { kind: ErrorKind::Failed, info });
+    say(&mut run, &mut events, Input::Intent { key: key.clone() });
+    say(&mut run, &mut events, Input::Effect { key, outcome });
+    (run, events)
+}
+
+fn say(run: &mut Run, events: &mut Vec<Event>, input: Input) {
+    for event in run.decide(input, run.last_event_at()).unwrap() {
+        run.apply(&event);
+        events.push(event);
+    }
+}
+
+fn told(run: &Run, events: &[Event]) -> String {
+    let version = events.len() as u64;
+    text(&Logged { run: run.clone(), events: events.to_vec(), version }, None, None, Style::plain())
+}
+
+#[test]
+fn a_rollback_that_does_not_succeed_says_that_people_are_needed_and_who_has_it_in_hand() {
+    let (mut run, mut events) = stuck();
+    let shown = told(&run, &events);
+    let needed = "people are needed since 2026-11-20 ";
+    assert!(shown.contains(needed) && shown.contains(": going back failed once and is tried on: failed: no such"));
+    assert!(shown.contains("  nobody has it in hand: autodevops ack 62e23fd1-1\n"), "{shown}");
+    assert_eq!(state(&run), "ending, needs a person");
+    let below = crate::runs::below(&run);
+    assert!(below[0].starts_with("going back failed once") && below[0].ends_with(": autodevops ack 62e23fd1-1"));
+    assert!(summary(&run)["waits-for"].as_str().unwrap().starts_with("going back failed"), "{}", summary(&run));
+    say(&mut run, &mut events, Input::Acknowledge { by: "ada".into(), reason: "on it".into(), link: None });
+    assert!(told(&run, &events).contains("  ada has it in hand\n"));
+    assert_eq!(state(&run), "ending");
+    assert!(crate::runs::below(&run)[0].ends_with(": ada has it in hand"));
+}
+
+#[test]
+fn a_rollback_that_a_persons_deploy_ends_says_so() {
+    let (mut run, mut events) = stuck();
+    let splits = vec![Split { release: "older".into(), percent: 100 }];
+    let found = vec![Found { service: String::new(), splits, whole: None, staging: Vec::new() }];
+    let key = run.look_key();
+    say(&mut run, &mut events, Input::Serving { key, found });
+    let shown = told(&run, &events);
+    assert!(shown.contains(" goes back no further: production serves older 100 % where this run left "), "{shown}");
+    assert!(shown.contains(": a person had it serve, and it stays\n"), "{shown}");
+    assert!(!shown.contains("people are needed"), "{shown}");
+}
+
+#[test]
+fn what_is_asked_names_its_question() {
+    let mut events = Story::escalated();
+    let asked = events.iter().position(|event| matches!(event.event, EventKind::ApprovalAsked { .. })).unwrap();
+    events.truncate(asked + 1);
+    let run = Run::replay(&events).unwrap();
+    let shown = told(&run, &events);
+    for verb in ["approve", "reject"] {
+        assert!(shown.contains(&format!("  autodevops {verb} 62e23fd1-1 --question 1\n")), "{shown}");
+    }
+    let below = crate::runs::below(&run);
+    assert!(below[0].ends_with(": autodevops approve 62e23fd1-1 --question 1, or reject"), "{below:?}");
 }
 
 #[test]

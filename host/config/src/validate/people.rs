@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use autodevops_people::{May, Speaker};
 use autodevops_pipeline::AUTHOR;
 
 use super::{Found, NAME, is_name};
@@ -120,8 +121,12 @@ fn server(config: &Config, found: &mut Found) {
         }
     }
     let mut owners: BTreeMap<String, &str> = BTreeMap::new();
-    for (name, hash) in &server.tokens {
+    for (name, Speaker { hash, may }) in &server.tokens {
         let at = at!["server", "tokens", name.as_str()];
+        if may.is_empty() {
+            let known = May::ALL.map(|may| format!("\"{}\"", may.name())).join(", ");
+            found.add(at.clone(), format!("the token of `{name}` may do nothing; write what it may: {known}"));
+        }
         if name.trim().is_empty() {
             found.add(at, "a token of nobody; name who speaks by it");
         } else if let Some(other) = owners.insert(hash.to_string(), name) {

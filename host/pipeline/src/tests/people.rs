@@ -66,7 +66,7 @@ fn an_answer_to_a_numbered_question_is_one_to_that_alone() {
     let fence = scene.run.fence() + 1;
     scene.say(Input::Resume { fence }).unwrap();
     let all = |release: &str| vec![autodevops_model::Split { release: release.into(), percent: 100 }];
-    let found = vec![crate::Found { service: String::new(), splits: all("hotfix"), staging: all("new") }];
+    let found = vec![crate::Found { service: String::new(), splits: all("hotfix"), whole: None, staging: all("new") }];
     scene.say(Input::Serving { key: scene.run.compare_key(), found }).unwrap();
     assert_eq!(scene.run.gate().map(|gate| gate.number), Some(2));
     assert!(matches!(scene.say(of(1, approve("bob"))), Err(Refused::AnotherQuestion { question: 1, open: 2, .. })));

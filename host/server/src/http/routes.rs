@@ -1,6 +1,6 @@
 //! Requests to words, and what came of them to answers.
 
-use autodevops_people::{Action, Claim};
+use autodevops_people::{Action, Claim, May};
 use autodevops_pipeline::{Link, Refused, Run};
 use autodevops_policy::Span;
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use hyper::body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, MAX_BODY_BYTES, Office, PATIENCE, Unheard, pages};
+use super::{Api, Back, MAX_BODY_BYTES, Office, PATIENCE, Unheard, pages};
 use crate::{
     message::{Said, Sequel, Word},
     summary::summary,
@@ -20,7 +20,7 @@ use crate::{
 pub type Answer = Response<Full<Bytes>>;
 
 /// Verbs that a run is told by `POST /runs/RUN/VERB`.
-const VERBS: &str = "approve, reject, hold, resume, skip, extend, roll-forward, abort, ack, retry and revert";
+const VERBS: &str = "approve, reject, hold, resume, skip, extend, roll-forward, rollback, abort, ack, retry and revert";
 
 /// Answers a request, in time.
 pub async fn answer<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(
@@ -42,44 +42,42 @@ async fn route<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send +
     let get = head.method == Method::GET;
     let post = head.method == Method::POST;
     match path[..] {
-        ["runs"] if get => match speaker(api, &head.headers) {
-            Some(_) => told(runs(api).await),
-            None => stranger(),
+        ["runs"] if get => match speaker(api, &head.headers, May::Read) {
+            Ok(_) => told(runs(api).await),
+            Err(refusal) => refusal,
         },
-        ["runs", run] if get => match speaker(api, &head.headers) {
-            Some(_) => told(one(api, run).await),
-            None => stranger(),
+        ["runs", run] if get => match speaker(api, &head.headers, May::Read) {
+            Ok(_) => told(one(api, run).await),
+            Err(refusal) => refusal,
         },
-        ["metrics"] if get => match speaker(api, &head.headers) {
-            Some(_) => measured(api.office.metrics().await),
-            None => stranger(),
+        ["metrics"] if get => match speaker(api, &head.headers, May::Metrics) {
+            Ok(_) => measured(api.office.metrics().await),
+            Err(refusal) => refusal,
         },
-        ["runs", run, verb] if post => {
-            let Some(by) = speaker(api, &head.headers) else { return stranger() };
-            match whole(body).await {
-                Ok(body) => say(api, by, run, verb, &body).await,
-                Err(too_much) => error(too_much, format!("a body of at most {MAX_BODY_BYTES} bytes is read")),
-            }
-        }
-        ["feedback"] if post => {
-            let Some(by) = speaker(api, &head.headers) else { return stranger() };
-            match whole(body).await {
-                Ok(body) => complain(api, by, &body).await,
-                Err(too_much) => error(too_much, format!("a body of at most {MAX_BODY_BYTES} bytes is read")),
-            }
-        }
+        ["runs", run, verb] if post => match heard(api, &head.headers, May::Steer, body).await {
+            Ok((by, body)) => say(api, by, run, verb, &body).await,
+            Err(refusal) => refusal,
+        },
+        ["rollback", environment] if post => match heard(api, &head.headers, May::Steer, body).await {
+            Ok((by, body)) => roll_back(api, by, environment, &body).await,
+            Err(refusal) => refusal,
+        },
+        ["feedback"] if post => match heard(api, &head.headers, May::Feedback, body).await {
+            Ok((by, body)) => complain(api, by, &body).await,
+            Err(refusal) => refusal,
+        },
         ["answer", link] if get => look(api, link).await,
         ["answer", link] if post => match whole(body).await {
             Ok(body) => take(api, link, &body).await,
             Err(too_much) => pages::refusal(too_much, "what was sent is too long; give a shorter reason"),
         },
         ["runs"] | ["runs", _] | ["metrics"] => other_method("GET"),
-        ["runs", _, _] | ["feedback"] => other_method("POST"),
+        ["runs", _, _] | ["rollback", _] | ["feedback"] => other_method("POST"),
         ["answer", _] => other_method("GET, POST"),
         _ => error(
             StatusCode::NOT_FOUND,
-            "there is nothing here; there are `GET /runs`, `GET /runs/RUN`, `GET /metrics`, `POST /runs/RUN/VERB` and \
-             `POST /feedback`",
+            "there is nothing here; there are `GET /runs`, `GET /runs/RUN`, `GET /metrics`, `POST /runs/RUN/VERB`, \
+             `POST /rollback/ENV` and `POST /feedback`",
         ),
     }
 }
@@ -90,12 +88,33 @@ async fn whole<B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(b
     read.map(http_body_util::Collected::to_bytes).map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
 }
 
-/// Who speaks, by their token; none where it is nobody's.
-fn speaker<O>(api: &Api<O>, headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (_, token) = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
-    let (name, _) = api.tokens.iter().find(|(_, hash)| hash.is_of(token.trim()))?;
-    Some(name.clone())
+/// Who speaks by their token, and what they say.
+async fn heard<O, B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(
+    api: &Api<O>,
+    headers: &HeaderMap,
+    needed: May,
+    body: B,
+) -> Result<(String, Bytes), Answer> {
+    let by = speaker(api, headers, needed)?;
+    let too_much = |status| error(status, format!("a body of at most {MAX_BODY_BYTES} bytes is read"));
+    Ok((by, whole(body).await.map_err(too_much)?))
+}
+
+/// Who speaks, by their token, which must be one that may do this.
+fn speaker<O>(api: &Api<O>, headers: &HeaderMap, needed: May) -> Result<String, Answer> {
+    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
+    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let known = token.and_then(|token| api.tokens.iter().find(|(_, speaker)| speaker.hash.is_of(token)));
+    let (name, speaker) = known.ok_or_else(stranger)?;
+    if speaker.may.contains(&needed) {
+        return Ok(name.clone());
+    }
+    let may = speaker.may.iter().map(|may| format!("`{}`", may.name())).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "the token of `{name}` may {may} alone, and this is `{}`; speak by another, or let it in [server.tokens]",
+        needed.name()
+    );
+    Err(error(StatusCode::FORBIDDEN, text))
 }
 
 /// What whoever is not known is told.
@@ -176,11 +195,12 @@ struct Told {
     reason: String,
     bypass: Option<bool>,
     by: Option<Span>,
+    question: Option<u32>,
 }
 
 async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &[u8]) -> Answer {
     let read = if body.trim_ascii().is_empty() { Ok(Told::default()) } else { serde_json::from_slice(body) };
-    let Told { reason, bypass, by: span } = match read {
+    let Told { reason, bypass, by: span, question } = match read {
         Ok(told) => told,
         Err(wrong) => {
             let text =
@@ -188,8 +208,13 @@ async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &
             return error(StatusCode::BAD_REQUEST, text);
         }
     };
-    for (key, given, of) in [("bypass", bypass.is_some(), "approve"), ("by", span.is_some(), "extend")] {
-        if given && verb != of {
+    for (key, given, of) in [
+        ("bypass", bypass.is_some(), &["approve"][..]),
+        ("by", span.is_some(), &["extend"][..]),
+        ("question", question.is_some(), &["approve", "reject"][..]),
+    ] {
+        if given && !of.contains(&verb) {
+            let of = of.join("` and `");
             return error(StatusCode::BAD_REQUEST, format!("`{key}` belongs to `{of}`, not to `{verb}`; leave it out"));
         }
     }
@@ -201,6 +226,7 @@ async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &
         "skip" => Word::Skip,
         "extend" => Word::Extend { seconds: span.map(whole_seconds) },
         "roll-forward" => Word::RollForward,
+        "rollback" => Word::Rollback,
         "abort" => Word::Abort,
         "ack" => Word::Ack,
         "retry" | "revert" => {
@@ -213,8 +239,22 @@ async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &
         }
         _ => return error(StatusCode::NOT_FOUND, format!("no verb is named `{verb}`; there are {VERBS}")),
     };
-    let said = api.office.say(Said { by, run: run.to_owned(), word, reason, link: None }).await;
+    let said = api.office.say(Said { by, run: run.to_owned(), word, reason, link: None, question }).await;
     told(said.map(|done| json!({ "done": done })))
+}
+
+async fn roll_back<O: Office>(api: &Api<O>, by: String, environment: &str, body: &[u8]) -> Answer {
+    let read = if body.trim_ascii().is_empty() { Ok(Back::default()) } else { serde_json::from_slice(body) };
+    match read {
+        Ok(back) => {
+            let done = api.office.roll_back(by, environment.to_owned(), back).await;
+            told(done.map(|done| json!({ "done": done })))
+        }
+        Err(wrong) => error(
+            StatusCode::BAD_REQUEST,
+            format!("the body is not what is expected: {wrong}; send for example {{\"reason\":\"carts are empty\"}}"),
+        ),
+    }
 }
 
 async fn complain<O: Office>(api: &Api<O>, by: String, body: &[u8]) -> Answer {
@@ -254,7 +294,8 @@ fn said(claim: &Claim, reason: String) -> Said {
         Action::Ack => Word::Ack,
     };
     let link = Some(Link { asked: claim.asked, nonce: claim.nonce.clone() });
-    Said { by: claim.by.clone(), run: claim.run.clone(), word, reason, link }
+    // Which question it answers, the link says.
+    Said { by: claim.by.clone(), run: claim.run.clone(), word, reason, link, question: None }
 }
 
 /// Shows what the link would do. Nothing is changed: programs look at links, too.

@@ -1,9 +1,9 @@
 //! What the API answers, over real connections: who may speak, and what links do once, and once only.
 
-use std::sync::Mutex;
+use std::{collections::BTreeSet, sync::Mutex};
 
 use autodevops_model::{Capabilities, Issue, IssueKind, Release, Severity};
-use autodevops_people::{Action, Claim, Token};
+use autodevops_people::{Action, Claim, May, Token, TokenHash};
 use autodevops_pipeline::{Event, EventKind, Gate, Input, Live, Plan, Run};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -94,6 +94,13 @@ impl Office for Arc<OneRun> {
         }
     }
 
+    async fn roll_back(&self, by: String, environment: String, back: Back) -> Result<String, Unheard> {
+        match back.to.as_deref() {
+            Some("gone") => Err(Unheard::Declined("release gone is not known any more".into())),
+            _ => Ok(format!("{environment} goes back, by {by}: {back:?}")),
+        }
+    }
+
     async fn complain(&self, complaint: Complaint, by: String) -> Result<String, Unheard> {
         if complaint.text.is_empty() {
             return Err(Unheard::Unfit("a complaint needs a text".into()));
@@ -115,8 +122,12 @@ impl Place {
         let mut plan = Plan::defaults("shop");
         plan.approval.approvers = vec!["ada".into(), "ops".into()];
         let (runs, key, token) = (Arc::new(OneRun::waiting(plan)), LinkKey::new(&[1; 32]), Token::new().unwrap());
-        let tokens =
-            BTreeMap::from([("ada".to_owned(), token.hash()), ("eve".to_owned(), TokenHash::of("autodevops_eves"))]);
+        let form = Speaker { hash: TokenHash::of("autodevops_forms"), may: BTreeSet::from([May::Feedback]) };
+        let tokens = BTreeMap::from([
+            ("ada".to_owned(), token.hash().into()),
+            ("eve".to_owned(), TokenHash::of("autodevops_eves").into()),
+            ("form".to_owned(), form),
+        ]);
         let api = Api { office: Arc::clone(&runs), tokens, links: Some(key.clone()), now };
         let open = HttpApi::open("127.0.0.1:0".parse().unwrap(), api).await.unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http();
@@ -169,6 +180,7 @@ async fn a_stranger_is_told_nothing_and_changes_nothing() {
             (Method::GET, "/runs/62e23fd1-1"),
             (Method::GET, "/metrics"),
             (Method::POST, "/runs/62e23fd1-1/abort"),
+            (Method::POST, "/rollback/production"),
             (Method::POST, "/feedback"),
         ] {
             let (status, body) = place.ask(method, path, token, "").await;
@@ -177,6 +189,45 @@ async fn a_stranger_is_told_nothing_and_changes_nothing() {
         }
     }
     assert_eq!(place.events(), ["started", "approval-asked"]);
+}
+
+#[tokio::test]
+async fn a_token_does_what_it_may_and_nothing_else() {
+    let place = Place::new().await;
+    let form = Some("autodevops_forms");
+    let (status, body) = place.ask(Method::POST, "/feedback", form, r#"{"text":"the cart is empty"}"#).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    for (method, path, needed) in [
+        (Method::GET, "/runs", "read"),
+        (Method::GET, "/runs/62e23fd1-1", "read"),
+        (Method::GET, "/metrics", "metrics"),
+        (Method::POST, "/runs/62e23fd1-1/approve", "steer"),
+        (Method::POST, "/runs/62e23fd1-1/abort", "steer"),
+        (Method::POST, "/rollback/production", "steer"),
+    ] {
+        let (status, body) = place.ask(method, path, form, "").await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {body}");
+        assert!(body.contains(&format!("of `form` may `feedback` alone, and this is `{needed}`")), "{body}");
+    }
+    assert_eq!(place.events(), ["started", "approval-asked"]);
+}
+
+#[tokio::test]
+async fn a_release_is_taken_back_by_its_run_and_an_environment_goes_back() {
+    let place = Place::new().await;
+    // The run moved nothing yet.
+    let (status, body) = place.post("/runs/62e23fd1-1/rollback", json!({"reason": "odd orders"})).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{body}");
+    assert!(body["error"].as_str().unwrap().contains("there is nothing to take back"), "{body}");
+    let (status, body) = place.post("/rollback/production", json!({"to": "r1", "now": true, "reason": "odd"})).await;
+    let expected = r#"production goes back, by ada: Back { to: Some("r1"), now: true, reason: "odd" }"#;
+    assert_eq!((status, &body["done"]), (StatusCode::OK, &json!(expected)));
+    let (status, _) = place.ask(Method::POST, "/rollback/staging", Some(place.token.text()), "").await;
+    assert_eq!(status, StatusCode::OK);
+    for (body, expected) in [(json!({"to": "gone"}), 409), (json!({"too": "r1"}), 400)] {
+        assert_eq!(place.post("/rollback/production", body).await.0.as_u16(), expected);
+    }
+    assert_eq!(place.ask(Method::GET, "/rollback/production", Some(place.token.text()), "").await.0.as_u16(), 405);
 }
 
 /// Whether it is OpenMetrics' text: each family is described before its samples, which are a name, labels in quotes and a number, and the
@@ -251,7 +302,7 @@ async fn runs_are_told_and_spoken_to_by_whoever_the_token_names() {
     let (status, body) = place.ask(Method::GET, "/runs", Some(place.token.text()), "").await;
     let runs: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, &runs[0]["run"]), (StatusCode::OK, &json!(RUN)));
-    assert_eq!(runs[0]["waits-for"], "production requires approval");
+    assert_eq!((&runs[0]["waits-for"], &runs[0]["question"]), (&json!("production requires approval"), &json!(1)));
     let (status, body) = place.post("/runs/62e23fd1-1/hold", json!({"reason": "let me look"})).await;
     assert_eq!((status, body), (StatusCode::OK, json!({"done": "Hold by ada"})));
     let (status, body) = place.post("/runs/62e23fd1-1/hold", json!({})).await;
@@ -259,6 +310,8 @@ async fn runs_are_told_and_spoken_to_by_whoever_the_token_names() {
     assert!(body["error"].as_str().unwrap().contains("on hold by ada already"), "{body}");
     let (status, body) = place.ask(Method::POST, "/runs/62e23fd1-1/approve", Some("autodevops_eves"), "").await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{body}");
+    let (status, body) = place.post("/runs/62e23fd1-1/approve", json!({"question": 1})).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
     let (_, body) = place.ask(Method::GET, "/runs/62e23fd1-1", Some(place.token.text()), "").await;
     let run: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(
@@ -277,6 +330,9 @@ async fn what_cannot_be_meant_is_refused_with_a_word_of_what_can() {
         ("/runs/62e23fd1-1/hold", json!({"bypass": true}), 400, "`bypass` belongs to `approve`"),
         ("/runs/62e23fd1-1/approve", json!({"by": "1h"}), 400, "`by` belongs to `extend`"),
         ("/runs/62e23fd1-1/extend", json!({"by": "soon"}), 400, "soon"),
+        ("/runs/62e23fd1-1/hold", json!({"question": 1}), 400, "`question` belongs to `approve` and `reject`"),
+        ("/runs/62e23fd1-1/approve", json!({"question": 2}), 409, "that is question 1: production requires approval"),
+        ("/runs/62e23fd1-1/reject", json!({"question": 0}), 409, "that is question 1"),
         ("/runs", json!({}), 405, "asked for by GET"),
         ("/elsewhere", json!({}), 404, "there is nothing here"),
         ("/runs/62e23fd1-1/abort", json!({"reason": "x".repeat(70_000)}), 413, "at most 65536 bytes"),
