@@ -21,14 +21,16 @@ impl Run {
         back && matches!(self.ending(), Some(Outcome::RolledBack { .. }))
     }
 
-    /// Whether the run gives production's traffic back, and that failed: it is tried on for ever, and a person may have another release serve
-    /// instead.
+    /// Whether the run gives production's traffic back, and that failed, or takes so long that people are told: it is tried on for ever, and a
+    /// person may have another release serve instead.
     pub fn goes_back_in_vain(&self) -> bool {
         let production = Environment::Production;
-        let failed = |member: &Member| {
-            member.lane(production).moved && self.attempt(&member.rollback_key(self.id(), production)).is_some()
+        let told = self.held().is_some();
+        let in_vain = |member: &Member| {
+            let failed = || self.attempt(&member.rollback_key(self.id(), production)).is_some();
+            member.lane(production).moved && (told || failed())
         };
-        self.stage() == RunStage::Ending && self.members().any(failed)
+        self.stage() == RunStage::Ending && self.members().any(in_vain)
     }
 
     /// When stable is to be looked at.

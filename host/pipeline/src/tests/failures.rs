@@ -137,11 +137,12 @@ fn people_are_told_of_a_rollback_that_takes_longer_than_two_minutes_though_nothi
     // The target does not answer.
     scene.now = begun.after(119 * SECOND);
     scene.say(Input::Tick).unwrap();
-    assert_eq!(scene.run.held(), None);
+    assert_eq!((scene.run.held(), scene.run.goes_back_in_vain()), (None, false));
     scene.now = begun.after(120 * SECOND);
     scene.say(Input::Tick).unwrap();
     let held = scene.run.held().unwrap();
     assert!(held.contains("going back takes longer than the 2 min") && held.contains("has not answered"), "{held}");
+    assert!(held.contains("`autodevops rollback production --to RELEASE`") && scene.run.goes_back_in_vain(), "{held}");
     assert!(scene.run.alarm().is_some() && scene.run.untold().any(|note| note.notification.body.contains("2 min")));
     scene.say(Input::Tick).unwrap();
     assert_eq!(scene.names().iter().filter(|name| **name == "held").count(), 1, "once");
