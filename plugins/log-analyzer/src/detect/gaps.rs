@@ -40,6 +40,9 @@ pub struct Gaps {
     /// Mean and sum of squared deviations, in seconds (Welford, 1962).
     mean: f64,
     squares: f64,
+    /// Lines of the same time as the last, which are in none of the former yet: where times are told by the second, most are.
+    #[serde(default, skip_serializing_if = "is_none")]
+    same: u64,
     longest: [Gap; 2],
 }
 
@@ -70,10 +73,15 @@ impl Gaps {
             return;
         };
         let length = at.saturating_sub(last);
+        if length == 0 {
+            self.same += 1;
+            return;
+        }
         if length < 0 {
             return;
         }
-        self.last = Some(at);
+        (self.number, self.mean, self.squares) = self.all();
+        (self.last, self.same) = (Some(at), 0);
         self.number += 1;
         let seconds = length as f64 / SECOND as f64;
         let before = seconds - self.mean;
@@ -92,14 +100,26 @@ impl Gaps {
         }
     }
 
+    /// Number, mean and squares of all gaps (Chan, Golub and LeVeque, 1983, for those without any length).
+    #[inline]
+    fn all(&self) -> (u64, f64, f64) {
+        if self.same == 0 {
+            return (self.number, self.mean, self.squares);
+        }
+        let (number, same) = (self.number as f64, self.same as f64);
+        let share = number / (number + same);
+        (self.number + self.same, self.mean * share, self.squares + self.mean * self.mean * same * share)
+    }
+
     /// Seconds between lines, usually.
     pub fn usual(&self) -> f64 {
-        self.mean.max(1e-3)
+        self.all().1.max(1e-3)
     }
 
     /// How irregular the lines are: the spread of the times between them, as a share of their mean.
     pub fn spread(&self) -> f64 {
-        spread(self.number, self.mean, self.squares)
+        let (number, mean, squares) = self.all();
+        spread(number, mean, squares)
     }
 
     /// How much of the time between two is in the longest gaps; all in nanoseconds.
@@ -111,7 +131,7 @@ impl Gaps {
     /// Takes in the lines of another kind that turned out to be of this one.
     pub fn merge(&mut self, other: &Self) {
         // What came in turns is told apart no more: the rates add up, and a gap is one where both have it.
-        if other.number > self.number {
+        if other.all().0 > self.all().0 {
             *self = Self { last: self.last.max(other.last), ..other.clone() };
         } else {
             self.last = self.last.max(other.last);
@@ -136,8 +156,7 @@ impl Gaps {
         expected: impl Fn(i64, i64) -> Option<f64>,
     ) -> Option<Silence> {
         let lasted = gap.length as f64 / SECOND as f64;
-        let (number, mean, squares) =
-            if to.is_some() { self.without(lasted) } else { (self.number, self.mean, self.squares) };
+        let (number, mean, squares) = if to.is_some() { self.without(lasted) } else { self.all() };
         if number < MIN_GAPS {
             return None;
         }
@@ -164,13 +183,18 @@ impl Gaps {
 
     /// Number, mean and squares without one gap.
     fn without(&self, seconds: f64) -> (u64, f64, f64) {
-        let number = self.number.saturating_sub(1);
+        let (all, mean_of_all, squares) = self.all();
+        let number = all.saturating_sub(1);
         if number == 0 {
             return (0, 0.0, 0.0);
         }
-        let mean = (self.mean * self.number as f64 - seconds) / number as f64;
-        (number, mean, (self.squares - (seconds - self.mean) * (seconds - mean)).max(0.0))
+        let mean = (mean_of_all * all as f64 - seconds) / number as f64;
+        (number, mean, (squares - (seconds - mean_of_all) * (seconds - mean)).max(0.0))
     }
+}
+
+const fn is_none(same: &u64) -> bool {
+    *same == 0
 }
 
 /// The spread of so many times as a share of their mean; times to the second say no more than that.
@@ -217,6 +241,21 @@ mod tests {
         assert_eq!(gaps.within(0, 91 * SECOND) / SECOND, 28 + 59);
         assert_eq!(gaps.within(20 * SECOND, 40 * SECOND) / SECOND, 10 + 9);
         assert_eq!(gaps.within(0, 2 * SECOND), 0);
+    }
+
+    #[test]
+    fn lines_of_one_time_count_as_gaps_of_no_length() {
+        let times = [0.0, 0.0, 2.0, 2.0, 2.0, 5.0, 5.0];
+        let gaps = of(times);
+        let lengths: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let mean = lengths.iter().sum::<f64>() / lengths.len() as f64;
+        let squares: f64 = lengths.iter().map(|length| (length - mean).powi(2)).sum();
+        let (number, of_gaps, squares_of_gaps) = gaps.all();
+        assert_eq!(number, lengths.len() as u64);
+        assert!((of_gaps - mean).abs() < 1e-12 && (squares_of_gaps - squares).abs() < 1e-12, "{gaps:?}");
+        assert!((gaps.usual() - mean).abs() < 1e-12 && (gaps.spread() - spread(number, mean, squares)).abs() < 1e-12);
+        let saved = serde_json::to_string(&gaps).unwrap();
+        assert_eq!(serde_json::from_str::<Gaps>(&saved).unwrap(), gaps);
     }
 
     #[test]
