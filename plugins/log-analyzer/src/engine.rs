@@ -1,5 +1,6 @@
 //! The analysis: sources in, issues out. It knows nothing of components and of the host.
 
+mod faults;
 mod reading;
 mod together;
 
@@ -13,7 +14,6 @@ use crate::{
     baseline::Baseline,
     colour,
     detect::{self, Belief, Finding, series::Series},
-    event::Event,
     group::Coverage,
     grouping::{Former, Group, GroupId, Grouping},
     groups::Groups,
@@ -24,7 +24,7 @@ use crate::{
     noise,
     record::Words,
     settings::Settings,
-    source::{MAX_EVIDENCE, Source},
+    source::Source,
     time::{self, LogTime},
 };
 
@@ -148,6 +148,7 @@ impl Engine {
             });
         });
         source.lines = reader;
+        source.assembler.settle(&self.means.words);
         self.state.sources.insert(name.to_owned(), source);
         if self.state.sources.len() > MAX_SOURCES {
             self.state.leave_out_a_source(&self.means);
@@ -277,24 +278,24 @@ impl State {
 
     /// Takes a line whose header is read and whose group is known; `stack` is the trace that comes with it in one piece.
     #[inline]
-    fn take(&mut self, name: &str, source: &mut Source, mut line: Line<'_>, stack: Option<&str>, means: &Means) {
+    fn take(&mut self, name: &str, source: &mut Source, line: &mut Line<'_>, stack: Option<&str>, means: &Means) {
         let Means { words, settings, .. } = means;
         if !source.passing.takes(line.time, &settings.since, &settings.until) {
             return;
         }
         let time = line.time.or_else(|| source.time_of_day(line.of_day?));
         line.time = self.believe(source, time);
-        let event = match stack {
-            Some(stack) => source.assembler.structured(&line, stack, words),
-            None => source.assembler.line(&line, words),
+        let finished = match stack {
+            Some(stack) => source.assembler.structured(line, stack, words),
+            None => source.assembler.line(line, words, |line| self.groups.know(line)),
         };
         // What the record holds that is being put together tells of a fault.
         let share = Share::of(self.sources.len() + 1);
         let time = line.time.filter(|time| source.watched.tells(*time));
-        let is_request = time.is_some_and(|time| source.routes.line(&line, time.nanoseconds, share.routes));
-        source.watched.line(&line, source.assembler.holds(), is_request, share.tracks);
-        if let Some(event) = event {
-            self.event(name, source, event, means);
+        let is_request = time.is_some_and(|time| source.routes.line(line, time.nanoseconds, share.routes));
+        source.watched.line(line, source.assembler.holds(), is_request, share.tracks);
+        if let Some(finished) = finished {
+            self.finished(name, source, finished, means);
         }
     }
 
@@ -323,28 +324,6 @@ impl State {
         let seen = self.sources.values().map(|other| other.seen[1]).chain([self.coverage[1]]);
         if let Some((_, newest)) = seen.flatten().max_by_key(|(_, last)| *last) {
             source.watched.start_near(time, newest);
-        }
-    }
-
-    fn event(&mut self, name: &str, source: &mut Source, mut event: Event, means: &Means) {
-        let Means { settings, maps, .. } = means;
-        let texts = || std::iter::once(&event.content).chain(event.lines.iter().map(|(_, text)| text));
-        if texts().any(|text| settings.ignores_text(text)) {
-            return;
-        }
-        let wanted = texts().find_map(|text| settings.severity_of_text(text));
-        maps.apply(&mut event, &mut self.looked);
-        let time = event.time;
-        let first = event.lines.first().cloned();
-        let severity = self.groups.add(name, event, &settings.root, settings.max_groups);
-        if wanted.unwrap_or(severity) >= autodevops_sdk::types::Severity::Error {
-            source.count += 1;
-            if let Some(time) = time.filter(|time| source.watched.tells(*time)) {
-                source.errors.add(time.nanoseconds);
-            }
-            if source.evidence.len() < MAX_EVIDENCE {
-                source.evidence.extend(first);
-            }
         }
     }
 
@@ -409,8 +388,8 @@ impl State {
         for part in source.parts.finish() {
             self.whole(name, &mut source, part.number, &part.bytes, None, means);
         }
-        if let Some(event) = source.assembler.finish() {
-            self.event(name, &mut source, event, means);
+        if let Some(finished) = source.assembler.finish() {
+            self.finished(name, &mut source, finished, means);
         }
         self.sources.insert(name.to_owned(), source);
     }

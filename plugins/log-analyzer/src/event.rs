@@ -4,11 +4,13 @@ use autodevops_sdk::types::StackFrame;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    grouping::Form,
     line::Line,
     pending::{Pending, is_traceback, text_of, told},
     record::{self, Level, Told, Words},
     time::LogTime,
     trace,
+    unread::Unread,
 };
 
 /// A record that tells of a fault.
@@ -32,6 +34,25 @@ pub struct Event {
     pub status: Option<u16>,
     /// What its words tell.
     pub told: Told,
+    /// What it is but for its numbers, where it is of one line that says how bad it is.
+    pub alone: Option<Alone>,
+}
+
+/// What a record of one line is but for its numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alone {
+    /// What its message is.
+    pub form: Form,
+    /// Who wrote it.
+    pub component: Vec<u8>,
+}
+
+/// A record to which no more lines belong.
+pub enum Finished {
+    /// One that is read.
+    Read(Event),
+    /// One of a kind that was known when it came.
+    Unread(Unread),
 }
 
 impl Event {
@@ -51,16 +72,35 @@ impl Event {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Assembler {
     pending: Option<Pending>,
+    /// In the place of the former.
+    #[serde(skip)]
+    unread: Option<Unread>,
+    /// Room for the next.
+    #[serde(skip)]
+    room: Vec<u8>,
     last_time: Option<LogTime>,
     /// Whether the last line that was no continuation had a header.
     headed: bool,
 }
 
 impl Assembler {
-    /// Takes the next line; gives the record that it shows to be finished.
+    /// Takes the next line; gives the record that it shows to be finished. `is_known` says of a line whether its record is of a kind that
+    /// is known: it is one by itself.
     #[inline]
-    pub fn line(&mut self, line: &Line<'_>, words: &Words) -> Option<Event> {
+    pub fn line(
+        &mut self,
+        line: &Line<'_>,
+        words: &Words,
+        is_known: impl FnOnce(&Line<'_>) -> bool,
+    ) -> Option<Finished> {
         let mut finished = None;
+        let warns = line.level.is_some_and(|level| level >= Level::Warning);
+        let known = warns && is_known(line);
+        match &self.unread {
+            Some(unread) if known || unread.is_ended_by(line) => finished = self.unread.take().map(Finished::Unread),
+            Some(_) => self.settle(words),
+            None => {}
+        }
         if let Some(pending) = &mut self.pending {
             if pending.absorb(line, words) {
                 return None;
@@ -73,15 +113,32 @@ impl Assembler {
         if line.time.is_some() {
             self.last_time = line.time;
         }
+        if known {
+            self.unread = Unread::of(line, self.last_time, &mut self.room);
+        }
         // Most lines tell of no fault, whatever else they say.
-        if !(line.plain && line.level.is_some_and(|level| level < Level::Warning)) {
+        if self.unread.is_none() && !(line.plain && line.level.is_some() && !warns) {
             self.pending = self.begin(line, words);
         }
         finished
     }
 
+    /// Reads the record that is being put together, where it is not: it is saved like any other.
+    #[cold]
+    pub fn settle(&mut self, words: &Words) {
+        if let Some(unread) = self.unread.take() {
+            self.pending = Some(unread.pending(words));
+            self.take_back(unread);
+        }
+    }
+
+    /// Takes back what a record took that is counted.
+    pub fn take_back(&mut self, unread: Unread) {
+        self.room = unread.into_room();
+    }
+
     /// Takes a structured line, whose stack trace comes in one piece.
-    pub fn structured(&mut self, line: &Line<'_>, stack: &str, words: &Words) -> Option<Event> {
+    pub fn structured(&mut self, line: &Line<'_>, stack: &str, words: &Words) -> Option<Finished> {
         let finished = self.finish();
         self.headed = true;
         if line.time.is_some() {
@@ -115,13 +172,16 @@ impl Assembler {
 
     /// Whether a record is being put together: the last line is a part of it.
     pub const fn holds(&self) -> bool {
-        self.pending.is_some()
+        self.pending.is_some() || self.unread.is_some()
     }
 
     /// The record that was not finished yet.
     #[cold]
-    pub fn finish(&mut self) -> Option<Event> {
-        self.pending.take().and_then(Pending::finish)
+    pub fn finish(&mut self) -> Option<Finished> {
+        match self.unread.take() {
+            Some(unread) => Some(Finished::Unread(unread)),
+            None => self.pending.take().and_then(Pending::finish).map(Finished::Read),
+        }
     }
 
     fn begin(&self, line: &Line<'_>, words: &Words) -> Option<Pending> {

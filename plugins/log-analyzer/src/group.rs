@@ -107,15 +107,20 @@ impl Group {
     }
 
     /// Notes the requests and traces that the lines name.
-    pub fn name(&mut self, lines: &[(u64, String)]) {
-        for id in lines.iter().flat_map(|(_, text)| ids::of(text.as_bytes())) {
-            if self.ids.len() >= MAX_IDS {
-                return;
-            }
+    pub fn name<'a>(&mut self, lines: impl Iterator<Item = &'a [u8]>) {
+        let mut names = lines.flat_map(ids::of);
+        while self.wants_names()
+            && let Some(id) = names.next()
+        {
             if !self.ids.contains(&id) {
                 self.ids.push(id);
             }
         }
+    }
+
+    /// Whether there is room for more of them.
+    pub const fn wants_names(&self) -> bool {
+        self.ids.len() < MAX_IDS
     }
 
     /// The same, mattering so much by the operator's word.
@@ -141,9 +146,19 @@ impl Group {
     pub fn rise_to(&mut self, severity: Severity, event: &Event) {
         // Who logs an exception without its stack as information has dealt with it.
         let handled = event.level.is_some_and(|level| level <= Level::Info);
-        self.sure |= (event.exception.is_some() && !handled) || !event.stack.is_empty() || severity >= Severity::Error;
+        self.sure |= (event.exception.is_some() && !handled) || !event.stack.is_empty();
+        self.rise(severity, confidence(event));
+    }
+
+    /// The same of a record of this level without an exception.
+    pub fn rise_to_record(&mut self, severity: Severity, level: Level) {
+        self.rise(severity, record_confidence(level));
+    }
+
+    fn rise(&mut self, severity: Severity, confidence: f64) {
+        self.sure |= severity >= Severity::Error;
         self.issue.severity = self.issue.severity.max(severity);
-        self.issue.confidence = self.issue.confidence.max(confidence(event));
+        self.issue.confidence = self.issue.confidence.max(confidence);
     }
 
     /// Takes in what another group counted, whose fault turned out to be the same.
@@ -221,11 +236,15 @@ pub fn severity(event: &Event) -> Severity {
 fn confidence(event: &Event) -> f64 {
     match event.level {
         _ if !event.stack.is_empty() => 0.95,
-        Some(level) if level >= Level::Error => 0.9,
+        Some(level) if level >= Level::Error => record_confidence(level),
         _ if event.exception.is_some() => 0.85,
         _ if event.status.is_some() => 0.8,
         _ => 0.5,
     }
+}
+
+fn record_confidence(level: Level) -> f64 {
+    if level >= Level::Error { 0.9 } else { 0.5 }
 }
 
 fn location(stack: &[StackFrame], root: &str) -> Option<Location> {

@@ -9,13 +9,18 @@ use autodevops_sdk::types::Severity;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    alike::Alike,
     baseline::Baseline,
+    bytes::is_plain,
     detect::{Finding, series::Series},
     event::Event,
     group::{Coverage, Group, MAX_EVIDENCE, severity},
     identity::{Template, key, template_of},
+    line::Line,
     miner::{Miner, stands_for},
+    pending::MAX_EVIDENCE_BYTES,
     settings::Settings,
+    unread::Unread,
 };
 
 /// Bytes that all groups may take in a checkpoint, by [`Group::weight`].
@@ -39,11 +44,15 @@ pub struct Groups {
     /// The last record without a stack, and its group: logs repeat themselves.
     #[serde(skip)]
     last: Option<(Event, Severity, String)>,
+    /// The groups of records that are like one before, as long as those of templates are known.
+    #[serde(skip)]
+    alike: Alike,
 }
 
 impl Groups {
     /// Adds an event; gives how much it matters.
-    pub fn add(&mut self, source: &str, event: Event, root: &str, most: usize) -> Severity {
+    pub fn add(&mut self, source: &str, mut event: Event, settings: &Settings) -> Severity {
+        let (root, most) = (settings.root.as_str(), settings.max_groups);
         self.events += 1;
         let (severity, key) = match self.last.take() {
             Some((last, severity, key)) if last.says_the_same(&event) => (severity, key),
@@ -70,7 +79,7 @@ impl Groups {
         if let Some(time) = event.time {
             group.count(time);
         }
-        group.name(&event.lines);
+        group.name(event.lines.iter().map(|(_, text)| text.as_bytes()));
         if group.issue.evidence.len() < MAX_EVIDENCE {
             group.show(source, &event.lines);
             self.weight -= group.weight;
@@ -80,10 +89,47 @@ impl Groups {
         if self.groups.len() > most || self.weight > MAX_BYTES {
             self.make_room(most);
         }
+        if let Some(alone) = event.alone.take() {
+            self.alike.learn(alone, &event, severity, &key);
+        }
         if event.stack.is_empty() {
             self.last = Some((event, severity, key));
         }
         severity
+    }
+
+    /// Whether the record of a line is of a kind that is known.
+    #[inline]
+    pub fn know(&self, line: &Line<'_>) -> bool {
+        line.form.zip(line.level).is_some_and(|(form, level)| self.alike.group(form, level, line.component).is_some())
+    }
+
+    /// Counts a record of a kind that is known; gives how much it matters. Not where more is to be done with it than to count it: where its
+    /// line is shown, or is one of those that are `shown` of its source if it is an error.
+    pub fn again(&mut self, record: &Unread, shown: bool) -> Option<Severity> {
+        let Unread { form, level, .. } = *record;
+        let (key, severity) = self.alike.group(form, level, record.component())?;
+        if shown && severity >= Severity::Error {
+            return None;
+        }
+        let group = self.groups.get_mut(key).filter(|group| group.issue.evidence.len() >= MAX_EVIDENCE)?;
+        if group.wants_names() {
+            let text = record.raw().get(..MAX_EVIDENCE_BYTES).unwrap_or(record.raw());
+            if !is_plain(text) {
+                return None;
+            }
+            group.name(std::iter::once(text));
+        }
+        self.events += 1;
+        group.used = self.events;
+        group.issue.count += 1;
+        group.rise_to_record(severity, level);
+        if let Some(time) = record.time() {
+            group.count(time);
+        }
+        // It is the last no more, and its group is found as well by its template.
+        self.last = None;
+        Some(severity)
     }
 
     /// The group of a template, made when there is none. Groups that it turned out to stand for are merged into it.
@@ -112,6 +158,7 @@ impl Groups {
         }
         if learnt.new || self.known.len() >= MAX_KNOWN {
             self.known.clear();
+            self.alike.clear();
         }
         (key, template)
     }
@@ -121,7 +168,7 @@ impl Groups {
         let Self { groups, events, left, miner, .. } = other;
         // What is known of words in both together may make one group of several in either.
         self.miner.join(miner);
-        (self.known, self.last) = Default::default();
+        (self.known, self.last, self.alike) = Default::default();
         let before = self.events;
         let later = groups.into_iter().map(|(key, mut group)| {
             group.begun += before;

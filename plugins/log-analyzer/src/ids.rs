@@ -21,6 +21,8 @@ const NAMES: [&str; 12] = [
 ];
 /// Bytes of the longest of them.
 const MAX_NAME_BYTES: usize = 13;
+/// What they end with, and what may stand behind them.
+const ENDS: [u8; 7] = *b"dteq\"-_";
 /// Fewest hex digits of a value behind a path, as Google's logs have it: `projects/p/traces/0af7651916cd43dd8448eb211c80319c`.
 const MIN_DIGITS: usize = 16;
 /// Fewest bytes of a value that is one of many.
@@ -36,6 +38,10 @@ pub fn of(line: &[u8]) -> impl Iterator<Item = u64> {
 
 /// The value behind a sign of which a name stands before.
 fn named(before: &[u8], behind: &[u8]) -> Option<u64> {
+    // Most of what stands there ends with something else.
+    if !ENDS.contains(&before.last()?.to_ascii_lowercase()) {
+        return None;
+    }
     let name = name(before)?;
     let value = behind.get(1..)?.trim_ascii_start();
     let value = value.strip_prefix(b"\"").unwrap_or(value);
@@ -115,6 +121,15 @@ mod tests {
             b"=a1b2",
         ] {
             assert!(of(text).is_empty(), "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn a_name_is_known_by_whatever_it_ends_with() {
+        for name in NAMES {
+            for name in [name.to_owned(), name.to_uppercase(), format!("{name}-"), format!("\"{name}\"")] {
+                assert_eq!(of(format!("{name}=00-a1b2-01").as_bytes()).count(), 1, "{name}");
+            }
         }
     }
 

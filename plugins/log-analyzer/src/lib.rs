@@ -8,6 +8,7 @@
 //! The core, [`Engine`], knows nothing of components; this file makes one of it.
 
 mod access;
+mod alike;
 mod baseline;
 mod bytes;
 mod colour;
@@ -44,6 +45,7 @@ mod source;
 mod template;
 mod time;
 mod trace;
+mod unread;
 mod window;
 
 use std::path::Path;

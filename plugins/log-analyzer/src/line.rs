@@ -1,6 +1,11 @@
 //! A line as it is read, before anything is made of it: the border between reading logs and finding what is wrong.
 
-use crate::{envelope::Stream, grouping::GroupId, record::Level, time::LogTime};
+use crate::{
+    envelope::Stream,
+    grouping::{Form, GroupId},
+    record::Level,
+    time::LogTime,
+};
 
 /// A line with its header read and its group known.
 pub struct Line<'a> {
@@ -22,6 +27,8 @@ pub struct Line<'a> {
     pub group: GroupId,
     /// Whether no word of the content that stays tells of a fault.
     pub plain: bool,
+    /// What the content is but for its numbers, where that is known.
+    pub form: Option<Form>,
     /// Whether there is a header.
     pub headed: bool,
     /// Whether the content is indented.
@@ -44,6 +51,7 @@ impl<'a> Line<'a> {
             content: text.as_bytes(),
             group: GroupId(1),
             plain: true,
+            form: None,
             headed: true,
             indented: false,
             raw: text.as_bytes(),

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bytes::is_plain,
     envelope::Stream,
-    event::Event,
+    event::{Alone, Event},
+    grouping::Form,
     line::Line,
     record::{Level, Told, Words},
     template::cut,
@@ -17,7 +18,7 @@ use crate::{
 /// Bytes of a record's text that are kept.
 const MAX_CONTENT_BYTES: usize = 2000;
 /// Bytes of a line that are kept as evidence.
-const MAX_EVIDENCE_BYTES: usize = 1000;
+pub const MAX_EVIDENCE_BYTES: usize = 1000;
 /// Lines of one record that are kept as evidence.
 const MAX_EVIDENCE_LINES: usize = 4;
 /// Exceptions that caused one another, in one record.
@@ -96,6 +97,33 @@ impl Section {
     }
 }
 
+/// Who wrote the last line of a record, and how.
+pub struct Writer<'a> {
+    /// How bad the record is.
+    pub level: Option<Level>,
+    /// The program.
+    pub component: &'a [u8],
+    /// The stream of its container.
+    pub stream: Option<Stream>,
+    /// When.
+    pub time: Option<LogTime>,
+}
+
+impl Writer<'_> {
+    /// Whether a line with a header is of the same writer and moment, so that it goes on with the record where its content does: what
+    /// collects the lines of a program puts a header before each, and a level where it knows of one.
+    pub fn goes_on(&self, line: &Line<'_>) -> bool {
+        let near = self.time.zip(line.time).is_none_or(|(last, time)| {
+            last.dated == time.dated && last.nanoseconds.abs_diff(time.nanoseconds) <= MOMENT
+        });
+        // A priority is that of the program's stream, whatever the head says of itself.
+        (line.level.is_none() || line.level == self.level || line.raw.starts_with(b"<"))
+            && near
+            && line.stream == self.stream
+            && line.component == self.component
+    }
+}
+
 /// A record that may go on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Pending {
@@ -124,6 +152,9 @@ pub struct Pending {
     #[serde(default)]
     traced: bool,
     lines: Vec<(u64, String)>,
+    /// What its only line is but for its numbers, where that tells what it comes to.
+    #[serde(skip)]
+    form: Option<Form>,
 }
 
 impl Pending {
@@ -148,6 +179,8 @@ impl Pending {
             pending.state = State::PythonBody;
         } else {
             section.head(&content);
+            let is_plain = is_plain(line.content) && is_plain(line.component);
+            pending.form = line.form.filter(|_| is_plain && section.exception.is_none());
         }
         pending.content = match text_of(line.component) {
             program if program.is_empty() => content,
@@ -189,7 +222,8 @@ impl Pending {
 
     /// Whether the line belongs to the record; then it is taken.
     pub fn absorb(&mut self, line: &Line<'_>, words: &Words) -> bool {
-        let beside = line.headed && self.is_beside(line);
+        let writer = Writer { level: self.level, component: &self.component, stream: self.stream, time: self.last };
+        let beside = line.headed && writer.goes_on(line);
         if line.headed && self.state == State::Open && !beside && !looks_like_a_part(line.content) {
             return false;
         }
@@ -200,22 +234,11 @@ impl Pending {
             State::Open => self.absorb_open(line, &text, words, beside),
         };
         if belongs {
+            self.form = None;
             self.time = self.time.or(line.time);
             self.last = line.time.or(self.last);
         }
         belongs
-    }
-
-    /// Whether a line with a header is of the same writer and moment, so that it goes on with the record where its content does: what
-    /// collects the lines of a program puts a header before each, and a level where it knows of one.
-    fn is_beside(&self, line: &Line<'_>) -> bool {
-        let near = self.last.zip(line.time).is_none_or(|(last, time)| {
-            last.dated == time.dated && last.nanoseconds.abs_diff(time.nanoseconds) <= MOMENT
-        });
-        near && line.component == self.component
-            && line.stream == self.stream
-            // A priority is that of the program's stream, whatever the head says of itself.
-            && (line.level.is_none() || line.level == self.level || line.raw.starts_with(b"<"))
     }
 
     fn absorb_python(&mut self, line: &Line<'_>, text: &str, words: &Words) -> bool {
@@ -392,9 +415,10 @@ impl Pending {
         if section.python {
             section.frames.reverse();
         }
-        let Self { time, level, content, told, status, lines, .. } = self;
+        let Self { time, level, content, told, status, lines, form, component, .. } = self;
+        let alone = form.filter(|_| level >= Some(Level::Warning)).map(|form| Alone { form, component });
         let Section { exception, frames: stack, gaps, .. } = section;
-        Some(Event { time, level, content, exception, stack, gaps, lines, status, told })
+        Some(Event { time, level, content, exception, stack, gaps, lines, status, told, alone })
     }
 }
 
@@ -420,7 +444,7 @@ fn looks_like_code(text: &str) -> bool {
 }
 
 /// Whether a line behind a header may go on with a trace.
-fn looks_like_a_part(text: &[u8]) -> bool {
+pub fn looks_like_a_part(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     [&b"at "[..], b"Caused by", b"[cause]", b"Traceback", b"... "].iter().any(|start| text.starts_with(start))
 }

@@ -73,6 +73,11 @@ impl Settings {
         }
     }
 
+    /// Whether there are rules about texts of lines.
+    pub const fn asks_for_texts(&self) -> bool {
+        !(self.ignore.is_empty() && self.severities.is_empty())
+    }
+
     /// Whether a text is one that is no issue.
     pub fn ignores_text(&self, text: &str) -> bool {
         self.ignore.iter().any(|pattern| pattern.is_in(text))

@@ -63,6 +63,14 @@ impl Source {
         (!tells_dates).then(|| self.days.time(nanoseconds))
     }
 
+    /// Counts an error of this time.
+    pub fn count_error(&mut self, time: Option<LogTime>) {
+        self.count += 1;
+        if let Some(time) = time.filter(|time| self.watched.tells(*time)) {
+            self.errors.add(time.nanoseconds);
+        }
+    }
+
     /// Forgets what was counted by a time that was none of the source's.
     pub fn begin_anew(&mut self) {
         self.seen = Default::default();

@@ -391,3 +391,53 @@ fn a_ruby_trace_begins_where_its_head_says_whatever_stands_before_its_callers() 
     let frames: Vec<_> = issue.stack.iter().map(|frame| (frame.function.as_deref().unwrap(), frame.line)).collect();
     assert_eq!(frames, [("pay", 12), ("total", 20), ("<main>", 3)]);
 }
+
+/// Lines of several services, many of which tell of faults that differ in their numbers, and a few of which go on with them.
+fn troubled(lines: u64) -> Vec<String> {
+    let line = |n: u64| {
+        let (second, value) = (n / 7, n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40);
+        let time = format!("2026-11-23 10:{:02}:{:02}.{:03}", second / 60 % 60, second % 60, n % 7 * 100);
+        let text = match value % 19 {
+            0 | 1 => format!("WARN shop.Cart: {value} of 10.0.0.{}:80 is late", value % 256),
+            2 => format!("ERROR shop.Cart: order {value} failed after {} ms", value % 900),
+            3 => format!("ERROR shop.Pay: order {value} failed after {} ms", value % 900),
+            4 => format!("WARN shop.Pay: {} failed, request_id=a{value}", value % 3),
+            5 => format!("ERROR shop.Cart: no price for 'a{}'", value % 2),
+            6 => format!("ERROR shop.Cart: PriceError: none for {value}"),
+            7 => format!(
+                "ERROR shop.Cart: PriceError: none for {value}\n    at price (/srv/shop/cart.js:{}:1)",
+                value % 3
+            ),
+            8 => format!("ERROR shop.Cart: panicked at src/cart.rs:{}:1:\nno price for {value}", value % 9),
+            9 => format!("WARN shop.Cart: {value} is late\n  since {value}"),
+            10 => format!("WARN shop.Pay: {value}: shop::pay"),
+            11 => format!("FATAL shop.Pay: out of memory after {value} orders"),
+            12 => format!("WARN shop.{}: {value} is late", char::from(b'A' + (value % 26) as u8)),
+            _ => format!("INFO shop.Cart: order {value} took {} ms", value % 900),
+        };
+        // Some have no header of their own.
+        if value % 101 == 7 { format!("ERROR: {value} is wrong\n") } else { format!("{time} {text}\n") }
+    };
+    (0..lines).map(line).collect()
+}
+
+#[test]
+fn faults_that_are_like_others_come_to_the_same_as_those_that_are_read_one_by_one() {
+    let lines = troubled(4000);
+    let state = |engine: &Engine| {
+        let mut state: serde_json::Value = serde_json::from_slice(&engine.checkpoint().unwrap()).unwrap();
+        // How it was parted.
+        (state["pushes"], state["sources"]["app.log"]["used"]) = Default::default();
+        state
+    };
+    for settings in [Settings::default(), Settings { max_groups: 6, ..Settings::default() }] {
+        let [mut whole, mut parted] = [(); 2].map(|()| Engine::new(settings.clone()));
+        for lines in lines.chunks(800) {
+            whole.push("app.log", lines.concat().as_bytes());
+            lines.iter().for_each(|line| parted.push("app.log", line.as_bytes()));
+            assert_eq!(whole.issues(), parted.issues());
+        }
+        assert_eq!(state(&whole), state(&parted));
+        assert!(state(&whole)["sources"]["app.log"]["count"].as_u64().unwrap() > 1000);
+    }
+}

@@ -130,12 +130,12 @@ impl State {
         let before = raw.get(..start).unwrap_or_default();
         let indented =
             content.first().is_some_and(u8::is_ascii_whitespace) || matches!(before, [.., b' ', b' '] | [.., b'\t']);
-        let (group, plain) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
+        let (group, plain, form) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
         let Header { time, of_day, level, component, .. } = read;
-        let line =
-            Line { number, time, of_day, level, component, stream, content, group, plain, headed, indented, raw };
+        let mut line =
+            Line { number, time, of_day, level, component, stream, content, group, plain, form, headed, indented, raw };
         self.follow_moves(source);
-        self.take(name, source, line, None, means);
+        self.take(name, source, &mut line, None, means);
         group
     }
 
@@ -164,8 +164,8 @@ impl State {
         let components = [of_message.component, read.component.as_bytes(), around.component];
         let of_line = if read.level.is_none() { 0 } else { 1 };
         let component = components.into_iter().skip(of_line).find(|component| !component.is_empty());
-        let (group, plain) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
-        let line = Line {
+        let (group, plain, form) = self.grouping.group(content, settings.max_patterns, |text| words.tell(text));
+        let mut line = Line {
             number,
             time: around.time.or(read.time).or(of_message.time),
             of_day: None,
@@ -175,12 +175,13 @@ impl State {
             content,
             group,
             plain,
+            form,
             headed: level.is_some() || around.time.is_some() || read.time.is_some(),
             indented: content.first().is_some_and(u8::is_ascii_whitespace),
             raw,
         };
         self.follow_moves(source);
-        self.take(name, source, line, read.stack.as_deref(), means);
+        self.take(name, source, &mut line, read.stack.as_deref(), means);
         group
     }
 }

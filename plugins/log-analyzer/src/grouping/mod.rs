@@ -25,6 +25,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::outline::Form;
 use self::{
     cache::Cache,
     key::Key,
@@ -165,10 +166,16 @@ impl Sink for Words<'_> {
 }
 
 impl Grouping {
-    /// The group of a message, and whether its words are plain: not such as `tells` tells of. `most` patterns are kept.
-    pub fn group(&mut self, text: &[u8], most: usize, tells: impl FnOnce(&[u8]) -> bool) -> (GroupId, bool) {
-        if let Some((slot, plain)) = self.outlines.get(text) {
-            return (self.known.count(slot), plain);
+    /// The group of a message; whether its words are plain: not such as `tells` tells of; and its form, where that is known. `most`
+    /// patterns are kept.
+    pub fn group(
+        &mut self,
+        text: &[u8],
+        most: usize,
+        tells: impl FnOnce(&[u8]) -> bool,
+    ) -> (GroupId, bool, Option<Form>) {
+        if let Some((slot, plain, form)) = self.outlines.get(text) {
+            return (self.known.count(slot), plain, Some(form));
         }
         let mut shape = Shape { text, key: self.key, hash: self.key.start ^ text.len().min(1) as u64, numbered: false };
         lex::scan(text, &mut self.map, &mut shape);
@@ -178,10 +185,8 @@ impl Grouping {
             Some(known) => known,
             None => self.learn(text, hash, most, tells),
         };
-        if !numbered {
-            self.outlines.put(slot, plain);
-        }
-        (self.known.count(slot), plain)
+        let form = if numbered { None } else { self.outlines.put(slot, plain) };
+        (self.known.count(slot), plain, form)
     }
 
     /// Finds the pattern of a shape that is not remembered, and whether its words are plain; and remembers both.

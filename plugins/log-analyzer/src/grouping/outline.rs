@@ -1,29 +1,44 @@
 //! Outlines that were seen: most lines are like one before but for their numbers, so that they need not be taken apart.
 //!
-//! An outline is the message with each number in it as one digit: `0` for most, another where it has dots in it, as an address does, and
-//! how long it is where that may tell whether it is a value. Messages of one outline are taken apart in the same way, and where no word of theirs has a digit in it they are of one shape.
+//! An outline is the message with each number in it as one digit: `0` for most, another where it is nothing, or has dots in it, as an
+//! address does, and how long it is where that may tell whether it is a value. Messages of one outline are taken apart in the same way, and where no word of theirs has a digit in it they are of one shape.
 //! Outlines are compared, not only their hashes: nobody can write a line that is taken for another.
 //!
 //! It holds nothing that cannot be found again, so it is not saved, and an outline may be forgotten at any time.
 
 use std::fmt;
 
-use crate::{bytes::is_same, digits::Digits};
+use crate::digits::Digits;
 
 /// Outlines that are remembered at most: they take 2 MiB.
 const MAX_OUTLINES: usize = 1 << 12;
 /// Bytes of a message that is looked up.
 const MAX_BYTES: usize = Digits::MOST_BYTES;
+/// Bytes of an outline that are looked at together.
+const BLOCK_BYTES: usize = 32;
+/// Bytes that an outline takes at most: whole blocks.
+const ROOM_BYTES: usize = MAX_BYTES.next_multiple_of(BLOCK_BYTES);
 /// Bytes that are copied at once, which may be more than are asked for.
 const PIECE_BYTES: usize = 16;
+/// Bytes of the last pieces of a text.
+const SMALL_BYTES: usize = 8;
 /// From so many digits on it does not matter how many there are: a group of an address has four.
 const MANY: usize = 5;
 /// Stands for a number with dots in it, which is no part of a name or of an address in hex.
 const DOTTED: usize = 6;
+/// Stands for a lone zero, and for a number with dots of which the first or the last part is one: what is said of nothing may be denied by
+/// it.
+const NOTHING: usize = 7;
+/// See above.
+const DOTTED_NOTHING: usize = 8;
 /// Messages that are looked up before it is asked whether that is of use.
 const TRIED: u32 = 256;
 /// Messages that are taken apart at once where it was not.
 const LEFT_OUT: u32 = 4096;
+
+/// What a message is but for its numbers, by a number that no other outline has or had in an analysis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form(pub u64);
 
 /// How long an outline is, or nothing where there is none, and what became of its message.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +46,7 @@ struct Known {
     length: usize,
     slot: usize,
     plain: bool,
+    form: Form,
 }
 
 /// Outlines, each in the place that its hash gives it: the newer stays. A copy knows none.
@@ -46,6 +62,8 @@ pub struct Outlines {
     found: u32,
     /// Messages that are not looked up: of late few were known.
     left_out: u32,
+    /// The form that is given next.
+    next: u64,
 }
 
 impl Clone for Outlines {
@@ -61,12 +79,12 @@ impl fmt::Debug for Outlines {
 }
 
 impl Outlines {
-    /// The slot of the pattern of a message whose outline is known, and whether its words are plain.
+    /// The slot of the pattern of a message whose outline is known, whether its words are plain, and its form.
     #[inline]
-    pub fn get(&mut self, text: &[u8]) -> Option<(usize, bool)> {
+    pub fn get(&mut self, text: &[u8]) -> Option<(usize, bool, Form)> {
         if self.left_out > 0 {
             self.left_out -= 1;
-            self.last.length = 0;
+            self.last.written.length = 0;
             return None;
         }
         self.tried += 1;
@@ -75,33 +93,37 @@ impl Outlines {
             (self.tried, self.found) = (1, 0);
         }
         self.last.read(text);
-        let outline = self.last.bytes();
+        let (outline, length) = (self.last.written.blocks(), self.last.written.length);
         let place = place(outline);
-        let known = self.known.get(place).filter(|known| known.length > 0)?;
-        let start = place * MAX_BYTES;
-        if !is_same(outline, self.texts.get(start..start + known.length)?) {
+        let known = self.known.get(place).filter(|known| known.length == length && length > 0)?;
+        let start = place * ROOM_BYTES;
+        let (blocks, _) = self.texts.get(start..start + outline.len() * BLOCK_BYTES)?.as_chunks();
+        if !outline.iter().zip(blocks).all(|(one, other)| is_same(one, other)) {
             return None;
         }
         self.found += 1;
-        Some((known.slot, known.plain))
+        Some((known.slot, known.plain, known.form))
     }
 
-    /// Remembers the message that was looked up last, none of whose words has a digit in it.
-    pub fn put(&mut self, slot: usize, plain: bool) {
-        let outline = self.last.bytes();
-        if outline.is_empty() {
-            return;
+    /// Remembers the message that was looked up last, none of whose words has a digit in it; gives its form, unless it is of none.
+    pub fn put(&mut self, slot: usize, plain: bool) -> Option<Form> {
+        let (outline, length) = (self.last.written.blocks(), self.last.written.length);
+        if length == 0 {
+            return None;
         }
         if self.known.is_empty() {
             self.known.resize(MAX_OUTLINES, Known::default());
-            self.texts.resize(MAX_OUTLINES * MAX_BYTES, 0);
+            self.texts.resize(MAX_OUTLINES * ROOM_BYTES, 0);
         }
-        let (place, length) = (place(outline), outline.len());
-        let start = place * MAX_BYTES;
-        if let (Some(known), Some(text)) = (self.known.get_mut(place), self.texts.get_mut(start..start + length)) {
-            text.copy_from_slice(outline);
-            *known = Known { length, slot, plain };
-        }
+        let place = place(outline);
+        let start = place * ROOM_BYTES;
+        let text = self.texts.get_mut(start..start + outline.len() * BLOCK_BYTES);
+        let (known, text) = self.known.get_mut(place).zip(text)?;
+        text.copy_from_slice(outline.as_flattened());
+        let form = Form(self.next);
+        *known = Known { length, slot, plain, form };
+        self.next += 1;
+        Some(form)
     }
 
     /// Forgets all, since slots have changed.
@@ -110,63 +132,58 @@ impl Outlines {
     }
 }
 
+/// Bytes of an outline, or what is behind it: zeros.
+type Block = [u8; BLOCK_BYTES];
+
+/// A block by eights.
+#[inline]
+fn eights(block: &Block) -> impl Iterator<Item = u64> {
+    block.as_chunks().0.iter().map(|eight| u64::from_le_bytes(*eight))
+}
+
+#[inline]
+fn is_same(one: &Block, other: &Block) -> bool {
+    eights(one).zip(eights(other)).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
+}
+
 /// Where an outline's place is.
 #[inline]
-fn place(outline: &[u8]) -> usize {
+fn place(outline: &[Block]) -> usize {
     let add = |hash: u64, part: u64| (hash.rotate_left(5) ^ part).wrapping_mul(0x517c_c1b7_2722_0a95);
-    let mut hash = outline.as_chunks().0.iter().fold(0, |hash, eight| add(hash, u64::from_le_bytes(*eight)));
-    if let Some(last) = outline.last_chunk() {
-        hash = add(hash, u64::from_le_bytes(*last));
+    // The eights of a block go into a hash each, of which none waits for another.
+    let mut hashes = [0; BLOCK_BYTES / 8];
+    for block in outline {
+        hashes.iter_mut().zip(eights(block)).for_each(|(hash, part)| *hash = add(*hash, part));
     }
+    let hash = hashes.into_iter().fold(0, add);
     // The high bits of a product are the best mixed.
     (hash >> (u64::BITS - MAX_OUTLINES.ilog2())) as usize
 }
 
-/// Room for an outline, and for a piece behind it.
+/// An outline as far as it is written, with room for a piece and a block behind it.
 #[derive(Clone)]
-struct Outline {
-    bytes: [u8; MAX_BYTES + 2 * PIECE_BYTES],
+struct Written {
+    bytes: [u8; ROOM_BYTES + 2 * PIECE_BYTES + BLOCK_BYTES],
     length: usize,
-    digits: Digits,
 }
 
-impl Default for Outline {
-    fn default() -> Self {
-        Self { bytes: [0; MAX_BYTES + 2 * PIECE_BYTES], length: 0, digits: Digits::default() }
-    }
-}
-
-impl Outline {
-    /// That of the last message; empty where it is too long to be looked up.
+impl Written {
+    /// What is written, and zeros behind it.
     #[inline]
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+    fn blocks(&self) -> &[Block] {
+        let (blocks, _) = self.bytes.as_chunks();
+        blocks.get(..self.length.div_ceil(BLOCK_BYTES)).unwrap_or_default()
     }
 
     #[inline]
-    fn read(&mut self, text: &[u8]) {
-        self.length = 0;
-        if text.len() > MAX_BYTES {
-            return;
+    fn push(&mut self, byte: u8) {
+        if let Some(to) = self.bytes.get_mut(self.length) {
+            *to = byte;
         }
-        self.digits.read(text);
-        let mut at = 0;
-        while at < text.len() {
-            let number = self.digits.next(at).min(text.len());
-            self.copy(text, at, number);
-            at = self.digits.next_other(number).min(text.len());
-            if number < at {
-                let told = if self.digits.is_whole(number, at) { told(text, number, at) } else { DOTTED };
-                let digit = b'0' + told as u8;
-                if let Some(to) = self.bytes.get_mut(self.length) {
-                    *to = digit;
-                }
-                self.length += 1;
-            }
-        }
+        self.length += 1;
     }
 
-    /// Copies a part of the text by pieces, the last of which may be longer than what is left.
+    /// Adds a part of the text by pieces, of which more may be copied than is left.
     #[inline]
     fn copy(&mut self, text: &[u8], start: usize, end: usize) {
         let mut at = start;
@@ -174,26 +191,98 @@ impl Outline {
             let to = self.length + at - start;
             match (text.get(at..at + PIECE_BYTES), self.bytes.get_mut(to..to + PIECE_BYTES)) {
                 (Some(piece), Some(room)) => room.copy_from_slice(piece),
-                _ => {
-                    let rest = text.get(at..end).unwrap_or_default();
-                    self.bytes.iter_mut().skip(to).zip(rest).for_each(|(to, byte)| *to = *byte);
+                (_, Some(room)) => {
+                    copy_end(text, at, room);
                     break;
                 }
+                _ => break,
             }
             at += PIECE_BYTES;
         }
         self.length += end - start;
     }
+
+    #[inline]
+    fn end(&mut self) {
+        if let Some(behind) = self.bytes.get_mut(self.length..self.length + BLOCK_BYTES) {
+            behind.fill(0);
+        }
+    }
+}
+
+/// That of the last message; empty where it is too long to be looked up.
+#[derive(Clone)]
+struct Outline {
+    written: Written,
+    digits: Digits,
+}
+
+impl Default for Outline {
+    fn default() -> Self {
+        let written = Written { bytes: [0; ROOM_BYTES + 2 * PIECE_BYTES + BLOCK_BYTES], length: 0 };
+        Self { written, digits: Digits::default() }
+    }
+}
+
+impl Outline {
+    // By itself, as is what it calls first: what is inlined into much has too few registers in the sandbox.
+    #[inline(never)]
+    fn read(&mut self, text: &[u8]) {
+        let Self { written, digits } = self;
+        written.length = 0;
+        if text.len() > MAX_BYTES {
+            return;
+        }
+        digits.read(text);
+        let (mut at, mut edges) = (0, digits.edges());
+        while let Some(number) = edges.next() {
+            written.copy(text, at, number);
+            at = edges.next().unwrap_or(text.len());
+            let told =
+                if digits.is_dotted(number, at) { told_dotted(text, number, at) } else { told(text, number, at) };
+            written.push(b'0' + told as u8);
+        }
+        written.copy(text, at, text.len());
+        written.end();
+    }
+}
+
+/// Copies the end of a text, which is shorter than a piece.
+#[inline]
+fn copy_end(text: &[u8], start: usize, room: &mut [u8]) {
+    let Some(last) = text.last_chunk::<SMALL_BYTES>() else {
+        return room.iter_mut().zip(text.iter().skip(start)).for_each(|(to, byte)| *to = *byte);
+    };
+    // Those before are shifted out: cheaper than one after the other.
+    let behind = text.len() - start;
+    let (first, rest) = if behind <= SMALL_BYTES {
+        (u64::from_le_bytes(*last) >> ((SMALL_BYTES - behind) * 8), 0)
+    } else {
+        let first = text.get(start..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
+        (u64::from_le_bytes(first), u64::from_le_bytes(*last) >> ((2 * SMALL_BYTES - behind) * 8))
+    };
+    let (eights, _) = room.as_chunks_mut();
+    eights.iter_mut().zip([first, rest]).for_each(|(to, eight)| *to = eight.to_le_bytes());
 }
 
 /// What an outline tells of a number's length: all up to a bound where it may be part of a name or of an address, else nothing.
 #[inline]
 fn told(text: &[u8], start: usize, end: usize) -> usize {
+    if end - start == 1 && text.get(start) == Some(&b'0') {
+        return NOTHING;
+    }
     // A name has letters behind its number, and an address has hex digits and colons.
     let before = start.checked_sub(1).and_then(|before| text.get(before));
     let is_part = matches!(text.get(end), Some(b':' | b'$' | b'a'..=b'z' | b'A'..=b'Z'))
         || matches!(before, Some(b':' | b'a'..=b'f' | b'A'..=b'F'));
     if is_part { (end - start).min(MANY) } else { 0 }
+}
+
+/// What an outline tells of a number with dots in it.
+#[inline]
+fn told_dotted(text: &[u8], start: usize, end: usize) -> usize {
+    let number = text.get(start..end).unwrap_or_default();
+    if number.starts_with(b"0.") || number.ends_with(b".0") { DOTTED_NOTHING } else { DOTTED }
 }
 
 #[cfg(test)]
@@ -211,7 +300,9 @@ mod tests {
         // What was there before is no part of it.
         outline.read(&[b'7'; 300]);
         outline.read(text);
-        outline.bytes().to_vec()
+        let (bytes, length) = (outline.written.blocks().as_flattened(), outline.written.length);
+        assert!(bytes[length..].iter().all(|byte| *byte == 0));
+        bytes[..length].to_vec()
     }
 
     /// A message's parts without its values, and whether a word has a digit in it.
@@ -250,6 +341,7 @@ mod tests {
             ("12", "0"),
             ("", ""),
             ("took 12ms, 3 s, 123456$", "took 2ms, 0 s, 5$"),
+            ("0 of 10, x0, 00, 0.5, 1.0, 10.0.10", "7 of 0, x7, 0, 8, 8, 6"),
         ] {
             assert_eq!(String::from_utf8(outline(text.as_bytes())).unwrap(), expected, "{text}");
         }
@@ -260,9 +352,10 @@ mod tests {
     fn only_what_is_of_an_outline_is_known_and_slots_that_changed_are_forgotten() {
         let mut outlines = Outlines::default();
         assert_eq!(outlines.get(b"order 17 failed"), None);
-        outlines.put(3, true);
-        assert_eq!(outlines.get(b"order 4711 failed"), Some((3, true)));
+        let form = outlines.put(3, true).unwrap();
+        assert_eq!(outlines.get(b"order 4711 failed"), Some((3, true, form)));
         assert_eq!(outlines.get(b"order x failed"), None);
+        assert_ne!(outlines.put(3, true), Some(form));
         outlines.clear();
         assert_eq!(outlines.get(b"order 4711 failed"), None);
     }
@@ -274,7 +367,7 @@ mod tests {
         let name = |number: u32| number.to_string().bytes().map(|digit| char::from(digit + 49)).collect::<String>();
         for number in 0..20_000 {
             outlines.get(name(number).as_bytes());
-            looked_up += u32::from(!outlines.last.bytes().is_empty());
+            looked_up += u32::from(outlines.last.written.length > 0);
             outlines.put(1, true);
         }
         assert!((TRIED..2000).contains(&looked_up), "{looked_up}");

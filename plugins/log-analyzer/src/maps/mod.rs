@@ -295,6 +295,7 @@ mod tests {
     fn path(maps: &Maps, looked: &mut Looked, file: &str) -> String {
         let frame = StackFrame { function: None, file: file.to_owned(), line: 1, column: Some(52), own_code: true };
         let mut event = Event {
+            alone: None,
             time: None,
             level: None,
             content: String::new(),
