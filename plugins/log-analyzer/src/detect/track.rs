@@ -10,7 +10,7 @@ use super::{
     series::Series,
     starts,
 };
-use crate::{line::Line, pending::text_of, record::Level, template::template};
+use crate::{bytes::is_plain, line::Line, pending::text_of, record::Level, template::template};
 
 /// Lines of a kind, from its first, in which its numbers are learnt.
 const LEARNT_FROM: u64 = 12;
@@ -110,7 +110,7 @@ impl Track {
         if at / crate::time::SECOND != before / crate::time::SECOND {
             self.last.0 = line.number;
             self.last.1.clear();
-            self.last.1.push_str(&shorten(line.raw));
+            show(line.raw, &mut self.last.1);
         }
         let learning = learns(self.count);
         if learning || !self.durations.is_empty() || !self.gauges.is_empty() {
@@ -174,6 +174,16 @@ impl Track {
 }
 
 fn shorten(raw: &[u8]) -> String {
-    let text = text_of(raw.get(..EVIDENCE_BYTES).unwrap_or(raw));
-    text.trim_end().to_owned()
+    let mut text = String::new();
+    show(raw, &mut text);
+    text
+}
+
+/// Adds a line to a text as it is shown.
+fn show(raw: &[u8], text: &mut String) {
+    let raw = raw.get(..EVIDENCE_BYTES).unwrap_or(raw);
+    match std::str::from_utf8(raw.trim_ascii_end()) {
+        Ok(plain) if is_plain(raw) => text.push_str(plain),
+        _ => text.push_str(text_of(raw).trim_end()),
+    }
 }

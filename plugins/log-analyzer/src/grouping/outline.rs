@@ -273,10 +273,29 @@ fn told(text: &[u8], start: usize, end: usize) -> usize {
     }
     // A name has letters behind its number, and an address has hex digits and colons.
     let before = start.checked_sub(1).and_then(|before| text.get(before));
-    let is_part = matches!(text.get(end), Some(b':' | b'$' | b'a'..=b'z' | b'A'..=b'Z'))
-        || matches!(before, Some(b':' | b'a'..=b'f' | b'A'..=b'F'));
-    if is_part { (end - start).min(MANY) } else { 0 }
+    let is_near = |byte: Option<&u8>, of: u8| {
+        byte.and_then(|byte| NEAR.get(usize::from(*byte))).is_some_and(|classes| classes & of != 0)
+    };
+    if is_near(text.get(end), BEHIND) | is_near(before, BEFORE) { (end - start).min(MANY) } else { 0 }
 }
+
+/// Classes of bytes that make a number before them, or behind them, a part of a name or of an address.
+const BEHIND: u8 = 1;
+const BEFORE: u8 = 2;
+/// The classes of each byte: a look at a table is no branch, which of those there may be could not be told in advance.
+const NEAR: [u8; 256] = {
+    let mut near = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        near[byte] = match byte as u8 {
+            b':' | b'a'..=b'f' | b'A'..=b'F' => BEHIND | BEFORE,
+            b'$' | b'g'..=b'z' | b'G'..=b'Z' => BEHIND,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    near
+};
 
 /// What an outline tells of a number with dots in it.
 #[inline]

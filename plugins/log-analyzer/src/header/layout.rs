@@ -31,9 +31,18 @@ const SETS: usize = 32;
 /// Forms of a set: a program's loggers, the levels that they write, and how long a process' number is.
 const FORMS: usize = 8;
 
+/// Bytes behind the key by which it is guessed which form of a set a line has: most often a logger's name is there.
+const GUESS_BYTES: usize = 24;
+/// Guesses that are kept, a power of two.
+const GUESSES: usize = 256;
+
 /// The forms that were seen last.
 #[derive(Clone, Debug, Default)]
-pub struct Layouts(Vec<Set>);
+pub struct Layouts {
+    sets: Vec<Set>,
+    /// The places in their sets of the forms that lines of the same hash had last.
+    guesses: Vec<u8>,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Set {
@@ -59,12 +68,23 @@ struct Layout {
 impl Layouts {
     /// Reads a plain line's header: the same as [`header`], and faster.
     pub fn read<'a>(&mut self, line: &'a [u8]) -> Header<'a> {
-        let Some(key) = line.first_chunk() else { return header(line) };
-        if self.0.is_empty() {
-            self.0.resize_with(SETS, Set::default);
+        let Some((key, behind)) = line.split_first_chunk::<KEY_BYTES>() else { return header(line) };
+        if self.sets.is_empty() {
+            self.sets.resize_with(SETS, Set::default);
+            self.guesses.resize(GUESSES, 0);
         }
-        let Some(set) = self.0.get_mut(place(key)) else { return header(line) };
-        if let Some(known) = set.layouts.iter_mut().find_map(|layout| layout.read(line)) {
+        let of_key = hash(0, key);
+        let guess = behind
+            .first_chunk::<GUESS_BYTES>()
+            .and_then(|behind| self.guesses.get_mut(place(hash(of_key, behind), GUESSES)));
+        let Some(set) = self.sets.get_mut(place(of_key, SETS)) else { return header(line) };
+        let guessed = guess.as_deref().and_then(|guess| set.layouts.get_mut(usize::from(*guess)));
+        if let Some(known) = guessed.and_then(|layout| layout.read(line)) {
+            return known;
+        }
+        let known = set.layouts.iter_mut().enumerate().find_map(|(at, layout)| Some((at, layout.read(line)?)));
+        if let Some((at, known)) = known {
+            guess.into_iter().for_each(|guess| *guess = at as u8);
             return known;
         }
         let header = header(line);
@@ -133,14 +153,20 @@ impl Layout {
     }
 }
 
-/// The set of a line that begins so.
-fn place(key: &[u8; KEY_BYTES]) -> usize {
-    let (parts, _) = key.as_chunks::<8>();
-    let hash = parts
-        .iter()
-        .fold(0u64, |hash, part| (hash.rotate_left(5) ^ without_digits(*part)).wrapping_mul(0x517c_c1b7_2722_0a95));
+/// Adds bytes without their digits to a hash.
+#[inline]
+fn hash<const BYTES: usize>(before: u64, bytes: &[u8; BYTES]) -> u64 {
+    let (parts, _) = bytes.as_chunks::<8>();
+    let add =
+        |hash: u64, part: &[u8; 8]| (hash.rotate_left(5) ^ without_digits(*part)).wrapping_mul(0x517c_c1b7_2722_0a95);
+    parts.iter().fold(before, add)
+}
+
+/// The place of a hash among so many, a power of two.
+#[inline]
+fn place(hash: u64, number: usize) -> usize {
     // The high bits of a product are the best mixed.
-    (hash >> (64 - SETS.ilog2())) as usize
+    (hash >> (u64::BITS - number.ilog2())) as usize
 }
 
 /// How many bytes of the line are looked at to read its header, which has its level behind the time; `after` is where the time
@@ -336,7 +362,7 @@ mod tests {
         for (a, b) in ('a'..='z').flat_map(|a| ('a'..='z').map(move |b| (a, b))) {
             layouts.read(format!("081109 203615 INFO {a}{b}.Node: done with block").as_bytes());
         }
-        assert!(layouts.0.len() == SETS && layouts.0.iter().all(|set| set.layouts.len() <= FORMS));
-        assert!(layouts.0.iter().any(|set| set.layouts.len() == FORMS));
+        assert!(layouts.sets.len() == SETS && layouts.sets.iter().all(|set| set.layouts.len() <= FORMS));
+        assert!(layouts.sets.iter().any(|set| set.layouts.len() == FORMS));
     }
 }
