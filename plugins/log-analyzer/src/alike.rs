@@ -111,7 +111,7 @@ fn with_small_numbers(text: &str) -> String {
         let is_dot = c == '.' && digits && text.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
         if is_dot && !dotted {
             out.push_str(".1");
-        } else if !is_dot && !(c.is_ascii_digit() && digits) {
+        } else if !(is_dot || c.is_ascii_digit() && digits) {
             out.push(if c.is_ascii_digit() { '1' } else { c });
         }
         dotted = is_dot || dotted && c.is_ascii_digit();

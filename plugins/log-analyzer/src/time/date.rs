@@ -120,11 +120,14 @@ fn named_zone(text: &[u8], end: usize) -> usize {
     end + if is_zone { name + 1 } else { 0 }
 }
 
+/// What reads a time at the start of a text.
+type Read = fn(&[u8]) -> Option<(LogTime, usize)>;
+
 /// `Nov 23 10:00:00`, `Nov  3 10:00:00`, `Nov 23, 2026 10:00:00 AM`; with a weekday before, and a year behind, as Apache writes it:
 /// `Mon Nov 23 10:00:00 2026`, `Mon, 23 Nov 2026 10:00:00 GMT`.
 pub fn named(text: &[u8]) -> Option<(LogTime, usize)> {
     let Some(month) = month(text.get(..3)?) else {
-        let (skip, read): (usize, fn(&[u8]) -> Option<(LogTime, usize)>) = match text.get(3..5)? {
+        let (skip, read): (usize, Read) = match text.get(3..5)? {
             b", " => (5, parts),
             [b' ', _] => (4, of_month),
             _ => return None,
