@@ -213,6 +213,9 @@ impl Assembler {
 
     /// Whether a line without a level tells of a fault.
     fn tells_by_itself(&self, line: &Line<'_>, told: Told) -> bool {
+        if told == Told::default() || record::is_access(line.raw) {
+            return false;
+        }
         if told.exception
             && (is_traceback(line.content) || (!line.indented && trace::head(&text_of(line.content)).is_some()))
         {
@@ -223,11 +226,11 @@ impl Assembler {
         }
         // A line without a header in a log with headers goes on with a message.
         let loose = self.headed && !line.headed;
-        told.fault.is_some() && !line.indented && !loose && !is_code(line.content) && !is_access(line.raw)
+        told.fault.is_some() && !line.indented && !loose && !is_code(line.content) && !asks(line.raw)
     }
 }
 
-fn is_access(raw: &[u8]) -> bool {
+fn asks(raw: &[u8]) -> bool {
     memchr::memmem::find(raw, b" HTTP/").is_some()
 }
 

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Access;
 
+/// Bytes in which an address is looked for around a word.
+const MAX_ADDRESS_BYTES: usize = 256;
+
 /// How a level maps to what matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Level {
@@ -157,6 +160,9 @@ impl Words {
             let Some((word, says)) = WORDS.get(found.pattern().as_usize()) else { continue };
             let before = text.get(..found.start()).unwrap_or_default();
             let behind = text.get(found.end()..).unwrap_or_default();
+            if is_of_address(before) {
+                continue;
+            }
             let capital = text.get(found.start()).is_some_and(u8::is_ascii_uppercase);
             match says {
                 Says::Critical => told.critical = true,
@@ -174,6 +180,18 @@ impl Words {
         }
         told
     }
+}
+
+/// Whether a text ends within a path or an address, whose words are those of whoever asked for it.
+fn is_of_address(before: &[u8]) -> bool {
+    let parts = |byte: &u8| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'(' | b'[' | b'<' | b',');
+    let end = before.get(before.len().saturating_sub(MAX_ADDRESS_BYTES)..).unwrap_or_default();
+    let start = end.iter().rposition(parts);
+    let word = end.get(start.map_or(0, |at| at + 1)..).unwrap_or_default();
+    let has = |part: &[u8]| memchr::memmem::find(word, part).is_some();
+    // What is longer is no word of prose.
+    let is_long = start.is_none() && before.len() > MAX_ADDRESS_BYTES;
+    is_long || word.first() == Some(&b'/') || word.contains(&b'?') || has(b"://") || has(b"=/")
 }
 
 fn denied_before(before: &[u8]) -> bool {
@@ -196,6 +214,17 @@ fn denied_behind(behind: &[u8]) -> bool {
         || value.starts_with(b"none")
         || value.starts_with(b"null")
         || value.starts_with(b"false")
+}
+
+/// Whether a line is one of an access log, whose words are its clients'.
+pub fn is_access(line: &[u8]) -> bool {
+    let mut ends = memchr::memmem::find_iter(line, b"] \"");
+    ends.any(|end| line.get(end.saturating_sub(6)..end).is_some_and(is_zone)) || Access::of_server(line).is_some()
+}
+
+/// ` +0200`, with which the time in an access log's brackets ends.
+fn is_zone(text: &[u8]) -> bool {
+    matches!(text, [b' ', b'+' | b'-', digits @ ..] if digits.iter().all(u8::is_ascii_digit))
 }
 
 /// The status of an access log's line when it tells of a server's error, and the request.
@@ -224,6 +253,33 @@ mod tests {
             assert_eq!(words.told(text.as_bytes()).fault, None, "{text}");
         }
         for text in ["connection failed", "an ERROR occurred", "NullPointerException thrown", "errors: 12"] {
+            assert!(words.told(text.as_bytes()).fault.is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_of_an_address_tell_nothing() {
+        let words = Words::default();
+        let long = format!("x{}segfault", "-a".repeat(MAX_ADDRESS_BYTES));
+        for text in [
+            "GET /docs/segfault 200",
+            "GET /x?q=fatal&r=error 200",
+            "path=/errors took 3 ms",
+            "see https://a.example/error",
+            "opened '/var/log/error.log'",
+            &long,
+        ] {
+            assert_eq!(words.told(text.as_bytes()), Told::default(), "{text}");
+        }
+        for (line, is) in [
+            (r#"10.0.0.1 - a] "b [10/Oct/2000:13:55:36 -0700] "FATAL x" 400 12"#, true),
+            (r#"2026-11-23T10:00:00Z "GET /segfault HTTP/1.1" 200 12"#, true),
+            (r#"panic: [x] "y""#, false),
+        ] {
+            assert_eq!(is_access(line.as_bytes()), is, "{line}");
+        }
+        for text in ["GET /docs failed", "state=error", "/usr/bin/shop: segfault", "src/main.c:12: error: x", "(error)"]
+        {
             assert!(words.told(text.as_bytes()).fault.is_some(), "{text}");
         }
     }

@@ -441,3 +441,20 @@ fn faults_that_are_like_others_come_to_the_same_as_those_that_are_read_one_by_on
         assert!(state(&whole)["sources"]["app.log"]["count"].as_u64().unwrap() > 1000);
     }
 }
+
+#[test]
+fn no_client_makes_a_fault_by_its_words_or_hides_one() {
+    let mut log = String::new();
+    for (request, status, agent) in [
+        ("GET /segfault HTTP/1.1", 200, "curl"),
+        ("GET /?x=fatal&level=error HTTP/1.1", 200, "TypeError: x"),
+        ("GET /?q=panic: HTTP/1.1", 404, "FATAL: out of memory"),
+        ("FATAL kernel panic", 400, "-"),
+        ("GET /cart?level=info HTTP/1.1", 500, "curl"),
+    ] {
+        log += &format!("10.0.0.7 - - [23/Nov/2026:10:00:00 +0000] \"{request}\" {status} 5 \"-\" \"{agent}\"\n");
+    }
+    log += "2026-11-23T10:00:00Z GET /docs/segfault?level=fatal 200 3 ms\n";
+    let issue = only(&log);
+    assert!(issue.title.starts_with("HTTP 500: GET /cart"), "{}", issue.title);
+}

@@ -66,10 +66,10 @@ fn behind_priority(line: &[u8]) -> Header<'_> {
             let content = if level.is_some() { content } else { 0 };
             return Header { time: None, of_day: Some(of_day), level, component, content };
         }
-        let time = access_time(line);
+        let (time, is_access) = access_time(line).map_or((None, false), |(time, is_access)| (Some(time), is_access));
         let (level, end) = level(line, 0, First::BeforeColon, HEADER_WORDS);
         // The words of an access log's line are its clients', from the name that they give themselves on.
-        let level = level.filter(|_| time.is_none() || Access::of_server(line).is_none());
+        let level = level.filter(|_| !is_access && Access::of_server(line).is_none());
         let content = if level.is_some() { end + separators(from(line, end)) } else { 0 };
         return Header { time, of_day: None, level, component: b"", content };
     };
@@ -416,5 +416,8 @@ mod tests {
             assert_eq!((header.level, header.content), (None, 0), "{line}");
             assert!(header.time.unwrap().dated, "{line}");
         }
+        let garbage = br#"10.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "FATAL x" 400 12"#;
+        assert_eq!(header(garbage).level, None);
+        assert_eq!(header(b"ERROR [2026-11-23 10:00:00] no cart").level, Some(Level::Error));
     }
 }

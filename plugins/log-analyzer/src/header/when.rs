@@ -86,10 +86,15 @@ pub fn ends_header(word: &[u8]) -> bool {
         || word.get(start..start + name).is_some_and(|name| Level::named(name).is_some())
 }
 
-/// The time of an access log's line, in brackets behind the client.
-pub fn access_time(line: &[u8]) -> Option<LogTime> {
+/// The time in brackets behind other words, as access logs have it behind the client; and whether what was asked for stands behind it as
+/// it does there, `[10/Oct/2000:13:55:36 -0700] "GET /`.
+pub fn access_time(line: &[u8]) -> Option<(LogTime, bool)> {
     let head = line.get(..HEADER_BYTES.min(line.len()))?;
-    memchr::memchr_iter(b'[', head).find_map(|open| time::read(line.get(open + 1..)?)).map(|(time, _)| time)
+    memchr::memchr_iter(b'[', head).find_map(|open| {
+        let text = line.get(open + 1..)?;
+        let (time, length) = time::read(text)?;
+        Some((time, from(text, length).starts_with(b"] \"")))
+    })
 }
 
 /// Whether a time is a number alone.

@@ -120,26 +120,18 @@ fn named_zone(text: &[u8], end: usize) -> usize {
     end + if is_zone { name + 1 } else { 0 }
 }
 
-/// What reads a time at the start of a text.
-type Read = fn(&[u8]) -> Option<(LogTime, usize)>;
-
 /// `Nov 23 10:00:00`, `Nov  3 10:00:00`, `Nov 23, 2026 10:00:00 AM`; with a weekday before, and a year behind, as Apache writes it:
 /// `Mon Nov 23 10:00:00 2026`, `Mon, 23 Nov 2026 10:00:00 GMT`.
 pub fn named(text: &[u8]) -> Option<(LogTime, usize)> {
-    let Some(month) = month(text.get(..3)?) else {
-        let (skip, read): (usize, Read) = match text.get(3..5)? {
-            b", " => (5, parts),
-            [b' ', _] => (4, of_month),
-            _ => return None,
-        };
-        let (time, len) = read(text.get(skip..)?)?;
-        return Some((time, skip + len));
+    if let Some(month) = month(text.get(..3)?) {
+        return month_first(text, month);
+    }
+    let ((time, len), skipped) = match text.get(3..5)? {
+        b", " => (parts(text.get(5..)?)?, 5),
+        [b' ', _] => (month_first(text.get(4..)?, month(text.get(4..7)?)?)?, 4),
+        _ => return None,
     };
-    month_first(text, month)
-}
-
-fn of_month(text: &[u8]) -> Option<(LogTime, usize)> {
-    month_first(text, month(text.get(..3)?)?)
+    Some((time, skipped + len))
 }
 
 fn month_first(text: &[u8], month: i64) -> Option<(LogTime, usize)> {
