@@ -9,7 +9,6 @@
 use std::collections::HashMap;
 
 use super::pattern::Kind;
-use crate::bytes::hash;
 
 /// Parts of a pattern in which values are looked for.
 const MAX_PLACES: usize = 40;
@@ -43,13 +42,6 @@ pub struct Partition {
     pub first: Vec<usize>,
     /// The group's parts.
     pub kinds: HashMap<usize, Vec<Kind>>,
-}
-
-/// Names after which another name stands.
-fn names_something(kind: Option<&Kind>) -> bool {
-    const NOUNS: [&[u8]; 8] = [b"user", b"User", b"username", b"host", b"hostname", b"client", b"account", b"group"];
-    let Some(Kind::Word(word)) = kind else { return false };
-    NOUNS.iter().any(|noun| hash(noun) == *word)
 }
 
 /// What a part adds to the identity of its pattern: a sum, so that a part can be taken out.
@@ -138,7 +130,7 @@ fn identity(kinds: &[Kind]) -> u64 {
 /// Makes a family one group where its place holds a value.
 fn merge(family: &Family, current: &mut [Option<(Vec<Kind>, u64)>], first: &mut [usize]) -> bool {
     let place = family.place;
-    let (mut members, mut words, mut lines, mut noun) = (Vec::new(), Vec::new(), 0, false);
+    let (mut members, mut words, mut lines) = (Vec::new(), Vec::new(), 0);
     for &index in &family.members {
         // One that was merged in this round has other parts now, or none.
         let Some(Some((kinds, of))) = current.get(index) else { continue };
@@ -146,7 +138,6 @@ fn merge(family: &Family, current: &mut [Option<(Vec<Kind>, u64)>], first: &mut 
         if identity(kinds).wrapping_sub(share(place, *word)) != family.sum {
             continue;
         }
-        noun = place.checked_sub(1).is_some_and(|before| names_something(kinds.get(before)));
         members.push(index);
         words.push(*word);
         lines += of;
@@ -154,7 +145,7 @@ fn merge(family: &Family, current: &mut [Option<(Vec<Kind>, u64)>], first: &mut 
     words.sort_unstable();
     words.dedup();
     let evidence = words.len() + if words.contains(&Kind::Value) { VALUE_COUNTS - 1 } else { 0 };
-    if words.len() < 2 || evidence < needed(family.rest, place, lines, noun) {
+    if words.len() < 2 || evidence < needed(family.rest, place, lines) {
         return false;
     }
     let Some(of) = members.iter().copied().min() else { return false };
@@ -174,10 +165,10 @@ fn merge(family: &Family, current: &mut [Option<(Vec<Kind>, u64)>], first: &mut 
 }
 
 /// How many words in one place make it a value's.
-fn needed(rest: usize, place: usize, lines: u64, noun: bool) -> usize {
+fn needed(rest: usize, place: usize, lines: u64) -> usize {
     // Half the logarithm: 4 up to 256 lines, 5 up to 1,000, 10 at a million.
     let grown = (lines.max(1).ilog2() as usize).div_ceil(2);
-    let least = LEAST_WORDS.max(grown) - usize::from(noun);
+    let least = LEAST_WORDS.max(grown);
     let least = match rest {
         1 => least.max(LEAST_WORDS_OF_ONE),
         2 => least.max(LEAST_WORDS_OF_TWO),
