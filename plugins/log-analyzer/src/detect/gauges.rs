@@ -2,6 +2,9 @@
 //!
 //! A straight line is fitted to the means over time, to all of them and to shorter and shorter ends, since a leak may have begun
 //! late. It counts where it explains nearly all, rises alike in both halves, and gets to the limit soon enough to matter.
+//!
+//! What can be used up is told by words that are known, or else by the numbers themselves: what stands beside a limit and goes up and
+//! down is a level, whatever it is called, and what goes one way only is a count of what is done.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +31,9 @@ const HORIZON: f64 = 4.0;
 const BENT: f64 = 2.5;
 /// The normal distribution's quantile that leaves 5 % on each side.
 const QUANTILE: f64 = 1.645;
+
+/// The least share of a level's moves that go the one way, and the other: what is counted goes but one way, and begins anew.
+const BOTH_WAYS: f64 = 0.15;
 
 /// Words of what is used up.
 const RESOURCES: [&str; 36] = [
@@ -125,6 +131,17 @@ pub struct Gauge {
     limit: f64,
     bins: Bins<Mean>,
     last: f64,
+    /// Whether the words of its lines tell that it can be used up; else its moves have to.
+    #[serde(default = "is_told", skip_serializing_if = "Clone::clone")]
+    is_used_up: bool,
+    /// How often it rose, and fell.
+    #[serde(default)]
+    moves: (u64, u64),
+}
+
+/// What was kept before moves were was told by words.
+const fn is_told() -> bool {
+    true
 }
 
 /// A value that gets to its limit.
@@ -148,34 +165,48 @@ pub struct Trend {
     pub evidence: f64,
 }
 
-/// Whether a line with these words tells of something that can be used up.
-pub fn tells(line: &[u8]) -> bool {
-    let words = words(line);
-    words.iter().any(|word| RESOURCES.contains(&word.as_str()))
-        && !words.iter().any(|word| PROGRESS.contains(&word.as_str()))
+/// What a line's words tell of the numbers in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// They tell of something that can be used up.
+    pub is_used_up: bool,
+    /// They name a limit.
+    names_limit: bool,
 }
 
-/// The limit of a number, where it has one.
-pub fn limit(number: &Number<'_>, line: &[u8]) -> Option<f64> {
+/// What a line with these words tells; nothing where it tells of what is meant to get to its end.
+pub fn told(line: &[u8]) -> Option<Told> {
+    let words = words(line);
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    (!has(&PROGRESS)).then(|| Told { is_used_up: has(&RESOURCES), names_limit: has(&LIMITS) })
+}
+
+/// The limit of a number, where it has one: by the words of its line, or since one stands beside it.
+pub fn limit(number: &Number<'_>, line: &[u8], told: Told) -> Option<f64> {
     let name = words(number.name);
     let is = |names: &[&str]| name.iter().any(|word| names.contains(&word.as_str()));
     if is(&LIMITS) && !is(&["used", "usage"]) {
         return None;
     }
-    let next = words(number.rest.get(..12).unwrap_or(number.rest)).into_iter().next();
-    let is_left = is(&LEFT) || next.as_deref().is_some_and(|word| LEFT.contains(&word));
-    if is_left {
-        return Some(0.0);
-    }
-    if number.unit == b"%" || is(&["percent", "pct"]) || number.unit == b"percent" {
-        return (number.value <= 100.0).then_some(100.0);
-    }
-    // `free disk space 812 MB`: what is left is named further before.
-    let is_named = is(&RESOURCES) && words(line).iter().any(|word| LEFT.contains(&word.as_str()));
-    if is_named && of_pair(number).is_none() {
-        return Some(0.0);
+    if told.is_used_up {
+        let next = words(number.rest.get(..12).unwrap_or(number.rest)).into_iter().next();
+        let is_left = is(&LEFT) || next.as_deref().is_some_and(|word| LEFT.contains(&word));
+        if is_left {
+            return Some(0.0);
+        }
+        if number.unit == b"%" || is(&["percent", "pct"]) || number.unit == b"percent" {
+            return (number.value <= 100.0).then_some(100.0);
+        }
+        // `free disk space 812 MB`: what is left is named further before.
+        let is_named = is(&RESOURCES) && words(line).iter().any(|word| LEFT.contains(&word.as_str()));
+        if is_named && of_pair(number).is_none() {
+            return Some(0.0);
+        }
     }
     of_pair(number).or_else(|| {
+        if !told.names_limit {
+            return None;
+        }
         let is_used = is(&RESOURCES);
         let mut named = None;
         let mut before = None;
@@ -218,7 +249,7 @@ fn of_pair(number: &Number<'_>) -> Option<f64> {
 
 impl Gauge {
     /// One of a place that a number was found in.
-    pub fn new(number: &Number<'_>, limit: f64) -> Self {
+    pub fn new(number: &Number<'_>, limit: f64, told: Told) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self {
             name: text(number.name),
@@ -226,6 +257,8 @@ impl Gauge {
             limit,
             bins: Bins::new(STEPS, WIDEST_SECONDS),
             last: number.value,
+            is_used_up: told.is_used_up,
+            moves: (0, 0),
         }
     }
 
@@ -233,6 +266,8 @@ impl Gauge {
     pub fn add(&mut self, at: i64, value: f64, limit: f64) {
         if let Some(mean) = self.bins.at_mut(at.div_euclid(SECOND)) {
             mean.merge(&Mean { sum: value, number: 1 });
+            self.moves.0 += u64::from(value > self.last);
+            self.moves.1 += u64::from(value < self.last);
             (self.last, self.limit) = (value, limit);
         }
     }
@@ -240,10 +275,21 @@ impl Gauge {
     /// Takes in the values of a place that turned out to be the same.
     pub fn merge(&mut self, other: &Self) {
         self.bins.merge(&other.bins);
+        self.moves = (self.moves.0 + other.moves.0, self.moves.1 + other.moves.1);
+        self.is_used_up |= other.is_used_up;
+    }
+
+    /// Whether it goes up and down, as a level does.
+    fn is_level(&self) -> bool {
+        let (rises, falls) = self.moves;
+        rises.min(falls) as f64 >= BOTH_WAYS * (rises + falls).max(1) as f64
     }
 
     /// The trend to the limit, where there is one.
     pub fn trend(&self) -> Option<Trend> {
+        if !self.is_used_up && !self.is_level() {
+            return None;
+        }
         let filled = self.bins.iter().filter(|(_, mean)| mean.number > 0);
         let half = self.bins.step() as f64 / 2.0;
         let points: Vec<(f64, f64)> =
@@ -348,8 +394,9 @@ mod tests {
 
     fn limit_in(text: &str) -> Option<f64> {
         let mut found = None;
-        numbers::scan(text.as_bytes(), |number| found = found.or(limit(&number, text.as_bytes())));
-        found.filter(|_| tells(text.as_bytes()))
+        let told = told(text.as_bytes())?;
+        numbers::scan(text.as_bytes(), |number| found = found.or(limit(&number, text.as_bytes(), told)));
+        found
     }
 
     #[test]
@@ -362,11 +409,17 @@ mod tests {
         assert_eq!(limit_in("disk looked at used_gb=81 total_gb=500"), Some(500.0));
         assert_eq!(limit_in(r#"{"msg":"pool","ActiveNow":12,"MaxSize":50}"#), Some(50.0));
         assert_eq!(limit_in(r#"{"msg":"pool figures","active":12,"max":50}"#), Some(50.0));
+        // Whatever it is of.
+        assert_eq!(limit_in("berths 12 of 50"), Some(50.0));
+        assert_eq!(limit_in("leases taken=12 limit=50"), Some(50.0));
+        assert_eq!(limit_in("wagons waiting: 12 (limit 50)"), Some(50.0));
         for text in [
             "processed 12/50 files from the queue",
             "epoch 3/10",
             "took 12 ms",
             "cache hit for 12",
+            "success rate 81%",
+            "3 tries left",
             "pool tries=3 waited=7",
         ] {
             assert_eq!(limit_in(text), None, "{text}");
@@ -379,7 +432,12 @@ mod tests {
         for minute in 0..120 {
             let value = value(f64::from(minute)) + random.share() * 2.0 - 1.0;
             let number = Number { value, name: b"usage", unit: b"%", rest: b"", before: b"" };
-            gauge.get_or_insert_with(|| Gauge::new(&number, 100.0)).add(i64::from(minute) * 60 * SECOND, value, 100.0);
+            let told = Told { is_used_up: true, names_limit: false };
+            gauge.get_or_insert_with(|| Gauge::new(&number, 100.0, told)).add(
+                i64::from(minute) * 60 * SECOND,
+                value,
+                100.0,
+            );
         }
         gauge.unwrap()
     }
@@ -392,6 +450,22 @@ mod tests {
         assert!(trend.earliest < trend.expected && trend.expected < trend.latest, "{trend:?}");
         let late = gauge(|minute| if minute < 80.0 { 40.0 } else { 40.0 + (minute - 80.0) }).trend().unwrap();
         assert!((late.expected as f64 / SECOND as f64 / 60.0 - 140.0).abs() < 8.0, "{late:?}");
+    }
+
+    #[test]
+    fn what_no_word_tells_of_is_a_level_where_it_goes_both_ways_and_a_count_where_it_goes_one() {
+        let number = Number { value: 0.0, name: b"berths", unit: b"", rest: b"", before: b"" };
+        let of = |values: &dyn Fn(i64) -> f64| {
+            let told = Told { is_used_up: false, names_limit: false };
+            let mut gauge = Gauge::new(&number, 100.0, told);
+            (0..120).for_each(|minute| gauge.add(minute * 60 * SECOND, values(minute), 100.0));
+            gauge.trend()
+        };
+        let wavers = |minute: i64| 20.0 + minute as f64 * 0.4 + [0.0, 3.0, -3.0][minute as usize % 3];
+        assert!(of(&wavers).is_some());
+        assert_eq!(of(&|minute| 20.0 + minute as f64 * 0.4), None);
+        // From the beginning again, and again.
+        assert_eq!(of(&|minute| (minute % 20) as f64 * 5.0), None);
     }
 
     #[test]

@@ -41,6 +41,11 @@ pub fn scan<'a>(text: &'a [u8], mut each: impl FnMut(Number<'a>)) {
             at += after.iter().take_while(|byte| is_part_of_word(**byte)).count();
             continue;
         }
+        if let Some((value, length)) = text.get(start..).and_then(several) {
+            at = start + length;
+            each(Number { value, name: name(before), unit: b"s", rest: text.get(at..).unwrap_or_default(), before });
+            continue;
+        }
         let unit = unit(after);
         let rest = after.get(after.len() - unit.1..).unwrap_or_default();
         if unit.0.is_empty() && goes_on(after) {
@@ -62,6 +67,30 @@ fn length(text: &[u8]) -> usize {
         Some([b'.', rest @ ..]) if rest.first().is_some_and(u8::is_ascii_digit) => whole + 1 + digits(rest),
         _ => whole,
     }
+}
+
+/// A time in several units, each shorter than the one before, `1m30.5s` as Go prints it or `1min 30.5s` as systemd does: its seconds,
+/// and its bytes.
+fn several(text: &[u8]) -> Option<(f64, usize)> {
+    let (mut sum, mut at, mut shortest, mut units) = (0.0, 0, f64::INFINITY, 0);
+    loop {
+        let next = text.get(at..).unwrap_or_default();
+        let next = if units > 0 { next.strip_prefix(b" ").unwrap_or(next) } else { next };
+        let digits = length(next);
+        let behind = next.get(digits..).unwrap_or_default();
+        let letters = behind.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count();
+        let one = match behind.get(..letters).unwrap_or_default() {
+            b"d" => Some(86_400.0),
+            b"h" => Some(3600.0),
+            unit => seconds(unit),
+        };
+        let value = next.get(..digits).and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<f64>().ok());
+        let (Some(one), Some(value)) = (one.filter(|one| *one < shortest), value) else { break };
+        (sum, shortest, units) = (sum + one * value, one, units + 1);
+        at = text.len() - behind.len() + letters;
+    }
+    let ends = !text.get(at).copied().is_some_and(is_part_of_word);
+    (units > 1 && ends).then_some((sum, at))
 }
 
 const fn is_part_of_word(byte: u8) -> bool {
@@ -169,6 +198,11 @@ mod tests {
             ("pool 12/50 in use", vec![(12.0, "pool", "")]),
             ("at 10:11:12.5 from 10.0.0.1:80 v1.2.3 order-17 a1 2026-01-02", vec![]),
             ("heap is 512 MB", vec![(512.0, "is", "MB")]),
+            ("took 1m30.5s, 3 rows", vec![(90.5, "took", "s"), (3.0, "1m30.5s", "")]),
+            ("after 2h0m0.25s", vec![(7200.25, "after", "s")]),
+            ("finished in 1min 30s", vec![(90.0, "in", "s")]),
+            ("waited 12ms 3 times", vec![(12.0, "waited", "ms"), (3.0, "12ms", "")]),
+            ("commit 3d4h7f, 1m2m, 5s5s", vec![]),
         ] {
             let expected: Vec<_> =
                 expected.into_iter().map(|(value, name, unit)| (value, name.to_owned(), unit.to_owned())).collect();

@@ -120,21 +120,19 @@ impl Track {
 
     fn numbers(&mut self, line: &Line<'_>, at: i64, learning: bool, room: &mut Room) {
         let text = numbers::told(line);
-        let tells = (learning || !self.gauges.is_empty()) && gauges::tells(text);
+        let told = if learning || !self.gauges.is_empty() { gauges::told(text) } else { None };
         let (durations, gauges) = (&mut self.durations, &mut self.gauges);
         numbers::scan(text, |number| {
             if Durations::take(durations, &number, at, learning, &mut room.durations) {
                 return;
             }
-            if !tells {
-                return;
-            }
-            let Some(limit) = gauges::limit(&number, text) else { return };
+            let Some(told) = told else { return };
+            let Some(limit) = gauges::limit(&number, text, told) else { return };
             if let Some(known) = gauges.iter_mut().find(|known| known.name.as_bytes() == number.name) {
                 known.add(at, number.value, limit);
             } else if learning && gauges.len() < MAX_PLACES && room.gauges > 0 {
                 room.gauges -= 1;
-                let mut new = Gauge::new(&number, limit);
+                let mut new = Gauge::new(&number, limit, told);
                 new.add(at, number.value, limit);
                 gauges.push(new);
             }
