@@ -19,6 +19,8 @@ const SHARE_BEFORE: f64 = 0.1;
 const MIN_NOVELTY: f64 = 5.0;
 /// How unlikely it is that a fault was always there that the baseline has not seen in a day or more.
 const UNSEEN: f64 = 10.0;
+/// The least share of a log that all of something comes within, as far as its times tell.
+const LEAST_WITHIN: f64 = 0.001;
 /// A fault before which there was none counts as if it had come so many times more.
 const ALONE: f64 = 3.0;
 /// By how much warnings become more frequent at the least, and how many that makes.
@@ -28,6 +30,15 @@ const WARNINGS_EXCESS: f64 = 20.0;
 const LONG_SECONDS: i64 = 600;
 /// Warnings that are new make an issue from so many on.
 const NEW_WARNINGS: u64 = 3;
+
+/// How unlikely it is, as a logarithm, that so many that may come at any time all come within this share of it, of the two ways in
+/// which it is looked for what is new.
+fn together(number: f64, share: f64) -> f64 {
+    if number <= 1.0 {
+        return 0.0;
+    }
+    (1.0 - number) * share.clamp(LEAST_WITHIN, 1.0).ln() - number.ln() - std::f64::consts::LN_2
+}
 
 impl Group {
     /// The finding about it, where it is one, in a log that covers these times; `load` is all lines. It is alone where no fault
@@ -64,12 +75,18 @@ impl Group {
         let was_there = before >= SECONDS_BEFORE * SECOND
             && before as f64 >= SHARE_BEFORE * length as f64
             && load.sum(first, times.0) >= LINES_BEFORE;
-        // How unlikely it is that what always came so often came so late, where what comes at once comes once; a first fault of all
-        // says more.
-        let share = load.sum(first, times.0) / load.sum(first, last).max(1.0);
+        // How unlikely it is that what always came so often came so late, by the time and by what else was logged, where what comes at once
+        // comes once; a first fault of all says more. Or that all of it came within so little of the log (Naus, 1965).
+        let share = |from: i64, to: i64| {
+            let by_load = load.sum(from, to) / load.sum(first, last).max(1.0);
+            (by_load, to.saturating_sub(from) as f64 / length.max(1) as f64)
+        };
+        let clumps = self.series.long_clumps(coverage, times);
         let number = issue.count as f64 + if is_alone { ALONE } else { 0.0 };
-        let clumps = self.series.clumps(coverage, times);
-        let novelty = -number / clumps * (1.0 - share.clamp(0.0, 0.99)).ln();
+        let (by_load, by_time) = share(first, times.0);
+        let late = -number / clumps * (1.0 - by_load.min(by_time).clamp(0.0, 0.99)).ln();
+        let (by_load, by_time) = share(times.0, times.1);
+        let novelty = late.max(together(issue.count as f64 / clumps, by_load.max(by_time)));
         let changed = rising::change(&self.series, load, coverage)
             .filter(|changed| !warns || changed.ratio() >= WARNINGS_RATIO && changed.excess() >= WARNINGS_EXCESS);
         // A burst before which there was nothing is new.

@@ -23,7 +23,7 @@ const STEP_COST: f64 = 2.0;
 const PULSE_COST: f64 = 3.0;
 
 /// The logarithm of how much less likely it is that what follows a load has waves of its own.
-const OWN_WAVES: f64 = 3.0;
+const OWN_WAVES: f64 = 5.0;
 /// So many steps of the load on either side are one of its longer times, and one more for each so many values.
 const LONG: usize = 2;
 const VALUES_PER_LONG: usize = 24;
@@ -48,6 +48,15 @@ pub struct Change {
     pub rival: f64,
     /// What each value would be without the change, by the model.
     pub usual: Vec<f64>,
+}
+
+impl Change {
+    /// The logarithm of about how many such changes were looked for in so many values: of a step where it begins, of a pulse where it
+    /// ends, too, and as the criterion has it for the height.
+    pub fn tried(&self) -> f64 {
+        let cost = if self.to < self.usual.len() { PULSE_COST } else { STEP_COST };
+        cost / 2.0 * (self.usual.len() as f64).ln()
+    }
 }
 
 /// Columns of equal length that are at right angles to each other, of length one.

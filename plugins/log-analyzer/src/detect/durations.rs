@@ -116,17 +116,20 @@ impl Sketch {
 }
 
 /// About the logarithm of how unlikely it is that so many of some values are greater than a quantile of others by chance alone: the
-/// quantile of few values is no normal value (Kulldorff's scan statistic for shares, 1997, with the share known).
+/// quantile of few values is no normal value (Kulldorff's scan statistic for shares, 1997). Neither share is known: that of the others is
+/// of as many as they are.
 fn by_values(before: &Sketch, since: &Sketch, share: f64) -> Option<f64> {
-    let count = since.count() as f64;
+    let (known, count) = (before.count() as f64, since.count() as f64);
     // Values that are the same to the sketch are not greater.
-    let above = since.above(before.quantile(share)? * (1.0 + ACCURACY)).clamp(0.5 / count, 1.0 - 0.5 / count);
+    let above = since.above(before.quantile(share)? * (1.0 + ACCURACY));
     let usual = 1.0 - share;
-    Some(if above > usual {
-        count * (above * (above / usual).ln() + (1.0 - above) * ((1.0 - above) / share).ln())
-    } else {
-        0.0
-    })
+    if above <= usual {
+        return Some(0.0);
+    }
+    let all = (above * count + usual * known) / (count + known);
+    let term = |part: f64, whole: f64| if part > 0.0 { part * (part / whole).ln() } else { 0.0 };
+    let apart = |own: f64| term(own, all) + term(1.0 - own, 1.0 - all);
+    Some(count * apart(above) + known * apart(usual))
 }
 
 /// The durations of one place in lines of one kind.
@@ -405,6 +408,7 @@ mod tests {
         assert_eq!(of("latency: 12"), Some(None));
         assert_eq!(of("query finished in 1.2 s"), Some(Some(1.0)));
         assert_eq!(of("clip transcoded after 1.2 s"), Some(Some(1.0)));
+        assert_eq!(of("clip transcoded after 1m1.2s"), Some(Some(1.0)));
         for text in
             ["uptime=123s", "retry after 5s", "timed out after 5s", "timeout 30s", "size=12", "port 80", "items: 12"]
         {

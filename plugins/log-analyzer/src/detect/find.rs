@@ -143,7 +143,9 @@ impl Subject<'_> {
     fn ended_with_a_start(&self) -> bool {
         let last = self.track.seen.1;
         let clumps = self.clumps();
-        self.starts.stopped(last, |from, to| self.expected((from, to), last).unwrap_or_default() / clumps)
+        self.starts.stopped(last, self.track.gaps.often_away(), |from, to| {
+            self.expected((from, to), last).unwrap_or_default() / clumps
+        })
     }
 
     /// Whether a change from one time to another, which may not have come, is of what is written at all.
@@ -157,7 +159,7 @@ impl Subject<'_> {
         let (own, clumps) = (&self.track.series, self.clumps());
         let others = |from: i64, to: i64| (self.watched.all.sum(from, to) - own.sum(from, to)).max(0.0);
         let each = own.sum(first, last) / others(first, last).max(1.0);
-        self.starts.began(first, |from, to| each * others(from, to) / clumps)
+        self.starts.began(first, self.track.gaps.often_away(), |from, to| each * others(from, to) / clumps)
     }
 
     /// How many of its lines come at once while it comes.

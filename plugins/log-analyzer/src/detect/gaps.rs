@@ -116,6 +116,12 @@ impl Gaps {
         self.all().1.max(1e-3)
     }
 
+    /// The longest time without a line, in nanoseconds, that was not the only one so long.
+    pub const fn often_away(&self) -> i64 {
+        let [_, second] = self.longest;
+        second.length
+    }
+
     /// How irregular the lines are: the spread of the times between them, as a share of their mean.
     pub fn spread(&self) -> f64 {
         let (number, mean, squares) = self.all();

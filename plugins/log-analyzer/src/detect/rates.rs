@@ -190,18 +190,37 @@ fn in_window(window: &Window, load: &[f64], clumps: impl Fn((i64, i64)) -> f64) 
     let usual =
         ((total - events + 0.5) * length / outside).max(if found.height > 0.0 { expected * length } else { 0.0 });
     let clumps = clumps((window.time(found.from), window.time(found.to))).max(dispersion(&window.counts, &found));
-    let by_chance = if events > 0.0 { events * (events / usual).ln() } else { 0.0 } - (events - usual);
-    let by_count = by_chance / clumps;
-    let tried = 1.5 * (values.len() as f64).ln();
+    let by_count = by_clumps(events, usual, clumps) - found.tried();
     Some(Changed {
         from: window.time(found.from),
         to: (found.to < values.len()).then(|| window.time(found.to)),
         expected: expected * length / minutes,
         current: events / minutes,
         minutes,
-        evidence: found.evidence.min(by_count - tried),
+        evidence: found.evidence.min(by_count),
         rival: found.rival,
     })
+}
+
+/// About the logarithm of how unlikely so many events are where so many are usual and come in clumps, of which an event is in one of
+/// this size on average: Chernoff's bound for a Poisson number of clumps whose sizes are geometric, so that one may be large
+/// (Pólya–Aeppli; Johnson, Kemp and Kotz, 2005, section 9.7). Events that come by themselves are those of clumps of one.
+fn by_clumps(events: f64, usual: f64, size: f64) -> f64 {
+    // The mean size of a clump is less than that of one which an event is in.
+    let ends = 2.0 / (size.max(1.0) + 1.0);
+    let goes_on = 1.0 - ends;
+    let rate = usual.max(1e-9) * ends;
+    // The tilt at which so many are usual, by the smaller root, where few clumps are without end.
+    let tilt = if goes_on < 1e-6 {
+        events / usual.max(1e-9)
+    } else {
+        let half = events * goes_on + rate * ends / 2.0;
+        (half - (half * half - (events * goes_on).powi(2)).max(0.0).sqrt()) / (events * goes_on * goes_on).max(1e-12)
+    };
+    if events <= 0.0 {
+        return rate;
+    }
+    events * tilt.max(1e-300).ln() - rate * (tilt - 1.0) / (1.0 - goes_on * tilt).max(1e-12)
 }
 
 /// How much counts vary outside a change by more than chance has it, over times up to as long as the change: their variance about
@@ -250,6 +269,27 @@ mod tests {
     fn found(counts: &[f64]) -> Option<Changed> {
         let (series, coverage) = series(counts);
         change(&series, None, coverage, 1.0)
+    }
+
+    #[test]
+    fn events_by_themselves_are_poissons_and_a_clump_may_be_large_by_chance() {
+        let poisson = |events: f64, usual: f64| events * (events / usual).ln() - events + usual;
+        for (events, usual) in [(20.0, 3.0), (3.0, 20.0), (7.0, 7.0), (1e4, 9e3)] {
+            let (by_clumps, poisson) = (by_clumps(events, usual, 1.0), poisson(events, usual));
+            assert!((by_clumps - poisson).abs() < 1e-3 * (1.0 + poisson), "{events} {usual}: {by_clumps} {poisson}");
+        }
+        // A clump of as many as are usual of one is as likely as that of an exponential size, however seldom clumps are.
+        let (seldom, never) = (by_clumps(60.0, 0.1, 19.0), by_clumps(60.0, 1e-6, 19.0));
+        assert!(seldom < 6.0 && never < 7.0 && never > seldom, "{seldom} {never}");
+        // That there are no clumps at all is as unlikely as so many by themselves.
+        assert!((by_clumps(0.0, 100.0, 19.0) - 10.0).abs() < 1e-9);
+        for events in 0..300 {
+            let evidence = by_clumps(f64::from(events), 100.0, 5.0);
+            assert!(
+                evidence.is_finite() && evidence > -1e-6 && (events == 100) == (evidence < 1e-6),
+                "{events}: {evidence}"
+            );
+        }
     }
 
     #[test]

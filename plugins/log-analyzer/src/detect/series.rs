@@ -17,9 +17,11 @@ const COARSE_SECONDS: i64 = 4096;
 const MUCH: f64 = 8.0;
 /// Steps in which it is looked for how events come together: what comes together within one does so at once.
 const CLUMP_STEPS: usize = 100;
+/// The fewest of such steps.
+const LONG_CLUMP_STEPS: usize = 12;
 /// Where little is known of it, events are taken to come by so many at once, as if that had been seen of so many of them: what
 /// failed is often tried again.
-pub const CLUMP: f64 = 1.5;
+pub const CLUMP: f64 = 1.25;
 /// See above.
 pub const CLUMP_SEEN: f64 = 2.0;
 /// Most counts that are shown to people.
@@ -142,21 +144,25 @@ impl Series {
     /// How many events come at once, as far as that can be told by how much counts vary from one step to the next, by more than chance
     /// has it: their variance as a share of their mean, which is 1 for events of their own, and the mean size of the clump that an
     /// event is in where they come in clumps (a compound Poisson process; McCullagh and Nelder, 1989, section 6.2). Neighbours are
-    /// compared, so that seasons and trends say nothing (von Neumann, 1941), and none across the ends of a change from one time
+    /// compared, so that seasons and trends say nothing (von Neumann, 1941), and none across or near the ends of a change from one time
     /// to another; all times are in nanoseconds.
     pub fn clumps(&self, (first, last): (i64, i64), change: (i64, i64)) -> f64 {
         let window = between(&self.coarse, first, last);
-        let window = window.coarser(window.counts.len().div_ceil(CLUMP_STEPS));
-        let part = |index: usize| {
-            let at = window.time(index);
-            u8::from(at >= change.0) + u8::from(at >= change.1)
-        };
-        let pairs = window.counts.iter().zip(window.counts.iter().skip(1)).enumerate();
-        let within = pairs.filter(|(index, _)| part(*index) == part(*index + 1));
-        let (squares, mean) = within.fold((0.0, 0.0), |(squares, mean), (_, (one, next))| {
-            (squares + (one - next).powi(2) / 2.0, mean + (one + next) / 2.0)
-        });
-        ((squares + CLUMP * CLUMP_SEEN) / (mean + CLUMP_SEEN)).max(1.0)
+        together(&window.coarser(window.counts.len().div_ceil(CLUMP_STEPS)), change).0
+    }
+
+    /// The same of what may come together for longer, such as all that fails while something is away: the most of several steps, by more
+    /// than few steps have it by chance.
+    pub fn long_clumps(&self, (first, last): (i64, i64), change: (i64, i64)) -> f64 {
+        let window = between(&self.coarse, first, last);
+        let mut steps = CLUMP_STEPS;
+        let mut most = self.clumps((first, last), change);
+        while steps > LONG_CLUMP_STEPS {
+            steps /= 2;
+            let (size, pairs) = together(&window.coarser(window.counts.len().div_ceil(steps)), change);
+            most = most.max(size / (1.0 + (3.0 / f64::from(pairs.max(1))).sqrt()));
+        }
+        most
     }
 
     /// Few counts that cover the times between two, for people: nanoseconds of the first's begin, seconds of a step, counts.
@@ -166,6 +172,21 @@ impl Series {
         let window = between(&self.coarse, begin, (last.div_euclid(step) + 1).saturating_mul(step));
         window.coarser(window.counts.len().div_ceil(SHOWN_COUNTS))
     }
+}
+
+/// How many of a window's events come at once, and the pairs of steps that tell of it.
+fn together(window: &Window, change: (i64, i64)) -> (f64, u32) {
+    let (from, to) = change;
+    let beside = to.saturating_sub(from).max(window.step.saturating_mul(SECOND));
+    let ends = [from.saturating_sub(beside), from, to, to.saturating_add(beside)];
+    let part = |index: usize| ends.iter().filter(|end| window.time(index) >= **end).count();
+    let pairs = window.counts.iter().zip(window.counts.iter().skip(1)).enumerate();
+    // What is beside a change may be a part of it.
+    let within = pairs.filter(|(index, _)| part(*index) == part(*index + 1) && part(*index).is_multiple_of(2));
+    let (squares, mean, number) = within.fold((0.0, 0.0, 0), |(squares, mean, number), (_, (one, next))| {
+        (squares + (one - next).powi(2) / 2.0, mean + (one + next) / 2.0, number + u32::from(one + next > 0.0))
+    });
+    (((squares + CLUMP * CLUMP_SEEN) / (mean + CLUMP_SEEN)).max(1.0), number)
 }
 
 #[cfg(test)]

@@ -21,7 +21,8 @@ const STARTS: [&str; 12] = [
 ];
 /// Most starts that are kept of a kind of lines: what comes more often tells of something else that starts.
 const MOST: usize = 64;
-/// A line that stopped came last this long before the start, or so long that this many were to be expected meanwhile.
+/// A line that stopped came last this long before the start, or no longer than it was away before, or so long that this many were to
+/// be expected meanwhile.
 const BEFORE_SECONDS: i64 = 90;
 const BEFORE_LINES: f64 = 5.0;
 /// A service that is starting does its work before it says that it is ready, for so long.
@@ -51,22 +52,23 @@ impl Starts {
     }
 
     /// Whether a kind whose last line came at this time stopped with a start; `expected` says how many clumps of its lines were to be
-    /// expected between two times, all in nanoseconds.
-    pub fn stopped(&self, last: i64, expected: impl Fn(i64, i64) -> f64) -> bool {
+    /// expected between two times, and `usual` how long it was away more than once while it came, all in nanoseconds.
+    pub fn stopped(&self, last: i64, usual: i64, expected: impl Fn(i64, i64) -> f64) -> bool {
         let start = self.0.iter().copied().filter(|start| *start >= last).min();
-        start.is_some_and(|start| {
-            start.saturating_sub(last) <= BEFORE_SECONDS * SECOND || expected(last, start) <= BEFORE_LINES
-        })
+        start.is_some_and(|start| is_soon(start.saturating_sub(last), usual) || expected(last, start) <= BEFORE_LINES)
     }
 
     /// Whether a kind whose first line came at this time began with a start.
-    pub fn began(&self, first: i64, expected: impl Fn(i64, i64) -> f64) -> bool {
+    pub fn began(&self, first: i64, usual: i64, expected: impl Fn(i64, i64) -> f64) -> bool {
         let starting = STARTING_SECONDS * SECOND;
         let start = self.0.iter().copied().filter(|start| *start <= first.saturating_add(starting)).max();
-        start.is_some_and(|start| {
-            first.saturating_sub(start) <= BEFORE_SECONDS * SECOND || expected(start, first) <= BEFORE_LINES
-        })
+        start.is_some_and(|start| is_soon(first.saturating_sub(start), usual) || expected(start, first) <= BEFORE_LINES)
     }
+}
+
+/// Whether a time without a line tells nothing.
+const fn is_soon(apart: i64, usual: i64) -> bool {
+    apart <= BEFORE_SECONDS * SECOND || apart <= usual
 }
 
 #[cfg(test)]
@@ -90,12 +92,21 @@ mod tests {
         let starts = Starts(vec![1000 * SECOND]);
         let each = |usual: f64| move |from: i64, to: i64| (to - from) as f64 / SECOND as f64 / usual;
         for (last, usual, expected) in [(950, 1.0, true), (900, 1.0, false), (900, 30.0, true), (1001, 30.0, false)] {
-            assert_eq!(starts.stopped(last * SECOND, each(usual)), expected, "{last}");
+            assert_eq!(starts.stopped(last * SECOND, 0, each(usual)), expected, "{last}");
         }
         let begun = [(1050, 1.0, true), (1100, 1.0, false), (1100, 30.0, true), (990, 30.0, true), (960, 30.0, false)];
         for (first, usual, expected) in begun {
-            assert_eq!(starts.began(first * SECOND, each(usual)), expected, "{first}");
+            assert_eq!(starts.began(first * SECOND, 0, each(usual)), expected, "{first}");
         }
+        // As long away as it had been before, or was since.
+        assert!(
+            starts.stopped(600 * SECOND, 400 * SECOND, each(1.0))
+                && !starts.stopped(600 * SECOND, 399 * SECOND, each(1.0))
+        );
+        assert!(
+            starts.began(1400 * SECOND, 400 * SECOND, each(1.0))
+                && !starts.began(1400 * SECOND, 399 * SECOND, each(1.0))
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A third generator of systems that go wrong: work that comes through queues, done by workers, beside jobs at set times, a database
 //! and a virtual machine that says when it cleans up. It shares nothing with the others but chance and the scoring. It was written
-//! when the analyzer was done, and is what no constant of it is fitted to.
+//! when the analyzer was done; what its first 400 seeds showed was mended by rules, and no confidence is fitted to it.
 //!
 //! Its hours have a dip at noon and quiet weekends, or none; how busy it is wanders, and customers hand in much at once. Partners are
 //! away for a while again and again, so that known faults come in clumps; somebody turns on debugging for half an hour; versions
