@@ -137,6 +137,7 @@ impl Watch {
         let redaction = &self.project.redaction;
         self.lines = self.analyzer.grant().sends().then(|| RedactedLines::new(redaction.clone(), held));
         self.follower = Follower::resume(&self.project.config.logs.watch, state)?;
+        self.sieves = Sieves::default();
         if knows {
             return Ok(reader);
         }
