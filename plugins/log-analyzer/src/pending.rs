@@ -68,8 +68,8 @@ impl Section {
     fn head(&mut self, text: &str) {
         self.exception = trace::head(text).map(owned);
         if self.exception.is_some() {
-            // Ruby says there where it was raised, and below only who called that.
-            trace::ruby_raised(text).into_iter().for_each(|frame| self.add(frame));
+            // Ruby and PHP say there where it was raised, and below only who called that.
+            trace::ruby_raised(text).or_else(|| trace::php_thrown(text)).into_iter().for_each(|frame| self.add(frame));
             self.of_head = self.frames.len();
         }
     }

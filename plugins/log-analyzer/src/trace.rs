@@ -87,6 +87,15 @@ pub fn ruby_raised(head: &str) -> Option<StackFrame> {
     ruby_frame(head.split_once(": ")?.0)
 }
 
+/// Where PHP's head of an error says that it was thrown: `Uncaught RuntimeException: no cart in /srv/app/cart.php:12`, or, of what is no
+/// exception, `… in /srv/app/cart.php on line 12`. Its frames begin with who called that.
+pub fn php_thrown(head: &str) -> Option<StackFrame> {
+    let (_, place) = head.trim_end().rsplit_once(" in ")?;
+    let (file, line) = place.split_once(" on line ").or_else(|| place.rsplit_once(':'))?;
+    let is_script = [".php", ".phtml", ".inc"].iter().any(|end| file.ends_with(end)) && !file.contains(' ');
+    is_script.then(|| line.parse().ok().map(|line| frame(None, file, line)))?
+}
+
 /// `\t/srv/app/main.go:12 +0x1d` below `main.pay(0x1)`; `   4: shop::pay`, whose place comes below it.
 fn go_or_rust(text: &str, indented: bool) -> Option<Part> {
     if text.starts_with("--- End of ") {
@@ -250,6 +259,18 @@ pub fn is_exception(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_php_threw_is_read_in_both_of_its_forms() {
+        let place = |text: &str| php_thrown(text).map(|frame| (frame.file, frame.line));
+        let cart = Some(("/srv/app/cart.php".to_owned(), 12));
+        assert_eq!(place("PHP Fatal error:  Uncaught RuntimeException: no cart in /srv/app/cart.php:12"), cart);
+        assert_eq!(place("PHP Warning:  Undefined variable $x in /srv/app/cart.php on line 12"), cart);
+        for other in ["no cart in cart.php", "Error: no cart in the shop: 12", "Error in my app/cart.php:12 in France"]
+        {
+            assert_eq!(place(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn the_code_of_an_error_is_told_apart_from_its_type_and_not_looked_for_far_back() {

@@ -52,7 +52,7 @@ const TRACES: &[Trace] = &[
         language: "PHP",
         text: "PHP Fatal error:  Uncaught RuntimeException: no cart in /srv/app/cart.php:12\nStack trace:\n#0 /srv/app/index.php(7): Cart->pay(7)\n#1 {main}\n  thrown in /srv/app/cart.php on line 12\n",
         title: "RuntimeException: no cart",
-        files: &["/srv/app/index.php"],
+        files: &["/srv/app/cart.php", "/srv/app/index.php"],
     },
     Trace {
         language: "Ruby, with a cause",
