@@ -104,8 +104,13 @@ impl Driver {
     }
 
     /// Whether a command is given up though it is an effect: people are told again later, but clients wait for production to go back.
+    /// While that rests until it is tried again, people are told, however long a notifier takes.
     pub(super) fn makes_way(&self, command: &Command) -> bool {
-        let goes_back = self.run.ending().is_some() && self.run.is_moved(Environment::Production);
-        matches!(command, Command::Notify { .. }) && goes_back
+        let production = Environment::Production;
+        let goes_back =
+            |due: &Command| matches!(due, Command::SetTraffic { environment, .. } if *environment == production);
+        matches!(command, Command::Notify { .. })
+            && self.run.ending().is_some()
+            && self.run.commands(self.now()).iter().any(goes_back)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use autodevops_driver::{claims::Claims, driver::End};
-use autodevops_pipeline::{Command, Environment, EventKind, Gate, Outcome, Run};
+use autodevops_pipeline::{Command, Environment, Event, EventKind, Gate, Outcome, Run};
 
 use super::{Hosts, MOST_TURNS};
 use crate::{affair::Affair, rules, stock::FOREIGN, world::World};
@@ -108,7 +108,7 @@ impl Hosts {
         if !is_asked(&run) {
             return Err(format!("it is left though nobody is asked who could let it go on: {end:?}"));
         }
-        if tells(&run) {
+        if tells(&run, &world.runs[0].events) {
             return Err(format!("it is left before people are told: {end:?}"));
         }
         if world.faults.local && run.members().any(|member| member.traffic(Environment::Production).len() > 1) {
@@ -143,7 +143,7 @@ impl Hosts {
         let expired = |event: &EventKind| matches!(event, EventKind::ApprovalExpired { .. });
         if asks && since.iter().filter(|event| expired(&event.event)).count() >= ASKED_IN_VAIN {
             let run = Run::replay(events).ok()?;
-            let gate = run.gate().filter(|_| is_asked(&run) && are_told(&run))?;
+            let gate = run.gate().filter(|_| is_asked(&run) && are_told(&run, events))?;
             let (reason, remedy) = (gate.reason.clone(), String::new());
             return Some(End::Waiting { reason, remedy });
         }
@@ -214,14 +214,22 @@ fn is_asked(run: &Run) -> bool {
 }
 
 /// Whether everyone was told who is to be, of every level.
-fn are_told(run: &Run) -> bool {
+fn are_told(run: &Run, events: &[Event]) -> bool {
     let all = |told: u32| usize::try_from(told).is_ok_and(|told| told == run.plan().escalation.len());
     let known = run.alarm().is_some_and(|alarm| alarm.acknowledged.is_some() || all(alarm.told));
-    known && !tells(run)
+    known && !tells(run, events)
 }
 
-/// Whether people are to be told of something still, now or once it is tried again.
-fn tells(run: &Run) -> bool {
+/// Whether people are to be told of something still, now or once it is tried again; a question that was tried as often as anything is, and
+/// is put for as long as a host is there, holds nobody.
+fn tells(run: &Run, events: &[Event]) -> bool {
     let later = run.last_event_at().after(LONGEST_RETRY);
-    run.commands(later).iter().any(|command| matches!(command, Command::Notify { .. }))
+    let late = |key: &str| {
+        let failed = |event: &Event| match &event.event {
+            EventKind::EffectFailed { key: of, attempt, .. } if of == key => *attempt,
+            _ => 0,
+        };
+        events.iter().map(failed).max().is_some_and(|attempts| attempts > run.plan().retries)
+    };
+    run.commands(later).iter().any(|command| matches!(command, Command::Notify { key, .. } if !late(key)))
 }
