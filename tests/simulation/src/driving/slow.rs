@@ -4,10 +4,12 @@ use std::cell::RefCell;
 
 use autodevops_driver::{log::Logged, parts::Ledger};
 use autodevops_journal::AppendError;
+use autodevops_model::Split;
 use autodevops_pipeline::Refused;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::*;
+use crate::target::Lie;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -150,6 +152,40 @@ fn people_are_told_to_the_end_unless_production_must_go_back() {
         2,
         "it is told again afterwards: {asked:?}"
     );
+}
+
+#[test]
+fn people_are_told_while_going_back_rests_however_long_a_notifier_takes() {
+    let slow = Takes {
+        effect: |command| match command {
+            Command::Notify { .. } => Duration::from_secs(8),
+            _ => Duration::ZERO,
+        },
+        ..QUICK
+    };
+    let is_told = |event: &EventKind| matches!(event, EventKind::EffectDone { key } if key.contains("/notify/"));
+    let speaker = Speaker::default();
+    let (end, listening) = driven_in(
+        slow,
+        |plan| plan.notifiers = vec!["chat".into()],
+        true,
+        None,
+        |world, words, _| {
+            let now = world.now();
+            if at_step(world) && !speaker.has_spoken() {
+                let split = |release: &str, percent| Split { release: release.into(), percent };
+                let lie = Lie::Tells(vec![split("old", 60), split("new", 40)]);
+                world.target("", Environment::Production).lies(lie, i64::MAX);
+                speaker.once(world, words, abort());
+            } else if world.runs[0].events.iter().any(|event| is_told(&event.event)) {
+                world.target("", Environment::Production).mend("old", now);
+            }
+        },
+    );
+    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    let (at, _) = speaker.answer();
+    let heard = after(&listening, at, is_told);
+    assert!((8.0..60.0).contains(&heard), "{heard} s: a try of going back lasts no longer than its pauses");
 }
 
 #[test]
