@@ -158,7 +158,7 @@ fn people_are_told_to_the_end_unless_production_must_go_back() {
 fn people_are_told_while_going_back_rests_however_long_a_notifier_takes() {
     let slow = Takes {
         effect: |command| match command {
-            Command::Notify { .. } => Duration::from_secs(8),
+            Command::Notify { .. } => 2 * MINUTE,
             _ => Duration::ZERO,
         },
         ..QUICK
@@ -185,7 +185,7 @@ fn people_are_told_while_going_back_rests_however_long_a_notifier_takes() {
     assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
     let (at, _) = speaker.answer();
     let heard = after(&listening, at, is_told);
-    assert!((8.0..60.0).contains(&heard), "{heard} s: a try of going back lasts no longer than its pauses");
+    assert!((120.0..900.0).contains(&heard), "{heard} s: in one of the pauses, which become longer");
 }
 
 #[test]
