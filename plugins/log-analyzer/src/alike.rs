@@ -2,8 +2,6 @@
 //!
 //! It holds nothing that cannot be found again, so it is not saved, and a kind may be forgotten at any time.
 
-use std::fmt;
-
 use autodevops_sdk::types::Severity;
 
 use crate::{
@@ -21,7 +19,7 @@ const MAX_BYTES: usize = 400;
 /// What makes another record of the line behind it, where that is not told of by its numbers.
 const PANICKED: &str = "panicked at ";
 
-/// The kinds that were seen. A copy knows none.
+/// The kinds that were seen.
 #[derive(Default)]
 pub struct Alike(Vec<Option<Kind>>);
 
@@ -32,18 +30,6 @@ struct Kind {
     severity: Severity,
     /// The key of the group; none where numbers may tell what such a record comes to.
     group: Option<String>,
-}
-
-impl Clone for Alike {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl fmt::Debug for Alike {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Alike").finish_non_exhaustive()
-    }
 }
 
 impl Alike {
@@ -171,7 +157,7 @@ mod tests {
     #[test]
     fn only_the_kind_that_was_seen_is_known_and_a_copy_knows_none() {
         let words = Words::default();
-        let mut alike = Alike::default();
+        let mut alike = crate::uncopied::Uncopied::<Alike>::default();
         let learn = |alike: &mut Alike, form| {
             let alone = Alone { form: Form(form), component: Vec::new() };
             alike.learn(alone, &event("order 17 is late", &words), Severity::Warning, "key");

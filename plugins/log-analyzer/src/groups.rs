@@ -20,6 +20,7 @@ use crate::{
     miner::{Miner, stands_for},
     pending::MAX_EVIDENCE_BYTES,
     settings::Settings,
+    uncopied::Uncopied,
     unread::Unread,
 };
 
@@ -46,7 +47,7 @@ pub struct Groups {
     last: Option<(Event, Severity, String)>,
     /// The groups of records that are like one before, as long as those of templates are known.
     #[serde(skip)]
-    alike: Alike,
+    alike: Uncopied<Alike>,
 }
 
 impl Groups {

@@ -45,6 +45,7 @@ mod source;
 mod template;
 mod time;
 mod trace;
+mod uncopied;
 mod unread;
 mod window;
 

@@ -35,7 +35,7 @@ use self::{
     pattern::{Kind, Part},
     state::Known,
 };
-use crate::bytes::Map;
+use crate::{bytes::Map, uncopied::Uncopied};
 
 /// A pattern of messages, by a number that is never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ pub struct Grouping {
     #[serde(skip)]
     key: Key,
     #[serde(skip)]
-    outlines: Outlines,
+    outlines: Uncopied<Outlines>,
     /// Room for a look at a message's bytes, kept so that none needs it anew.
     #[serde(skip)]
     map: Map,

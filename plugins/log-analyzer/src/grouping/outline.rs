@@ -6,8 +6,6 @@
 //!
 //! It holds nothing that cannot be found again, so it is not saved, and an outline may be forgotten at any time.
 
-use std::fmt;
-
 use crate::digits::Digits;
 
 /// Outlines that are remembered at most: they take 2 MiB.
@@ -49,7 +47,7 @@ struct Known {
     form: Form,
 }
 
-/// Outlines, each in the place that its hash gives it: the newer stays. A copy knows none.
+/// Outlines, each in the place that its hash gives it: the newer stays.
 #[derive(Default)]
 pub struct Outlines {
     known: Vec<Known>,
@@ -64,18 +62,6 @@ pub struct Outlines {
     left_out: u32,
     /// The form that is given next.
     next: u64,
-}
-
-impl Clone for Outlines {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl fmt::Debug for Outlines {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outlines").finish_non_exhaustive()
-    }
 }
 
 impl Outlines {
