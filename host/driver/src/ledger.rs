@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use autodevops_journal::{AppendError, Journal, JournalError};
 use autodevops_model::{Outcome as CheckOutcome, Release, Split};
-use autodevops_pipeline::{Event, EventKind, Run};
+use autodevops_pipeline::{Environment, Event, EventKind, Run};
 
 use crate::{
     live::{Live, Origin, WasLive},
@@ -93,14 +93,16 @@ fn with_reserve<T, E: From<JournalError>>(
     }
 }
 
-/// Whether these events of a run have the reserve: production's traffic is to go back, or a verdict says that it should.
+/// Whether these events of a run have the reserve: production's traffic is to go back, or a verdict says that it should; or it was moved, and
+/// what serves is watched by what is known of that. A move itself begins only where there is room without it.
 pub fn urgent(run: &Run, events: &[Event]) -> bool {
-    let speaks_against = |event: &Event| match &event.event {
+    let is_urgent = |event: &Event| match &event.event {
         EventKind::TurnedBack { .. } => true,
         EventKind::Judged { verdict, .. } => verdict.outcome == CheckOutcome::Failed,
+        EventKind::TrafficSet { environment, .. } => *environment == Environment::Production,
         _ => false,
     };
-    run.ending().is_some() || events.iter().any(speaks_against)
+    run.ending().is_some() || events.iter().any(is_urgent)
 }
 
 /// An environment that one release was given.

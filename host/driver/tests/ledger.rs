@@ -155,7 +155,7 @@ fn what_serves_is_brought_up_to_date_with_the_last_that_a_run_did_in_each_enviro
 }
 
 #[test]
-fn what_has_the_reserve_is_the_way_back_and_the_verdict_that_calls_for_it() {
+fn what_has_the_reserve_is_the_way_back_the_verdict_that_calls_for_it_and_what_came_of_a_move() {
     let goes_on = Place::of("rolling-out-1");
     let ends = Place::of("rolling-back-1");
     assert!(goes_on.run.ending().is_none() && ends.run.ending().is_some());
@@ -165,6 +165,8 @@ fn what_has_the_reserve_is_the_way_back_and_the_verdict_that_calls_for_it() {
         (judged(CheckOutcome::Inconclusive), false),
         (judged(CheckOutcome::Passed), false),
         (held(), false),
+        (all_to(PRODUCTION, "new"), true),
+        (all_to(STAGING, "new"), false),
     ] {
         let name = event.name();
         let events = [goes_on.event(held()), goes_on.event(event)];

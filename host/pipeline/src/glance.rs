@@ -30,7 +30,8 @@ impl Run {
     /// It is no command, since most glances leave no trace: what came of one is given to [`Run::decide`], and that is all.
     pub fn glance(&self, now: Timestamp) -> Option<(Duration, Glance)> {
         let every = self.plan().glance;
-        let watch = self.watch().filter(|watch| watch.environment == Environment::Production && !every.is_zero())?;
+        let watch =
+            self.glanced_at().filter(|watch| watch.environment == Environment::Production && !every.is_zero())?;
         // What has nowhere to go back to is asked about already.
         if self.is_unsure() || self.stable_broken().is_some() {
             return None;
@@ -56,7 +57,7 @@ impl Draft {
     pub(crate) fn glanced(&mut self, mut samples: Vec<Sample>) -> Result<(), Refused> {
         samples.retain(|sample| sample.observed_by_host);
         let wanted = self.run.glance(self.at).is_some();
-        let Some(watch) = self.run.watch().filter(|_| wanted) else { return Ok(()) };
+        let Some(watch) = self.run.glanced_at().filter(|_| wanted) else { return Ok(()) };
         // Almost always that is all, several times a second: the comparisons, which take longest, are left out.
         let mut rounds = self.of_each(watch, &samples, |round| is_crossed_at_once(self.run.plan(), round));
         if !rounds.any(|(_, crossed)| crossed == Some(true)) {
@@ -65,7 +66,8 @@ impl Draft {
         drop(rounds);
         let judged = self.judgements(watch, &samples, None);
         if judged.iter().any(|judged| judged.judgement.is_enough()) {
-            return self.measured(samples, None);
+            let watch = watch.clone();
+            self.measured_in(&watch, samples, None);
         }
         Ok(())
     }

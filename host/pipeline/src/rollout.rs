@@ -77,7 +77,7 @@ impl Draft {
         true
     }
 
-    /// Judges a round of measurements, and decides.
+    /// Takes a round of measurements in.
     pub(crate) fn measured(&mut self, samples: Vec<Sample>, error: Option<String>) -> Result<(), Refused> {
         if self.looked_at_stable(&samples, error.as_deref()) {
             return Ok(());
@@ -86,15 +86,20 @@ impl Draft {
             let (run, stage) = (self.run.id().to_owned(), self.run.stage().name());
             return Err(Refused::OutOfPlace { run, stage, input: "measurement" });
         };
-        let judged = self.judgements(&watch, &samples, error.as_deref());
-        let end = whole(&watch, &samples).map_or(self.at, |whole| Timestamp(whole.end));
+        self.measured_in(&watch, samples, error);
+        Ok(())
+    }
+
+    /// Judges a round of measurements of this watch, and decides.
+    pub(crate) fn measured_in(&mut self, watch: &Watch, samples: Vec<Sample>, error: Option<String>) {
+        let judged = self.judgements(watch, &samples, error.as_deref());
+        let end = whole(watch, &samples).map_or(self.at, |whole| Timestamp(whole.end));
         self.push(EventKind::Measured { samples, error: error.clone() });
         let mut verdicts = judged.iter().flat_map(Judged::verdicts);
         let verdict = verdicts.next().unwrap_or_else(|| blind_verdict(None));
         self.push(EventKind::Judged { verdict, others: verdicts.collect() });
-        self.judged(&watch, &judged, end);
+        self.judged(watch, &judged, end);
         self.stops_measuring_blindly(error.unwrap_or_default());
-        Ok(())
     }
 
     /// Holds the step where measuring fails again and again: whether it is a plugin's fault or the service's, a person must look.

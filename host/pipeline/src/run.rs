@@ -111,6 +111,8 @@ pub struct Run {
     /// How many of the plan's steps are passed.
     passed: usize,
     watch: Option<Watch>,
+    /// The watch of the step before, until the next one's traffic is there.
+    between: Option<Watch>,
     /// How many watches of production were begun.
     watches: u32,
     held: Option<String>,
@@ -265,6 +267,12 @@ impl Run {
     /// The watch under way.
     pub const fn watch(&self) -> Option<&Watch> {
         self.watch.as_ref()
+    }
+
+    /// What is glanced at: the watch under way; or that of the step before, while the next one's traffic is on its way, however long the
+    /// target takes for that.
+    pub(crate) fn glanced_at(&self) -> Option<&Watch> {
+        self.watch.as_ref().or(self.between.as_ref())
     }
 
     /// The gate that waits for people, with those who agreed so far.

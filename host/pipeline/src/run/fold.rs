@@ -58,6 +58,7 @@ impl Run {
             commit: None,
             passed: 0,
             watch: None,
+            between: None,
             watches: 0,
             held: None,
             on_hold: None,
@@ -216,7 +217,8 @@ impl Run {
             EventKind::RollForwardRequested { .. } => {
                 // The last step is left: what serves everyone is watched as long as any.
                 self.passed = self.steps().len().saturating_sub(1);
-                (self.watch, self.gate, self.held, self.alarm, self.stable_broken) = (None, None, None, None, None);
+                (self.watch, self.between, self.stable_broken) = (None, None, None);
+                (self.gate, self.held, self.alarm) = (None, None, None);
             }
             EventKind::StableLooked { verdict } => {
                 self.recovering = None;
@@ -266,7 +268,8 @@ impl Run {
     fn end(&mut self, outcome: &Outcome) {
         self.awaited = None;
         self.ending = Some(outcome.clone());
-        (self.gate, self.watch, self.held, self.blocked) = (None, None, None, None);
+        (self.watch, self.between) = (None, None);
+        (self.gate, self.held, self.blocked) = (None, None, None);
         (self.alarm, self.on_hold, self.diverged, self.stable_broken) = (None, None, None, None);
         self.frozen = None;
     }
@@ -274,7 +277,8 @@ impl Run {
     /// What was reached with the environment is not there any more: where a person gives it to the run again, production's step is taken
     /// anew, and staging is deployed to, tested and watched anew.
     fn diverge(&mut self, reason: &str, environment: Environment) {
-        (self.watch, self.gate, self.held, self.alarm) = (None, None, None, None);
+        (self.watch, self.between) = (None, None);
+        (self.gate, self.held, self.alarm) = (None, None, None);
         match (environment, self.stage) {
             (Environment::Production, RunStage::Monitoring | RunStage::RollbackCheck) => {
                 self.passed = self.passed.saturating_sub(1);
@@ -412,13 +416,15 @@ impl Run {
     }
 
     fn watched(&mut self, at: Timestamp, event: &EventKind) {
-        match (event, &mut self.watch) {
+        match (event, self.watch.as_mut().or(self.between.as_mut())) {
             (&EventKind::StepEntered { environment, percent, until }, _) => {
                 self.watch = Some(self.begun(at, environment, percent, until));
+                self.between = None;
             }
             (&EventKind::WatchKept { environment, percent }, _) => {
                 let watch = self.begun(at, environment, percent, Timestamp(i64::MAX));
                 self.watch = Some(Watch { kept: true, ..watch });
+                self.between = None;
             }
             (&EventKind::ExtendRequested { until, .. }, Some(watch)) => {
                 watch.until = until;
@@ -443,9 +449,9 @@ impl Run {
             (&EventKind::StepExtended { until, extension, .. }, Some(watch)) => {
                 (watch.until, watch.extensions) = (until, extension);
             }
-            (EventKind::StepPassed { .. }, watch) => {
-                self.stable_broken = None;
-                (*watch, self.gate, self.held, self.alarm) = (None, None, None, None);
+            (EventKind::StepPassed { .. }, _) => {
+                let passed = self.watch.take();
+                (self.stable_broken, self.gate, self.held, self.alarm) = (None, None, None, None);
                 self.stage = match self.stage {
                     RunStage::Soak => RunStage::Approval,
                     RunStage::Rollout => {
@@ -456,6 +462,10 @@ impl Run {
                     RunStage::Monitoring => RunStage::RollbackCheck,
                     stage => stage,
                 };
+                // What people let pass is not held against the release before there is more of it.
+                let by_evidence =
+                    |watch: &Watch| watch.verdict.as_ref().is_some_and(|it| it.outcome == CheckOutcome::Passed);
+                self.between = passed.filter(|watch| self.stage == RunStage::Rollout && by_evidence(watch));
             }
             _ => {}
         }

@@ -3,7 +3,7 @@
 use autodevops_model::{Measurement, Observation, Rate};
 
 use super::scene::{SECOND, Scene, plan};
-use crate::{CRASH_LOOP, Decision, EventKind, Input, Method, Outcome, Plan, RunStage, Sample};
+use crate::{CRASH_LOOP, Command, Decision, EventKind, Input, Method, Outcome, Plan, Refused, RunStage, Sample};
 
 /// A plan with steps of ten minutes, measured once a minute.
 fn slow() -> Plan {
@@ -126,4 +126,77 @@ fn nothing_is_glanced_at_while_it_is_not_known_what_serves() {
         (started.0, started.0),
         "a window never ends before it begins"
     );
+}
+
+/// The first step is passed, and the second has no traffic yet.
+fn between_steps(mut scene: Scene) -> Scene {
+    while scene.run.watch().is_some() {
+        scene.go();
+    }
+    assert!(matches!(scene.command(), Command::SetTraffic { .. }), "{:?}", scene.command());
+    scene
+}
+
+#[test]
+fn between_two_steps_the_share_that_is_out_is_glanced_at_however_long_the_next_takes() {
+    let mut scene = Scene::new(slow()).until_step(5);
+    let started = scene.run.watch().unwrap().started;
+    let mut scene = between_steps(scene);
+    let key = scene.command().key().unwrap().to_owned();
+    scene.say(Input::Intent { key }).unwrap();
+    for _ in 0..600 {
+        let samples = glanced(&mut scene, (1, 200));
+        assert_eq!(samples[0].window.start, started.0, "the step's clients count on");
+        assert_eq!(scene.say(Input::Glanced { samples }).unwrap(), []);
+    }
+    let samples = glanced(&mut scene, (100, 200));
+    scene.say(Input::Glanced { samples }).unwrap();
+    assert_eq!(scene.run.stage(), RunStage::Ending, "it is not waited for what moves the traffic");
+}
+
+#[test]
+fn between_two_steps_only_a_glance_decides_and_the_next_steps_watch_begins_anew() {
+    let mut scene = between_steps(Scene::new(slow()).until_step(5));
+    let samples = glanced(&mut scene, (100, 200));
+    assert!(matches!(scene.say(Input::Measured { samples, error: None }), Err(Refused::OutOfPlace { .. })));
+    scene.seen = (0, 200);
+    let next = scene.now;
+    while scene.run.watch().is_none() {
+        scene.go();
+    }
+    let (_, glance) = scene.run.glance(scene.now).unwrap();
+    assert!(glance.windows[0].start >= next.0, "{glance:?}");
+    assert_eq!(scene.run.watch().unwrap().percent, 25);
+}
+
+#[test]
+fn where_the_share_is_not_out_any_more_nothing_is_glanced_at() {
+    let returned =
+        |scene: &mut Scene| drop(scene.say(Input::TrafficReturned { services: vec![String::new()] }).unwrap());
+    let forward = |scene: &mut Scene| {
+        drop(scene.say(Input::RollForward { by: "ada".into(), reason: "now".into() }).unwrap());
+    };
+    let aborted = |scene: &mut Scene| {
+        drop(scene.say(Input::Abort { by: "ada".into(), reason: "enough".into() }).unwrap());
+    };
+    let changes: [fn(&mut Scene); 3] = [returned, forward, aborted];
+    for change in changes {
+        let mut scene = between_steps(Scene::new(slow()).until_step(5));
+        assert!(scene.run.glance(scene.now).is_some());
+        change(&mut scene);
+        assert_eq!(scene.run.glance(scene.now), None);
+    }
+}
+
+#[test]
+fn a_step_that_people_let_pass_is_not_watched_on_for_what_they_knew() {
+    let mut plan = slow();
+    plan.triggers.iter_mut().for_each(|trigger| trigger.critical = false);
+    let mut scene = Scene::new(plan).until_step(5);
+    scene.seen = (12, 60);
+    while scene.run.gate().is_none() {
+        scene.go();
+    }
+    scene.say(Input::Approve { by: "ada".into(), reason: "go on".into(), bypass: false, link: None }).unwrap();
+    assert_eq!((scene.run.glance(scene.now), scene.run.steps_passed()), (None, 1));
 }

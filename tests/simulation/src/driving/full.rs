@@ -41,12 +41,19 @@ fn has(world: &World, wanted: impl Fn(&EventKind) -> bool) -> bool {
     world.runs[0].events.iter().any(|event| wanted(&event.event))
 }
 
-/// How long it takes until production went back of a run whose disk is full for good once this was written at 100 %, and whose release
-/// fails a minute later, in seconds; and how it ended.
-fn goes_back_within(change: impl FnOnce(&mut Plan), wanted: impl Fn(&EventKind) -> bool, jumps: bool) -> (f64, End) {
-    let has_all = |event: &EventKind| {
-        matches!(event, EventKind::StepEntered { environment: Environment::Production, percent: 100, .. })
-    };
+/// It has all of production's traffic.
+fn has_all(event: &EventKind) -> bool {
+    matches!(event, EventKind::StepEntered { environment: Environment::Production, percent: 100, .. })
+}
+
+/// How long it takes until production went back of a run whose disk is full for good once `from` was written, and after it `wanted`, and whose
+/// release fails a minute later, in seconds; and how it ended.
+fn goes_back_within(
+    change: impl FnOnce(&mut Plan),
+    from: impl Fn(&EventKind) -> bool,
+    wanted: impl Fn(&EventKind) -> bool,
+    jumps: bool,
+) -> (f64, End) {
     let (mut jumped, mut full, mut failing, mut back) = (!jumps, None, None, None);
     let (end, listening) = driven(
         |plan| {
@@ -57,7 +64,7 @@ fn goes_back_within(change: impl FnOnce(&mut Plan), wanted: impl Fn(&EventKind) 
         None,
         |world| {
             let now = world.now() as f64 / 1e9;
-            if !has(world, has_all) {
+            if !has(world, &from) {
                 return;
             }
             if !std::mem::replace(&mut jumped, true) {
@@ -86,10 +93,7 @@ fn goes_back_within(change: impl FnOnce(&mut Plan), wanted: impl Fn(&EventKind) 
 
 #[test]
 fn a_release_that_fails_with_all_of_the_traffic_while_the_disk_is_full_goes_back_by_the_reserve() {
-    let enters = |event: &EventKind| {
-        matches!(event, EventKind::StepEntered { environment: Environment::Production, percent: 100, .. })
-    };
-    let (seconds, end) = goes_back_within(|_| {}, enters, false);
+    let (seconds, end) = goes_back_within(|_| {}, has_all, has_all, false);
     assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })) && seconds < 20.0, "{end:?} after {seconds} s");
 }
 
@@ -98,6 +102,13 @@ fn while_what_came_of_an_effect_waits_for_room_what_the_host_counts_is_glanced_a
     let chat = |plan: &mut Plan| plan.notifiers = vec!["chat".into()];
     // People are told that the clock went back, and that they were cannot be written.
     let tells = |event: &EventKind| matches!(event, EventKind::EffectIntended { key, .. } if key.contains("/notify/"));
-    let (seconds, end) = goes_back_within(chat, tells, true);
+    let (seconds, end) = goes_back_within(chat, has_all, tells, true);
+    assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })) && seconds < 20.0, "{end:?} after {seconds} s");
+}
+
+#[test]
+fn what_came_of_the_first_move_has_the_reserve_so_that_what_serves_is_watched() {
+    let moves = |event: &EventKind| matches!(event, EventKind::EffectIntended { key, .. } if key.contains("/traffic/production/"));
+    let (seconds, end) = goes_back_within(|_| {}, moves, moves, false);
     assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })) && seconds < 20.0, "{end:?} after {seconds} s");
 }

@@ -124,6 +124,28 @@ fn an_effect_is_seen_to_its_end_however_long_it_takes_and_leases_are_renewed_mea
 }
 
 #[test]
+fn what_serves_is_glanced_at_while_the_next_steps_traffic_is_on_its_way() {
+    let mut failing = None;
+    let (end, listening) = driven_in(
+        MOVES,
+        |_| {},
+        true,
+        None,
+        |world, _, _| {
+            let moves =
+                |event: &Event| matches!(&event.event, EventKind::EffectIntended { key, .. } if key.ends_with("/25"));
+            if failing.is_none() && world.runs[0].events.iter().any(moves) {
+                world.runs[0].quality.failing = 1000;
+                failing = Some(world.now());
+            }
+        },
+    );
+    assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })), "{end:?}");
+    let decided = after(&listening, failing.unwrap(), |event| matches!(event, EventKind::TurnedBack { .. }));
+    assert!(decided < 60.0, "{decided} s: it is not waited for what moves the traffic");
+}
+
+#[test]
 fn people_are_told_to_the_end_unless_production_must_go_back() {
     let held = |plan: &mut Plan| {
         unvisited(plan);

@@ -109,7 +109,8 @@ impl Run {
                     lane.traffic = vec![all_of(to)];
                     lane.returns += 1;
                 }
-                (self.watch, self.gate, self.held, self.alarm) = (None, None, None, None);
+                (self.watch, self.between) = (None, None);
+                (self.gate, self.held, self.alarm) = (None, None, None);
             }
             EventKind::RolledBack { service, environment, reason, to } => {
                 if let Some(member) = self.member_mut(service) {
