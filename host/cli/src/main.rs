@@ -9,6 +9,7 @@ mod compile;
 mod deploy;
 mod doctor;
 mod draw;
+mod ears;
 mod edge;
 mod exit;
 mod gc;

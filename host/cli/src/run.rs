@@ -5,7 +5,6 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use anyhow::{Context, Result, anyhow, bail};
 use autodevops_orchestrator::{
     catalog::Unanswered,
-    clock::now,
     controller::Controller,
     driver::{End, Observer},
     log::Logged,
@@ -15,7 +14,6 @@ use autodevops_orchestrator::{
     watch::Watch,
 };
 use autodevops_pipeline::Outcome;
-use autodevops_server::{Api, Control, HttpApi, RunDesk, Runs};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -23,6 +21,7 @@ use tokio::{
 
 use crate::{
     arguments::RunOptions,
+    ears::Ears,
     exit,
     output::{self, Format, Usage},
     progress::Progress,
@@ -33,14 +32,14 @@ use crate::{
 pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
     let progress = Arc::new(Progress::new(format));
-    let checks = Checks::of(&project, &*progress)?;
+    let observer: Arc<dyn Observer> = progress.clone();
+    let checks = Checks::of(&project, &observer)?;
     let unanswered = checks.passed(project.check_answers_to_go_on())?.flatten();
     checks.passed(project.check_people())?;
     let _lock = project.state.lock()?;
     goes_on(unanswered.as_ref(), &*progress);
-    let observer: Arc<dyn Observer> = progress.clone();
     let controller = Arc::new(Controller::new(Arc::clone(&project), observer)?);
-    let _ears = open_ears(&project, &controller, &checks).await?;
+    let _ears = Ears::open(&controller, &checks).await?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let driven = async {
@@ -89,21 +88,21 @@ fn goes_on(unanswered: Option<&Unanswered>, observer: &dyn Observer) {
 
 /// What is looked at before anything begins. Where a run is not over it keeps that from nothing: a rollback waits for no vault that is away,
 /// and for no user who left.
-struct Checks<'a> {
-    goes_on: bool,
-    observer: &'a dyn Observer,
+pub struct Checks {
+    pub goes_on: bool,
+    pub observer: Arc<dyn Observer>,
 }
 
-impl<'a> Checks<'a> {
-    fn of(project: &Project, observer: &'a dyn Observer) -> Result<Self> {
-        Ok(Self { goes_on: !project.log.unfinished()?.is_empty(), observer })
+impl Checks {
+    fn of(project: &Project, observer: &Arc<dyn Observer>) -> Result<Self> {
+        Ok(Self { goes_on: !project.log.unfinished()?.is_empty(), observer: Arc::clone(observer) })
     }
 
     /// What came of a check; none where it failed and a run goes on all the same: then that is said.
     ///
     /// # Errors
     /// The check's, where no run is under way.
-    fn passed<T>(&self, check: Result<T>) -> Result<Option<T>> {
+    pub fn passed<T>(&self, check: Result<T>) -> Result<Option<T>> {
         match check {
             Err(error) if self.goes_on => {
                 let goes_on = "what is under way is brought to its end all the same, and no other run begins until this is mended";
@@ -187,34 +186,6 @@ async fn look(
     Ok(chosen)
 }
 
-/// Opens what people speak to the runs by, for as long as it is kept: the control socket, and the HTTP API where it is set up.
-async fn open_ears(
-    project: &Project,
-    controller: &Arc<Controller>,
-    checks: &Checks<'_>,
-) -> Result<(Option<Control>, Option<HttpApi>)> {
-    let socket = project.state.control_socket();
-    let control = Control::open(&socket, Arc::new(RunDesk::new(Arc::clone(controller))))
-        .with_context(|| format!("the control socket {}", socket.display()));
-    let control = checks.passed(control)?;
-    let settings = &project.config.server;
-    let Some(listen) = settings.listen else { return Ok((control, None)) };
-    let api = Api {
-        office: Runs(Arc::clone(controller)),
-        tokens: settings.tokens.clone(),
-        links: project.links.as_ref().map(|links| links.key().clone()),
-        now,
-    };
-    let api = HttpApi::open(listen, api).await.with_context(|| format!("[server] `listen` {listen}"));
-    let Some(api) = checks.passed(api)? else { return Ok((control, None)) };
-    if !listen.ip().is_loopback() {
-        checks.observer.notice(&format!(
-            "the HTTP API listens at {listen}, beyond this machine and without TLS; put a reverse proxy before it"
-        ));
-    }
-    Ok((control, Some(api)))
-}
-
 fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
     let (code, name, text) = match end {
         End::Finished(outcome @ Outcome::Healed) => (0, "healed", outcome.to_string()),
@@ -248,14 +219,14 @@ fn conclude(run: &str, end: &End, format: Format) -> Result<ExitCode> {
 pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
     let observer: Arc<dyn Observer> = Arc::new(Progress::lines(format));
-    let checks = Checks::of(&project, observer.as_ref())?;
+    let checks = Checks::of(&project, &observer)?;
     let unanswered = checks.passed(project.check_answers_to_go_on())?.flatten();
     checks.passed(project.check_people())?;
     let _lock = project.state.lock()?;
     goes_on(unanswered.as_ref(), observer.as_ref());
     let controller = Arc::new(Controller::new(Arc::clone(&project), Arc::clone(&observer))?);
     // Whoever holds the lock must be spoken with; compiling may take a while.
-    let _ears = open_ears(&project, &controller, &checks).await?;
+    let _ears = Ears::open(&controller, &checks).await?;
     checks.passed(if unanswered.is_some() { project.load_plugins() } else { project.check_plugins() })?;
     checks.passed(project.check_credentials().await)?;
     checks.passed(project.check_tools())?;
@@ -304,16 +275,16 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_project_keeps_no_run_that_is_not_over_from_its_end_and_is_said() {
-        let told = Told::default();
+        let told = Arc::new(Told::default());
         let wrong = || Err::<(), _>(anyhow!("the vault is away"));
-        let begins = Checks { goes_on: false, observer: &told };
+        let begins = Checks { goes_on: false, observer: told.clone() };
         assert_eq!(begins.passed(wrong()).unwrap_err().to_string(), "the vault is away");
         assert_eq!(begins.passed(Ok(7)).unwrap(), Some(7));
         assert!(told.0.lock().unwrap().is_empty());
-        let goes_on = Checks { goes_on: true, observer: &told };
+        let goes_on = Checks { goes_on: true, observer: told.clone() };
         assert_eq!(goes_on.passed(wrong()).unwrap(), None);
         assert_eq!(goes_on.passed(Ok(7)).unwrap(), Some(7));
-        let told = told.0.into_inner().unwrap();
+        let told = told.0.lock().unwrap();
         assert!(told.len() == 1 && told[0].contains("brought to its end") && told[0].ends_with(": the vault is away"));
     }
 }
