@@ -233,11 +233,7 @@ impl Office for Runs {
             tokio::spawn(
                 async move { answer(&controller, &by, Request::Rollback { environment, to, now, reason }).await },
             );
-        let done = task.await.unwrap_or_else(|error| Err(error.into())).map_err(unheard);
-        done.map_err(|error| match error {
-            Unheard::Failed(error) => Unheard::Declined(format!("{error:#}")),
-            other => other,
-        })
+        task.await.unwrap_or_else(|error| Err(error.into())).map_err(unheard)
     }
 
     async fn complain(&self, complaint: Complaint, by: String) -> Result<String, Unheard> {
@@ -253,8 +249,8 @@ fn unheard(error: anyhow::Error) -> Unheard {
     if let Some(usage) = error.chain().find_map(|cause| cause.downcast_ref::<Usage>()) {
         return Unheard::NoRun(usage.to_string());
     }
-    if let Some(declined) = error.chain().find_map(|cause| cause.downcast_ref::<Declined>()) {
-        return Unheard::Declined(declined.to_string());
+    if error.chain().any(|cause| cause.is::<Declined>()) {
+        return Unheard::Declined(format!("{error:#}"));
     }
     match error.downcast::<Refused>() {
         Ok(refused) => Unheard::Refused(refused),

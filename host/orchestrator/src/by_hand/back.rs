@@ -3,7 +3,10 @@
 use anyhow::{Result, bail};
 use autodevops_model::Release;
 
-use crate::{live::WasLive, usage::Usage};
+use crate::{
+    live::WasLive,
+    usage::{Declined, Usage},
+};
 
 /// A service's place, and what was live there, newest first.
 pub struct Past {
@@ -24,7 +27,7 @@ impl Past {
 /// named one, and what served beside it.
 ///
 /// # Errors
-/// When there is nothing to go back to in one of them: then none goes back.
+/// [`Declined`] when there is nothing to go back to in one of them: then none goes back; [`Usage`] when the named one never served.
 pub fn back(environment: &str, past: &[Past], to: Option<&str>) -> Result<Vec<(usize, Release)>> {
     let Some(wanted) = to else { return before(environment, past) };
     let known: Vec<&str> = past.iter().flat_map(|one| &one.history).map(|was| was.release.id.as_str()).collect();
@@ -37,15 +40,18 @@ pub fn back(environment: &str, past: &[Past], to: Option<&str>) -> Result<Vec<(u
         bail!(Usage(format!("release {wanted} was never live in {environment}; those that were: {known}")));
     };
     if named.current().is_some_and(|was| was.release.id == wanted) {
-        bail!("release {wanted} is live in {} already; name another, or leave --to out", named.place);
+        bail!(Declined(format!(
+            "release {wanted} is live in {} already; name another, or leave --to out",
+            named.place
+        )));
     }
     let at = named.history.iter().position(|was| was.release.id == wanted).unwrap_or_default();
     let (Some(live), Some(after), Some(release)) =
         (named.current(), named.history.get(at.saturating_sub(1)), named.history.get(at))
     else {
-        bail!(
+        bail!(Declined(format!(
             "release {wanted} is not known any more; have its commit serve with `autodevops deploy --to {environment}`"
-        );
+        )));
     };
     let mut moves = Vec::new();
     for (index, one) in past.iter().enumerate() {
@@ -61,11 +67,11 @@ pub fn back(environment: &str, past: &[Past], to: Option<&str>) -> Result<Vec<(u
         let beside = |was: &&WasLive| was.since < after.since && was.release.commit != after.release.commit;
         match one.history.iter().find(beside) {
             Some(was) => moves.push((index, was.release.clone())),
-            None => bail!(
+            None => bail!(Declined(format!(
                 "nothing served in {} beside {wanted}, so that none goes back; have the commit serve that is to, with `autodevops deploy --to \
                  {environment}`",
                 one.place
-            ),
+            ))),
         }
     }
     Ok(moves)
@@ -86,22 +92,22 @@ fn before(environment: &str, past: &[Past]) -> Result<Vec<(usize, Release)>> {
 }
 
 /// Why there is no release to go back to, and what to do.
-fn nothing_before(environment: &str, place: &str, history: &[WasLive]) -> String {
+fn nothing_before(environment: &str, place: &str, history: &[WasLive]) -> Declined {
     let current = history.first().map(|was| &was.release);
     let mut left: Vec<&str> =
         history.iter().filter(|was| Some(&was.release) != current).map(|was| was.release.id.as_str()).collect();
     left.dedup();
     let Some(newest) = left.first() else {
-        return format!(
+        return Declined(format!(
             "no release was live in {place} before the one that is; there is nothing to go back to: have another serve with `autodevops \
              deploy --to {environment}`"
-        );
+        ));
     };
-    format!(
+    Declined(format!(
         "every other release that was live in {place} was gone back from: {}; name one to have it again all the same, such as \
          `autodevops rollback {environment} --to {newest}`",
         left.join(", ")
-    )
+    ))
 }
 
 #[cfg(test)]
@@ -152,12 +158,16 @@ mod tests {
     fn where_one_has_nothing_to_go_back_to_none_goes_back() {
         let past =
             [past("production-cart", &[("a", "c2", 2), ("b", "c1", 1)]), past("production-shop", &[("c", "c2", 3)])];
-        let error = back("production", &past, None).unwrap_err().to_string();
+        let error = back("production", &past, None).unwrap_err();
+        assert!(error.is::<Declined>(), "{error:#}");
+        let error = error.to_string();
         assert!(error.contains("no release was live in production-shop before"), "{error}");
         assert!(error.ends_with("have another serve with `autodevops deploy --to production`"), "{error}");
         let error = back("production", &past, Some("x")).unwrap_err().to_string();
         assert!(error.ends_with("never live in production; those that were: a, b, c; name one of them"), "{error}");
-        let error = back("production", &past, Some("c")).unwrap_err().to_string();
+        let error = back("production", &past, Some("c")).unwrap_err();
+        assert!(error.is::<Declined>(), "{error:#}");
+        let error = error.to_string();
         assert!(error.ends_with("live in production-shop already; name another, or leave --to out"), "{error}");
         let error = back("production", &[], Some("x")).unwrap_err().to_string();
         assert!(error.ends_with("were: none; have one serve with `autodevops deploy --to production`"), "{error}");

@@ -96,7 +96,7 @@ impl Controller {
         let under_way = self.under_way()?;
         if let Some(run) = under_way.iter().find(|run| environment != run.plan().production) {
             let run = run.id();
-            bail!("run {run} is under way; abort it with `autodevops abort {run}`");
+            bail!(Declined(format!("run {run} is under way; abort it with `autodevops abort {run}`")));
         }
         let moved: Vec<&Run> = under_way.iter().filter(|run| run.is_moved(Environment::Production)).collect();
         let Some(first) = moved.first() else { return Ok(None) };
@@ -105,7 +105,7 @@ impl Controller {
             return Ok(None);
         }
         if to.is_some() {
-            bail!("run {} is under way; without --to it goes back, or abort it first", first.id());
+            bail!(Declined(format!("run {} is under way; without --to it goes back, or abort it first", first.id())));
         }
         let mut answers = Vec::new();
         for run in &moved {
