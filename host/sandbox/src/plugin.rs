@@ -99,6 +99,18 @@ pub enum LoadError {
         /// Why.
         reason: String,
     },
+    /// Its file ends before its component does.
+    #[error(
+        "plugin `{plugin}` cannot be compiled: its file, of {bytes}, is cut off or damaged ({reason}); build it again, or install its bundle again"
+    )]
+    CutOff {
+        /// The plugin.
+        plugin: String,
+        /// What its file has.
+        bytes: Bytes,
+        /// What the compiler misses.
+        reason: String,
+    },
     /// It has more bytes than a component may have.
     #[error(
         "plugin `{plugin}` has {bytes}, a component may have {limit}; raise [sandbox] component-size if it is to be taken"
@@ -381,6 +393,9 @@ pub(crate) fn digest_of(component: &[u8]) -> Arc<str> {
     format!("blake3:{}", blake3::hash(component).to_hex()).into()
 }
 
+/// What `wasmparser` says where a file ends before what it began with.
+const UNEXPECTED_END: &str = "unexpected end-of-file";
+
 /// A component that is none, too large or not to be compiled is refused; else it is compiled, or taken from the cache.
 pub(crate) fn compile(sandbox: &Sandbox, plugin: &str, bytes: &[u8]) -> Result<Compiled, LoadError> {
     check_header(plugin, bytes)?;
@@ -391,6 +406,9 @@ pub(crate) fn compile(sandbox: &Sandbox, plugin: &str, bytes: &[u8]) -> Result<C
     }
     sandbox.compile(bytes).map_err(|failure| match failure {
         NotCompiled::DoesNotFit(reason) => LoadError::Parts { plugin, reason },
+        NotCompiled::Failed(CompileFailure::Refused(reason)) if reason.contains(UNEXPECTED_END) => {
+            LoadError::CutOff { plugin, bytes: Bytes(bytes.len() as u64), reason }
+        }
         NotCompiled::Failed(CompileFailure::Refused(reason)) => LoadError::Compile { plugin, reason },
         NotCompiled::Failed(CompileFailure::Broke(how)) => {
             LoadError::Compile { plugin, reason: format!("the compiler broke on it: {how}") }

@@ -83,7 +83,7 @@ fn a_file_that_is_no_component_is_an_error_that_names_it_and_says_why() {
         ("script", b"#!/bin/sh\n".to_vec(), "does not start as WebAssembly does"),
         ("text", b"(component)".to_vec(), "it is WebAssembly text; make a binary of it"),
         ("module", wat::parse_str("(module)").unwrap(), "it is a core module"),
-        ("cut", whole[..whole.len() / 2].to_vec(), "cannot be compiled"),
+        ("cut", whole[..whole.len() / 2].to_vec(), "is cut off or damaged"),
         ("cut-in-its-head", whole[..6].to_vec(), "version of the binary format that is not known"),
         ("no-stage", wat::parse_str("(component)").unwrap(), "exports no stage that could be called, but nothing"),
     ];

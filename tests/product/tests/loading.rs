@@ -34,8 +34,12 @@ fn a_file_that_is_no_component_is_refused() {
     assert!(refusal(b"").contains("the file is empty"));
     assert!(refusal(b"#!/bin/sh\n").contains("does not start as WebAssembly does"));
     assert!(refusal(b"(component)").contains("wasm-tools parse"));
-    let cut = &plugin_folder("probe").component[..1000];
-    assert!(refusal(cut).contains("plugin `odd` cannot be compiled"));
+    let whole = plugin_folder("probe").component;
+    for length in [1_000, whole.len() / 2, whole.len() - 1] {
+        let text = refusal(&whole[..length]);
+        let part = "plugin `odd` cannot be compiled: its file, of ";
+        assert!(text.contains(part) && text.contains("is cut off or damaged"), "{text}");
+    }
 }
 
 #[test]
