@@ -22,21 +22,28 @@ pub(crate) struct Switched {
     pub(crate) text: String,
     /// The numbers of those that are in it: not each can be put beside what was there.
     pub(crate) numbers: BTreeSet<usize>,
+    /// Of those that cannot compile by themselves either.
+    pub(crate) unviable: BTreeSet<usize>,
 }
 
-/// Puts these into the file, each by its number. What is fixed when it is compiled, such as a constant, has no switch.
+/// Puts these into the file, each by its number. What is fixed when it is compiled, such as a constant, has no switch. A function that may
+/// be called there has some, and may not any more, unless it has one of the names of `called`.
 ///
 /// # Errors
 /// When the file is not Rust.
-pub(crate) fn put<'a>(source: &str, mutants: impl IntoIterator<Item = (usize, &'a Mutant)>) -> Result<Switched> {
+pub(crate) fn put<'a>(
+    source: &str,
+    mutants: impl IntoIterator<Item = (usize, &'a Mutant)>,
+    called: &BTreeSet<String>,
+) -> Result<Switched> {
     let mut file = syn::parse_file(source).context("the file cannot be read as Rust")?;
-    let mut switcher = Switcher::default();
+    let mut switcher = Switcher { called: called.clone(), ..Switcher::default() };
     for (number, mutant) in mutants {
         let place = (mutant.genre, mutant.span.start);
         switcher.wanted.entry(place).or_default().push((number, mutant.replacement.clone()));
     }
     switcher.visit_file_mut(&mut file);
-    Ok(Switched { text: file.into_token_stream().to_string(), numbers: switcher.put })
+    Ok(Switched { text: file.into_token_stream().to_string(), numbers: switcher.put, unviable: switcher.unviable })
 }
 
 /// The crate's first file with the module that the switches ask, which knows so many mutants.
@@ -67,6 +74,9 @@ type OfArm = (Vec<usize>, Vec<(usize, Expr)>);
 struct Switcher {
     wanted: BTreeMap<(Genre, Position), Vec<(usize, String)>>,
     put: BTreeSet<usize>,
+    unviable: BTreeSet<usize>,
+    /// Functions that are called where things are fixed when they are compiled.
+    called: BTreeSet<String>,
     /// Within how many things that are fixed when they are compiled.
     fixed: usize,
 }
@@ -97,10 +107,11 @@ impl Switcher {
         self.fixed -= 1;
     }
 
-    fn function(&mut self, signature: &Signature, block: &mut Block) {
-        if signature.constness.is_some() {
+    fn function(&mut self, signature: &mut Signature, block: &mut Block) {
+        if signature.constness.is_some() && self.called.contains(&signature.ident.to_string()) {
             return;
         }
+        signature.constness = None;
         // What has no name is of one type: that of what was there.
         let named = !signature.output.to_token_stream().into_iter().any(|token| token.to_string() == "impl");
         let values: Vec<(usize, Expr)> = block
@@ -200,6 +211,15 @@ impl VisitMut for Switcher {
                     *expression = bracketed(self::binary(whole.clone(), others));
                 }
             }
+            // Beside patterns there is only "and".
+            Expr::Binary(binary) => {
+                let others = self.take::<BinOp>(Genre::BinaryOperator, binary.op.span());
+                for (number, _) in others {
+                    self.put.remove(&number);
+                    self.unviable.insert(number);
+                }
+                visit_mut::visit_expr_mut(self, expression);
+            }
             Expr::Unary(unary) => {
                 let without = self.take_away(Genre::UnaryOperator, unary.op.span());
                 visit_mut::visit_expr_mut(self, expression);
@@ -246,6 +266,15 @@ impl VisitMut for Switcher {
         };
         visit_mut::visit_expr_struct_mut(self, whole);
         let (path, rest) = (whole.path.clone(), whole.rest.clone());
+        // What has a place is needed again by the whole.
+        let is_placed = matches!(rest.as_deref(), Some(Expr::Path(_) | Expr::Field(_)));
+        let rest: Option<Expr> = rest.map(|rest| {
+            if is_placed {
+                parse_quote! { Clone::clone(&#rest) }
+            } else {
+                *rest
+            }
+        });
         for (field, numbers) in whole.fields.iter_mut().zip(changes) {
             let member = field.member.clone();
             let other: Expr = parse_quote! { { let __whole: #path = #rest; __whole.#member } };
@@ -258,16 +287,16 @@ impl VisitMut for Switcher {
     }
 
     fn visit_item_fn_mut(&mut self, function: &mut syn::ItemFn) {
-        self.function(&function.sig, &mut function.block);
+        self.function(&mut function.sig, &mut function.block);
     }
 
     fn visit_impl_item_fn_mut(&mut self, function: &mut syn::ImplItemFn) {
-        self.function(&function.sig, &mut function.block);
+        self.function(&mut function.sig, &mut function.block);
     }
 
     fn visit_trait_item_fn_mut(&mut self, function: &mut syn::TraitItemFn) {
         if let Some(block) = &mut function.default {
-            self.function(&function.sig, block);
+            self.function(&mut function.sig, block);
         }
     }
 

@@ -61,13 +61,15 @@ pub(crate) fn build(mutants: &[Mutant], folder: &Path) -> Result<Built> {
     let copy = folder.join("copy");
     copied(&root(), &copy)?;
     let packages = tested_by(mutants.iter().map(|mutant| mutant.file.as_str()));
-    let (mut without, mut unviable) = (BTreeSet::new(), BTreeSet::new());
+    let (mut without, mut unviable, mut called) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for _ in 0..ROUNDS {
-        let (texts, numbers) = rewritten(mutants, &without, &copy)?;
+        let Rewritten { texts, numbers, never } = rewritten(mutants, &without, &called, &copy)?;
+        unviable.extend(never);
         match built(&packages, &copy, folder)? {
             Ok(programs) => return Ok(Built { programs, numbers, unviable }),
             Err(errors) => {
-                let before = without.len();
+                let before = without.len() + called.len();
+                called.extend(errors.iter().filter_map(Message::called).map(str::to_owned));
                 for error in &errors {
                     for place in &error.spans {
                         let Some(text) = texts.get(&place.file_name) else { continue };
@@ -84,7 +86,7 @@ pub(crate) fn build(mutants: &[Mutant], folder: &Path) -> Result<Built> {
                         }
                     }
                 }
-                if without.len() == before {
+                if without.len() + called.len() == before {
                     let first = errors.first().and_then(|error| error.rendered.clone()).unwrap_or_default();
                     bail!("the tests do not compile, and no mutant is the reason: {first}");
                 }
@@ -122,12 +124,24 @@ fn copied(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the files of the copy that mutants are in. Their texts, and the numbers of the mutants.
+/// The files that mutants are in.
+#[derive(Default)]
+struct Rewritten {
+    /// Their texts, each by its path.
+    texts: BTreeMap<String, String>,
+    /// The mutants in them.
+    numbers: BTreeSet<usize>,
+    /// The mutants that would not compile by themselves either.
+    never: BTreeSet<usize>,
+}
+
+/// Writes the files of the copy that mutants are in.
 fn rewritten(
     mutants: &[Mutant],
     without: &BTreeSet<usize>,
+    called: &BTreeSet<String>,
     copy: &Path,
-) -> Result<(BTreeMap<String, String>, BTreeSet<usize>)> {
+) -> Result<Rewritten> {
     let mut of_files: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
     for (number, mutant) in mutants.iter().enumerate() {
         let of_file = of_files.entry(&mutant.file).or_default();
@@ -137,21 +151,22 @@ fn rewritten(
     }
     // The module with the switches is in each crate's first file.
     let firsts: BTreeSet<String> = of_files.keys().filter_map(|file| first_file(file)).collect();
-    let (mut texts, mut numbers) = (BTreeMap::new(), BTreeSet::new());
+    let mut rewritten = Rewritten::default();
     for file in firsts.iter().map(String::as_str).chain(of_files.keys().copied()).collect::<BTreeSet<_>>() {
         let source = fs::read_to_string(root().join(file)).with_context(|| format!("cannot read {file}"))?;
         let of_file = of_files.remove(file).unwrap_or_default();
-        let switched = switch::put(&source, of_file).with_context(|| file.to_owned())?;
+        let switched = switch::put(&source, of_file, called).with_context(|| file.to_owned())?;
         let text =
             if firsts.contains(file) { switch::with_switches(&switched.text, mutants.len()) } else { switched.text };
         let path = copy.join(file);
         if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        texts.insert(file.to_owned(), text);
-        numbers.extend(switched.numbers);
+        rewritten.texts.insert(file.to_owned(), text);
+        rewritten.numbers.extend(switched.numbers);
+        rewritten.never.extend(switched.unviable);
     }
-    Ok((texts, numbers))
+    Ok(rewritten)
 }
 
 /// The first file of the crate that this one is of.
@@ -178,6 +193,7 @@ enum Said {
 #[derive(Deserialize)]
 struct Message {
     level: String,
+    message: String,
     code: Option<Code>,
     spans: Vec<Place>,
     rendered: Option<String>,
@@ -196,10 +212,20 @@ struct Place {
 }
 
 impl Message {
-    /// Whether it says that a type has no such operator, function or value.
+    /// Whether it says that there is no such type, or that a type has no such operator, function or value.
     fn is_of_types(&self) -> bool {
-        const OF_TYPES: [&str; 6] = ["E0277", "E0308", "E0368", "E0369", "E0599", "E0600"];
+        const OF_TYPES: [&str; 8] = ["E0277", "E0308", "E0368", "E0369", "E0412", "E0433", "E0599", "E0600"];
         self.code.as_ref().is_some_and(|code| OF_TYPES.contains(&code.code.as_str()))
+    }
+
+    /// The function that is called where all is fixed when it is compiled, and may not be: as in "cannot call non-const associated function
+    /// `Span::<u8>::new` in constants".
+    fn called(&self) -> Option<&str> {
+        const NOT_CONSTANT: &str = "E0015";
+        self.code.as_ref().filter(|code| code.code == NOT_CONSTANT)?;
+        let (_, quoted) = self.message.split_once('`')?;
+        let (path, _) = quoted.split_once('`')?;
+        path.rsplit("::").next()
     }
 }
 
@@ -232,6 +258,21 @@ fn built(packages: &[&str], copy: &Path, folder: &Path) -> Result<Result<Vec<Pro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_that_a_constant_is_made_by_is_known_by_the_compilers_words() {
+        let said = |code: &str, message: &str| -> Message {
+            let (code, message) = (serde_json::json!({ "code": code }), message);
+            serde_json::from_value(
+                serde_json::json!({ "level": "error", "code": code, "message": message, "spans": [] }),
+            )
+            .unwrap()
+        };
+        let message = "cannot call non-const associated function `Span::<u8>::new` in constants";
+        assert_eq!(said("E0015", message).called(), Some("new"));
+        assert_eq!(said("E0015", "cannot call non-const function `fits` in statics").called(), Some("fits"));
+        assert_eq!(said("E0308", message).called(), None);
+    }
 
     #[test]
     fn only_tests_that_can_come_by_a_mutant_are_built() {
