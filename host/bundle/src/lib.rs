@@ -45,6 +45,14 @@ pub enum BundleError {
         /// Why.
         source: io::Error,
     },
+    /// A file that belongs to a plugin is not there.
+    #[error("{path} is not there; {remedy}")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// The manifest is wrong.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -80,6 +88,22 @@ pub enum BundleError {
         /// The name that its manifest gives.
         found: String,
     },
+}
+
+/// What to do about a folder without a manifest.
+const WITHOUT_MANIFEST: &str = "a plugin is a folder with one beside its component, which gives at least `name`, `version`, `description` and `stages`";
+
+/// What to do about a folder without a component.
+const WITHOUT_COMPONENT: &str = "build the component and put it there, or name its file by `component` in plugin.toml";
+
+impl BundleError {
+    /// Says of a file that is not there what to do about it.
+    fn or_missing(self, remedy: &'static str) -> Self {
+        match self {
+            Self::Read { path, source } if source.kind() == io::ErrorKind::NotFound => Self::Missing { path, remedy },
+            other => other,
+        }
+    }
 }
 
 fn folders(searched: &[PathBuf]) -> String {
@@ -119,7 +143,10 @@ impl PluginFolder {
     /// [`BundleError`], which names the file.
     pub fn open(path: &Path) -> Result<Self, BundleError> {
         let manifest_path = path.join(MANIFEST);
-        let text = String::from_utf8(read(&manifest_path, MAX_MANIFEST_BYTES)?).map_err(|error| {
+        let text = String::from_utf8(
+            read(&manifest_path, MAX_MANIFEST_BYTES).map_err(|error| error.or_missing(WITHOUT_MANIFEST))?,
+        )
+        .map_err(|error| {
             let source = io::Error::new(io::ErrorKind::InvalidData, error.utf8_error());
             BundleError::Read { path: manifest_path.clone(), source }
         })?;
@@ -129,7 +156,7 @@ impl PluginFolder {
             return Err(BundleError::ComponentPath { manifest: manifest_path, component: file });
         }
         let file = path.join(file);
-        let component = read(&file, MAX_COMPONENT_BYTES)?;
+        let component = read(&file, MAX_COMPONENT_BYTES).map_err(|error| error.or_missing(WITHOUT_COMPONENT))?;
         Ok(Self { path: path.to_owned(), manifest, component })
     }
 
@@ -232,10 +259,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_component_is_named() {
+    fn a_file_that_is_missing_is_named_with_what_to_do() {
         let folder = folder(TEXT);
-        let error = PluginFolder::open(&folder.path().join("a")).unwrap_err().to_string();
-        assert!(error.contains("a.wasm cannot be read"), "{error}");
+        let path = folder.path().join("a");
+        let error = PluginFolder::open(&path).unwrap_err().to_string();
+        assert!(error.ends_with("a/a.wasm is not there; build the component and put it there, or name its file by `component` in plugin.toml"), "{error}");
+        fs::remove_file(path.join(MANIFEST)).unwrap();
+        let error = PluginFolder::open(&path).unwrap_err().to_string();
+        assert!(error.contains("a/plugin.toml is not there; a plugin is a folder with one"), "{error}");
     }
 
     #[test]
