@@ -5,7 +5,7 @@ use std::{
     collections::HashSet,
     ffi::OsStr,
     fs,
-    os::unix::{ffi::OsStrExt, fs::DirEntryExt},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -36,13 +36,13 @@ pub fn is_rotated_of(path: &Path, logs: &HashSet<&Path>) -> bool {
 
 /// The file that was left at a position, by whatever name it lies beside the log.
 pub fn find(log: &Path, position: &Position) -> Option<Tail> {
-    let found = siblings(log, |_, _| true).into_iter().filter(|sibling| sibling.identity == position.identity);
+    let found = siblings(log, |_| true).into_iter().filter(|sibling| sibling.identity == position.identity);
     found.filter_map(|sibling| Tail::open(&sibling.path).ok()?.at(position).ok()?).next()
 }
 
 /// A copy that rotation made of the file that was left at a position before it truncated it, which may hold what was not read yet.
 pub fn find_copy(log: &Path, position: &Position) -> Option<Tail> {
-    let mut rotated = siblings(log, |name, _| is_rotation_of(name, log));
+    let mut rotated = siblings(log, |name| is_rotation_of(name, log));
     rotated.sort_by_key(|sibling| Reverse(sibling.modified));
     rotated.iter().filter_map(|sibling| Tail::open(&sibling.path).ok()?.at_in_copy(position).ok()?).next()
 }
@@ -55,25 +55,24 @@ pub fn next(
     held: impl Fn(Identity) -> bool,
     left: impl Fn(Identity) -> Option<Position>,
 ) -> Option<Tail> {
-    // Another name is not of a rotation, unless it is the old file's, whatever that was renamed to.
-    let inode = old.position().identity.inode;
-    let all = siblings(log, |name, of| of == inode || is_rotation_of(name, log));
+    let rotated = siblings(log, |name| is_rotation_of(name, log));
     let written = old.modified()?;
-    let old_name = all.iter().find(|sibling| sibling.identity == old.position().identity).map(|old| old.name.clone());
+    // Where the old file was renamed to something else, or is gone, there is no name to compare with.
+    let old_name = rotated.iter().find(|sibling| sibling.identity == old.position().identity);
+    let old_name = old_name.map(|old| old.name.clone());
     let old_number = old_name.as_deref().and_then(|name| number(name, log));
     let is_newer = |sibling: &Sibling| {
         let Some(modified) = sibling.modified else { return false };
         match (old_number, number(&sibling.name, log), &old_name) {
             // The higher its number, the older a file is.
             (Some(old), Some(number), _) => number < old && modified >= written,
-            (_, _, Some(old)) => sibling.name > *old && modified >= written,
+            // A number elsewhere in the name may go up or down, a date goes up.
+            (_, _, Some(old)) => (modified, &sibling.name) > (written, old),
             _ => modified > written,
         }
     };
-    let mut newer: Vec<Sibling> = all
-        .into_iter()
-        .filter(|sibling| is_rotation_of(&sibling.name, log) && !held(sibling.identity) && is_newer(sibling))
-        .collect();
+    let mut newer: Vec<Sibling> =
+        rotated.into_iter().filter(|sibling| !held(sibling.identity) && is_newer(sibling)).collect();
     newer.sort_by(|a, b| {
         let numbers = number(&a.name, log).zip(number(&b.name, log));
         match numbers {
@@ -89,14 +88,13 @@ pub fn next(
     newer.iter().filter(|sibling| was_read(sibling).is_none()).find_map(|sibling| Tail::open(&sibling.path).ok())
 }
 
-/// The files beside the log with a name, and a number in the folder, that are wanted: only these are looked at, for folders of
-/// thousands.
-fn siblings(log: &Path, wanted: impl Fn(&str, u64) -> bool) -> Vec<Sibling> {
+/// The files beside the log with a name that is wanted: only these are looked at, for folders of thousands.
+fn siblings(log: &Path, wanted: impl Fn(&str) -> bool) -> Vec<Sibling> {
     let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let sibling = |entry: fs::DirEntry| {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-        if is_archive(&path) || !wanted(&name, entry.ino()) {
+        if is_archive(&path) || !wanted(&name) {
             return None;
         }
         let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;

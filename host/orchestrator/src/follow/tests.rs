@@ -10,6 +10,7 @@ use super::*;
 
 mod many;
 mod rotation;
+mod strange;
 
 const BUDGET: usize = 1 << 20;
 
