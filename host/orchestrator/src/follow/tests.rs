@@ -8,9 +8,11 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod looks;
 mod many;
 mod rotation;
 mod strange;
+mod watched;
 
 const BUDGET: usize = 1 << 20;
 

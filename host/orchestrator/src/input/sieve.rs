@@ -208,6 +208,17 @@ mod tests {
     }
 
     #[test]
+    fn text_is_not_copied_unless_a_line_is_too_long() {
+        let greatest = [vec![b'x'; LINE_BYTES], vec![b'\n']].concat();
+        for text in [&b"a line\nand anoth"[..], &greatest, &[&greatest[..], b"and more\n"].concat()] {
+            let mut room = Vec::new();
+            assert!(std::ptr::eq(Sieve::default().sift(text, &mut room), text));
+        }
+        let (all, amiss) = sifted(&[&[b'x'; LINE_BYTES + 1], b"\n"]);
+        assert_eq!((all, amiss), (greatest, Amiss { cut_lines: 1, ..Amiss::default() }));
+    }
+
+    #[test]
     fn the_rest_of_a_long_line_is_left_out_and_the_line_is_counted_once() {
         let part = vec![b'x'; LINE_BYTES / 2];
         let (all, amiss) = sifted(&[b"a\n", &part, &part, &part, &part, b"\nend\n", &part, &part, b"\n"]);
@@ -227,9 +238,19 @@ mod tests {
     }
 
     #[test]
+    fn as_many_zeros_as_make_a_hole_are_left_out_and_fewer_are_a_part_of_their_line() {
+        let zeros = |count: usize| [&b"a"[..], &vec![0; count], b"b\n"].concat();
+        assert_eq!(sifted(&[&zeros(HOLE_BYTES - 1)]).0, zeros(HOLE_BYTES - 1));
+        assert_eq!(sifted(&[&zeros(HOLE_BYTES)]).0, b"ab\n");
+        let half = vec![b'x'; LINE_BYTES / 2];
+        let (all, amiss) = sifted(&[b"\0", &half, &half, b"\nend\n"]);
+        assert_eq!((all.len(), amiss.cut_lines), (LINE_BYTES + 5, 1), "a line with zeros may be too long, too");
+    }
+
+    #[test]
     fn bytes_that_are_no_utf_8_are_counted_and_passed_on() {
-        let (all, amiss) = sifted(&["Gr\u{fc}\u{df}e \u{1f600}\n".as_bytes(), b"Gr\xfc\xdfe\n", b"\xe2\x82"]);
-        assert_eq!(amiss.undecodable_bytes, 4);
+        let (all, amiss) = sifted(&["Gr\u{fc}\u{df}e \u{1f600}\n".as_bytes(), b"\xffGr\xfc\xdfe\n", b"\xe2\x82"]);
+        assert_eq!(amiss.undecodable_bytes, 5);
         assert!(all.ends_with(b"Gr\xfc\xdfe\n\xe2\x82"));
     }
 
@@ -239,6 +260,9 @@ mod tests {
         assert!(sifted(&[&noise]).1.binary);
         assert!(!sifted(&["Журнал: ошибка 日志 错误\n".repeat(99).as_bytes()]).1.binary);
         assert!(!sifted(&[b"\x1b[1m\x07short"]).1.binary);
+        let line = "x".repeat(TEXT_PER_CONTROL - 1) + "\x07";
+        assert!(!sifted(&[line.repeat(2).as_bytes()]).1.binary, "one of so many bytes is not too much");
+        assert!(sifted(&[(line.repeat(2) + "\x07").as_bytes()]).1.binary);
         assert!(!sifted(&[&[0; 4096], "2026-11-23 INFO after a hole\n".repeat(9).as_bytes()]).1.binary);
     }
 

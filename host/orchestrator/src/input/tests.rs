@@ -98,7 +98,8 @@ fn an_archive_that_grows_beyond_measure_is_given_up() {
     let bomb = |pack: &dyn Fn(&[u8]) -> Vec<u8>| pack(&vec![b'0'; 200 << 20]);
     for bytes in [bomb(&gzip), bomb(&zstd)] {
         let mut input = open(bytes);
-        let (mut part, mut all) = (vec![0; 256 << 10], 0);
+        // No number of these parts comes to just what any archive may grow to.
+        let (mut part, mut all) = (vec![0; 100_003], 0);
         let told = loop {
             match input.read(&mut part) {
                 Ok(length) => all += length,
@@ -108,6 +109,8 @@ fn an_archive_that_grows_beyond_measure_is_given_up() {
         };
         assert!(told.contains("grows to more than 500 times its size"), "{told}");
     }
+    let (all, told) = read(gzip(&vec![b'0'; 64 << 20]));
+    assert_eq!((all.len(), told), (64 << 20, None), "so many bytes any archive may grow to");
     // One line over and over is a log.
     let (all, told) = read(gzip(&LINE.repeat(100 << 10)));
     assert_eq!((all.len(), told), (LINE.len() * (100 << 10), None));
@@ -130,4 +133,56 @@ fn what_is_not_read_is_refused_with_the_command_that_makes_text_of_it() {
     }
     let refused = Input::of(Cursor::new(b"BZh9"), "standard input", "").err().unwrap().to_string();
     assert!(refused.starts_with("standard input is a bzip2 archive") && refused.contains("`bzip2 -dc | "), "{refused}");
+}
+
+/// Gives a few bytes at a time, is interrupted before each, and breaks at its end, where it does.
+struct Halting(Cursor<Vec<u8>>, Option<io::ErrorKind>, bool);
+
+impl Read for Halting {
+    fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+        self.2 = !self.2;
+        if self.2 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let most = part.len().min(7);
+        match (self.0.read(&mut part[..most])?, self.1) {
+            (0, Some(error)) => Err(error.into()),
+            (length, _) => Ok(length),
+        }
+    }
+}
+
+#[test]
+fn a_log_is_read_as_far_as_it_can_be_and_through_interruptions() {
+    let open = |breaks| Input::of(Halting(Cursor::new(LINE.to_vec()), breaks, false), "app.log", "app.log").unwrap();
+    for breaks in [None, Some(io::ErrorKind::UnexpectedEof), Some(io::ErrorKind::Other)] {
+        let (mut input, mut all, mut part) = (open(breaks), Vec::new(), [0; 64]);
+        let told = loop {
+            match input.read(&mut part) {
+                Ok(0) => break None,
+                Ok(length) => all.extend_from_slice(&part[..length]),
+                Err(broken) => break Some(broken.to_string()),
+            }
+        };
+        assert_eq!(all, LINE);
+        assert_eq!(told.is_some(), breaks.is_some());
+        // It is no archive, so that it is not damaged.
+        assert!(told.is_none_or(|told| told.starts_with("it cannot be read further than 43 bytes")));
+    }
+}
+
+#[test]
+fn a_file_is_packed_by_what_is_in_it_and_what_is_none_or_not_there_yet_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    assert!(Input::is_packed(&file("a.log", &gzip(LINE))).unwrap());
+    assert!(Input::is_packed(&file("b.log", &zstd(LINE))).unwrap());
+    assert!(!Input::is_packed(&file("c.log.gz", LINE)).unwrap());
+    assert!(!Input::is_packed(folder.path()).unwrap());
+    assert!(!Input::is_packed(&folder.path().join("later.log")).unwrap());
+    Input::is_packed(&file("d.log", b"BZh91AY")).unwrap_err();
 }
