@@ -102,7 +102,36 @@ fn parts(path: &Path) -> String {
 mod tests {
     use std::fs;
 
+    use autodevops_model::Stage;
+
     use super::*;
+    use crate::testing::{Scene, analyzer, plugin, target};
+
+    /// What an analyzer's manifest says that reads source maps.
+    const READS_MAPS: &str = "\n[[permissions]]\nask = \"files\"\nguest = \"/maps\"\naccess = \"read-only\"\nreason = \"maps\"\n\
+                              [config.maps-folder]\ntype = \"string\"\ndefault = \"\"\ndescription = \"where they are\"\n";
+
+    #[test]
+    fn an_analyzer_that_asks_for_the_folder_is_told_where_it_is_and_given_it_by_who_names_it() {
+        let scene = Scene::open(&[target(&[]), analyzer(&[]), plugin("other", Stage::Analyzer, &[])], "");
+        let manifest = scene.shop().with_file_name("plugins").join("analyzer/plugin.toml");
+        fs::write(&manifest, fs::read_to_string(&manifest).unwrap() + READS_MAPS).unwrap();
+        let maps = SourceMaps::new(&scene.shop().join("public"), None).unwrap();
+        let plugins = &scene.project.plugins;
+        for (name, told) in [("analyzer", Some("public")), ("other", None)] {
+            let catalog = maps.told(Catalog::by_hand_as_in(&scene.project.config), name);
+            let settings = catalog.with_grant(name, SourceMaps::grant()).settings(name);
+            assert_eq!(settings.config.get(KEY).and_then(Value::as_str), told, "{name}");
+            let loaded = plugins.load_folder(&plugins.open(name).unwrap(), &settings).unwrap();
+            match maps.mount(&loaded) {
+                Ok(mounted) => assert_eq!((mounted.guest.as_str(), mounted.host), (MAPS, maps.folder.clone())),
+                Err(refused) => {
+                    assert!(name == "other" && refused.0.contains("`other` may not read source maps"), "{refused}");
+                }
+            }
+            assert_eq!(maps.mount(&loaded).is_ok(), told.is_some(), "{name}");
+        }
+    }
 
     #[test]
     fn the_folder_is_told_by_where_it_lies_in_the_project() {

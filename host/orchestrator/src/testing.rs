@@ -7,7 +7,7 @@ use std::{fs, path::Path, process::Command, sync::Arc};
 
 use autodevops_bundle::lock::{self, Digest, LOCK, LockFile};
 use autodevops_driver::parts::Ledger;
-use autodevops_model::{Release, Stage};
+use autodevops_model::{Issue, Release, Stage};
 use autodevops_pipeline::{Environment, Event, Run, RunStage, Timestamp};
 use autodevops_policy::{Asked, Grant, Manifest};
 use autodevops_record::testing::Story;
@@ -87,6 +87,23 @@ impl Plugin {
         }
         format!("[plugins.{name}]\npath = \"{}\"\n", folder.display())
     }
+}
+
+/// An analyzer that finds these issues, whatever it reads.
+pub(crate) fn analyzer(issues: &[Issue]) -> Plugin {
+    let told = issues.iter().map(|issue| {
+        let mut told = serde_json::to_value(issue).unwrap();
+        // Left out where there is nothing to say, which a plugin does not.
+        told["reason"] = issue.reason.clone().into();
+        told["related"] = serde_json::to_value(&issue.related).unwrap();
+        told
+    });
+    let answers = [
+        answer("[method]session.push", serde_json::Value::Null),
+        answer("[method]session.issues", told.collect()),
+        answer("[method]session.checkpoint", serde_json::json!([1])),
+    ];
+    plugin("analyzer", Stage::Analyzer, &answers)
 }
 
 /// A deploy target that says that it can do everything, does what it is told, and says that nothing serves.

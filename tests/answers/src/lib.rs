@@ -8,7 +8,7 @@ use autodevops_model::Stage;
 use serde_json::{Value, json};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{
-    Function, Int, InterfaceId, PackageId, Resolve, SizeAlign, Type, TypeDefKind, WorldId, WorldItem,
+    Function, FunctionKind, Int, InterfaceId, PackageId, Resolve, SizeAlign, Type, TypeDefKind, WorldId, WorldItem,
     abi::{AbiVariant, WasmType},
 };
 
@@ -25,7 +25,8 @@ pub struct Answer {
     value: Value,
 }
 
-/// What a function answers: a value, or `{"err": {KIND: {"message": …, "details": []}}}`. What is left out of a record is none.
+/// What a function, such as `describe` or `[method]session.push`, answers: a value, or `{"err": {KIND: {"message": …, "details": []}}}`.
+/// What is left out of a record is none.
 pub fn answer(function: &'static str, value: Value) -> Answer {
     Answer { function, of: None, value }
 }
@@ -54,10 +55,19 @@ pub fn component(stage: Stage, answers: &[Answer]) -> Vec<u8> {
     let world = contract.world(stage);
     let (name, interface) = contract.exported(world);
     let mut memory = Memory::new(&contract.resolve);
-    let mut functions = String::new();
+    let (mut imports, mut functions) = (String::new(), String::new());
     for (function, of) in &contract.resolve.interfaces[interface].functions {
         let own: Vec<&Answer> = answers.iter().filter(|answer| answer.function == function).collect();
-        let body = body(&mut memory, of, &own);
+        let body = match of.kind {
+            // Sessions and the like know nothing, so that they may all be one.
+            FunctionKind::Constructor(id) => {
+                let resource = contract.resolve.types[id].name.as_deref().unwrap();
+                let new = format!("(import \"[export]{name}\" \"[resource-new]{resource}\"");
+                writeln!(imports, "{new} (func $new-{resource} (param i32) (result i32)))").unwrap();
+                format!("(call $new-{resource} (i32.const 1))")
+            }
+            _ => body(&mut memory, of, &own),
+        };
         let signature = contract.resolve.wasm_signature(AbiVariant::GuestExport, of);
         let list = |word: &str, types: &[WasmType]| {
             types.iter().fold(String::new(), |text, ty| format!("{text} ({word} {})", core_type(*ty)))
@@ -71,7 +81,7 @@ pub fn component(stage: Stage, answers: &[Answer]) -> Vec<u8> {
     assert!(ANSWERS + memory.bytes.len() <= HEAP, "the answers do not fit");
     let data = memory.bytes.iter().fold(String::new(), |text, byte| format!("{text}\\{byte:02x}"));
     let module = format!(
-        "(module (memory (export \"memory\") 8) (global $heap (mut i32) (i32.const {HEAP}))
+        "(module {imports} (memory (export \"memory\") 8) (global $heap (mut i32) (i32.const {HEAP}))
          (data (i32.const {ANSWERS}) \"{data}\") {SUPPORT} {functions})"
     );
     let mut module = wat::parse_str(module).unwrap();

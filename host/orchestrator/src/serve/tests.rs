@@ -2,12 +2,12 @@
 
 use std::sync::Mutex;
 
-use autodevops_model::Stage;
+use autodevops_model::{IssueKind, Severity, Stage};
 use autodevops_pipeline::{Command, Event, Input, Outcome, Run};
 use autodevops_record::testing::Story;
 
 use super::*;
-use crate::testing::{Scene, is_shared, plugin, target};
+use crate::testing::{Scene, analyzer, is_shared, plugin, target};
 
 /// What was said.
 #[derive(Default)]
@@ -61,4 +61,44 @@ async fn a_run_goes_back_though_the_analyzer_fails_and_the_queue_cannot_be_noted
     let told =
         (heard.times("the logs are not followed"), heard.times("which issues wait for their runs cannot be noted"));
     assert_eq!(told, (1, 1), "{heard:?}", heard = heard.0.lock().unwrap());
+}
+
+#[test]
+fn what_was_told_is_told_again_after_all_was_well() {
+    let (heard, mut told) = (Heard::default(), Told::default());
+    for (text, times) in [("it fails", 1), ("it fails", 1), ("it fails otherwise", 2), ("it fails", 3)] {
+        told.once(&heard, text.to_owned());
+        assert_eq!(heard.times("it fails"), times);
+    }
+    told.clear();
+    told.once(&heard, "it fails".to_owned());
+    assert_eq!(heard.times("it fails"), 4);
+}
+
+#[tokio::test]
+async fn what_is_found_in_the_logs_is_known_and_how_far_they_were_read_outlives_the_process() {
+    let issue = Issue::new("f00d", IssueKind::CriticalError, Severity::Critical, "out of memory");
+    let scene = Scene::open(&[target(&[]), analyzer(std::slice::from_ref(&issue))], "[logs]\nwatch = [\"log\"]\n");
+    scene.check_in("log", "FATAL out of memory\n");
+    let heard = Arc::new(Heard::default());
+    let logs = || Logs::new(Arc::clone(&scene.project), heard.clone(), None);
+    let mut first = logs();
+    assert!(first.poll().await && !first.poll().await);
+    assert_eq!(first.issues().await, Some(vec![issue]));
+    assert!(logs().poll().await, "it is not kept yet");
+    first.save().await;
+    assert!(!logs().poll().await);
+    assert_eq!(heard.times(""), 0);
+}
+
+#[tokio::test]
+async fn logs_that_could_not_be_followed_are_not_tried_again_at_once() {
+    let scene = Scene::open(&[target(&[]), analyzer(&[])], "[logs]\nwatch = [\"log\"]\n");
+    let heard = Arc::new(Heard::default());
+    let mut logs = Logs::new(Arc::clone(&scene.project), heard.clone(), None);
+    std::fs::write(scene.shop().join("log"), [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+    assert_eq!(logs.issues().await, None);
+    assert_eq!(heard.times("the logs are not followed"), 1);
+    std::fs::write(scene.shop().join("log"), "a line\n").unwrap();
+    assert_eq!((logs.issues().await, logs.poll().await), (None, false));
 }

@@ -6,7 +6,7 @@ use autodevops_record::testing::Story;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::testing::{Nobody, Scene, is_shared, target};
+use crate::testing::{Door, Nobody, Scene, analyzer, is_shared, local_target, target};
 
 /// A project with a run under way whose candidate has a part of the traffic.
 fn scene(until: impl Fn(&Run) -> bool) -> (Scene, Controller, Run) {
@@ -133,4 +133,38 @@ async fn who_takes_a_run_over_tells_it_of_complaints_that_it_missed() {
     let mut driver = drive(scene.project.log.read(young.id()).unwrap().unwrap());
     catch_up(&mut driver, feedback()).await.unwrap();
     assert_eq!(known(&controller), ["2"]);
+}
+
+#[tokio::test]
+async fn what_the_watched_logs_say_comes_to_the_runs_under_way() {
+    let issue = Issue {
+        first_seen: Some(now().0),
+        ..Issue::new("f00d", autodevops_model::IssueKind::CriticalError, Severity::Critical, "out of memory")
+    };
+    let scene = Scene::open(&[target(&[]), analyzer(&[issue])], "[logs]\nwatch = [\"log\"]\n");
+    scene.run(&Story::default(), is_shared);
+    let controller = Controller::new(scene.project.clone(), Arc::new(Nobody)).unwrap();
+    let mut watch = Watch::open(&scene.project).await.unwrap();
+    let followed = tokio::time::timeout(Duration::from_millis(500), follow(&controller, &mut watch));
+    followed.await.expect_err("it does not end by itself");
+    assert_eq!(known(&controller), ["f00d"]);
+}
+
+#[tokio::test]
+async fn a_complaint_is_about_the_release_that_answers_who_complains() {
+    let by = |client: &str| Complaint { client: Some(client.into()), ..says("it fails") };
+    let scene = Scene::open(&[local_target(&[])], "");
+    let controller = Controller::new(scene.project.clone(), Arc::new(Nobody)).unwrap();
+    // Nobody answers, and the complaint counts for every release.
+    let (taken, _) = controller.complain(by("c-1"), "ada").await.unwrap();
+    assert_eq!((taken.release, taken.from.as_deref()), (None, Some("c-1")));
+    Door { clients: [("c-1".to_owned(), "new".to_owned())].into(), ..Door::default() }.open(&scene);
+    let (taken, _) = controller.complain(by("c-1"), "ada").await.unwrap();
+    assert_eq!((taken.release.as_deref(), taken.service.as_str()), (Some("new"), "shop"));
+    let refused = controller.complain(by("?"), "ada").await.unwrap_err();
+    assert!(refused.is::<Usage>() && refused.to_string() == "that names no client", "{refused}");
+    let elsewhere = Scene::open(&[target(&[])], "");
+    let controller = Controller::new(elsewhere.project.clone(), Arc::new(Nobody)).unwrap();
+    let refused = controller.complain(by("c-1"), "ada").await.unwrap_err();
+    assert!(refused.is::<Usage>() && refused.to_string().contains("leave `client` out"), "{refused}");
 }

@@ -278,6 +278,17 @@ mod tests {
     }
 
     #[test]
+    fn a_log_is_known_by_a_link_to_it() {
+        let place = Place::of(&["cart", "shop"]);
+        place.writes("production-shop", "r-2", "FATAL out of memory\n");
+        fs::write(place.log("production-shop"), "").unwrap();
+        let link = place.folder.path().join("link.log");
+        std::os::unix::fs::symlink(place.log("production-shop"), &link).unwrap();
+        let link = link.display().to_string();
+        assert_eq!(place.whose(&seen(&[(&link, "FATAL out of memory")])), known("shop", "r-2"));
+    }
+
+    #[test]
     fn a_line_that_was_cut_short_or_redacted_is_found() {
         let place = Place::of(&["shop"]);
         let log = place.log("production-shop");

@@ -22,6 +22,8 @@ pub(crate) struct Door {
     pub(crate) observed: BTreeMap<String, Observed>,
     /// The releases that it runs in production.
     pub(crate) releases: Vec<ReleaseStatus>,
+    /// The release that answers each client in production; others are none.
+    pub(crate) clients: BTreeMap<String, String>,
     /// When production's traffic returned because nobody renewed a share.
     pub(crate) returned_at: Option<i64>,
     /// The names of the calls so far, with the release of those that are about one.
@@ -71,6 +73,11 @@ impl Door {
             "observe" => match self.observed.get(call["release"].as_str().unwrap()) {
                 Some(observed) => json!({ "Ok": observed }),
                 None => error("invalid-input", "there is no such release"),
+            },
+            "answering" if call["environment"] != "production" => error("failed", "there is no such environment"),
+            "answering" => match self.clients.get(call["client"].as_str().unwrap()) {
+                Some(release) => json!({ "Ok": release }),
+                None => error("invalid-input", "that names no client"),
             },
             other => error("unsupported", &format!("nobody asks for `{other}` here")),
         }
