@@ -197,19 +197,16 @@ impl Driver {
             let reason = format!("on hold by {}{why}", hold.by);
             return Some(End::Waiting { reason, remedy: format!("let it go on with `autodevops resume {id}`") });
         }
-        if let Some(alarm) = self.run.alarm().filter(|_| self.only_tells_people()) {
-            let remedy = format!("say that you have it in hand with `autodevops ack {id}`");
-            return Some(End::Waiting { reason: alarm.reason.clone(), remedy });
+        if self.run.only_tells() {
+            let gate = self.run.gate().map(|gate| gate.reason.clone());
+            let needed = self.run.alarm_beside().map(|alarm| alarm.reason.clone());
+            let reasons: Vec<String> = needed.into_iter().chain(gate).collect();
+            let remedy = self.run.way_to_end();
+            return (!reasons.is_empty()).then(|| End::Waiting { reason: reasons.join("; "), remedy });
         }
         let gate = self.run.gate()?;
         let remedy = format!("let it go on with `autodevops approve {id} --question {}`", gate.number);
         Some(End::Waiting { reason: gate.reason.clone(), remedy })
-    }
-
-    /// Whether the run is as good as over, but that people are told until one has it in hand.
-    fn only_tells_people(&self) -> bool {
-        let moved = [Environment::Production, Environment::Staging].into_iter().any(|at| self.run.is_moved(at));
-        self.run.ending().is_some() && !moved
     }
 
     /// A candidate with a part of production's traffic loses it when its host goes away; the host stays for it.
@@ -230,9 +227,7 @@ impl Driver {
 
     async fn answer(&mut self, word: Word) -> Result<()> {
         let taken = match (self.written(word.input).await?, self.run.ending()) {
-            (Ok(false), Some(outcome)) => {
-                Err(Refused::Ending { run: self.run.id().to_owned(), outcome: outcome.to_string() })
-            }
+            (Ok(false), Some(outcome)) => Err(Refused::ending(&self.run, outcome)),
             (taken, _) => taken.map(|_| Box::new(self.run.clone())),
         };
         // Whoever asked may have gone away.

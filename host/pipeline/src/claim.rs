@@ -47,11 +47,11 @@ impl Run {
     }
 
     /// Whether what serves in production there, as the target calls the place, is the run's affair now: it releases what comes after that, and
-    /// has the service to itself, or the project has no other; or it goes back to it, and cannot.
+    /// has the service to itself, or the project has no other; or it goes back to it, and cannot, or that was no help.
     pub fn is_about(&self, place: &str) -> bool {
         let mut places = self.members().map(|member| member.place(Environment::Production));
         let releases = self.ending().is_none() && !self.must_claim();
-        (releases || self.goes_back_in_vain()) && places.any(|own| own == place)
+        (releases || self.ends_in_trouble()) && places.any(|own| own == place)
     }
 
     /// What serves of each of the plan's services, by what is on record: as it was when the run began, or began anew.

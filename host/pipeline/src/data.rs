@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use autodevops_model::{Severity, SnapshotInfo};
+use autodevops_model::{Outcome as CheckOutcome, Severity, SnapshotInfo};
 
 use crate::{Command, Environment, EventKind, Gate, Restore, Run, RunStage, Timestamp, decide::Draft};
 
@@ -35,6 +35,8 @@ pub(crate) struct Data {
     decided: Option<bool>,
     /// Guards that went back, or were given up.
     settled: Vec<String>,
+    /// The release that traffic went back to fails, too.
+    no_help: bool,
 }
 
 impl Run {
@@ -154,6 +156,7 @@ impl Run {
                 self.data.back = Some(at);
             }
             EventKind::GatePassed { gate: Gate::Data, .. } => self.data.decided = Some(true),
+            EventKind::StableLooked { verdict } => self.data.no_help = verdict.outcome == CheckOutcome::Failed,
             EventKind::EffectFailed { key, error, retry: None, .. } => {
                 let guards = self.plan().data.guards.clone();
                 for guard in guards {
@@ -214,13 +217,21 @@ impl Draft {
             format!("snapshot {} of `{guard}`, taken {} ago", info.id, in_words(age))
         };
         let taken: Vec<String> = self.run.data.taken.iter().map(one).collect();
+        let fails = if self.run.data.no_help { ", and that fails too" } else { "" };
         format!(
-            "{} serves the release before again; its data is as the release that was taken back left it. Shall the data go back, too, to \
+            "{} serves the release before again{fails}; its data is as the release that was taken back left it. Shall the data go back, too, to \
              {}? That loses what was written since, by whomever; what is there now is kept in a snapshot of its own. Approve: it goes back. \
              Reject, or nobody answers: it stays as it is",
             self.run.plan().production,
             taken.join(" and ")
         )
+    }
+
+    /// Another release serves by a person's hand: what becomes of the data is theirs to say.
+    pub(crate) fn leave_data(&mut self, reason: &str) {
+        if self.run.data.back.is_some() && self.run.data.decided.is_none() {
+            self.keep_data(format!("it stays as it is: {reason}; go back by hand with `autodevops state restore`"));
+        }
     }
 
     /// The time to answer ran out, or someone refused: the data stays.
@@ -230,7 +241,9 @@ impl Draft {
 
     /// Nobody said what becomes of the data.
     pub(crate) fn expire_data(&mut self) {
-        self.escalate_all("nobody said whether the data shall go back");
+        if self.run.alarm_beside().is_none() {
+            self.escalate_all("nobody said whether the data shall go back");
+        }
         self.push(EventKind::ApprovalExpired { gate: Gate::Data });
         let id = self.run.id().to_owned();
         self.keep_data(format!(

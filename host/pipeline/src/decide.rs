@@ -437,11 +437,8 @@ impl Draft {
         if !work.is_empty() {
             let trouble = self.going_back_is_hard(&work).filter(|_| self.run.held().is_none());
             let Some(trouble) = trouble else { return false };
-            let production = &self.run.plan().production;
-            let reason = format!(
-                "going back {trouble}; look at the target, or have another release serve: `autodevops rollback {production} --to RELEASE`, \
-                 or `autodevops deploy --to {production}`"
-            );
+            let another = self.run.another_release();
+            let reason = format!("going back {trouble}; look at the target, or have another release serve: {another}");
             self.push(EventKind::Held { reason });
             return true;
         }
@@ -449,7 +446,7 @@ impl Draft {
             return true;
         }
         let nobody_yet = self.run.next_level().is_some();
-        if self.run.recovering().is_some() || nobody_yet || self.run.untold().next().is_some() {
+        if self.run.recovering().is_some() || nobody_yet || self.run.is_to_tell(self.at) {
             return false;
         }
         self.push(EventKind::Finished { outcome });

@@ -33,6 +33,26 @@ impl Run {
         self.stage() == RunStage::Ending && self.members().any(in_vain)
     }
 
+    /// Whether the run is as good as over: all traffic is back where it was, or stays where it is, and no data goes back. It only tells people,
+    /// and asks them about the data; it hinders nobody who moves traffic.
+    pub fn only_tells(&self) -> bool {
+        self.stage() == RunStage::Ending && self.work().is_empty()
+    }
+
+    /// Whether a person may have another release serve production while this run is not over: it moves nothing that would meet that. It only
+    /// tells people; or it goes back in vain; or it does not go back, since that is broken, and asks people.
+    pub fn leaves_production(&self) -> bool {
+        let stays = self.ending().is_none() && self.stable_broken().is_some();
+        self.only_tells() || self.goes_back_in_vain() || stays
+    }
+
+    /// Whether what serves production is the run's affair though it ends: it tries to go back, or people are needed since what it went back to
+    /// fails, or asked what becomes of the data.
+    pub fn ends_in_trouble(&self) -> bool {
+        let told = self.only_tells() && self.ending() != Some(&Outcome::Healed);
+        self.goes_back_in_vain() || (told && (self.alarm().is_some() || self.recovering().is_some()))
+    }
+
     /// When stable is to be looked at.
     pub(crate) fn recovery_due(&self) -> Option<Timestamp> {
         Some(self.recovering?.after(self.plan().interval))

@@ -151,6 +151,8 @@ pub struct Run {
     ending: Option<Outcome>,
     /// Since when it ends.
     ending_since: Timestamp,
+    /// Since when nothing of production is the run's any more, where it was.
+    back_since: Option<Timestamp>,
     finished: bool,
 }
 
@@ -330,6 +332,11 @@ impl Run {
     pub(crate) fn rollback_due(&self) -> Option<Timestamp> {
         let goes_back = self.ending().is_some_and(|outcome| *outcome != Outcome::Healed);
         (goes_back && self.is_moved(Environment::Production)).then(|| self.ending_since.after(ROLLBACK_WITHIN))
+    }
+
+    /// Since when all of production is back where it was before the run; none while it is not, or where it never left.
+    pub const fn back_since(&self) -> Option<Timestamp> {
+        self.back_since
     }
 
     /// How it ended.

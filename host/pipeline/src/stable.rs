@@ -123,8 +123,9 @@ impl Draft {
         };
         let reason = format!(
             "{reason}; traffic does not go back to `{stable}`, which is broken itself ({}): approve to stay with the release, reject to go \
-             back all the same{forward}",
-            tripped.words
+             back all the same{forward}, or have another release serve: {}",
+            tripped.words,
+            self.run.another_release()
         );
         if self.run.stable_broken().is_none() {
             self.push(EventKind::StableBroken { reason: reason.clone() });

@@ -37,7 +37,7 @@ pub fn summary(run: &Run) -> Value {
 
 /// What people are needed for that they are asked no question about: they are told until one of them has it in hand.
 pub fn needed(run: &Run) -> Option<&Alarm> {
-    run.alarm().filter(|_| run.gate().is_none() && run.outcome().is_none())
+    run.alarm_beside().filter(|_| run.outcome().is_none())
 }
 
 /// A service's candidate, and its share of production.

@@ -136,6 +136,7 @@ impl Rules {
                     self.hold(!before, || "a run turns back twice".to_owned());
                 }
                 EventKind::StableLooked { .. } => self.looked(past),
+                EventKind::Finished { .. } => self.heard(past),
                 EventKind::RolledBack { service, environment: Environment::Production, .. } => {
                     let before = past.iter().any(|event| match &event.event {
                         EventKind::RolledBack { service: of, environment, .. } => {

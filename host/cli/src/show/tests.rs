@@ -4,8 +4,8 @@
 
 use std::{fs, path::Path};
 
-use autodevops_model::{ErrorInfo, ErrorKind, Split, StageError};
-use autodevops_pipeline::{EffectOutcome, Event, Found, Input, Run};
+use autodevops_model::{ErrorInfo, ErrorKind, Outcome as CheckOutcome, Split, StageError};
+use autodevops_pipeline::{EffectOutcome, Event, EventKind, Found, Gate, Input, Run, VERSION};
 use autodevops_record::testing::Story;
 
 use super::*;
@@ -112,6 +112,34 @@ fn a_rollback_that_a_persons_deploy_ends_says_so() {
     assert!(shown.contains(" goes back no further: production serves older 100 % where this run left "), "{shown}");
     assert!(shown.contains(": a person had it serve, and it stays\n"), "{shown}");
     assert!(!shown.contains("people are needed"), "{shown}");
+}
+
+#[test]
+fn people_are_told_what_they_are_needed_for_beside_what_they_are_asked() {
+    let mut events = Story::rolled_back();
+    let looked = events.iter().position(|event| matches!(event.event, EventKind::StableLooked { .. })).unwrap();
+    events.truncate(looked + 1);
+    let Some(Event { at, event: EventKind::StableLooked { verdict }, .. }) = events.last_mut() else { panic!() };
+    verdict.outcome = CheckOutcome::Failed;
+    let until = at.after(std::time::Duration::from_secs(60));
+    let asked = EventKind::ApprovalAsked { gate: Gate::Data, until, reason: "shall the data go back?".into() };
+    let asked = Event { v: VERSION, at: *at, event: asked };
+    events.push(asked);
+    let run = Run::replay(&events).unwrap();
+    let (shown, below) = (told(&run, &events), crate::runs::below(&run));
+    for line in [
+        ": shall the data go back?\n  autodevops approve 62e23fd1-1 --question 2\n",
+        ": production went back to `old`, and that fails too (",
+        "`autodevops rollback production --to RELEASE`, or `autodevops deploy --to production`\n",
+        "  nobody has it in hand: autodevops ack 62e23fd1-1\n",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    assert!(below[0].ends_with("approve 62e23fd1-1 --question 2, or reject"), "{below:?}");
+    assert!(
+        below[1].starts_with("production went back") && below[1].ends_with(": autodevops ack 62e23fd1-1"),
+        "{below:?}"
+    );
 }
 
 #[test]

@@ -32,7 +32,9 @@ impl Draft {
         if let Some(by) = &alarm.acknowledged {
             return Err(Refused::AlreadyAcknowledged { by: by.clone() });
         }
-        let link = self.by_link(link, alarm.number)?;
+        // Whoever was asked something beside it since then read of it there, too.
+        let number = link.as_ref().map_or(0, |link| link.asked).max(alarm.number);
+        let link = self.by_link(link, number)?;
         self.push(EventKind::Acknowledged { by, reason, link });
         Ok(())
     }

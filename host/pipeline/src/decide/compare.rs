@@ -79,10 +79,11 @@ impl Draft {
         Ok(())
     }
 
-    /// Holds the run where someone deployed past it while a host drives it; where it goes back in vain, what they put there stays, and it
-    /// goes back no further. That all is as it was leaves no trace.
+    /// Holds the run where someone deployed past it while a host drives it; where it goes back in vain, or that was no help, what they put there
+    /// stays, and it goes back no further: nobody is needed for what served until then, nor asked about its data. That all is as it was leaves
+    /// no trace.
     fn overtaken(&mut self, key: &str, found: &[Found]) -> Result<(), Refused> {
-        let ends = self.run.ending().is_some() && !self.run.goes_back_in_vain();
+        let ends = self.run.ending().is_some() && !self.run.ends_in_trouble();
         if ends || key != self.run.look_key() {
             return Err(self.unknown(key));
         }
@@ -91,6 +92,7 @@ impl Draft {
         let services: Vec<(&str, &str)> =
             others.iter().map(|(service, _, words)| (service.as_str(), words.as_str())).collect();
         let goes_on = self.run.ending().is_none();
+        let is_left = !goes_on && !others.is_empty();
         let reason = match goes_on {
             true => self.run.taken_over(&services, found),
             false => format!("{}: a person had it serve, and it stays", words.join(", and ")),
@@ -105,6 +107,9 @@ impl Draft {
             let serves = self.run.whole(&service, found).filter(|_| goes_on);
             let reason = reason.clone();
             self.push(EventKind::Diverged { service, found: splits, reason, environment: PRODUCTION, serves });
+        }
+        if is_left {
+            self.leave_data(&reason);
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ impl Draft {
 
     pub(super) fn not_ending(&self) -> Result<(), Refused> {
         match self.run.ending() {
-            Some(outcome) => Err(Refused::Ending { run: self.run.id().to_owned(), outcome: outcome.to_string() }),
+            Some(outcome) => Err(Refused::ending(&self.run, outcome)),
             None => Ok(()),
         }
     }

@@ -1,13 +1,15 @@
 //! Why an input is not taken.
 
+use crate::{Outcome, Run};
+
 /// Why an input is not taken. Nothing is recorded then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum Refused {
     #[error("run `{run}` is over ({outcome}); start a new one")]
     Finished { run: String, outcome: String },
-    #[error("run `{run}` is ending already ({outcome}); wait for it to finish")]
-    Ending { run: String, outcome: String },
+    #[error("run `{run}` is ending already ({outcome}); {way}")]
+    Ending { run: String, outcome: String, way: String },
     #[error("run `{run}` is in stage `{stage}` and awaits no `{input}`; ask it for its commands")]
     OutOfPlace { run: String, stage: &'static str, input: &'static str },
     #[error("run `{run}` has nothing under the key `{key}` to be done now; ask it for its commands")]
@@ -70,4 +72,11 @@ pub enum Refused {
     NothingToRollBack { run: String },
     #[error("fence {fence} is not above the run's own {current}; take a new one from the journal")]
     StaleFence { fence: u64, current: u64 },
+}
+
+impl Refused {
+    /// The run ends so already: with what a person can do about that now.
+    pub fn ending(run: &Run, outcome: &Outcome) -> Self {
+        Self::Ending { run: run.id().to_owned(), outcome: outcome.to_string(), way: run.way_to_end() }
+    }
 }

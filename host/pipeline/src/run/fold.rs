@@ -7,7 +7,7 @@ use std::time::Duration;
 use autodevops_model::{Measurement, Outcome as CheckOutcome, Severity};
 
 use super::{
-    Approved, Attempt, Decided, Effect, OnHold, OpenGate, ReplayError, Run, RunStage, Watch,
+    Approved, Attempt, Decided, Effect, OnHold, ReplayError, Run, RunStage, Watch,
     member::{Member, all_of, of_plan},
 };
 use crate::{
@@ -82,6 +82,7 @@ impl Run {
             diverged: None,
             ending: None,
             ending_since: Timestamp::default(),
+            back_since: None,
             finished: false,
         })
     }
@@ -236,9 +237,9 @@ impl Run {
             EventKind::GatePassed { gate, .. } => self.gate_passed(*gate),
             EventKind::Rejected { link, .. } => {
                 self.links.extend(link.clone());
-                (self.gate, self.alarm) = (None, None);
+                self.answered();
             }
-            EventKind::ApprovalExpired { .. } => (self.gate, self.alarm) = (None, None),
+            EventKind::ApprovalExpired { .. } => self.answered(),
             EventKind::TurnedBack { outcome } => {
                 self.end(outcome);
                 self.ending_since = at;
@@ -290,8 +291,9 @@ impl Run {
             }
             _ => {}
         }
-        // Nobody is asked of a run that ends.
+        // Nobody is asked of a run that ends, and what it went back to is looked at no more.
         let asked = self.stage != RunStage::Ending;
+        self.recovering.take_if(|_| !asked);
         (self.unsure, self.diverged, self.frozen) = (false, asked.then(|| reason.to_owned()), None);
     }
 
@@ -331,16 +333,7 @@ impl Run {
                 self.tell(at, Severity::Warning, "held", &body);
             }
             EventKind::ApprovalAsked { gate, until, reason } => {
-                let (gate, until, reason) = (*gate, *until, reason.clone());
-                self.alarm_raised(at, &reason);
-                let body = reason.clone();
-                self.gate = Some(OpenGate { gate, until, reason, approved: Vec::new(), number: self.asked });
-                let what = match gate {
-                    Gate::Production => "approval asked",
-                    Gate::Held => "held",
-                    Gate::Data => "data: a person decides",
-                };
-                self.tell(at, Severity::Warning, what, &format!("{body}{}", self.how_to_answer()));
+                self.question_put(at, *gate, *until, reason);
             }
             EventKind::Acknowledged { by, link, .. } => {
                 self.links.extend(link.clone());
@@ -373,7 +366,8 @@ impl Run {
     }
 
     fn gate_passed(&mut self, gate: Gate) {
-        (self.gate, self.held, self.alarm) = (None, None, None);
+        self.answered();
+        self.held = None;
         if gate == Gate::Production {
             // Staging was watched on while people were asked.
             self.watch = None;

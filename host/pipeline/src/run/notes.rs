@@ -5,7 +5,7 @@ use std::time::Duration;
 use autodevops_model::{Notification, Severity};
 
 use super::{Alarm, OpenGate, Run};
-use crate::{Asked, Environment, Timestamp, Verdict};
+use crate::{Asked, Environment, Gate, Timestamp, Verdict};
 
 /// How long one can say that one has in hand what is no gate, and so has no end of its own.
 const IN_HAND: Duration = Duration::from_secs(24 * 3600);
@@ -25,15 +25,21 @@ pub(crate) struct Note {
 impl Run {
     /// Has every notifier tell people of what happened.
     pub(crate) fn tell(&mut self, at: Timestamp, severity: Severity, what: &str, body: &str) {
-        let notifiers = self.plan.notifiers.clone();
-        self.tell_by(&notifiers, at, severity, what, body);
+        let (notifiers, asked) = (self.plan.notifiers.clone(), self.asked());
+        self.tell_by((&notifiers, asked), at, severity, what, body);
     }
 
-    /// Has these notifiers tell people of what happened.
-    fn tell_by(&mut self, notifiers: &[String], at: Timestamp, severity: Severity, what: &str, body: &str) {
+    /// Has these notifiers tell people of what happened, and of what they are asked for.
+    fn tell_by(
+        &mut self,
+        (notifiers, asked): (&[String], Option<Asked>),
+        at: Timestamp,
+        severity: Severity,
+        what: &str,
+        body: &str,
+    ) {
         self.told += 1;
         let number = self.told;
-        let asked = self.asked();
         let mut links: Vec<(String, String)> = Vec::new();
         links.extend(self.members().filter_map(|member| {
             let url = member.deployment(Environment::Staging)?.url.clone()?;
@@ -57,10 +63,47 @@ impl Run {
 
     /// What people can answer now.
     fn asked(&self) -> Option<Asked> {
+        let gate = self.gate.as_ref().map(|gate| Asked { number: gate.number, until: gate.until, gate: true });
+        gate.or_else(|| self.alarm_asks())
+    }
+
+    /// What people are needed for, as they can answer it.
+    fn alarm_asks(&self) -> Option<Asked> {
         let alarm = self.alarm.as_ref()?;
         let gate = self.gate.as_ref().filter(|gate| gate.number == alarm.number);
         let until = gate.map_or(alarm.since.after(IN_HAND), |gate| gate.until);
         Some(Asked { number: alarm.number, until, gate: gate.is_some() })
+    }
+
+    /// Puts a question to people. Where they are needed for more than that already, it is put beside that, and takes nothing of it away:
+    /// whoever says what becomes of the data did not say that they see to what fails.
+    pub(super) fn question_put(&mut self, at: Timestamp, gate: Gate, until: Timestamp, reason: &str) {
+        if gate == Gate::Data && self.alarm.is_some() {
+            self.asked += 1;
+        } else {
+            self.alarm_raised(at, reason);
+        }
+        let (number, reason) = (self.asked, reason.to_owned());
+        let body = reason.clone();
+        self.gate = Some(OpenGate { gate, until, reason, approved: Vec::new(), number });
+        let what = match gate {
+            Gate::Production => "approval asked",
+            Gate::Held => "held",
+            Gate::Data => "data: a person decides",
+        };
+        self.tell(at, Severity::Warning, what, &format!("{body}{}", self.how_to_answer()));
+    }
+
+    /// The question is open no more, nor are people needed for it; for what they were needed beside it, they still are.
+    pub(super) fn answered(&mut self) {
+        let gate = self.gate.take();
+        self.alarm.take_if(|alarm| gate.is_none_or(|gate| gate.number == alarm.number));
+    }
+
+    /// What people are needed for beside the question that is open: that the rollback was no help.
+    pub fn alarm_beside(&self) -> Option<&Alarm> {
+        let gate = self.gate.as_ref().map(|gate| gate.number);
+        self.alarm.as_ref().filter(|alarm| Some(alarm.number) != gate)
     }
 
     /// The rollback was no help: what fails is not the release that was taken back.
@@ -68,12 +111,41 @@ impl Run {
         let stable = self.members().filter_map(|member| Some(member.stable(Environment::Production)?.id.as_str()));
         let stable = stable.collect::<Vec<_>>().join("`, `");
         let reason = format!(
-            "production went back to `{stable}`, and that fails too ({}): nothing more is moved by itself; look for what else changed",
-            verdict.words
+            "production went back to `{stable}`, and that fails too ({}): nothing more is moved by itself; look for what else changed, or \
+             have another release serve: {}",
+            verdict.words,
+            self.another_release()
         );
         self.alarm_raised(at, &reason);
         let body = format!("{reason}{}", self.how_to_answer());
         self.tell(at, Severity::Critical, "the rollback was no help", &body);
+    }
+
+    /// How a person has another release serve production.
+    pub(crate) fn another_release(&self) -> String {
+        let production = &self.plan.production;
+        format!("`autodevops rollback {production} --to RELEASE`, or `autodevops deploy --to {production}`")
+    }
+
+    /// What a person can do to see the run end, in words that begin a sentence: what works now.
+    pub fn way_to_end(&self) -> String {
+        let id = &self.id;
+        let broken = self.stable_broken.is_some() && self.gate.is_some();
+        if self.ending.is_none() && !broken {
+            return format!(
+                "wait for its end (`autodevops run` goes on with it where nobody drives it), or end it with `autodevops abort {id}`"
+            );
+        }
+        let question = self.gate.as_ref().map(|gate| {
+            let number = gate.number;
+            format!("answer with `autodevops approve {id} --question {number}` or `autodevops reject {id} --question {number}`")
+        });
+        let beside = self.alarm_beside().filter(|alarm| alarm.acknowledged.is_none());
+        let in_hand = beside.map(|_| format!("say that you have it in hand with `autodevops ack {id}`"));
+        let vain = (broken || self.goes_back_in_vain())
+            .then(|| format!("have another release serve: {}", self.another_release()));
+        let ways: Vec<String> = question.into_iter().chain(vain).chain(in_hand).collect();
+        if ways.is_empty() { "wait for it to finish".to_owned() } else { ways.join("; ") }
     }
 
     /// People are needed from now on.
@@ -91,7 +163,8 @@ impl Run {
         let index = usize::try_from(level).unwrap_or(usize::MAX).saturating_sub(1);
         let Some(told) = self.plan.escalation.get(index).cloned() else { return };
         let body = format!("{reason}{}", self.how_to_answer());
-        self.tell_by(&told.notifiers, at, Severity::Error, &format!("escalation {level}"), &body);
+        let asked = self.alarm_asks();
+        self.tell_by((&told.notifiers, asked), at, Severity::Error, &format!("escalation {level}"), &body);
     }
 
     /// What a person who is asked can do.
@@ -126,7 +199,16 @@ impl Run {
     /// Whether the notification asks what people still have to answer, and nobody has in hand.
     pub(crate) fn asks_still(&self, note: &Note) -> bool {
         let open = self.alarm.as_ref().filter(|alarm| alarm.acknowledged.is_none()).map(|alarm| alarm.number);
-        open.is_some() && open == note.asked.map(|asked| asked.number)
+        let beside = self.gate.as_ref().filter(|_| self.alarm_beside().is_some()).map(|gate| gate.number);
+        let number = note.asked.map(|asked| asked.number);
+        number.is_some() && (number == open || number == beside)
+    }
+
+    /// Whether the end of the run waits for people to be told: until all was told or tried as often as anything is; and for what they are
+    /// needed for still, until they can be taken to have heard of it elsewhere. A run that waits for that alone hinders nobody.
+    pub(crate) fn is_to_tell(&self, now: Timestamp) -> bool {
+        let waits = |note: &Note| !self.is_late(note) || note.asked.is_some_and(|asked| asked.until > now);
+        self.untold().any(waits)
     }
 
     /// Whether it was tried on only since it asked something, and that was answered since.

@@ -1,11 +1,11 @@
 //! Production's data: a snapshot before the release, and what becomes of it after a rollback.
 
-use autodevops_model::{ErrorKind, Since, SnapshotInfo};
+use autodevops_model::{ErrorKind, Since, SnapshotInfo, Split};
 
-use super::scene::{SECOND, Scene, capabilities, error, issue, live, plan};
+use super::scene::{SECOND, Scene, capabilities, error, issue, live, plan, release};
 use crate::{
-    Command, DataPlan, EffectOutcome, Environment, EventKind, Gate, Input, Outcome, Plan, Refused, Restore, Run,
-    RunStage, Timestamp,
+    Command, DataPlan, EffectOutcome, Environment, EventKind, Found, Gate, Input, Level, Link, Outcome, Plan, Refused,
+    Restore, Run, RunStage, Timestamp,
 };
 
 fn kept(preserve: bool, restore: Restore) -> Plan {
@@ -352,4 +352,119 @@ fn people_are_asked_about_the_data_once_it_is_known_whether_the_rollback_was_any
     }
     let scene = until_asked(scene);
     assert!(scene.has(|event| matches!(event, EventKind::StableLooked { .. })));
+}
+
+/// A release that failed is back, so does what it went back to, and people are asked about the data.
+fn no_help() -> Scene {
+    let mut plan = kept(true, Restore::Ask);
+    let level = |after: u32| Level { after: after * SECOND, notifiers: vec!["pager".into()] };
+    plan.escalation = vec![level(10), level(30)];
+    let mut scene = Scene::new(plan).until_step(25);
+    scene.seen = (190, 200);
+    while scene.run.recovering().is_none() {
+        scene.go();
+    }
+    scene.stable_seen = (700, 1000);
+    until_asked(scene)
+}
+
+fn escalations(scene: &Scene) -> usize {
+    scene.names().iter().filter(|name| **name == "escalated").count()
+}
+
+fn reject(scene: &mut Scene) {
+    scene.say(Input::Reject { by: "ada".into(), reason: "new orders".into(), link: None }).unwrap();
+}
+
+#[test]
+fn who_says_what_becomes_of_the_data_did_not_say_that_they_see_to_what_fails() {
+    let mut scene = no_help();
+    let (gate, alarm) = (scene.run.gate().unwrap().clone(), scene.run.alarm_beside().unwrap().clone());
+    assert_ne!(gate.number, alarm.number);
+    assert!(alarm.reason.contains("that fails too (hard trip: 700 of 1000"), "{}", alarm.reason);
+    assert!(
+        gate.reason.starts_with("production serves the release before again, and that fails too;"),
+        "{}",
+        gate.reason
+    );
+    let way = format!(
+        "answer with `autodevops approve r1 --question {0}` or `autodevops reject r1 --question {0}`; say that you have it in hand with \
+         `autodevops ack r1`",
+        gate.number
+    );
+    assert_eq!(scene.run.way_to_end(), way);
+    reject(&mut scene);
+    assert!(scene.run.gate().is_none());
+    assert_eq!(scene.run.alarm_beside(), Some(&alarm), "nobody said that they have it in hand");
+    assert_eq!(scene.run.way_to_end(), "say that you have it in hand with `autodevops ack r1`");
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+    assert_eq!(escalations(&scene), 2);
+}
+
+#[test]
+fn the_ladder_goes_on_beside_the_question_and_silence_about_the_data_does_not_end_it() {
+    let mut scene = no_help();
+    let (asked, until) = (scene.now, scene.run.gate().unwrap().until);
+    while escalations(&scene) < 2 {
+        scene.go();
+    }
+    assert!(scene.now <= asked.after(31 * SECOND) && scene.now < until);
+    let pager = scene.run.untold().find(|note| note.plugin == "pager").unwrap();
+    let body = &pager.notification.body;
+    assert!(
+        body.contains("that fails too") && body.contains("--question 2`") && body.contains("`autodevops ack r1`"),
+        "{body}"
+    );
+    let (_, scene) = scene.outcome();
+    assert!(scene.has(|event| matches!(event, EventKind::DataKept { .. })));
+    assert_eq!(escalations(&scene), 2, "none is told twice");
+}
+
+#[test]
+fn whoever_has_what_fails_in_hand_says_so_by_the_link_of_either_message_and_is_asked_about_the_data_still() {
+    for asked in [1, 2] {
+        let mut scene = no_help();
+        let link = Some(Link { asked, nonce: "n".into() });
+        scene.say(Input::Acknowledge { by: "ada".into(), reason: "the database".into(), link }).unwrap();
+        assert_eq!(scene.run.alarm_beside().unwrap().acknowledged.as_deref(), Some("ada"));
+        assert!(scene.run.asks_of_data());
+        let (_, scene) = scene.outcome();
+        assert_eq!(escalations(&scene), 0);
+        assert!(scene.has(|event| matches!(event, EventKind::DataKept { .. })));
+    }
+    // A question of before is none of it.
+    let mut scene = no_help();
+    let link = Some(Link { asked: 0, nonce: "n".into() });
+    let refused = scene.say(Input::Acknowledge { by: "ada".into(), reason: String::new(), link });
+    assert_eq!(refused, Err(Refused::LinkOfAnother { run: "r1".into() }));
+}
+
+#[test]
+fn where_another_release_serves_by_a_persons_hand_nobody_is_needed_for_what_served_nor_asked_about_its_data() {
+    let mut scene = no_help();
+    assert!(scene.run.only_tells() && scene.run.leaves_production() && scene.run.is_about("production"));
+    let splits = vec![Split { release: "fixed".into(), percent: 100 }];
+    let found = Found { service: String::new(), splits, whole: Some(release("fixed")), staging: Vec::new() };
+    scene.say(Input::Serving { key: scene.run.look_key(), found: vec![found] }).unwrap();
+    assert_eq!((scene.run.gate(), scene.run.alarm()), (None, None));
+    let kept =
+        |event: &EventKind| matches!(event, EventKind::DataKept { reason } if reason.contains("a person had it serve"));
+    assert!(scene.has(kept));
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+    assert_eq!((scene.production(), escalations(&scene)), (vec![("fixed", 100)], 0));
+}
+
+#[test]
+fn a_run_hinders_those_who_move_traffic_while_its_own_or_its_data_goes_back_and_no_longer() {
+    let mut scene = Scene::new(kept(true, Restore::OnRollback)).until_step(25);
+    scene.say(Input::Rollback { by: "ada".into(), reason: "no".into() }).unwrap();
+    let restored = |scene: &Scene| restored(scene).len();
+    while restored(&scene) < 2 {
+        assert!(!scene.run.only_tells() && !scene.run.leaves_production(), "{:?}", scene.commands());
+        scene.go();
+    }
+    assert!(scene.run.only_tells() && scene.run.leaves_production());
+    assert!(!scene.run.is_about("production"), "nobody is needed for it");
 }

@@ -1,7 +1,11 @@
 //! One rollback for one incident: what follows where it was no help.
 
-use super::scene::{SECOND, Scene, plan};
-use crate::{Command, EventKind, Input, Level, Outcome, Plan, Refused};
+use std::time::Duration;
+
+use autodevops_model::ErrorKind;
+
+use super::scene::{SECOND, Scene, error, plan};
+use crate::{Command, EffectOutcome, EventKind, Input, Level, Outcome, Plan, Refused};
 
 /// People are told by a ladder.
 fn laddered() -> Plan {
@@ -138,4 +142,36 @@ fn stable_is_looked_at_so_long_after_production_went_back_whenever_staging_did()
         scene.go();
     }
     assert_eq!((scene.run.recovering(), count(&scene, "stable-looked")), (since, 0));
+}
+
+#[test]
+fn a_notifier_that_is_away_keeps_the_run_until_people_heard_or_can_be_taken_to_have_heard_elsewhere() {
+    let mut plan = laddered();
+    plan.escalation.clear();
+    let mut scene = taken_back(plan, 700);
+    while count(&scene, "stable-looked") == 0 {
+        scene.go();
+    }
+    let raised = scene.run.alarm().unwrap().since;
+    let away = |scene: &mut Scene| match scene.command() {
+        Command::Notify { key, .. } => {
+            scene.say(Input::Intent { key: key.clone() }).unwrap();
+            scene.say(Input::Effect { key, outcome: EffectOutcome::Failed(error(ErrorKind::Unavailable)) }).unwrap();
+        }
+        _ => drop(scene.go()),
+    };
+    // Once staging is back, too.
+    while !scene.run.only_tells() || scene.run.has_untold() {
+        away(&mut scene);
+    }
+    assert!(scene.run.outcome().is_none() && scene.run.leaves_production(), "nobody is hindered meanwhile");
+    let mut in_hand = Scene { run: scene.run.clone(), events: scene.events.clone(), ..Scene::new(laddered()) };
+    in_hand.now = scene.now;
+    in_hand.say(Input::Acknowledge { by: "ada".into(), reason: "I saw it".into(), link: None }).unwrap();
+    assert!(in_hand.run.outcome().is_some(), "whoever has it in hand ends it at once");
+    while scene.run.outcome().is_none() {
+        away(&mut scene);
+    }
+    let waited = Duration::from_nanos((scene.now.0 - raised.0) as u64).as_secs();
+    assert!((24 * 3600..24 * 3600 + 301).contains(&waited), "{waited} s");
 }

@@ -62,6 +62,9 @@ fn traffic_does_not_go_back_to_a_release_that_does_not_serve_and_people_are_aske
         reason.contains("traffic does not go back to `old`, which is broken itself (hard trip: 700 of 1000"),
         "{reason}"
     );
+    let another = "or have another release serve: `autodevops rollback production --to RELEASE`, or `autodevops deploy --to production`";
+    assert!(reason.ends_with(another), "{reason}");
+    assert!(scene.run.leaves_production() && scene.run.way_to_end().contains(" --question 1`; have another release"));
     assert!(scene.has(|event| matches!(event, EventKind::StableBroken { .. })));
     assert!(scene.run.watch().is_some());
     assert_eq!(scene.run.glance(scene.now), None, "people are asked already");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use autodevops_model::Outcome as CheckOutcome;
 use autodevops_pipeline::{CountTrigger, Environment, Event, EventKind, Gate, Restore, Signal, Timestamp, Verdict};
 
 use super::{Rules, plan_of};
@@ -45,6 +46,23 @@ impl Rules {
         });
         self.hold(until.is_some_and(|until| until <= at), || {
             "people were not given the time that they have".to_owned()
+        });
+    }
+
+    /// Where going back was no help, the run is over once every level was told of that, or someone has it in hand or did something about it: what
+    /// else people were asked meanwhile, and what they said to that, is none of it.
+    pub(super) fn heard(&mut self, past: &[Event]) {
+        let failed = |event: &Event| match &event.event {
+            EventKind::StableLooked { verdict } => verdict.outcome == CheckOutcome::Failed,
+            _ => false,
+        };
+        let Some((looked, plan)) = past.iter().rposition(failed).zip(plan_of(past)) else { return };
+        let since = &past[looked..];
+        let seen_to =
+            |event: &Event| matches!(event.event, EventKind::Acknowledged { .. } | EventKind::Diverged { .. });
+        let told = since.iter().filter(|event| matches!(event.event, EventKind::Escalated { .. })).count();
+        self.hold(told == plan.escalation.len() || since.iter().any(seen_to), || {
+            format!("going back was no help, and of {} levels {told} were told", plan.escalation.len())
         });
     }
 

@@ -123,7 +123,7 @@ impl Run {
                 }
                 if *environment == Environment::Production {
                     if !self.is_moved(Environment::Production) {
-                        (self.held, self.alarm) = (None, None);
+                        (self.held, self.alarm, self.back_since) = (None, None, Some(at));
                     }
                     let of = if service.is_empty() { String::new() } else { format!(" of `{service}`") };
                     let words = format!("production{of} serves `{to}` again: {reason}");
