@@ -1,15 +1,16 @@
 //! `autodevops deploy`: what is checked in goes live.
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Result, bail};
-use autodevops_orchestrator::by_hand;
+use autodevops_orchestrator::controller::Controller;
 use autodevops_server::{Reply, Request, Unreachable, ask, this_user};
 
 use crate::{
     arguments::Deploy,
     gc::size,
     output::{self, Format, Usage},
+    progress::Progress,
     project,
 };
 
@@ -30,7 +31,8 @@ pub async fn run(options: &Deploy, config: Option<&Path>, format: Format) -> Res
         }
         Err(Unreachable::Nobody) => {
             let _lock = project.state.lock()?;
-            by_hand::deploy(&project, &environments, &this_user().name).await?
+            let controller = Controller::new(Arc::clone(&project), Arc::new(Progress::new(format)))?;
+            controller.deploy(&environments, &this_user().name).await?
         }
         Err(error) => return Err(error.into()),
     };

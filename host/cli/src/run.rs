@@ -13,7 +13,7 @@ use autodevops_orchestrator::{
     signals,
     watch::Watch,
 };
-use autodevops_pipeline::Outcome;
+use autodevops_pipeline::{Outcome, Run};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -44,6 +44,7 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
     let mut terminate = signal(SignalKind::terminate())?;
     let driven = async {
         let mut unfinished = controller.unfinished()?;
+        let left = |run: &Run| format!("run {} is not over yet: {}", run.id(), run.way_to_end());
         let mut watch = None;
         if unfinished.is_empty() {
             let watch = watch.insert(Watch::open(&project).await?);
@@ -52,8 +53,8 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
             unfinished.push(controller.start(issue).await?);
         } else if options.issue.is_some() {
             bail!(Usage(format!(
-                "run {} is not over yet; finish it with `autodevops run` first, or abort it",
-                unfinished.iter().map(|logged| logged.run.id()).collect::<Vec<_>>().join(", ")
+                "finish what is not over first, with `autodevops run` without an issue; {}",
+                unfinished.iter().map(|Logged { run, .. }| left(run)).collect::<Vec<_>>().join("; ")
             )));
         }
         drive(&controller, unfinished, !options.no_wait, &mut watch, &*progress).await

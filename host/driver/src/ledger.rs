@@ -42,8 +42,11 @@ impl JournalLedger {
     pub fn catch_up(&self, run: &Run, events: &[Event]) -> Result<()> {
         let mut known = BTreeSet::new();
         for made in events.iter().rev().filter_map(|event| made_live(run, event)) {
-            if known.insert(made.place.clone()) {
-                Live::new(self.0.journal()).set(&made.place, made.live)?;
+            let live = Live::new(self.0.journal());
+            // What a person put there since is not the run's to tell.
+            let is_past = |was: &WasLive| was.since > made.live.since;
+            if known.insert(made.place.clone()) && !live.history(&made.place)?.first().is_some_and(is_past) {
+                live.set(&made.place, made.live)?;
             }
         }
         Ok(())

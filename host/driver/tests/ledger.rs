@@ -152,6 +152,16 @@ fn what_serves_is_brought_up_to_date_with_the_last_that_a_run_did_in_each_enviro
     assert_eq!(live(&place), was);
     place.ledger.catch_up(&place.run, &place.events).unwrap();
     assert_eq!(live(&place), [Some(candidate), Some(stable)]);
+    // What a person put there since is not the run's to tell.
+    let by_hand = WasLive {
+        release: Release { id: "by-hand".into(), ..place.stable() },
+        since: place.events.last().unwrap().at.after(std::time::Duration::from_secs(1)),
+        by: Origin::Deploy("ada".into()),
+    };
+    let environment = place.run.members().next().unwrap().place(PRODUCTION).to_owned();
+    Live::new(&place.journal).set(&environment, by_hand).unwrap();
+    place.ledger.catch_up(&place.run, &place.events).unwrap();
+    assert_eq!(live(&place)[1].as_deref(), Some("by-hand"));
 }
 
 #[test]

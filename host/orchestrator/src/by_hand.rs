@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Error, Result, anyhow, bail};
 use autodevops_config::Place;
 use autodevops_model::{Release, Split};
-use autodevops_pipeline::Timestamp;
+use autodevops_pipeline::{Run, Timestamp};
 use autodevops_policy::Span;
 use autodevops_record::{Attempt, By, Ending, Entry, TakenBack};
 
@@ -19,6 +19,7 @@ use crate::{
     data::{self, Snapshot},
     front_door,
     live::{Live, Origin, WasLive},
+    log::Logged,
     moved,
     project::Project,
     target,
@@ -63,14 +64,12 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
     for environment in environments {
         known(project, environment)?;
     }
-    // A run that goes on afterwards would take traffic back to what served when it started; one that cannot is told.
+    // A run that goes on afterwards would take traffic back to what served when it started; one that cannot, or has nothing to go back to,
+    // is told. One that only tells people moves nothing.
     let production = environments.iter().all(|environment| *environment == project.config.rollout.environment);
-    let unfinished = project.log.unfinished()?;
-    if let Some(logged) = unfinished.iter().find(|logged| !(production && logged.run.goes_back_in_vain())) {
-        let run = logged.run.id();
-        bail!(
-            "run {run} is not over; wait for its end (`autodevops run` goes on with it where nobody drives it), or end it with `autodevops abort {run}`, then deploy"
-        );
+    let lets = |run: &Run| run.only_tells() || (production && run.leaves_production());
+    if let Some(Logged { run, .. }) = project.log.unfinished()?.iter().find(|logged| !lets(&logged.run)) {
+        bail!("run {} is not over; {}, then deploy", run.id(), run.way_to_end());
     }
     project.check_answers()?;
     project.check_commands()?;

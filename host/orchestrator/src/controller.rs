@@ -147,10 +147,14 @@ impl Controller {
         let _alone = self.beginning.lock().await;
         let project = &self.project;
         let under_way = self.unfinished()?;
-        if !has_room(under_way.iter().map(|logged| &logged.run), project.config.services().len()) {
-            let run = under_way.first().map_or("", |logged| logged.run.id());
+        let runs = || under_way.iter().map(|logged| &logged.run);
+        if !has_room(runs(), project.config.services().len())
+            && let Some(run) = runs().find(|run| !run.only_tells())
+        {
             bail!(Declined(format!(
-                "run {run} is not over, and runs follow each other, but for those of different services; wait for its end, or abort it"
+                "run {} is not over, and runs follow each other, but for those of different services; {}",
+                run.id(),
+                run.way_to_end()
             )));
         }
         LoopState::new(&project.journal).account(&project.audit)?;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
 use autodevops_model::{ErrorInfo, ErrorKind, Since, SnapshotInfo, Stage, StageError};
+use autodevops_pipeline::Run;
 use autodevops_sandbox::{CallContext, CallError, Plugin};
 use serde::{Deserialize, Serialize};
 
-use crate::{by_hand::on_record, clock::now, project::Project, stages::of_call, usage::Usage};
+use crate::{by_hand::on_record, clock::now, log::Logged, project::Project, stages::of_call, usage::Usage};
 
 /// A snapshot, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -297,8 +298,8 @@ pub enum Written {
 /// holds the state's lock.
 ///
 /// # Errors
-/// When a run is not over, there is no such snapshot, or the guard does not go back; and where something was written since that is to
-/// stay, or it cannot be told.
+/// When a run is not over that does more than to tell people, there is no such snapshot, or the guard does not go back; and where something
+/// was written since that is to stay, or it cannot be told.
 pub async fn restore(
     project: &Project,
     environment: &str,
@@ -306,12 +307,9 @@ pub async fn restore(
     written: Written,
     by: &str,
 ) -> Result<Restored> {
-    if let Some(logged) = project.log.unfinished()?.first() {
-        let run = logged.run.id();
-        bail!(
-            "run {run} is not over, and what it does next may count on the data; end it with `autodevops abort {run}`, or, where it asks \
-             whether the data shall go back, answer with `autodevops approve {run}`"
-        );
+    let counts_on_it = |run: &Run| !run.only_tells() || run.gate().is_some();
+    if let Some(Logged { run, .. }) = project.log.unfinished()?.iter().find(|logged| counts_on_it(&logged.run)) {
+        bail!("run {} is not over, and what it does next may count on the data; {}", run.id(), run.way_to_end());
     }
     let (guard, to) = find(project, environment, start).await?;
     if written == Written::Stays {

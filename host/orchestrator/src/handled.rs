@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 const FACTS: &str = "handled/";
 
 /// A fault seen so soon after its fix was live everywhere may still be the release before, draining.
-const SETTLE: Duration = Duration::from_secs(60);
+pub(crate) const SETTLE: Duration = Duration::from_secs(60);
 
 /// What became of an issue before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

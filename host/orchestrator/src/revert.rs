@@ -127,7 +127,7 @@ fn find(project: &Project, subject: &str) -> Result<Undone> {
 fn of_run(run: &Run) -> Result<Undone> {
     let id = run.id();
     if run.outcome().is_none() {
-        bail!(Declined(format!("run {id} is not over; abort it first with `autodevops abort {id}`")));
+        bail!(Declined(format!("run {id} is not over; {}, then revert", run.way_to_end())));
     }
     let Some(commit) = run.commit() else {
         bail!(Declined(format!("run {id} committed nothing, so that there is nothing to revert")));

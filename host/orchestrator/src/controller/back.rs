@@ -39,8 +39,8 @@ impl Controller {
     /// asks people.
     ///
     /// # Errors
-    /// When there is nothing to go back to, or the window is over; where a run moved production and another release is named, or a run is
-    /// under way and it is of another environment.
+    /// When there is nothing to go back to, or the window is over; where a run moved production, may go back, and another release is named; or a
+    /// run is under way and it is of another environment.
     pub async fn roll_back(
         &self,
         environment: &str,
@@ -94,18 +94,22 @@ impl Controller {
         reason: &str,
     ) -> Result<Option<Vec<String>>> {
         let under_way = self.under_way()?;
-        if let Some(run) = under_way.iter().find(|run| environment != run.plan().production) {
-            let run = run.id();
-            bail!(Declined(format!("run {run} is under way; abort it with `autodevops abort {run}`")));
+        let busy = || under_way.iter().filter(|run| !run.only_tells());
+        if let Some(run) = busy().find(|run| environment != run.plan().production) {
+            bail!(Declined(format!("run {} is under way; {}", run.id(), run.way_to_end())));
         }
-        let moved: Vec<&Run> = under_way.iter().filter(|run| run.is_moved(Environment::Production)).collect();
-        let Some(first) = moved.first() else { return Ok(None) };
-        if to.is_some() && moved.iter().all(|run| run.goes_back_in_vain()) {
-            // What they would go back to does not serve; a person knows what does.
+        let moved: Vec<&Run> = busy().filter(|run| run.is_moved(Environment::Production)).collect();
+        if moved.is_empty() {
             return Ok(None);
         }
         if to.is_some() {
-            bail!(Declined(format!("run {} is under way; without --to it goes back, or abort it first", first.id())));
+            // What they would go back to does not serve; a person knows what does.
+            let Some(run) = moved.iter().find(|run| !run.leaves_production()) else { return Ok(None) };
+            bail!(Declined(format!(
+                "run {} is under way; without --to it goes back, or {}",
+                run.id(),
+                run.way_to_end()
+            )));
         }
         let mut answers = Vec::new();
         for run in &moved {
@@ -120,7 +124,7 @@ impl Controller {
     }
 
     /// Deploys what is checked out and committed to these environments, by hand; to production also while runs go back to what does not
-    /// serve.
+    /// serve, or stay since that is so.
     ///
     /// # Errors
     /// As [`by_hand::deploy`].
@@ -128,14 +132,14 @@ impl Controller {
         let _alone = self.beginning.lock().await;
         let _still = self.project.moves.write().await;
         let mut concerned = self.under_way()?;
-        concerned.retain(Run::goes_back_in_vain);
+        concerned.retain(|run| run.ends_in_trouble() || run.stable_broken().is_some());
         let made = by_hand::deploy(&self.project, environments, by).await;
         self.look_anew(&concerned, made.as_deref().unwrap_or_default()).await;
         made
     }
 
     /// Has each of these runs go on with a fence above that of whatever was done by hand, and look what serves before it does anything
-    /// else; one that goes back in vain is told. The ids of those that heard it.
+    /// else; one that ends is told. The ids of those that heard it.
     async fn look_anew(&self, runs: &[Run], made: &[MadeLive]) -> Vec<String> {
         let mut told = Vec::new();
         for run in runs {
@@ -143,7 +147,7 @@ impl Controller {
                 let fence = self.project.next_fence()?;
                 let run = self.say(run.id(), Input::Resume { fence }).await?;
                 let found = found(&run, made);
-                if run.goes_back_in_vain() && !found.is_empty() {
+                if run.ends_in_trouble() && !found.is_empty() {
                     self.say(run.id(), Input::Serving { key: run.look_key(), found }).await?;
                 }
                 anyhow::Ok(())

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use autodevops_model::Issue;
-use autodevops_pipeline::{Environment, Run, RunStage};
+use autodevops_pipeline::{Environment, Member, Run, RunStage};
 
 use super::Controller;
-use crate::front_door;
+use crate::{front_door, handled::SETTLE};
 
 const BOTH: [Environment; 2] = [Environment::Staging, Environment::Production];
 
@@ -24,27 +24,39 @@ impl Controller {
 
     /// Stops what a run that is over leaves behind, where its services are its own still: another run's may just come up.
     pub(super) async fn tidy(&self, run: &Run) {
-        let keep: Vec<&str> = run.members().filter_map(|member| Some(member.release()?.id.as_str())).collect();
-        let places: Vec<&str> =
-            run.members().flat_map(|member| BOTH.map(|environment| member.place(environment))).collect();
+        let Ok(beside) = self.unfinished() else { return };
+        let own = run.members().filter_map(|member| Some(member.release()?.id.clone()));
+        let mut keep: Vec<String> = own.collect();
         if keep.is_empty() {
             return;
         }
+        // Another one may have begun while all that was left of this one was that people were told.
+        let comes_up = |member: &Member| member.release().cloned().into_iter().chain(member.fresh());
+        let others = beside.iter().flat_map(|logged| logged.run.members()).flat_map(comes_up);
+        keep.extend(others.map(|release| release.id));
+        let keep: Vec<&str> = keep.iter().map(String::as_str).collect();
+        let places: Vec<&str> =
+            run.members().flat_map(|member| BOTH.map(|environment| member.place(environment))).collect();
         if let Err(error) = front_door::tidy(&self.project, |place| places.contains(&place), &keep).await {
             tracing::warn!("releases that are not needed any more go on: {error:#}");
         }
     }
 }
 
-/// Whether the issue was there before anything of the run's release was.
+/// Whether the issue was there before anything of the run's release was; or is there still, though all that is left of the run is that
+/// people are told.
 fn is_older(issue: &Issue, run: &Run) -> bool {
-    run.stage() < RunStage::StagingDeploy || issue.first_seen.is_some_and(|first| first < run.started_at().0)
+    let back = run.back_since().filter(|_| run.only_tells()).map(|back| back.after(SETTLE).0);
+    run.stage() < RunStage::StagingDeploy
+        || issue.first_seen.is_some_and(|first| first < run.started_at().0)
+        || issue.last_seen.zip(back).is_some_and(|(last, back)| last > back)
 }
 
 /// Whether another run may start beside these, in a project of so many services: as many go on side by side, and as many may wait for
-/// services of theirs.
+/// services of theirs. Those that only tell people need no room, however long that takes.
 pub(super) fn has_room<'a>(under_way: impl Iterator<Item = &'a Run>, services: usize) -> bool {
-    let (waiting, going): (Vec<&Run>, Vec<&Run>) = under_way.partition(|run| run.awaited().is_some());
+    let moves = under_way.filter(|run| !run.only_tells());
+    let (waiting, going): (Vec<&Run>, Vec<&Run>) = moves.partition(|run| run.awaited().is_some());
     going.len() < services && going.len() + waiting.len() < 2 * services
 }
 
@@ -100,6 +112,16 @@ mod tests {
             let runs = std::iter::repeat_n(&going, going_on).chain(std::iter::repeat_n(&waiting, waits));
             assert_eq!(has_room(runs, services), room, "{going_on} and {waits} of {services}");
         }
+    }
+
+    #[test]
+    fn what_only_tells_people_takes_no_room_and_what_goes_on_after_it_is_not_its_own() {
+        let story = Story::rolled_back();
+        let run = (1..story.len()).map(|count| Run::replay(&story[..count]).unwrap()).find(Run::only_tells).unwrap();
+        assert!(run.outcome().is_none() && has_room([&run, &run].into_iter(), 1));
+        let back = run.back_since().unwrap().after(SETTLE).0;
+        let seen = |last| Issue { last_seen: Some(last), ..issue(Some(run.started_at().0 + 1)) };
+        assert!(!is_older(&seen(back), &run) && is_older(&seen(back + 1), &run));
     }
 
     #[test]

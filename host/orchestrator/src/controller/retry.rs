@@ -22,7 +22,8 @@ impl Controller {
         let fingerprint = &former.issue().fingerprint;
         match former.outcome() {
             None => bail!(Declined(format!(
-                "run {id} is not over; steer it, or abort it first: see `autodevops show {id}`"
+                "run {id} is not over; {}, then try again: see `autodevops show {id}`",
+                former.way_to_end()
             ))),
             Some(Outcome::Healed) => bail!(Declined(format!(
                 "run {id} healed its issue, so that there is nothing to try again; where the fault is back, `autodevops run --issue \

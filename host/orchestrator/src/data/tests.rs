@@ -135,6 +135,10 @@ async fn data_that_was_written_to_goes_back_only_by_a_persons_word_and_is_kept()
     let scene = self::scene(&[answer("restore", refusal("failed", "stuck"))]);
     let error = restore(&scene.project, "production", "a-1", Written::IsLost, "ada").await.unwrap_err();
     assert!(format!("{error:#}").contains("stuck"), "{error:#}");
+    let rolled_back = Story { run: "a-1".into(), candidate_errors: 200, ..Story::default() };
+    scene.run(&rolled_back, Run::only_tells);
+    let error = restore(&scene.project, "production", "a-1", Written::IsLost, "ada").await.unwrap_err().to_string();
+    assert!(!error.contains("is not over"), "it only tells people: {error}");
     scene.run(&Story::default(), is_shared);
     let error = restore(&scene.project, "production", "a-1", Written::IsLost, "ada").await.unwrap_err().to_string();
     assert!(error.starts_with("run 62e23fd1-1 is not over, and what it does next may count on the data"), "{error}");

@@ -115,7 +115,7 @@ fn a_run_is_undone_once_it_is_over_and_committed_something() {
     let told = |run: &str| revert(&scene.project, run, "ada", "r").unwrap_err().to_string();
     let over = |run: &Run| run.outcome().is_some();
     let under_way = of(&Story { run: "a-1".into(), ..Story::default() }, |run| run.stage() == RunStage::Soak);
-    assert!(told(&under_way).starts_with("run a-1 is not over; abort it first"), "{}", told(&under_way));
+    assert!(told(&under_way).starts_with("run a-1 is not over; wait for its end"), "{}", told(&under_way));
     let nothing = Story { run: "b-1".into(), ..Story::default() };
     let nothing = scene.run(&nothing, |run| run.stage() == RunStage::Fix).id().to_owned();
     assert!(told(&nothing).contains("is not over"), "{}", told(&nothing));

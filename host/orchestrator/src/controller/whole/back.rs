@@ -1,5 +1,10 @@
 //! Taking back what was released: by the runs that did it, or by hand.
 
+use std::time::Duration;
+
+use autodevops_model::Split;
+use autodevops_pipeline::{Command, Event, EventKind, Found, Gate, VERSION};
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -13,7 +18,7 @@ async fn a_rollback_of_production_is_the_runs_that_moved_it() {
     let error = back("production", Some("older")).await.unwrap_err();
     assert!(error.starts_with("run 62e23fd1-1 is under way; without --to it goes back"), "{error}");
     let error = back("staging", None).await.unwrap_err();
-    assert!(error.starts_with("run 62e23fd1-1 is under way; abort it with"), "{error}");
+    assert!(error.starts_with("run 62e23fd1-1 is under way; wait for its end"), "{error}");
     assert_eq!(back("production", None).await.unwrap(), RolledBack::ByRuns(vec![run.id().to_owned()]));
     let after = &controller.unfinished().unwrap()[0].run;
     assert!(matches!(after.ending(), Some(Outcome::RolledBack { .. })), "{:?}", after.ending());
@@ -86,7 +91,7 @@ async fn what_was_promoted_before_a_run_that_moved_nothing_is_taken_back_by_hand
     let fence: u64 = by_hand.iter().find_map(|name| name.strip_prefix("by-hand-")).unwrap().parse().unwrap();
     assert!(logged.run.fence() > fence, "{} goes on below {fence}", logged.run.fence());
     let commands = logged.run.commands(now());
-    assert!(matches!(&commands[..], [autodevops_pipeline::Command::Compare { .. }]), "{commands:?}");
+    assert!(matches!(&commands[..], [Command::Compare { .. }]), "{commands:?}");
     // Another one can be named, too.
     let named = controller.roll_back("production", Some("new"), false, "ada", "after all").await.unwrap();
     assert!(matches!(&named, RolledBack::ByHand { made, .. } if made[0].release.id == "new"), "{named:?}");
@@ -163,4 +168,101 @@ async fn a_run_that_healed_and_only_tells_people_keeps_nobody_from_taking_its_re
     assert!(run.outcome().is_none() && run.is_moved(Environment::Production));
     let rolled_back = controller(&scene).roll_back("production", None, true, "ada", "r").await.unwrap();
     assert!(matches!(&rolled_back, RolledBack::ByHand { concerned, .. } if concerned.is_empty()), "{rolled_back:?}");
+}
+
+/// A story whose release fails, of which nothing is left but that it is looked whether going back helped.
+fn as_good_as_over(scene: &Scene) -> Run {
+    let story = Story { candidate_errors: 200, ..Story::default() };
+    let run = scene.run(&story, Run::only_tells);
+    assert!(run.recovering().is_some() && run.outcome().is_none() && !run.is_moved(Environment::Staging));
+    run
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_that_has_nothing_moved_any_more_hinders_no_deploy_and_none_who_goes_back() {
+    let scene = whole(&[answer("deploy", refusal("failed", "no room"))], "");
+    as_good_as_over(&scene);
+    let controller = controller(&scene);
+    let error = format!("{:#}", controller.deploy(&["staging".into(), "production".into()], "ada").await.unwrap_err());
+    assert!(error.contains("no room") && !error.contains("is not over"), "{error}");
+    scene.served("staging", &[scene.release("older"), scene.release("old")]);
+    let back = controller.roll_back("staging", Some("older"), true, "ada", "r").await;
+    let error = format!("{:#}", back.unwrap_err());
+    assert!(error.contains("no room") && !error.contains("is under way"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn whoever_has_another_release_serve_after_a_rollback_ends_what_was_left_of_the_run() {
+    let scene = scene("");
+    scene.served("production", &[scene.release("older"), scene.release("old")]);
+    let run = as_good_as_over(&scene);
+    let controller = controller(&scene);
+    let by_hand = controller.roll_back("production", Some("older"), true, "ada", "it works").await.unwrap();
+    let RolledBack::ByHand { made, concerned, .. } = by_hand else { panic!("{by_hand:?}") };
+    assert_eq!((made[0].release.id.as_str(), concerned), ("older", vec![run.id().to_owned()]));
+    let after = scene.project.log.read(run.id()).unwrap().unwrap().run;
+    assert!(matches!(after.outcome(), Some(Outcome::RolledBack { .. })), "what it went back to serves no more");
+    assert_eq!(after.members().next().unwrap().traffic(Environment::Production)[0].release, "older");
+}
+
+/// A run with a part of production's traffic that does not go back, since `old` does not serve, and asks.
+fn stays(scene: &Scene) -> Run {
+    scene.served("production", &[scene.release("older"), scene.release("old")]);
+    let run = scene.run(&Story::default(), is_shared);
+    let logged = scene.project.log.read(run.id()).unwrap().unwrap();
+    let reason = "`old` is broken itself".to_owned();
+    let event = |event| Event { v: VERSION, at: now(), event };
+    let until = now().after(Duration::from_secs(3600));
+    let events = [
+        event(EventKind::StableBroken { reason: reason.clone() }),
+        event(EventKind::Held { reason: reason.clone() }),
+        event(EventKind::ApprovalAsked { gate: Gate::Held, until, reason }),
+    ];
+    scene.project.ledger().append(&logged.run, logged.version, &events).unwrap();
+    let run = scene.project.log.read(run.id()).unwrap().unwrap().run;
+    assert!(run.stable_broken().is_some() && run.gate().is_some() && run.is_moved(Environment::Production));
+    run
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn where_the_stable_release_is_broken_another_serves_without_traffic_going_there_first() {
+    let scene = scene("");
+    let run = stays(&scene);
+    let controller = controller(&scene);
+    let by_hand = controller.roll_back("production", Some("older"), true, "ada", "it works").await.unwrap();
+    let RolledBack::ByHand { made, concerned, .. } = by_hand else { panic!("{by_hand:?}") };
+    assert_eq!((made[0].release.id.as_str(), concerned), ("older", vec![run.id().to_owned()]));
+    let after = controller.unfinished().unwrap().remove(0).run;
+    assert!(after.fence() > run.fence());
+    let commands = after.commands(now());
+    let [Command::Compare { key }, ..] = &commands[..] else { panic!("{commands:?}") };
+    let splits = vec![Split { release: "older".into(), percent: 100 }];
+    let found = Found {
+        service: String::new(),
+        splits,
+        whole: Some(scene.release("older")),
+        staging: after.members().next().unwrap().traffic(Environment::Staging).to_vec(),
+    };
+    let asks = controller.say(after.id(), Input::Serving { key: key.clone(), found: vec![found] }).await.unwrap();
+    let reason = &asks.gate().unwrap().reason;
+    assert!(reason.contains("`older` to go back to") && asks.stable_broken().is_none(), "{reason}");
+    assert!(!asks.is_moved(Environment::Production));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn where_the_stable_release_is_broken_production_alone_is_deployed_to() {
+    let scene = whole(&[answer("deploy", refusal("failed", "no room"))], "");
+    let run = stays(&scene);
+    let controller = controller(&scene);
+    let deployed = async |places: &[&str]| {
+        let places: Vec<String> = places.iter().map(|place| (*place).to_owned()).collect();
+        format!("{:#}", controller.deploy(&places, "ada").await.unwrap_err())
+    };
+    let both = deployed(&["staging", "production"]).await;
+    assert!(
+        both.starts_with("run 62e23fd1-1 is not over") && both.contains("`autodevops deploy --to production`"),
+        "{both}"
+    );
+    assert!(deployed(&["production"]).await.contains("no room"));
+    assert!(controller.unfinished().unwrap().remove(0).run.fence() > run.fence(), "it looks what serves");
 }
