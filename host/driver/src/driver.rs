@@ -226,7 +226,12 @@ impl Driver {
     }
 
     async fn answer(&mut self, word: Word) -> Result<()> {
-        let taken = match (self.written(word.input).await?, self.run.ending()) {
+        let taken = match (self.written(word.input.clone()).await?, self.run.ending()) {
+            (Ok(false), None) => {
+                // Someone else's word came first, and had the room.
+                self.unheard.push_back(word);
+                return Ok(());
+            }
             (Ok(false), Some(outcome)) => Err(Refused::ending(&self.run, outcome)),
             (taken, _) => taken.map(|_| Box::new(self.run.clone())),
         };
@@ -336,8 +341,8 @@ impl Driver {
         self.run.commands(self.now()).iter().any(|wanted| same(wanted, command))
     }
 
-    /// Writes the events of one decision, then applies them. On a full disk it is waited for room; but someone who ends the run is
-    /// heard, and so is a glance that does. What comes again is not written, as if the host had died before it: the run is watched on.
+    /// Writes the events of one decision, then applies them. On a full disk it is waited for room; but someone who ends the run, or wants to,
+    /// is heard, and so is a glance that does. What comes again is not written, as if the host had died before it: the run is watched on.
     async fn record(&mut self, events: Vec<Event>, comes_again: bool) -> Result<bool> {
         if events.is_empty() {
             return Ok(true);
@@ -356,7 +361,7 @@ impl Driver {
                 Err(AppendError::Conflict { run, expected, actual }) => bail!(TwoHosts { run, expected, actual }),
                 Err(error) => return Err(error).context("the run cannot be recorded"),
             }
-            if self.ends_before_there_is_room().await? || comes_again {
+            if self.heard_before_there_is_room().await? || comes_again {
                 return Ok(false);
             }
         }

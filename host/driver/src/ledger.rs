@@ -97,10 +97,11 @@ fn with_reserve<T, E: From<JournalError>>(
 }
 
 /// Whether these events of a run have the reserve: production's traffic is to go back, or a verdict says that it should; or it was moved, and
-/// what serves is watched by what is known of that. A move itself begins only where there is room without it.
+/// what serves is watched by what is known of that; or a person says that it should go back, whatever comes of that. A move itself begins only
+/// where there is room without it.
 pub fn urgent(run: &Run, events: &[Event]) -> bool {
     let is_urgent = |event: &Event| match &event.event {
-        EventKind::TurnedBack { .. } => true,
+        EventKind::TurnedBack { .. } | EventKind::AbortRequested { .. } | EventKind::RollbackRequested { .. } => true,
         EventKind::Judged { verdict, .. } => verdict.outcome == CheckOutcome::Failed,
         EventKind::TrafficSet { environment, .. } => *environment == Environment::Production,
         _ => false,

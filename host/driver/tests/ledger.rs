@@ -171,6 +171,9 @@ fn what_has_the_reserve_is_the_way_back_the_verdict_that_calls_for_it_and_what_c
     assert!(goes_on.run.ending().is_none() && ends.run.ending().is_some());
     for (event, urgently) in [
         (turned_back(), true),
+        (EventKind::AbortRequested { by: "ada".into(), reason: "enough".into() }, true),
+        (EventKind::RollbackRequested { by: "ada".into(), reason: "enough".into() }, true),
+        (EventKind::HoldRequested { by: "ada".into(), reason: "enough".into() }, false),
         (judged(CheckOutcome::Failed), true),
         (judged(CheckOutcome::Inconclusive), false),
         (judged(CheckOutcome::Passed), false),

@@ -13,9 +13,9 @@ use crate::ledger::urgent;
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Driver {
-    /// Waits a little for room. Leases are renewed meanwhile, people are heard, and what the host counts is glanced at; whether the run ends
-    /// by that, which is written, for that has the reserve.
-    pub(super) async fn ends_before_there_is_room(&mut self) -> Result<bool> {
+    /// Waits a little for room. Leases are renewed meanwhile, people are heard, and what the host counts is glanced at; whether something
+    /// urgent came of that and is written, for that has the reserve: then it was decided on what is past now.
+    pub(super) async fn heard_before_there_is_room(&mut self) -> Result<bool> {
         let (world, clock, run) = (Arc::clone(&self.parts.world), Arc::clone(&self.parts.clock), self.run.clone());
         let mut pause = pin!(async {
             world.renew(&run).await;
@@ -44,7 +44,7 @@ impl Driver {
         }
     }
 
-    /// Takes a word that ends the run, where that can be written; any other waits. Whether the run ends now.
+    /// Takes a word that ends the run, or is to, where that can be written; any other waits. Whether it was written.
     fn end_by(&mut self, word: Word) -> Result<bool> {
         let ends = match self.run.decide(word.input.clone(), self.now()) {
             Ok(events) => urgent(&self.run, &events) && self.fits(&events)?,

@@ -247,6 +247,42 @@ fn who_ends_a_run_on_a_full_disk_is_heard_and_traffic_goes_back() {
 }
 
 #[test]
+fn on_a_full_disk_too_whoever_wants_back_to_a_broken_release_is_told_so_and_says_it_again() {
+    let (first, second) = (Speaker::default(), Speaker::default());
+    let mut filled = false;
+    let (end, listening) = driven_in(
+        QUICK,
+        |_| {},
+        true,
+        None,
+        |world, words, _| {
+            world.faults.stable = 900;
+            let measured = |event: &Event| matches!(event.event, EventKind::Measured { .. });
+            let step = |event: &Event| {
+                matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. })
+            };
+            let events = &world.runs[0].events;
+            if filled {
+                first.once(world, words, abort());
+            } else if events.iter().skip_while(|event| !step(event)).any(measured) {
+                world.fill(60 * MINUTE);
+                filled = true;
+            }
+            if first.is_answered() && !second.has_spoken() {
+                assert!(world.is_full(), "it is not waited for room");
+                second.once(world, words, abort());
+            }
+        },
+    );
+    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    let (_, run) = first.answer();
+    assert!(run.ending().is_none() && run.stable_broken().is_some(), "it is asked first");
+    let (at, run) = second.answer();
+    assert!(run.ending().is_some());
+    assert!(after(&listening, at, is_back) < 60.0, "it is not waited for room");
+}
+
+#[test]
 fn what_else_is_said_on_a_full_disk_is_answered_once_there_is_room() {
     let speaker = Speaker::default();
     let mut filled = None;
