@@ -27,6 +27,9 @@ use whose::{Owners, Whose};
 /// How often the logs are looked at for critical errors while a run is under way.
 pub const LOOK: Duration = Duration::from_secs(2);
 
+/// By more than that no two clocks differ, whatever their zones.
+const OTHER_CLOCK: Duration = Duration::from_secs(24 * 3600);
+
 /// The longest title that is taken of an issue, in characters.
 const MAX_TITLE: usize = 300;
 
@@ -41,7 +44,8 @@ pub struct CriticalErrors {
 impl CriticalErrors {
     /// The critical errors among the issues that are there since then, with since when; none where it is not told since when. At the first
     /// look the log's times say so, and what has none is old. After it each is new that was not there at the look before, whatever its time:
-    /// a line without one has that of the line before it, which may be long ago, and clocks differ.
+    /// a line without one has that of the line before it, which may be long ago, and clocks differ. What was last seen more than a day ago was
+    /// only read late, as of a log that was put beside the others.
     fn since<'a>(&self, issues: &'a [Issue], since: Option<Timestamp>, now: Timestamp) -> Vec<(&'a Issue, Timestamp)> {
         let mut known = locked(&self.first);
         let is_first_look = known.is_none();
@@ -49,7 +53,9 @@ impl CriticalErrors {
         let critical = issues.iter().filter(|issue| issue.severity == Severity::Critical);
         let seen = critical.map(|issue| {
             let told = || issue.first_seen.map_or(Timestamp::default(), Timestamp);
-            let at = known.entry(issue.fingerprint.clone()).or_insert_with(|| if is_first_look { told() } else { now });
+            let is_past = issue.last_seen.is_some_and(|last| Timestamp(last).after(OTHER_CLOCK) < now);
+            let first = || if is_first_look || is_past { told() } else { now };
+            let at = known.entry(issue.fingerprint.clone()).or_insert_with(first);
             (issue, *at)
         });
         // Each is noted, whether or not somebody has a use for it now.
@@ -328,6 +334,21 @@ mod tests {
         let both = [old, issue("b", Severity::Critical, Some(5))];
         assert_eq!(seen(&critical, &both, 12), [("a".into(), 5), ("b".into(), 12)]);
         assert_eq!(seen(&critical, &both, 15), [("a".into(), 5), ("b".into(), 12)]);
+    }
+
+    #[test]
+    fn what_was_last_seen_more_than_a_day_ago_is_only_read_late() {
+        let day = i64::try_from(OTHER_CLOCK.as_nanos()).unwrap();
+        let critical = CriticalErrors::default();
+        assert_eq!(seen(&critical, &[], 9), []);
+        let last = |fingerprint: &str, last_seen: i64| Issue {
+            last_seen: Some(last_seen),
+            ..issue(fingerprint, Severity::Critical, Some(5))
+        };
+        let issues = [last("late", 99), last("zone", 100)];
+        assert_eq!(seen(&critical, &issues, 100 + day), [("late".into(), 5), ("zone".into(), 100 + day)]);
+        let again = [last("late", 99 + day)];
+        assert_eq!(seen(&critical, &again, 101 + day), [("late".into(), 5)], "it was there before any release of now");
     }
 
     #[test]
