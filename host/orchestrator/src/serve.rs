@@ -132,38 +132,38 @@ pub async fn serve(
                 }
             }
         }
-        if Instant::now() >= not_before {
-            // While a run is under way it is not looked as often.
-            let looks = look_again && (under_way.is_empty() || queued.is_none_or(|at| at.elapsed() >= QUEUE));
-            let next = match left.pop().or_else(|| controller.take_begun()) {
-                Some(logged) => Ok(Some(logged)),
-                None if looks => match logs.issues().await {
-                    Some(issues) => {
-                        let next = begin(&controller, &mut queue, issues).await;
-                        // After one that starts there may be room for another.
-                        let none = matches!(next, Ok(None));
-                        (look_again, queued) = (!none, none.then(Instant::now));
-                        next
-                    }
-                    None => Ok(None),
-                },
+        // While a run is under way it is not looked as often. What is left over from before waits for nothing.
+        let looks = Instant::now() >= not_before
+            && look_again
+            && (under_way.is_empty() || queued.is_none_or(|at| at.elapsed() >= QUEUE));
+        let next = match left.pop().or_else(|| controller.take_begun()) {
+            Some(logged) => Ok(Some(logged)),
+            None if looks => match logs.issues().await {
+                Some(issues) => {
+                    let next = begin(&controller, &mut queue, issues).await;
+                    // After one that starts there may be room for another.
+                    let none = matches!(next, Ok(None));
+                    (look_again, queued) = (!none, none.then(Instant::now));
+                    next
+                }
                 None => Ok(None),
-            };
-            match next {
-                Ok(Some(logged)) if under_way.contains_key(logged.run.id()) => {}
-                Ok(Some(logged)) => {
-                    told.clear();
-                    logs.save().await;
-                    let (controller, name) = (Arc::clone(&controller), logged.run.id().to_owned());
-                    let driven = tokio::spawn(async move { controller.drive(logged, true).await });
-                    under_way.insert(name, driven);
-                }
-                Err(error) => {
-                    told.once(observer.as_ref(), format!("no run can be started: {error:#}"));
-                    not_before = Instant::now() + AGAIN;
-                }
-                Ok(None) => {}
+            },
+            None => Ok(None),
+        };
+        match next {
+            Ok(Some(logged)) if under_way.contains_key(logged.run.id()) => {}
+            Ok(Some(logged)) => {
+                told.clear();
+                logs.save().await;
+                let (controller, name) = (Arc::clone(&controller), logged.run.id().to_owned());
+                let driven = tokio::spawn(async move { controller.drive(logged, true).await });
+                under_way.insert(name, driven);
             }
+            Err(error) => {
+                told.once(observer.as_ref(), format!("no run can be started: {error:#}"));
+                not_before = Instant::now() + AGAIN;
+            }
+            Ok(None) => {}
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
