@@ -121,6 +121,10 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
     let trigger = Trigger { min_samples: options.min_samples, ..Trigger::new(options.metric.clone(), rule) };
     let mut plan = Plan::defaults("");
     plan.steps = [SMALL_STEP, 100].map(|percent| Step { percent, duration: trigger.window }).to_vec();
+    if matches!(trigger.rule, Rule::RateAbove(limit) if limit >= plan.hard_trip.rate) {
+        // A rollout that allows so many has its hard trip above that.
+        plan.hard_trip.min_samples = u64::MAX;
+    }
     (plan.triggers, plan.decision) = (vec![trigger], decision);
     let whole = Window { start: 0, end: 1 };
     let (candidate, baseline) = observed(options)?;
@@ -275,6 +279,7 @@ mod tests {
         assert_eq!(word(&["--threshold", "5%", "--rule", "sprt", "6/24"]), ("fail", Method::Sprt));
         assert_eq!(word(&["--threshold", "5%", "--rule", "sprt", "--tests", "16", "6/24"]).0, "inconclusive");
         assert_eq!(word(&["--threshold", "5%", "7/120", "--baseline", "3/1000"]), ("inconclusive", Method::Wilson));
+        assert_eq!(word(&["--threshold", "60 %", "550/1000"]), ("pass", Method::Wilson), "so many are allowed");
         let compared = ["--rule", "two-proportions", "7/120", "--baseline", "3/1000"];
         assert_eq!(word(&compared), ("fail", Method::TwoProportions));
         let broken = ["--threshold", "5%", "60/500", "--baseline", "150/500"];

@@ -63,7 +63,7 @@ pub struct MetricTrigger {
     /// Whether it is judged and put on record only.
     #[serde(default)]
     pub dry_run: bool,
-    /// What it says when nothing was measured over its whole window.
+    /// What it says when nothing was measured over its whole window in production. Staging may have no visitors.
     #[serde(default)]
     pub no_data: NoDataPolicy,
 }

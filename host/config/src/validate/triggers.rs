@@ -257,7 +257,8 @@ fn parts(config: &Config, index: usize, trigger: &MetricTrigger, found: &mut Fou
     }
     // A hard trip needs no statistics; it may not be the stricter one.
     let trip = config.rollout.hard_trip.rate;
-    if let Some(Threshold::Share(share)) = trigger.above
+    if metric == "error-rate"
+        && let Some(Threshold::Share(share)) = trigger.above
         && trip.value() > 0.0
         && trip.value() <= share.value()
     {

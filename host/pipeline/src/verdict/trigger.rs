@@ -81,7 +81,8 @@ pub(super) fn judge<'a>(plan: &Plan, trigger: &'a Trigger, round: &Round<'_>) ->
         Some((ruling, sample, _)) => (ruling, Some(sample.window.clone())),
         None => (unmeasured(trigger, round), None),
     };
-    if trigger.no_data == NoData::Fail && is_silent(trigger, round, (&begun, own)) {
+    // Staging may have no visitors.
+    if trigger.no_data == NoData::Fail && round.independent && is_silent(trigger, round, (&begun, own)) {
         let words = format!("nothing came in of `{}` over its whole window", trigger.metric);
         ruling = Ruling::new(Method::NoData, Outcome::Failed, words, &[]);
         window = Some(Window { start: round.whole.end.saturating_sub(own), end: round.whole.end });

@@ -1,12 +1,10 @@
 //! So many failures that no statistics are needed: by what the host observed, where it observed anything.
 
-use std::collections::BTreeSet;
-
 use autodevops_model::{Observation, Outcome, Rate};
 use autodevops_statistics::Share;
 
 use super::{CONFIDENCE, Round, of, ruling::percent};
-use crate::{HardTrip, Method, Plan, Rule, Sample, Verdict};
+use crate::{HardTrip, Method, Plan, Sample, Verdict};
 
 /// The metric that a hard trip always looks at, and that the host itself observes.
 pub const ERROR_RATE: &str = "error-rate";
@@ -64,12 +62,12 @@ fn sign(round: &Round<'_>) -> Option<Verdict> {
 
 fn failures(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
     let trip = plan.hard_trip;
-    rates(plan, round).find_map(|(metric, sample, seen)| {
+    rates(round).find_map(|(sample, seen)| {
         // A baseline that trips as well is broken by itself: then statistics must tell which is worse.
-        (trips(trip, seen) && !excused(trip, round, sample, metric)).then(|| Verdict {
+        (trips(trip, seen) && !excused(trip, round, sample)).then(|| Verdict {
             service: String::new(),
             outcome: Outcome::Failed,
-            rule: format!("{metric} at or above {:.1} % at once", trip.rate * 100.0),
+            rule: format!("{ERROR_RATE} at or above {:.1} % at once", trip.rate * 100.0),
             words: format!("hard trip: {} of {} requests failed", seen.events, seen.total),
             numbers: vec![("events".into(), seen.events as f64), ("requests".into(), seen.total as f64)],
             window: Some(sample.window.clone()),
@@ -83,15 +81,15 @@ fn failures(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
 /// hard trip would turn it back beside any other. A person may have it as the lesser evil; numbers cannot say that it is good.
 pub(super) fn lesser_evil(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
     let trip = plan.hard_trip;
-    let mut whole = rates(plan, round).filter(|(_, sample, _)| sample.window.start == round.whole.start);
-    whole.find_map(|(metric, sample, seen)| {
+    let mut whole = rates(round).filter(|(sample, _)| sample.window.start == round.whole.start);
+    whole.find_map(|(sample, seen)| {
         let share = Share::new(seen.events, seen.total);
         let upper = share.wilson_upper(CONFIDENCE);
-        let may_trip = upper >= trip.rate && excused(trip, round, sample, metric);
+        let may_trip = upper >= trip.rate && excused(trip, round, sample);
         may_trip.then(|| Verdict {
             service: String::new(),
             outcome: Outcome::Inconclusive,
-            rule: format!("{metric} surely below {:.1} %", trip.rate * 100.0),
+            rule: format!("{ERROR_RATE} surely below {:.1} %", trip.rate * 100.0),
             words: format!(
                 "{} of {} requests failed, {}; no worse than the baseline, which is broken, but at the 99 % upper bound {} not surely below \
                  the {} that are too many beside any: a person must say whether it is the lesser evil",
@@ -113,17 +111,13 @@ pub(super) fn lesser_evil(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
     })
 }
 
-/// The candidate's rates that may trip, of the samples that count: the error rate always, whether or not a trigger names it, and every other
-/// rate that has a limit.
-fn rates<'a>(plan: &'a Plan, round: &Round<'a>) -> impl Iterator<Item = (&'a str, &'a Sample, &'a Rate)> {
+/// The candidate's error rates that may trip, of the samples that count, whether or not a trigger names it. What else is counted, such as what
+/// a cache misses, need be no failure.
+fn rates<'a>(round: &Round<'a>) -> impl Iterator<Item = (&'a Sample, &'a Rate)> {
     let (samples, candidate) = (round.samples, round.candidate);
     let hosts = samples.iter().any(|sample| sample.observed_by_host && !sample.measurements.is_empty());
-    let limited = plan.triggers.iter().filter(|trigger| matches!(trigger.rule, Rule::RateAbove(_)) && !trigger.dry_run);
-    let metrics: BTreeSet<&str> = limited.map(|trigger| trigger.metric.as_str()).chain([ERROR_RATE]).collect();
-    metrics.into_iter().flat_map(move |metric| {
-        let counts = samples.iter().filter(move |sample| sample.observed_by_host || !hosts);
-        counts.filter_map(move |sample| Some((metric, sample, rate(sample, metric, candidate)?)))
-    })
+    let counts = samples.iter().filter(move |sample| sample.observed_by_host || !hosts);
+    counts.filter_map(move |sample| Some((sample, rate(sample, ERROR_RATE, candidate)?)))
 }
 
 fn trips(trip: HardTrip, rate: &Rate) -> bool {
@@ -131,6 +125,6 @@ fn trips(trip: HardTrip, rate: &Rate) -> bool {
 }
 
 /// Whether the baseline trips by itself.
-fn excused(trip: HardTrip, round: &Round<'_>, sample: &Sample, metric: &str) -> bool {
-    matches!(round.baseline_of(sample, metric), Some(Observation::Rate(rate)) if trips(trip, rate))
+fn excused(trip: HardTrip, round: &Round<'_>, sample: &Sample) -> bool {
+    matches!(round.baseline_of(sample, ERROR_RATE), Some(Observation::Rate(rate)) if trips(trip, rate))
 }
