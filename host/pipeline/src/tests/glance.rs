@@ -139,7 +139,7 @@ fn between_steps(mut scene: Scene) -> Scene {
 
 #[test]
 fn between_two_steps_the_share_that_is_out_is_glanced_at_however_long_the_next_takes() {
-    let mut scene = Scene::new(slow()).until_step(5);
+    let scene = Scene::new(slow()).until_step(5);
     let started = scene.run.watch().unwrap().started;
     let mut scene = between_steps(scene);
     let key = scene.command().key().unwrap().to_owned();
