@@ -145,8 +145,15 @@ async fn what_the_watched_logs_say_comes_to_the_runs_under_way() {
     scene.run(&Story::default(), is_shared);
     let controller = Controller::new(scene.project.clone(), Arc::new(Nobody)).unwrap();
     let mut watch = Watch::open(&scene.project).await.unwrap();
-    let followed = tokio::time::timeout(Duration::from_millis(500), follow(&controller, &mut watch));
-    followed.await.expect_err("it does not end by itself");
+    let told = async {
+        while known(&controller).is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        ended = follow(&controller, &mut watch) => panic!("it does not end by itself: {ended:?}"),
+        told = tokio::time::timeout(Duration::from_secs(20), told) => told.unwrap(),
+    }
     assert_eq!(known(&controller), ["f00d"]);
 }
 
