@@ -65,11 +65,27 @@ fn release_id(service: Option<&str>, commit: &str, artifact: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{Scene, target};
 
     #[test]
     fn a_release_is_named_by_its_commit_and_its_files() {
         let id = |service| release_id(service, &"ab".repeat(20), &format!("sha256:{}", "cd".repeat(32)));
         assert_eq!(id(None), "ababababab-cdcdcdcd");
         assert_eq!(id(Some("cart")), "cart-ababababab-cdcdcdcd");
+    }
+
+    #[test]
+    fn a_folder_for_trees_that_cannot_be_cleared_is_told_and_one_that_is_not_there_is_clear() {
+        let scene = Scene::open(&[target(&[])], "");
+        let service = scene.project.config.services()[0].clone();
+        let work = scene.shop().join(".autodevops/work/x");
+        let built = || build(&scene.project, &service, &scene.base, &scene.base, &work);
+        let release = built().unwrap();
+        assert_eq!(release.commit, scene.base);
+        assert!(!work.exists(), "it is removed");
+        std::fs::write(&work, "no folder").unwrap();
+        let error = built().unwrap_err();
+        let kind = error.downcast_ref::<std::io::Error>().unwrap().kind();
+        assert_eq!((kind, error.to_string()), (std::io::ErrorKind::NotADirectory, work.display().to_string()));
     }
 }

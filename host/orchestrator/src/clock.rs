@@ -50,3 +50,17 @@ impl Clock for HostClock {
         Box::pin(tokio::time::sleep(span))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_goes_on_from_what_was_told_as_past_and_the_machines_clock_counts_as_behind() {
+        let told = now().after(Duration::from_millis(1500));
+        HostClock.not_before(told);
+        assert!(HostClock.now() >= told);
+        let falls = HostClock.falls();
+        assert!(falls.times > 0 && falls.behind > Duration::from_secs(1), "{falls:?}");
+    }
+}

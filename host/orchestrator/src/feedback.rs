@@ -243,6 +243,14 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_complaint_and_the_longest_name_are_kept_as_they_are() {
+        let (_folder, journal) = journal();
+        let given = Complaint { from: Some("ä".repeat(MAX_FROM)), ..says(&"ö".repeat(MAX_TEXT)) };
+        let taken = Feedback::new(&journal).take(given.clone(), &["shop"], "ada", Timestamp(1)).unwrap();
+        assert_eq!((taken.text, taken.from), (given.text, given.from));
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused_and_not_kept() {
         let (_folder, journal) = journal();
         let cases = [

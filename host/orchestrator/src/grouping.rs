@@ -231,6 +231,30 @@ mod tests {
     }
 
     #[test]
+    fn what_became_of_groups_is_put_into_the_lines_and_forgotten_once_it_is_much() {
+        let mut log = GroupedLog::new(3, 1 << 20).unwrap();
+        for (id, merged) in [(1, 1), (2, 2), (3, 0), (4, 1)] {
+            log.add(&[id], vec![group(id, 9, "")]).unwrap();
+            assert_eq!(log.merged.len(), merged, "after {id}");
+        }
+        assert_eq!(told(&mut log).into_iter().map(|(_, id, _)| id).collect::<Vec<_>>(), [9; 4]);
+    }
+
+    #[test]
+    fn a_template_that_is_not_needed_any_more_leaves_just_its_room() {
+        let mut log = GroupedLog::new(100, 3 * (ENTRY_BYTES + 4)).unwrap();
+        let left = |id: u32| vec![group(id, id, "left")];
+        for id in [1, 2, 3, 1, 1] {
+            log.add(&[id], left(id)).unwrap();
+        }
+        assert_eq!((log.templates.len(), log.untold()), (3, 0), "one that comes back is there once");
+        log.add(&[2], vec![group(2, 1, "")]).unwrap();
+        log.add(&[4], left(4)).unwrap();
+        log.add(&[5], left(5)).unwrap();
+        assert_eq!((log.templates.len(), log.untold()), (3, 1));
+    }
+
+    #[test]
     fn an_analyzer_that_turns_groups_in_a_circle_does_not_hold_this_up() {
         let mut log = GroupedLog::new(100, 1 << 20).unwrap();
         log.add(&[0, 7], vec![group(0, 1, ""), group(1, 2, ""), group(2, 0, "")]).unwrap();

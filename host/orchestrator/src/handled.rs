@@ -147,6 +147,10 @@ mod tests {
         let late = Timestamp(200).after(SETTLE).0 + 1;
         assert!(handled(Some(Outcome::Healed)).came_back(&issue(1, late)));
         assert!(!handled(Some(Outcome::Healed)).came_back(&issue(1, 200)), "the release before may still be draining");
+        let healed = handled(Some(Outcome::Healed));
+        assert!(!healed.came_back(&issue(1, late - 1)), "only just still draining");
+        let untimed = |count| Issue { last_seen: None, count, ..issue(1, 1) };
+        assert!(!healed.came_back(&untimed(2)) && healed.came_back(&untimed(3)), "more than twice as often as before");
         for outcome in [
             rolled_back(),
             Some(Outcome::Aborted { reason: reason() }),

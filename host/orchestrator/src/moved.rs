@@ -56,6 +56,7 @@ fn told(splits: &[Split]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{Door, Scene, local_target, target};
 
     fn splits(shares: &[(&str, u8)]) -> Vec<Split> {
         shares.iter().map(|(release, percent)| Split { release: (*release).into(), percent: *percent }).collect()
@@ -91,5 +92,20 @@ mod tests {
         }
         let error = compare("local", "production", &asked, None).unwrap_err().info.message;
         assert!(error.contains("the front door serves nothing"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_front_door_is_asked_of_a_local_target_and_of_no_other() {
+        let really = splits(&[("old", 95), ("new", 5)]);
+        let other = splits(&[("new", 100)]);
+        let scene = Scene::open(&[local_target(&[])], "");
+        check(&scene.project, "production", &other).await.unwrap();
+        Door { tells_traffic: true, ..Door::default() }.open(&scene);
+        check(&scene.project, "production", &really).await.unwrap();
+        let error = check(&scene.project, "production", &other).await.unwrap_err().info.message;
+        assert!(error.contains("says that production serves new 100 %, and the front door serves old 95 %"), "{error}");
+        let scene = Scene::open(&[target(&[])], "");
+        Door { tells_traffic: true, ..Door::default() }.open(&scene);
+        check(&scene.project, "production", &other).await.unwrap();
     }
 }

@@ -127,6 +127,21 @@ mod tests {
     }
 
     #[test]
+    fn of_a_run_whose_events_are_forgotten_nothing_is_held_in_memory() {
+        let (_folder, log, records) = records();
+        let audit = crate::audit::Audit::new(log.journal().clone());
+        for run in ["a-1", "b-1"] {
+            let version = log.append(run, 0, &Story { run: run.into(), ..Story::default() }.events(), &[]).unwrap();
+            audit.let_go(run, "finished", version, true);
+        }
+        let held = || records.folded.lock().unwrap().keys().cloned().collect::<Vec<_>>();
+        let before = records.attempts().unwrap().len();
+        assert_eq!(held(), ["a-1", "b-1"]);
+        audit.forget("a-1", "it is old").unwrap();
+        assert_eq!((records.attempts().unwrap().len(), held()), (before / 2, vec!["b-1".to_owned()]));
+    }
+
+    #[test]
     fn what_a_person_did_is_kept_and_counted() {
         let (_folder, log, records) = records();
         let person = |name: &str| {

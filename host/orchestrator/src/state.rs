@@ -146,4 +146,22 @@ mod tests {
         assert_eq!(mode & 0o777, 0o700);
         assert_eq!(fs::read_to_string(state.path().join(".gitignore")).unwrap(), "*\n");
     }
+
+    #[test]
+    fn each_thing_has_a_place_of_its_own_in_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::open(folder.path()).unwrap();
+        let places = [
+            (state.journal(), "journal.db"),
+            (state.artifacts(), "artifacts"),
+            (state.prepared(), "prepared"),
+            (state.edge(), "edge"),
+            (state.log("production"), "logs/production.log"),
+            (state.work("a-1"), "work/a-1"),
+            (state.control_socket(), "control.sock"),
+        ];
+        for (path, expected) in places {
+            assert_eq!(path.strip_prefix(state.path()).unwrap(), Path::new(expected));
+        }
+    }
 }

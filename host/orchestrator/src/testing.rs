@@ -2,6 +2,7 @@
 //! process but git, and nothing of it is left.
 
 mod door;
+mod said;
 
 use std::{fs, path::Path, process::Command, sync::Arc};
 
@@ -9,12 +10,13 @@ use autodevops_bundle::lock::{self, Digest, LOCK, LockFile};
 use autodevops_driver::parts::Ledger;
 use autodevops_model::{Issue, Release, Stage};
 use autodevops_pipeline::{Environment, Event, Run, RunStage, Timestamp};
-use autodevops_policy::{Asked, Grant, Manifest};
+use autodevops_policy::{Access, Asked, Grant, Manifest, Preopen};
 use autodevops_record::testing::Story;
 use autodevops_sandbox::Compiler;
 
 pub(crate) use autodevops_answers::{Answer, answer, answer_to, refusal};
 pub(crate) use door::{Door, held};
+pub(crate) use said::Said;
 
 use crate::{
     driver::Observer,
@@ -38,13 +40,15 @@ pub(crate) struct Plugin {
     answers: Vec<Answer>,
     /// Whether it asks to reach a language model.
     asks_model: bool,
-    /// Whether it was granted that.
+    /// Folders that it asks for, and whether it was granted them.
+    folders: Vec<(&'static str, bool)>,
+    /// Whether it was granted what else it asks for.
     is_answered: bool,
 }
 
 /// A plugin of this name and stage that answers so.
 pub(crate) fn plugin(name: &'static str, stage: Stage, answers: &[Answer]) -> Plugin {
-    Plugin { name, stage, answers: answers.to_vec(), asks_model: false, is_answered: true }
+    Plugin { name, stage, answers: answers.to_vec(), asks_model: false, folders: Vec::new(), is_answered: true }
 }
 
 impl Plugin {
@@ -60,21 +64,32 @@ impl Plugin {
         self
     }
 
+    /// Asking for a folder, which it is granted or not.
+    pub(crate) fn that_asks_for(mut self, folder: &'static str, is_granted: bool) -> Self {
+        self.folders.push((folder, is_granted));
+        self
+    }
+
     /// Puts it into a folder, and what it is granted into the lock file; its table in the configuration.
     fn install(&self, folder: &Path, commit: &str, lock: &mut LockFile) -> String {
-        let Self { name, stage, answers, asks_model, is_answered } = self;
+        let Self { name, stage, answers, asks_model, folders, is_answered } = self;
         fs::create_dir_all(folder).unwrap();
         let answers: Vec<Answer> = answers.iter().map(|answer| answer.with(COMMIT, commit)).collect();
         let component = autodevops_answers::component(*stage, &answers);
         fs::write(folder.join(format!("{name}.wasm")), &component).unwrap();
         let asks = "[[permissions]]\nask = \"http\"\norigins = [\"https://model.example\"]\nreason = \"a model\"\n";
+        let asks_folder = |(folder, _): &(&str, bool)| {
+            format!("[[permissions]]\nask = \"files\"\nguest = \"{folder}\"\nreason = \"files\"\n")
+        };
         let text = format!(
-            "name = \"{name}\"\nversion = \"0.1.0\"\ndescription = \"x\"\npublisher = \"of-{name}\"\nstages = [\"{stage}\"]\n{}",
-            if *asks_model { asks } else { "" }
+            "name = \"{name}\"\nversion = \"0.1.0\"\ndescription = \"x\"\npublisher = \"of-{name}\"\nstages = [\"{stage}\"]\n{}{}",
+            if *asks_model { asks } else { "" },
+            folders.iter().map(asks_folder).collect::<String>()
         );
         fs::write(folder.join("plugin.toml"), &text).unwrap();
-        if *asks_model && *is_answered {
+        if (*asks_model || !folders.is_empty()) && *is_answered {
             let manifest = Manifest::parse(&text, "plugin.toml").unwrap();
+            let granted = folders.iter().filter(|(_, is_granted)| *is_granted);
             lock.put(lock::Answer {
                 name: (*name).to_owned(),
                 version: manifest.version.clone(),
@@ -82,7 +97,13 @@ impl Plugin {
                 answered: "2026-01-01T00:00:00Z".parse().unwrap(),
                 by: "ada".to_owned(),
                 asked: Asked::of(&manifest),
-                granted: Grant { http: vec!["https://model.example".parse().unwrap()], ..Grant::default() },
+                granted: Grant {
+                    http: asks_model.then(|| "https://model.example".parse().unwrap()).into_iter().collect(),
+                    files: granted
+                        .map(|(folder, _)| ((*folder).to_owned(), Preopen { host: None, access: Access::default() }))
+                        .collect(),
+                    ..Grant::default()
+                },
             });
         }
         format!("[plugins.{name}]\npath = \"{}\"\n", folder.display())

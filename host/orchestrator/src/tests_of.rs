@@ -90,4 +90,23 @@ mod tests {
             ["a.test.js", "functions/test/pricing.js", "src/__tests__/c.cjs", "src/b.spec.mjs", "test-unit.js"]
         );
     }
+
+    #[test]
+    fn folders_are_looked_into_so_deep_and_no_more_tests_are_taken_than_so_many() {
+        let root = tempfile::tempdir().unwrap();
+        let mut folder = root.path().to_owned();
+        for depth in 0..=MAX_DEPTH + 1 {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(format!("{depth:02}.test.js")), "").unwrap();
+            folder.push("d");
+        }
+        let found = tests_in(root.path());
+        let deepest = found.iter().filter_map(|path| path.rsplit('/').next()).max();
+        assert_eq!((found.len(), deepest), (MAX_DEPTH + 1, Some("16.test.js")));
+        let root = tempfile::tempdir().unwrap();
+        for number in 0..=MAX_FILES {
+            fs::write(root.path().join(format!("{number}.test.js")), "").unwrap();
+        }
+        assert_eq!(tests_in(root.path()).len(), MAX_FILES);
+    }
 }

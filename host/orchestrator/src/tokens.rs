@@ -155,6 +155,8 @@ mod tests {
         let spending = Spending::new(journal.clone(), Arc::new(Audit::new(journal.clone())));
         let rules = LoopRules { tokens_a_day: Some(1000), ..LoopRules::default() };
         let state = LoopState::new(&journal);
+        spending.finished(report(Stage::Check, Some(0), 4000));
+        assert!(spending.spenders().is_empty(), "it used none");
         spending.finished(report(Stage::Check, Some(600), 0));
         state.may_use_tokens(&rules, now()).unwrap();
         spending.finished(report(Stage::DeployTarget, None, 1 << 20));

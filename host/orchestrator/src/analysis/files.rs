@@ -63,7 +63,7 @@ pub async fn analyze_files(
     let mut done: BTreeMap<usize, Part> = BTreeMap::new();
     let (mut begun, mut joined) = (0, 0);
     loop {
-        while readers.len() < at_once && begun < joined + AHEAD * at_once {
+        while may_begin(readers.len(), begun, joined, at_once) {
             let Some(inputs) = waiting.next() else { break };
             let (plugin, mounts, progress, number) = (plugin.clone(), mounts.clone(), Arc::clone(&progress), begun);
             readers.spawn(async move {
@@ -82,6 +82,11 @@ pub async fn analyze_files(
         }
     }
     account.analysis().await
+}
+
+/// Whether a further log may be begun while so many are read, where so many were begun and so many of them joined.
+const fn may_begin(reading: usize, begun: usize, joined: usize, at_once: usize) -> bool {
+    reading < at_once && begun < joined + AHEAD * at_once
 }
 
 /// Which logs are read by the same instance: those that have the same number. Large ones have an instance each, the others share one;
@@ -138,6 +143,16 @@ mod tests {
         assert_eq!(of(&[large("a"), large("b")]), [0, 1]);
         assert_eq!(of(&[small("a"), large("b"), small("c"), large("d")]), [0, 1, 0, 2]);
         assert_eq!(of(&[large("a"), small("b"), large("a"), small("c"), small("b")]), [0, 1, 0, 1, 1]);
+    }
+
+    #[test]
+    fn no_more_logs_are_read_at_once_than_there_may_be_and_no_more_wait_to_be_joined() {
+        // How many are read when as many are begun as may be, none of which ends; and how many are begun when all end but the first.
+        let read = |at_once| (0..).take_while(|reading| may_begin(*reading, *reading, 0, at_once)).count();
+        let begun = |joined, at_once| (joined..).take_while(|begun| may_begin(0, *begun, joined, at_once)).count();
+        for at_once in [1, 3, MOST_AT_ONCE] {
+            assert_eq!((read(at_once), begun(0, at_once), begun(5, at_once)), (at_once, 2 * at_once, 2 * at_once));
+        }
     }
 
     #[test]

@@ -198,3 +198,57 @@ pub fn short(text: &str) -> String {
     }
     format!("{}…", text.get(..text.floor_char_boundary(MAX_BYTES - '…'.len_utf8())).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use autodevops_model::Report;
+    use autodevops_pipeline::Environment;
+
+    use super::*;
+
+    fn splits() -> Vec<Split> {
+        [("old", 95), ("new", 5)].map(|(release, percent)| Split { release: release.into(), percent }).into()
+    }
+
+    fn verdict(rule: &str, words: &str) -> Verdict {
+        let outcome = CheckOutcome::Failed;
+        let (service, rule, words) = (String::new(), rule.into(), words.into());
+        Verdict { service, outcome, rule, words, numbers: Vec::new(), window: None, method: None, dry_run: false }
+    }
+
+    fn said(event: &EventKind) -> (Option<&'static str>, String) {
+        let told = tell(event);
+        assert_eq!(told.by, None, "no person did");
+        (told.decision, told.summary)
+    }
+
+    #[test]
+    fn what_serves_is_told_by_shares_and_of_which_service() {
+        let of = |service: &str| said(&EventKind::Compared { service: service.into(), found: splits() }).1;
+        assert_eq!(of("cart"), "production of cart serves old 95 %, new 5 %");
+        assert_eq!(of(""), "production serves old 95 %, new 5 %");
+        let intended = |splits: Vec<Split>| {
+            let environment = Some(Environment::Production);
+            said(&EventKind::EffectIntended { service: String::new(), key: "k".into(), fence: 7, environment, splits })
+        };
+        assert_eq!(intended(splits()), (Some("intended"), "k, fence 7: old 95 %, new 5 %".into()));
+        assert_eq!(intended(Vec::new()), (Some("intended"), "k, fence 7".into()));
+    }
+
+    #[test]
+    fn what_was_judged_is_told_by_its_rule_and_by_what_each_plugin_found() {
+        let report = |plugin: &str, outcome| {
+            let (findings, metrics, tests) = (Vec::new(), Vec::new(), Vec::new());
+            NamedReport {
+                plugin: plugin.into(),
+                report: Report { outcome, summary: String::new(), findings, metrics, tests },
+            }
+        };
+        let reports = vec![report("lint", CheckOutcome::Passed), report("scan", CheckOutcome::Failed)];
+        let checked = EventKind::Checked { reports, verdict: verdict("all-pass", "one of two failed") };
+        let told = "all-pass: one of two failed (lint passed, scan failed)";
+        assert_eq!(said(&checked), (Some("failed"), told.into()));
+        let reached = EventKind::CountReached { verdict: verdict("", "three complaints") };
+        assert_eq!(said(&reached).1, "three complaints", "not every rule has a name");
+    }
+}

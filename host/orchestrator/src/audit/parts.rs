@@ -38,3 +38,62 @@ fn halves_of(mut call: Call) -> (Call, Call) {
     };
     (call, rest)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use autodevops_journal::audit::{Note, Operation};
+
+    use super::*;
+
+    fn call(operations: usize) -> Entry {
+        let operation = |number: usize| Operation {
+            operation: Cow::Borrowed("open"),
+            summary: number.to_string(),
+            allowed: true,
+            at_ns: 0,
+            duration_ns: 1,
+            bytes: 1,
+            count: 1,
+            reason: None,
+        };
+        Entry::Call(Call {
+            plugin: "a".into(),
+            digest: "blake3:00".into(),
+            interface: None,
+            function: Cow::Borrowed("check"),
+            calls: 1,
+            at_ns: 0,
+            wall_ns: 1,
+            guest_ns: 1,
+            failure: None,
+            operations: (0..operations).map(operation).collect(),
+            further: 0,
+            used: BTreeMap::new(),
+            recording: None,
+        })
+    }
+
+    /// How many calls and operations there are in each part; none where it is not parted.
+    fn parted(entries: Vec<Entry>) -> Option<[(u64, usize); 2]> {
+        let count = |entries: Vec<Entry>| {
+            let each = entries.iter().filter_map(|entry| match entry {
+                Entry::Call(call) => Some((call.calls, call.operations.len())),
+                Entry::Event(_) | Entry::Note(_) => None,
+            });
+            each.fold((0, 0), |(calls, all), (call, operations)| (calls + call, all + operations))
+        };
+        halves(entries).ok().map(|(first, rest)| [count(first), count(rest)])
+    }
+
+    #[test]
+    fn what_is_parted_is_smaller_in_each_part_and_what_is_one_thing_is_not_parted() {
+        assert_eq!(parted(vec![call(3), call(0), call(4)]), Some([(1, 3), (2, 4)]));
+        assert_eq!(parted(vec![call(5)]), Some([(1, 2), (0, 3)]));
+        assert_eq!(parted(vec![call(2)]), Some([(1, 1), (0, 1)]));
+        assert_eq!((parted(vec![call(1)]), parted(vec![call(0)])), (None, None));
+        let note = Entry::Note(Note { at_ns: 0, what: "x".into(), by: None, summary: String::new() });
+        assert_eq!(halves(vec![note.clone()]).unwrap_err(), [note]);
+    }
+}

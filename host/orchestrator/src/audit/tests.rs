@@ -6,10 +6,11 @@ use autodevops_journal::audit::FINISHED;
 use autodevops_model::Stage;
 use autodevops_pipeline::{Event, EventKind, Outcome, VERSION};
 use autodevops_policy::Meter;
+use autodevops_record::testing::Story;
 use autodevops_sandbox::Record;
 
 use super::*;
-use crate::log::RunLog;
+use crate::{log::RunLog, testing::Said};
 
 struct Place {
     _folder: tempfile::TempDir,
@@ -283,4 +284,107 @@ fn a_call_is_on_record_with_what_it_took_and_used() {
     assert_eq!(call.used.values().copied().collect::<Vec<_>>(), [7], "what was not used is not named");
     let operation = &call.operations[0];
     assert_eq!((operation.at_ns, operation.duration_ns, operation.bytes, operation.count), (1, 2, 3, 1));
+}
+
+#[test]
+fn a_run_that_this_process_drives_goes_on_after_each_seal_as_its_own() {
+    let place = Place::new();
+    place.audit.begin("a-1");
+    let version = place.event("a-1", approved("ada"));
+    place.audit.seal("a-1", "fix", version);
+    place.audit.take_over("a-1", "checks");
+    let version = place.event("a-1", approved("bob"));
+    place.audit.let_go("a-1", "checks", version, false);
+    assert_eq!(place.told("a-1"), ["fix: approved=approved by ada", "checks: approved=approved by bob, let-go"]);
+}
+
+#[test]
+fn only_to_let_go_is_a_last_word_after_which_nothing_is_missing() {
+    let place = Place::new();
+    place.audit.begin("a-1");
+    place.audit.note("a-1", BY_HAND, Some("ada"), "x");
+    place.audit.seal("a-1", "fix", 0);
+    let next = Audit::new(place.journal.clone());
+    next.take_over("a-1", "fix");
+    next.let_go("a-1", "fix", 0, false);
+    assert_eq!(place.told("a-1"), ["fix: by-hand", "fix: host-ended, let-go"]);
+}
+
+#[test]
+fn what_is_sealed_in_the_midst_of_a_stage_is_that_stages_each_time() {
+    let place = Place::new();
+    place.audit.begin("a-1");
+    place.audit.goes_on("a-1", "checks");
+    for _ in 0..2 {
+        place.audit.finished(report("a-1", "check", &["/x"]));
+        place.audit.seal_much("a-1");
+    }
+    assert_eq!(place.told("a-1"), ["checks: 1×check 1"; 2]);
+}
+
+#[test]
+fn what_a_driver_says_of_its_run_is_on_record_by_the_runs_stages() {
+    let place = Place::new();
+    let events = Story::default().events();
+    let run = Run::start(&events[0]).unwrap();
+    let version = RunLog::new(place.journal.clone()).append(run.id(), 0, &events[..1], &[]).unwrap();
+    Account::take_over(&place.audit, &run);
+    Account::recorded(&place.audit, &run, version, Some("fix"));
+    Account::let_go(&place.audit, &run, version);
+    let told = place.told(run.id());
+    assert_eq!(told, ["fix: started=started, host-ended", &format!("{}: let-go", run.stage().name())]);
+}
+
+#[test]
+fn operations_in_memory_are_counted_with_their_calls_until_they_are_sealed() {
+    let place = Place::new();
+    let kept = |run: &str| place.audit.lock().kept.get(run).copied();
+    place.audit.finished(report("a-1", "one", &["/x", "/y"]));
+    for paths in [["/a", "/b"], ["/b", "/c"]] {
+        place.audit.finished(report(WATCH, "analyzer", &paths));
+    }
+    assert_eq!((kept("a-1"), kept(WATCH)), (Some(3), Some(4)));
+    assert_eq!(place.audit.lock().runs[WATCH].operations, 4);
+    let none = NoSeals::of(&place);
+    place.audit.seal("a-1", "fix", 0);
+    place.audit.finished(report("a-1", "two", &[]));
+    drop(none);
+    place.audit.seal(WATCH, WATCH, 0);
+    assert_eq!((kept("a-1"), kept(WATCH)), (Some(1), None), "what was gathered meanwhile is there still");
+    place.audit.seal("a-1", "fix", 0);
+    assert!(place.audit.lock().kept.is_empty());
+}
+
+#[test]
+fn a_seal_says_when_it_was_made() {
+    let place = Place::new();
+    place.audit.note("a-1", BY_HAND, None, "x");
+    let before = nanoseconds();
+    place.audit.seal("a-1", "fix", 0);
+    let mut at = Vec::new();
+    place.audit.log().each(Some("a-1"), |sealed| at.push(sealed.seal.at_ns)).unwrap();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() - Duration::from_secs(60);
+    assert!(at.len() == 1 && at[0] >= before && u128::from(at[0]) >= since.as_nanos(), "{at:?}");
+}
+
+#[test]
+fn that_nothing_can_be_sealed_is_said_once_and_so_are_its_end_and_what_is_lost() {
+    let said = Said::listen();
+    let place = Place::new();
+    place.audit.note("a-1", BY_HAND, None, "x");
+    let none = NoSeals::of(&place);
+    place.audit.seal("a-1", "fix", 0);
+    place.audit.seal("a-1", "fix", 0);
+    assert_eq!((said.times("cannot be sealed now"), said.times("is sealed again")), (1, 0));
+    let lost = Audit::new(place.journal.clone());
+    lost.note("b-1", BY_HAND, None, "y");
+    lost.seal("b-1", "fix", 0);
+    drop(lost);
+    assert_eq!(said.times("could not be sealed, and are lost"), 1);
+    drop(none);
+    place.audit.seal("a-1", "fix", 0);
+    place.audit.seal("a-1", "fix", 0);
+    assert_eq!((said.times("cannot be sealed now"), said.times("is sealed again")), (2, 1));
+    drop(place);
+    assert_eq!(said.times("could not be sealed, and are lost"), 1);
 }

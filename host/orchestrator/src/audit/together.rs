@@ -99,6 +99,20 @@ mod tests {
     }
 
     #[test]
+    fn calls_of_another_component_or_function_and_failed_ones_are_records_of_their_own() {
+        let plain = call(std::iter::empty());
+        for other in [
+            Call { digest: "blake3:01".into(), ..plain.clone() },
+            Call { plugin: "b".into(), ..plain.clone() },
+            Call { function: Cow::Borrowed("issues"), ..plain.clone() },
+        ] {
+            assert!(!same(&plain, &other) && !same(&other, &plain) && same(&other, &other), "{other:?}");
+        }
+        let failed = Call { failure: Some("it trapped".into()), ..plain.clone() };
+        assert!(!same(&plain, &failed) && !same(&failed, &plain) && !same(&failed, &failed));
+    }
+
+    #[test]
     fn a_call_with_a_recording_is_a_record_of_its_own() {
         let plain = call(std::iter::empty());
         let recorded = Call { recording: Some("blake3:01".into()), ..plain.clone() };

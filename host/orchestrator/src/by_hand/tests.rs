@@ -4,7 +4,7 @@ use autodevops_record::testing::Story;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{Answer, Scene, answer, answer_to, plugin, refusal, target};
+use crate::testing::{Answer, Scene, answer, answer_to, git, plugin, refusal, target};
 
 fn scene(answers: &[Answer], more: &str) -> Scene {
     Scene::open(&[target(answers)], more)
@@ -70,6 +70,8 @@ async fn what_is_checked_in_is_deployed_and_on_record() {
     for attempt in attempts {
         assert_eq!(attempt.release.as_deref(), Some(released.release.id.as_str()));
         assert_eq!((attempt.ending, attempt.by), (Some(Ending::Kept), By::Person("ada".into())));
+        let committed = git(&scene.shop(), &["show", "--no-patch", "--format=%ct", "HEAD"]).parse::<i64>().unwrap();
+        assert_eq!(attempt.committed, Some(Timestamp(committed * 1_000_000_000)));
         let moments = [attempt.committed, attempt.exposed, attempt.served, attempt.ended].map(Option::unwrap);
         assert!(moments.is_sorted(), "{moments:?}");
     }

@@ -207,7 +207,26 @@ fn all_told(answers: Vec<(&str, Result<()>)>) -> Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use autodevops_pipeline::{Event, EventKind, VERSION};
+    use autodevops_record::testing::Story;
+
     use super::*;
+    use crate::testing::is_shared;
+
+    #[test]
+    fn a_run_that_was_told_to_go_back_and_does_not_says_why() {
+        let events = Story::default().events();
+        let replayed = |count: usize| Run::replay(&events[..count]).unwrap();
+        let shared = (1..).map(replayed).find(is_shared).unwrap();
+        let told = |run: &Run| goes_back(run).map_err(|error| format!("{} {error}", error.is::<Declined>()));
+        let again = "say it again to have traffic go back all the same";
+        assert_eq!(told(&shared), Err(format!("true it is not known what it would go back to; {again}")));
+        let mut broken = shared.clone();
+        let event = EventKind::StableBroken { reason: "`old` fails".into() };
+        broken.apply(&Event { v: VERSION, at: shared.last_event_at(), event });
+        assert_eq!(told(&broken), Err(format!("true `old` fails; {again}")));
+        assert_eq!(told(&replayed(events.len())), Ok(()), "it is over");
+    }
 
     #[test]
     fn what_one_run_refuses_is_told_beside_those_that_go_back() {

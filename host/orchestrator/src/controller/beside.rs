@@ -106,9 +106,16 @@ mod tests {
     #[test]
     fn as_many_runs_go_on_as_there_are_services_and_as_many_wait() {
         let (going, waiting) = (run(0), waiting());
-        for (going_on, waits, services, room) in
-            [(0, 0, 1, true), (1, 0, 1, false), (1, 0, 2, true), (2, 0, 2, false), (1, 2, 2, true), (1, 3, 2, false)]
-        {
+        for (going_on, waits, services, room) in [
+            (0, 0, 1, true),
+            (1, 0, 1, false),
+            (0, 1, 1, true),
+            (0, 2, 1, false),
+            (1, 0, 2, true),
+            (2, 0, 2, false),
+            (1, 2, 2, true),
+            (1, 3, 2, false),
+        ] {
             let runs = std::iter::repeat_n(&going, going_on).chain(std::iter::repeat_n(&waiting, waits));
             assert_eq!(has_room(runs, services), room, "{going_on} and {waits} of {services}");
         }
@@ -133,6 +140,7 @@ mod tests {
         let staged = Run::replay(&staged[..=at]).unwrap();
         let started = staged.started_at().0;
         assert!(is_older(&issue(Some(started - 1)), &staged));
+        assert!(!is_older(&issue(Some(started)), &staged), "at that moment");
         assert!(!is_older(&issue(Some(started + 1)), &staged) && !is_older(&issue(None), &staged));
     }
 }

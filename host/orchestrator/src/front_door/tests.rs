@@ -5,7 +5,7 @@ use autodevops_edge::{Observed, Phase, ReleaseStatus, Sample};
 use super::*;
 use crate::{
     clock,
-    testing::{Door, Scene, local_target, target},
+    testing::{Door, Said, Scene, local_target, target},
 };
 
 fn held(scene: &Scene, id: &str, percent: u8) -> ReleaseStatus {
@@ -115,4 +115,80 @@ fn of_a_log_only_what_was_written_since_is_told() {
         (written(&log, 7).as_str(), written(&log, 0).as_str(), written(&log, 99).as_str()),
         ("after", "before\nafter", "")
     );
+}
+
+#[tokio::test]
+async fn that_a_front_door_listens_elsewhere_than_the_configuration_says_is_told() {
+    let elsewhere = ("production", "127.0.0.1:9");
+    for (listens, metrics, is_told) in [
+        (&[("staging", "127.0.0.1:1")][..], None, false),
+        (&[("staging", "127.0.0.1:1")], Some("127.0.0.1:3".parse().unwrap()), true),
+        (&[("staging", "127.0.0.1:1"), ("preview", "127.0.0.1:4")], None, true),
+        (&[], None, true),
+        (&[("staging", "127.0.0.1:9")], None, true),
+        (&[("staging", "127.0.0.1:1"), elsewhere], None, true),
+    ] {
+        let scene = Scene::open(&[local_target(&[])], "");
+        Door { listens: listens.to_vec(), metrics, ..Door::default() }.open(&scene);
+        let said = Said::listen();
+        assert!(!ensure(&scene.project).await.unwrap());
+        assert_eq!(said.times("listens as the configuration was") > 0, is_told, "{listens:?} {metrics:?}");
+    }
+}
+
+/// This test's own program is no front door, and ends with what it says to that.
+const ENDED: &str = "the front door ended with exit status: ";
+
+#[tokio::test]
+async fn a_front_door_that_does_not_start_says_why() {
+    let scene = Scene::open(&[local_target(&[])], "");
+    let logs = scene.project.state.path().join("logs/edge.log");
+    std::fs::write(&logs, "of one before\n").unwrap();
+    let error = ensure(&scene.project).await.unwrap_err().to_string();
+    assert!(error.starts_with(ENDED) && error.contains("config") && !error.contains("of one before"), "{error}");
+    let written = std::fs::read_to_string(logs).unwrap();
+    assert!(written.starts_with("of one before\n") && written.contains("config"), "{written}");
+}
+
+#[tokio::test]
+async fn a_front_door_is_replaced_only_where_one_runs_and_once_the_new_one_answers() {
+    let scene = Scene::open(&[target(&[])], "");
+    let told = async |scene: &Scene| upgrade(&scene.project).await.unwrap_err().to_string();
+    assert!(told(&scene).await.starts_with("this project's releases are not served by a front door here"));
+    let scene = Scene::open(&[local_target(&[])], "");
+    assert!(told(&scene).await.starts_with("no front door runs"));
+    Door::default().open(&scene);
+    let file = std::fs::File::create(scene.project.state.edge().join("edge.lock")).unwrap();
+    file.lock().unwrap();
+    assert!(scene.project.edge.running().unwrap().is_some());
+    let error = told(&scene).await;
+    assert!(error.starts_with(ENDED), "the one that runs answers, and it is another's answer: {error}");
+}
+
+fn process(scene: &Scene, since: Instant) -> Process {
+    Process { child: Command::new("true").spawn().unwrap(), log: log(&scene.project), begin: 0, since }
+}
+
+#[tokio::test]
+async fn a_front_door_is_waited_for_no_longer_than_it_may_take() {
+    let scene = Scene::open(&[local_target(&[])], "");
+    let now = Instant::now();
+    process(&scene, now).look().await.unwrap();
+    let late = now.checked_sub(START_LIMIT + Duration::from_secs(1)).unwrap();
+    let error = process(&scene, late).look().await.unwrap_err().to_string();
+    assert!(error.starts_with("the front door does not answer after 60 s; see "), "{error}");
+    assert!(error.ends_with("logs/edge.log"), "{error}");
+}
+
+#[tokio::test]
+async fn of_a_front_door_that_is_left_to_itself_no_ended_process_is_kept() {
+    let scene = Scene::open(&[local_target(&[])], "");
+    let process = process(&scene, Instant::now());
+    let of_system = PathBuf::from(format!("/proc/{}", process.child.id()));
+    process.leave();
+    let limit = Instant::now() + Duration::from_secs(20);
+    while of_system.exists() {
+        assert!(Instant::now() < limit, "nobody heard of its end");
+        tokio::time::sleep(LOOK).await;
+    }
 }

@@ -112,6 +112,18 @@ async fn events_go_only_where_they_are_kept_for_so_long_and_complaints_in_any_ca
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn events_stay_until_they_are_older_than_they_are_to_be() {
+    let scene = Scene::open(&[target(&[])], "[retention]\njournal = \"7d\"\n");
+    let project = &scene.project;
+    let run = scene.run(&Story::default(), |run: &Run| run.outcome().is_some());
+    let version = project.log.read(run.id()).unwrap().unwrap().version;
+    project.audit.let_go(run.id(), "finished", version, true);
+    let just = SystemTime::UNIX_EPOCH + Duration::from_nanos(run.last_event_at().0.unsigned_abs()) + 7 * DAY;
+    assert_eq!(collect(project, true, just).await.unwrap(), []);
+    assert_eq!(collect(project, true, just + Duration::from_nanos(1)).await.unwrap().len(), 1);
+}
+
 fn guard(answers: &[Answer]) -> crate::testing::Plugin {
     plugin("guard", Stage::StateGuard, answers)
 }

@@ -75,4 +75,12 @@ mod tests {
         let numbers = all(&mut given);
         assert_eq!((numbers.len(), &numbers[..4], numbers.last()), (10_003, &[0, u32::MAX / 2, 0, 0][..], Some(&7)));
     }
+
+    #[test]
+    fn what_cannot_be_read_back_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut given = Given(BufWriter::new(File::create(folder.path().join("only-written-to")).unwrap()));
+        given.add(&[1]).unwrap();
+        given.each(|_| Ok(())).unwrap_err();
+    }
 }

@@ -3,10 +3,11 @@
 use std::fs;
 
 use autodevops_record::testing::Story;
+use autodevops_sandbox::CallReport;
 use serde_json::json;
 
 use super::*;
-use crate::testing::{Scene, answer, is_shared, local_target, plugin, target};
+use crate::testing::{Said, Scene, answer, is_shared, local_target, plugin, target};
 
 /// All that the stages of a project with the local target name.
 fn all() -> Vec<crate::testing::Plugin> {
@@ -131,4 +132,65 @@ fn each_fence_is_above_the_one_before() {
     let scene = Scene::open(&[target(&[])], "");
     let fences: Vec<u64> = (0..3).map(|_| scene.project.next_fence().unwrap()).collect();
     assert!(fences[0] > 0 && fences.is_sorted() && fences[2] > fences[1], "{fences:?}");
+}
+
+#[test]
+fn what_a_plugin_asks_for_and_does_not_see_is_said_once_and_so_is_a_plugin_that_no_stage_names() {
+    let asks = plugin("fixer", Stage::FixGenerator, &[])
+        .that_asks_for("/repo", true)
+        .that_asks_for("/data", false)
+        .that_asks_for(MAPS, false);
+    let named_twice = [local_target(&[]), plugin("analyzer", Stage::Analyzer, &[]), asks, all().remove(3)];
+    let scene = Scene::open(&named_twice, "[plugins.spare]\npath = \"../plugins/fixer\"\n");
+    let said = Said::listen();
+    scene.project.load_plugins().unwrap();
+    let told = "plugin `fixer` is not granted the folder /data, which it asks for (files)";
+    assert_eq!((said.times(told), said.times("is not granted the folder")), (1, 1));
+    assert_eq!(said.times("[plugins.spare] is set, but no stage names the plugin `spare`"), 1);
+    assert_eq!(said.times("is set, but no stage names"), 1);
+}
+
+#[test]
+fn what_measures_is_kept_back_by_spent_tokens_only_once_it_used_some_itself() {
+    let asking = |name, stage| plugin(name, stage, &[]).that_asks_a_model();
+    let plugins = [
+        local_target(&[]),
+        plugin("analyzer", Stage::Analyzer, &[]),
+        asking("fixer", Stage::FixGenerator),
+        asking("health", Stage::HealthCheck),
+    ];
+    let scene = Scene::open(&plugins, "[loop]\ntokens-a-day = 1000\n");
+    let may_call = |name: &str, stage| {
+        let plugin = scene.project.plugins.for_stage(name, stage).unwrap();
+        scene.project.may_call(&plugin, stage).is_ok()
+    };
+    let spends = |name: &str, tokens| {
+        let call = CallReport { plugin: name.into(), ..report(tokens) };
+        autodevops_sandbox::Observer::finished(&*scene.project.spending, call);
+    };
+    assert!(may_call("fixer", Stage::FixGenerator));
+    spends("fixer", 1000);
+    spends("health", 0);
+    assert!(!may_call("fixer", Stage::FixGenerator));
+    assert!(may_call("health", Stage::HealthCheck) && may_call("analyzer", Stage::Analyzer));
+    spends("health", 1);
+    assert!(!may_call("health", Stage::HealthCheck));
+}
+
+fn report(tokens: u64) -> CallReport {
+    CallReport {
+        run: "r-1".into(),
+        plugin: "x".into(),
+        digest: "blake3:00".into(),
+        stage: None,
+        function: "run",
+        started: std::time::SystemTime::now(),
+        wall: Duration::ZERO,
+        guest: Duration::ZERO,
+        failure: None,
+        records: Vec::new(),
+        used: autodevops_policy::Meter::default(),
+        tokens: Some(tokens),
+        recording: None,
+    }
 }

@@ -222,3 +222,63 @@ fn a_component_goes_with_the_last_recording_of_it_unless_it_is_in_use() {
     assert!(next.of_run("run-1").unwrap().is_empty());
     assert!(!kept(b"called in run-1") && kept(b"in use"));
 }
+
+#[test]
+fn a_run_under_way_keeps_its_recordings_though_it_is_the_oldest() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = store(folder.path());
+    keep(here.begin(&header("run-1")).unwrap().unwrap());
+    for (run, age) in [("run-1", 900), ("run-2", 500), ("run-3", 400)] {
+        if run != "run-1" {
+            keep(store(folder.path()).begin(&header(run)).unwrap().unwrap());
+        }
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+        File::open(folder.path().join("recordings").join(run)).unwrap().set_modified(then).unwrap();
+    }
+    keep(here.begin(&header("run-4")).unwrap().unwrap());
+    let kept = ["run-1", "run-2", "run-3", "run-4"].map(|run| here.of_run(run).unwrap().len());
+    assert_eq!(kept, [1; 4]);
+    keep(store(folder.path()).begin(&header("run-5")).unwrap().unwrap());
+    assert_eq!(here.of_run("run-1").unwrap().len(), 0, "to another process it is none that is under way");
+}
+
+#[test]
+fn what_cannot_be_read_is_not_taken_for_what_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    fs::create_dir(folder.path().join("recordings")).unwrap();
+    fs::write(folder.path().join("recordings/run-1"), "no folder").unwrap();
+    let error = store.of_run("run-1").unwrap_err().to_string();
+    assert!(error.ends_with("run-1 cannot be read"), "{error}");
+    fs::write(folder.path().join("components"), "no folder").unwrap();
+    let error = store.components().read(&digest(b"x")).unwrap_err().to_string();
+    assert!(!error.contains("is not kept"), "{error}");
+    files::entries(&folder.path().join("components")).unwrap_err();
+    assert!(files::entries(&folder.path().join("nowhere")).unwrap().is_empty());
+}
+
+#[test]
+fn a_manifest_is_kept_as_it_was_last_and_goes_before_its_component() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let plugin = |version: &str| {
+        let text = format!("name = \"p\"\nversion = \"{version}\"\ndescription = \"x\"\nstages = [\"check\"]\n");
+        let manifest = Manifest::parse(&text, "plugin.toml").unwrap();
+        PluginFolder { path: PathBuf::new(), manifest, component: b"x".to_vec() }
+    };
+    let digest = digest(b"x");
+    for version in ["0.1.0", "0.2.0", "0.2.0"] {
+        store.components().keep_plugin(&digest, &plugin(version)).unwrap();
+        assert_eq!(store.components().plugin(&digest).unwrap().manifest, plugin(version).manifest);
+    }
+    let next = self::store(folder.path());
+    let component = next.components().path(&digest).unwrap();
+    let manifest = folder.path().join("components").join(file_name(&component).replace(".wasm.zst", ".json"));
+    fs::remove_file(&manifest).unwrap();
+    fs::create_dir(&manifest).unwrap();
+    next.components().keep_only(std::iter::empty::<String>).unwrap_err();
+    assert!(component.exists(), "what is left is found again");
+    fs::remove_dir(&manifest).unwrap();
+    next.components().keep_only(std::iter::empty::<String>).unwrap();
+    assert!(!component.exists());
+}

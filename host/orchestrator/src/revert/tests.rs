@@ -74,6 +74,10 @@ fn what_serves_or_was_never_merged_or_has_nothing_before_it_is_not_undone() {
     let told = declined("new");
     assert!(told.contains("is no part of what is checked out"), "{told}");
     let scene = Scene::open(&[target(&[])], "");
+    scene.served("production", &[scene.release("only")]);
+    let told = revert(&scene.project, "only", "ada", "r").unwrap_err();
+    assert!(told.is::<Usage>() && told.to_string().starts_with("release only is the first that is known of"), "{told}");
+    let scene = Scene::open(&[target(&[])], "");
     let next = autodevops_model::Release { commit: change, ..scene.release("next") };
     scene.served("production", &[scene.release("old"), next]);
     let told = revert(&scene.project, "old", "ada", "r").unwrap_err();

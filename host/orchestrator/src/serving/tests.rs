@@ -1,3 +1,4 @@
+use autodevops_model::Edit;
 use autodevops_pipeline::{EventKind, Timestamp};
 use autodevops_record::testing::Story;
 use serde_json::Value;
@@ -55,4 +56,44 @@ fn of_a_service_that_another_run_has_to_itself_it_is_what_served_before_that_run
             has.iter().any(|one| one == service).then(|| Serves { staging: old.clone(), production: old.clone() });
         assert_eq!(before(&after, service), expected, "{service} of {has:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_another_run_has_to_itself_is_not_looked_at_and_what_a_run_has_itself_is() {
+    let scene = Scene::open(&[target(&[all("production", "by-hand")])], "");
+    scene.served("production", &[scene.release("old")]);
+    let error = told(&scene).await.err().unwrap();
+    assert!(error.starts_with("production serves by-hand, and not old"), "{error}");
+    let run = scene.run(&Story::default(), |run| !run.claimed_services().is_empty());
+    let serving = told(&scene).await.unwrap();
+    assert_eq!(serving.live[0].production, Some(scene.release("old")));
+    let plan = scene.project.config.plan();
+    let own = super::serving(&scene.project, run.id(), &plan).await.err().unwrap().to_string();
+    assert_eq!(own, error);
+}
+
+#[test]
+fn a_run_has_only_the_services_that_it_claimed_to_itself_each_with_what_served_of_it() {
+    let services = vec!["cart".to_owned(), "shop".to_owned()];
+    let mut events = Story { services, ..Story::default() }.events();
+    let EventKind::Started { live, .. } = &mut events[0].event else { panic!() };
+    live[0].production = Some(crate::testing::release("cart-1"));
+    live[1].production = Some(crate::testing::release("shop-1"));
+    let served = live.clone();
+    let claimed = events.iter().position(|event| matches!(event.event, EventKind::ServicesClaimed { .. })).unwrap();
+    let mut claims = |changed: &[&str]| {
+        for event in &mut events {
+            if let EventKind::FixProposed { fix, .. } = &mut event.event {
+                let edit = fix.edits[0].clone();
+                let of = |service: &&str| Edit { path: format!("services/{service}/index.js"), ..edit.clone() };
+                fix.edits = changed.iter().map(of).collect();
+            }
+        }
+        let run = Run::replay(&events[..=claimed]).unwrap();
+        ["cart", "shop", "mail"].map(|service| before(&run, service))
+    };
+    let [cart, shop] = [0, 1].map(|index: usize| Some(served[index].clone()));
+    assert_eq!(claims(&["cart"]), [cart.clone(), None, None]);
+    assert_eq!(claims(&["shop"]), [None, shop.clone(), None]);
+    assert_eq!(claims(&["cart", "shop"]), [cart, shop, None]);
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
@@ -18,6 +19,12 @@ use super::{Scene, release};
 /// What the front door answers, and what it was asked for.
 #[derive(Clone, Default)]
 pub(crate) struct Door {
+    /// Where it listens beside production, by environment.
+    pub(crate) listens: Vec<(&'static str, &'static str)>,
+    /// Where its metrics are.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Whether it says what production's traffic is when it is asked that alone.
+    pub(crate) tells_traffic: bool,
     /// What it counted, by release; of others it knows nothing.
     pub(crate) observed: BTreeMap<String, Observed>,
     /// The releases that it runs in production.
@@ -67,6 +74,7 @@ impl Door {
         let of = call["release"].as_str().map_or_else(String::new, |release| format!(" {release}"));
         self.calls.lock().unwrap().push(format!("{name}{of}"));
         match name {
+            "traffic" if self.tells_traffic => json!({ "Ok": self.traffic() }),
             "status" => json!({ "Ok": self.status() }),
             "stop" => json!({ "Ok": null }),
             "renew" => json!({ "Ok": self.traffic() }),
@@ -86,7 +94,11 @@ impl Door {
     fn status(&self) -> Status {
         let listen = "127.0.0.1:2".parse().unwrap();
         let production = EnvironmentStatus { listen, traffic: Some(self.traffic()), releases: self.releases.clone() };
-        Status { pid: 1, metrics: None, environments: BTreeMap::from([("production".to_owned(), production)]) }
+        let empty =
+            |listen: &str| EnvironmentStatus { listen: listen.parse().unwrap(), traffic: None, releases: vec![] };
+        let others = self.listens.iter().map(|(name, listen)| ((*name).to_owned(), empty(listen)));
+        let environments = [("production".to_owned(), production)].into_iter().chain(others).collect();
+        Status { pid: 1, metrics: self.metrics, environments }
     }
 
     fn traffic(&self) -> TrafficState {

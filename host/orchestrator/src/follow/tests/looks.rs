@@ -2,13 +2,13 @@
 
 use std::{
     process::Command,
-    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use rustix::process::{Rlimit, setrlimit};
 
 use super::*;
+use crate::testing::Said;
 
 impl Folder {
     /// As if it had last been written to at this time.
@@ -24,33 +24,6 @@ fn long_ago() -> SystemTime {
 
 fn is_quiet(follower: &Follower) -> bool {
     follower.sources.values().all(Source::is_quiet)
-}
-
-/// The lines of this program's log.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Told {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Told {
-    /// What is told while this is done is kept.
-    fn during<T>(&self, done: impl FnOnce() -> T) -> T {
-        let written = self.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || written.clone()).finish();
-        tracing::subscriber::with_default(subscriber, done)
-    }
-
-    fn times(&self, words: &str) -> usize {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().matches(words).count()
-    }
 }
 
 #[test]
@@ -123,11 +96,11 @@ fn logs_that_are_left_out_are_told_of_once() {
     }
     let mut follower = folder.follow(&["*.log"]);
     follower.most = 2;
-    let told = Told::default();
-    told.during(|| read(&mut follower));
+    let told = Said::listen();
+    read(&mut follower);
     assert_eq!(told.times("logs are not followed"), 1);
     folder.add("d.log", "line\n");
-    told.during(|| read(&mut follower));
+    read(&mut follower);
     assert_eq!(told.times("logs are not followed"), 2, "another is");
 }
 
@@ -148,14 +121,14 @@ fn without_files_to_open_nothing_is_read_or_lost_and_no_log_is_at_fault() {
     folder.add("app.log", "one\n");
     folder.add("other.log", "two\n");
     let mut follower = folder.follow(&["app.log", "o*.log"]);
-    let told = Told::default();
+    let told = Said::listen();
     setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..getrlimit(Resource::Nofile) }).unwrap();
     let mut files = Vec::new();
     while let Ok(file) = File::open("/dev/null") {
         files.push(file);
     }
     for _ in 0..3 {
-        let error = told.during(|| follower.poll(BUDGET)).unwrap_err();
+        let error = follower.poll(BUDGET).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(24), "{error}");
     }
     let status = follower.status();
