@@ -176,9 +176,58 @@ pub async fn group_file(plugin: Plugin, file: &Path, mut progress: impl FnMut(u6
 
 #[cfg(test)]
 mod tests {
+    use autodevops_model::Stage;
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
+    use crate::testing::{Scene, answer, plugin, target};
+
+    /// What an analyzer that finds one line in each part makes of a file with these bytes, and how many of them were read.
+    async fn grouped(bytes: &[u8]) -> (Result<GroupedLog>, u64) {
+        let answers = [
+            answer("[method]session.push-grouped", json!({ "lines": [3], "former": [] })),
+            answer("[method]session.groups", json!([{ "id": 3, "into": 3, "template": "a <*>" }])),
+        ];
+        let scene = Scene::open(&[target(&[]), plugin("analyzer", Stage::Analyzer, &answers)], "");
+        let file = scene.shop().join("a.log");
+        std::fs::write(&file, bytes).unwrap();
+        let plugin = scene.project.plugins.for_stage("analyzer", Stage::Analyzer).unwrap();
+        let mut read = 0;
+        let log = group_file(plugin, &file, |bytes| read += bytes).await;
+        (log, read)
+    }
+
+    #[tokio::test]
+    async fn a_last_line_without_its_end_is_a_line_and_what_was_read_is_told_part_by_part() {
+        let of = |bytes: Vec<u8>| async move {
+            let (log, read) = grouped(&bytes).await;
+            let mut log = log.unwrap();
+            assert_eq!((log.cut(), read), (None, bytes.len() as u64));
+            told(&mut log)
+        };
+        let line = |number| (number, 3, "a <*>".to_owned());
+        assert_eq!(of(b"a 1\n".to_vec()).await, [line(1)]);
+        assert_eq!(of(b"a\nb".to_vec()).await, [line(1), line(2)]);
+        // Its beginning, by which it is known that it is no archive, is a part of its own.
+        assert_eq!(of(b"a line\n".repeat(PART_BYTES / 7 + 99)).await, [line(1), line(2), line(3)]);
+        assert_eq!(of(Vec::new()).await, []);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_log_is_read_up_to_there_and_one_of_which_nothing_can_be_read_is_refused() {
+        let text: String = (0..20_000).map(|number| format!("{}\n", number * 7919 % 10_007)).collect();
+        let mut archive = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        io::Write::write_all(&mut archive, text.as_bytes()).unwrap();
+        let archive = archive.finish().unwrap();
+        let (log, _) = grouped(&archive[..archive.len() / 2]).await;
+        let mut log = log.unwrap();
+        let why = log.cut().unwrap();
+        assert!(why.contains("a.log was not read to its end") && why.contains("ends in the middle"), "{why}");
+        assert!(!told(&mut log).is_empty());
+        let error = format!("{:#}", grouped(&archive[..12]).await.0.unwrap_err());
+        assert!(error.contains("a.log was not read to its end"), "{error}");
+    }
 
     fn group(id: u32, into: u32, template: &str) -> LineGroup {
         LineGroup { id, into, template: template.to_owned() }

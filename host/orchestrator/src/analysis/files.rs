@@ -119,9 +119,17 @@ async fn read(account: &mut Account, inputs: Inputs, progress: &Progress) -> Res
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, path::Path};
+    use std::{
+        fs::File,
+        path::Path,
+        sync::atomic::{AtomicU64, Ordering},
+    };
+
+    use autodevops_model::Stage;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::testing::{Scene, answer, plugin, refusal, target};
 
     #[test]
     fn large_logs_are_read_by_themselves_whatever_the_order_and_small_ones_together() {
@@ -164,5 +172,84 @@ mod tests {
         let bytes = text.finish().unwrap().metadata().unwrap().len();
         assert_eq!(Input::open(&path).unwrap().about_bytes(), 10 * bytes);
         assert_eq!(Input::open(Path::new("/dev/null")).unwrap().about_bytes(), 0);
+    }
+
+    /// An analyzer that has room for 448 KiB, and answers so when a session is to be joined, and when it is to be kept.
+    fn analyzer(join: Value, checkpoint: Value) -> Scene {
+        let answers = [
+            answer("[method]session.push", Value::Null),
+            answer("[method]session.issues", json!([])),
+            answer("[method]session.checkpoint", checkpoint),
+            answer("[method]session.join", join),
+        ];
+        Scene::open(&[target(&[]), plugin("analyzer", Stage::Analyzer, &answers)], "")
+    }
+
+    const TEXT_BYTES: usize = 200 << 10;
+
+    /// Logs of so many bytes each, in archives that count as large ones: they begin with a frame that is skipped.
+    fn large_ones(folder: &Path, number: usize, bytes: usize) -> Vec<PathBuf> {
+        let skipped = u32::try_from(LARGE_BYTES / 10 + 1).unwrap();
+        let mut archive = vec![0; skipped as usize + 8];
+        archive[..4].copy_from_slice(&[0x50, 0x2a, 0x4d, 0x18]);
+        archive[4..8].copy_from_slice(&skipped.to_le_bytes());
+        archive.extend(zstd::encode_all(&*b"a line\n".repeat(bytes / 7), 1).unwrap());
+        let file = |number: usize| {
+            let path = folder.join(format!("{number}.log.zst"));
+            std::fs::write(&path, &archive).unwrap();
+            path
+        };
+        (0..number).map(file).collect()
+    }
+
+    /// The bytes of each log, and of the files, that were read.
+    async fn read_of(scene: &Scene, files: &[PathBuf]) -> Result<(Vec<(String, u64)>, u64)> {
+        let plugin = scene.project.plugins.for_stage("analyzer", Stage::Analyzer)?;
+        let told = Arc::new(AtomicU64::new(0));
+        let add = Arc::clone(&told);
+        let progress = move |bytes| {
+            add.fetch_add(bytes, Ordering::Relaxed);
+        };
+        let analysis = analyze_files(plugin, Vec::new(), files, progress).await?;
+        assert_eq!(analysis.skipped, []);
+        let sources = analysis.sources.into_iter().map(|source| (source.source, source.bytes)).collect();
+        Ok((sources, told.load(Ordering::Relaxed)))
+    }
+
+    fn expected(files: &[PathBuf], bytes: usize) -> (Vec<(String, u64)>, u64) {
+        let each = |file: &PathBuf| (file.display().to_string(), (bytes / 7 * 7) as u64);
+        let all = files.iter().map(|file| file.metadata().unwrap().len()).sum();
+        (files.iter().map(each).collect(), all)
+    }
+
+    #[tokio::test]
+    async fn large_logs_are_read_to_their_ends_each_by_an_instance_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = large_ones(folder.path(), 5, TEXT_BYTES);
+        let scene = analyzer(Value::Null, json!([1]));
+        assert_eq!(read_of(&scene, &files).await.unwrap(), expected(&files, TEXT_BYTES));
+        // One instance has no room for all.
+        let scene = analyzer(refusal("unsupported", "it joins none"), json!([1]));
+        read_of(&scene, &files).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn an_analyzer_that_joins_none_is_given_all_logs_in_one_session_and_one_that_fails_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = large_ones(folder.path(), 2, 700);
+        let scene = analyzer(refusal("unsupported", "it joins none"), json!([1]));
+        assert_eq!(read_of(&scene, &files).await.unwrap(), expected(&files, 700));
+        let scene = analyzer(refusal("failed", "it is broken"), json!([1]));
+        let error = format!("{:#}", read_of(&scene, &files).await.unwrap_err());
+        assert!(error.contains("it is broken"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn small_logs_are_read_in_one_session_of_which_nothing_is_joined() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["a.log", "b.log"].map(|name| folder.path().join(name));
+        files.iter().for_each(|file| std::fs::write(file, "a line\n").unwrap());
+        let scene = analyzer(Value::Null, refusal("failed", "nothing can be kept"));
+        assert_eq!(read_of(&scene, &files).await.unwrap(), expected(&files, 7));
     }
 }
