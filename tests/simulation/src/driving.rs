@@ -2,6 +2,7 @@
 //! world.
 
 mod full;
+mod needed;
 mod slow;
 
 use std::{
@@ -314,34 +315,6 @@ fn as_long_as_a_candidate_has_a_part_of_the_traffic_its_host_stays() {
         reason.starts_with("production at 100 %: ") && remedy.contains("autodevops approve r1"),
         "{reason}: {remedy}"
     );
-}
-
-#[test]
-fn a_run_that_only_tells_people_is_left_to_whoever_has_it_in_hand() {
-    let laddered = |plan: &mut Plan| {
-        plan.notifiers = vec!["chat".into()];
-        plan.escalation = vec![Level { after: 3600 * SECOND, notifiers: vec!["chat".into()] }];
-    };
-    // In production all of it fails, and what was there before does too.
-    let rots = |world: &mut World| {
-        let production =
-            |event: &Event| matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. });
-        if world.runs[0].events.iter().any(production) {
-            (world.runs[0].quality.failing, world.faults.rotten) = (1000, true);
-        }
-    };
-    let (reason, remedy) = left(driven(laddered, false, None, rots).0);
-    assert!(reason.contains("production went back to `old`, and that fails too"), "{reason}");
-    assert_eq!(remedy, "say that you have it in hand with `autodevops ack r1`");
-    // One that waits for an answer, too, is left to those who may give it.
-    let asks = |plan: &mut Plan| {
-        laddered(plan);
-        plan.approval.required = true;
-    };
-    assert_eq!(left(driven(asks, false, None, |_| {}).0).1, "let it go on with `autodevops approve r1 --question 1`");
-    let (end, listening) = driven(laddered, true, None, rots);
-    assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })), "{end:?}");
-    assert!(listening.seconds() > 3600.0, "it stays until the last level is told");
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Faults {
     /// As the tape has it.
     pub fn of(tape: &mut Tape) -> Self {
         Self {
-            rotten: tape.happens(200),
+            rotten: tape.happens(400),
             stable: tape.one(&[0, 0, 0, 0, 0, 700, 200]),
             local: !tape.happens(250),
             liar: tape.one(&[Liar::Well, Liar::Plenty, Liar::Well, Liar::Bad]),

@@ -263,13 +263,13 @@ pub fn do_effect(world: &mut World, run: usize, command: &Command, again: bool) 
     }
 }
 
-/// What serves production of each of the run's services, by the target's word.
+/// What serves production of each of the run's services, by the target's word; some targets tell of the release that has all, too.
 fn found(world: &mut World, run: &Run) -> Vec<Found> {
-    let found = |member: &Member| Found {
-        whole: None,
-        service: member.label().to_owned(),
-        splits: world.target(member.label(), Environment::Production).live(),
-        staging: Vec::new(),
+    let found = |member: &Member| {
+        let splits = world.target(member.label(), Environment::Production).live();
+        let all = splits.first().filter(|split| split.percent == 100).map(|split| stock::release(&split.release));
+        let whole = all.filter(|_| world.tape.happens(500));
+        Found { whole, service: member.label().to_owned(), splits, staging: Vec::new() }
     };
     run.members().map(found).collect()
 }

@@ -52,11 +52,13 @@ impl Rules {
         self.hold(run, || format!("what does not run has traffic: {splits:?}"));
         let Names { new, fresh: started, .. } = self.names.clone();
         let old = self.names.old(service).to_owned();
+        // What a target tells of others that serve is no more than that.
+        let serves = |release: &str| release == old || (target.told_lies && release == stock::OLD);
         match splits {
             [_] => {}
             [stable, fresh, candidate] => {
                 let step = plan.steps.iter().any(|step| step.percent == candidate.percent);
-                let known = stable.release == old && fresh.release == started && candidate.release == new;
+                let known = serves(&stable.release) && fresh.release == started && candidate.release == new;
                 let alike = fresh.percent == candidate.percent && stable.percent >= fresh.percent;
                 let wanted = plan.baseline == Baseline::Fresh && candidate.percent <= Baseline::FRESH_UP_TO;
                 self.hold(step && known && alike && wanted, || {
@@ -65,7 +67,7 @@ impl Rules {
             }
             [stable, candidate] => {
                 let step = plan.steps.iter().any(|step| step.percent == candidate.percent);
-                let known = stable.release == old && candidate.release == new;
+                let known = serves(&stable.release) && candidate.release == new;
                 self.hold(step && known, || format!("production is shared as no step says: {splits:?}"));
             }
             _ => self.hold(false, || format!("more than a candidate, stable and a baseline are live: {splits:?}")),
@@ -135,6 +137,9 @@ impl Rules {
                     let before = past.iter().any(|event| matches!(event.event, EventKind::TurnedBack { .. }));
                     self.hold(!before, || "a run turns back twice".to_owned());
                 }
+                EventKind::Diverged { service, environment: Environment::Production, serves: Some(serves), .. } => {
+                    self.names.over(service.clone(), serves.id.clone());
+                }
                 EventKind::StableLooked { .. } => self.looked(past),
                 EventKind::Finished { .. } => self.heard(past),
                 EventKind::RolledBack { service, environment: Environment::Production, .. } => {
@@ -165,7 +170,10 @@ impl Rules {
                 {
                     self.is_recent(past);
                 }
-                EventKind::EffectIntended { service, environment: Some(Environment::Production), splits, .. } => {
+                EventKind::EffectIntended {
+                    service, key, environment: Some(Environment::Production), splits, ..
+                } => {
+                    self.back_to(key, service, splits);
                     self.stable_grows(past, service, splits);
                 }
                 EventKind::Judged { verdict, .. } => self.heeds_trip(past, &events[index..], verdict),
@@ -259,12 +267,19 @@ impl Rules {
         let all = shares.values().all(|share| *share == percent);
         self.hold(all, || format!("the step of {percent} % begins where the services have {shares:?}"));
         let set = past.iter().rev().find_map(|event| match &event.event {
-            EventKind::TrafficSet { environment: Environment::Production, splits, .. }
-            | EventKind::Diverged { environment: Environment::Production, found: splits, .. } => Some(splits),
+            EventKind::TrafficSet { service, environment: Environment::Production, splits, .. }
+            | EventKind::Diverged { service, environment: Environment::Production, found: splits, .. } => {
+                Some((service, splits))
+            }
             _ => None,
         });
-        let fresh = has_fresh(past) && percent <= Baseline::FRESH_UP_TO;
-        let beside = set.is_some_and(|splits| splits.iter().any(|split| split.release == started));
+        // What a person put there is not started anew beside itself.
+        let by_hand = |event: &Event| match &event.event {
+            EventKind::Diverged { service, serves: Some(_), .. } => set.is_some_and(|(of, _)| of == service),
+            _ => false,
+        };
+        let fresh = has_fresh(past) && percent <= Baseline::FRESH_UP_TO && !past.iter().any(by_hand);
+        let beside = set.is_some_and(|(_, splits)| splits.iter().any(|split| split.release == started));
         self.hold(fresh == beside, || format!("the step of {percent} % begins, and a fresh baseline serves: {beside}"));
     }
 

@@ -136,13 +136,13 @@ pub fn plan(tape: &mut Tape) -> Plan {
         count.at_least = count.at_least.min(2);
         count.critical = !tape.happens(200);
     }
-    if tape.happens(300) {
+    if tape.happens(400) {
         plan.notifiers = vec!["chat".into()];
-        if tape.happens(500) {
+        if !tape.happens(300) {
             plan.escalation = vec![Level { after: 30 * SECOND, notifiers: vec!["chat".into()] }];
         }
     }
-    if tape.happens(400) {
+    if tape.happens(500) {
         let restore = tape.one(&[Restore::Ask, Restore::OnRollback, Restore::Never]);
         let settle = tape.one(&[Duration::ZERO, 30 * SECOND]);
         plan.data = DataPlan { guards: vec![KEEPER.into()], preserve: tape.happens(500), restore, settle };

@@ -101,6 +101,9 @@ fn after_hotfix(world: &World, run: &Affair, at: usize, service: &String) -> Opt
         None if production.share(FOREIGN) != 100 => {
             Some(format!("a hotfix was overwritten, and nobody looked: {:?}", production.splits))
         }
+        _ if noticed && run.names().old(service) == FOREIGN && production.share(OLD) > 0 => {
+            Some(format!("a hotfix that a person gave back to the run is followed by {:?}", production.splits))
+        }
         _ if noticed && !given_back && production.share(FOREIGN) != 100 => {
             Some(format!("a hotfix was overwritten by {:?}", production.splits))
         }

@@ -60,7 +60,12 @@ impl Rules {
         let since = &past[looked..];
         let seen_to =
             |event: &Event| matches!(event.event, EventKind::Acknowledged { .. } | EventKind::Diverged { .. });
-        let told = since.iter().filter(|event| matches!(event.event, EventKind::Escalated { .. })).count();
+        // Of that, and of nothing else.
+        let of_that = |event: &&Event| match &event.event {
+            EventKind::Escalated { reason, .. } => reason.starts_with("production went back to "),
+            _ => false,
+        };
+        let told = since.iter().filter(of_that).count();
         self.hold(told == plan.escalation.len() || since.iter().any(seen_to), || {
             format!("going back was no help, and of {} levels {told} were told", plan.escalation.len())
         });

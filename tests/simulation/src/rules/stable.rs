@@ -8,6 +8,14 @@ use super::Rules;
 const TRIPS: (u64, f64) = (10, 0.5);
 
 impl Rules {
+    /// A rollback goes back to what last had all of production by another's hand: what served when the run began, or what a person put there
+    /// since, where that is known.
+    pub(super) fn back_to(&mut self, key: &str, service: &str, splits: &[Split]) {
+        let old = self.names.old(service).to_owned();
+        let all = matches!(splits, [split] if split.release == old && split.percent == 100);
+        self.hold(all || !key.contains("/rollback/"), || format!("{key} goes back to {splits:?}, and not to {old}"));
+    }
+
     /// While stable trips, by what the host saw of it last, its share does not grow unless a person says so, or the new release is no better.
     pub(super) fn stable_grows(&mut self, past: &[Event], service: &str, splits: &[Split]) {
         let (old, new) = (self.names.old(service).to_owned(), self.names.new.clone());
