@@ -194,3 +194,14 @@ fn report(tokens: u64) -> CallReport {
         recording: None,
     }
 }
+
+#[test]
+fn only_who_builds_needs_a_machine_that_builds() {
+    let checked = |more: &str| {
+        let scene = Scene::open(&[target(&[])], more);
+        scene.project.check_tools().map_err(|error| error.to_string())
+    };
+    assert_eq!(checked(""), Ok(()));
+    let machine = autodevops_bubblewrap::outside().map(drop).map_err(|error| error.to_string());
+    assert_eq!(checked("[build]\ncommand = \"true\"\noutputs = [\"public\"]\n"), machine);
+}
