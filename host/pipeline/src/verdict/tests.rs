@@ -199,6 +199,25 @@ fn a_hard_trip_needs_no_trigger_that_names_the_error_rate() {
 }
 
 #[test]
+fn what_is_no_failure_trips_nothing_however_often_it_happens() {
+    let mut plan = plan(&[("cache-miss", Rule::RateAbove(0.4))]);
+    plan.triggers[0].critical = false;
+    let missed = |events, total| Measurement { metric: "cache-miss".into(), ..rate("new", events, total) };
+    for observed_by_host in [false, true] {
+        let cold = [sample("cache", observed_by_host, vec![missed(10, 10)])];
+        assert!(!judged(&plan, &cold, None).at_once, "a cold cache misses all");
+        let failing = [sample("cache", observed_by_host, vec![missed(10, 10), rate("new", 5, 10)])];
+        assert!(judged(&plan, &failing, None).at_once, "requests that fail trip beside it");
+    }
+    let many = judged(&plan, &host(vec![missed(900, 1000)]), None);
+    assert_eq!(
+        (many.outcome, many.critical, many.at_once),
+        (Outcome::Failed, false, false),
+        "it is judged all the same"
+    );
+}
+
+#[test]
 fn a_hard_trip_is_critical_even_where_its_trigger_is_not() {
     let mut plan = errors();
     plan.triggers[0].critical = false;
