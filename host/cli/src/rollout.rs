@@ -159,7 +159,7 @@ fn named_rate(named: &str, good: &Behaviour) -> Result<(String, f64)> {
 
 fn line(plan: &Plan, scene: &Scene, options: &RolloutPlan) -> Result<Line> {
     let stable = Behaviour::good(plan);
-    let traffic = Traffic { per_second: scene.traffic.0, candidate: scene.candidate.clone(), stable };
+    let traffic = Traffic { per_second: scene.traffic.0, candidate: scene.candidate.clone(), stable, clients: None };
     let seeds = (0..options.rehearsals).into_par_iter().map(|n| options.seed.wrapping_add(u64::from(n)));
     let rehearsals: Vec<Rehearsal> = seeds.map(|seed| rehearse(plan, &traffic, seed)).collect::<Result<_, _>>()?;
     let share = |wanted: fn(&Ending) -> bool| {

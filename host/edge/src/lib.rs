@@ -52,7 +52,9 @@ mod store;
 mod supervise;
 mod tunnel;
 
+pub use assign::ClientId;
 pub use client::Client;
+pub use clients::of_many;
 pub use options::{EdgeError, EdgeOptions, EnvironmentOptions, LeastPace, Limits, Sorting, Testers};
 pub use output::{release_log, release_logs};
 pub use protocol::{

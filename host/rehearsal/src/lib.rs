@@ -4,9 +4,11 @@
 //! A seed makes a rehearsal; the same seed makes the same one.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod crowd;
 mod play;
 mod world;
 
+pub use crowd::Clients;
 pub use play::{Ending, Rehearsal, StepTaken, rehearse};
 pub use world::{Behaviour, Observed, Shares, Traffic, World};
 

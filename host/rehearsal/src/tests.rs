@@ -14,7 +14,7 @@ fn plan() -> Plan {
 
 fn traffic(plan: &Plan, errors: f64, per_second: f64) -> Traffic {
     let stable = Behaviour::good(plan);
-    Traffic { per_second, candidate: stable.clone().with("error-rate", errors), stable }
+    Traffic { per_second, candidate: stable.clone().with("error-rate", errors), stable, clients: None }
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_slow_release_is_turned_back() {
     let plan = plan();
     let stable = Behaviour::good(&plan);
     let candidate = Behaviour { slowness: 1.6, ..stable.clone() };
-    let traffic = Traffic { per_second: 40.0, candidate, stable };
+    let traffic = Traffic { per_second: 40.0, candidate, stable, clients: None };
     let rehearsal = rehearse(&plan, &traffic, 5).unwrap();
     assert!(matches!(rehearsal.ending, Ending::TurnedBack { method: Some(Method::MannWhitney), .. }), "{rehearsal:?}");
 }
@@ -139,7 +139,7 @@ fn a_fresh_baseline_is_compared_with_as_it_is_in_a_run() {
     assert_eq!(good.ending, Ending::Promoted, "{good:?}");
     let stable = Behaviour::good(&plan);
     let candidate = Behaviour { slowness: 1.6, ..stable.clone() };
-    let slow = rehearse(&plan, &Traffic { per_second: 40.0, candidate, stable }, 5).unwrap();
+    let slow = rehearse(&plan, &Traffic { per_second: 40.0, candidate, stable, clients: None }, 5).unwrap();
     assert!(matches!(slow.ending, Ending::TurnedBack { method: Some(Method::MannWhitney), .. }), "{slow:?}");
 }
 
@@ -168,4 +168,58 @@ fn what_a_glance_sees_is_what_the_same_traffic_shows_later() {
         .collect();
     assert_eq!(totals[0], seen.requests);
     assert!((200..400).contains(&totals[1]), "the baseline is seen over the same time: {totals:?}");
+}
+
+/// The same, with clients of whom this share sees nothing but errors of either release.
+fn by_clients(traffic: Traffic, number: usize, failing: f64) -> Traffic {
+    Traffic { clients: Some(Clients { number, failing }), ..traffic }
+}
+
+#[test]
+fn a_good_release_is_promoted_though_a_client_or_two_of_it_see_nothing_but_errors() {
+    let plan = plan();
+    let mut failed = 0;
+    for seed in 0..20 {
+        let traffic = by_clients(traffic(&plan, 0.0, 10.0), 400, 0.0025);
+        let rehearsal = rehearse(&plan, &traffic, seed).unwrap();
+        assert_eq!(rehearsal.ending, Ending::Promoted, "{seed}: {rehearsal:?}");
+        failed += rehearsal.failed;
+    }
+    assert!(failed > 200, "{failed}");
+}
+
+#[test]
+fn a_release_that_fails_for_all_clients_is_turned_back_as_soon_as_one_whose_requests_are_nobodys() {
+    let plan = plan();
+    for seed in 0..20 {
+        let rehearsal = rehearse(&plan, &by_clients(traffic(&plan, 0.2, 10.0), 400, 0.0), seed).unwrap();
+        assert!(matches!(rehearsal.ending, Ending::TurnedBack { percent: 5, .. }), "{rehearsal:?}");
+        assert!(rehearsal.failed < 60 && rehearsal.lasted <= Duration::from_secs(300), "{rehearsal:?}");
+    }
+}
+
+#[test]
+fn clients_stay_with_a_release_and_what_a_few_of_them_see_is_counted_as_the_front_door_does() {
+    let plan = plan();
+    let traffic = by_clients(traffic(&plan, 0.0, 100.0), 20, 0.05);
+    let mut capped = 0;
+    for seed in 0..40 {
+        let mut world = World::new(&plan, &traffic, seed);
+        let minute = 60_000_000_000;
+        world.pass(minute, Shares::beside_stable(25));
+        let early: Vec<bool> = world.candidate().errors_of.iter().map(|errors| *errors > 0).collect();
+        world.pass(2 * minute, Shares::beside_stable(25));
+        let seen = world.candidate();
+        assert_eq!(seen.errors_of.iter().sum::<u64>(), seen.events["error-rate"]);
+        assert_eq!(early, seen.errors_of.iter().map(|errors| *errors > 0).collect::<Vec<_>>());
+        let window = autodevops_model::Window { start: 0, end: 2 * minute };
+        let sample = world.sample(&window, "candidate", None);
+        let rate = sample.measurements.iter().find(|seen| seen.metric == "error-rate").unwrap();
+        let autodevops_model::Observation::Rate(rate) = &rate.observation else { panic!("{rate:?}") };
+        let failing = early.iter().filter(|errors| **errors).count() as u64;
+        assert_eq!(rate.total, seen.requests);
+        assert_eq!(rate.events, if failing > 2 { seen.events["error-rate"] } else { 3 * failing }, "{seen:?}");
+        capped += u64::from(failing == 1);
+    }
+    assert!(capped > 3, "{capped}");
 }

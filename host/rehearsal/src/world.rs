@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use autodevops_model::{Bucket, Measurement, Observation, Rate, Window};
-use autodevops_pipeline::{Plan, Rule, Sample};
+use autodevops_pipeline::{ERROR_RATE, Plan, Rule, Sample};
 use autodevops_statistics::upper_tail;
 use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Binomial, Distribution as _, Poisson};
+
+use crate::crowd::{Asking, Clients, Crowd};
 
 /// Upper bounds of the buckets that latencies are counted by, in seconds; the last has none.
 const BOUNDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
@@ -63,6 +65,8 @@ pub struct Traffic {
     pub candidate: Behaviour,
     /// The one that serves.
     pub stable: Behaviour,
+    /// Whose requests they are; without, each request is of a client of its own.
+    pub clients: Option<Clients>,
 }
 
 /// Shares of the traffic, in per cent.
@@ -90,6 +94,8 @@ pub struct Observed {
     pub events: BTreeMap<String, u64>,
     /// Requests by latency; not cumulative, the last count without a bound.
     pub latency: [u64; BOUNDS.len() + 1],
+    /// Errors by client, where there are clients.
+    pub errors_of: Vec<u64>,
 }
 
 /// A metric, and what of it is bad.
@@ -142,6 +148,9 @@ impl Metric {
 /// The world around a rollout of one service, up to some moment.
 pub struct World<'a> {
     traffic: &'a Traffic,
+    crowd: Option<Crowd>,
+    /// The shares that were last.
+    shares: Shares,
     metrics: Vec<Metric>,
     random: StdRng,
     /// Up to when the candidate was seen, and up to when the baseline.
@@ -169,10 +178,14 @@ impl<'a> World<'a> {
                 None => metrics.push(metric),
             }
         }
-        let random = StdRng::seed_from_u64(seed);
-        let (candidate, baseline) = (Observed::default(), Observed::default());
+        let mut random = StdRng::seed_from_u64(seed);
+        let crowd = traffic.clients.map(|clients| Crowd::new(clients, &mut random));
+        let nothing =
+            Observed { errors_of: vec![0; traffic.clients.map_or(0, |clients| clients.number)], ..Observed::default() };
+        let (candidate, baseline) = (nothing.clone(), nothing);
         let past = vec![(0, candidate.clone(), baseline.clone())];
-        Self { traffic, metrics, random, now: 0, baseline_now: 0, candidate, baseline, past }
+        let shares = Shares::default();
+        Self { traffic, crowd, shares, metrics, random, now: 0, baseline_now: 0, candidate, baseline, past }
     }
 
     /// What was seen of the candidate so far.
@@ -194,7 +207,7 @@ impl<'a> World<'a> {
     /// came before it, so that the baseline may be seen later.
     pub fn tick(&mut self, now: i64, shares: Shares) -> bool {
         let Some(about) = self.about(self.now, now, shares.candidate) else { return false };
-        self.now = now;
+        (self.now, self.shares) = (now, shares);
         let Ok(arrivals) = Poisson::new(about) else { return false };
         let requests = arrivals.sample(&mut self.random) as u64;
         if requests == 0 {
@@ -202,7 +215,8 @@ impl<'a> World<'a> {
         }
         let bad = |world: &Self| -> u64 { world.metrics.iter().map(|metric| metric.bad(&world.candidate)).sum() };
         let before = bad(self);
-        serve(&mut self.random, &self.metrics, &self.traffic.candidate, requests, &mut self.candidate);
+        let asking = self.crowd.as_ref().map(|crowd| crowd.of_candidate(shares));
+        serve(&mut self.random, &self.metrics, &self.traffic.candidate, (requests, asking), &mut self.candidate);
         bad(self) > before
     }
 
@@ -212,7 +226,8 @@ impl<'a> World<'a> {
         self.baseline_now = now;
         if let Ok(arrivals) = Poisson::new(about) {
             let requests = arrivals.sample(&mut self.random) as u64;
-            serve(&mut self.random, &self.metrics, &self.traffic.stable, requests, &mut self.baseline);
+            let asking = self.crowd.as_ref().map(|crowd| crowd.of_baseline(shares));
+            serve(&mut self.random, &self.metrics, &self.traffic.stable, (requests, asking), &mut self.baseline);
         }
     }
 
@@ -230,9 +245,10 @@ impl<'a> World<'a> {
         };
         let ((c0, b0), (c1, b1)) = (at(window.start), at(window.end));
         let mut measurements = Vec::new();
-        self.measure(&mut measurements, candidate, c0, c1, window);
+        let asking = |of: fn(&Crowd, Shares) -> Asking<'_>| self.crowd.as_ref().map(|crowd| of(crowd, self.shares));
+        self.measure(&mut measurements, candidate, (c0, c1, asking(Crowd::of_candidate)), window);
         if let Some(baseline) = baseline {
-            self.measure(&mut measurements, baseline, b0, b1, window);
+            self.measure(&mut measurements, baseline, (b0, b1, asking(Crowd::of_baseline)), window);
         }
         Sample {
             service: String::new(),
@@ -248,14 +264,16 @@ impl<'a> World<'a> {
         &self,
         measurements: &mut Vec<Measurement>,
         release: &str,
-        from: &Observed,
-        to: &Observed,
+        (from, to, asking): (&Observed, &Observed, Option<Asking<'_>>),
         window: &Window,
     ) {
         for metric in &self.metrics {
             let observation = if metric.is_rate() {
                 let count = |seen: &Observed| seen.events.get(&metric.name).copied().unwrap_or(0);
-                Observation::Rate(Rate { events: count(to) - count(from), total: to.requests - from.requests })
+                let all = count(to) - count(from);
+                let asking = asking.as_ref().filter(|_| metric.name == ERROR_RATE);
+                let events = asking.map_or(all, |asking| asking.errors_of_many(from, to, all));
+                Observation::Rate(Rate { events, total: to.requests - from.requests })
             } else {
                 let mut below = 0;
                 let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
@@ -277,12 +295,21 @@ impl<'a> World<'a> {
     }
 }
 
-/// Has a release serve so many requests.
-fn serve(random: &mut StdRng, metrics: &[Metric], release: &Behaviour, requests: u64, seen: &mut Observed) {
+/// Has a release serve so many requests, of those who ask.
+fn serve(
+    random: &mut StdRng,
+    metrics: &[Metric],
+    release: &Behaviour,
+    (requests, asking): (u64, Option<Asking<'_>>),
+    seen: &mut Observed,
+) {
     seen.requests += requests;
     for metric in metrics.iter().filter(|metric| metric.is_rate()) {
         let share = release.rates.get(&metric.name).copied().unwrap_or(0.0);
-        let events = some(random, requests, share);
+        let events = match &asking {
+            Some(asking) if metric.name == ERROR_RATE => asking.fail(random, requests, share, &mut seen.errors_of),
+            _ => some(random, requests, share),
+        };
         match seen.events.get_mut(&metric.name) {
             Some(before) => *before += events,
             None => drop(seen.events.insert(metric.name.clone(), events)),
@@ -305,7 +332,7 @@ fn serve(random: &mut StdRng, metrics: &[Metric], release: &Behaviour, requests:
 }
 
 /// How many of so many have a property that this share has.
-fn some(random: &mut StdRng, of: u64, share: f64) -> u64 {
+pub(crate) fn some(random: &mut StdRng, of: u64, share: f64) -> u64 {
     match Binomial::new(of, share.clamp(0.0, 1.0)) {
         Ok(binomial) => binomial.sample(random),
         Err(_) => 0,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use autodevops_model::{Observation, Window};
 use autodevops_pipeline::{Plan, Rule, Sample, Service, Trigger};
-use autodevops_rehearsal::{Behaviour, Ending, Rehearsal, Shares, Traffic, World, rehearse};
+use autodevops_rehearsal::{Behaviour, Clients, Ending, Rehearsal, Shares, Traffic, World, rehearse};
 use rayon::prelude::*;
 
 use crate::report::{Report, Target};
@@ -26,6 +26,10 @@ const TRAFFIC: f64 = 20.0;
 /// The true share of errors of a good release, and of a bad one.
 const GOOD: f64 = 0.02;
 const BAD: f64 = 0.10;
+
+/// Clients who stay with a release, and the share of them who see nothing but errors of a good one and of what serves alike.
+const CLIENTS: usize = 400;
+const FAILING: f64 = 0.02;
 
 /// The step before which a bad release should be caught, in per cent.
 const BEFORE: u8 = 25;
@@ -50,7 +54,12 @@ fn together(plan: &Plan) -> Plan {
 
 fn traffic(plan: &Plan, errors: f64) -> Traffic {
     let stable = Behaviour::good(plan);
-    Traffic { per_second: TRAFFIC, candidate: stable.clone().with("error-rate", errors), stable }
+    Traffic { per_second: TRAFFIC, candidate: stable.clone().with("error-rate", errors), stable, clients: None }
+}
+
+/// The same of clients who stay with a release, and fail always or never, or as often as each other.
+fn of_clients(plan: &Plan, failing: f64, errors: f64) -> Traffic {
+    Traffic { clients: Some(Clients { number: CLIENTS, failing }), ..traffic(plan, errors) }
 }
 
 /// How a rollout ended.
@@ -139,8 +148,11 @@ fn by_the_naive_rule(plan: &Plan, traffic: &Traffic, seed: u64) -> Result<Ended>
 type Way = fn(&Plan, &Traffic, u64) -> Result<Ended>;
 
 fn all(rollouts: u64, way: Way, plan: &Plan, errors: f64, per_second: f64) -> Result<Vec<Ended>> {
-    let traffic = Traffic { per_second, ..traffic(plan, errors) };
-    (0..rollouts).into_par_iter().map(|n| way(plan, &traffic, SEED + n)).collect()
+    all_of(rollouts, way, plan, &Traffic { per_second, ..traffic(plan, errors) })
+}
+
+fn all_of(rollouts: u64, way: Way, plan: &Plan, traffic: &Traffic) -> Result<Vec<Ended>> {
+    (0..rollouts).into_par_iter().map(|n| way(plan, traffic, SEED + n)).collect()
 }
 
 /// The share of those of whom it is so, in per cent.
@@ -188,6 +200,15 @@ pub fn measure(report: &mut Report) -> Result<()> {
     report.add("rollouts of three services: good ones turned back", wrong, "%", Some(Target::AtMost(0.3)));
     let early = share(&bad, caught);
     report.add("rollouts of three services: one bad, caught before 25 %", early, "%", Some(Target::AtLeast(95.0)));
+    // Requests that hang together by their clients: the statistics take them for independent.
+    let clumped = all_of(FEWER, by_the_rules, &plan, &of_clients(&plan, FAILING, 0.0))?;
+    let wrong = share(&clumped, |ended| ended.turned_back_at.is_some());
+    report.add("rollouts, 2 % of 400 clients always fail: good ones turned back", wrong, "%", None);
+    let promoted = share(&clumped, |ended| ended.promoted);
+    report.add("rollouts, 2 % of 400 clients always fail: good ones promoted", promoted, "%", None);
+    let bad = all_of(FEWER, by_the_rules, &plan, &of_clients(&plan, 0.0, BAD))?;
+    let early = share(&bad, caught);
+    report.add("rollouts, 400 clients: bad ones caught before 25 %", early, "%", Some(Target::AtLeast(95.0)));
     report.add(
         "rollouts: steps passed with fewer requests than the minimum",
         blind as f64,
@@ -204,7 +225,7 @@ pub fn measure(report: &mut Report) -> Result<()> {
     report.add("rollouts, naive rule: failed requests before a bad one is caught", middle(&bad), "", None);
     let blind: u64 = [&good, &bad, &quiet].into_iter().flatten().map(|ended| ended.blind).sum();
     report.add("rollouts, naive rule: steps passed with too few requests", blind as f64, "", None);
-    let each = begun.elapsed() / u32::try_from(4 * ROLLOUTS + 6 * FEWER).unwrap_or(u32::MAX);
+    let each = begun.elapsed() / u32::try_from(4 * ROLLOUTS + 8 * FEWER).unwrap_or(u32::MAX);
     report.add("rollouts: one, rehearsed", each.max(Duration::from_nanos(1)).as_secs_f64() * 1e3, "ms", None);
     Ok(())
 }
