@@ -56,12 +56,13 @@ min-samples = 7
 steps = [{ traffic = "10 %", for = "4s" }, { traffic = "100 %", for = "3s" }]
 monitoring = "5s"
 max-extensions = 1
-custom-metrics = ["lag", "sales"]
+custom-metrics = ["lag", "misses", "sales"]
 triggers = [
   { metric = "error-rate", above = "2.5 %", window = "1m", critical = false },
   { metric = "latency", above = "250ms", quantile = 0.99 },
   { metric = "lag", worse-by = "30 %", direction = "decrease", effect = "10ms", min-samples = 90, critical = false, weight = 3 },
   { metric = "sales", below = "2 %", dry-run = true, no-data = "fail" },
+  { metric = "misses", above = "60 %", critical = false },
 ]
 hard-trip = { rate = "40 %", min-samples = 4 }
 decision = { sequential-up-to = "10 %", alpha = "1 %", beta = "10 %", window-alpha = "100 %", bad-windows = 3, min-score = "75 %" }
@@ -116,11 +117,16 @@ command = "make"
             (Rule::QuantileAbove { quantile: 0.99, seconds: 0.25 }, 300),
             (Rule::WorseBy { ratio: 0.3, quantile: None }, 300),
             (Rule::RateBelow(0.02), 300),
+            // What is no failure trips nothing, and may be allowed more than a hard trip allows.
+            (Rule::RateAbove(0.6), 300),
         ]
     );
-    assert_eq!(plan.triggers.iter().map(|trigger| trigger.min_samples).collect::<Vec<_>>(), [7, 7, 90, 7]);
-    assert_eq!(plan.triggers.iter().map(|trigger| trigger.critical).collect::<Vec<_>>(), [false, true, false, true]);
-    let [first, _, lag, sales] = plan.triggers.as_slice() else { panic!() };
+    assert_eq!(plan.triggers.iter().map(|trigger| trigger.min_samples).collect::<Vec<_>>(), [7, 7, 90, 7, 7]);
+    assert_eq!(
+        plan.triggers.iter().map(|trigger| trigger.critical).collect::<Vec<_>>(),
+        [false, true, false, true, false]
+    );
+    let [first, _, lag, sales, _] = plan.triggers.as_slice() else { panic!() };
     assert_eq!((lag.direction, lag.effect, lag.weight), (Direction::Decrease, Some(0.01), 3.0));
     assert_eq!((first.direction, first.effect, first.weight), (Direction::Increase, None, 1.0));
     assert_eq!((sales.dry_run, sales.no_data), (true, NoData::Fail));
