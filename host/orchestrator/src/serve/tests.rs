@@ -63,6 +63,48 @@ async fn a_run_goes_back_though_the_analyzer_fails_and_the_queue_cannot_be_noted
     assert_eq!(told, (1, 1), "{heard:?}", heard = heard.0.lock().unwrap());
 }
 
+/// The driver of this run ends early.
+struct Ends(String);
+
+impl Observer for Ends {
+    fn event(&self, run: &Run, _: &Event) {
+        assert_ne!(run.id(), self.0, "its driver ends");
+    }
+
+    fn doing(&self, _: &Run, _: &Command) {}
+
+    fn notice(&self, _: &str) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_left_over_goes_back_at_once_though_the_driver_of_another_run_fails() {
+    let scene = Scene::open(&[target(&[])], "[logs]\nwatch = [\"log\"]\n");
+    scene.check_in("log", "");
+    let fails = scene.run(&Story { run: "62e23fd1-1".into(), ..Story::default() }, is_shared);
+    let back = scene.run(&Story { run: "62e23fd1-2".into(), ..Story::default() }, is_shared);
+    let project = &scene.project;
+    let names: Vec<String> = project.log.unfinished().unwrap().iter().map(|logged| logged.run.id().into()).collect();
+    assert_eq!(names, [fails.id(), back.id()], "the one that fails is first");
+    let observer: Arc<dyn Observer> = Arc::new(Ends(fails.id().into()));
+    let controller = Arc::new(Controller::new(Arc::clone(project), Arc::clone(&observer)).unwrap());
+    let word = Input::Abort { by: "ada".into(), reason: "enough".into() };
+    assert!(controller.say(back.id(), word).await.unwrap().ending().is_some());
+    let (stopper, stop) = tokio::sync::watch::channel(false);
+    let serving = tokio::spawn(serve(controller, observer, None, stop));
+    let outcome = tokio::time::timeout(AGAIN / 3, async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if let Some(outcome) = project.log.read(back.id()).unwrap().unwrap().run.outcome().cloned() {
+                return outcome;
+            }
+        }
+    });
+    assert!(matches!(outcome.await.unwrap(), Outcome::Aborted { .. }));
+    assert_eq!(project.log.read(fails.id()).unwrap().unwrap().run.outcome(), None);
+    stopper.send_replace(true);
+    serving.await.unwrap().unwrap();
+}
+
 #[test]
 fn what_was_told_is_told_again_after_all_was_well() {
     let (heard, mut told) = (Heard::default(), Told::default());
