@@ -393,8 +393,8 @@ pub(crate) fn digest_of(component: &[u8]) -> Arc<str> {
     format!("blake3:{}", blake3::hash(component).to_hex()).into()
 }
 
-/// What `wasmparser` says where a file ends before what it began with.
-const UNEXPECTED_END: &str = "unexpected end-of-file";
+/// What `wasmparser` says where a file ends before what it began with: at its end, or where a part says that it is longer than the whole.
+const UNEXPECTED_END: [&str; 2] = ["unexpected end-of-file", "is out of bounds (bound = "];
 
 /// A component that is none, too large or not to be compiled is refused; else it is compiled, or taken from the cache.
 pub(crate) fn compile(sandbox: &Sandbox, plugin: &str, bytes: &[u8]) -> Result<Compiled, LoadError> {
@@ -406,7 +406,9 @@ pub(crate) fn compile(sandbox: &Sandbox, plugin: &str, bytes: &[u8]) -> Result<C
     }
     sandbox.compile(bytes).map_err(|failure| match failure {
         NotCompiled::DoesNotFit(reason) => LoadError::Parts { plugin, reason },
-        NotCompiled::Failed(CompileFailure::Refused(reason)) if reason.contains(UNEXPECTED_END) => {
+        NotCompiled::Failed(CompileFailure::Refused(reason))
+            if UNEXPECTED_END.iter().any(|end| reason.contains(end)) =>
+        {
             LoadError::CutOff { plugin, bytes: Bytes(bytes.len() as u64), reason }
         }
         NotCompiled::Failed(CompileFailure::Refused(reason)) => LoadError::Compile { plugin, reason },
