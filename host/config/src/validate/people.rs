@@ -57,7 +57,8 @@ fn approval(config: &Config, found: &mut Found) {
         found.add(at!["approval", "count"], message);
     }
     let count = usize::try_from(approval.count).unwrap_or(usize::MAX);
-    if approval.required && count > may.len().max(1) {
+    // Also where no approval is required: people are asked where something speaks against a release.
+    if count > may.len().max(1) {
         let named = may.len();
         let message = format!(
             "{count} approvals are needed, and only {named} approvers are named who may approve; name more, or lower `count`"
