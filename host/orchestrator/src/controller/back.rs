@@ -5,14 +5,19 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use autodevops_model::Split;
 use autodevops_pipeline::{Environment, Found, Input, Member, Outcome, Run};
+use autodevops_policy::Span;
 
 use super::Controller;
 use crate::{
     by_hand::{self, MadeLive},
-    live::Live,
+    clock::now,
+    live::{Live, WasLive},
     revert,
     usage::Declined,
 };
+
+/// So long after an environment went back it goes further back only to a release that is named.
+const ONCE: Duration = Duration::from_secs(600);
 
 /// How long a run may take to hear that something else serves.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -49,6 +54,7 @@ impl Controller {
         by: &str,
         reason: &str,
     ) -> Result<RolledBack> {
+        let served = self.serving(environment)?;
         let _alone = self.beginning.lock().await;
         if let Some(told) = self.take_back(environment, to, by, reason).await? {
             return Ok(RolledBack::ByRuns(told));
@@ -57,6 +63,9 @@ impl Controller {
         let still = self.project.moves.write().await;
         if let Some(told) = self.take_back(environment, to, by, reason).await? {
             return Ok(RolledBack::ByRuns(told));
+        }
+        if to.is_none() {
+            self.goes_back_once(environment, &served)?;
         }
         let way = by_hand::way_back(&self.project, environment, to, at_once)?;
         let mut concerned = self.under_way()?;
@@ -77,6 +86,47 @@ impl Controller {
             tokio::task::block_in_place(|| revert::by_itself(&self.project, &left.id, &format!("{by}: {reason}")))
         });
         Ok(RolledBack::ByHand { made, reverted, concerned })
+    }
+
+    /// What serves in each place of the environment, as far as this host knows.
+    fn serving(&self, environment: &str) -> Result<Vec<(String, Option<WasLive>)>> {
+        let live = Live::new(&self.project.journal);
+        let places = self.project.config.places_of(environment).into_iter();
+        places.map(|place| Ok((place.name.clone(), live.history(&place.name)?.into_iter().next()))).collect()
+    }
+
+    /// That whoever goes back without naming a release means the one that serves: neither did something else come to serve while they
+    /// waited, nor did it just go back, as when two people say it at once.
+    ///
+    /// # Errors
+    /// [`Declined`] where it may not be meant.
+    fn goes_back_once(&self, environment: &str, served: &[(String, Option<WasLive>)]) -> Result<()> {
+        for ((place, now_live), (_, before)) in self.serving(environment)?.iter().zip(served) {
+            let Some(now_live) = now_live else { continue };
+            let id = &now_live.release.id;
+            if before.as_ref().is_none_or(|before| before.release.id != *id) {
+                bail!(Declined(format!(
+                    "what serves {place} changed while this waited: it is {id} now; say it again to go back from that one"
+                )));
+            }
+            let ago = Duration::from_nanos(u64::try_from(now().0.saturating_sub(now_live.since.0)).unwrap_or(0));
+            if ago < ONCE && self.went_back(place)? {
+                let further = Live::new(&self.project.journal).before(place)?;
+                let name = further.map_or("RELEASE".to_owned(), |release| release.id);
+                bail!(Declined(format!(
+                    "{place} went back to {id} {} ago; to go further back, name the release: `autodevops rollback {environment} --to {name}`",
+                    Span(Duration::from_secs(ago.as_secs()))
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what serves the place came there by going back: what served before it is not among those that led to it.
+    fn went_back(&self, place: &str) -> Result<bool> {
+        let live = Live::new(&self.project.journal);
+        let (history, line) = (live.history(place)?, live.line(place)?);
+        Ok(history.get(1).is_some_and(|before| !line.contains(&before.release)))
     }
 
     /// The runs that may move something still: one that healed its issue only tells people so.

@@ -71,6 +71,36 @@ async fn what_a_person_took_back_is_undone_in_git_and_who_goes_forward_undoes_no
     assert!(matches!(&staging, RolledBack::ByHand { reverted: None, .. }), "{staging:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_says_it_twice_goes_back_once() {
+    let scene = scene("");
+    scene.served("production", &["oldest", "older", "old", "new"].map(|id| scene.release(id)));
+    let controller = controller(&scene);
+    let back = async |to: Option<&str>| match controller.roll_back("production", to, true, "ada", "r").await {
+        Ok(RolledBack::ByHand { made, .. }) => Ok(made[0].release.id.clone()),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err((error.is::<Declined>(), error.to_string())),
+    };
+    // While somebody waits their turn, another has something else serve.
+    let first = controller.beginning.lock().await;
+    let deploys = async {
+        scene.serves("production", &scene.release("newest"), now(), Origin::Deploy("bob".into()));
+        drop(first);
+    };
+    let (waited, ()) = tokio::join!(back(None), deploys);
+    let (declined, error) = waited.unwrap_err();
+    assert!(declined, "{error}");
+    assert!(error.starts_with("what serves production changed while this waited: it is newest now"), "{error}");
+    assert_eq!(back(None).await.unwrap(), "new");
+    let (declined, error) = back(None).await.unwrap_err();
+    assert!(declined && error.starts_with("production went back to new "), "{error}");
+    assert!(error.ends_with("name the release: `autodevops rollback production --to old`"), "{error}");
+    assert_eq!(back(Some("old")).await.unwrap(), "old");
+    // Whoever goes forward again may go back from there.
+    assert_eq!(back(Some("newest")).await.unwrap(), "newest");
+    assert!(back(None).await.is_ok());
+}
+
 /// Stories have fences of their own; the journal's next one is above.
 fn fences_above(scene: &Scene, run: &Run) {
     while scene.project.next_fence().unwrap() < run.fence() {}
