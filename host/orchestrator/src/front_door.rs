@@ -14,7 +14,7 @@ use autodevops_edge::{
     EdgeOptions, EnvironmentOptions, EnvironmentStatus, LeastPace, Limits, Sorting, Status, Testers,
 };
 use autodevops_model::Window;
-use autodevops_pipeline::Timestamp;
+use autodevops_pipeline::{Environment, Timestamp};
 use http::{HeaderName, HeaderValue};
 
 use crate::{clock::not_before, live::Live, program::PROGRAM, project::Project};
@@ -229,7 +229,8 @@ fn written(log: &Path, begin: u64) -> String {
 }
 
 /// Stops releases in these environments that nobody will go back to: all but those with traffic, the stable one, the one before it, and
-/// those named.
+/// those named. Where a run is not over nothing is stopped: what it needs comes and goes, and to stop something takes the place's fence,
+/// above the run's; its own end comes here, too.
 ///
 /// # Errors
 /// When the front door or the journal does not answer.
@@ -237,8 +238,13 @@ pub async fn tidy(project: &Project, places: impl Fn(&str) -> bool, keep: &[&str
     if !project.is_local() {
         return Ok(());
     }
+    let under_way = project.log.unfinished()?;
+    let members = || under_way.iter().flat_map(|logged| logged.run.members());
+    let both = [Environment::Staging, Environment::Production];
+    let is_runs =
+        |name: &str| members().any(|member| both.iter().any(|environment| member.place(*environment) == name));
     let status = project.edge.status().await?;
-    for (name, environment) in status.environments.iter().filter(|(name, _)| places(name)) {
+    for (name, environment) in status.environments.iter().filter(|(name, _)| places(name) && !is_runs(name)) {
         let before = Live::new(&project.journal).before(name)?;
         let stable = environment.traffic.as_ref().and_then(|traffic| traffic.stable.as_ref());
         let kept: Vec<&str> = before.iter().chain(stable).map(|release| release.id.as_str()).collect();

@@ -113,6 +113,12 @@ impl Run {
         (matches!(work, Command::Restore { .. }) && until > now).then_some(until)
     }
 
+    /// Whether the data may still go back to what it was before the release, which nobody decided yet: until then no other release may write.
+    pub fn may_restore(&self) -> bool {
+        let data = &self.data;
+        data.back.is_some() && data.decided.is_none() && !data.taken.is_empty()
+    }
+
     /// Whether people are asked what becomes of the data, though the run is ending.
     pub(crate) fn asks_of_data(&self) -> bool {
         self.gate().is_some_and(|gate| gate.gate == Gate::Data)

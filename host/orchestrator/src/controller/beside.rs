@@ -22,19 +22,13 @@ impl Controller {
         Ok(issues.iter().position(may_start))
     }
 
-    /// Stops what a run that is over leaves behind, where its services are its own still: another run's may just come up.
+    /// Stops what a run that is over leaves behind, where no other run is.
     pub(super) async fn tidy(&self, run: &Run) {
-        let Ok(beside) = self.unfinished() else { return };
-        let own = run.members().filter_map(|member| Some(member.release()?.id.clone()));
-        let mut keep: Vec<String> = own.collect();
+        let own = run.members().filter_map(|member| Some(member.release()?.id.as_str()));
+        let keep: Vec<&str> = own.collect();
         if keep.is_empty() {
             return;
         }
-        // Another one may have begun while all that was left of this one was that people were told.
-        let comes_up = |member: &Member| member.release().cloned().into_iter().chain(member.fresh());
-        let others = beside.iter().flat_map(|logged| logged.run.members()).flat_map(comes_up);
-        keep.extend(others.map(|release| release.id));
-        let keep: Vec<&str> = keep.iter().map(String::as_str).collect();
         let places: Vec<&str> =
             run.members().flat_map(|member| BOTH.map(|environment| member.place(environment))).collect();
         if let Err(error) = front_door::tidy(&self.project, |place| places.contains(&place), &keep).await {
@@ -55,9 +49,14 @@ fn is_older(issue: &Issue, run: &Run) -> bool {
 /// Whether another run may start beside these, in a project of so many services: as many go on side by side, and as many may wait for
 /// services of theirs. Those that only tell people need no room, however long that takes.
 pub(super) fn has_room<'a>(under_way: impl Iterator<Item = &'a Run>, services: usize) -> bool {
-    let moves = under_way.filter(|run| !run.only_tells());
+    let moves = under_way.filter(|run| needs_room(run));
     let (waiting, going): (Vec<&Run>, Vec<&Run>) = moves.partition(|run| run.awaited().is_some());
     going.len() < services && going.len() + waiting.len() < 2 * services
+}
+
+/// Whether the run moves something still, or may put data back, which no release of another run is to have written to.
+pub(super) fn needs_room(run: &Run) -> bool {
+    !run.only_tells() || run.may_restore()
 }
 
 #[cfg(test)]

@@ -376,10 +376,19 @@ async fn a_run_that_another_host_left_on_its_way_back_is_taken_over_and_its_chan
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_run_that_is_over_leaves_behind_is_stopped_and_its_candidate_is_not() {
-    for (until, expected) in [(is_shared as fn(&Run) -> bool, &["stop left"][..]), (|run| run.fix().is_some(), &[])] {
+    let over: fn(&Run) -> bool = |run| run.outcome().is_some();
+    for (until, beside, expected) in [
+        (over, false, &["stop left", "stop before"][..]),
+        // Another run has the place: what is stopped there takes the fence from it.
+        (over, true, &[]),
+        (|run| run.fix().is_some(), false, &[]),
+    ] {
         let scene = Scene::open(&[local_target(&[])], "");
         scene.served("production", &[scene.release("before"), scene.release("live")]);
         let run = scene.run(&Story::default(), until);
+        if beside {
+            scene.run(&Story { run: "beside-1".into(), ..Story::default() }, is_shared);
+        }
         let door = Door {
             releases: ["left", "new", "old", "before"].map(|id| held(scene.release(id))).to_vec(),
             ..Door::default()

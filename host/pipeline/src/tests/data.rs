@@ -444,10 +444,11 @@ fn whoever_has_what_fails_in_hand_says_so_by_the_link_of_either_message_and_is_a
 fn where_another_release_serves_by_a_persons_hand_nobody_is_needed_for_what_served_nor_asked_about_its_data() {
     let mut scene = no_help();
     assert!(scene.run.only_tells() && scene.run.leaves_production() && scene.run.is_about("production"));
+    assert!(scene.run.may_restore(), "while people are asked");
     let splits = vec![Split { release: "fixed".into(), percent: 100 }];
     let found = Found { service: String::new(), splits, whole: Some(release("fixed")), staging: Vec::new() };
     scene.say(Input::Serving { key: scene.run.look_key(), found: vec![found] }).unwrap();
-    assert_eq!((scene.run.gate(), scene.run.alarm()), (None, None));
+    assert_eq!((scene.run.gate(), scene.run.alarm(), scene.run.may_restore()), (None, None, false));
     let kept =
         |event: &EventKind| matches!(event, EventKind::DataKept { reason } if reason.contains("a person had it serve"));
     assert!(scene.has(kept));
@@ -465,6 +466,6 @@ fn a_run_hinders_those_who_move_traffic_while_its_own_or_its_data_goes_back_and_
         assert!(!scene.run.only_tells() && !scene.run.leaves_production(), "{:?}", scene.commands());
         scene.go();
     }
-    assert!(scene.run.only_tells() && scene.run.leaves_production());
+    assert!(scene.run.only_tells() && scene.run.leaves_production() && !scene.run.may_restore());
     assert!(!scene.run.is_about("production"), "nobody is needed for it");
 }
