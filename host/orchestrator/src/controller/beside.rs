@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use autodevops_model::Issue;
-use autodevops_pipeline::{Environment, Member, Run, RunStage};
+use autodevops_pipeline::{Environment, Run, RunStage};
 
 use super::Controller;
 use crate::{front_door, handled::SETTLE};
