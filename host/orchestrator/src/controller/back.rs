@@ -110,12 +110,15 @@ impl Controller {
                 )));
             }
             let ago = Duration::from_nanos(u64::try_from(now().0.saturating_sub(now_live.since.0)).unwrap_or(0));
-            if ago < ONCE && self.went_back(place)? {
-                let further = Live::new(&self.project.journal).before(place)?;
-                let name = further.map_or("RELEASE".to_owned(), |release| release.id);
+            // Where there is nothing further back, that is told.
+            let further = Live::new(&self.project.journal).before(place)?;
+            if let Some(further) = further.filter(|_| ago < ONCE)
+                && self.went_back(place)?
+            {
                 bail!(Declined(format!(
-                    "{place} went back to {id} {} ago; to go further back, name the release: `autodevops rollback {environment} --to {name}`",
-                    Span(Duration::from_secs(ago.as_secs()))
+                    "{place} went back to {id} {} ago; to go further back, name the release: `autodevops rollback {environment} --to {}`",
+                    Span(Duration::from_secs(ago.as_secs())),
+                    further.id
                 )));
             }
         }
