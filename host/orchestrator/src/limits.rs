@@ -3,7 +3,11 @@
 //! All of it is facts in the journal, so that whoever has the state folder reads and changes them, whether or not a process drives the
 //! runs; that process asks before each run.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Result;
 use autodevops_config::LoopRules;
@@ -34,6 +38,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Tokens that were used within as much are counted as one.
 const TOGETHER: Duration = Duration::from_secs(600);
+
+/// Held while a call is counted: the count is read and written in two steps.
+static CALLING: Mutex<()> = Mutex::new(());
 
 /// Issues that are remembered to wait; there may be any number of them.
 const REMEMBERED: usize = 50;
@@ -191,6 +198,8 @@ impl<'a> LoopState<'a> {
     /// # Errors
     /// [`Waits`] when there may not; or when the journal cannot be used.
     pub fn note_call(&self, rules: &LoopRules, now: Timestamp) -> Result<()> {
+        // Runs of different services go on side by side.
+        let _one_at_a_time = CALLING.lock().unwrap_or_else(PoisonError::into_inner);
         let mut calls = self.calls(now)?;
         check(rules.fix_generator_calls_a_day.map(Into::into), CALLS_ARE, &each(&calls), now)?;
         calls.push(now);

@@ -146,3 +146,16 @@ fn of_deploys_only_those_of_runs_into_production_count_and_each_run_once() {
     assert_eq!(deploys(&attempts, none(), Timestamp(9)), [Timestamp(3)], "its first");
     assert_eq!(deploys(&attempts, ["a", "d"].into_iter(), Timestamp(9)), [Timestamp(3), Timestamp(9)]);
 }
+
+#[test]
+fn of_runs_side_by_side_no_more_call_a_fix_generator_than_may() {
+    let scene = scene("");
+    let rules = LoopRules { fix_generator_calls_a_day: Some(5), ..LoopRules::default() };
+    let calls = || (0..4).filter(|_| LoopState::new(&scene.project.journal).note_call(&rules, BEGIN).is_ok()).count();
+    let made: usize = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..4).map(|_| scope.spawn(calls)).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).sum()
+    });
+    assert_eq!(made, 5);
+    assert_eq!(LoopState::new(&scene.project.journal).calls(BEGIN).unwrap().len(), 5);
+}
