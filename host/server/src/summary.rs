@@ -25,6 +25,7 @@ pub fn summary(run: &Run) -> Value {
         "release": alone.and_then(Member::release),
         "services": run.members().map(service).collect::<Vec<_>>(),
         "waits-for": run.gate().map(|gate| &gate.reason).or_else(|| needed(run).map(|alarm| &alarm.reason)),
+        "needed": needed(run).map(|alarm| &alarm.reason),
         "question": run.gate().map(|gate| gate.number),
         "awaits": run.awaited(),
         "on-hold-by": run.on_hold().map(|hold| &hold.by),

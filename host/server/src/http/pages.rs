@@ -1,7 +1,7 @@
 //! The pages that a person sees who follows a link.
 
 use autodevops_people::{Action, Claim};
-use autodevops_pipeline::Run;
+use autodevops_pipeline::{Gate, Run};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::Full;
@@ -10,15 +10,11 @@ use super::routes::Answer;
 
 /// Asks whether to do what the link says; the button does it.
 pub fn question(claim: &Claim, run: &Run) -> Answer {
-    let (title, button) = match claim.action {
-        Action::Approve => ("Approve", "Approve: the release goes on"),
-        Action::Reject => ("Reject", "Reject: the run ends"),
-        Action::Ack => ("Acknowledge", "I have it in hand"),
-    };
-    let asked = match (run.gate(), run.alarm()) {
-        (Some(gate), _) => &gate.reason,
-        (None, Some(alarm)) => &alarm.reason,
-        (None, None) => "",
+    let (title, button) = words(claim.action, run.gate().map(|gate| gate.gate), run.stable_broken().is_some());
+    let asked = match (claim.action, run.gate(), run.alarm()) {
+        (Action::Ack, _, Some(alarm)) | (_, None, Some(alarm)) => &alarm.reason,
+        (_, Some(gate), _) => &gate.reason,
+        (_, None, None) => "",
     };
     let body = format!(
         "<p><b>{service}</b>, run <code>{run}</code>: {issue}</p>\n<p>{asked}</p>\n\
@@ -31,6 +27,23 @@ pub fn question(claim: &Claim, run: &Run) -> Answer {
         by = escaped(&claim.by),
     );
     page(StatusCode::OK, title, &body)
+}
+
+/// The page's title, and what its button says that it does: to the question that is open, where what would be gone back to is broken or not.
+const fn words(action: Action, asked: Option<Gate>, stable_broken: bool) -> (&'static str, &'static str) {
+    match (action, asked) {
+        (Action::Approve, Some(Gate::Data)) => (
+            "Approve",
+            "Approve: the data goes back to what it was before the release; what was written since is lost to the service",
+        ),
+        (Action::Reject, Some(Gate::Data)) => ("Reject", "Reject: the data stays as it is"),
+        (Action::Approve, _) => ("Approve", "Approve: the release goes on"),
+        (Action::Reject, _) if stable_broken => {
+            ("Reject", "Reject: all traffic goes back to the release before, though that does not serve")
+        }
+        (Action::Reject, _) => ("Reject", "Reject: the run ends, and the traffic that it moved goes back"),
+        (Action::Ack, _) => ("Acknowledge", "I have it in hand"),
+    }
 }
 
 /// Says what was done.
@@ -83,6 +96,17 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_button_says_what_it_does_to_the_question_that_is_open() {
+        let button = |action, asked, broken| words(action, asked, broken).1;
+        assert!(button(Action::Approve, Some(Gate::Production), false).ends_with("the release goes on"));
+        assert!(button(Action::Approve, Some(Gate::Data), false).contains("the data goes back"));
+        assert!(button(Action::Reject, Some(Gate::Data), true).ends_with("the data stays as it is"));
+        assert!(button(Action::Reject, Some(Gate::Held), false).contains("the run ends"));
+        assert!(button(Action::Reject, Some(Gate::Held), true).contains("though that does not serve"));
+        assert_eq!(button(Action::Ack, Some(Gate::Data), false), "I have it in hand");
+    }
 
     #[test]
     fn what_others_wrote_is_text() {
