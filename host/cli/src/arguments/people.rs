@@ -83,7 +83,7 @@ pub struct Feedback {
 pub struct Rollback {
     /// The environment, such as `production`.
     pub environment: String,
-    /// The release to go back to; without it, the one that was live before.
+    /// The release to go back to; without it, the one that was live before. Needed to go further back within ten minutes.
     #[arg(long, value_name = "RELEASE")]
     pub to: Option<String>,
     /// Though the live release has served for longer than the rollback window.
