@@ -44,7 +44,7 @@ use tried::{Outcome, Tried};
 const LEAST: usize = 90;
 
 /// The most memory that a compiler or a test may take, in bytes: a change by which something is collected without an end must not take the
-/// machine's. 8 GiB of addresses.
+/// machine's. 8 GiB of what can be written to: of addresses plugins' memories reserve more.
 const MEMORY: u64 = 8 << 30;
 
 /// Changes the decision core and what drives it in one place at a time, and sees whether the tests find each change.
@@ -70,7 +70,7 @@ fn main() -> Result<()> {
         ensure!(installed, "`cargo {tool}` is not installed; install it with `cargo install cargo-{tool} --locked`");
     }
     let limit = Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) };
-    setrlimit(Resource::As, limit).context("the memory that a test may take cannot be limited")?;
+    setrlimit(Resource::Data, limit).context("the memory that a test may take cannot be limited")?;
     let folder = command::folder();
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut tried = Tried::open(&folder)?;
