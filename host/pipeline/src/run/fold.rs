@@ -2,7 +2,7 @@
 
 mod effects;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use autodevops_model::{Measurement, Outcome as CheckOutcome, Severity};
 
@@ -467,7 +467,8 @@ impl Run {
 }
 
 /// Keeps what the samples over the whole watch say of a service's stable release: the host's word before a plugin's, which takes the place
-/// of no earlier word of the host. Nor do less than `least` requests of those of before: a watch that just began says nothing yet.
+/// of no earlier word of the host, nor of a metric that the host has too few requests of. Nor do less than `least` requests of those of
+/// before: a watch that just began says nothing yet.
 fn remember(member: &mut Member, samples: &[Sample], started: Timestamp, least: u64) {
     let stable = member.stable(Environment::Production).map_or("", |release| &release.id);
     let over = |sample: &&Sample| sample.window.start == started.0 && sample.service == member.label();
@@ -475,11 +476,17 @@ fn remember(member: &mut Member, samples: &[Sample], started: Timestamp, least: 
     whole.sort_by_key(|sample| !sample.observed_by_host);
     let sees = |sample: &&&Sample| sample.measurements.iter().any(|seen| seen.release == stable);
     let observed = whole.iter().find(sees).is_some_and(|sample| sample.observed_by_host);
-    let mut seen: Vec<Measurement> = Vec::new();
-    let of_stable = |measurement: &&Measurement| measurement.release == stable && weighs(measurement, least);
-    for measurement in whole.into_iter().flat_map(|sample| &sample.measurements).filter(of_stable) {
-        if seen.iter().all(|other| other.metric != measurement.metric) {
-            seen.push(measurement.clone());
+    let (mut hosts, mut seen): (HashSet<&str>, Vec<Measurement>) = (HashSet::new(), Vec::new());
+    for sample in whole {
+        for measurement in sample.measurements.iter().filter(|measurement| measurement.release == stable) {
+            let metric = measurement.metric.as_str();
+            if sample.observed_by_host {
+                hosts.insert(metric);
+            }
+            let stands = sample.observed_by_host || !hosts.contains(metric);
+            if stands && weighs(measurement, least) && seen.iter().all(|other| other.metric != metric) {
+                seen.push(measurement.clone());
+            }
         }
     }
     if !seen.is_empty() && (observed || !member.observed) {

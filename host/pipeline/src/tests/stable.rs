@@ -185,6 +185,28 @@ fn a_stable_that_serves_again_is_gone_back_to_when_the_candidate_fails_on() {
     assert_eq!(scene.production(), [("old", 100)]);
 }
 
+#[test]
+fn what_a_plugin_says_of_requests_that_the_host_has_too_few_of_does_not_take_the_place_of_what_it_saw() {
+    let mut scene = at_a_quarter(700);
+    while !matches!(scene.command(), Command::Measure { environment: Environment::Production, .. }) {
+        scene.go();
+    }
+    scene.stable_seen = (0, 1000);
+    let command = scene.command();
+    let Input::Measured { samples: mut lies, .. } = scene.answer(&command) else { panic!("{command:?}") };
+    for sample in &mut lies {
+        (sample.source, sample.observed_by_host) = ("liar".into(), false);
+    }
+    scene.stable_seen = (0, 9);
+    let Input::Measured { mut samples, error } = scene.answer(&command) else { panic!("{command:?}") };
+    samples.splice(0..0, lies);
+    scene.say(Input::Measured { samples, error }).unwrap();
+    complain(&mut scene);
+    let reason = scene.run.stable_broken().unwrap();
+    assert!(reason.contains("hard trip: 700 of 1000"), "{reason}");
+    assert_eq!(scene.production(), [("old", 75), ("new", 25)]);
+}
+
 /// The next measurement is a plugin's alone, which says that so many of stable's thousand requests failed.
 fn only_a_plugin_sees(scene: &mut Scene, failing: u64) {
     while !matches!(scene.command(), Command::Measure { environment: Environment::Production, .. }) {
