@@ -6,7 +6,7 @@ use super::{
     scene::{SECOND, Scene, plan},
     together::{of_pair, plan_of_three},
 };
-use crate::{Command, Decision, EventKind, Input, Outcome, Plan, Sample, Timestamp};
+use crate::{Command, Decision, EventKind, Input, NoData, Outcome, Plan, Sample, Timestamp};
 
 /// A plan with the default windows of five minutes, which is looked at each minute.
 fn by_the_minute(plan: Plan) -> Plan {
@@ -232,4 +232,18 @@ fn since_a_bad_window_of_one_rule_is_measured_for_that_rule() {
     let mut plan = plan();
     plan.triggers[1].window = 30 * SECOND;
     assert_eq!(measured_since_a_bad_window(plan), [0, 120, 150], "the other rule's own window is of 30 s");
+}
+
+#[test]
+fn silence_turns_a_release_back_in_production_where_a_trigger_says_so_and_never_in_staging() {
+    let mut plan = by_the_minute(plan());
+    (plan.soak, plan.triggers[0].no_data) = (1800 * SECOND, NoData::Fail);
+    // Nobody visits staging, all the half hour long: the run goes on.
+    let mut scene = Scene::new(plan);
+    scene.seen = (0, 0);
+    let mut scene = scene.until_step(5);
+    assert_eq!(scene.run.gate(), None);
+    // Nor does anyone come in production, where that is a failure.
+    assert_eq!(at(&mut scene, &[], 9000), Some(600), "two whole windows without a request");
+    assert!(matches!(scene.run.ending(), Some(Outcome::RolledBack { reason }) if reason.contains("nothing came in")));
 }
