@@ -16,7 +16,7 @@ use autodevops_driver::{
     parts::{Account, Clock, Later, Ledger, Observer, Parts, World as Outside},
 };
 use autodevops_journal::{AppendError, JournalError};
-use autodevops_model::{Deployment, ErrorKind, Outcome, Release, StageError, TestFile};
+use autodevops_model::{Deployment, ErrorKind, Outcome, Release, Split, StageError, TestFile};
 use autodevops_pipeline::{
     Awaited, Command, EffectOutcome, Environment, Event, Found, Glance, Input, Live, Member, Run, RunStage, Sample,
     Timestamp,
@@ -153,6 +153,9 @@ impl Host {
             return Input::ServicesTaken { key, of };
         }
         let live = world.live();
+        if let Some(strayed) = strayed(world, services, &live) {
+            return Input::Failed { key, error: error(ErrorKind::Failed, &strayed) };
+        }
         let base = if live == run.live() { run.base().to_owned() } else { format!("later-{}", run.base()) };
         world.fences += 1;
         Input::Claimed { key, fence: world.fences, base, live }
@@ -203,6 +206,21 @@ impl Host {
             false => Ok(done),
         }
     }
+}
+
+/// Which of the services serves another release than is on record, by its target's word: nobody goes on from there without a deploy.
+fn strayed(world: &mut World, services: &[String], live: &[Live]) -> Option<String> {
+    let labels = stock::labels(&world.plan);
+    let mut places = labels.iter().zip(live).filter(|(label, _)| services.contains(label)).flat_map(|(label, live)| {
+        [(Environment::Staging, &live.staging), (Environment::Production, &live.production)]
+            .map(|(environment, release)| (label, environment, release))
+    });
+    places.find_map(|(label, environment, release)| {
+        let said = world.target(label, environment).live();
+        let known = release.as_ref()?;
+        let strays = matches!(said.as_slice(), [Split { release, percent: 100 }] if *release != known.id);
+        strays.then(|| format!("{environment:?} of {label} serves {said:?}, and not {}, which is on record", known.id))
+    })
 }
 
 /// The services are the run's, unless another of the project's runs has one. That may have come to an end before production, or have
