@@ -6,7 +6,7 @@ use autodevops_pipeline::Counted;
 use autodevops_policy::strict_toml::nearest;
 
 use super::{Found, NAME, Part, is_name};
-use crate::{Config, DecisionRules, MetricTrigger, NoDataPolicy, Threshold};
+use crate::{Config, DecisionRules, MetricTrigger, NoDataPolicy, Threshold, trigger::WorseDirection};
 
 /// Metrics that the host and the shipped health checks know.
 const METRICS: [&str; 2] = ["error-rate", "latency"];
@@ -172,6 +172,11 @@ fn rule(index: usize, trigger: &MetricTrigger, found: &mut Found) {
         _ => {}
     }
     match trigger.below {
+        Some(_) if metric == "error-rate" => {
+            let message =
+                "`below` turns a release back for failing less; write `above`, which turns back what fails more";
+            found.add(at("below"), message);
+        }
         Some(_) if metric == "latency" => {
             found.add(at("below"), "`latency` is a time, and `below` is for shares; write `above` or `worse-by`");
         }
@@ -226,6 +231,13 @@ fn parts(config: &Config, index: usize, trigger: &MetricTrigger, found: &mut Fou
             let message = format!("`{key}` is for `worse-by`: a threshold says it by itself; remove it");
             found.add(at(key), message);
         }
+    }
+    if ["error-rate", "latency"].contains(&metric)
+        && trigger.worse_by.is_some()
+        && matches!(trigger.direction, Some(WorseDirection::Decrease))
+    {
+        let message = format!("less of `{metric}` is better, and would turn a release back; write \"increase\"");
+        found.add(at("direction"), message);
     }
     match trigger.effect {
         Some(Threshold::Time(_)) if metric == "error-rate" => {
