@@ -9,7 +9,7 @@ mod stable;
 
 use std::collections::BTreeMap;
 
-use autodevops_model::{Outcome as CheckOutcome, Split};
+use autodevops_model::{Outcome as CheckOutcome, Release, Split};
 use autodevops_pipeline::{Baseline, Command, Environment, Event, EventKind, Gate, Plan, Restore};
 
 use crate::{affair::Names, stock, target::Target};
@@ -273,9 +273,17 @@ impl Rules {
             }
             _ => None,
         });
-        // What a person put there is not started anew beside itself.
+        // What a person put there is not started anew beside itself; stable, which someone gave everything, is no other.
+        let is_stable = |serves: &Release| {
+            past.iter().any(|event| match &event.event {
+                EventKind::BaselineDeployed { deployment, .. } => deployment.release.artifact == serves.artifact,
+                _ => false,
+            })
+        };
         let by_hand = |event: &Event| match &event.event {
-            EventKind::Diverged { service, serves: Some(_), .. } => set.is_some_and(|(of, _)| of == service),
+            EventKind::Diverged { service, serves: Some(serves), .. } => {
+                set.is_some_and(|(of, _)| of == service) && !is_stable(serves)
+            }
             _ => false,
         };
         let fresh = has_fresh(past) && percent <= Baseline::FRESH_UP_TO && !past.iter().any(by_hand);
