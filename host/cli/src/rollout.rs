@@ -254,6 +254,12 @@ fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan) -> St
          requests:\nthose of the candidate before it was turned back, of half of the rollouts (and of 95 in 100). So many clients saw one at \
          most.\n",
     );
+    // The rule of three (Hanley & Lippman-Hand, JAMA 1983).
+    let at_most = percent((3.0 / options.rehearsals as f64).min(1.0));
+    text.push_str(&format!(
+        "Of {} rehearsals, 0.0 % is {at_most} at most, with 95 % confidence; more `--rehearsals` tell more.\n",
+        options.rehearsals
+    ));
     text
 }
 
@@ -293,6 +299,9 @@ mod tests {
         let text = table(Style::stdout(), &plan, &lines, &options);
         assert!(text.contains("  failed requests\n") && text.contains("So many clients saw one at most."), "{text}");
         assert!(text.contains("error-rate 20.0 %") && text.contains("100.0 %"), "{text}");
+        assert!(text.ends_with(
+            "Of 20 rehearsals, 0.0 % is 15.0 % at most, with 95 % confidence; more `--rehearsals` tell more.\n"
+        ));
     }
 
     #[test]

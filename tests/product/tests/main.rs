@@ -12,6 +12,7 @@ mod contract;
 mod data;
 mod egress;
 mod exit_codes;
+mod explain;
 mod false_target;
 mod feedback;
 mod full_disk;
