@@ -14,7 +14,7 @@ use autodevops_pipeline::{Baseline, Command, Environment, Event, EventKind, Gate
 
 use crate::{affair::Names, stock, target::Target};
 
-pub use ended::{ended, was_misled};
+pub use ended::{ended, latest_fence, was_misled};
 
 /// What was seen so far of a run, and the first rule that was broken.
 pub struct Rules {

@@ -126,13 +126,13 @@ fn after_staging(world: &World, run: &Affair, at: usize, service: &String) -> Op
     });
     let first = first.filter(|first| matches!(since[*first].event, EventKind::StagingFound { .. }))?;
     let given_back = since.iter().any(|event| passed_by_a_person(&event.event));
-    let by_a_sleeper = staging.set_with < fence(&run.events[..at + first]);
+    let by_a_sleeper = staging.set_with < latest_fence(&run.events[..at + first]);
     let overwritten = !given_back && !by_a_sleeper && staging.share(FOREIGN) != 100;
     overwritten.then(|| format!("what was deployed into staging was overwritten by {:?}", staging.splits))
 }
 
 /// The fence of the host that wrote last.
-fn fence(events: &[Event]) -> u64 {
+pub fn latest_fence(events: &[Event]) -> u64 {
     let fence = |event: &Event| match event.event {
         EventKind::Started { fence, .. } | EventKind::Resumed { fence } | EventKind::ServicesClaimed { fence, .. } => {
             Some(fence)
