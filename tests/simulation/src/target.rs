@@ -222,10 +222,15 @@ impl Target {
         (self.lease_until, self.returned) = (None, false);
     }
 
-    /// A person makes it what it ought to be: it is honest, all is up, and this one serves.
-    pub fn mend(&mut self, release: &str, now: i64) {
+    /// A person has it tell the truth, and all that runs is up.
+    pub fn set_right(&mut self) {
         self.lie = None;
         self.down.clear();
+    }
+
+    /// A person makes it what it ought to be: it is honest, all is up, and this one serves.
+    pub fn mend(&mut self, release: &str, now: i64) {
+        self.set_right();
         self.running.insert(release.to_owned());
         self.put(&[Split { release: release.to_owned(), percent: 100 }], now);
     }

@@ -184,7 +184,7 @@ fn on_record(world: &World, affair: &Affair, own: &[String]) -> Option<String> {
     twice.then(|| "production's gate was opened twice".to_owned())
 }
 
-/// People look at the targets of a run, and set right what they find, but what one of them put there.
+/// People look at the targets of a run, and set right what they find; what one of them put there goes on serving.
 fn mend(world: &mut World, of: usize) {
     let now = world.now();
     world.happened.insert("a target was set right by hand");
@@ -192,8 +192,9 @@ fn mend(world: &mut World, of: usize) {
     for service in world.runs[of].touched.clone() {
         let old = world.runs[of].names().old(&service).to_owned();
         let target = world.target(&service, Environment::Production);
-        if target.share(FOREIGN) == 0 {
-            target.mend(&old, now);
+        match target.share(FOREIGN) {
+            0 => target.mend(&old, now),
+            _ => target.set_right(),
         }
     }
     world.serving();
