@@ -65,10 +65,12 @@ impl Run {
         !self.claimed && self.plan().services.len() > 1 && self.ending().is_none()
     }
 
-    /// Asks for the services, where they are to be asked for now.
+    /// Asks for the services, where they are to be asked for now. What a host was answered that drove the run before is no answer: the
+    /// services are another run's by now, perhaps.
     pub(crate) fn claim(&self) -> Option<Command> {
         let claims = self.stage() == RunStage::CodeReview && self.must_claim();
-        claims.then(|| Command::Claim { key: self.anew("claim"), services: self.wanted_services() })
+        let key = || format!("{}/{}", self.anew("claim"), self.fence());
+        claims.then(|| Command::Claim { key: key(), services: self.wanted_services() })
     }
 
     /// The key of what is done again where the run begins anew.

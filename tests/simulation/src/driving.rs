@@ -464,7 +464,7 @@ fn a_run_whose_services_are_another_runs_is_left_until_that_is_over() {
     let queued = async {
         let fix = stock::fix(&["cart".into()]);
         driver.take(Input::Proposed { plugin: "recipes".into(), fix }).await.unwrap().unwrap();
-        let taken = Input::ServicesTaken { key: "r1/claim".into(), of: of.clone() };
+        let taken = Input::ServicesTaken { key: "r1/claim/1".into(), of: of.clone() };
         driver.take(taken).await.unwrap().unwrap();
         driver.drive().await
     };

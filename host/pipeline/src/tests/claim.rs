@@ -39,7 +39,7 @@ fn a_run_has_the_services_that_its_fix_touches_from_then_on_to_its_end_and_none_
     let before = Scene::of(started(plan_of_three()));
     assert_eq!((before.run.wanted_services(), before.run.claimed_services()), (vec![], vec![]));
     let mut scene = claiming();
-    assert_eq!(claim_of(&scene), ("r1/claim".into(), vec!["cart".into(), "shop".into()]));
+    assert_eq!(claim_of(&scene), ("r1/claim/7".into(), vec!["cart".into(), "shop".into()]));
     assert_eq!(scene.run.claimed_services(), [""; 0], "nothing is the run's before it is told so");
     scene.go();
     assert_eq!(scene.run.claimed_services(), ["cart", "shop"]);
@@ -73,11 +73,11 @@ fn the_only_service_is_claimed_by_nobody() {
 #[test]
 fn while_another_run_has_a_service_nothing_is_done_and_that_is_on_record_once() {
     let mut scene = claiming();
-    scene.say(taken("r1/claim", "r0", "shop")).unwrap();
+    scene.say(taken("r1/claim/7", "r0", "shop")).unwrap();
     assert_eq!(scene.run.awaited().unwrap().to_string(), "run r0, which releases shop");
-    assert_eq!(claim_of(&scene).0, "r1/claim");
-    assert!(scene.say(taken("r1/claim", "r0", "shop")).unwrap().is_empty(), "it is known");
-    scene.say(taken("r1/claim", "r9", "cart")).unwrap();
+    assert_eq!(claim_of(&scene).0, "r1/claim/7");
+    assert!(scene.say(taken("r1/claim/7", "r0", "shop")).unwrap().is_empty(), "it is known");
+    scene.say(taken("r1/claim/7", "r9", "cart")).unwrap();
     assert_eq!(scene.run.awaited().unwrap().run, "r9");
     assert_eq!((scene.run.stage(), scene.run.claimed_services()), (RunStage::CodeReview, vec![]));
     let early = Input::Reviewed { key: "r1/review".into(), reports: Vec::new() };
@@ -112,7 +112,7 @@ fn where_its_services_serve_something_else_by_then_a_run_begins_anew_of_that() {
     assert_eq!(scene.run.claimed_services(), [""; 0]);
     assert_eq!(scene.command(), Command::Propose { key: "r1/propose/2".into() });
     scene.say(Input::Proposed { plugin: "recipes".into(), fix: fix("services/shop/b.js") }).unwrap();
-    assert_eq!(claim_of(&scene), ("r1/claim/2".into(), vec!["shop".into()]));
+    assert_eq!(claim_of(&scene), ("r1/claim/2/7".into(), vec!["shop".into()]));
     let (outcome, scene) = scene.outcome();
     assert_eq!(outcome, Outcome::Healed);
     let stable = |member: &crate::Member| member.live().production.as_ref().unwrap().id.clone();
@@ -131,7 +131,7 @@ fn what_came_to_serve_of_other_services_is_no_affair_of_the_fix() {
 #[test]
 fn what_serves_of_fewer_services_than_there_are_is_no_answer() {
     let mut scene = claiming();
-    let answer = Input::Claimed { key: "r1/claim".into(), fence: 8, base: "x".into(), live: vec![Live::default()] };
+    let answer = Input::Claimed { key: "r1/claim/7".into(), fence: 8, base: "x".into(), live: vec![Live::default()] };
     assert!(matches!(scene.say(answer), Err(Refused::UnknownKey { .. })));
 }
 
@@ -140,7 +140,7 @@ fn effects_carry_a_fence_above_that_of_whoever_released_the_services_before() {
     // The run began with fence 7, and whoever had its services meanwhile with a higher one.
     let mut scene = claiming();
     let live = scene.run.live();
-    let claimed = |fence| Input::Claimed { key: "r1/claim".into(), fence, base: "x".into(), live: live.clone() };
+    let claimed = |fence| Input::Claimed { key: "r1/claim/7".into(), fence, base: "x".into(), live: live.clone() };
     let [stale, above] = [7, 12].map(claimed);
     assert_eq!(scene.say(stale), Err(Refused::StaleFence { fence: 7, current: 7 }));
     scene.say(above).unwrap();
@@ -155,10 +155,16 @@ fn a_host_that_takes_over_a_run_without_services_asks_for_them_and_does_not_look
     looking.say(Input::Resume { fence: 8 }).unwrap();
     assert!(matches!(looking.command(), Command::Propose { .. }), "{:?}", looking.command());
     let mut scene = claiming();
-    scene.say(taken("r1/claim", "r0", "shop")).unwrap();
+    scene.say(taken("r1/claim/7", "r0", "shop")).unwrap();
     scene.say(Input::Resume { fence: 8 }).unwrap();
     assert_eq!(scene.run.awaited(), None, "whether it still waits is for the new host to say");
-    claim_of(&scene);
+    let late =
+        Input::Claimed { key: "r1/claim/7".into(), fence: 20, base: "old-commit".into(), live: scene.run.live() };
+    assert!(
+        matches!(scene.say(late), Err(Refused::UnknownKey { .. })),
+        "the host that is gone had them, and not this one"
+    );
+    assert_eq!(claim_of(&scene).0, "r1/claim/8");
     let (outcome, scene) = scene.outcome();
     assert_eq!(outcome, Outcome::Healed);
     assert!(!scene.names().contains(&"compared"), "it was looked when the services became the run's");
@@ -167,7 +173,7 @@ fn a_host_that_takes_over_a_run_without_services_asks_for_them_and_does_not_look
 #[test]
 fn people_are_heard_while_a_run_waits_for_services() {
     let mut scene = claiming();
-    scene.say(taken("r1/claim", "r0", "shop")).unwrap();
+    scene.say(taken("r1/claim/7", "r0", "shop")).unwrap();
     scene.say(Input::Hold { by: "ada".into(), reason: "later".into() }).unwrap();
     assert!(!scene.commands().iter().any(|command| matches!(command, Command::Claim { .. })));
     scene.say(Input::EndHold { by: "ada".into(), reason: String::new() }).unwrap();
