@@ -202,7 +202,7 @@ pub fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use autodevops_model::Report;
-    use autodevops_pipeline::Environment;
+    use autodevops_pipeline::{Environment, Timestamp};
 
     use super::*;
 
@@ -250,5 +250,18 @@ mod tests {
         assert_eq!(said(&checked), (Some("failed"), told.into()));
         let reached = EventKind::CountReached { verdict: verdict("", "three complaints") };
         assert_eq!(said(&reached).1, "three complaints", "not every rule has a name");
+    }
+
+    #[test]
+    fn what_people_are_asked_for_is_told_by_the_name_of_its_gate() {
+        let reason = || "it waits".to_owned();
+        for (gate, name) in [(Gate::Production, "production"), (Gate::Held, "held"), (Gate::Data, "data")] {
+            let asked = EventKind::ApprovalAsked { gate, until: Timestamp(0), reason: reason() };
+            assert_eq!(said(&asked), (Some("asked"), format!("{name}: it waits")));
+            let passed = EventKind::GatePassed { gate, reason: reason() };
+            assert_eq!(said(&passed), (Some("gate-passed"), format!("{name}: it waits")));
+            let expired = EventKind::ApprovalExpired { gate };
+            assert_eq!(said(&expired), (Some("expired"), format!("{name}: nobody answered")));
+        }
     }
 }

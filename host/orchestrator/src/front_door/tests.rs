@@ -1,6 +1,8 @@
 //! What a front door is told, by one whose answers are fixed.
 
 use autodevops_edge::{Observed, Phase, ReleaseStatus, Sample};
+use autodevops_pipeline::{Member, RunStage};
+use autodevops_record::testing::Story;
 
 use super::*;
 use crate::{
@@ -46,6 +48,25 @@ async fn what_nobody_goes_back_to_is_stopped_and_nothing_else() {
     }
     let scene = Scene::open(&[target(&[])], "");
     assert_eq!(stopped(&scene, |_| true, &[]).await, [""; 0], "another target's are its own");
+}
+
+#[tokio::test]
+async fn where_a_run_is_not_over_nothing_is_stopped_and_beside_it_what_is_not_needed_is() {
+    let of = |services: &[&str]| Story {
+        services: services.iter().map(|name| (*name).into()).collect(),
+        ..Story::default()
+    };
+    for (story, expected) in [
+        (of(&[]), &[][..]),
+        // Its places are its own services', and `production` is another's.
+        (of(&["cart", "shop"]), &["served-long-ago", "before", "named", "left"]),
+    ] {
+        let scene = Scene::open(&[local_target(&[])], "");
+        let run = scene.run(&story, |run| run.stage() == RunStage::Fix);
+        let is_of = |member: &Member| member.place(Environment::Production) == "production";
+        assert_eq!(run.members().any(is_of), expected.is_empty());
+        assert_eq!(stopped(&scene, |_| true, &[]).await, expected, "{:?}", story.services);
+    }
 }
 
 #[tokio::test]

@@ -255,6 +255,15 @@ mod tests {
     }
 
     #[test]
+    fn a_character_that_comes_in_pieces_is_one_and_what_was_begun_and_is_none_is_counted() {
+        let undecodable = |parts: &[&[u8]]| sifted(parts).1.undecodable_bytes;
+        assert_eq!(undecodable(&[b"a\xf0", b"\x9f", b"\x98", b"\x80\n"]), 0, "a byte at a time");
+        assert_eq!(undecodable(&[b"a\xf0\x9f", b"\x98"]), 3, "what is not whole at the end");
+        assert_eq!(undecodable(&[b"a\xe2\x82", b"b\n"]), 2);
+        assert_eq!(undecodable(&[b"\xff\xff\xff\n\xe2\x82", b"b\n"]), 5);
+    }
+
+    #[test]
     fn what_is_no_text_is_told_from_what_is() {
         let noise: Vec<u8> = (0..100_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         assert!(sifted(&[&noise]).1.binary);

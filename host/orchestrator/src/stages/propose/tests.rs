@@ -1,6 +1,6 @@
 //! Which fix is taken of which generator, and what is said where none is.
 
-use autodevops_pipeline::{Command, Outcome, Retry, RunStage};
+use autodevops_pipeline::{Command, EventKind, Outcome, Retry, RunStage};
 use autodevops_record::testing::Story;
 use serde_json::{Value, json};
 
@@ -171,6 +171,30 @@ async fn a_test_that_would_replace_what_is_there_is_refused() {
     assert!(error.contains("public/index.html"), "{error}");
     let error = written(vec![writer("a", refusal("failed", "broken"))]).await.unwrap_err();
     assert_eq!(error, "plugin `a`: broken");
+}
+
+#[tokio::test]
+async fn the_tests_that_a_fix_brings_are_its_own_and_those_beside_them_are_looked_at() {
+    for (tests, expected) in [
+        (json!([test("tests/own.test.js", "another")]), Ok(1)),
+        (json!([test("tests/own.test.js", "another"), test("public/index.html", "mine")]), Err("public/index.html")),
+    ] {
+        let scene = Scene::open(&[target(&[]), writer("a", tests)], "");
+        let run = scene.run(&Story::default(), |run| run.stage() == RunStage::TestGeneration);
+        let mut events = scene.project.log.read(run.id()).unwrap().unwrap().events;
+        for event in &mut events {
+            if let EventKind::FixProposed { fix, .. } = &mut event.event {
+                fix.tests.push(TestFile { path: "tests/own.test.js".into(), content: "own".into() });
+            }
+        }
+        let run = Run::replay(&events).unwrap();
+        let made = Stages::new(scene.project.clone()).generate_tests(&run).await;
+        match (made, expected) {
+            (Ok(tests), Ok(count)) => assert_eq!(tests.len(), count),
+            (Err(error), Err(path)) => assert!(error.info.message.contains(path), "{error}"),
+            (made, _) => panic!("{made:?}"),
+        }
+    }
 }
 
 #[tokio::test]
