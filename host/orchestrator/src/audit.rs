@@ -7,6 +7,8 @@ mod decisions;
 mod parts;
 mod pieces;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod together;
 

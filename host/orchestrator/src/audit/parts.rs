@@ -41,38 +41,12 @@ fn halves_of(mut call: Call) -> (Call, Call) {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
+    use autodevops_journal::audit::Note;
 
-    use autodevops_journal::audit::{Note, Operation};
-
-    use super::*;
+    use super::{super::testing, *};
 
     fn call(operations: usize) -> Entry {
-        let operation = |number: usize| Operation {
-            operation: Cow::Borrowed("open"),
-            summary: number.to_string(),
-            allowed: true,
-            at_ns: 0,
-            duration_ns: 1,
-            bytes: 1,
-            count: 1,
-            reason: None,
-        };
-        Entry::Call(Call {
-            plugin: "a".into(),
-            digest: "blake3:00".into(),
-            interface: None,
-            function: Cow::Borrowed("check"),
-            calls: 1,
-            at_ns: 0,
-            wall_ns: 1,
-            guest_ns: 1,
-            failure: None,
-            operations: (0..operations).map(operation).collect(),
-            further: 0,
-            used: BTreeMap::new(),
-            recording: None,
-        })
+        Entry::Call(testing::call("check", (0..operations).map(|number| number.to_string())))
     }
 
     /// How many calls and operations there are in each part; none where it is not parted.

@@ -50,38 +50,12 @@ pub fn add(before: &mut Call, call: Call) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::{borrow::Cow, collections::BTreeMap};
+    use std::borrow::Cow;
 
-    use autodevops_journal::audit::Operation;
-
-    use super::*;
+    use super::{super::testing, *};
 
     fn call(paths: impl Iterator<Item = String>) -> Call {
-        let operation = |summary: String| Operation {
-            operation: Cow::Borrowed("open"),
-            summary,
-            allowed: true,
-            at_ns: 0,
-            duration_ns: 1,
-            bytes: 1,
-            count: 1,
-            reason: None,
-        };
-        Call {
-            plugin: "a".into(),
-            digest: "blake3:00".into(),
-            interface: None,
-            function: Cow::Borrowed("push"),
-            calls: 1,
-            at_ns: 0,
-            wall_ns: 1,
-            guest_ns: 1,
-            failure: None,
-            operations: paths.map(operation).collect(),
-            further: 0,
-            used: BTreeMap::new(),
-            recording: None,
-        }
+        testing::call("push", paths)
     }
 
     #[test]

@@ -23,6 +23,15 @@ impl Folder {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// With `app.log`, which says this and was read: whoever follows these names has found nothing else.
+    fn followed(names: &[&str], text: &str) -> (Self, Follower) {
+        let folder = Self::new();
+        folder.add("app.log", text);
+        let mut follower = folder.follow(names);
+        assert_eq!(read(&mut follower), text);
+        (folder, follower)
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
@@ -109,10 +118,7 @@ fn following_may_begin_at_the_end_of_what_is_there() {
 
 #[test]
 fn a_file_that_is_deleted_and_comes_back_is_another() {
-    let folder = Folder::new();
-    folder.add("app.log", "one\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "one\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "one\n");
     fs::remove_file(folder.path("app.log")).unwrap();
     // Closed after a while, so that the space is freed.
     for _ in 0..100 {
@@ -158,10 +164,7 @@ fn a_log_that_one_may_not_read_is_read_once_one_may() {
 
 #[test]
 fn a_file_that_becomes_a_folder_is_reported_and_read_again_when_it_is_back() {
-    let folder = Folder::new();
-    folder.add("app.log", "1\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "1\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "1\n");
     folder.rotate("app.log", "app.log.1");
     fs::create_dir(folder.path("app.log")).unwrap();
     assert_eq!(read(&mut follower), "");

@@ -26,10 +26,7 @@ impl Folder {
 
 #[test]
 fn a_rotated_file_is_read_to_its_end_before_the_new_one() {
-    let folder = Folder::new();
-    folder.add("app.log", "1\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "1\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "1\n");
     folder.add("app.log", "2\n");
     folder.rotate("app.log", "app.log.1");
     folder.add("app.log", "4\n");
@@ -43,10 +40,7 @@ fn a_rotated_file_is_read_to_its_end_before_the_new_one() {
 
 #[test]
 fn a_file_that_is_renamed_is_read_on_while_no_other_takes_its_name() {
-    let folder = Folder::new();
-    folder.add("app.log", "1\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "1\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "1\n");
     folder.rotate("app.log", "app.log.1");
     folder.add("app.log.1", "2\n");
     assert_eq!(read(&mut follower), "2\n");
@@ -77,10 +71,7 @@ fn two_rotations_between_polls_lose_nothing() {
 
 #[test]
 fn rotations_while_nothing_follows_lose_nothing() {
-    let folder = Folder::new();
-    folder.add("app.log", "1\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "1\n");
+    let (folder, follower) = Folder::followed(&["app.log"], "1\n");
     let saved = serde_json::to_vec(&follower.state()).unwrap();
     folder.add("app.log", "2\n");
     folder.rotate("app.log", "app.log.2");
@@ -108,10 +99,7 @@ fn a_log_that_lost_its_old_file_is_read_from_its_beginning() {
 
 #[test]
 fn a_file_that_was_truncated_is_read_from_its_beginning() {
-    let folder = Folder::new();
-    folder.add("app.log", "one\ntwo\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "one\ntwo\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "one\ntwo\n");
     File::create(folder.path("app.log")).unwrap();
     folder.add("app.log", "3\n");
     assert_eq!(read(&mut follower), "3\n");
@@ -119,10 +107,7 @@ fn a_file_that_was_truncated_is_read_from_its_beginning() {
 
 #[test]
 fn a_file_that_was_truncated_and_has_grown_beyond_where_it_was_read_to_is_noticed() {
-    let folder = Folder::new();
-    folder.add("app.log", "one\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "one\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "one\n");
     File::create(folder.path("app.log")).unwrap();
     folder.add("app.log", "another, and longer\n");
     assert_eq!(read(&mut follower), "another, and longer\n");
@@ -134,10 +119,7 @@ fn a_file_that_was_truncated_and_has_grown_beyond_where_it_was_read_to_is_notice
 
 #[test]
 fn what_was_written_before_a_truncation_is_read_from_the_copy() {
-    let folder = Folder::new();
-    folder.add("app.log", "one\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "one\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "one\n");
     folder.add("app.log", "two\n");
     fs::copy(folder.path("app.log"), folder.path("app.log.1")).unwrap();
     File::create(folder.path("app.log")).unwrap();
@@ -148,10 +130,7 @@ fn what_was_written_before_a_truncation_is_read_from_the_copy() {
 
 #[test]
 fn the_last_line_of_a_file_does_not_run_into_the_next_files_first() {
-    let folder = Folder::new();
-    folder.add("app.log", "cut of");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "cut of");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "cut of");
     folder.rotate("app.log", "app.log.1");
     folder.add("app.log", "");
     assert_eq!(read(&mut follower), "");
@@ -267,10 +246,7 @@ proptest! {
 
 #[test]
 fn a_log_that_is_compressed_when_it_is_rotated_is_read_once_and_its_archive_is_told_of() {
-    let folder = Folder::new();
-    folder.add("app.log", "one\n");
-    let mut follower = folder.follow(&["app.log*"]);
-    assert_eq!(read(&mut follower), "one\n");
+    let (folder, mut follower) = Folder::followed(&["app.log*"], "one\n");
     folder.add("app.log", "two\n");
     folder.rotate("app.log", "app.log.1");
     folder.add("app.log", "three\n");

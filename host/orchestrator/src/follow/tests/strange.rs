@@ -14,10 +14,7 @@ impl Folder {
 
 #[test]
 fn what_comes_late_to_a_rotated_file_is_read_however_soon_the_next_rotation_is() {
-    let folder = Folder::new();
-    folder.add("app.log", "0\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "0\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "0\n");
     for round in 1..4 {
         let old = format!("app.log-{round}");
         folder.rotate("app.log", &old);
@@ -31,10 +28,7 @@ fn what_comes_late_to_a_rotated_file_is_read_however_soon_the_next_rotation_is()
 
 #[test]
 fn a_deleted_file_is_read_as_long_as_it_grows() {
-    let folder = Folder::new();
-    folder.add("app.log", "0\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "0\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "0\n");
     let mut writer = OpenOptions::new().append(true).open(folder.path("app.log")).unwrap();
     fs::remove_file(folder.path("app.log")).unwrap();
     for number in 1..100 {
@@ -46,10 +40,7 @@ fn a_deleted_file_is_read_as_long_as_it_grows() {
 
 #[test]
 fn a_log_that_no_longer_has_a_watched_name_is_read_as_long_as_it_grows() {
-    let folder = Folder::new();
-    folder.add("app.log", "one\n");
-    let mut follower = folder.follow(&["*.log"]);
-    assert_eq!(read(&mut follower), "one\n");
+    let (folder, mut follower) = Folder::followed(&["*.log"], "one\n");
     folder.rotate("app.log", "app.old");
     assert_eq!(follower.poll(BUDGET).unwrap(), []);
     folder.add("app.old", "two\n");
@@ -58,10 +49,7 @@ fn a_log_that_no_longer_has_a_watched_name_is_read_as_long_as_it_grows() {
 
 #[test]
 fn a_file_that_was_rotated_away_and_is_used_again_is_read_from_its_beginning() {
-    let folder = Folder::new();
-    folder.add("app.log", "one\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "one\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "one\n");
     folder.rotate("app.log", "app.log.1");
     folder.add("app.log", "two\n");
     assert_eq!(read(&mut follower), "two\n");
@@ -101,10 +89,7 @@ fn files_between_the_old_one_and_the_new_one_are_found_whatever_the_old_one_is_c
         ["retired", "app.log.1"],
         ["a", "app.log.1"],
     ] {
-        let folder = Folder::new();
-        folder.add("app.log", "1\n");
-        let mut follower = folder.follow(&["app.log"]);
-        assert_eq!(read(&mut follower), "1\n");
+        let (folder, mut follower) = Folder::followed(&["app.log"], "1\n");
         folder.rotate("app.log", names[0]);
         folder.add("app.log", "2\n");
         folder.rotate("app.log", names[1]);
@@ -117,10 +102,7 @@ fn files_between_the_old_one_and_the_new_one_are_found_whatever_the_old_one_is_c
 
 #[test]
 fn neither_a_copy_with_the_times_of_the_old_file_nor_its_archive_is_read_after_it() {
-    let folder = Folder::new();
-    folder.add("app.log", "1\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "1\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "1\n");
     let written = fs::metadata(folder.path("app.log")).unwrap().modified().unwrap();
     fs::copy(folder.path("app.log"), folder.path("app.log.1")).unwrap();
     OpenOptions::new().append(true).open(folder.path("app.log.1")).unwrap().set_modified(written).unwrap();
@@ -133,10 +115,7 @@ fn neither_a_copy_with_the_times_of_the_old_file_nor_its_archive_is_read_after_i
 
 #[test]
 fn a_rotated_file_that_is_watched_by_its_own_name_is_read_once() {
-    let folder = Folder::new();
-    folder.add("app.log", "1\n");
-    let mut follower = folder.follow(&["app.log", "app.log.1"]);
-    assert_eq!(read(&mut follower), "1\n");
+    let (folder, mut follower) = Folder::followed(&["app.log", "app.log.1"], "1\n");
     folder.rotate("app.log", "app.log.2");
     folder.add("app.log.1", "2\n");
     folder.later("app.log.1", 1);

@@ -107,10 +107,7 @@ fn a_log_begins_at_its_end_also_where_that_is_within_a_line_or_its_beginning() {
 
 #[test]
 fn a_file_that_was_read_before_goes_on_where_it_was_left_though_others_begin_at_their_end() {
-    let folder = Folder::new();
-    folder.add("app.log", "one\n");
-    let mut follower = folder.follow(&["app.log"]);
-    assert_eq!(read(&mut follower), "one\n");
+    let (folder, mut follower) = Folder::followed(&["app.log"], "one\n");
     folder.rotate("app.log", "app.log.1");
     folder.add("app.log", "two\n");
     assert_eq!(read(&mut follower), "two\n");
