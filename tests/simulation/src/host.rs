@@ -302,9 +302,9 @@ fn overtaken(world: &mut World, run: &Run) -> Option<Input> {
     if run.ending().is_some() {
         return None;
     }
-    let returned = run.members().any(|member| world.production(member.label()).returned);
-    let found = found(world, run);
-    (!returned && run.is_overtaken(&found)).then(|| Input::Serving { key: run.look_key(), found })
+    let mut found = found(world, run);
+    found.retain(|found| !world.production(&found.service).returned);
+    run.is_overtaken(&found).then(|| Input::Serving { key: run.look_key(), found })
 }
 
 fn told(command: &Command) -> String {

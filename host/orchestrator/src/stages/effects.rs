@@ -59,16 +59,16 @@ impl Stages {
         if run.ending().is_some() {
             return None;
         }
-        let found = match self.found(run, Environment::Production).await {
+        let mut found = match self.found(run, Environment::Production).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "what serves production cannot be looked at");
                 return None;
             }
         };
-        // A lease that ran out is no person: the next renewal says it.
-        let lapsed = self.project.is_local() && found.iter().any(|found| has_lapsed(run, found));
-        (!lapsed && run.is_overtaken(&found)).then(|| Input::Serving { key: run.look_key(), found })
+        // A lease that ran out is no person: the next renewal says it. What serves of the other services is looked at all the same.
+        found.retain(|found| !self.project.is_local() || !has_lapsed(run, found));
+        run.is_overtaken(&found).then(|| Input::Serving { key: run.look_key(), found })
     }
 
     /// What serves an environment of each of the run's services.

@@ -130,6 +130,24 @@ async fn a_lease_that_ran_out_is_no_person_where_the_host_has_leases() {
     }
 }
 
+#[tokio::test]
+async fn a_lease_that_ran_out_hides_nothing_that_someone_deployed_into_another_service() {
+    for (serving, overtaken) in [(&FOREIGN[..], Some("shop")), (&SHARED[..], None), (&RETURNED[..], None)] {
+        let answers =
+            [serves("production-cart", &RETURNED, Some("old")), serves("production-shop", serving, Some("old"))];
+        let scene = Scene::open(&[local_target(&answers)], "");
+        let story = Story { services: vec!["cart".into(), "shop".into()], ..Story::default() };
+        let run =
+            scene.run(&story, |run| run.members().all(|member| member.traffic(Environment::Production).len() > 1));
+        let told = Stages::new(scene.project.clone()).overtaken(&run).await;
+        let of = told.map(|told| match told {
+            Input::Serving { found, .. } => found.iter().map(|found| found.service.clone()).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(of, overtaken.map(|service| vec![service.to_owned()]), "{serving:?}");
+    }
+}
+
 #[test]
 fn only_all_of_a_shared_traffic_at_stable_is_a_lease_that_ran_out() {
     let (_scene, run) = shared(&[]);
