@@ -100,28 +100,12 @@ async fn patiently<T, F: Future<Output = Result<T>>>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use anyhow::bail;
-    use autodevops_pipeline::{Command, Event, Run};
 
     use super::*;
-
-    #[derive(Default)]
-    struct Told(Mutex<Vec<String>>);
-
-    impl Observer for Told {
-        fn event(&self, _: &Run, _: &Event) {}
-
-        fn doing(&self, _: &Run, _: &Command) {}
-
-        fn notice(&self, text: &str) {
-            self.0.lock().unwrap().push(text.to_owned());
-        }
-    }
+    use crate::testing::Told;
 
     /// Says when it is open no longer.
     struct Kept(Arc<AtomicUsize>);
@@ -156,11 +140,11 @@ mod tests {
         assert_eq!(error.to_string(), "the address is in use");
         let under_way = Checks { goes_on: true, observer: told.clone() };
         let ear = Ear::open("the API", open(), SOON, &under_way).await.unwrap();
-        until(|| told.0.lock().unwrap().len() == 2).await;
+        until(|| told.notices().len() == 2).await;
         tokio::time::sleep(SOON * 10).await;
         assert_eq!(tries.load(Ordering::SeqCst), 4, "once it is open it is not opened again");
         assert_eq!(closed.load(Ordering::SeqCst), 0);
-        let words = told.0.lock().unwrap().clone();
+        let words = told.notices();
         assert!(words[0].ends_with(": the address is in use"), "{words:?}");
         assert_eq!(words[1], "the API is open now");
         drop(ear);

@@ -31,6 +31,8 @@ mod runs;
 mod show;
 mod state;
 mod story;
+#[cfg(test)]
+mod testing;
 mod token;
 mod trace;
 mod verdict;

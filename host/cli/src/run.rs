@@ -255,24 +255,8 @@ fn watched(project: &Project) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
-    use autodevops_pipeline::{Command, Event, Run};
-
     use super::*;
-
-    #[derive(Default)]
-    struct Told(Mutex<Vec<String>>);
-
-    impl Observer for Told {
-        fn event(&self, _: &Run, _: &Event) {}
-
-        fn doing(&self, _: &Run, _: &Command) {}
-
-        fn notice(&self, text: &str) {
-            self.0.lock().unwrap().push(text.to_owned());
-        }
-    }
+    use crate::testing::Told;
 
     #[test]
     fn what_is_wrong_with_a_project_keeps_no_run_that_is_not_over_from_its_end_and_is_said() {
@@ -281,11 +265,11 @@ mod tests {
         let begins = Checks { goes_on: false, observer: told.clone() };
         assert_eq!(begins.passed(wrong()).unwrap_err().to_string(), "the vault is away");
         assert_eq!(begins.passed(Ok(7)).unwrap(), Some(7));
-        assert!(told.0.lock().unwrap().is_empty());
+        assert!(told.notices().is_empty());
         let goes_on = Checks { goes_on: true, observer: told.clone() };
         assert_eq!(goes_on.passed(wrong()).unwrap(), None);
         assert_eq!(goes_on.passed(Ok(7)).unwrap(), Some(7));
-        let told = told.0.lock().unwrap();
+        let told = told.notices();
         assert!(told.len() == 1 && told[0].contains("brought to its end") && told[0].ends_with(": the vault is away"));
     }
 }
