@@ -28,6 +28,20 @@ fn patient(plan: &mut Plan) {
     plan.interval = 60 * MINUTE;
 }
 
+/// Drives a run in a world that takes so long, until it ends.
+fn seen_through(takes: Takes, each: impl FnMut(&mut World, &mpsc::Sender<Word>, &Listening)) -> (End, Arc<Listening>) {
+    seen_through_by(takes, |_| {}, each)
+}
+
+/// The same, by a plan that is changed so.
+fn seen_through_by(
+    takes: Takes,
+    change: impl FnOnce(&mut Plan),
+    each: impl FnMut(&mut World, &mpsc::Sender<Word>, &Listening),
+) -> (End, Arc<Listening>) {
+    driven_in(takes, change, true, None, each)
+}
+
 fn abort() -> Input {
     Input::Abort { by: APPROVERS[0].to_owned(), reason: "enough".to_owned() }
 }
@@ -82,10 +96,25 @@ fn is_back(event: &EventKind) -> bool {
     matches!(event, EventKind::RolledBack { environment: Environment::Production, .. })
 }
 
+fn is_step(event: &EventKind) -> bool {
+    matches!(event, EventKind::StepEntered { environment: Environment::Production, .. })
+}
+
 fn at_step(world: &World) -> bool {
-    let step =
-        |event: &Event| matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. });
-    world.runs[0].events.iter().any(step)
+    world.runs[0].events.iter().any(|event| is_step(&event.event))
+}
+
+/// Whether the second step's traffic is moved, or was.
+fn moves_on(world: &World) -> bool {
+    let moves = |event: &Event| match &event.event {
+        EventKind::EffectIntended { key, .. } => key == "r1/traffic/production/25",
+        _ => false,
+    };
+    world.runs[0].events.iter().any(moves)
+}
+
+fn was_aborted(end: &End) -> bool {
+    matches!(end, End::Finished(Outcome::Aborted { .. }))
 }
 
 /// That each effect was asked for once.
@@ -100,17 +129,13 @@ fn asked_once(listening: &Listening) {
 #[test]
 fn an_effect_is_seen_to_its_end_however_long_it_takes_and_leases_are_renewed_meanwhile() {
     let speaker = Speaker::default();
-    let (end, listening) = driven_in(MOVES, patient, true, None, |world, words, _| {
+    let (end, listening) = seen_through_by(MOVES, patient, |world, words, _| {
         // While the second step's traffic is moved.
-        if world.runs[0]
-            .events
-            .iter()
-            .any(|event| matches!(&event.event, EventKind::EffectIntended { key, .. } if key.ends_with("/25")))
-        {
+        if moves_on(world) {
             speaker.once(world, words, abort());
         }
     });
-    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    assert!(was_aborted(&end), "{end:?}");
     asked_once(&listening);
     let asked = listening.asked.lock().unwrap().clone();
     assert_eq!(asked[asked.len() - 3..], ["r1/traffic/production/25", "r1/rollback/production", "r1/rollback/staging"]);
@@ -126,20 +151,12 @@ fn an_effect_is_seen_to_its_end_however_long_it_takes_and_leases_are_renewed_mea
 #[test]
 fn what_serves_is_glanced_at_while_the_next_steps_traffic_is_on_its_way() {
     let mut failing = None;
-    let (end, listening) = driven_in(
-        MOVES,
-        |_| {},
-        true,
-        None,
-        |world, _, _| {
-            let moves =
-                |event: &Event| matches!(&event.event, EventKind::EffectIntended { key, .. } if key.ends_with("/25"));
-            if failing.is_none() && world.runs[0].events.iter().any(moves) {
-                world.runs[0].quality.failing = 1000;
-                failing = Some(world.now());
-            }
-        },
-    );
+    let (end, listening) = seen_through(MOVES, |world, _, _| {
+        if failing.is_none() && moves_on(world) {
+            world.runs[0].quality.failing = 1000;
+            failing = Some(world.now());
+        }
+    });
     assert!(matches!(end, End::Finished(Outcome::RolledBack { .. })), "{end:?}");
     let decided = after(&listening, failing.unwrap(), |event| matches!(event, EventKind::TurnedBack { .. }));
     assert!(decided < 60.0, "{decided} s: it is not waited for what moves the traffic");
@@ -152,12 +169,12 @@ fn people_are_told_to_the_end_unless_production_must_go_back() {
         plan.notifiers = vec!["chat".into()];
         plan.approval.timeout = 30 * MINUTE;
     };
-    let (end, listening) = driven_in(MOVES, held, true, None, |world, _, _| nobody_comes(world));
-    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    let (end, listening) = seen_through_by(MOVES, held, |world, _, _| nobody_comes(world));
+    assert!(was_aborted(&end), "{end:?}");
     asked_once(&listening);
 
     let speaker = Speaker::default();
-    let (_, listening) = driven_in(MOVES, held, true, None, |world, words, listening| {
+    let (_, listening) = seen_through_by(MOVES, held, |world, words, listening| {
         nobody_comes(world);
         let asked = listening.asked.lock().unwrap().clone();
         if asked.last().is_some_and(|key| key == "r1/notify/1/chat") {
@@ -185,26 +202,21 @@ fn people_are_told_while_going_back_rests_however_long_a_notifier_takes() {
         },
         ..QUICK
     };
+    let chats = |plan: &mut Plan| plan.notifiers = vec!["chat".into()];
     let is_told = |event: &EventKind| matches!(event, EventKind::EffectDone { key } if key.contains("/notify/"));
     let speaker = Speaker::default();
-    let (end, listening) = driven_in(
-        slow,
-        |plan| plan.notifiers = vec!["chat".into()],
-        true,
-        None,
-        |world, words, _| {
-            let now = world.now();
-            if at_step(world) && !speaker.has_spoken() {
-                let split = |release: &str, percent| Split { release: release.into(), percent };
-                let lie = Lie::Tells(vec![split("old", 60), split("new", 40)]);
-                world.target("", Environment::Production).lies(lie, i64::MAX);
-                speaker.once(world, words, abort());
-            } else if world.runs[0].events.iter().any(|event| is_told(&event.event)) {
-                world.target("", Environment::Production).mend("old", now);
-            }
-        },
-    );
-    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    let (end, listening) = seen_through_by(slow, chats, |world, words, _| {
+        let now = world.now();
+        if at_step(world) && !speaker.has_spoken() {
+            let split = |release: &str, percent| Split { release: release.into(), percent };
+            let lie = Lie::Tells(vec![split("old", 60), split("new", 40)]);
+            world.target("", Environment::Production).lies(lie, i64::MAX);
+            speaker.once(world, words, abort());
+        } else if world.runs[0].events.iter().any(|event| is_told(&event.event)) {
+            world.target("", Environment::Production).mend("old", now);
+        }
+    });
+    assert!(was_aborted(&end), "{end:?}");
     let (at, _) = speaker.answer();
     let heard = after(&listening, at, is_told);
     assert!((120.0..900.0).contains(&heard), "{heard} s: in one of the pauses, which become longer");
@@ -214,7 +226,7 @@ fn people_are_told_while_going_back_rests_however_long_a_notifier_takes() {
 fn what_is_said_while_a_lease_is_renewed_is_acted_on_at_once() {
     let takes = Takes { renewal: Duration::from_secs(5), ..QUICK };
     let speaker = Speaker::default();
-    let (_, listening) = driven_in(takes, patient, true, None, |world, words, listening| {
+    let (_, listening) = seen_through_by(takes, patient, |world, words, listening| {
         if at_step(world) && listening.renews.load(Ordering::Relaxed) {
             speaker.once(world, words, abort());
         }
@@ -227,20 +239,14 @@ fn what_is_said_while_a_lease_is_renewed_is_acted_on_at_once() {
 #[test]
 fn who_ends_a_run_on_a_full_disk_is_heard_and_traffic_goes_back() {
     let speaker = Speaker::default();
-    let (end, listening) = driven_in(
-        QUICK,
-        |_| {},
-        true,
-        None,
-        |world, words, _| {
-            if at_step(world) && !world.is_full() && !speaker.has_spoken() {
-                world.fill(60 * MINUTE);
-            } else if world.is_full() && world.now() > 60_000_000_000 {
-                speaker.once(world, words, abort());
-            }
-        },
-    );
-    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    let (end, listening) = seen_through(QUICK, |world, words, _| {
+        if at_step(world) && !world.is_full() && !speaker.has_spoken() {
+            world.fill(60 * MINUTE);
+        } else if world.is_full() && world.now() > 60_000_000_000 {
+            speaker.once(world, words, abort());
+        }
+    });
+    assert!(was_aborted(&end), "{end:?}");
     let (at, run) = speaker.answer();
     assert!(run.ending().is_some(), "the answer is the run as it is by that word");
     assert!(after(&listening, at, is_back) < 60.0, "it is not waited for room");
@@ -250,31 +256,22 @@ fn who_ends_a_run_on_a_full_disk_is_heard_and_traffic_goes_back() {
 fn on_a_full_disk_too_whoever_wants_back_to_a_broken_release_is_told_so_and_says_it_again() {
     let (first, second) = (Speaker::default(), Speaker::default());
     let mut filled = false;
-    let (end, listening) = driven_in(
-        QUICK,
-        |_| {},
-        true,
-        None,
-        |world, words, _| {
-            world.faults.stable = 900;
-            let measured = |event: &Event| matches!(event.event, EventKind::Measured { .. });
-            let step = |event: &Event| {
-                matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. })
-            };
-            let events = &world.runs[0].events;
-            if filled {
-                first.once(world, words, abort());
-            } else if events.iter().skip_while(|event| !step(event)).any(measured) {
-                world.fill(60 * MINUTE);
-                filled = true;
-            }
-            if first.is_answered() && !second.has_spoken() {
-                assert!(world.is_full(), "it is not waited for room");
-                second.once(world, words, abort());
-            }
-        },
-    );
-    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    let (end, listening) = seen_through(QUICK, |world, words, _| {
+        world.faults.stable = 900;
+        let measured = |event: &Event| matches!(event.event, EventKind::Measured { .. });
+        let events = &world.runs[0].events;
+        if filled {
+            first.once(world, words, abort());
+        } else if events.iter().skip_while(|event| !is_step(&event.event)).any(measured) {
+            world.fill(60 * MINUTE);
+            filled = true;
+        }
+        if first.is_answered() && !second.has_spoken() {
+            assert!(world.is_full(), "it is not waited for room");
+            second.once(world, words, abort());
+        }
+    });
+    assert!(was_aborted(&end), "{end:?}");
     let (_, run) = first.answer();
     assert!(run.ending().is_none() && run.stable_broken().is_some(), "it is asked first");
     let (at, run) = second.answer();
@@ -286,27 +283,21 @@ fn on_a_full_disk_too_whoever_wants_back_to_a_broken_release_is_told_so_and_says
 fn what_else_is_said_on_a_full_disk_is_answered_once_there_is_room() {
     let speaker = Speaker::default();
     let mut filled = None;
-    let (end, _) = driven_in(
-        QUICK,
-        |_| {},
-        true,
-        None,
-        |world, words, listening| {
-            let asks = listening.told.lock().unwrap().iter().any(|told| matches!(told, Told::Notice(_)));
-            match filled {
-                None if at_step(world) => {
-                    world.fill(MINUTE);
-                    filled = Some(world.now());
-                }
-                Some(_) if asks && world.is_full() => {
-                    let (by, reason) = (APPROVERS[0].to_owned(), "look".to_owned());
-                    speaker.once(world, words, Input::Extend { by, reason, span: Some(MINUTE) });
-                    assert!(!speaker.is_answered(), "it is not on record");
-                }
-                _ => {}
+    let (end, _) = seen_through(QUICK, |world, words, listening| {
+        let asks = listening.told.lock().unwrap().iter().any(|told| matches!(told, Told::Notice(_)));
+        match filled {
+            None if at_step(world) => {
+                world.fill(MINUTE);
+                filled = Some(world.now());
             }
-        },
-    );
+            Some(_) if asks && world.is_full() => {
+                let (by, reason) = (APPROVERS[0].to_owned(), "look".to_owned());
+                speaker.once(world, words, Input::Extend { by, reason, span: Some(MINUTE) });
+                assert!(!speaker.is_answered(), "it is not on record");
+            }
+            _ => {}
+        }
+    });
     assert_eq!(end, End::Finished(Outcome::Healed));
     let (_, run) = speaker.answer();
     assert!(run.ending().is_none());
@@ -326,18 +317,12 @@ fn what_nobody_wants_any_more_is_dropped_where_it_changes_nothing_outside() {
         },
     ] {
         let speaker = Speaker::default();
-        let (end, listening) = driven_in(
-            takes,
-            |_| {},
-            true,
-            None,
-            |world, words, _| {
-                if world.now() > 20_000_000_000 {
-                    speaker.once(world, words, abort());
-                }
-            },
-        );
-        assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+        let (end, listening) = seen_through(takes, |world, words, _| {
+            if world.now() > 20_000_000_000 {
+                speaker.once(world, words, abort());
+            }
+        });
+        assert!(was_aborted(&end), "{end:?}");
         let (at, _) = speaker.answer();
         let over = after(&listening, at, |event| matches!(event, EventKind::Finished { .. }));
         assert!(over < 30.0, "{over} s");
@@ -349,20 +334,12 @@ fn what_nobody_wants_any_more_is_dropped_where_it_changes_nothing_outside() {
         },
         ..QUICK
     };
-    let (_, listening) = driven_in(
-        takes,
-        |_| {},
-        true,
-        None,
-        |world, _, _| {
-            if at_step(world) {
-                world.runs[0].quality.failing = 1000;
-            }
-        },
-    );
-    let entered =
-        |event: &EventKind| matches!(event, EventKind::StepEntered { environment: Environment::Production, .. });
-    let (begin, back) = (after(&listening, 0, entered), after(&listening, 0, is_back));
+    let (_, listening) = seen_through(takes, |world, _, _| {
+        if at_step(world) {
+            world.runs[0].quality.failing = 1000;
+        }
+    });
+    let (begin, back) = (after(&listening, 0, is_step), after(&listening, 0, is_back));
     assert!(back - begin < 60.0, "a glance turned it back after {} s", back - begin);
 }
 
@@ -371,27 +348,20 @@ fn what_came_of_an_effect_is_not_given_up_for_a_word_that_ends_nothing() {
     let (holds, goes_on) = (Speaker::default(), Speaker::default());
     let mut filled = false;
     let by = || (APPROVERS[0].to_owned(), "look".to_owned());
-    let (end, listening) = driven_in(
-        QUICK,
-        |_| {},
-        true,
-        None,
-        |world, words, listening| {
-            let moves = |event: &Event| matches!(&event.event, EventKind::EffectIntended { key, .. } if key == "r1/traffic/production/25");
-            if !filled && world.runs[0].events.iter().any(moves) {
-                world.fill(MINUTE);
-                filled = true;
-            } else if listening.count(|told| matches!(told, Told::Notice(_))) > 0 && !holds.has_spoken() {
-                // There is room again, and they speak before the driver looks.
-                world.fill(Duration::ZERO);
-                let (by, reason) = by();
-                holds.once(world, words, Input::Hold { by, reason });
-            } else if holds.is_answered() {
-                let (by, reason) = by();
-                goes_on.once(world, words, Input::EndHold { by, reason });
-            }
-        },
-    );
+    let (end, listening) = seen_through(QUICK, |world, words, listening| {
+        if !filled && moves_on(world) {
+            world.fill(MINUTE);
+            filled = true;
+        } else if listening.count(|told| matches!(told, Told::Notice(_))) > 0 && !holds.has_spoken() {
+            // There is room again, and they speak before the driver looks.
+            world.fill(Duration::ZERO);
+            let (by, reason) = by();
+            holds.once(world, words, Input::Hold { by, reason });
+        } else if holds.is_answered() {
+            let (by, reason) = by();
+            goes_on.once(world, words, Input::EndHold { by, reason });
+        }
+    });
     assert_eq!(end, End::Finished(Outcome::Healed));
     assert!(holds.answer().1.on_hold().is_some() && goes_on.answer().1.on_hold().is_none());
     asked_once(&listening);
@@ -427,7 +397,7 @@ fn an_effect_whose_intent_cannot_be_written_is_not_asked_for() {
         }
     };
     let end = done(&host.world, driver.drive(), ends).unwrap();
-    assert!(matches!(end, End::Finished(Outcome::Aborted { .. })), "{end:?}");
+    assert!(was_aborted(&end), "{end:?}");
     assert_eq!(*listening.asked.lock().unwrap(), [""; 0], "whoever ends the run is heard, and the run has other plans");
 }
 
@@ -437,9 +407,7 @@ fn who_takes_over_on_a_full_disk_has_a_fence_of_its_own_though_someone_ends_the_
     let host = &listening.host;
     let logged = {
         let mut world = host.world.lock();
-        let step =
-            |event: &Event| matches!(event.event, EventKind::StepEntered { environment: Environment::Production, .. });
-        let at = world.runs[0].events.iter().position(step).unwrap() + 1;
+        let at = world.runs[0].events.iter().position(|event| is_step(&event.event)).unwrap() + 1;
         world.runs[0].events.truncate(at);
         world.fill(60 * MINUTE);
         let events = world.runs[0].events.clone();
