@@ -1,24 +1,26 @@
-//! The simulated world: its time, its targets, its disk, and what it makes fail.
+//! The simulated world: its time, its targets, its disk, and what serves in it.
+
+mod sleep;
+mod upset;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future::Future,
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
-    task::{Context, Poll},
     time::Duration,
 };
 
 use autodevops_model::{Release, Split, Window};
 use autodevops_pipeline::{Environment, Event, EventKind, Input, Live, Plan, Timestamp};
 
+pub use sleep::Sleep;
+
 use crate::{
     affair::Affair,
     faults::{Faults, Quality},
     keeper::Keeper,
-    stock::{self, FOREIGN, NEW, NEWER, OLD, SECOND},
+    stock::{self, NEW, NEWER, OLD, SECOND},
     tape::Tape,
-    target::{Lie, Target},
+    target::Target,
 };
 
 /// When it begins: nanoseconds since 1970.
@@ -138,7 +140,7 @@ impl Shared {
 
     /// Ends when so much time has passed.
     pub fn sleep(&self, host: u64, span: Duration) -> Sleep {
-        Sleep { world: self.clone(), host, span, timer: None }
+        Sleep::new(self.clone(), host, span)
     }
 }
 
@@ -207,98 +209,6 @@ impl World {
             (end.min(to) - start.max(*from)).max(0)
         };
         Duration::from_nanos(self.door.iter().zip(ends).map(within).sum::<i64>().unsigned_abs())
-    }
-
-    /// The disk is full for so long.
-    pub fn fill(&mut self, span: Duration) {
-        self.full_until = self.now + nanoseconds(span);
-        self.tell(|| format!("the disk is full for {span:?}"));
-    }
-
-    /// A person deploys past the run.
-    pub fn seize(&mut self) {
-        let services: Vec<String> = stock::labels(&self.plan);
-        let service = services[usize::from(self.tape.one(&[0_u8, 1, 2])) % services.len()].clone();
-        self.target(&service, Environment::Production).seize(FOREIGN);
-        self.tell(|| format!("someone deploys a hotfix of {service:?} past the run"));
-        let run = &mut self.runs[0];
-        run.seized = Some((run.events.len(), service));
-        self.serving();
-    }
-
-    /// A person deploys past the run, into staging.
-    pub fn seize_staging(&mut self) {
-        let service = self.runs[0].touched.first().cloned().unwrap_or_default();
-        self.target(&service, Environment::Staging).seize(FOREIGN);
-        self.tell(|| format!("someone deploys something else of {service:?} into staging"));
-        let run = &mut self.runs[0];
-        run.staging_seized = Some((run.events.len(), service));
-    }
-
-    /// A target begins to lie, where a plugin speaks for it.
-    pub fn lie(&mut self) {
-        let service = self.some_service();
-        let environment = self.tape.one(&[Environment::Production, Environment::Production, Environment::Staging]);
-        let shares = |old: u8, new: u8| {
-            let all = [(OLD, old), (NEW, new), (FOREIGN, 100 - old - new)];
-            let some = all.into_iter().filter(|(_, percent)| *percent > 0);
-            some.map(|(release, percent)| Split { release: release.to_owned(), percent }).collect::<Vec<_>>()
-        };
-        let lie = match self.tape.one(&[0, 0, 1, 2, 3, 4, 5, 5]) {
-            0 => Lie::Idles,
-            1 => Lie::Tells(shares(100, 0)),
-            2 => Lie::Tells(shares(0, 100)),
-            3 => Lie::Tells(shares(60, 40)),
-            4 => Lie::Tells(shares(0, 0)),
-            _ => Lie::Deceives,
-        };
-        let until = match self.tape.one(&[20, 120, 0]) {
-            0 => i64::MAX,
-            seconds => self.now + nanoseconds(seconds * SECOND),
-        };
-        if !self.faults.local {
-            self.tell(|| format!("the target of {service:?} lies in {}: {lie:?}", environment.role()));
-            self.target(&service, environment).lies(lie, until);
-        }
-    }
-
-    /// A release of production ends by itself, and is started again after a while.
-    pub fn crash(&mut self) {
-        let service = self.some_service();
-        let releases = self.releases(&[OLD]);
-        let release = releases[usize::from(self.tape.one(&[0_u8, 1, 2, 3, 4])) % releases.len()].clone();
-        let until = self.now + nanoseconds(self.tape.one(&[15, 120, 900]) * SECOND);
-        if self.target(&service, Environment::Production).crash(&release, until) {
-            self.happened.insert("a release ended by itself");
-            self.tell(|| format!("{release} of {service:?} ends by itself"));
-        }
-    }
-
-    /// Someone stops a release of production that has no traffic; but the old one is kept to go back to.
-    pub fn stop(&mut self) {
-        let service = self.some_service();
-        let mut releases = self.releases(&[]);
-        // Of another run it may be the old one.
-        releases.retain(|release| self.runs.iter().all(|run| run.names().old(&service) != *release));
-        let release = releases[usize::from(self.tape.one(&[0_u8, 1, 2, 3])) % releases.len()].clone();
-        if self.target(&service, Environment::Production).stop(&release) {
-            self.happened.insert("a release was stopped");
-            self.tell(|| format!("someone stops {release} of {service:?}"));
-        }
-    }
-
-    /// What the releases of the runs are called, and these.
-    fn releases(&self, others: &[&str]) -> Vec<String> {
-        let own = self.runs.iter().flat_map(|run| [run.names().new.clone(), run.names().fresh.clone()]);
-        let mut releases: Vec<String> = own.collect();
-        // The first run's own comes first.
-        others.iter().for_each(|other| releases.insert(1, (*other).to_owned()));
-        releases
-    }
-
-    fn some_service(&mut self) -> String {
-        let services = stock::labels(&self.plan);
-        services[usize::from(self.tape.one(&[0_u8, 1, 2])) % services.len()].clone()
     }
 
     /// An answer may come a second time, at once or late: perhaps after the next effect began, or to another host.
@@ -465,41 +375,4 @@ impl World {
 
 fn nanoseconds(span: Duration) -> i64 {
     i64::try_from(span.as_nanos()).unwrap()
-}
-
-/// A sleep in the world's time.
-pub struct Sleep {
-    world: Shared,
-    host: u64,
-    span: Duration,
-    timer: Option<Timer>,
-}
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        let world = self.world.clone();
-        let mut world = world.lock();
-        let timer = self.timer.unwrap_or_else(|| {
-            let timer = (world.now + nanoseconds(self.span), world.next_timer, self.host);
-            world.next_timer += 1;
-            world.timers.insert(timer);
-            timer
-        });
-        self.timer = Some(timer);
-        if timer.0 > world.now {
-            return Poll::Pending;
-        }
-        world.timers.remove(&timer);
-        Poll::Ready(())
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        if let Some(timer) = self.timer {
-            self.world.lock().timers.remove(&timer);
-        }
-    }
 }

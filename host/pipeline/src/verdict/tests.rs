@@ -4,9 +4,11 @@ use autodevops_statistics::Share;
 use super::*;
 use crate::{Decision, Direction, NoData, Origin};
 
+mod beside;
 mod chances;
 mod ends;
 mod sequence;
+mod trips;
 mod words;
 
 const WHOLE: Window = Window { start: 0, end: 600_000_000_000 };
@@ -180,78 +182,6 @@ fn a_lying_plugin_cannot_outvote_the_host() {
 }
 
 #[test]
-fn half_of_ten_requests_failed_trips_at_once_and_by_the_hosts_count_where_there_is_one() {
-    let few = judged(&errors(), &host(vec![rate("new", 5, 10)]), None);
-    assert!(few.at_once && !few.lacking, "what speaks against it is more than the want of samples");
-    let fewer = judged(&errors(), &host(vec![rate("new", 5, 9)]), None);
-    assert!(!fewer.at_once && fewer.lacking);
-    assert!(!judged(&errors(), &host(vec![rate("new", 4, 10)]), None).at_once);
-    assert!(judged(&errors(), &[sample("plugin", false, vec![rate("new", 9, 10)])], None).at_once);
-    let calm = [sample("plugin", false, vec![rate("new", 9, 10)]), sample("edge", true, vec![rate("new", 0, 100)])];
-    assert!(!judged(&errors(), &calm, None).at_once);
-}
-
-#[test]
-fn a_hard_trip_needs_no_trigger_that_names_the_error_rate() {
-    let slow = plan(&[("latency", Rule::QuantileAbove { quantile: 0.95, seconds: 2.0 })]);
-    assert!(judged(&slow, &host(vec![rate("new", 5, 10)]), None).at_once);
-    assert!(!judged(&slow, &host(vec![rate("new", 4, 10)]), None).at_once);
-}
-
-#[test]
-fn what_is_no_failure_trips_nothing_however_often_it_happens() {
-    let mut plan = plan(&[("cache-miss", Rule::RateAbove(0.4))]);
-    plan.triggers[0].critical = false;
-    let missed = |events, total| Measurement { metric: "cache-miss".into(), ..rate("new", events, total) };
-    for observed_by_host in [false, true] {
-        let cold = [sample("cache", observed_by_host, vec![missed(10, 10)])];
-        assert!(!judged(&plan, &cold, None).at_once, "a cold cache misses all");
-        let failing = [sample("cache", observed_by_host, vec![missed(10, 10), rate("new", 5, 10)])];
-        assert!(judged(&plan, &failing, None).at_once, "requests that fail trip beside it");
-    }
-    let many = judged(&plan, &host(vec![missed(900, 1000)]), None);
-    assert_eq!(
-        (many.outcome, many.critical, many.at_once),
-        (Outcome::Failed, false, false),
-        "it is judged all the same"
-    );
-}
-
-#[test]
-fn a_hard_trip_is_critical_even_where_its_trigger_is_not() {
-    let mut plan = errors();
-    plan.triggers[0].critical = false;
-    let judgement = judged(&plan, &host(vec![rate("new", 10, 10)]), None);
-    assert!(judgement.at_once && judgement.critical);
-    let judgement = judged(&plan, &host(vec![rate("new", 40, 100)]), None);
-    assert_eq!((judgement.outcome, judgement.critical), (Outcome::Failed, false));
-}
-
-#[test]
-fn a_stable_release_that_is_broken_itself_excuses_a_candidate_that_is_no_worse() {
-    let better = host(vec![rate("new", 60, 500), rate("old", 150, 500)]);
-    assert_eq!(judged(&errors(), &better, Some("old")).outcome, Outcome::Passed);
-    let worse = host(vec![rate("new", 240, 500), rate("old", 150, 500)]);
-    assert_eq!(judged(&errors(), &worse, Some("old")).outcome, Outcome::Failed);
-    let both = host(vec![rate("new", 300, 500), rate("old", 290, 500)]);
-    let judgement = judged(&errors(), &both, Some("old"));
-    assert_eq!((judgement.outcome, judgement.at_once), (Outcome::Inconclusive, false));
-}
-
-#[test]
-fn a_baseline_that_may_be_broken_keeps_no_release_that_is_surely_good() {
-    let beside =
-        |events, total| judged(&errors(), &host(vec![rate("new", events, total), rate("old", 16, 218)]), Some("old"));
-    let early = beside(0, 78);
-    assert_eq!((early.outcome, early.lacking), (Outcome::Inconclusive, true));
-    let late = beside(0, 513);
-    assert_eq!((late.outcome, late.verdicts[0].method), (Outcome::Passed, Some(Method::Wilson)));
-    // Above the limit, it is neither good nor the worse one.
-    let above = beside(34, 513);
-    assert_eq!((above.outcome, above.lacking), (Outcome::Inconclusive, false));
-}
-
-#[test]
 fn nothing_of_a_watch_counts_until_its_initial_delay_is_over() {
     let mut trigger = Trigger::new("error-rate", Rule::RateAbove(0.05));
     let begun = |trigger: &Trigger, end| trigger.begun(&Window { start: 5, end });
@@ -259,13 +189,6 @@ fn nothing_of_a_watch_counts_until_its_initial_delay_is_over() {
     trigger.initial_delay = std::time::Duration::from_nanos(10);
     assert_eq!((begun(&trigger, 14), begun(&trigger, 15)), (None, None));
     assert_eq!(begun(&trigger, 16), Some(Window { start: 15, end: 16 }));
-}
-
-#[test]
-fn a_baseline_at_the_limit_is_not_broken() {
-    let beside =
-        |old| judged(&errors(), &host(vec![rate("new", 37, 500), rate("old", old, 1000)]), Some("old")).outcome;
-    assert_eq!((beside(50), beside(51)), (Outcome::Failed, Outcome::Inconclusive));
 }
 
 fn histogram(buckets: &[(f64, u64)]) -> Observation {
@@ -288,34 +211,6 @@ fn a_slow_tail_fails_and_the_performance_verdict_says_so() {
 }
 
 #[test]
-fn a_few_milliseconds_more_are_no_reason_to_turn_back_and_many_are() {
-    let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: Some(0.95) })]);
-    let of = |release, counts: [u64; 4]| {
-        let buckets: Vec<_> = [0.005, 0.01, 0.1, f64::MAX].into_iter().zip(counts).collect();
-        latency(release, histogram(&buckets))
-    };
-    let quick = of("old", [500, 500, 500, 500]);
-    let noise = of("new", [300, 500, 500, 500]);
-    let slow = of("new", [100, 100, 500, 500]);
-    assert_eq!(judged(&plan, &host(vec![noise, quick.clone()]), Some("old")).outcome, Outcome::Passed);
-    assert_ne!(judged(&plan, &host(vec![slow, quick]), Some("old")).outcome, Outcome::Passed);
-}
-
-#[test]
-fn a_candidate_is_compared_with_the_baseline_of_the_same_time() {
-    let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: Some(0.95) })]);
-    let values = |seconds: f64| Observation::Samples(vec![seconds; 100]);
-    let both = |new: f64, old: f64| host(vec![latency("new", values(new)), latency("old", values(old))]);
-    assert_eq!(judged(&plan, &both(0.11, 0.10), Some("old")).outcome, Outcome::Passed);
-    assert_eq!(judged(&plan, &both(0.13, 0.10), Some("old")).outcome, Outcome::Failed);
-    let alone = host(vec![latency("new", values(0.1))]);
-    let judgement = judged(&plan, &alone, Some("old"));
-    assert_eq!((judgement.outcome, judgement.lacking), (Outcome::Inconclusive, true));
-    let endless = host(vec![latency("new", values(1.0)), latency("old", histogram(&[(1.0, 10), (f64::MAX, 100)]))]);
-    assert_eq!(judged(&plan, &endless, Some("old")).outcome, Outcome::Passed);
-}
-
-#[test]
 fn a_short_bad_window_keeps_a_good_watch_from_passing() {
     let own = Window { start: 300_000_000_000, ..WHOLE };
     let bad = Sample { window: own, ..sample("edge", true, vec![rate("new", 30, 100)]) };
@@ -335,14 +230,6 @@ fn a_source_with_too_few_requests_holds_up_nothing_that_another_has_seen_enough_
     assert_eq!(judged(&errors(), &[late.clone(), enough], None).outcome, Outcome::Passed);
     let bad = sample("edge", true, vec![rate("new", 60, 300)]);
     assert_eq!(judged(&errors(), &[late, bad], None).outcome, Outcome::Failed);
-}
-
-#[test]
-fn under_all_traffic_a_candidate_is_excused_by_what_stable_was_last_seen_to_do() {
-    let before = [rate("old", 150, 500)];
-    let outcome = |samples: &[Sample]| judge(&errors(), &Round { before: &before, ..round(samples, None) }).outcome;
-    assert_eq!(outcome(&host(vec![rate("new", 60, 500)])), Outcome::Passed);
-    assert_eq!(outcome(&host(vec![rate("new", 240, 500)])), Outcome::Failed);
 }
 
 #[test]
@@ -423,81 +310,12 @@ fn what_was_measured_in_another_way_is_an_error_that_names_it_and_passes_nothing
 }
 
 #[test]
-fn a_crash_loop_or_a_dead_probe_trips_at_once_by_the_hosts_word_alone() {
-    for metric in [CRASH_LOOP, PROBE] {
-        let sign = |release: &str| Measurement { metric: metric.into(), ..rate(release, 1, 1) };
-        let judgement = judged(&errors(), &host(vec![rate("new", 0, 3), sign("new")]), Some("old"));
-        assert!(judgement.at_once && judgement.critical, "{metric}");
-        assert!(judgement.verdicts[0].words.starts_with("hard trip: the release"), "{}", judgement.verdicts[0].words);
-        let plugins = [sample("plugin", false, vec![rate("new", 0, 3), sign("new")])];
-        assert!(!judged(&errors(), &plugins, Some("old")).at_once);
-        let both = host(vec![rate("new", 0, 3), sign("new"), sign("old")]);
-        assert!(!judged(&errors(), &both, Some("old")).at_once, "the machine's fault, not the release's");
-    }
-}
-
-#[test]
 fn a_rate_below_its_limit_fails_as_its_rest_above_it() {
     let plan = plan(&[("checkouts", Rule::RateBelow(0.95))]);
     let of = |events| host(vec![Measurement { metric: "checkouts".into(), ..rate("new", events, 100) }]);
     assert_eq!(judged(&plan, &of(89), None).outcome, Outcome::Failed);
     assert_eq!(judged(&plan, &of(90), None).outcome, Outcome::Inconclusive);
     assert_eq!(judged(&plan, &of(100), None).outcome, Outcome::Inconclusive);
-}
-
-#[test]
-fn rates_are_compared_by_the_two_proportion_test_and_one_error_of_few_is_none() {
-    let mut plan = plan(&[("error-rate", Rule::WorseBy { ratio: 0.2, quantile: None })]);
-    let both = |new: (u64, u64), old: (u64, u64)| host(vec![rate("new", new.0, new.1), rate("old", old.0, old.1)]);
-    let judgement = judged(&plan, &both((30, 500), (100, 5000)), Some("old"));
-    assert_eq!((judgement.outcome, judgement.verdicts[0].method), (Outcome::Failed, Some(Method::TwoProportions)));
-    assert_eq!(judged(&plan, &both((11, 500), (100, 5000)), Some("old")).outcome, Outcome::Passed, "within 20 %");
-    assert_eq!(judged(&plan, &both((1, 20), (0, 1000)), Some("old")).outcome, Outcome::Inconclusive);
-    plan.triggers[0].effect = Some(0.05);
-    assert_eq!(judged(&plan, &both((30, 500), (100, 5000)), Some("old")).outcome, Outcome::Passed, "below the floor");
-    plan.triggers[0].effect = None;
-    plan.triggers[0].direction = Direction::Decrease;
-    assert_eq!(judged(&plan, &both((30, 500), (500, 5000)), Some("old")).outcome, Outcome::Failed);
-    assert_eq!(judged(&plan, &both((60, 500), (500, 5000)), Some("old")).outcome, Outcome::Passed);
-}
-
-#[test]
-fn where_all_triggers_compare_and_nothing_is_there_to_compare_with_that_is_said() {
-    let plan = plan(&[("error-rate", Rule::WorseBy { ratio: 0.2, quantile: None })]);
-    let judgement = judged(&plan, &host(vec![rate("new", 0, 500)]), None);
-    assert_eq!((judgement.outcome, judgement.lacking, judgement.verdicts.len()), (Outcome::Inconclusive, false, 1));
-    assert!(judgement.verdicts[0].words.starts_with("nothing was judged: all triggers"), "{:?}", judgement.verdicts);
-}
-
-/// So many latencies around `seconds`, the same each time.
-fn around(seconds: f64, count: u32) -> Observation {
-    Observation::Samples((0..count).map(|n| seconds * (0.5 + f64::from((n * 37) % count) / f64::from(count))).collect())
-}
-
-#[test]
-fn latencies_are_compared_by_ranks_and_must_be_longer_by_a_fifth() {
-    let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: None })]);
-    let both = |new: f64, count| host(vec![latency("new", around(new, count)), latency("old", around(0.1, 500))]);
-    let outcome = |new, count| judged(&plan, &both(new, count), Some("old")).outcome;
-    let judgement = judged(&plan, &both(0.15, 200), Some("old"));
-    assert_eq!((judgement.outcome, judgement.verdicts[0].method), (Outcome::Failed, Some(Method::MannWhitney)));
-    assert_eq!(judgement.performance.unwrap().outcome, Outcome::Failed);
-    assert_eq!(outcome(0.1, 200), Outcome::Passed);
-    assert_eq!(outcome(0.11, 2000), Outcome::Passed, "surely slower, but by a tenth only");
-    assert_eq!(outcome(0.15, 19), Outcome::Inconclusive);
-    assert_eq!(outcome(0.05, 200), Outcome::Passed);
-    let buckets =
-        |counts: [u64; 5]| histogram(&[0.05, 0.1, 0.25, 0.5, f64::MAX].into_iter().zip(counts).collect::<Vec<_>>());
-    let moved = host(vec![
-        latency("new", buckets([0, 20, 180, 200, 200])),
-        latency("old", buckets([300, 900, 1000, 1000, 1000])),
-    ]);
-    assert_eq!(judged(&plan, &moved, Some("old")).outcome, Outcome::Failed);
-    let other = host(vec![
-        latency("new", buckets([0, 20, 180, 200, 200])),
-        latency("old", histogram(&[(1.0, 90), (f64::MAX, 100)])),
-    ]);
-    assert_eq!(judged(&plan, &other, Some("old")).verdicts[0].word(), "error");
 }
 
 #[test]
