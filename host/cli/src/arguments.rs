@@ -77,7 +77,7 @@ pub enum Verb {
     Audit(Audit),
     /// Show what deploys came to: how often they succeeded, how long they took, what they did to the service.
     ///
-    /// By service and environment: success and rollback rates, time to deploy with waiting for people apart, response times and errors
+    /// By service and environment: success and rollback rates, time to deploy with waiting apart, response times and errors
     /// before and after, complaints, and the four measures of DORA.
     Metrics(Metrics),
     /// Let a run go on that waits for approval.

@@ -1,6 +1,6 @@
 //! `autodevops metrics`: the deployment record.
 
-use std::{collections::BTreeSet, path::Path, process::ExitCode};
+use std::{collections::BTreeSet, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Result, bail};
 use autodevops_orchestrator::clock::now;
@@ -16,6 +16,8 @@ use crate::{
     project,
     runs::day,
 };
+
+const DAY_SECONDS: f64 = 86_400.0;
 
 /// `autodevops metrics`.
 pub fn run(options: &Metrics, config: Option<&Path>, format: Format) -> Result<ExitCode> {
@@ -70,13 +72,14 @@ fn text(report: &Report, style: Style) -> String {
     if report.groups.is_empty() {
         return format!("no deploys from {span}; name an earlier --since, or see `autodevops runs`\n");
     }
+    let length = Duration::from_nanos(u64::try_from(report.until.0.saturating_sub(report.since.0)).unwrap_or(0));
     let mut text = String::new();
     for group in &report.groups {
         if !text.is_empty() {
             text.push('\n');
         }
         text.push_str(&format!("{}\n{span}\n\n", style.bold(&format!("{} in {}", group.service, group.environment))));
-        for (name, value) in lines(group) {
+        for (name, value) in lines(group, length) {
             text.push_str(&format!("  {name:<22}{value}\n"));
         }
         text.push_str(&drawn(group, report.since, style));
@@ -84,8 +87,8 @@ fn text(report: &Report, style: Style) -> String {
     text
 }
 
-/// Each number by its name.
-fn lines(group: &Group) -> Vec<(&'static str, String)> {
+/// Each number by its name; `span`: of the time that is told of.
+fn lines(group: &Group, span: Duration) -> Vec<(&'static str, String)> {
     let stopped = group.success.total.saturating_sub(group.success.of + group.rollback.of);
     let under_way = if group.under_way > 0 { format!("; {} under way", group.under_way) } else { String::new() };
     let mut lines = vec![
@@ -99,7 +102,7 @@ fn lines(group: &Group) -> Vec<(&'static str, String)> {
         ("success rate", share(group.success)),
         ("rollback rate", share(group.rollback)),
         ("time to deploy", spread(group.active, "active, from the beginning to all of the traffic")),
-        ("  waiting for people", spread(group.waiting, "more")),
+        ("  waiting", spread(group.waiting, "more, for people or another run")),
     ];
     match &group.performance {
         None => lines.push(("performance", "no release was seen beside the one before it".to_owned())),
@@ -116,12 +119,7 @@ fn lines(group: &Group) -> Vec<(&'static str, String)> {
         lines.push(("user satisfaction", satisfied(group.satisfaction.as_ref())));
     }
     if let Some(dora) = &group.dora {
-        let frequency = dora.deployments_per_day;
-        let frequency = if frequency == 0.0 || frequency >= 1.0 {
-            format!("{frequency:.1} a day")
-        } else {
-            format!("{:.1} a week", frequency * 7.0)
-        };
+        let frequency = frequency(dora.deployments_per_day, span);
         lines.extend([
             ("deployment frequency", frequency),
             ("lead time", spread(dora.lead_time, "from the commit to all of the traffic")),
@@ -131,6 +129,15 @@ fn lines(group: &Group) -> Vec<(&'static str, String)> {
         ]);
     }
     lines
+}
+
+/// How often a release came to serve, over a span of time. What is less than a day makes no rate of one.
+fn frequency(a_day: f64, span: Duration) -> String {
+    let span = span.as_secs_f64();
+    if span < DAY_SECONDS {
+        return format!("{:.0} in {}", a_day * span / DAY_SECONDS, seconds(span));
+    }
+    if a_day == 0.0 || a_day >= 1.0 { format!("{a_day:.1} a day") } else { format!("{:.1} a week", a_day * 7.0) }
 }
 
 fn share(share: Share) -> String {
@@ -155,9 +162,14 @@ fn changed(change: Change, shown: fn(f64) -> String) -> String {
 }
 
 fn satisfied(satisfaction: Option<&Satisfaction>) -> String {
-    let Some(Satisfaction { before, after }) = satisfaction else {
+    let Some(Satisfaction { before, after, taken_in }) = satisfaction else {
         return "no complaints were taken in".to_owned();
     };
+    if before.requests.saturating_add(after.requests) == 0 {
+        return format!(
+            "{taken_in} complaints; of how many requests is not known, since no release was watched serving"
+        );
+    }
     let rate = |rate: Option<f64>| rate.map_or("none seen".to_owned(), |rate| format!("{rate:.2}"));
     format!(
         "{} complaints per 1,000 requests before, {} after ({} and {} complaints)",
@@ -190,7 +202,7 @@ fn drawn(group: &Group, since: Timestamp, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, time::Duration};
+    use std::fs;
 
     use autodevops_record::{
         Complaint, Entry, of_run, settled,
@@ -227,9 +239,25 @@ mod tests {
     #[test]
     fn complaints_are_told_in_relation_to_requests_and_only_where_people_are_served() {
         let complaint = Complaint { service: "shop".into(), at: BEGIN };
-        assert!(shown("production", &[complaint]).contains("complaints per 1,000 requests before"));
-        let staging = shown("staging", &[]);
+        assert!(shown("production", std::slice::from_ref(&complaint)).contains("complaints per 1,000 requests before"));
+        let staging = shown("staging", &[complaint]);
         assert!(!staging.contains("satisfaction") && !staging.contains("lead time"), "{staging}");
+    }
+
+    #[test]
+    fn complaints_of_releases_that_were_not_watched_are_told_as_that() {
+        let satisfaction = Satisfaction { taken_in: 12, ..Satisfaction::default() };
+        let told = satisfied(Some(&satisfaction));
+        assert_eq!(told, "12 complaints; of how many requests is not known, since no release was watched serving");
+    }
+
+    #[test]
+    fn what_is_less_than_a_day_makes_no_rate_of_one() {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        assert_eq!(frequency(720.0, minutes(2)), "1 in 2m");
+        assert_eq!(frequency(0.0, minutes(2)), "0 in 2m");
+        assert_eq!(frequency(2.0, minutes(24 * 60)), "2.0 a day");
+        assert_eq!(frequency(0.5, minutes(48 * 60)), "3.5 a week");
     }
 
     #[test]

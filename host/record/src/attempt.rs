@@ -168,6 +168,13 @@ pub fn settled(entries: impl IntoIterator<Item = Entry>) -> Vec<Attempt> {
     attempts
 }
 
+impl Attempt {
+    /// Whether it was kept, and a person took its release back once it was over.
+    pub(crate) fn was_taken_back(&self) -> bool {
+        self.ending == Some(Ending::RolledBack) && self.restored > self.ended
+    }
+}
+
 /// The time from one moment to a later one; none where it is not later.
 pub(crate) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::from_nanos(u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0))

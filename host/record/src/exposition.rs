@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{Attempt, Complaint, attempt::between};
+use crate::{Attempt, Complaint, Ending, attempt::between};
 
 /// The media type of what [`exposition`] gives.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -53,9 +53,12 @@ fn times<L: Clone + std::hash::Hash + Eq>() -> Times<L> {
 
 /// All attempts and complaints as OpenMetrics text. Rates, ranges and quantiles are PromQL's to make of them: a deployment frequency is
 /// `rate(autodevops_deployments_total{outcome="kept"}[30d])`.
+///
+/// No counter ever falls, which Prometheus would take for one that began anew: an attempt that was kept, and whose release a person took back
+/// later, stays a kept one, and is counted in `taken_back_total` from then on.
 pub fn exposition(attempts: &[Attempt], complaints: &[Complaint]) -> String {
     let deployments = Family::<Outcome, Counter>::default();
-    let under_way = Family::<Place, Gauge>::default();
+    let (taken_back, under_way) = (Family::<Place, Counter>::default(), Family::<Place, Gauge>::default());
     let to_deploy = times::<Part>();
     let (lead, restore) = (times::<Place>(), times::<Place>());
     let roll_back: Times<Place> = Family::new_with_constructor(|| Histogram::new(ROLL_BACK_BOUNDS_SECONDS));
@@ -71,6 +74,10 @@ pub fn exposition(attempts: &[Attempt], complaints: &[Complaint]) -> String {
         };
         // A group that has nothing under way says so, too.
         drop(under_way.get_or_create(&place));
+        let ending = if attempt.was_taken_back() { Ending::Kept } else { ending };
+        if attempt.was_taken_back() {
+            taken_back.get_or_create(&place).inc();
+        }
         let outcome = Outcome { service: service.clone(), environment: environment.clone(), outcome: ending.name() };
         deployments.get_or_create(&outcome).inc();
         if let Some(active) = attempt.active() {
@@ -81,7 +88,7 @@ pub fn exposition(attempts: &[Attempt], complaints: &[Complaint]) -> String {
         if let Some(time) = span(attempt.committed, attempt.served) {
             lead.get_or_create(&place).observe(time);
         }
-        if let Some(time) = span(attempt.fault_since, attempt.served.filter(|_| ending == crate::Ending::Kept)) {
+        if let Some(time) = span(attempt.fault_since, attempt.served.filter(|_| ending == Ending::Kept)) {
             restore.get_or_create(&place).observe(time);
         }
         if let Some(time) = span(attempt.exposed, attempt.restored) {
@@ -103,8 +110,9 @@ pub fn exposition(attempts: &[Attempt], complaints: &[Complaint]) -> String {
     }
     let mut registry = Registry::with_prefix("autodevops");
     registry.register("deployments", "Attempts to deploy that are over", deployments);
+    registry.register("taken_back", "Releases that were kept, and that a person took back later", taken_back);
     registry.register("deployments_under_way", "Attempts to deploy that are not over", under_way);
-    let help = "From the beginning to serving, active and waiting for people";
+    let help = "From the beginning to serving, active and waiting for people or another run";
     registry.register_with_unit("time_to_deploy", help, Unit::Seconds, to_deploy);
     registry.register_with_unit("lead_time", "From a change's commit to serving", Unit::Seconds, lead);
     let help = "From a fault's first sight to a release that heals it serving";

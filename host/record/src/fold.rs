@@ -73,7 +73,7 @@ impl Fold {
         self.run.apply(event);
         let run = &self.run;
         let kept = run.gate().is_some() || run.held().is_some() || run.on_hold().is_some() || run.frozen().is_some();
-        let waiting = run.outcome().is_none() && kept;
+        let waiting = run.outcome().is_none() && (kept || run.awaited().is_some());
         match (waiting, self.waits.last_mut().filter(|wait| wait.to.is_none())) {
             (true, None) => self.waits.push(Wait { from: at, to: None }),
             (false, Some(wait)) => wait.to = Some(at),

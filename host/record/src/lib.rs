@@ -9,7 +9,8 @@
 //! - An attempt begins with its run, or with a person's deploy, and *serves* from the moment at which all traffic is the release's.
 //!   It was *kept* where the release serves on after it was watched, *rolled back* where it had traffic and lost it, and
 //!   *stopped* where it never had any.
-//! - Time *waiting* is time in which a person was asked, or a run was held or frozen; all else up to serving is *active*, watches included.
+//! - Time *waiting* is time in which a person was asked, or a run was held or frozen, or waited for another to release its services; all
+//!   else up to serving is *active*, watches included.
 //! - Of the four measures of DORA (<https://dora.dev/guides/dora-metrics-four-keys/>): lead time is that from the change's commit to
 //!   serving; a change failed where it was rolled back; service is restored where a fault that was seen is healed by a release that
 //!   serves.

@@ -62,13 +62,13 @@ pub struct Group {
     pub success: Share,
     /// Those whose release had traffic and was taken back, of all that are over.
     pub rollback: Share,
-    /// From the beginning to serving, time waiting for people apart.
+    /// From the beginning to serving, time waiting for people or another run apart.
     pub active: Option<Spread>,
-    /// The time of it that people were waited for.
+    /// The time of it that people or another run were waited for.
     pub waiting: Option<Spread>,
     /// The release beside the one before it.
     pub performance: Option<Impact>,
-    /// Complaints before and after; none where no complaint of the service was ever taken in.
+    /// Complaints before and after; none where no complaint of the service was ever taken in, or the environment does not serve people.
     pub satisfaction: Option<Satisfaction>,
     /// DORA's four; only for an environment that serves people.
     pub dora: Option<Dora>,
@@ -114,11 +114,14 @@ pub struct PerThousand {
 /// Complaints before and after: over as long a time before the release had traffic as it was watched serving. The requests of the time
 /// after were counted; those of the time before are estimated by the traffic that was counted while it was shared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Satisfaction {
     /// Before the releases had traffic.
     pub before: PerThousand,
     /// While they served.
     pub after: PerThousand,
+    /// Complaints in all of the span of time.
+    pub taken_in: u64,
 }
 
 /// The four measures of DORA.
@@ -185,7 +188,8 @@ pub fn report(attempts: &[Attempt], complaints: &[Complaint], question: &Questio
             active: Spread::of(ended.iter().filter_map(|attempt| attempt.active())),
             waiting: Spread::of(served().map(|attempt| attempt.waited)),
             performance: impact(&ended),
-            satisfaction: (!complaints.is_empty()).then(|| satisfaction(&ended, &complaints)),
+            satisfaction: (production && !complaints.is_empty())
+                .then(|| satisfaction(&ended, &complaints, since, question.until)),
             dora: production.then(|| dora(&ended, since, question.until)),
             series: series(&ended, since, question.until),
         }
@@ -228,11 +232,11 @@ fn impact(ended: &[&Attempt]) -> Option<Impact> {
     })
 }
 
-fn satisfaction(ended: &[&Attempt], complaints: &[&Complaint]) -> Satisfaction {
+fn satisfaction(ended: &[&Attempt], complaints: &[&Complaint], since: Timestamp, until: Timestamp) -> Satisfaction {
     let count = |from: Timestamp, to: Timestamp| {
         complaints.iter().filter(|complaint| from <= complaint.at && complaint.at < to).count() as u64
     };
-    let mut whole = Satisfaction::default();
+    let mut whole = Satisfaction { taken_in: count(since, until), ..Satisfaction::default() };
     for attempt in ended {
         let Some(exposed) = attempt.exposed else { continue };
         let shared_requests = attempt.stable.requests.saturating_add(attempt.shared.requests);

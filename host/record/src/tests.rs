@@ -1,9 +1,9 @@
 //! What stories come to.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use autodevops_model::IssueKind;
-use autodevops_pipeline::{Event, EventKind, Timestamp};
+use autodevops_pipeline::{Awaited, Event, EventKind, Timestamp};
 use proptest::prelude::*;
 
 use crate::{
@@ -180,6 +180,14 @@ fn complaints_are_counted_over_as_long_before_as_after() {
     assert_eq!((satisfaction.before.complaints, satisfaction.before.requests), (2, 4800));
     assert_eq!((satisfaction.after.complaints, satisfaction.after.requests), (1, 4800));
     assert_eq!(satisfaction.after.per_thousand, Some(1.0 / 4.8));
+    assert_eq!(satisfaction.taken_in, 6, "of the whole span of time");
+    // Staging has no users who could complain.
+    let staging = report(&attempts, &complaints, &question()).groups.into_iter().find(|group| !group.production);
+    assert_eq!(staging.unwrap().satisfaction, None);
+    // Deploys by hand are watched by nobody.
+    let (by_hand, whole) = ([by_hand("a", 1, Ending::Kept)], Question { since: Some(BEGIN), ..question() });
+    let told = crate::tests::production(&report(&by_hand, &complaints, &whole)).satisfaction.unwrap();
+    assert_eq!((told.before.requests, told.after.requests, told.taken_in), (0, 0, 6));
 }
 
 #[test]
@@ -221,6 +229,56 @@ fn prometheus_is_told_each_number_once_for_each_place() {
         "# EOF",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}
+
+/// The counters, by the name and labels of each.
+fn counters(text: &str) -> BTreeMap<&str, f64> {
+    let is_counter =
+        |name: &&str| ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.contains(&format!("{end}{{")));
+    text.lines()
+        .filter_map(|line| line.rsplit_once(' '))
+        .filter(|(name, _)| is_counter(name))
+        .map(|(name, value)| (name, value.parse().unwrap()))
+        .collect()
+}
+
+#[test]
+fn no_counter_falls_when_a_person_takes_a_release_back() {
+    let healed = of_run(&Story::healed()).unwrap();
+    let production = healed.iter().find(|attempt| attempt.production).unwrap();
+    let taken = TakenBack {
+        service: production.service.clone(),
+        environment: production.environment.clone(),
+        release: production.release.clone().unwrap(),
+        by: "ada".into(),
+        at: production.ended.unwrap().after(HOUR),
+    };
+    let entries: Vec<Entry> = healed.into_iter().map(|attempt| Entry::Attempt(Box::new(attempt))).collect();
+    let before = exposition(&settled(entries.clone()), &[]);
+    let after = exposition(&settled(entries.into_iter().chain([Entry::TakenBack(taken)])), &[]);
+    let (before, after) = (counters(&before), counters(&after));
+    assert!(before.len() > 40, "{before:?}");
+    for (name, value) in before {
+        assert!(after[name] >= value, "{name} falls from {value} to {}", after[name]);
+    }
+    assert_eq!(after[r#"autodevops_taken_back_total{service="shop",environment="production"}"#], 1.0);
+}
+
+#[test]
+fn the_wait_for_another_runs_services_is_no_active_time() {
+    let story = Story { services: vec!["cart".into(), "shop".into()], ..Story::default() };
+    let mut events = story.events();
+    let before = of_run(&events).unwrap();
+    let index = events.iter().position(|event| matches!(event.event, EventKind::ServicesClaimed { .. })).unwrap();
+    let of = Awaited { run: "another".into(), services: vec!["cart".into()] };
+    let waits = Event { event: EventKind::ServicesAwaited { of }, ..events[index].clone() };
+    for event in &mut events[index..] {
+        event.at = event.at.after(HOUR);
+    }
+    events.insert(index, waits);
+    for (before, after) in before.iter().zip(of_run(&events).unwrap()) {
+        assert_eq!((after.waited, after.active()), (before.waited + HOUR, before.active()), "{}", after.environment);
     }
 }
 
