@@ -81,20 +81,17 @@ fn a_metric_is_one_that_is_known_or_one_of_the_project() {
 #[test]
 fn rollouts_are_rehearsed_by_a_projects_configuration_alike_for_one_seed() {
     let shop = Shop::open(&[]);
-    let plan = |seed: &str| {
+    let rates = ["--metric-rate", "error-rate=2 %", "--metric-rate", "error-rate=50 %"];
+    let plan = |seed: &str, more: &[&str]| {
         let arguments = ["rollout", "plan", "--traffic", "20/s", "--rehearsals", "20", "--seed", seed];
-        shop.expect(
-            0,
-            &[&arguments[..], &["--metric-rate", "error-rate=2 %", "--metric-rate", "error-rate=20 %"]].concat(),
-        )
+        shop.expect(0, &[&arguments[..], &rates, more].concat())
     };
-    let text = plan("7").stdout;
-    assert_eq!(text, plan("7").stdout);
-    assert_ne!(text, plan("8").stdout);
+    let text = plan("7", &[]).stdout;
+    assert_eq!(text, plan("7", &[]).stdout);
+    assert_ne!(text, plan("8", &[]).stdout);
     assert!(text.contains("0.0 % is 15.0 % at most"), "{text}");
-    let arguments = ["rollout", "plan", "--traffic", "20/s", "--rehearsals", "20", "--format", "json"];
-    let lines = json(&shop.expect(0, &arguments));
-    let [good, bad, ..] = lines.as_array().unwrap().as_slice() else { panic!("{lines}") };
+    let lines = json(&plan("7", &["--format", "json"]));
+    let [good, bad] = lines.as_array().unwrap().as_slice() else { panic!("{lines}") };
     let keys: Vec<&str> = good.as_object().unwrap().keys().map(String::as_str).collect();
     let mut expected = vec![
         "requests-per-second",
