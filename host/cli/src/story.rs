@@ -84,7 +84,7 @@ pub fn event(event: &EventKind, ends: bool) -> Option<Telling> {
         }
         EventKind::Measured { error: None, .. } => None,
         EventKind::Judged { verdict, .. } => match verdict.outcome {
-            CheckOutcome::Failed => tell(format!("measured: {}: {}", verdict.rule, verdict.words)),
+            CheckOutcome::Failed => tell(format!("measured: {}", verdict.told())),
             _ => None,
         },
         EventKind::Signalled { signal } => {

@@ -130,7 +130,7 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
     let (candidate, baseline) = observed(options)?;
     let measurement = |release: &str, observation| Measurement {
         metric: options.metric.clone(),
-        unit: String::new(),
+        unit: "seconds".to_owned(),
         release: release.to_owned(),
         observation,
         window: whole.clone(),

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Awaited, Former, Plan, Signal, Timestamp};
 
+pub(crate) use evidence::{JUDGED_AT_ALL, MEASURED_AT_ALL};
 pub use evidence::{Method, Origin, Sample, Verdict};
 pub use read::UnreadableEvent;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use autodevops_model::{Outcome as CheckOutcome, Window};
 
 use crate::decide::{Draft, Refused};
+use crate::event::MEASURED_AT_ALL;
 use crate::{
     Environment, EventKind, Judgement, Member, Method, Outcome, Round, RunStage, SafetyCheck, Sample, Strike,
     Timestamp, Verdict, Watch, judge, safety::worst,
@@ -156,8 +157,8 @@ impl Draft {
     fn judged(&mut self, watch: &Watch, judged: &[Judged], end: Timestamp) {
         let decided = |judged: &&Judged| judged.failed() && judged.judgement.confirmed;
         let reason = |judged: Option<&Judged>| {
-            let words = judged.and_then(|judged| judged.verdicts().next()).unwrap_or_else(|| blind_verdict(None)).words;
-            format!("{} at {} %: {words}", watch.environment.role(), watch.percent)
+            let verdict = judged.and_then(|judged| judged.verdicts().next()).unwrap_or_else(|| blind_verdict(None));
+            format!("{} at {} %: {}", watch.environment.role(), watch.percent, verdict.told())
         };
         if let Some(bad) = judged.iter().filter(decided).find(|judged| judged.judgement.critical) {
             self.performance(judged);
@@ -281,7 +282,7 @@ fn blind_verdict(error: Option<&str>) -> Verdict {
     Verdict {
         service: String::new(),
         outcome: CheckOutcome::Inconclusive,
-        rule: "measured at all".to_owned(),
+        rule: MEASURED_AT_ALL.to_owned(),
         words: format!(
             "nothing was measured: {}",
             error.unwrap_or("no health check gave a sample over the whole watch")

@@ -26,6 +26,7 @@ mod trip;
 
 use autodevops_model::{Measurement, Observation, Outcome, Window};
 
+use crate::event::JUDGED_AT_ALL;
 use crate::{Method, Plan, Rule, Sample, Strike, Trigger, Verdict};
 
 pub use trip::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, PROBE};
@@ -150,7 +151,7 @@ fn nothing_to_compare() -> Verdict {
     Verdict {
         service: String::new(),
         outcome: Outcome::Inconclusive,
-        rule: "judged at all".to_owned(),
+        rule: JUDGED_AT_ALL.to_owned(),
         words: "nothing was judged: all triggers that decide are `worse-by`, and there is nothing to compare with; add one that is \
                 `above` something"
             .to_owned(),

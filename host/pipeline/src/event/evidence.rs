@@ -46,6 +46,12 @@ impl Origin {
     }
 }
 
+/// The rule of a verdict that nothing was measured.
+pub(crate) const MEASURED_AT_ALL: &str = "measured at all";
+
+/// The rule of a verdict that no trigger could judge.
+pub(crate) const JUDGED_AT_ALL: &str = "judged at all";
+
 /// A decision with its reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -123,6 +129,22 @@ impl Verdict {
             (CheckOutcome::Passed, _) => "pass",
             (CheckOutcome::Failed, _) => "fail",
             (CheckOutcome::Inconclusive, _) => "inconclusive",
+        }
+    }
+
+    /// The decision in words with the rule that decided, and before it whose it is where the project has several services: such as
+    /// `shop: error-rate above 5.0 %: 12.0 % of 100 requests failed, …`.
+    pub fn told(&self) -> String {
+        let whose = if self.service.is_empty() { String::new() } else { format!("{}: ", self.service) };
+        let words = self.words.strip_prefix(&whose).unwrap_or(&self.words);
+        match self.rule.as_str() {
+            // What no trigger says needs no rule beside its words.
+            "" | MEASURED_AT_ALL | JUDGED_AT_ALL => format!("{whose}{words}"),
+            rule => match self.outcome {
+                CheckOutcome::Failed => format!("{whose}{rule}: {words}"),
+                CheckOutcome::Passed => format!("{whose}{rule} is not crossed: {words}"),
+                CheckOutcome::Inconclusive => format!("{whose}{rule} is not decided: {words}"),
+            },
         }
     }
 }

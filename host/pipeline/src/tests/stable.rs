@@ -319,7 +319,11 @@ fn with_all_of_the_traffic_a_release_that_fails_does_not_go_back_to_one_that_is_
         }
         assert!(scene.now <= begin.after(60 * SECOND), "with the measurement that shows the failure");
         let reason = scene.run.gate().unwrap().reason.clone();
-        assert!(reason.starts_with("production at 100 %: hard trip: 190 of 200") && reason.contains(words), "{reason}");
+        assert!(
+            reason.starts_with("production at 100 %: error-rate at or above 50.0 % at once: hard trip: 190 of 200")
+                && reason.contains(words),
+            "{reason}"
+        );
         assert!(!reason.contains("roll-forward"), "it has everything: {reason}");
         assert!(scene.run.untold().any(|note| note.notification.body.contains(words)));
         assert_eq!((scene.production(), scene.run.ending()), (vec![("new", 100)], None));

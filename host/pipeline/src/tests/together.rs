@@ -111,7 +111,10 @@ fn one_that_fails_turns_all_back_what_was_moved_last_first() {
         scene.seen_of = Some((bad, (100, 200)));
         let (outcome, scene) = scene.outcome();
         let Outcome::RolledBack { reason } = outcome else { panic!("{outcome}") };
-        assert!(reason.starts_with(&format!("production at 25 %: {bad}: hard trip")), "{reason}");
+        assert!(
+            reason.starts_with(&format!("production at 25 %: {bad}: error-rate at or above 50.0 % at once: hard trip")),
+            "{reason}"
+        );
         assert_eq!(moves(&scene)[4..], [("shop", 0), ("cart", 0)]);
         assert_eq!(shares(&scene), [("cart", 0), ("shop", 0)]);
     }
@@ -230,7 +233,11 @@ fn a_stable_release_of_one_that_is_broken_keeps_all_where_they_are() {
         scene.go();
     }
     let gate = scene.run.gate().unwrap();
-    assert!(gate.reason.contains("cart: hard trip") && gate.reason.contains("does not go back to `old`"), "{gate:?}");
+    assert!(
+        gate.reason.contains("cart: error-rate at or above 50.0 % at once: hard trip")
+            && gate.reason.contains("does not go back to `old`"),
+        "{gate:?}"
+    );
     assert_eq!(shares(&scene), [("cart", 25), ("shop", 25)]);
 }
 

@@ -26,6 +26,28 @@ struct Allowed {
     effect: f64,
     direction: Direction,
     min_samples: u64,
+    /// What single values are counted in, as it stands after a number.
+    unit: &'static str,
+}
+
+impl Allowed {
+    /// What is more than it, or less where less is worse, in words.
+    fn ratio_words(&self) -> String {
+        let way = match self.direction {
+            Direction::Increase => "more",
+            Direction::Decrease => "less",
+        };
+        format!("{} {way}", percent(self.ratio))
+    }
+}
+
+/// The contract's units of what is not a share; whatever else a plugin writes is no unit.
+fn unit(seen: &Measurement) -> &'static str {
+    match seen.unit.as_str() {
+        "seconds" => " s",
+        "bytes" => " bytes",
+        _ => "",
+    }
 }
 
 /// Compares by the trigger's rule, which allows so much.
@@ -36,7 +58,8 @@ pub(super) fn judge(
     baseline: Option<&Observation>,
 ) -> Ruling {
     let Some(baseline) = baseline else {
-        return Ruling::lacking("nobody measured the baseline, to compare with".into(), 0);
+        let words = format!("nobody measured `{}` of the baseline, to compare with", trigger.metric);
+        return Ruling::lacking(words, 0);
     };
     let floor = match &seen.observation {
         Observation::Histogram(_) => LATENCY_FLOOR_SECONDS,
@@ -44,7 +67,7 @@ pub(super) fn judge(
     };
     let effect = trigger.effect.unwrap_or(floor);
     let min_samples = trigger.min_samples.max(1);
-    let allowed = Allowed { ratio, quantile, effect, direction: trigger.direction, min_samples };
+    let allowed = Allowed { ratio, quantile, effect, direction: trigger.direction, min_samples, unit: unit(seen) };
     match (&seen.observation, baseline) {
         (Observation::Rate(now), Observation::Rate(before)) => rates(now, before, &allowed),
         (Observation::Rate(_), _) | (_, Observation::Rate(_)) => Ruling::error(format!(
@@ -58,12 +81,17 @@ pub(super) fn judge(
     }
 }
 
+/// Too few requests, in words.
+fn lacking(candidate: u64, baseline: u64, min_samples: u64) -> String {
+    format!("{candidate} requests, and {baseline} of the baseline, of {min_samples} that a decision needs of each")
+}
+
 /// By the two-proportion test, and by the exact one where events are few.
 fn rates(now: &Rate, before: &Rate, allowed: &Allowed) -> Ruling {
     let (candidate, baseline) = (Share::new(now.events, now.total), Share::new(before.events, before.total));
     let min = allowed.min_samples;
     if candidate.total().min(baseline.total()) < min {
-        let words = format!("{} requests, and {} of the baseline, of {min}", candidate.total(), baseline.total());
+        let words = lacking(candidate.total(), baseline.total(), min);
         return Ruling::lacking(words, candidate.total());
     }
     let (rate, base) = (candidate.rate(), baseline.rate());
@@ -90,13 +118,17 @@ fn rates(now: &Rate, before: &Rate, allowed: &Allowed) -> Ruling {
         ("chance", rare),
     ];
     let said = format!(
-        "{} of {} requests against {} of {} of the baseline, allowed {} and {}",
+        "{} of {} requests against {} of {} of the baseline, allowed {} ({}){}",
         percent(rate),
         candidate.total(),
         percent(base),
         baseline.total(),
         percent(limit),
-        percent(allowed.effect)
+        allowed.ratio_words(),
+        match allowed.effect {
+            effect if effect > 0.0 => format!(", and any difference of at most {}", percent(effect)),
+            _ => String::new(),
+        }
     );
     let (outcome, words) = match (beyond, rare < 1.0 - CONFIDENCE) {
         (false, _) => (Outcome::Passed, said),
@@ -112,7 +144,8 @@ fn quantiles(now: &Observation, before: &Observation, quantile: f64, allowed: &A
     let unmeasured = || Ruling::error("the latencies have no buckets that reach so far; look at the plugin".to_owned());
     let Some((bound, total)) = quantile_bound(before, quantile) else { return unmeasured() };
     if total < allowed.min_samples {
-        return Ruling::lacking(format!("{total} requests of the baseline, of {}", allowed.min_samples), total);
+        let words = format!("{total} requests of the baseline, of {} that a decision needs", allowed.min_samples);
+        return Ruling::lacking(words, total);
     }
     if bound == f64::MAX {
         let words = "the baseline is slower than its measurement reaches, so the candidate is not seen to be worse";
@@ -121,11 +154,21 @@ fn quantiles(now: &Observation, before: &Observation, quantile: f64, allowed: &A
     }
     let most = (bound * (1.0 + allowed.ratio)).max(bound + allowed.effect);
     let Some(Slower { sure, about }) = slower(now, most) else { return unmeasured() };
-    let what = format!("slower than {most:.3} s (the baseline's quantile {quantile} and {})", percent(allowed.ratio));
+    let (unit, by_effect) = (allowed.unit, bound + allowed.effect >= bound * (1.0 + allowed.ratio));
+    let more = if by_effect {
+        format!("{:.3}{unit} more", allowed.effect)
+    } else {
+        format!("{} more", percent(allowed.ratio))
+    };
+    let seen = Seen::new(sure, about, |share| {
+        format!(
+            "{share} are above {most:.3}{unit} (the baseline's quantile {quantile} is {bound:.3}{unit}, and {more})"
+        )
+    });
     // Of a release that is as the baseline, at most so many are slower.
     let share = 1.0 - quantile;
     let limit = Limit { share, good: share, min_samples: allowed.min_samples, baseline: None, sequential: None };
-    let ruling = threshold::judge(&Seen { what, sure, about }, &limit);
+    let ruling = threshold::judge(&seen, &limit);
     let method = if ruling.method == Method::Wilson { Method::Quantile } else { ruling.method };
     // The comparison is passed by being not worse; that it is surely below takes more requests than the baseline's word is worth.
     let outcome = if ruling.lacking && method == Method::Quantile { Outcome::Passed } else { ruling.outcome };
@@ -139,8 +182,7 @@ fn ranks(now: &Observation, before: &Observation, allowed: &Allowed) -> Ruling {
     };
     let (n, m) = (candidate.count(), baseline.count());
     if n.min(m) < allowed.min_samples {
-        let words = format!("{n} requests, and {m} of the baseline, of {}", allowed.min_samples);
-        return Ruling::lacking(words, n);
+        return Ruling::lacking(lacking(n, m, allowed.min_samples), n);
     }
     let (worse, better) = match allowed.direction {
         Direction::Increase => (&candidate, &baseline),
@@ -175,9 +217,12 @@ fn ranks(now: &Observation, before: &Observation, allowed: &Allowed) -> Ruling {
         Ok(moved) => moved,
         Err(_) => return Ruling::lacking("nothing was measured".to_owned(), 0),
     };
-    let least = (allowed.ratio * typical).max(allowed.effect);
+    let (by_ratio, unit) = (allowed.ratio * typical, allowed.unit);
+    let least = by_ratio.max(allowed.effect);
+    let of = if allowed.effect > by_ratio { String::new() } else { format!(", {} of that", percent(allowed.ratio)) };
     let words = format!(
-        "{said}; by {:.4} (at least {:.4} with 99 % confidence) on the baseline's median {typical:.4}, allowed {least:.4}",
+        "{said}; by {:.4}{unit} (at least {:.4}{unit} with 99 % confidence) on the baseline's median of {typical:.4}{unit}, allowed \
+         {least:.4}{unit}{of}",
         moved.estimate, moved.lower
     );
     let sure = moved.lower > TOLERANCE * moved.estimate.abs();

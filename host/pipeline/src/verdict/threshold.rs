@@ -21,8 +21,8 @@ const ALIKE: f64 = 1.0 / 3.0;
 
 /// What was seen of a share that has a limit.
 pub(super) struct Seen {
-    /// What the events are, such as `failed`.
-    pub(super) what: String,
+    /// That in words, such as `12.0 % of 100 requests failed`.
+    pub(super) words: String,
     /// How many beyond doubt.
     pub(super) sure: Share,
     /// How many about, where they are counted by buckets.
@@ -43,6 +43,13 @@ pub(super) struct Limit {
 }
 
 impl Seen {
+    /// So many of a total, of which the words are made by their share.
+    pub(super) fn new(sure: Share, about: f64, words: impl FnOnce(&str) -> String) -> Self {
+        let seen = Self { words: String::new(), sure, about };
+        let share = format!("{} of {} requests", percent(seen.rate()), sure.total());
+        Self { words: words(&share), ..seen }
+    }
+
     fn rate(&self) -> f64 {
         self.about / self.sure.total().max(1) as f64
     }
@@ -87,13 +94,7 @@ pub(super) fn judge(seen: &Seen, limit: &Limit) -> Ruling {
 }
 
 fn said(seen: &Seen, limit: &Limit) -> String {
-    format!(
-        "{} {} of {} requests, threshold {}",
-        seen.what,
-        percent(seen.rate()),
-        seen.sure.total(),
-        percent(limit.share)
-    )
+    format!("{}, threshold {}", seen.words, percent(limit.share))
 }
 
 /// The rate of a release that is good.

@@ -187,18 +187,24 @@ fn rule(
     match trigger.rule {
         Rule::RateAbove(share) => {
             let Some(sure) = rate(&seen.observation) else { return other("events out of a total") };
-            let seen = Seen { what: "failed:".to_owned(), sure, about: sure.events() as f64 };
+            let seen = Seen::new(sure, sure.events() as f64, |share| match trigger.metric.as_str() {
+                ERROR_RATE => format!("{share} failed"),
+                metric => format!("{metric}: {share}"),
+            });
             threshold::judge(&seen, &limit(share, baseline.and_then(rate)))
         }
         Rule::RateBelow(share) => {
-            let Some(sure) = rate(&seen.observation).map(Share::rest) else { return other("events out of a total") };
-            let seen = Seen { what: "without it:".to_owned(), sure, about: sure.events() as f64 };
+            let Some(sure) = rate(&seen.observation) else { return other("events out of a total") };
+            let rest = sure.rest();
+            let seen = Seen::new(rest, rest.events() as f64, |share| {
+                format!("{}: {}, the rest: {share}", trigger.metric, percent(sure.rate()))
+            });
             threshold::judge(&seen, &limit(1.0 - share, baseline.and_then(rate).map(Share::rest)))
         }
         Rule::QuantileAbove { quantile, seconds } => {
             let Some(Slower { sure, about }) = slower(&seen.observation, seconds) else { return other("a latency") };
             let baseline = baseline.and_then(|baseline| slower(baseline, seconds)).map(|baseline| baseline.sure);
-            let seen = Seen { what: format!("slower than {seconds} s:"), sure, about };
+            let seen = Seen::new(sure, about, |share| format!("{share} are slower than {seconds} s"));
             threshold::judge(&seen, &limit(1.0 - quantile, baseline))
         }
         Rule::WorseBy { ratio, quantile } => compare::judge(trigger, (ratio, quantile), seen, baseline),

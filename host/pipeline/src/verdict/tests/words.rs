@@ -103,7 +103,7 @@ fn a_share_against_its_limit_is_told_with_the_bound_that_decided() {
     let of = |events, total| judged(&errors(), &host(vec![rate("new", events, total)]), None);
     decided(
         &of(37, 500),
-        "failed: 7.4 % of 500 requests, threshold 5.0 %; above it even at the 99 % lower bound 5.1 %; a release at 2.0 % shows so many \
+        "7.4 % of 500 requests failed, threshold 5.0 %; above it even at the 99 % lower bound 5.1 %; a release at 2.0 % shows so many \
          with a chance of 1 in 47,000,000,000",
         &[
             ("events", 37.0),
@@ -117,17 +117,17 @@ fn a_share_against_its_limit_is_told_with_the_bound_that_decided() {
     );
     decided(
         &of(0, 500),
-        "failed: 0.0 % of 500 requests, threshold 5.0 %; below it even at the 99 % upper bound 1.1 %",
+        "0.0 % of 500 requests failed, threshold 5.0 %; below it even at the 99 % upper bound 1.1 %",
         &[("upper-bound", 0.010_708)],
     );
     decided(
         &of(1, 100),
-        "failed: 1.0 % of 100 requests, threshold 5.0 %; not above it, but that may be chance: the 99 % upper bound is 6.9 %",
+        "1.0 % of 100 requests failed, threshold 5.0 %; not above it, but that may be chance: the 99 % upper bound is 6.9 %",
         &[("lower-bound", 0.001_376), ("upper-bound", 0.068_938)],
     );
     decided(
         &of(10, 100),
-        "failed: 10.0 % of 100 requests, threshold 5.0 %; above it, but it may be chance: the 99 % lower bound is 5.0 %",
+        "10.0 % of 100 requests failed, threshold 5.0 %; above it, but it may be chance: the 99 % lower bound is 5.0 %",
         &[("lower-bound", 0.049_526)],
     );
     decided(&of(0, 19), "19 requests, of 20 that a decision needs", &[("requests", 19.0)]);
@@ -141,13 +141,13 @@ fn beside_a_baseline_that_breaks_the_limit_it_is_told_what_that_one_does() {
     let of = |events| judged(&errors(), &host(vec![rate("new", events, 500), rate("old", 150, 500)]), Some("old"));
     decided(
         &of(60),
-        "failed: 12.0 % of 500 requests, threshold 5.0 %; the baseline itself is at 30.0 % (150 of 500), and the candidate is not worse: \
+        "12.0 % of 500 requests failed, threshold 5.0 %; the baseline itself is at 30.0 % (150 of 500), and the candidate is not worse: \
          stable is broken, not by this release",
         &[("baseline-rate", 0.3), ("baseline-events", 150.0), ("baseline-requests", 500.0), ("chance", 1.0)],
     );
     decided(
         &of(240),
-        "failed: 48.0 % of 500 requests, threshold 5.0 %; the baseline itself is at 30.0 % (150 of 500), and the candidate is worse: so by \
+        "48.0 % of 500 requests failed, threshold 5.0 %; the baseline itself is at 30.0 % (150 of 500), and the candidate is worse: so by \
          chance in 1 in 280,000,000",
         &[("rate", 0.48), ("chance", 3.535_463e-9)],
     );
@@ -174,23 +174,26 @@ fn rates_that_are_compared_are_told_with_what_is_allowed() {
     let mut plan = compared(0.2, None);
     decided(
         &beside(&plan, (30, 500), (100, 5000)),
-        "6.0 % of 500 requests against 2.0 % of 5000 of the baseline, allowed 2.4 % and 0.0 %; worse: so by chance in 1 in 910,000",
+        "6.0 % of 500 requests against 2.0 % of 5000 of the baseline, allowed 2.4 % (20.0 % more); worse: so by chance in 1 in 910,000",
         &[("rate", 0.06), ("baseline-rate", 0.02), ("allowed", 0.024), ("z", 5.613_743), ("chance", 1.102_247e-6)],
     );
     decided(
         &beside(&plan, (11, 500), (100, 5000)),
-        "2.2 % of 500 requests against 2.0 % of 5000 of the baseline, allowed 2.4 % and 0.0 %",
+        "2.2 % of 500 requests against 2.0 % of 5000 of the baseline, allowed 2.4 % (20.0 % more)",
         &[("z", 0.303_226), ("chance", 0.428_790)],
     );
     decided(
         &beside(&plan, (1, 20), (0, 1000)),
-        "5.0 % of 20 requests against 0.0 % of 1000 of the baseline, allowed 0.0 % and 0.0 %; worse, but it may be chance: 2.0 %",
+        "5.0 % of 20 requests against 0.0 % of 1000 of the baseline, allowed 0.0 % (20.0 % more); worse, but it may be chance: 2.0 %",
         &[("chance", 0.019_608)],
     );
     plan.triggers[0].direction = Direction::Decrease;
     let words = &beside(&plan, (30, 500), (500, 5000)).verdicts[0].words;
-    let wanted = "6.0 % of 500 requests against 10.0 % of 5000 of the baseline, allowed 8.0 % and 0.0 %; worse";
+    let wanted = "6.0 % of 500 requests against 10.0 % of 5000 of the baseline, allowed 8.0 % (20.0 % less); worse";
     assert!(words.starts_with(wanted), "{words}");
+    plan.triggers[0].effect = Some(0.005);
+    let words = &beside(&plan, (30, 500), (500, 5000)).verdicts[0].words;
+    assert!(words.contains(", allowed 8.0 % (20.0 % less), and any difference of at most 0.50 %; worse"), "{words}");
 }
 
 #[test]
@@ -231,7 +234,8 @@ fn latencies_that_are_compared_are_told_with_the_shift_and_what_is_allowed() {
     let judgement = judged(&with(0.2), &both, Some("old"));
     let verdict = &judgement.verdicts[0];
     let begin = "20 requests against 30 of the baseline: worse in 100.0 % of all pairs (Mann–Whitney z = ";
-    let end = "; by 0.1000 (at least 0.1000 with 99 % confidence) on the baseline's median 0.1000, allowed 0.0200";
+    let end = "; by 0.1000 s (at least 0.1000 s with 99 % confidence) on the baseline's median of 0.1000 s, allowed 0.0200 s, 20.0 % of \
+               that";
     assert!(verdict.words.starts_with(begin) && verdict.words.ends_with(end), "{}", verdict.words);
     assert_eq!(judgement.outcome, Outcome::Failed);
     for (name, wanted) in [
@@ -259,17 +263,111 @@ fn a_quantile_that_is_compared_is_told_with_the_baselines_and_what_is_allowed() 
     let judgement = judged(&plan, &host(vec![each("new", 0.13, 100), each("old", 0.1, 100)]), Some("old"));
     decided(
         &judgement,
-        "slower than 0.120 s (the baseline's quantile 0.95 and 20.0 %) 100.0 % of 100 requests, threshold 5.0 %; above it even at the 99 % \
-         lower bound 94.9 %; a release at 5.0 % shows so many with a chance of less than 1 in 1,000,000,000,000",
+        "100.0 % of 100 requests are above 0.120 s (the baseline's quantile 0.95 is 0.100 s, and 20.0 % more), threshold 5.0 %; above it even \
+         at the 99 % lower bound 94.9 %; a release at 5.0 % shows so many with a chance of less than 1 in 1,000,000,000,000",
         &[("events", 100.0), ("lower-bound", 0.948_66)],
     );
     assert_eq!(judgement.verdicts[0].method, Some(Method::Quantile));
     // Of buckets a difference below ten milliseconds is none, of single values each is one.
     let quick = |seconds: f64| histogram(&[(seconds, 100), (1.0, 100), (f64::MAX, 100)]);
     let buckets = host(vec![latency("new", quick(0.0125)), latency("old", quick(0.005))]);
-    assert_eq!(judged(&plan, &buckets, Some("old")).outcome, Outcome::Passed);
+    let floor = judged(&plan, &buckets, Some("old"));
+    assert_eq!(floor.outcome, Outcome::Passed);
+    let words = "0.0 % of 100 requests are above 0.015 s (the baseline's quantile 0.95 is 0.005 s, and 0.010 s more)";
+    assert!(floor.verdicts[0].words.starts_with(words), "{}", floor.verdicts[0].words);
     let values = host(vec![each("new", 0.0125, 100), each("old", 0.005, 100)]);
     assert_eq!(judged(&plan, &values, Some("old")).outcome, Outcome::Failed);
+}
+
+#[test]
+fn what_is_compared_has_the_unit_that_it_was_measured_in_where_the_contract_knows_it() {
+    let plan = plan(&[("heap", Rule::WorseBy { ratio: 0.2, quantile: None })]);
+    for (unit, shown) in [("bytes", "0.1000 bytes, allowed"), ("count", "0.1000, allowed"), ("<b>", "0.1000, allowed")]
+    {
+        let of =
+            |release, seconds| Measurement { metric: "heap".into(), unit: unit.into(), ..each(release, seconds, 30) };
+        let words = judged(&plan, &host(vec![of("new", 0.2), of("old", 0.1)]), Some("old")).verdicts[0].words.clone();
+        assert!(words.contains(&format!("the baseline's median of {shown}")), "{words}");
+    }
+}
+
+#[test]
+fn what_is_allowed_by_the_smallest_difference_that_counts_is_no_share_of_the_median() {
+    let mut plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: None })]);
+    plan.triggers[0].effect = Some(0.05);
+    let both = host(vec![each("new", 0.2, 30), each("old", 0.1, 30)]);
+    let words = judged(&plan, &both, Some("old")).verdicts[0].words.clone();
+    assert!(words.ends_with("median of 0.1000 s, allowed 0.0500 s"), "{words}");
+}
+
+#[test]
+fn a_rate_is_told_by_what_it_counts_and_only_requests_that_failed_failed() {
+    let said = |metric: &str, rule: Rule, events: u64| {
+        let measured = Measurement { metric: metric.into(), ..rate("new", events, 100) };
+        judged(&plan(&[(metric, rule)]), &host(vec![measured]), None).verdicts[0].told()
+    };
+    for (metric, rule, events, begin) in [
+        (
+            "error-rate",
+            Rule::RateAbove(0.05),
+            11,
+            "error-rate above 5.0 %: 11.0 % of 100 requests failed, threshold 5.0 %;",
+        ),
+        (
+            "cache-miss",
+            Rule::RateAbove(0.4),
+            60,
+            "cache-miss above 40.0 %: cache-miss: 60.0 % of 100 requests, threshold 40.0 %;",
+        ),
+        (
+            "checkouts",
+            Rule::RateBelow(0.95),
+            89,
+            "checkouts below 95.0 %: checkouts: 89.0 %, the rest: 11.0 % of 100 requests, threshold 5.0 %; above it even at",
+        ),
+    ] {
+        let said = said(metric, rule, events);
+        assert!(said.starts_with(begin), "{said}");
+    }
+}
+
+#[test]
+fn a_decision_is_told_with_the_rule_and_the_service_that_it_is_about() {
+    let of = |service: &str, outcome, rule: &str, words: &str| Verdict {
+        service: service.into(),
+        outcome,
+        rule: rule.into(),
+        words: words.into(),
+        ..nothing_to_compare()
+    };
+    let (failed, passed, undecided) = (Outcome::Failed, Outcome::Passed, Outcome::Inconclusive);
+    for (verdict, told) in [
+        (of("", failed, "errors above 5 %", "6 of 9"), "errors above 5 %: 6 of 9"),
+        (of("", passed, "errors above 5 %", "0 of 9"), "errors above 5 % is not crossed: 0 of 9"),
+        (of("shop", undecided, "errors above 5 %", "shop: 1 of 9"), "shop: errors above 5 % is not decided: 1 of 9"),
+        (of("shop", failed, "errors above 5 %", "6 of 9"), "shop: errors above 5 %: 6 of 9"),
+        (of("", undecided, "measured at all", "nothing was measured: x"), "nothing was measured: x"),
+        (of("shop", undecided, "judged at all", "shop: nothing was judged"), "shop: nothing was judged"),
+        (of("", failed, "", "three complaints"), "three complaints"),
+    ] {
+        assert_eq!(verdict.told(), told);
+    }
+}
+
+#[test]
+fn what_nobody_measured_and_what_was_seen_too_seldom_is_told_by_its_name_and_by_what_is_needed() {
+    let slower = |quantile| plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile })]);
+    let words = |plan: &Plan, samples: &[Sample]| judged(plan, samples, Some("old")).verdicts[0].words.clone();
+    let alone = host(vec![each("new", 0.1, 30)]);
+    assert_eq!(words(&slower(None), &alone), "nobody measured `latency` of the baseline, to compare with");
+    let few = |new, old| host(vec![each("new", 0.1, new), each("old", 0.1, old)]);
+    assert_eq!(
+        words(&slower(None), &few(19, 5)),
+        "19 requests, and 5 of the baseline, of 20 that a decision needs of each"
+    );
+    assert_eq!(words(&slower(Some(0.5)), &few(20, 5)), "5 requests of the baseline, of 20 that a decision needs");
+    let words = beside(&compared(0.2, None), (0, 19), (0, 5)).verdicts[0].words.clone();
+    assert_eq!(words, "19 requests, and 5 of the baseline, of 20 that a decision needs of each");
 }
 
 #[test]
