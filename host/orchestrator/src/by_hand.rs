@@ -54,13 +54,15 @@ impl MadeLive {
     }
 }
 
-/// Deploys what is checked out and committed to these environments, one after the other, and gives it all of their traffic; of several
-/// services all or none. The caller holds the state's lock.
+/// Releases of what is checked out and committed, one of each service: built, and live nowhere yet.
+#[derive(Debug)]
+pub struct Built(Vec<Release>);
+
+/// Whether these environments may be deployed to now.
 ///
 /// # Errors
-/// When a run is not over, the project is not committed, does not build, or does not come up; environments before the one that
-/// failed are done.
-pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Result<Vec<MadeLive>> {
+/// When there is no such environment, or a run is not over that moves something.
+fn may_deploy(project: &Project, environments: &[String]) -> Result<()> {
     for environment in environments {
         known(project, environment)?;
     }
@@ -71,13 +73,22 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
     if let Some(Logged { run, .. }) = project.log.unfinished()?.iter().find(|logged| !lets(&logged.run)) {
         bail!("run {} is not over; {}, then deploy", run.id(), run.way_to_end());
     }
+    Ok(())
+}
+
+/// Builds what is checked out and committed, to be deployed to these environments; nothing else is changed. Not twice at the same time: it
+/// is built in one folder.
+///
+/// # Errors
+/// When a run is not over, the project is not in order, or does not build.
+pub async fn build_all(project: &Project, environments: &[String]) -> Result<Built> {
+    may_deploy(project, environments)?;
     project.check_answers()?;
     project.check_commands()?;
     project.check_tools()?;
     project.check_target_credentials().await?;
     let capabilities = project.deploy_target()?.describe(&project.context("deploy", Vec::new())).await?;
     target::can_preserve(&project.config, &capabilities)?;
-    front_door::ensure(project).await?;
     let releases = tokio::task::block_in_place(|| {
         let head = project.repository()?.head()?;
         let commit = head.commit.to_string();
@@ -85,6 +96,23 @@ pub async fn deploy(project: &Project, environments: &[String], by: &str) -> Res
         let services = project.config.services().iter();
         services.map(|service| build(project, service, &commit, &commit, &work)).collect::<Result<Vec<Release>>>()
     })?;
+    Ok(Built(releases))
+}
+
+/// Deploys what was built to these environments, one after the other, and gives it all of their traffic; of several services all or none.
+/// The caller holds the state's lock.
+///
+/// # Errors
+/// When a run is not over, or a release does not come up; environments before the one that failed are done.
+pub async fn deploy(
+    project: &Project,
+    environments: &[String],
+    Built(releases): Built,
+    by: &str,
+) -> Result<Vec<MadeLive>> {
+    // Runs may have begun while it was built.
+    may_deploy(project, environments)?;
+    front_door::ensure(project).await?;
     let mut made = Vec::new();
     for environment in environments {
         let moves: Vec<(Place<'_>, Release)> =

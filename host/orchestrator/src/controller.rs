@@ -52,6 +52,8 @@ pub struct Controller {
     begun: Mutex<VecDeque<Logged>>,
     /// Held while a run is begun or something is made live by hand: one looks at what the other changes.
     beginning: tokio::sync::Mutex<()>,
+    /// Held from before something is built to be made live by hand until that is so. Whoever holds `beginning` only looks whether it is held.
+    building: tokio::sync::Mutex<()>,
     /// Critical errors in the watched logs.
     pub(crate) critical: CriticalErrors,
 }
@@ -75,10 +77,11 @@ impl Controller {
             tracing::warn!("pauses of the loop are not in the audit yet: {error:#}");
         }
         project.recordings.tidy();
-        let (speakers, beginning) = (Mutex::default(), tokio::sync::Mutex::default());
+        let speakers = Mutex::default();
+        let (beginning, building) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
         let critical = CriticalErrors::default();
         let (handled, begun) = (Mutex::new(handled), Mutex::default());
-        Ok(Self { project, observer, handled, speakers, begun, beginning, critical })
+        Ok(Self { project, observer, handled, speakers, begun, beginning, building, critical })
     }
 
     /// The project.
@@ -136,7 +139,7 @@ impl Controller {
     /// Starts a run for an issue.
     ///
     /// # Errors
-    /// When the loop is paused or has done enough for a day ([`Waits`](crate::limits::Waits)); when it is not known what serves, or it was not put there by this host; when the repository is not in order; when a plugin
+    /// When something is deployed by hand; when the loop is paused or has done enough for a day ([`Waits`](crate::limits::Waits)); when it is not known what serves, or it was not put there by this host; when the repository is not in order; when a plugin
     /// cannot be used. Nothing was begun then.
     pub async fn start(&self, issue: Issue) -> Result<Logged> {
         self.start_anew(issue, None).await
@@ -145,6 +148,9 @@ impl Controller {
     /// Starts a run for an issue, which a person has tried again, or which has none yet.
     async fn start_anew(&self, issue: Issue, retry: Option<Retry>) -> Result<Logged> {
         let _alone = self.beginning.lock().await;
+        let Ok(_none_is_built) = self.building.try_lock() else {
+            bail!(Declined("something is deployed by hand; runs begin once that is done".to_owned()));
+        };
         let project = &self.project;
         let under_way = self.unfinished()?;
         let runs = || under_way.iter().map(|logged| &logged.run);
@@ -341,9 +347,14 @@ impl Controller {
     /// Removes what is not needed any more.
     ///
     /// # Errors
-    /// When a run is driven now, which may be about to use it; and as [`gc::collect`].
+    /// When a run is driven now, or something deployed, which may be about to use it; and as [`gc::collect`].
     pub async fn collect(&self) -> Result<Vec<Freed>> {
         let _alone = self.beginning.lock().await;
+        let Ok(_none_is_built) = self.building.try_lock() else {
+            bail!(
+                "something is deployed by hand, and may be about to use what is looked at; try again once that is done"
+            );
+        };
         let driven = self.speakers.lock().unwrap_or_else(PoisonError::into_inner).keys().next().cloned();
         if let Some(run) = driven {
             bail!("run {run} is under way, and may be about to use what is looked at; try again after its end");

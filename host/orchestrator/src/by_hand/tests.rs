@@ -22,7 +22,11 @@ fn ended(scene: &Scene) -> Vec<(String, Option<Ending>)> {
 /// Deploys to these; what was made live and what was there before, or the error.
 async fn deployed(scene: &Scene, environments: &[&str]) -> Result<Vec<MadeLive>, String> {
     let environments: Vec<String> = environments.iter().map(|one| (*one).to_owned()).collect();
-    deploy(&scene.project, &environments, "ada").await.map_err(|error| format!("{error:#}"))
+    let made = async {
+        let built = build_all(&scene.project, &environments).await?;
+        deploy(&scene.project, &environments, built, "ada").await
+    };
+    made.await.map_err(|error| format!("{error:#}"))
 }
 
 async fn gone_back(scene: &Scene, to: Option<&str>, at_once: bool) -> Result<Vec<MadeLive>, String> {

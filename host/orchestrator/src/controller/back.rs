@@ -11,7 +11,7 @@ use super::Controller;
 use crate::{
     by_hand::{self, MadeLive},
     clock::now,
-    live::{Live, WasLive},
+    live::{Live, Origin, WasLive},
     revert,
     usage::Declined,
 };
@@ -21,6 +21,9 @@ const ONCE: Duration = Duration::from_secs(600);
 
 /// How long a run may take to hear that something else serves.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the target calls a place, and what serves there as far as this host knows.
+type Served = (String, Option<WasLive>);
 
 /// How a release is taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +92,7 @@ impl Controller {
     }
 
     /// What serves in each place of the environment, as far as this host knows.
-    fn serving(&self, environment: &str) -> Result<Vec<(String, Option<WasLive>)>> {
+    fn serving(&self, environment: &str) -> Result<Vec<Served>> {
         let live = Live::new(&self.project.journal);
         let places = self.project.config.places_of(environment).into_iter();
         places.map(|place| Ok((place.name.clone(), live.history(&place.name)?.into_iter().next()))).collect()
@@ -100,7 +103,7 @@ impl Controller {
     ///
     /// # Errors
     /// [`Declined`] where it may not be meant.
-    fn goes_back_once(&self, environment: &str, served: &[(String, Option<WasLive>)]) -> Result<()> {
+    fn goes_back_once(&self, environment: &str, served: &[Served]) -> Result<()> {
         for ((place, now_live), (_, before)) in self.serving(environment)?.iter().zip(served) {
             let Some(now_live) = now_live else { continue };
             let id = &now_live.release.id;
@@ -177,18 +180,48 @@ impl Controller {
     }
 
     /// Deploys what is checked out and committed to these environments, by hand; to production also while runs go back to what does not
-    /// serve, or stay since that is so.
+    /// serve, or stay since that is so. While it is built all else goes on, but that no run begins.
     ///
     /// # Errors
-    /// As [`by_hand::deploy`].
+    /// As [`by_hand::build_all`] and [`by_hand::deploy`]; and [`Declined`] where one of the environments went back while it was built.
     pub async fn deploy(&self, environments: &[String], by: &str) -> Result<Vec<MadeLive>> {
-        let _alone = self.beginning.lock().await;
+        let serving = || environments.iter().map(|environment| self.serving(environment));
+        let served: Vec<Served> = serving().collect::<Result<Vec<_>>>()?.concat();
+        let _alone = self.building.lock().await;
+        let built = by_hand::build_all(&self.project, environments).await?;
+        let _next = self.beginning.lock().await;
         let _still = self.project.moves.write().await;
+        self.is_meant_still(&served)?;
         let mut concerned = self.under_way()?;
         concerned.retain(|run| run.ends_in_trouble() || run.stable_broken().is_some());
-        let made = by_hand::deploy(&self.project, environments, by).await;
+        let made = by_hand::deploy(&self.project, environments, built, by).await;
         self.look_anew(&concerned, made.as_deref().unwrap_or_default()).await;
         made
+    }
+
+    /// That nothing came to serve since a deploy was asked for but what others deployed, each in its turn. Whoever went back meanwhile did
+    /// so later, and what is checked out most likely has in it what they went back from.
+    ///
+    /// # Errors
+    /// [`Declined`] where a place went back.
+    fn is_meant_still(&self, served: &[Served]) -> Result<()> {
+        for (place, before) in served {
+            let history = Live::new(&self.project.journal).history(place)?;
+            let since = history.iter().take_while(|was| Some(*was) != before.as_ref());
+            let back = |was: &&WasLive| !matches!(was.by, Origin::Deploy(_));
+            if let (Some(now_live), Some(was)) = (history.first(), since.into_iter().find(back)) {
+                let who = match &was.by {
+                    Origin::Run(run) => format!("by run {run}"),
+                    Origin::Deploy(by) | Origin::Rollback(by) => format!("by {by}, who went back"),
+                };
+                bail!(Declined(format!(
+                    "what serves {place} changed while this was built: it is {} now, {who}; nothing was deployed. Say `autodevops deploy` \
+                     again to have what is checked in serve all the same",
+                    now_live.release.id
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Has each of these runs go on with a fence above that of whatever was done by hand, and look what serves before it does anything

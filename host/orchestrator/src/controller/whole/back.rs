@@ -235,6 +235,79 @@ async fn whoever_has_another_release_serve_after_a_rollback_ends_what_was_left_o
     assert_eq!(after.members().next().unwrap().traffic(Environment::Production)[0].release, "older");
 }
 
+/// Deploys to production while somebody else has their turn, who does this once it is built; what serves then, or why nothing was deployed.
+async fn deployed_beside(scene: &Scene, controller: &Controller, does: impl FnOnce()) -> Result<String, String> {
+    let turn = controller.beginning.lock().await;
+    let built = || std::fs::read_dir(scene.project.state.artifacts()).is_ok_and(|mut all| all.next().is_some());
+    let beside = async {
+        let until = std::time::Instant::now() + Duration::from_secs(30);
+        while !built() {
+            assert!(std::time::Instant::now() < until, "it waits to be built");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        does();
+        drop(turn);
+    };
+    let (made, ()) = tokio::join!(async { controller.deploy(&["production".into()], "ada").await }, beside);
+    made.map(|made| made[0].release.commit.clone()).map_err(|error| format!("{} {error:#}", error.is::<Declined>()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_deploy_is_built_while_others_have_their_turn_and_is_left_where_production_went_back_meanwhile() {
+    for (by, left) in [
+        (Origin::Deploy("bob".into()), None),
+        (Origin::Rollback("bob".into()), Some("by bob, who went back; nothing was deployed")),
+        (Origin::Run("r-1".into()), Some("by run r-1; nothing was deployed")),
+    ] {
+        let scene = whole(&[], "");
+        scene.served("production", &["old", "bad"].map(|id| scene.release(id)));
+        let controller = controller(&scene);
+        let head = git(&scene.shop(), &["rev-parse", "HEAD"]);
+        let made = deployed_beside(&scene, &controller, || {
+            scene.serves("production", &scene.release("old"), now(), by.clone());
+        });
+        let made = made.await;
+        let current = Live::new(&scene.project.journal).current("production").unwrap().unwrap();
+        let Some(words) = left else {
+            assert_eq!(made.unwrap(), head);
+            continue;
+        };
+        let error = made.unwrap_err();
+        assert!(
+            error.starts_with("true what serves production changed while this was built: it is old now, "),
+            "{error}"
+        );
+        assert!(error.contains(words) && error.contains("Say `autodevops deploy` again"), "{error}");
+        assert_eq!(current.id, "old");
+        // Said again, it is meant.
+        controller.deploy(&["production".into()], "ada").await.unwrap();
+    }
+    let scene = whole(&[], "");
+    let controller = controller(&scene);
+    let made = deployed_beside(&scene, &controller, || drop(scene.run(&Story::default(), |run| run.fix().is_some())));
+    let error = made.await.unwrap_err();
+    assert!(error.contains("run 62e23fd1-1 is not over"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn while_something_is_built_by_hand_production_goes_back_at_once_and_no_run_begins() {
+    let scene = whole(&[], "");
+    scene.served("production", &["older", "old"].map(|id| scene.release(id)));
+    let controller = controller(&scene);
+    let builds = controller.building.lock().await;
+    let rolled_back = controller.roll_back("production", Some("older"), true, "ada", "r").await.unwrap();
+    assert!(
+        matches!(&rolled_back, RolledBack::ByHand { made, .. } if made[0].release.id == "older"),
+        "{rolled_back:?}"
+    );
+    let error = controller.start(issue("aa11")).await.unwrap_err();
+    assert!(error.is::<Declined>() && error.to_string().starts_with("something is deployed by hand"), "{error:#}");
+    let error = controller.collect().await.unwrap_err().to_string();
+    assert!(error.starts_with("something is deployed by hand"), "{error}");
+    drop(builds);
+    assert_eq!(controller.collect().await.unwrap(), []);
+}
+
 /// A run with a part of production's traffic that does not go back, since `old` does not serve, and asks.
 fn stays(scene: &Scene) -> Run {
     scene.served("production", &[scene.release("older"), scene.release("old")]);
