@@ -21,6 +21,13 @@ impl Run {
         back && matches!(self.ending(), Some(Outcome::RolledBack { .. }))
     }
 
+    /// Since when production is back where it was before the run, which took it back there, as the target calls the place.
+    pub fn took_back(&self, place: &str) -> Option<Timestamp> {
+        let production = Environment::Production;
+        let back = |member: &Member| member.place(production) == place && member.lane(production).rollbacks > 0;
+        self.back_since().filter(|_| self.members().any(back))
+    }
+
     /// Whether the run gives production's traffic back, and that failed, or takes so long that people are told: it is tried on for ever, and a
     /// person may have another release serve instead.
     pub fn goes_back_in_vain(&self) -> bool {

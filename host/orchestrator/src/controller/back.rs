@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use autodevops_model::Split;
-use autodevops_pipeline::{Environment, Found, Input, Member, Outcome, Run};
+use autodevops_pipeline::{Environment, Found, Input, Member, Outcome, Run, Timestamp};
 use autodevops_policy::Span;
 
 use super::Controller;
@@ -112,12 +112,13 @@ impl Controller {
                     "what serves {place} changed while this waited: it is {id} now; say it again to go back from that one"
                 )));
             }
-            let ago = Duration::from_nanos(u64::try_from(now().0.saturating_sub(now_live.since.0)).unwrap_or(0));
+            let by_run = self.taken_back(place)?.filter(|back| *back >= now_live.since);
+            let since = if self.went_back(place)? { Some(now_live.since) } else { by_run };
+            let ago =
+                |since: Timestamp| Duration::from_nanos(u64::try_from(now().0.saturating_sub(since.0)).unwrap_or(0));
             // Where there is nothing further back, that is told.
             let further = Live::new(&self.project.journal).before(place)?;
-            if let Some(further) = further.filter(|_| ago < ONCE)
-                && self.went_back(place)?
-            {
+            if let (Some(further), Some(ago)) = (further, since.map(ago).filter(|ago| *ago < ONCE)) {
                 bail!(Declined(format!(
                     "{place} went back to {id} {} ago; to go further back, name the release: `autodevops rollback {environment} --to {}`",
                     Span(Duration::from_secs(ago.as_secs())),
@@ -126,6 +127,11 @@ impl Controller {
             }
         }
         Ok(())
+    }
+
+    /// When a run last took back there what had a part of the traffic: what serves is what did before.
+    fn taken_back(&self, place: &str) -> Result<Option<Timestamp>> {
+        Ok(self.project.log.all()?.iter().filter_map(|logged| logged.run.took_back(place)).max())
     }
 
     /// Whether what serves the place came there by going back: what served before it is not among those that led to it.

@@ -308,6 +308,43 @@ async fn while_something_is_built_by_hand_production_goes_back_at_once_and_no_ru
     assert_eq!(controller.collect().await.unwrap(), []);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_run_took_back_a_moment_ago_goes_further_back_only_to_a_release_that_is_named() {
+    let minute = Duration::from_secs(60);
+    // A part of the traffic, which what is known to serve does not tell.
+    for until in [Run::only_tells, over] {
+        let scene = scene("");
+        scene.served("production", &[scene.release("older"), scene.release("old")]);
+        let story = Story { candidate_errors: 200, at: now().before(60 * minute), ..Story::default() };
+        let long_ago = scene.run(&story, until);
+        let back = long_ago.took_back("production").unwrap();
+        assert!(back < now().before(10 * minute) && long_ago.took_back("staging").is_none());
+        let lasts = Duration::from_nanos(u64::try_from(back.0 - story.at.0).unwrap());
+        scene.run(&Story { run: "b-1".into(), at: now().before(lasts + minute), ..story }, until);
+        let controller = controller(&scene);
+        let error = controller.roll_back("production", None, true, "ada", "r").await.unwrap_err();
+        assert!(error.is::<Declined>(), "{error:#}");
+        let error = error.to_string();
+        assert!(error.starts_with("production went back to old 1m"), "{error}");
+        assert!(error.ends_with("name the release: `autodevops rollback production --to older`"), "{error}");
+        // What came to serve since is another one.
+        scene.serves("production", &scene.release("newer"), now(), Origin::Deploy("ada".into()));
+        let rolled_back = controller.roll_back("production", None, true, "ada", "r").await.unwrap();
+        assert!(
+            matches!(&rolled_back, RolledBack::ByHand { made, .. } if made[0].release.id == "old"),
+            "{rolled_back:?}"
+        );
+    }
+    let scene = scene("");
+    scene.served("production", &[scene.release("older"), scene.release("old")]);
+    scene.run(&Story { candidate_errors: 200, at: now().before(60 * minute), ..Story::default() }, over);
+    let rolled_back = controller(&scene).roll_back("production", None, true, "ada", "r").await.unwrap();
+    assert!(
+        matches!(&rolled_back, RolledBack::ByHand { made, .. } if made[0].release.id == "older"),
+        "{rolled_back:?}"
+    );
+}
+
 /// A run with a part of production's traffic that does not go back, since `old` does not serve, and asks.
 fn stays(scene: &Scene) -> Run {
     scene.served("production", &[scene.release("older"), scene.release("old")]);
