@@ -238,12 +238,14 @@ pub async fn tidy(project: &Project, places: impl Fn(&str) -> bool, keep: &[&str
     if !project.is_local() {
         return Ok(());
     }
+    let status = project.edge.status().await?;
+    // A run that begins after it is looked which there are has a fence above this one.
+    let fence = project.next_fence()?;
     let under_way = project.log.unfinished()?;
     let members = || under_way.iter().flat_map(|logged| logged.run.members());
     let both = [Environment::Staging, Environment::Production];
     let is_runs =
         |name: &str| members().any(|member| both.iter().any(|environment| member.place(*environment) == name));
-    let status = project.edge.status().await?;
     for (name, environment) in status.environments.iter().filter(|(name, _)| places(name) && !is_runs(name)) {
         let before = Live::new(&project.journal).before(name)?;
         let stable = environment.traffic.as_ref().and_then(|traffic| traffic.stable.as_ref());
@@ -253,8 +255,7 @@ pub async fn tidy(project: &Project, places: impl Fn(&str) -> bool, keep: &[&str
             if release.percent > 0 || kept.contains(&id) || keep.contains(&id) {
                 continue;
             }
-            let fence = project.next_fence()?;
-            if let Err(error) = project.edge.stop(name, &format!("stop-{fence}"), fence, id).await {
+            if let Err(error) = project.edge.stop(name, &format!("stop-{fence}-{id}"), fence, id).await {
                 tracing::warn!(%error, release = id, "a release that is not needed any more does not stop");
             }
         }

@@ -61,7 +61,7 @@ pub(super) fn needs_room(run: &Run) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use autodevops_model::{Capabilities, IssueKind, Severity};
+    use autodevops_model::{Capabilities, IssueKind, Severity, SnapshotInfo};
     use autodevops_pipeline::{Awaited, Event, EventKind, Live, Plan, Service, Timestamp, VERSION};
     use autodevops_record::testing::Story;
 
@@ -128,6 +128,21 @@ mod tests {
         let back = run.back_since().unwrap().after(SETTLE).0;
         let seen = |last| Issue { last_seen: Some(last), ..issue(Some(run.started_at().0 + 1)) };
         assert!(!is_older(&seen(back), &run) && is_older(&seen(back + 1), &run));
+    }
+
+    #[test]
+    fn no_other_run_begins_while_it_is_not_decided_whether_data_goes_back() {
+        let mut story = Story::rolled_back();
+        let back = story.iter().position(|event| matches!(event.event, EventKind::TurnedBack { .. })).unwrap();
+        let snapshot = SnapshotInfo { id: "s-1".into(), taken: 5, bytes: 7 };
+        let taken = EventKind::SnapshotTaken { plugin: "guard".into(), key: "k".into(), snapshot };
+        story.insert(back, Event { at: story[back].at, event: taken, v: VERSION });
+        let mut runs = (back..story.len()).map(|count| Run::replay(&story[..count]).unwrap());
+        let mut run = runs.find(Run::only_tells).unwrap();
+        assert!(run.may_restore() && !has_room([&run].into_iter(), 1));
+        let kept = EventKind::DataKept { reason: "nobody wants it back".into() };
+        run.apply(&Event { v: VERSION, at: run.last_event_at(), event: kept });
+        assert!(run.outcome().is_none() && has_room([&run].into_iter(), 1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The controller of a whole project: which issues have runs, and what people may say to those.
 
 use autodevops_model::{ErrorInfo, ErrorKind, IssueKind, Severity, Stage, StageError};
-use autodevops_pipeline::{EffectOutcome, Environment, Outcome, RunStage};
+use autodevops_pipeline::{EffectOutcome, Environment, EventKind, Outcome, RunStage};
 use autodevops_record::testing::Story;
 use serde_json::json;
 
@@ -400,6 +400,32 @@ async fn what_a_run_that_is_over_leaves_behind_is_stopped_and_its_candidate_is_n
             calls.lock().unwrap().iter().filter(|call| call.starts_with("stop")).cloned().collect();
         assert_eq!(stopped, expected);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_moves_traffic_after_the_end_of_another_that_left_its_baseline_in_the_same_place() {
+    let scene = Scene::open(&[local_target(&[])], "");
+    scene.served("production", &[scene.release("old")]);
+    let first = scene.run(&Story { candidate_errors: 200, ..Story::default() }, over);
+    let second = scene.run(&Story { run: "beside-1".into(), ..Story::default() }, is_shared);
+    let (new, baseline) = (held(scene.release("new")), held(scene.release("old-again")));
+    let door = Door { releases: vec![new, baseline], ..Door::default() };
+    let calls = door.calls.clone();
+    door.open(&scene);
+    let moves = async || scene.project.edge.set_traffic("production", "k", second.fence(), Vec::new()).await;
+    controller(&scene).tidy(&first).await;
+    moves().await.unwrap();
+    // Its own end tidies up what both left.
+    let word = Input::Abort { by: "ada".into(), reason: "enough".into() };
+    controller(&scene).say(second.id(), word).await.unwrap();
+    let second = scene.project.log.read(second.id()).unwrap().unwrap();
+    let finished = EventKind::Finished { outcome: Outcome::Aborted { reason: "enough".into() } };
+    let finished = autodevops_pipeline::Event { v: autodevops_pipeline::VERSION, at: now(), event: finished };
+    scene.project.ledger().append(&second.run, second.version, &[finished]).unwrap();
+    controller(&scene).tidy(&second.run).await;
+    assert!(calls.lock().unwrap().iter().any(|call| call == "stop old-again"), "{calls:?}");
+    let error = scene.project.edge.set_traffic("production", "k", second.run.fence(), Vec::new()).await.unwrap_err();
+    assert!(error.info.message.contains("the fence"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -1,5 +1,7 @@
 //! What a front door is told, by one whose answers are fixed.
 
+use std::sync::Arc;
+
 use autodevops_edge::{Observed, Phase, ReleaseStatus, Sample};
 use autodevops_pipeline::{Member, RunStage};
 use autodevops_record::testing::Story;
@@ -67,6 +69,20 @@ async fn where_a_run_is_not_over_nothing_is_stopped_and_beside_it_what_is_not_ne
         assert_eq!(run.members().any(is_of), expected.is_empty());
         assert_eq!(stopped(&scene, |_| true, &[]).await, expected, "{:?}", story.services);
     }
+}
+
+#[tokio::test]
+async fn nothing_is_stopped_where_a_run_began_while_the_front_door_said_what_serves() {
+    let scene = Arc::new(Scene::open(&[local_target(&[])], ""));
+    scene.served("production", &[scene.release("old")]);
+    let begins = Arc::clone(&scene);
+    let meanwhile: Arc<dyn Fn() + Send + Sync> =
+        Arc::new(move || drop(begins.run(&Story::default(), |run| run.fix().is_some())));
+    let door = Door { releases: vec![held(&scene, "left", 0)], meanwhile: Some(meanwhile), ..Door::default() };
+    let calls = door.calls.clone();
+    door.open(&scene);
+    tidy(&scene.project, |_| true, &[]).await.unwrap();
+    assert_eq!(*calls.lock().unwrap(), ["status"]);
 }
 
 #[tokio::test]

@@ -33,6 +33,10 @@ pub(crate) struct Door {
     pub(crate) clients: BTreeMap<String, String>,
     /// When production's traffic returned because nobody renewed a share.
     pub(crate) returned_at: Option<i64>,
+    /// The fence of production, which what has a lower one may not change.
+    pub(crate) fence: Arc<Mutex<u64>>,
+    /// What happens while it says what serves.
+    pub(crate) meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
     /// The names of the calls so far, with the release of those that are about one.
     pub(crate) calls: Arc<Mutex<Vec<String>>>,
 }
@@ -75,8 +79,18 @@ impl Door {
         self.calls.lock().unwrap().push(format!("{name}{of}"));
         match name {
             "traffic" if self.tells_traffic => json!({ "Ok": self.traffic() }),
-            "status" => json!({ "Ok": self.status() }),
-            "stop" => json!({ "Ok": null }),
+            "status" => {
+                self.meanwhile.iter().for_each(|happens| happens());
+                json!({ "Ok": self.status() })
+            }
+            "stop" | "set-traffic" => {
+                let (mut held, fence) = (self.fence.lock().unwrap(), call["fence"].as_u64().unwrap());
+                if fence < *held {
+                    return error("denied", &format!("the fence {fence} is below {held}"));
+                }
+                *held = fence;
+                json!({ "Ok": if name == "stop" { Value::Null } else { json!(self.traffic()) } })
+            }
             "renew" => json!({ "Ok": self.traffic() }),
             "observe" => match self.observed.get(call["release"].as_str().unwrap()) {
                 Some(observed) => json!({ "Ok": observed }),
