@@ -60,7 +60,10 @@ pub async fn serve(
     let mut look_again = true;
     let mut critical_looked = Instant::now();
     let mut unlooked = true;
-    let mut not_before = Instant::now();
+    // Before then no run is begun, or it is not looked which are not over, since that failed.
+    let (mut not_before, mut no_list_before) = (Instant::now(), Instant::now());
+    // Runs whose drivers failed, and until when they are left alone.
+    let mut resting: BTreeMap<String, Instant> = BTreeMap::new();
     let mut told = Told::default();
     let mut queue = Queue::new(&controller, observer.as_ref());
     let mut queued: Option<Instant> = None;
@@ -97,11 +100,11 @@ pub async fn serve(
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => {
                     observer.notice(&format!("{error:#}"));
-                    not_before = Instant::now() + AGAIN;
+                    resting.insert(name, Instant::now() + AGAIN);
                 }
                 Err(error) => {
                     observer.notice(&format!("a run's driver ended early: {error}"));
-                    not_before = Instant::now() + AGAIN;
+                    resting.insert(name, Instant::now() + AGAIN);
                 }
             }
             // What is left over from before was not looked at.
@@ -115,20 +118,24 @@ pub async fn serve(
                 no_door_before = Instant::now() + AGAIN;
             }
         }
-        if list_anew && Instant::now() >= not_before {
+        let failed = resting.len();
+        resting.retain(|_, until| *until > Instant::now());
+        list_anew |= resting.len() < failed;
+        if list_anew && Instant::now() >= no_list_before {
             while controller.take_begun().is_some() {
                 // It is among those that are left.
             }
             match controller.unfinished() {
                 Ok(unfinished) => {
                     left = unfinished;
-                    left.retain(|logged| !under_way.contains_key(logged.run.id()));
+                    let waits = |run: &str| under_way.contains_key(run) || resting.contains_key(run);
+                    left.retain(|logged| !waits(logged.run.id()));
                     left.reverse();
                     list_anew = false;
                 }
                 Err(error) => {
                     told.once(observer.as_ref(), format!("it is not known which runs are not over: {error:#}"));
-                    not_before = Instant::now() + AGAIN;
+                    no_list_before = Instant::now() + AGAIN;
                 }
             }
         }

@@ -7,7 +7,7 @@ use autodevops_pipeline::{Command, Event, Input, Outcome, Run};
 use autodevops_record::testing::Story;
 
 use super::*;
-use crate::testing::{Scene, analyzer, is_shared, plugin, target};
+use crate::testing::{Scene, analyzer, answer, is_shared, plugin, serves, target};
 
 /// What was said.
 #[derive(Default)]
@@ -64,16 +64,22 @@ async fn a_run_goes_back_though_the_analyzer_fails_and_the_queue_cannot_be_noted
 }
 
 /// The driver of this run ends early.
-struct Ends(String);
+struct Ends {
+    run: String,
+    /// What was said.
+    told: Mutex<Vec<String>>,
+}
 
 impl Observer for Ends {
     fn event(&self, run: &Run, _: &Event) {
-        assert_ne!(run.id(), self.0, "its driver ends");
+        assert_ne!(run.id(), self.run, "its driver ends");
     }
 
     fn doing(&self, _: &Run, _: &Command) {}
 
-    fn notice(&self, _: &str) {}
+    fn notice(&self, text: &str) {
+        self.told.lock().unwrap().push(text.to_owned());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -85,7 +91,7 @@ async fn what_is_left_over_goes_back_at_once_though_the_driver_of_another_run_fa
     let project = &scene.project;
     let names: Vec<String> = project.log.unfinished().unwrap().iter().map(|logged| logged.run.id().into()).collect();
     assert_eq!(names, [fails.id(), back.id()], "the one that fails is first");
-    let observer: Arc<dyn Observer> = Arc::new(Ends(fails.id().into()));
+    let observer: Arc<dyn Observer> = Arc::new(Ends { run: fails.id().into(), told: Mutex::default() });
     let controller = Arc::new(Controller::new(Arc::clone(project), Arc::clone(&observer)).unwrap());
     let word = Input::Abort { by: "ada".into(), reason: "enough".into() };
     assert!(controller.say(back.id(), word).await.unwrap().ending().is_some());
@@ -101,6 +107,44 @@ async fn what_is_left_over_goes_back_at_once_though_the_driver_of_another_run_fa
     });
     assert!(matches!(outcome.await.unwrap(), Outcome::Aborted { .. }));
     assert_eq!(project.log.read(fails.id()).unwrap().unwrap().run.outcome(), None);
+    stopper.send_replace(true);
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_begins_at_once_though_the_driver_of_one_that_only_tells_people_failed_which_alone_waits() {
+    let one = Issue::new("f00d", IssueKind::Exception, Severity::Critical, "it fails");
+    let issue = Issue { confidence: 0.9, count: 10, first_seen: Some(1), last_seen: Some(2), ..one };
+    let all = |place: &str| serves(place, &[("old", 100)], Some("old"));
+    let plugins = [
+        target(&[all("production"), all("staging")]),
+        analyzer(&[issue]),
+        plugin("fixer", Stage::FixGenerator, &[]),
+        plugin("health", Stage::HealthCheck, &[answer("measure", serde_json::json!([]))]),
+        plugin("health-two", Stage::HealthCheck, &[]),
+    ];
+    let scene = Scene::open(&plugins, "[logs]\nwatch = [\"log\"]\n");
+    for place in ["production", "staging"] {
+        scene.served(place, &[scene.release("old")]);
+    }
+    scene.check_in("log", "it fails\n");
+    let fails = scene.run(&Story { candidate_errors: 200, ..Story::default() }, Run::only_tells);
+    assert!(fails.outcome().is_none());
+    let (project, heard) = (&scene.project, Arc::new(Ends { run: fails.id().into(), told: Mutex::default() }));
+    let observer: Arc<dyn Observer> = heard.clone();
+    let controller = Arc::new(Controller::new(Arc::clone(project), Arc::clone(&observer)).unwrap());
+    let (stopper, stop) = tokio::sync::watch::channel(false);
+    let serving = tokio::spawn(serve(controller, observer, None, stop));
+    let begun = tokio::time::timeout(AGAIN / 3, async {
+        while project.log.read("f00d-1").unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let begun = begun.await;
+    let told = heard.told.lock().unwrap().clone();
+    begun.unwrap_or_else(|_| panic!("{told:?}"));
+    let ended = told.iter().filter(|text| text.starts_with("a run's driver ended early"));
+    assert_eq!(ended.count(), 1, "it was driven before, and is not tried again yet: {told:?}");
     stopper.send_replace(true);
     serving.await.unwrap().unwrap();
 }
