@@ -1,5 +1,7 @@
 //! Requests to words, and what came of them to answers.
 
+use std::time::Duration;
+
 use autodevops_people::{Action, Claim, May};
 use autodevops_pipeline::{Link, Refused, Run};
 use autodevops_policy::Span;
@@ -27,8 +29,24 @@ pub async fn answer<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + S
     api: &Api<O>,
     request: Request<B>,
 ) -> Answer {
-    match tokio::time::timeout(PATIENCE, route(api, request)).await {
+    within(PATIENCE, api, request).await
+}
+
+/// Answers a request within so long.
+pub async fn within<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>>(
+    patience: Duration,
+    api: &Api<O>,
+    request: Request<B>,
+) -> Answer {
+    let goes_back = request.uri().path().starts_with("/rollback/");
+    match tokio::time::timeout(patience, route(api, request)).await {
         Ok(answer) => answer,
+        // By hand is no run.
+        Err(_) if goes_back => error(
+            StatusCode::REQUEST_TIMEOUT,
+            "it takes long, and once begun it goes on, whoever waits for it; look what came of it before you ask again: `GET /runs` says \
+             so of runs, `autodevops audit` of what was done by hand (by-hand-N), and `autodevops edge status` what serves",
+        ),
         Err(_) => error(StatusCode::REQUEST_TIMEOUT, "it took too long; ask again, `GET /runs` says what came of it"),
     }
 }

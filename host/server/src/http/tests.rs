@@ -97,6 +97,7 @@ impl Office for Arc<OneRun> {
     async fn roll_back(&self, by: String, environment: String, back: Back) -> Result<String, Unheard> {
         match back.to.as_deref() {
             Some("gone") => Err(Unheard::Declined("release gone is not known any more".into())),
+            Some("slow") => std::future::pending().await,
             _ => Ok(format!("{environment} goes back, by {by}: {back:?}")),
         }
     }
@@ -426,4 +427,29 @@ async fn having_it_in_hand_is_said_by_a_link_too() {
     assert_eq!(run.alarm().unwrap().acknowledged.as_deref(), Some("ops"));
     assert!(run.gate().is_some());
     assert!(matches!(run.decide(Input::Tick, NOW), Ok(events) if events.is_empty()));
+}
+
+#[tokio::test]
+async fn a_rollback_that_takes_long_goes_on_and_is_not_to_be_asked_for_again_unlooked() {
+    let place = Place::new().await;
+    let speaker = Speaker::from(place.token.hash());
+    let tokens = BTreeMap::from([("ada".to_owned(), speaker)]);
+    let api = Api { office: Arc::clone(&place.runs), tokens, links: None, now };
+    let told = async |method: Method, path: &str, body: &str| {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("authorization", format!("Bearer {}", place.token.text()));
+        let body: Full<bytes::Bytes> = Full::from(body.to_owned());
+        let answer = routes::within(Duration::from_millis(20), &api, request.body(body).unwrap()).await;
+        let status = answer.status();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    };
+    let (status, text) = told(Method::POST, "/rollback/production", r#"{"to":"slow"}"#).await;
+    assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+    assert!(
+        text.contains("it goes on") && text.contains("`autodevops audit`") && !text.contains("; ask again"),
+        "{text}"
+    );
+    let (status, text) = told(Method::POST, "/rollback/production", "").await;
+    assert_eq!(status, StatusCode::OK, "{text}");
 }
