@@ -52,7 +52,8 @@ impl ApprovalRules {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EscalationLevel {
-    /// How long after people were asked; the levels' times grow.
+    /// How long after people were asked, or were needed; the levels' times grow. Of a question at the latest when the time to answer it is
+    /// over: what people are needed for otherwise, such as a rollback that was no help, has no such end.
     #[schemars(with = "crate::schema::SpanText")]
     pub after: Span,
     /// Plugins that tell them.

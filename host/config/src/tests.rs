@@ -75,6 +75,10 @@ notifiers = ["c"]
 after = "30m"
 notifiers = ["e", "f"]
 
+[[escalation]]
+after = "3h"
+notifiers = ["g"]
+
 [checks]
 min-coverage = "80 %"
 
@@ -131,9 +135,13 @@ command = "make"
     assert_eq!((plan.approval.approvers.len(), plan.approval.count, plan.approval.timeout.as_secs()), (2, 2, 3600));
     assert_eq!((plan.approval.excluded.len(), plan.approval.author.as_str()), (2, "AutoDevOps <autodevops@localhost>"));
     let levels: Vec<_> = plan.escalation.iter().map(|level| (level.after.as_secs(), level.notifiers.len())).collect();
-    assert_eq!(levels, [(300, 1), (1800, 2)]);
+    // The last one is for what has no end as a question has.
+    assert_eq!(levels, [(300, 1), (1800, 2), (10_800, 1)]);
     let notifiers = |(stage, name)| (stage == "notifiers").then_some(name);
-    assert_eq!(config.plugins_of_stages().into_iter().filter_map(notifiers).collect::<Vec<_>>(), ["c", "c", "e", "f"]);
+    assert_eq!(
+        config.plugins_of_stages().into_iter().filter_map(notifiers).collect::<Vec<_>>(),
+        ["c", "c", "e", "f", "g"]
+    );
     assert_eq!(plan.min_coverage, Some(0.8));
     assert!(plan.review.is_empty() && plan.test_generators && plan.build);
     assert_eq!((plan.checks, plan.automated, plan.notifiers), (vec!["a".into()], vec!["b".into()], vec!["c".into()]));

@@ -75,14 +75,6 @@ fn escalation(config: &Config, found: &mut Found) {
             let message = format!("{after} is no later than the level before it; let the times grow");
             found.add(at!["escalation", index, "after"], message);
         }
-        if after.0 >= config.approval.timeout.0 {
-            let timeout = config.approval.timeout;
-            let message = format!(
-                "after {after} nobody is asked any more: the time to approve ends after {timeout}; write less, or raise \
-                 [approval] `timeout`"
-            );
-            found.add(at!["escalation", index, "after"], message);
-        }
         if level.notifiers.is_empty() {
             let message = "the level tells nobody; name a notifier, or remove the level";
             found.add(at!["escalation", index, "notifiers"], message);
