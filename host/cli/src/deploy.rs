@@ -4,10 +4,11 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Result, bail};
 use autodevops_orchestrator::controller::Controller;
-use autodevops_server::{Reply, Request, Unreachable, ask, this_user};
+use autodevops_server::{Reply, Request, Unreachable, this_user};
 
 use crate::{
     arguments::Deploy,
+    asked::ask_patiently,
     gc::size,
     output::{self, Format, Usage},
     progress::Progress,
@@ -22,7 +23,7 @@ pub async fn run(options: &Deploy, config: Option<&Path>, format: Format) -> Res
         options.environments.clone()
     };
     let request = Request::Deploy { environments: environments.clone() };
-    let made = match ask(&project.state.control_socket(), &request).await {
+    let made = match ask_patiently(&project.state.control_socket(), &request).await? {
         Ok(Reply::Deployed(made)) => made,
         Ok(Reply::Refused(reason)) => bail!(reason),
         Ok(Reply::Misused(reason)) => bail!(Usage(reason)),

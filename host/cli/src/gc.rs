@@ -5,9 +5,10 @@ use std::{path::Path, process::ExitCode, time::SystemTime};
 use anyhow::{Result, bail};
 use autodevops_orchestrator::gc::{Freed, collect};
 use autodevops_policy::Bytes;
-use autodevops_server::{Reply, Request, Unreachable, ask};
+use autodevops_server::{Reply, Request, Unreachable};
 
 use crate::{
+    asked::ask_patiently,
     output::{self, Format, Usage, cut},
     project,
 };
@@ -18,7 +19,7 @@ pub async fn run(dry_run: bool, config: Option<&Path>, format: Format) -> Result
     let freed = if dry_run {
         collect(&project, true, SystemTime::now()).await?
     } else {
-        match ask(&project.state.control_socket(), &Request::Gc).await {
+        match ask_patiently(&project.state.control_socket(), &Request::Gc).await? {
             Ok(Reply::Freed(freed)) => freed,
             Ok(Reply::Refused(reason)) => bail!(reason),
             Ok(Reply::Misused(reason)) => bail!(Usage(reason)),

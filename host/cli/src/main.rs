@@ -4,6 +4,7 @@
 
 mod analyze;
 mod arguments;
+mod asked;
 mod audit;
 mod compile;
 mod deploy;

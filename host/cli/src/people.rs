@@ -1,6 +1,6 @@
 //! `autodevops approve`, `reject`, `hold`, `resume`, `skip`, `extend`, `abort`, `ack`, `retry` and `rollback`: what people say to runs.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Result, bail};
 use autodevops_orchestrator::{
@@ -8,19 +8,14 @@ use autodevops_orchestrator::{
     driver::{End, Observer},
 };
 use autodevops_pipeline::Run;
-use autodevops_server::{Reply, Request, Sequel, Unreachable, Word, answer, ask, this_user};
+use autodevops_server::{Reply, Request, Sequel, Unreachable, Word, answer, this_user};
 
 use crate::{
+    asked::ask_patiently,
     output::{self, Format, Usage},
     progress::Progress,
     project,
 };
-
-/// A process that drives runs answers within this; if not, it is said that it is waited for.
-const PROMPT: Duration = Duration::from_secs(1);
-
-/// The longest that an answer is waited for. (What is asked for is done or not, whoever waits.)
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Says something to a run.
 pub async fn tell(run: String, word: Word, reason: String, config: Option<&Path>, format: Format) -> Result<ExitCode> {
@@ -56,26 +51,6 @@ pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Res
         Format::Text => output::text(&format!("{}\n", output::clean(&text)))?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Asks, and says so where the answer takes its time.
-async fn ask_patiently(socket: &Path, request: &Request) -> Result<Result<Reply, Unreachable>> {
-    let asked = ask(socket, request);
-    tokio::pin!(asked);
-    tokio::select! {
-        reply = &mut asked => return Ok(reply),
-        () = tokio::time::sleep(PROMPT) => {}
-    }
-    if matches!(request, Request::Say { .. }) {
-        output::note("the process that drives the runs has not answered for a second; it is waited for");
-        let Ok(reply) = tokio::time::timeout(PATIENCE, asked).await else {
-            bail!(
-                "the process that drives the runs does not answer; what was asked is done once it does, see `autodevops runs`"
-            );
-        };
-        return Ok(reply);
-    }
-    Ok(asked.await)
 }
 
 /// A run that goes on waits for `autodevops run`; one that ends has traffic to bring back, which nobody else does now.
