@@ -125,7 +125,8 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
         // A rollout that allows so many has its hard trip above that.
         plan.hard_trip.min_samples = u64::MAX;
     }
-    (plan.triggers, plan.decision) = (vec![trigger], decision);
+    // One look has no window before it.
+    (plan.triggers, plan.decision) = (vec![trigger], Decision { bad_windows: 0, ..decision });
     let whole = Window { start: 0, end: 1 };
     let (candidate, baseline) = observed(options)?;
     let measurement = |release: &str, observation| Measurement {

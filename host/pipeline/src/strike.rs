@@ -18,12 +18,16 @@ pub struct Strike {
 }
 
 impl Strike {
-    /// How many bad windows in a row a rule has with this one, whose `strikes` were before.
-    pub(crate) fn with(strikes: &[Self], rule: &str, window: Option<&Window>) -> u32 {
-        let Some(before) = strikes.iter().find(|strike| strike.rule == rule) else { return 1 };
+    /// How many bad windows in a row a rule has with this one, whose `strikes` were before; and when the last of them ended.
+    pub(crate) fn with(strikes: &[Self], rule: &str, window: Option<&Window>) -> (u32, Timestamp) {
+        let end = window.map(|window| Timestamp(window.end));
+        let Some(before) = strikes.iter().find(|strike| strike.rule == rule) else {
+            return (1, end.unwrap_or_default());
+        };
         // Events of before may not say which window it was.
         let follows = window.is_none_or(|window| window.start >= before.until.0);
-        before.windows.saturating_add(u32::from(follows))
+        let until = end.filter(|_| follows).unwrap_or(before.until);
+        (before.windows.saturating_add(u32::from(follows)), until)
     }
 
     /// Takes in the verdicts of one judgement, the worst first: what is crossed is counted, and what is not any more begins anew. What was not
@@ -41,10 +45,7 @@ impl Strike {
             match (verdict.outcome, at) {
                 (Outcome::Failed, at) => {
                     let before = at.map(|at| strikes.remove(at));
-                    let windows = Self::with(before.as_slice(), of.1, verdict.window.as_ref());
-                    let counted = before.as_ref().is_none_or(|before| windows > before.windows);
-                    let end = verdict.window.as_ref().map(|window| Timestamp(window.end)).filter(|_| counted);
-                    let until = end.or_else(|| before.map(|before| before.until)).unwrap_or_default();
+                    let (windows, until) = Self::with(before.as_slice(), of.1, verdict.window.as_ref());
                     strikes.push(Self { service: of.0.to_owned(), rule: of.1.to_owned(), windows, until });
                 }
                 (Outcome::Inconclusive, _) if verdict.window.is_none() => {}

@@ -11,7 +11,7 @@ use autodevops_model::{
 };
 use autodevops_pipeline::{
     Command, EffectOutcome, Environment, Event, Input, Live, NamedReport, Plan, Run, SCANNED, Sample, Service, Step,
-    Subject, Timestamp,
+    Subject, Timestamp, Trigger,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,6 +32,10 @@ pub struct Story {
     pub stable_errors: u64,
     /// Failed requests in 1,000 of the candidate; of several services, of the last one's.
     pub candidate_errors: u64,
+    /// Requests in 1,000 of the candidate that take less than 50 ms; of several services, of the last one's.
+    pub candidate_quick: u64,
+    /// What turns a release back.
+    pub triggers: Vec<Trigger>,
     /// How long a person takes to approve production; none: nobody is asked.
     pub approved_after: Option<Duration>,
     /// Whether the build succeeds.
@@ -48,6 +52,8 @@ impl Default for Story {
             per_second: 40,
             stable_errors: 30,
             candidate_errors: 0,
+            candidate_quick: 960,
+            triggers: Trigger::defaults().into_iter().take(2).collect(),
             approved_after: None,
             builds: true,
             services: Vec::new(),
@@ -74,6 +80,11 @@ impl Story {
     /// A fix that touches two services, of which the second's release fails in production.
     pub fn turned_back_together() -> Vec<Event> {
         Self { candidate_errors: 120, services: vec!["cart".into(), "shop".into()], ..Self::default() }.events()
+    }
+
+    /// A fix that makes the service slow, which two bad windows in a row turn back.
+    pub fn slowed_down() -> Vec<Event> {
+        Self { candidate_quick: 300, triggers: Trigger::defaults(), ..Self::default() }.events()
     }
 
     /// The events of the run, up to its end.
@@ -160,7 +171,7 @@ impl Story {
         plan.review = vec!["code-review".into()];
         plan.checks = vec!["js-checks".into()];
         plan.automated = vec!["smoke".into()];
-        plan.triggers.truncate(2);
+        plan.triggers = self.triggers.clone();
         for trigger in &mut plan.triggers {
             trigger.window = 20 * SECOND;
         }
@@ -209,7 +220,8 @@ impl Story {
     fn samples(&self, environment: Environment, windows: &[Window], subject: &Subject) -> Vec<Sample> {
         let (baseline, both) = (subject.baseline.as_deref(), subject.baseline.is_some());
         let is_last = self.services.last().is_none_or(|last| *last == subject.service);
-        let candidate_errors = if is_last { self.candidate_errors } else { 0 };
+        let (errors, quick) =
+            if is_last { (self.candidate_errors, self.candidate_quick) } else { (0, Self::default().candidate_quick) };
         let sample = |window: &Window| {
             let seconds = u64::try_from(window.end - window.start).unwrap_or(0) / 1_000_000_000;
             let all = match environment {
@@ -237,7 +249,7 @@ impl Story {
                     measurement("latency", "seconds", Observation::Histogram(buckets)),
                 ]
             };
-            let mut measurements = seen("new", candidate_errors, 0.96).to_vec();
+            let mut measurements = seen("new", errors, quick as f64 / 1000.0).to_vec();
             if let Some(baseline) = baseline {
                 measurements.extend(seen(baseline, self.stable_errors, 0.9));
             }

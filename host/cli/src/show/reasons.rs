@@ -1,7 +1,7 @@
 //! Why a decision was taken: the rule and the numbers that it rests on.
 
 use autodevops_model::Outcome;
-use autodevops_pipeline::{EventKind, Verdict};
+use autodevops_pipeline::{EventKind, Method, Verdict};
 
 use crate::progress::clock;
 
@@ -10,8 +10,6 @@ use crate::progress::clock;
 pub struct Reasons {
     /// What was judged in this decision.
     judged: Option<Verdict>,
-    /// Judgements of the watch in a row that failed.
-    failed: u32,
 }
 
 impl Reasons {
@@ -19,16 +17,10 @@ impl Reasons {
     pub fn of(&mut self, event: &EventKind) -> Vec<String> {
         match event {
             EventKind::StepEntered { .. } => {
-                (self.judged, self.failed) = (None, 0);
+                self.judged = None;
                 Vec::new()
             }
             EventKind::Judged { verdict, .. } => {
-                self.failed = match verdict.outcome {
-                    Outcome::Failed => self.failed + 1,
-                    // Nothing was seen: that takes back nothing.
-                    Outcome::Inconclusive if verdict.window.is_none() => self.failed,
-                    Outcome::Passed | Outcome::Inconclusive => 0,
-                };
                 self.judged = Some(verdict.clone());
                 if verdict.outcome == Outcome::Failed { numbers(verdict) } else { Vec::new() }
             }
@@ -43,11 +35,11 @@ impl Reasons {
                 // A person's word, or nobody's, ends a run as well: then nothing was judged just before.
                 let Some(verdict) = self.judged.take() else { return Vec::new() };
                 let mut lines = rule(&verdict);
-                lines.extend(match self.failed {
-                    0 => None,
-                    1 => Some("one measurement failed it: this rule decides at once".to_owned()),
-                    times => Some(format!("{times} measurements in a row failed it")),
-                });
+                // Of every other the words say which bad window it is.
+                let at_once = matches!(verdict.method, Some(Method::Sprt | Method::HardTrip));
+                if at_once && verdict.outcome == Outcome::Failed {
+                    lines.push("this rule decides at once: it needs no second bad window".to_owned());
+                }
                 lines
             }
             EventKind::RollbackChecked { .. } => Vec::new(),

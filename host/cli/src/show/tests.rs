@@ -38,6 +38,15 @@ fn a_rolled_back_run_says_which_rule_was_crossed_by_which_numbers() {
 }
 
 #[test]
+fn a_run_that_two_bad_windows_turned_back_says_why_the_first_did_not() {
+    let text = shown("slowed-down", Story::slowed_down());
+    let (_, text) = text.split_once("started").unwrap();
+    let first = text.lines().position(|line| line.contains("; bad window 1 of 2 in a row: ")).unwrap();
+    let second = text.lines().position(|line| line.contains("; bad window 2 of 2 in a row")).unwrap();
+    assert!(first < second && !text.contains("at once"), "{text}");
+}
+
+#[test]
 fn an_escalated_run_says_what_was_missing() {
     let text = shown("escalated", Story::escalated());
     assert!(text.contains("held: ") && text.contains("nobody answered in time"), "{text}");
@@ -165,7 +174,9 @@ fn a_run_of_two_services_says_which_of_them_turned_both_back() {
 
 #[test]
 fn what_is_drawn_fits_in_eighty_columns() {
-    for events in [Story::healed(), Story::rolled_back(), Story::escalated(), Story::turned_back_together()] {
+    for events in
+        [Story::healed(), Story::rolled_back(), Story::escalated(), Story::slowed_down(), Story::turned_back_together()]
+    {
         let run = Run::replay(&events).unwrap();
         for rollout in rollouts(&events).unwrap() {
             for line in chart::drawn(&rollout, run.plan(), Style::plain()).lines() {

@@ -95,7 +95,19 @@ fn what_is_bad_on_and_on_is_turned_back_at_the_second_look() {
 #[test]
 fn a_second_burst_is_a_second_window_while_the_first_is_in_a_row_with_it() {
     let bursts = [bad("error-rate", 70, 100), bad("error-rate", 370, 400)];
-    assert_eq!(at(&mut at_five(plan()), &bursts, 9000), Some(420));
+    let mut scene = at_five(plan());
+    assert_eq!(at(&mut scene, &bursts, 9000), Some(420));
+    // However many looks found the first one bad, it is one window; and the words say so.
+    let rows = scene.events.iter().filter_map(|event| match &event.event {
+        EventKind::Judged { verdict, .. } => Some(verdict.words.split_once("; bad window ")?.1.get(..6)?.to_owned()),
+        _ => None,
+    });
+    let mut rows: Vec<String> = rows.collect();
+    rows.dedup();
+    assert_eq!(rows, ["1 of 2", "2 of 2"]);
+    assert!(
+        matches!(scene.run.ending(), Some(Outcome::RolledBack { reason }) if reason.ends_with("; bad window 2 of 2 in a row"))
+    );
 }
 
 #[test]

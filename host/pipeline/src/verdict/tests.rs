@@ -9,6 +9,7 @@ mod chances;
 mod ends;
 mod sequence;
 mod trips;
+mod why;
 mod words;
 
 const WHOLE: Window = Window { start: 0, end: 600_000_000_000 };

@@ -25,15 +25,36 @@ pub(super) struct Ruled<'a> {
 impl Ruled<'_> {
     /// Says whether it is enough that it failed, by the bad windows before.
     pub(super) fn confirm(&mut self, plan: &Plan, round: &Round<'_>) {
-        let windows = Strike::with(round.strikes, &self.trigger.name(), self.window.as_ref());
-        let enough = self.ruling.at_once || windows >= plan.decision.bad_windows;
-        self.confirmed = self.ruling.outcome == Outcome::Failed && enough;
+        if self.ruling.outcome != Outcome::Failed {
+            return;
+        }
+        let (windows, until) = Strike::with(round.strikes, &self.trigger.name(), self.window.as_ref());
+        let needed = plan.decision.bad_windows;
+        self.confirmed = self.ruling.at_once || windows >= needed;
+        // The windows of a dry run are not counted.
+        if !self.ruling.at_once && !self.trigger.dry_run {
+            self.ruling.words.push_str(&bad_windows(windows, needed, until));
+        }
     }
 
     pub(super) fn verdict(&self) -> Verdict {
         let Ruling { method, outcome, words, numbers, .. } = self.ruling.clone();
         let (service, rule, dry_run) = (String::new(), self.trigger.name(), self.trigger.dry_run);
         Verdict { service, outcome, rule, words, numbers, window: self.window.clone(), method: Some(method), dry_run }
+    }
+}
+
+/// Which bad window it is, the last of which ended then, of so many that are needed; what for, where it is not enough.
+fn bad_windows(windows: u32, needed: u32, until: Timestamp) -> String {
+    match (windows, needed) {
+        (_, 0) => String::new(),
+        (_, 1) => "; one bad window is enough".to_owned(),
+        _ if windows < needed => format!(
+            "; bad window {windows} of {needed} in a row: so far it may be chance, the next begins at {} or later",
+            until.clock()
+        ),
+        _ if windows == needed => format!("; bad window {windows} of {needed} in a row"),
+        _ => format!("; bad window {windows} in a row, where {needed} are enough"),
     }
 }
 

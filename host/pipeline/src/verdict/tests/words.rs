@@ -104,7 +104,7 @@ fn a_share_against_its_limit_is_told_with_the_bound_that_decided() {
     decided(
         &of(37, 500),
         "7.4 % of 500 requests failed, threshold 5.0 %; above it even at the 99 % lower bound 5.1 %; a release at 2.0 % shows so many \
-         with a chance of 1 in 47,000,000,000",
+         with a chance of 1 in 47,000,000,000; bad window 1 of 2 in a row: so far it may be chance, the next begins at 00:10:00Z or later",
         &[
             ("events", 37.0),
             ("requests", 500.0),
@@ -148,7 +148,7 @@ fn beside_a_baseline_that_breaks_the_limit_it_is_told_what_that_one_does() {
     decided(
         &of(240),
         "48.0 % of 500 requests failed, threshold 5.0 %; the baseline itself is at 30.0 % (150 of 500), and the candidate is worse: so by \
-         chance in 1 in 280,000,000",
+         chance in 1 in 280,000,000; bad window 1 of 2 in a row: so far it may be chance, the next begins at 00:10:00Z or later",
         &[("rate", 0.48), ("chance", 3.535_463e-9)],
     );
     assert!(of(180).verdicts[0].words.ends_with("(150 of 500), and the candidate is not surely worse"));
@@ -174,7 +174,8 @@ fn rates_that_are_compared_are_told_with_what_is_allowed() {
     let mut plan = compared(0.2, None);
     decided(
         &beside(&plan, (30, 500), (100, 5000)),
-        "6.0 % of 500 requests against 2.0 % of 5000 of the baseline, allowed 2.4 % (20.0 % more); worse: so by chance in 1 in 910,000",
+        "6.0 % of 500 requests against 2.0 % of 5000 of the baseline, allowed 2.4 % (20.0 % more); worse: so by chance in 1 in 910,000; \
+         bad window 1 of 2 in a row: so far it may be chance, the next begins at 00:10:00Z or later",
         &[("rate", 0.06), ("baseline-rate", 0.02), ("allowed", 0.024), ("z", 5.613_743), ("chance", 1.102_247e-6)],
     );
     decided(
@@ -235,7 +236,7 @@ fn latencies_that_are_compared_are_told_with_the_shift_and_what_is_allowed() {
     let verdict = &judgement.verdicts[0];
     let begin = "20 requests against 30 of the baseline: worse in 100.0 % of all pairs (Mann–Whitney z = ";
     let end = "; by 0.1000 s (at least 0.1000 s with 99 % confidence) on the baseline's median of 0.1000 s, allowed 0.0200 s, 20.0 % of \
-               that";
+               that; bad window 1 of 2 in a row: so far it may be chance, the next begins at 00:10:00Z or later";
     assert!(verdict.words.starts_with(begin) && verdict.words.ends_with(end), "{}", verdict.words);
     assert_eq!(judgement.outcome, Outcome::Failed);
     for (name, wanted) in [
@@ -264,7 +265,8 @@ fn a_quantile_that_is_compared_is_told_with_the_baselines_and_what_is_allowed() 
     decided(
         &judgement,
         "100.0 % of 100 requests are above 0.120 s (the baseline's quantile 0.95 is 0.100 s, and 20.0 % more), threshold 5.0 %; above it even \
-         at the 99 % lower bound 94.9 %; a release at 5.0 % shows so many with a chance of less than 1 in 1,000,000,000,000",
+         at the 99 % lower bound 94.9 %; a release at 5.0 % shows so many with a chance of less than 1 in 1,000,000,000,000; bad window 1 of 2 in a row: so far it \
+         may be chance, the next begins at 00:10:00Z or later",
         &[("events", 100.0), ("lower-bound", 0.948_66)],
     );
     assert_eq!(judgement.verdicts[0].method, Some(Method::Quantile));
@@ -297,7 +299,7 @@ fn what_is_allowed_by_the_smallest_difference_that_counts_is_no_share_of_the_med
     plan.triggers[0].effect = Some(0.05);
     let both = host(vec![each("new", 0.2, 30), each("old", 0.1, 30)]);
     let words = judged(&plan, &both, Some("old")).verdicts[0].words.clone();
-    assert!(words.ends_with("median of 0.1000 s, allowed 0.0500 s"), "{words}");
+    assert!(words.contains("median of 0.1000 s, allowed 0.0500 s; bad window"), "{words}");
 }
 
 #[test]

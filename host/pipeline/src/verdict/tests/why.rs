@@ -1,0 +1,52 @@
+//! Why a rule that is crossed turns back, or does not yet: what its verdict says of that.
+
+use super::*;
+use crate::{Strike, Timestamp};
+
+/// The words on a failed window of ten minutes after so many bad ones, the last of which ended at that second.
+fn after(plan: &Plan, windows: u32, until: i64) -> String {
+    let until = Timestamp(until * 1_000_000_000);
+    let strikes = [Strike { service: String::new(), rule: "error-rate above 5.0 %".into(), windows, until }];
+    let bad = host(vec![rate("new", 40, 100)]);
+    judge(plan, &Round { strikes: &strikes, ..round(&bad, None) }).verdicts[0].words.clone()
+}
+
+#[test]
+fn a_bad_window_says_which_it_is_and_when_the_next_may_begin() {
+    let wait =
+        |row, at| format!("; bad window {row} in a row: so far it may be chance, the next begins at {at} or later");
+    let first = judged(&errors(), &host(vec![rate("new", 40, 100)]), None);
+    assert!(first.verdicts[0].words.ends_with(&wait("1 of 2", "00:10:00Z")), "{:?}", first.verdicts[0]);
+    let mut three = errors();
+    three.decision.bad_windows = 3;
+    let mut one = errors();
+    one.decision.bad_windows = 1;
+    for (plan, windows, until, end) in [
+        // It has moments in common with the one before: that one is counted, until its own end.
+        (&errors(), 1, 300, wait("1 of 2", "00:05:00Z")),
+        (&errors(), 1, 0, "; bad window 2 of 2 in a row".to_owned()),
+        (&errors(), 2, 0, "; bad window 3 in a row, where 2 are enough".to_owned()),
+        (&three, 1, 0, wait("2 of 3", "00:10:00Z")),
+        (&one, 0, 0, "; one bad window is enough".to_owned()),
+    ] {
+        let words = after(plan, windows, until);
+        assert!(words.ends_with(&end), "{words}");
+    }
+}
+
+#[test]
+fn what_decides_at_once_and_what_decides_nothing_counts_no_windows() {
+    let bad = host(vec![rate("new", 40, 100)]);
+    let sequential = Plan { decision: Decision::default(), ..errors() };
+    let judgement = judge(&sequential, &Round { percent: 5, ..round(&bad, None) });
+    assert_eq!(judgement.verdicts[0].method, Some(Method::Sprt));
+    let tripped = judged(&errors(), &host(vec![rate("new", 5, 10)]), None);
+    let mut dry = plan(&[("error-rate", Rule::RateAbove(0.05)), ("error-rate", Rule::RateAbove(0.1))]);
+    dry.triggers[0].dry_run = true;
+    let dry = judged(&dry, &bad, None);
+    let dry = dry.verdicts.iter().find(|verdict| verdict.dry_run).unwrap();
+    for verdict in [&judgement.verdicts[0], &tripped.verdicts[0], dry] {
+        assert!(verdict.outcome == Outcome::Failed && !verdict.words.contains("bad window"), "{verdict:?}");
+    }
+    assert!(!judged(&errors(), &host(vec![rate("new", 0, 500)]), None).verdicts[0].words.contains("bad window"));
+}
