@@ -113,9 +113,12 @@ pub fn judge(plan: &Plan, round: &Round<'_>) -> Judgement {
         let Ruling { at_once, lacking, .. } = ruled.ruling;
         std::cmp::Reverse((rank, ruled.confirmed, ruled.trigger.critical, at_once, !lacking))
     });
+    let trip = trip::hard_trip(plan, round);
+    if trip.is_none() {
+        family::weigh(plan, &mut ruled);
+    }
     let performance = ruled.iter().find(|ruled| !ruled.trigger.is_rate());
     let performance = performance.map(Ruled::verdict);
-    let trip = trip::hard_trip(plan, round);
     let tripped = trip.is_some();
     let passes = !tripped && ruled.first().is_some_and(|first| first.ruling.outcome == Outcome::Passed);
     let evil = trip::lesser_evil(plan, round).filter(|_| passes);

@@ -10,8 +10,8 @@ use autodevops_model::{
     Severity, StageError, Window,
 };
 use autodevops_pipeline::{
-    Command, EffectOutcome, Environment, Event, Input, Live, NamedReport, Plan, Run, SCANNED, Sample, Service, Step,
-    Subject, Timestamp, Trigger,
+    Command, EffectOutcome, Environment, Event, Input, Live, NamedReport, Plan, Rule, Run, SCANNED, Sample, Service,
+    Step, Subject, Timestamp, Trigger,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -85,6 +85,19 @@ impl Story {
     /// A fix that makes the service slow, which two bad windows in a row turn back.
     pub fn slowed_down() -> Vec<Event> {
         Self { candidate_quick: 300, triggers: Trigger::defaults(), ..Self::default() }.events()
+    }
+
+    /// A fix that makes some requests fail and others slow: neither turns it back by itself, but both together. What else is looked at is fine,
+    /// or on record only.
+    pub fn weighed() -> Vec<Event> {
+        let [errors, slow] = [Rule::RateAbove(0.05), Rule::QuantileAbove { quantile: 0.95, seconds: 0.05 }];
+        let triggers = vec![
+            Trigger { critical: false, ..Trigger::new("error-rate", errors) },
+            Trigger { critical: false, ..Trigger::new("latency", slow) },
+            Trigger::new("error-rate", Rule::RateAbove(0.2)),
+            Trigger { dry_run: true, ..Trigger::new("latency", Rule::WorseBy { ratio: 0.2, quantile: None }) },
+        ];
+        Self { candidate_errors: 120, candidate_quick: 300, triggers, ..Self::default() }.events()
     }
 
     /// The events of the run, up to its end.

@@ -8,8 +8,8 @@ use crate::progress::clock;
 /// Follows a run's events, and says under each decision what was judged before it.
 #[derive(Default)]
 pub struct Reasons {
-    /// What was judged in this decision.
-    judged: Option<Verdict>,
+    /// What was judged in this decision, what decided being the first.
+    judged: Vec<Verdict>,
 }
 
 impl Reasons {
@@ -17,38 +17,46 @@ impl Reasons {
     pub fn of(&mut self, event: &EventKind) -> Vec<String> {
         match event {
             EventKind::StepEntered { .. } => {
-                self.judged = None;
+                self.judged.clear();
                 Vec::new()
             }
-            EventKind::Judged { verdict, .. } => {
-                self.judged = Some(verdict.clone());
+            EventKind::Judged { verdict, others } => {
+                self.judged = std::iter::once(verdict).chain(others).cloned().collect();
                 if verdict.outcome == Outcome::Failed { numbers(verdict) } else { Vec::new() }
             }
             EventKind::SafetyChecked { verdict, .. }
             | EventKind::Reviewed { verdict, .. }
             | EventKind::Checked { verdict, .. }
             | EventKind::AutomatedTested { verdict, .. } => rule(verdict),
-            EventKind::StepPassed { .. } | EventKind::StepExtended { .. } | EventKind::Held { .. } => {
-                self.judged.take().as_ref().map(rule).unwrap_or_default()
-            }
+            EventKind::StepPassed { .. } | EventKind::StepExtended { .. } | EventKind::Held { .. } => self.told(),
             EventKind::TurnedBack { .. } => {
                 // A person's word, or nobody's, ends a run as well: then nothing was judged just before.
-                let Some(verdict) = self.judged.take() else { return Vec::new() };
-                let mut lines = rule(&verdict);
-                // Of every other the words say which bad window it is.
-                let at_once = matches!(verdict.method, Some(Method::Sprt | Method::HardTrip));
-                if at_once && verdict.outcome == Outcome::Failed {
-                    lines.push("this rule decides at once: it needs no second bad window".to_owned());
-                }
-                lines
+                self.told()
             }
             EventKind::RollbackChecked { .. } => Vec::new(),
             EventKind::StableLooked { verdict } => rule(verdict),
             _ => {
-                self.judged = None;
+                self.judged.clear();
                 Vec::new()
             }
         }
+    }
+
+    /// What the decision rests on that was taken by what was judged just before: what decided, and what the other triggers say.
+    fn told(&mut self) -> Vec<String> {
+        let judged = std::mem::take(&mut self.judged);
+        let Some((verdict, others)) = judged.split_first() else { return Vec::new() };
+        let mut lines = rule(verdict);
+        // Of every other rule the words say which bad window it is.
+        let at_once = matches!(verdict.method, Some(Method::Sprt | Method::HardTrip));
+        if at_once && verdict.outcome == Outcome::Failed {
+            lines.push("this rule decides at once: it needs no second bad window".to_owned());
+        }
+        lines.extend(others.iter().map(|other| match other.dry_run {
+            true => format!("dry run, decides nothing: {}", other.told()),
+            false => format!("also: {}", other.told()),
+        }));
+        lines
     }
 }
 

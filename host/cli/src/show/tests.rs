@@ -47,6 +47,17 @@ fn a_run_that_two_bad_windows_turned_back_says_why_the_first_did_not() {
 }
 
 #[test]
+fn a_run_says_what_turned_it_back_together_and_what_the_other_triggers_and_dry_runs_say() {
+    let text = shown("weighed", Story::weighed());
+    let turned = text.split("turning back: ").nth(1).unwrap();
+    for line in
+        ["; not critical, nor is ", "also: error-rate above 20.0 % is not ", "dry run, decides nothing: latency worse"]
+    {
+        assert!(turned.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
 fn an_escalated_run_says_what_was_missing() {
     let text = shown("escalated", Story::escalated());
     assert!(text.contains("held: ") && text.contains("nobody answered in time"), "{text}");

@@ -3,7 +3,11 @@
 use autodevops_model::Outcome;
 use autodevops_statistics::{bonferroni, holm};
 
-use super::{Round, ruling::chance, trigger::Ruled};
+use super::{
+    Round,
+    ruling::{chance, percent},
+    trigger::Ruled,
+};
 use crate::Plan;
 
 /// Takes back windows that failed by what may come by chance: over all metrics by Holm's rule, and over all looks at the whole rollout,
@@ -25,6 +29,30 @@ pub(super) fn correct(plan: &Plan, round: &Round<'_>, ruled: &mut [Ruled<'_>]) {
         );
         ruled.ruling = ruled.ruling.clone().and(&doubt);
         ruled.ruling.outcome = Outcome::Inconclusive;
+    }
+}
+
+/// Says of a rule that is crossed and does not turn back by itself whether it does together with others, or that a person is asked.
+pub(super) fn weigh(plan: &Plan, ruled: &mut [Ruled<'_>]) {
+    let decides = |ruled: &Ruled<'_>| ruled.ruling.outcome == Outcome::Failed && ruled.confirmed;
+    let Some((_, others)) = ruled.split_first().filter(|(first, _)| decides(first) && !first.trigger.critical) else {
+        return;
+    };
+    let (left, least) = (score(ruled, decides), plan.decision.min_score);
+    let others: Vec<String> = others.iter().filter(|ruled| decides(ruled)).map(|ruled| ruled.trigger.name()).collect();
+    let with = match others.as_slice() {
+        [] => String::new(),
+        [other] => format!(", nor is {other}, which is crossed too"),
+        others => format!(", nor are {}, which are crossed too", others.join(" and ")),
+    };
+    let (than, follows) = if left < least { ("less", "it is turned back") } else { ("no less", "a person is asked") };
+    let words = format!(
+        "; not critical{with}: what is not crossed has {} of all triggers' weights, {than} than `min-score` ({}), so {follows}",
+        percent(left),
+        percent(least)
+    );
+    if let Some(first) = ruled.first_mut() {
+        first.ruling = first.ruling.clone().and(&words).number("score", left);
     }
 }
 

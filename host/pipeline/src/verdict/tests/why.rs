@@ -35,6 +35,52 @@ fn a_bad_window_says_which_it_is_and_when_the_next_may_begin() {
 }
 
 #[test]
+fn a_rule_that_is_not_critical_says_whether_others_turn_it_back_with_it_or_a_person_is_asked() {
+    let mut plan = plan(&["a", "b", "c"].map(|name| (name, Rule::RateAbove(0.05))));
+    plan.decision.bad_windows = 1;
+    plan.decision.min_score = 0.5;
+    plan.triggers.iter_mut().for_each(|trigger| trigger.critical = false);
+    let first = |plan: &Plan, failing: &[&str]| {
+        let of = |name: &str| {
+            let events = if failing.contains(&name) { 200 } else { 0 };
+            Measurement { metric: name.into(), ..rate("new", events, 500) }
+        };
+        let judgement = judged(plan, &host(["a", "b", "c"].map(of).to_vec()), None);
+        let verdict = judgement.verdicts.into_iter().next().unwrap();
+        let score = verdict.numbers.iter().find(|(name, _)| name == "score").map(|(_, score)| *score);
+        (judgement.critical, verdict.words.split_once("enough; ").map(|(_, why)| why.to_owned()), score)
+    };
+    let asked = |left| {
+        format!(
+            ": what is not crossed has {left} of all triggers' weights, no less than `min-score` (50.0 %), so a person is asked"
+        )
+    };
+    let back = |left| {
+        format!(
+            ": what is not crossed has {left} of all triggers' weights, less than `min-score` (50.0 %), so it is turned back"
+        )
+    };
+    for (weight, failing, with, why) in [
+        (1.0, &["a"][..], "", asked("66.7 %")),
+        (1.0, &["a", "b"], ", nor is b above 5.0 %, which is crossed too", back("33.3 %")),
+        (1.0, &["a", "b", "c"], ", nor are b above 5.0 % and c above 5.0 %, which are crossed too", back("0.0 %")),
+        (3.0, &["a"], "", back("40.0 %")),
+        (2.0, &["a"], "", asked("50.0 %")),
+    ] {
+        plan.triggers[0].weight = weight;
+        let (critical, words, score) = first(&plan, failing);
+        assert_eq!(words, Some(format!("not critical{with}{why}")), "{failing:?}");
+        assert_eq!(critical, score.unwrap() < 0.5, "{failing:?}");
+    }
+    // What turns back by itself, and what is not enough yet, weighs nothing.
+    plan.decision.bad_windows = 2;
+    assert_eq!(first(&plan, &["a"]).2, None);
+    plan.decision.bad_windows = 1;
+    plan.triggers[0].critical = true;
+    assert_eq!(first(&plan, &["a"]), (true, None, None));
+}
+
+#[test]
 fn what_decides_at_once_and_what_decides_nothing_counts_no_windows() {
     let bad = host(vec![rate("new", 40, 100)]);
     let sequential = Plan { decision: Decision::default(), ..errors() };
