@@ -57,6 +57,7 @@ struct Explained<'a> {
     what: &'a str,
     words: &'a str,
     numbers: BTreeMap<&'a str, f64>,
+    in_a_rollout: &'a str,
 }
 
 /// Judges the counts and says why.
@@ -64,15 +65,17 @@ struct Explained<'a> {
 /// # Errors
 /// Wrong usage.
 pub fn run(options: &VerdictOptions, config: Option<&Path>, format: Format) -> Result<ExitCode> {
-    known(&options.metric, config)?;
+    let settings = known(&options.metric, config)?;
+    let in_a_rollout = in_a_rollout(options, settings.as_ref().map(Config::plan).as_ref());
     let verdict = judged(options)?;
     let rule = verdict.method.map_or("none", Method::name);
     if format == Format::Json {
         let numbers = verdict.numbers.iter().map(|(name, number)| (name.as_str(), *number)).collect();
         let (metric, what, words) = (options.metric.as_str(), verdict.rule.as_str(), verdict.words.as_str());
-        output::json(&Explained { verdict: verdict.word(), rule, metric, what, words, numbers })?;
+        let (verdict, in_a_rollout) = (verdict.word(), in_a_rollout.as_str());
+        output::json(&Explained { verdict, rule, metric, what, words, numbers, in_a_rollout })?;
     } else {
-        output::text(&shown(Style::stdout(), &verdict, rule))?;
+        output::text(&format!("{}{in_a_rollout}\n", shown(Style::stdout(), &verdict, rule)))?;
     }
     Ok(match verdict.outcome {
         Outcome::Failed if options.exit_code => ExitCode::FAILURE,
@@ -96,22 +99,48 @@ fn shown(style: Style, verdict: &Verdict, rule: &str) -> String {
     text
 }
 
-/// Refuses a metric that is misspelt, as far as that can be known: by the project's configuration, where there is one.
-fn known(metric: &str, config: Option<&Path>) -> Result<()> {
+/// What a rollout asks for beyond what one look at one metric does: one of this project, or one by the defaults where there is none.
+fn in_a_rollout(options: &VerdictOptions, project: Option<&Plan>) -> String {
+    let defaults = Plan::defaults("");
+    let (plan, whose) = project.map_or((&defaults, "by the defaults"), |plan| (plan, "of this project"));
+    let (tests, decision) = (plan.sequential_tests(), plan.decision);
+    if options.rule == VerdictRule::Sprt {
+        return match options.tests == tests {
+            true => format!("This is one of the {tests} tests of a rollout {whose}."),
+            false => format!("This is one look at one metric. A rollout {whose} shares alpha among {tests} tests: --tests {tests}."),
+        };
+    }
+    let metrics = plan.triggers.iter().filter(|trigger| !trigger.dry_run).count();
+    let chance = match decision.window_alpha {
+        all if all < 1.0 => format!(
+            ", each rarer than {} % shared among up to {metrics} metrics and {} looks",
+            all * 100.0,
+            plan.looks()
+        ),
+        _ => String::new(),
+    };
+    format!(
+        "This is one look at one metric. A rollout {whose} is turned back by {} bad windows in a row{chance}.",
+        decision.bad_windows
+    )
+}
+
+/// Refuses a metric that is misspelt, as far as that can be known: by the project's configuration, where there is one, which is returned.
+fn known(metric: &str, config: Option<&Path>) -> Result<Option<Config>> {
     let named = config.is_some();
     let settings = project::file(config).and_then(|file| Ok(Config::load(&file)?));
     let settings = if named { Some(settings?) } else { settings.ok() };
     let custom = settings.iter().flat_map(|settings| &settings.rollout.custom_metrics).map(String::as_str);
     let known: Vec<&str> = METRICS.into_iter().chain(custom).collect();
     if known.contains(&metric) {
-        return Ok(());
+        return Ok(settings);
     }
     let near = nearest(metric, known.iter().copied());
     let hint = match (near, &settings) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, Some(_)) => format!("known are {}; name others in [rollout] `custom-metrics`", known.join(", ")),
         // Without a configuration any other name is as good as another.
-        (None, None) => return Ok(()),
+        (None, None) => return Ok(None),
     };
     Err(Usage(format!("unknown metric `{metric}`; {hint}")).into())
 }
@@ -158,7 +187,7 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
         whole: &whole,
         independent: true,
         percent,
-        chances: 1,
+        chances: options.tests,
     };
     let verdict = judge(&plan, &round).verdicts.into_iter().next();
     Ok(verdict.ok_or_else(|| Usage("nothing was judged; give counts such as 7/120".to_owned()))?)
@@ -201,10 +230,10 @@ fn rule(options: &VerdictOptions) -> Result<(Rule, Decision, u8)> {
                     return usage(format!("{key} {chance} is no chance to be wrong; give more than 0 % and less than 50 %"));
                 }
             }
-            // One small step and one metric: its share of the chance is what it was given.
+            // One small step and one metric: its share of the chance is what the round gives it.
             let decision = Decision {
                 sequential_up_to: SMALL_STEP,
-                alpha: options.alpha.ratio() / options.tests as f64,
+                alpha: options.alpha.ratio(),
                 beta: options.beta.ratio(),
                 ..Decision::single()
             };
@@ -285,6 +314,35 @@ mod tests {
         assert_eq!(word(&compared), ("fail", Method::TwoProportions));
         let broken = ["--threshold", "5%", "60/500", "--baseline", "150/500"];
         assert_eq!(word(&broken), ("pass", Method::TwoProportions));
+    }
+
+    #[test]
+    fn what_a_rollout_asks_for_beyond_one_look_is_told() {
+        let said = |arguments: &[&str], plan: Option<&Plan>| in_a_rollout(&options(arguments).unwrap(), plan);
+        assert_eq!(
+            said(&["--threshold", "5%", "11/100"], None),
+            "This is one look at one metric. A rollout by the defaults is turned back by 2 bad windows in a row, each rarer than 0.1 % shared \
+             among up to 3 metrics and 2480 looks."
+        );
+        let sprt = ["--threshold", "5%", "--rule", "sprt", "6/24"];
+        assert_eq!(
+            said(&sprt, None),
+            "This is one look at one metric. A rollout by the defaults shares alpha among 4 tests: --tests 4."
+        );
+        let mut plan = Plan::defaults("shop");
+        plan.triggers.truncate(1);
+        plan.decision.window_alpha = 1.0;
+        plan.decision.bad_windows = 3;
+        assert_eq!(
+            said(&["--threshold", "5%", "11/100"], Some(&plan)),
+            "This is one look at one metric. A rollout of this project is turned back by 3 bad windows in a row."
+        );
+        let two = [&["--tests", "2"][..], &sprt].concat();
+        assert_eq!(said(&two, Some(&plan)), "This is one of the 2 tests of a rollout of this project.");
+        // What it says to repeat is what a rollout decides by.
+        let verdict = judged(&options(&two).unwrap()).unwrap();
+        assert!(verdict.words.ends_with("at or above 6.86 = ln(95.0 %/(0.20 %/2)): it fails"), "{}", verdict.words);
+        assert!(!verdict.words.contains("bad window"));
     }
 
     #[test]

@@ -41,6 +41,7 @@ fn counts_are_judged_without_any_project_and_scripts_read_the_verdict_and_its_ru
         let told = judged(&[], counts);
         assert_eq!((&told["verdict"], &told["rule"]), (&json!(verdict), &json!("wilson")), "{counts}");
         assert_eq!(told["what"], "error-rate above 5.0 %");
+        assert!(told["in-a-rollout"].as_str().unwrap().contains("2 bad windows in a row"), "{told}");
         let (events, total) = counts.split_once('/').unwrap();
         let numbers = &told["numbers"];
         assert_eq!(

@@ -42,7 +42,8 @@ pub struct VerdictOptions {
     /// For `sprt`: the chance that a test takes a bad release for a good one.
     #[arg(long, value_name = "SHARE", default_value = "5 %")]
     pub beta: Percent,
-    /// For `sprt`: how many tests of metrics and steps share `--alpha`.
+    /// For `sprt`: how many tests share `--alpha`. A rollout has one for each threshold and each step that is decided so, of each service: 4
+    /// of one service by the defaults; `show` has the number with each.
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub tests: u64,
     /// End with 1 where it fails, and with 4 where it is inconclusive; without it, whatever the verdict, with 0.

@@ -205,9 +205,10 @@ fn ranks(now: &Observation, before: &Observation, allowed: &Allowed) -> Ruling {
         ("baseline-median", typical),
     ];
     let said = format!(
-        "{n} requests against {m} of the baseline: worse in {} of all pairs (Mann–Whitney z = {:.2})",
+        "{n} requests against {m} of the baseline: worse in {} of all pairs (Mann–Whitney z = {:.2}, so by chance in {})",
         percent(test.superiority()),
-        test.z
+        test.z,
+        chance(test.chance)
     );
     let ruled = |outcome, words| Ruling::new(Method::MannWhitney, outcome, words, &numbers);
     if test.chance >= 1.0 - CONFIDENCE {
@@ -219,7 +220,10 @@ fn ranks(now: &Observation, before: &Observation, allowed: &Allowed) -> Ruling {
     };
     let (by_ratio, unit) = (allowed.ratio * typical, allowed.unit);
     let least = by_ratio.max(allowed.effect);
-    let of = if allowed.effect > by_ratio { String::new() } else { format!(", {} of that", percent(allowed.ratio)) };
+    let of = match allowed.effect > by_ratio {
+        true => ", the least that counts".to_owned(),
+        false => format!(", {} of that", percent(allowed.ratio)),
+    };
     let words = format!(
         "{said}; by {:.4}{unit} (at least {:.4}{unit} with 99 % confidence) on the baseline's median of {typical:.4}{unit}, allowed \
          {least:.4}{unit}{of}",

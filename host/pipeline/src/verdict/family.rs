@@ -20,15 +20,25 @@ pub(super) fn correct(plan: &Plan, round: &Round<'_>, ruled: &mut [Ruled<'_>]) {
     let looks = plan.looks().saturating_mul(round.chances.max(1));
     let each = bonferroni(alpha, looks);
     let chances: Vec<f64> = ruled.iter().map(|ruled| ruled.ruling.chance.unwrap_or(1.0)).collect();
-    for (ruled, small) in ruled.iter_mut().zip(holm(&chances, each)) {
-        let Some(rare) = ruled.ruling.chance.filter(|_| !small) else { continue };
-        let doubt = format!(
-            "; but over {} metrics and {looks} looks it may come by chance ({}): more must be seen",
-            chances.len(),
-            chance(rare)
+    let small = holm(&chances, each);
+    for (ruled, is_small) in ruled.iter_mut().zip(&small) {
+        let Some(rare) = ruled.ruling.chance else { continue };
+        // Those that are rarer were held against a part each, and are no more among those that share the rest.
+        let rarer = chances.iter().zip(&small).filter(|(other, small)| **small && **other < rare).count();
+        let metrics = (chances.len() - rarer).max(1) as u64;
+        let least = format!(
+            "rarer than {}, {} shared among {metrics} metrics and {looks} looks",
+            chance(bonferroni(each, metrics)),
+            percent(alpha)
         );
-        ruled.ruling = ruled.ruling.clone().and(&doubt);
-        ruled.ruling.outcome = Outcome::Inconclusive;
+        let words = match is_small {
+            true => format!("; {least}"),
+            false => format!("; but it may come by chance ({}): it must be {least}; more must be seen", chance(rare)),
+        };
+        ruled.ruling = ruled.ruling.clone().and(&words);
+        if !is_small {
+            ruled.ruling.outcome = Outcome::Inconclusive;
+        }
     }
 }
 

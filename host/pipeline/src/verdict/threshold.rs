@@ -1,7 +1,7 @@
 //! A share of events against a limit that it must not be above.
 
 use autodevops_model::Outcome;
-use autodevops_statistics::{Decision, Share, Sprt, difference_upper, fisher, two_proportions};
+use autodevops_statistics::{Course, Decision, Share, Sprt, bonferroni, difference_upper, fisher, two_proportions};
 
 use super::{
     CONFIDENCE,
@@ -38,8 +38,40 @@ pub(super) struct Limit {
     pub(super) min_samples: u64,
     /// What the baseline does, or did.
     pub(super) baseline: Option<Share>,
-    /// The chances of the sequential test to be wrong, either way, where it decides.
-    pub(super) sequential: Option<(f64, f64)>,
+    /// The chances of the sequential test to be wrong, where it decides.
+    pub(super) sequential: Option<Chances>,
+}
+
+/// The sequential test's chances to be wrong, from 0 to 1.
+#[derive(Clone, Copy)]
+pub(super) struct Chances {
+    /// That any of a rollout's tests takes a good release for a bad one.
+    pub(super) alpha: f64,
+    /// So many tests share that.
+    pub(super) tests: u64,
+    /// That this one takes a bad release for a good one.
+    pub(super) beta: f64,
+}
+
+impl Chances {
+    /// This test's part, in words.
+    fn part(self) -> String {
+        match self.tests {
+            1 => percent(self.alpha),
+            tests => format!("{}/{tests}", percent(self.alpha)),
+        }
+    }
+
+    /// The evidence at which it fails, with how that comes about.
+    fn fail_at(self, course: &Course) -> String {
+        let part = if self.tests == 1 { self.part() } else { format!("({})", self.part()) };
+        format!("{:.2} = ln({}/{part})", course.high_at, percent(1.0 - self.beta))
+    }
+
+    /// The evidence at which it passes, with how that comes about.
+    fn pass_at(self, course: &Course) -> String {
+        format!("{:.2} = ln({}/({} − {}))", course.low_at, percent(self.beta), percent(1.0), self.part())
+    }
 }
 
 impl Seen {
@@ -140,10 +172,10 @@ fn fixed(seen: &Seen, limit: &Limit, baseline: Option<Share>) -> Ruling {
 }
 
 /// By the sequential test: what speaks for a bad rate and against a good one so far. None where the limit leaves no room for one.
-fn sequential(seen: &Seen, limit: &Limit, baseline: Option<Share>, (alpha, beta): (f64, f64)) -> Option<Ruling> {
+fn sequential(seen: &Seen, limit: &Limit, baseline: Option<Share>, chances: Chances) -> Option<Ruling> {
     let low = good(limit, baseline);
     let high = (BAD * low).min(f64::midpoint(limit.share.max(low), 1.0));
-    let test = Sprt::new(low, high, alpha, beta).ok()?;
+    let test = Sprt::new(low, high, bonferroni(chances.alpha, chances.tests), chances.beta).ok()?;
     let (events, rest) = (seen.sure.events(), seen.sure.rest().events());
     let course = test.course(seen.sure);
     let is_low = test.course(seen.at_worst()).decision == Decision::Low;
@@ -157,6 +189,9 @@ fn sequential(seen: &Seen, limit: &Limit, baseline: Option<Share>, (alpha, beta)
         ("evidence", course.evidence),
         ("pass-at", course.low_at),
         ("fail-at", course.high_at),
+        ("alpha", chances.alpha),
+        ("tests", chances.tests as f64),
+        ("beta", chances.beta),
     ];
     let sum = format!(
         "{events} × ln({}/{}) + {rest} × ln({}/{}) = {:.2}",
@@ -166,19 +201,18 @@ fn sequential(seen: &Seen, limit: &Limit, baseline: Option<Share>, (alpha, beta)
         percent(1.0 - low),
         course.evidence
     );
+    let (pass_at, fail_at) = (chances.pass_at(&course), chances.fail_at(&course));
     let above = seen.rate() > limit.share;
     let (outcome, words) = match course.decision {
         // The test decides between its two rates; what it finds must not go against the limit itself.
-        Decision::High if above => (Outcome::Failed, format!("at or above {:.2}: it fails", course.high_at)),
+        Decision::High if above => (Outcome::Failed, format!("at or above {fail_at}: it fails")),
         Decision::High => (Outcome::Inconclusive, "for the bad rate, but not above the threshold".to_owned()),
-        Decision::Low if !above && is_low => (Outcome::Passed, format!("at or below {:.2}: it is good", course.low_at)),
+        Decision::Low if !above && is_low => (Outcome::Passed, format!("at or below {pass_at}: it is good")),
         Decision::Low if !above => {
             (Outcome::Inconclusive, "for the good rate, but not by what the buckets leave open".to_owned())
         }
         Decision::Low => (Outcome::Inconclusive, "for the good rate, but above the threshold".to_owned()),
-        Decision::Open => {
-            (Outcome::Inconclusive, format!("between {:.2} and {:.2}: undecided", course.low_at, course.high_at))
-        }
+        Decision::Open => (Outcome::Inconclusive, format!("between {pass_at} and {fail_at}: undecided")),
     };
     let base = baseline.filter(|baseline| baseline.rate() > limit.good).map_or_else(String::new, |baseline| {
         format!("; the baseline is at {} ({} of {})", percent(low), baseline.events(), baseline.total())

@@ -1,14 +1,14 @@
 //! What one trigger says of a round.
 
 use autodevops_model::{Measurement, Observation, Outcome, Window};
-use autodevops_statistics::{Share, bonferroni};
+use autodevops_statistics::Share;
 
 use super::{
     Round, compare,
     latency::{Slower, slower},
     of,
     ruling::{Ruling, percent, rank},
-    threshold::{self, Limit, Seen},
+    threshold::{self, Chances, Limit, Seen},
     trip::{self, ALL_ERRORS, ERROR_RATE},
 };
 use crate::{Method, NoData, Plan, Rule, Sample, Strike, Timestamp, Trigger, Verdict};
@@ -191,8 +191,8 @@ fn rule(
     let baseline = round.baseline_of(sample, &trigger.metric);
     let limit = |share: f64, baseline: Option<Share>| {
         let decides = full && round.independent && plan.decision.is_sequential(round.percent);
-        let alpha = bonferroni(plan.decision.alpha, plan.sequential_tests().saturating_mul(round.chances.max(1)));
-        let sequential = decides.then_some((alpha, plan.decision.beta));
+        let tests = plan.sequential_tests().saturating_mul(round.chances.max(1));
+        let sequential = decides.then_some(Chances { alpha: plan.decision.alpha, tests, beta: plan.decision.beta });
         Limit { share, good: threshold::GOOD * share, min_samples: trigger.min_samples, baseline, sequential }
     };
     let rate = |observation: &Observation| match observation {

@@ -22,7 +22,7 @@ fn the_sequential_test_fails_at_once_and_passes_with_few_requests() {
     assert_eq!(
         verdict.words,
         "25.0 % of 24 requests failed, threshold 5.0 %; sequential test: evidence 6 × ln(8.0 %/2.0 %) + 18 × ln(92.0 %/98.0 %) = \
-         7.18, at or above 6.86: it fails"
+         7.18, at or above 6.86 = ln(95.0 %/(0.20 %/2)): it fails"
     );
     let open = small_step(&sequential(), &host(vec![rate("new", 5, 24)]), None);
     assert_eq!((open.outcome, open.at_once, open.lacking), (Outcome::Inconclusive, false, false));

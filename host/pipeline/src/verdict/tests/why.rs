@@ -81,6 +81,53 @@ fn a_rule_that_is_not_critical_says_whether_others_turn_it_back_with_it_or_a_per
 }
 
 #[test]
+fn the_sequential_tests_bounds_are_told_with_the_chances_that_make_them() {
+    let mut plan = Plan { decision: Decision::default(), ..errors() };
+    let judged = |plan: &Plan, chances, events, total| {
+        let samples = host(vec![rate("new", events, total)]);
+        judge(plan, &Round { percent: 5, chances, ..round(&samples, None) }).verdicts.swap_remove(0)
+    };
+    // One metric and two small steps, of one service and of three.
+    for (chances, events, total, end, tests) in [
+        (1, 8, 24, "at or above 6.86 = ln(95.0 %/(0.20 %/2)): it fails", 2.0),
+        (3, 9, 24, "at or above 7.96 = ln(95.0 %/(0.20 %/6)): it fails", 6.0),
+        (1, 0, 48, "at or below -2.99 = ln(5.0 %/(100.0 % − 0.20 %/2)): it is good", 2.0),
+        (1, 3, 24, "between -2.99 = ln(5.0 %/(100.0 % − 0.20 %/2)) and 6.86 = ln(95.0 %/(0.20 %/2)): undecided", 2.0),
+    ] {
+        let verdict = judged(&plan, chances, events, total);
+        assert!(verdict.words.ends_with(end), "{}", verdict.words);
+        let number = |name: &str| verdict.numbers.iter().find(|(other, _)| other == name).unwrap().1;
+        assert_eq!((number("alpha"), number("tests"), number("beta")), (0.002, tests, 0.05));
+        let made = ((1.0 - number("beta")) / (number("alpha") / number("tests"))).ln();
+        assert!((made - number("fail-at")).abs() < 1e-9);
+    }
+    plan.decision.sequential_up_to = 5;
+    let alone = judged(&plan, 1, 8, 24).words;
+    assert!(alone.ends_with("at or above 6.16 = ln(95.0 %/0.20 %): it fails"), "{alone}");
+}
+
+#[test]
+fn a_window_that_is_bad_says_how_rare_it_must_be_among_all_metrics_and_looks() {
+    let rules = [("a", 5), ("b", 5), ("c", 5)].map(|(name, limit)| (name, Rule::RateAbove(f64::from(limit) / 100.0)));
+    let plan = Plan { decision: Decision::default(), ..plan(&rules) };
+    assert_eq!(plan.looks(), 2480);
+    let words = |events: [u64; 3]| {
+        let of = |(name, events): (&str, u64)| Measurement { metric: name.into(), ..rate("new", events, 100) };
+        let measured = ["a", "b", "c"].into_iter().zip(events).map(of).collect();
+        judged(&plan, &host(measured), None).verdicts.into_iter().map(|verdict| verdict.words).collect::<Vec<_>>()
+    };
+    // 0.1 % / 2480 / 3 is 1 in 7,440,000; where one is rarer, the others share that among two: 1 in 4,960,000.
+    let three = "rarer than 1 in 7,400,000, 0.10 % shared among 3 metrics and 2480 looks";
+    let two = "rarer than 1 in 5,000,000, 0.10 % shared among 2 metrics and 2480 looks";
+    let both = words([30, 11, 0]);
+    assert!(both[0].contains(&format!("; {three}; bad window 1 of 2")), "{}", both[0]);
+    let doubt = |least: &str| format!("it may come by chance (1 in 180,000): it must be {least}; more must be seen");
+    assert!(both[1].ends_with(&doubt(two)), "{}", both[1]);
+    let alone = words([11, 0, 0]);
+    assert!(alone[0].ends_with(&doubt(three)), "{}", alone[0]);
+}
+
+#[test]
 fn what_decides_at_once_and_what_decides_nothing_counts_no_windows() {
     let bad = host(vec![rate("new", 40, 100)]);
     let sequential = Plan { decision: Decision::default(), ..errors() };

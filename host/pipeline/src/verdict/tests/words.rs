@@ -299,7 +299,7 @@ fn what_is_allowed_by_the_smallest_difference_that_counts_is_no_share_of_the_med
     plan.triggers[0].effect = Some(0.05);
     let both = host(vec![each("new", 0.2, 30), each("old", 0.1, 30)]);
     let words = judged(&plan, &both, Some("old")).verdicts[0].words.clone();
-    assert!(words.contains("median of 0.1000 s, allowed 0.0500 s; bad window"), "{words}");
+    assert!(words.contains("median of 0.1000 s, allowed 0.0500 s, the least that counts; bad window"), "{words}");
 }
 
 #[test]
