@@ -73,7 +73,8 @@ struct Line {
     person_asked: f64,
     /// A good release that was turned back, or a bad one that was promoted.
     wrong: f64,
-    /// The time of half of all rehearsals to the first verdict, for each step and the monitoring, in seconds; none where half had none.
+    /// The time of half of all rehearsals to the first verdict that passed, or to the failure that turned the release back or held it, for
+    /// each step and the monitoring, in seconds; none where half had none.
     seconds_to_decide: Vec<Option<f64>>,
     /// Failed requests of the candidate before it was turned back: of half of all rehearsals, and of 95 in 100.
     failed_before_rollback: Option<[u64; 2]>,

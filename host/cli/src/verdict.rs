@@ -107,7 +107,9 @@ fn in_a_rollout(options: &VerdictOptions, project: Option<&Plan>) -> String {
     if options.rule == VerdictRule::Sprt {
         return match options.tests == tests {
             true => format!("This is one of the {tests} tests of a rollout {whose}."),
-            false => format!("This is one look at one metric. A rollout {whose} shares alpha among {tests} tests: --tests {tests}."),
+            false => format!(
+                "This is one look at one metric. A rollout {whose} shares alpha among {tests} tests: --tests {tests}."
+            ),
         };
     }
     let metrics = plan.triggers.iter().filter(|trigger| !trigger.dry_run).count();

@@ -42,7 +42,7 @@ pub enum Ending {
 pub struct StepTaken {
     /// The candidate's share.
     pub percent: u8,
-    /// How long until the first verdict that passed or failed; none where there was none.
+    /// How long until the first verdict that passed, or the failure that the release was turned back or held for; none where there was none.
     pub decided: Option<Duration>,
     /// How long it lasted.
     pub lasted: Duration,
@@ -87,6 +87,8 @@ struct Stage<'a> {
     steps: Vec<StepTaken>,
     ending: Option<Ending>,
     method: Option<Method>,
+    /// Whether the last verdict failed: that decides where the release is turned back or held by it, and not where a second must follow.
+    failed: bool,
 }
 
 /// A service, and what comes in to it.
@@ -147,8 +149,8 @@ impl<'a> Stage<'a> {
             shares: Shares::default(),
         };
         let services = run.members().zip(traffic).zip(seeds).map(playing).collect();
-        let (now, watch, steps, ending, method) = (Timestamp(0), None, Vec::new(), None, None);
-        Ok(Self { run, services, now, watch, steps, ending, method })
+        let (now, watch, steps, ending, method, failed) = (Timestamp(0), None, Vec::new(), None, None, false);
+        Ok(Self { run, services, now, watch, steps, ending, method, failed })
     }
 
     fn play(mut self) -> Rehearsal {
@@ -307,22 +309,36 @@ impl<'a> Stage<'a> {
                 self.watch = Some(Watched { percent: *percent, entered: event.at, requests, decided: None });
             }
             EventKind::Judged { verdict, .. } => {
-                self.method = verdict.method;
-                if let Some(watch) = self.watch.as_mut().filter(|_| verdict.outcome != CheckOutcome::Inconclusive) {
-                    watch.decided.get_or_insert(since(watch.entered, event.at));
+                (self.method, self.failed) = (verdict.method, verdict.outcome == CheckOutcome::Failed);
+                if verdict.outcome == CheckOutcome::Passed {
+                    self.decided(event.at);
                 }
             }
             EventKind::StepPassed { environment: Environment::Production, .. } => self.leave(true),
             EventKind::Held { .. } if self.run.stage() != RunStage::Ending => {
+                self.decided_by_failure(event.at);
                 self.ending = Some(Ending::Held { percent: self.percent() });
             }
             EventKind::TurnedBack { outcome } => {
+                self.decided_by_failure(event.at);
                 self.ending = Some(match outcome {
                     Outcome::RolledBack { .. } => Ending::TurnedBack { percent: self.percent(), method: self.method },
                     other => Ending::Astray(other.to_string()),
                 });
             }
             _ => {}
+        }
+    }
+
+    fn decided(&mut self, at: Timestamp) {
+        if let Some(watch) = &mut self.watch {
+            watch.decided.get_or_insert(since(watch.entered, at));
+        }
+    }
+
+    fn decided_by_failure(&mut self, at: Timestamp) {
+        if self.failed {
+            self.decided(at);
         }
     }
 

@@ -68,6 +68,10 @@ fn a_slow_release_is_turned_back() {
     let traffic = Traffic { per_second: 40.0, candidate, stable, clients: None };
     let rehearsal = rehearse(&plan, &traffic, 5).unwrap();
     assert!(matches!(rehearsal.ending, Ending::TurnedBack { method: Some(Method::MannWhitney), .. }), "{rehearsal:?}");
+    // The first of the two bad windows that it takes decides nothing.
+    let last = rehearsal.steps.last().unwrap();
+    assert_eq!(last.decided, Some(last.lasted), "{rehearsal:?}");
+    assert!(last.lasted >= 2 * plan.interval, "{rehearsal:?}");
 }
 
 #[test]
