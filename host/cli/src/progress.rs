@@ -66,7 +66,7 @@ impl Observer for Progress {
             self.line(&line.to_string());
             return;
         }
-        let Some(telling) = story::event(&event.event, run.ending().is_some()) else { return };
+        let Some(telling) = story::event(&event.event, run) else { return };
         let weighty = matches!(
             event.event,
             EventKind::Started { .. }

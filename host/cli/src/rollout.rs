@@ -228,7 +228,7 @@ fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan) -> St
         "{:>9}  {:<22} {:>8} {:>11} {:>8} {:>8} ",
         "traffic", "true rate", "promoted", "turned back", "a person", "wrong"
     );
-    for step in steps.iter().map(String::as_str).chain(["after"]) {
+    for step in steps.iter().map(String::as_str).chain(["monitor"]) {
         head.push_str(&format!(" {step:>7}"));
     }
     text.push_str(&style.bold(&format!("{head}  failed requests\n")));
@@ -251,7 +251,7 @@ fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan) -> St
     }
     text.push_str(
         "\npromoted, turned back, a person: how many rollouts ended so. wrong: a good release that was turned back, or a bad one that \
-         was promoted.\nUnder each step: how long half of the rollouts took to decide it (a step holds its time all the same). failed \
+         was promoted.\nUnder each step and the monitoring: how long half of the rollouts took to decide it (it holds its time all the same). failed \
          requests:\nthose of the candidate before it was turned back, of half of the rollouts (and of 95 in 100). So many clients saw one at \
          most.\n",
     );
@@ -298,7 +298,10 @@ mod tests {
         assert!(!bad.good && bad.turned_back == 1.0 && bad.wrong == 0.0);
         assert!(bad.failed_before_rollback.unwrap()[0] > 0 && bad.seconds_to_decide[1].is_none());
         let text = table(Style::stdout(), &plan, &lines, &options);
-        assert!(text.contains("  failed requests\n") && text.contains("So many clients saw one at most."), "{text}");
+        assert!(
+            text.contains(" monitor  failed requests\n") && text.contains("So many clients saw one at most."),
+            "{text}"
+        );
         assert!(text.contains("error-rate 20.0 %") && text.contains("100.0 %"), "{text}");
         assert!(text.ends_with(
             "Of 20 rehearsals, 0.0 % is 15.0 % at most, with 95 % confidence; more `--rehearsals` tell more.\n"

@@ -7,7 +7,7 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use autodevops_orchestrator::{clock::now, controller::named, log::Logged};
-use autodevops_pipeline::{Environment, EventKind, Member, Run, Timestamp};
+use autodevops_pipeline::{Environment, Member, Run, Timestamp};
 use autodevops_record::rollouts;
 use autodevops_server::{needed, summary};
 use serde_json::json;
@@ -82,11 +82,15 @@ fn text(logged: &Logged, at: Option<Timestamp>, before: Option<&str>, style: Sty
     }
     text.push_str(&format!("started {}\n\n", day(run.started_at())));
     let mut reasons = reasons::Reasons::default();
-    let mut ends = false;
+    // The run as it was with each event.
+    let mut then: Option<Run> = None;
     for event in &logged.events {
+        match &mut then {
+            Some(then) => then.apply(event),
+            none => *none = Run::start(event).ok(),
+        }
         let why = reasons.of(&event.event);
-        ends |= matches!(event.event, EventKind::TurnedBack { .. });
-        let Some(telling) = story::event(&event.event, ends) else { continue };
+        let Some(telling) = story::event(&event.event, then.as_ref().unwrap_or(run)) else { continue };
         text.push_str(&format!("{} {}\n", style.dim(&clock(event.at.0)), cut(&telling.line, 600)));
         for under in telling.under.iter().chain(&why) {
             text.push_str(&format!("          {}\n", style.dim(&cut(under, 400))));

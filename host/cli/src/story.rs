@@ -1,7 +1,9 @@
 //! A run's events in words.
 
 use autodevops_model::{Fix, Outcome as CheckOutcome, Severity, Split};
-use autodevops_pipeline::{Command, Counted, Environment, EventKind, Former, Gate, NamedReport, Retry, Run, Verdict};
+use autodevops_pipeline::{
+    Command, Counted, Environment, EventKind, Former, Gate, NamedReport, Retry, Run, RunStage, Verdict,
+};
 
 use crate::{gc::size, output::cut, runs::day};
 
@@ -20,8 +22,8 @@ fn tell(line: impl Into<String>) -> Option<Telling> {
     Some(Telling { line: line.into(), under: Vec::new() })
 }
 
-/// The event in words, of a run that turned back before it, or did not.
-pub fn event(event: &EventKind, ends: bool) -> Option<Telling> {
+/// The event in words, of a run that has just taken it in.
+pub fn event(event: &EventKind, run: &Run) -> Option<Telling> {
     match event {
         EventKind::Started { issue, base, former, .. } => {
             let mut under = issue_lines(issue, base);
@@ -47,7 +49,7 @@ pub fn event(event: &EventKind, ends: bool) -> Option<Telling> {
         }
         EventKind::Built { service, release } => tell(format!("release {}{} made", release.id, of(service))),
         // Why a run goes back no further.
-        EventKind::Diverged { reason, .. } if ends => tell(format!("goes back no further: {reason}")),
+        EventKind::Diverged { reason, .. } if run.ending().is_some() => tell(format!("goes back no further: {reason}")),
         // What a person is to do about it is told by the hold that follows.
         EventKind::Compared { .. } | EventKind::Diverged { .. } => None,
         EventKind::StagingFound { found, .. } => {
@@ -77,6 +79,9 @@ pub fn event(event: &EventKind, ends: bool) -> Option<Telling> {
         EventKind::AutomatedTested { reports, verdict } => judged("tests of the staged release", reports, verdict),
         EventKind::StepEntered { environment, percent, .. } => tell(match environment {
             Environment::Staging => "staging is watched".to_owned(),
+            Environment::Production if run.stage() == RunStage::Monitoring => {
+                format!("monitoring begins: production is watched at {percent} %")
+            }
             Environment::Production => format!("production is watched at {percent} %"),
         }),
         EventKind::Measured { error: Some(error), .. } => {
@@ -100,6 +105,8 @@ pub fn event(event: &EventKind, ends: bool) -> Option<Telling> {
         EventKind::CountReached { verdict } => tell(format!("counted: {}: {}", verdict.rule, verdict.words)),
         EventKind::StepPassed { environment, percent, reason } => tell(match environment {
             Environment::Staging => format!("staging passed: {reason}"),
+            // What follows on the monitoring.
+            Environment::Production if run.stage() == RunStage::RollbackCheck => format!("monitoring passed: {reason}"),
             Environment::Production => format!("{percent} % passed: {reason}"),
         }),
         EventKind::StepExtended { reason, extension, .. } => tell(format!("watched longer ({extension}): {reason}")),

@@ -27,7 +27,13 @@ fn shown(name: &str, events: Vec<Event>) -> String {
 fn a_healed_run_says_why_each_step_was_passed() {
     let text = shown("healed", Story::healed());
     let passed = text.lines().filter(|line| line.contains(" % passed: ")).count();
-    assert_eq!(passed, 5, "four steps and the monitoring");
+    assert_eq!(passed, 4, "each step once");
+    let monitored = text.split(" 100 % passed: ").nth(1).unwrap();
+    assert!(
+        monitored.contains("monitoring begins: production is watched at 100 %")
+            && monitored.contains("monitoring passed: ")
+    );
+    assert_eq!(text.matches("monitoring begins").count(), 1);
     assert!(text.matches("rule: ").count() >= passed);
 }
 
