@@ -56,6 +56,8 @@ mod tests {
         let silent = Event { links: Vec::new(), ..event() };
         assert!(!Least::Error.tells(&silent));
         assert!(Least::Info.tells(&silent));
+        // A question is an error, whether or not links come with it.
+        assert!(Least::Error.tells(&Event { severity: Severity::Error, ..silent.clone() }));
         assert!(Least::Error.tells(&Event { severity: Severity::Critical, ..silent }));
     }
 }

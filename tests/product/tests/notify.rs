@@ -99,7 +99,7 @@ fn a_webhook_carries_links_that_approve_once_and_is_asked_again_when_it_asks_for
     let (taken, message) = received.recv_timeout(LIMIT).unwrap();
     assert_eq!((refused, taken), (429, 200));
     assert_eq!(first, message, "it is the same message, with the same links");
-    assert_eq!(message["severity"], "warning");
+    assert_eq!(message["severity"], "error", "without an answer the run ends");
     let link = |name: &str| {
         let links = message["links"].as_array().unwrap();
         links.iter().find(|link| link["name"] == name).unwrap()["url"].as_str().unwrap().to_owned()

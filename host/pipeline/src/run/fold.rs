@@ -330,7 +330,7 @@ impl Run {
                     return;
                 }
                 let body = format!("{reason}{}", self.how_to_answer());
-                self.tell(at, Severity::Warning, "held", &body);
+                self.tell(at, Severity::Error, "held", &body);
             }
             EventKind::ApprovalAsked { gate, until, reason } => {
                 self.question_put(at, *gate, *until, reason);

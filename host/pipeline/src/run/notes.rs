@@ -75,7 +75,8 @@ impl Run {
         Some(Asked { number: alarm.number, until, gate: gate.is_some() })
     }
 
-    /// Puts a question to people. Where they are needed for more than that already, it is put beside that, and takes nothing of it away:
+    /// Puts a question to people: as an error, for unanswered it ends the run, so that no notifier that only tells what fails keeps it to
+    /// itself. Where they are needed for more than that already, it is put beside that, and takes nothing of it away:
     /// whoever says what becomes of the data did not say that they see to what fails.
     pub(super) fn question_put(&mut self, at: Timestamp, gate: Gate, until: Timestamp, reason: &str) {
         if gate == Gate::Data && self.alarm.is_some() {
@@ -91,7 +92,7 @@ impl Run {
             Gate::Held => "held",
             Gate::Data => "data: a person decides",
         };
-        self.tell(at, Severity::Warning, what, &format!("{body}{}", self.how_to_answer()));
+        self.tell(at, Severity::Error, what, &format!("{body}{}", self.how_to_answer()));
     }
 
     /// The question is open no more, nor are people needed for it; for what they were needed beside it, they still are.
@@ -155,7 +156,7 @@ impl Run {
         self.alarm = Some(Alarm { number, since: at, reason, told: 0, acknowledged: None });
     }
 
-    /// A level of the escalation is told.
+    /// A level of the escalation is told: nobody answered so far, which is as bad as it gets.
     pub(super) fn escalated(&mut self, at: Timestamp, level: u32, reason: &str) {
         if let Some(alarm) = &mut self.alarm {
             alarm.told = level;
@@ -164,7 +165,7 @@ impl Run {
         let Some(told) = self.plan.escalation.get(index).cloned() else { return };
         let body = format!("{reason}{}", self.how_to_answer());
         let asked = self.alarm_asks();
-        self.tell_by((&told.notifiers, asked), at, Severity::Error, &format!("escalation {level}"), &body);
+        self.tell_by((&told.notifiers, asked), at, Severity::Critical, &format!("escalation {level}"), &body);
     }
 
     /// What a person who is asked can do.

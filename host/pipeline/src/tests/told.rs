@@ -38,7 +38,7 @@ fn who_is_asked_is_told_what_where_to_look_and_how_to_answer() {
     let wanted = Notification {
         run: "r1".into(),
         stage: "approval".into(),
-        severity: Severity::Warning,
+        severity: Severity::Error,
         title: "shop: approval asked: TypeError: total is undefined".into(),
         body: body.into(),
         links: vec![("staging".into(), "http://new.test".into())],
@@ -81,9 +81,26 @@ fn what_no_gate_asks_can_be_had_in_hand_for_a_day() {
     let since = scene.run.alarm().unwrap().since;
     let (told, asked) = notes(&scene).pop().unwrap();
     assert_eq!(asked, Some(Asked { number: 1, until: Timestamp(since.0).after(24 * 3600 * SECOND), gate: false }));
-    assert_eq!(told.severity, Severity::Warning);
+    assert_eq!(told.severity, Severity::Error, "people are needed");
     assert!(
         told.body.starts_with("going back failed once and is tried on: unavailable: no answer; look at the target")
     );
     assert!(told.body.ends_with("\n\nSay that you have it in hand with `autodevops ack r1`."), "{}", told.body);
+}
+
+#[test]
+fn a_question_is_an_error_and_critical_once_it_is_put_to_further_people() {
+    // By this a notifier that tells only what matters so much still tells it.
+    let mut plan = telling();
+    plan.approval.required = true;
+    plan.escalation = vec![Level { after: 10 * SECOND, notifiers: vec!["pager".into()] }];
+    let mut scene = Scene::new(plan).until(RunStage::Approval);
+    assert_eq!(only(&scene).0.severity, Severity::Error);
+    let asked = scene.now;
+    let further = |scene: &Scene| notes(scene).into_iter().find(|(note, _)| note.title.contains("escalation 1"));
+    while further(&scene).is_none() {
+        assert!(scene.now < asked.after(20 * SECOND), "nobody further is told");
+        scene.go();
+    }
+    assert_eq!(further(&scene).unwrap().0.severity, Severity::Critical);
 }
