@@ -69,7 +69,7 @@ impl Claims {
         Ok(())
     }
 
-    /// Takes all from a run that is over, and its place among those that wait.
+    /// Takes all from a run that is over, or moves nothing any more, and its place among those that wait.
     pub fn free(&self, run: &str) {
         let mut state = self.state();
         state.had.remove(run);

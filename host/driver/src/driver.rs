@@ -371,12 +371,18 @@ impl Driver {
     fn recorded(&mut self, version: u64, events: &[Event]) {
         (self.version, self.told) = (version, false);
         let stage = self.run.stage();
+        let had = !self.run.claimed_services().is_empty();
         for event in events {
             self.run.apply(event);
             self.parts.observer.event(&self.run, event);
         }
         let ended = (self.run.stage() != stage).then(|| stage.name());
         self.parts.account.recorded(&self.run, self.version, ended);
+        // Where the run is over, whoever has it driven does so, once nothing of it is left. One that looks for another fix asks anew.
+        if had && self.run.ending().is_some() && self.run.outcome().is_none() && self.run.claimed_services().is_empty()
+        {
+            self.parts.world.free(&self.run);
+        }
     }
 }
 

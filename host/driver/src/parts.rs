@@ -29,6 +29,9 @@ pub trait World: Send + Sync {
     /// How often a candidate's lease is renewed.
     fn renewal(&self) -> Duration;
 
+    /// Lets others have what the run had to itself: it moves nothing any more, though it tells people still.
+    fn free(&self, run: &Run);
+
     /// Removes what only a run under way needs.
     fn clean(&self, run: &Run);
 }

@@ -37,7 +37,7 @@ use crate::{
 
 pub use back::{RolledBack, goes_back};
 
-use beside::{has_room, needs_room};
+use beside::has_room;
 
 /// Words that wait for a run to hear them.
 const WORDS: usize = 64;
@@ -155,7 +155,7 @@ impl Controller {
         let under_way = self.unfinished()?;
         let runs = || under_way.iter().map(|logged| &logged.run);
         if !has_room(runs(), project.config.services().len())
-            && let Some(run) = runs().find(|run| needs_room(run))
+            && let Some(run) = runs().find(|run| run.is_in_the_way())
         {
             bail!(Declined(format!(
                 "run {} is not over, and runs follow each other, but for those of different services; {}",

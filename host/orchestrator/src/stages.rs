@@ -144,6 +144,10 @@ impl World for Stages {
         self.project.renewal()
     }
 
+    fn free(&self, run: &Run) {
+        self.project.claims.free(run.id());
+    }
+
     fn clean(&self, run: &Run) {
         Self::clean(self, run);
     }

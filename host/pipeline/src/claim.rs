@@ -1,4 +1,5 @@
-//! Runs of one project side by side: each claims the services that its fix touches before it goes on with it, and has them until its end.
+//! Runs of one project side by side: each claims the services that its fix touches before it goes on with it, and has them until it only tells
+//! people what came of it.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,9 +37,10 @@ impl Run {
         }
     }
 
-    /// The services that are the run's by what is on record, until its end.
+    /// The services that are the run's by what is on record, as long as it is in the way of others.
     pub fn claimed_services(&self) -> Vec<String> {
-        if self.claimed && self.outcome().is_none() { self.wanted_services() } else { Vec::new() }
+        let has = self.claimed && self.outcome().is_none() && self.is_in_the_way();
+        if has { self.wanted_services() } else { Vec::new() }
     }
 
     /// The services that the run waits for.

@@ -11,8 +11,8 @@ use crate::{Environment, Gate, Outcome, Timestamp};
 pub enum Command {
     /// Ask the fix generators, in order, until one has a fix.
     Propose { key: String },
-    /// Have the services to the run alone, until its end, all or none; then look what serves of each of the project's. Where another run
-    /// has one, say which, and the next time wait until that is another one.
+    /// Have the services to the run alone, until it moves nothing more, all or none; then look what serves of each of the project's. Where
+    /// another run has one, say which, and the next time wait until that is another one.
     Claim { key: String, services: Vec<String> },
     /// Have the plugins review the change.
     Review { key: String, plugins: Vec<String> },

@@ -224,8 +224,8 @@ pub enum EventKind {
     NoFix { reason: String },
     /// Services that the run is to release are another run's: it waits for its end.
     ServicesAwaited { of: Awaited },
-    /// The services are this run's until its end: no other run releases them. Effects carry this fence from now on, above that of whoever
-    /// released them before.
+    /// The services are this run's until it moves nothing more: no other run releases them. Effects carry this fence from now on, above
+    /// that of whoever released them before.
     ServicesClaimed { services: Vec<String>, fence: u64 },
     /// While the run waited for its services, another release of them came to serve: it looks for a fix anew, of what serves now.
     BegunAnew {

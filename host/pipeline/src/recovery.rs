@@ -46,6 +46,12 @@ impl Run {
         self.stage() == RunStage::Ending && self.work().is_empty()
     }
 
+    /// Whether other runs have to wait for it: it moves something still, or may put data back, which no release of another run is to have
+    /// written to.
+    pub fn is_in_the_way(&self) -> bool {
+        !self.only_tells() || self.may_restore()
+    }
+
     /// Whether a person may have another release serve production while this run is not over: it moves nothing that would meet that. It only
     /// tells people; or it goes back in vain; or it does not go back, since that is broken, and asks people.
     pub fn leaves_production(&self) -> bool {

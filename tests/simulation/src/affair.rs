@@ -1,6 +1,6 @@
 //! What is a run's own in a world: there may be two of them, side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use autodevops_pipeline::{Awaited, Event, EventKind, Input};
 
@@ -57,6 +57,8 @@ pub struct Affair {
     pub staging_seized: Option<(usize, String)>,
     /// The services that it has by what is on record, as its plan names them.
     pub claimed: Vec<String>,
+    /// Those of its services that another run had to itself after it.
+    pub passed_on: BTreeSet<String>,
     /// What may never be of it.
     pub rules: Rules,
 }
@@ -73,6 +75,7 @@ impl Affair {
             seized: None,
             staging_seized: None,
             claimed: Vec::new(),
+            passed_on: BTreeSet::new(),
             rules: Rules::of(Names::of(release)),
         }
     }

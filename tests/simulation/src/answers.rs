@@ -115,6 +115,10 @@ impl Outside for Slow {
         15 * SECOND
     }
 
+    fn free(&self, run: &Run) {
+        self.host.free(run);
+    }
+
     fn clean(&self, _: &Run) {}
 }
 

@@ -392,6 +392,10 @@ impl Outside for Host {
         15 * SECOND
     }
 
+    fn free(&self, run: &Run) {
+        self.claims.free(run.id());
+    }
+
     fn clean(&self, _: &Run) {}
 }
 
@@ -418,6 +422,11 @@ impl Ledger for Host {
             world.tell(|| format!("host {number}: {}", crate::run::words(event)));
         }
         world.written(self.of, events);
+        let mut after = run.clone();
+        events.iter().for_each(|event| after.apply(event));
+        if after.ending().is_some() && after.claimed_services().is_empty() {
+            world.freed(self.of);
+        }
         let length = world.runs[self.of].events.len();
         self.known.store(length, Ordering::Relaxed);
         let version = length as u64;

@@ -252,6 +252,7 @@ impl World {
     /// Takes in what was written of a run.
     pub fn written(&mut self, run: usize, events: &[Event]) {
         let others: Vec<String> = self.others(run).map(|other| other.name.clone()).collect();
+        let mut claimed: Vec<String> = Vec::new();
         let affair = &mut self.runs[run];
         let from = affair.events.len();
         affair.events.extend_from_slice(events);
@@ -263,7 +264,10 @@ impl World {
                         self.recorded.insert((service.clone(), *environment), release.clone());
                     }
                 }
-                EventKind::ServicesClaimed { services, .. } => affair.claimed.clone_from(services),
+                EventKind::ServicesClaimed { services, .. } => {
+                    affair.claimed.clone_from(services);
+                    claimed.extend(services.iter().cloned());
+                }
                 EventKind::ServicesAwaited { of } if others.contains(&of.run) => {
                     self.happened.insert("a run waited for another");
                 }
@@ -271,14 +275,29 @@ impl World {
                 _ => {}
             }
         }
+        for (other, affair) in self.runs.iter_mut().enumerate() {
+            let has = |service: &&String| !affair.claimed.contains(service);
+            let passed: Vec<String> = claimed.iter().filter(has).cloned().collect();
+            affair.passed_on.extend(passed.into_iter().filter(|_| other != run));
+        }
     }
 
-    /// The services of a run that nobody else moved: none, where another is beside it, until it had them to itself.
+    /// A run moves nothing any more: others may have its services.
+    pub fn freed(&mut self, run: usize) {
+        if std::mem::take(&mut self.runs[run].claimed).is_empty() || self.runs.len() == 1 {
+            return;
+        }
+        self.happened.insert("a run that only told people let another have its services");
+    }
+
+    /// The services of a run that nobody else moved: none, where another is beside it, until it had them to itself, nor those that another
+    /// had to itself after it.
     pub fn own(&self, run: usize) -> Vec<String> {
         let affair = &self.runs[run];
         let claims = |event: &Event| matches!(event.event, EventKind::ServicesClaimed { .. });
         let has = self.runs.len() == 1 || affair.events.iter().any(claims);
-        if has { affair.touched.clone() } else { Vec::new() }
+        let own = affair.touched.iter().filter(|service| has && !affair.passed_on.contains(*service));
+        own.cloned().collect()
     }
 
     /// Which run is called so.

@@ -51,7 +51,7 @@ struct Place {
     fence: u64,
     /// The releases that were brought there, by the key of their deploy.
     there: BTreeMap<String, Release>,
-    /// The run that moved it last and is not over.
+    /// The run that moved it last and is in the way still.
     moved_by: Option<String>,
 }
 
@@ -150,8 +150,13 @@ impl World {
 
     fn write(&mut self, number: usize, events: Vec<Event>) {
         let (run, all) = &mut self.runs[number];
+        let had = !run.claimed_services().is_empty();
         events.iter().for_each(|event| run.apply(event));
         all.extend(events);
+        let run = run.clone();
+        if had && run.ending().is_some() && run.claimed_services().is_empty() {
+            self.over(&run);
+        }
     }
 
     /// Has a run do the next thing; whether there was any.
@@ -358,6 +363,23 @@ fn a_run_that_waited_heals_what_the_other_released() {
     assert_eq!(second.live()[1].production.as_ref().unwrap().id, "r0-shop", "where it would have gone back to");
     let anew = |event: &&Event| matches!(event.event, EventKind::BegunAnew { .. });
     assert_eq!(world.runs[1].1.iter().filter(anew).count(), 1);
+}
+
+#[test]
+fn a_run_that_only_tells_people_what_came_of_it_keeps_its_services_from_nobody() {
+    let mut world = World::new(vec![kind(&[0], true), kind(&[0], false)]);
+    while !world.run(0).only_tells() {
+        assert!(!world.run(1).claimed_services().contains(&"cart".to_owned()));
+        world.go(0);
+        world.go(1);
+    }
+    while world.go(1) {}
+    assert_eq!((world.run(0).outcome(), world.run(1).outcome()), (None, Some(&Outcome::Healed)));
+    // Whoever comes to drive the first one now finds nothing of it that is another's.
+    world.restart();
+    world.play(&[0], &[]);
+    assert!(matches!(world.run(0).outcome(), Some(Outcome::RolledBack { .. })), "{:?}", world.run(0).outcome());
+    assert_eq!(world.places["production-cart"].stable.id, "r1-cart");
 }
 
 fn kinds() -> impl Strategy<Value = Vec<Kind>> {

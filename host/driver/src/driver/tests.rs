@@ -85,6 +85,8 @@ impl World for Nowhere {
         Duration::from_secs(10)
     }
 
+    fn free(&self, _: &Run) {}
+
     fn clean(&self, _: &Run) {}
 }
 

@@ -49,14 +49,9 @@ fn is_older(issue: &Issue, run: &Run) -> bool {
 /// Whether another run may start beside these, in a project of so many services: as many go on side by side, and as many may wait for
 /// services of theirs. Those that only tell people need no room, however long that takes.
 pub(super) fn has_room<'a>(under_way: impl Iterator<Item = &'a Run>, services: usize) -> bool {
-    let moves = under_way.filter(|run| needs_room(run));
+    let moves = under_way.filter(|run| run.is_in_the_way());
     let (waiting, going): (Vec<&Run>, Vec<&Run>) = moves.partition(|run| run.awaited().is_some());
     going.len() < services && going.len() + waiting.len() < 2 * services
-}
-
-/// Whether the run moves something still, or may put data back, which no release of another run is to have written to.
-pub(super) fn needs_room(run: &Run) -> bool {
-    !run.only_tells() || run.may_restore()
 }
 
 #[cfg(test)]

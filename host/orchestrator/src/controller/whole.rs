@@ -202,6 +202,29 @@ async fn a_run_that_a_word_ends_while_nobody_drives_it_leaves_its_services_to_th
 }
 
 #[tokio::test]
+async fn a_run_that_only_tells_people_what_came_of_it_leaves_its_services_to_those_who_wait() {
+    let scene = scene("");
+    let run = scene.run(&Story::default(), is_shared);
+    let controller = controller(&scene);
+    let (claims, shop) = (&scene.project.claims, ["shop".to_owned()]);
+    controller.say(run.id(), Input::Rollback { by: "ada".into(), reason: "odd orders".into() }).await.unwrap();
+    let mut changes = claims.changes();
+    for place in ["production", "staging"] {
+        assert_eq!(claims.ask("other", &shop).unwrap_err().run, run.id(), "{place} is to go back");
+        let key = format!("{}/rollback/{place}", run.id());
+        controller.say(run.id(), Input::Intent { key: key.clone() }).await.unwrap();
+        changes.mark_unchanged();
+        controller.say(run.id(), Input::Effect { key, outcome: EffectOutcome::Done }).await.unwrap();
+    }
+    let after = controller.unfinished().unwrap().remove(0).run;
+    assert!(after.only_tells() && after.outcome().is_none());
+    assert!(changes.has_changed().unwrap(), "who waits is told");
+    assert_eq!(claims.ask("other", &shop), Ok(()));
+    // A host that comes to drive it now knows as well.
+    assert_eq!(after.claimed_services(), [""; 0]);
+}
+
+#[tokio::test]
 async fn only_what_is_over_and_did_not_heal_is_tried_again_with_a_reason() {
     let scene = scene("");
     scene.run(&Story { run: "a-1".into(), ..Story::default() }, |run| run.fix().is_some());

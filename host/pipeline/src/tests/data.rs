@@ -444,7 +444,7 @@ fn whoever_has_what_fails_in_hand_says_so_by_the_link_of_either_message_and_is_a
 fn where_another_release_serves_by_a_persons_hand_nobody_is_needed_for_what_served_nor_asked_about_its_data() {
     let mut scene = no_help();
     assert!(scene.run.only_tells() && scene.run.leaves_production() && scene.run.is_about("production"));
-    assert!(scene.run.may_restore(), "while people are asked");
+    assert!(scene.run.may_restore() && scene.run.is_in_the_way(), "while people are asked");
     let splits = vec![Split { release: "fixed".into(), percent: 100 }];
     let found = Found { service: String::new(), splits, whole: Some(release("fixed")), staging: Vec::new() };
     scene.say(Input::Serving { key: scene.run.look_key(), found: vec![found] }).unwrap();
@@ -464,8 +464,10 @@ fn a_run_hinders_those_who_move_traffic_while_its_own_or_its_data_goes_back_and_
     let restored = |scene: &Scene| restored(scene).len();
     while restored(&scene) < 2 {
         assert!(!scene.run.only_tells() && !scene.run.leaves_production(), "{:?}", scene.commands());
+        assert!(scene.run.is_in_the_way());
         scene.go();
     }
     assert!(scene.run.only_tells() && scene.run.leaves_production() && !scene.run.may_restore());
+    assert!(!scene.run.is_in_the_way());
     assert!(!scene.run.is_about("production"), "nobody is needed for it");
 }

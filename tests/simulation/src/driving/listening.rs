@@ -119,6 +119,10 @@ impl Outside for Listening {
         self.host.renewal()
     }
 
+    fn free(&self, run: &Run) {
+        self.host.free(run);
+    }
+
     fn clean(&self, _: &Run) {
         self.hear(Told::Cleaned);
     }
