@@ -5,7 +5,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use autodevops_bubblewrap::Outside;
 use autodevops_orchestrator::{
     catalog::Catalog,
@@ -105,7 +105,9 @@ async fn of_project(file: &Path) -> Vec<Finding> {
         ),
         found("data", config.data.preserve, guarded(&project).await),
         found("loop", false, looping(&project)),
-        found("people", false, people(&project)),
+        found("target", true, able(&project).await),
+        found("people", true, people(&project)),
+        found("notices", false, told(&project)),
         found("logs", false, logs(&project)),
         found("front door", false, if project.is_local() { serves.await } else { Ok("not needed".to_owned()) }),
         bubblewrap(in_bubblewrap),
@@ -169,6 +171,39 @@ fn people(project: &Project) -> Result<String> {
         None => "no HTTP API".to_owned(),
     };
     Ok(format!("{approvers}; {server}"))
+}
+
+/// What the deploy target can do of what is asked of it.
+async fn able(project: &Project) -> Result<String> {
+    let target = project.target_capabilities().await?;
+    project.check_target(&target)?;
+    let can = [
+        (target.split_traffic, "splits traffic"),
+        (target.fresh_baseline, "starts a fresh baseline"),
+        (target.keeps_state, "keeps data across releases"),
+        (target.fenced, "refuses a host that was replaced"),
+    ];
+    let can: Vec<&str> = can.into_iter().filter(|(can, _)| *can).map(|(_, what)| what).collect();
+    let name = &project.config.stages.deploy_target;
+    Ok(match can.as_slice() {
+        [] => format!("`{name}` moves all traffic at once, and does what is asked of it"),
+        can => format!("`{name}` {}", can.join(", ")),
+    })
+}
+
+/// Who tells people of what a run asks and comes to.
+fn told(project: &Project) -> Result<String> {
+    let config = &project.config;
+    if config.stages.notifiers.is_empty() {
+        let silence = match config.approval.required {
+            true => format!("; a run that asks ends after {} without an answer", config.approval.timeout),
+            false => String::new(),
+        };
+        bail!(
+            "nobody is told: what a run asks stands in `autodevops runs` alone{silence}; name notifiers in [stages] `notifiers`"
+        );
+    }
+    Ok(format!("told by {}", config.stages.notifiers.join(", ")))
 }
 
 /// The watched logs that are there; their source maps must be.

@@ -231,6 +231,11 @@ pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
     checks.passed(if unanswered.is_some() { project.load_plugins() } else { project.check_plugins() })?;
     checks.passed(project.check_credentials().await)?;
     checks.passed(project.check_tools())?;
+    match project.target_capabilities().await {
+        Ok(target) => drop(checks.passed(project.check_target(&target))?),
+        // One that is away may be back when a run begins.
+        Err(error) => observer.notice(&format!("{error:#}")),
+    }
     let watch = checks.passed(Watch::open(&project).await)?;
     if watch.is_some() {
         observer.notice(&format!("watching {}", watched(&project)));

@@ -31,7 +31,6 @@ use crate::{
     revert::{self, Reverted},
     serving::{Serving, serving},
     signals::{self, CriticalErrors},
-    target,
     usage::{Declined, Usage},
 };
 
@@ -195,9 +194,7 @@ impl Controller {
         let target = project.deploy_target()?;
         let context = project.context(id, Vec::new());
         let capabilities = target.describe(&context).await?;
-        target::can_preserve(&project.config, &capabilities)?;
-        target::can_split(&project.config, &capabilities)?;
-        target::can_compare(&project.config, &capabilities)?;
+        project.check_target(&capabilities)?;
         let Serving { live, base } = serving(project, id, &plan).await?;
         let fence = project.next_fence()?;
         let event = Run::started(id, issue, plan, base, fence, live, capabilities, now()).following(former);

@@ -1,9 +1,32 @@
 //! What a project's configuration needs of its deploy target. It is asked before anything is moved.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use autodevops_config::Config;
 use autodevops_model::Capabilities;
 use autodevops_pipeline::Baseline;
+
+use crate::project::Project;
+
+impl Project {
+    /// What the deploy target can do, by its own word.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn target_capabilities(&self) -> Result<Capabilities> {
+        let asked = self.deploy_target()?.describe(&self.context("describe", Vec::new())).await;
+        asked.context("the deploy target cannot be asked what it can do")
+    }
+
+    /// Refuses a configuration that asks more of the deploy target than that can do.
+    ///
+    /// # Errors
+    /// What to do.
+    pub fn check_target(&self, target: &Capabilities) -> Result<()> {
+        can_preserve(&self.config, target)?;
+        can_split(&self.config, target)?;
+        can_compare(&self.config, target)
+    }
+}
 
 /// Refuses a project whose data must be preserved, and whose target keeps none.
 ///
@@ -24,7 +47,7 @@ pub(crate) fn can_preserve(config: &Config, target: &Capabilities) -> Result<()>
 ///
 /// # Errors
 /// What to do.
-pub(crate) fn can_compare(config: &Config, target: &Capabilities) -> Result<()> {
+fn can_compare(config: &Config, target: &Capabilities) -> Result<()> {
     if config.rollout.baseline == Baseline::Fresh && !(target.fresh_baseline && target.split_traffic) {
         bail!(
             "[rollout] `baseline` is \"fresh\", and the deploy target `{}` does not start what serves a second time beside itself; nothing \
@@ -39,7 +62,7 @@ pub(crate) fn can_compare(config: &Config, target: &Capabilities) -> Result<()> 
 ///
 /// # Errors
 /// What to do.
-pub(crate) fn can_split(config: &Config, target: &Capabilities) -> Result<()> {
+fn can_split(config: &Config, target: &Capabilities) -> Result<()> {
     let shares = || config.rollout.steps.iter().map(|step| step.traffic);
     if target.split_traffic || shares().all(|share| share.value() >= 100.0) {
         return Ok(());
@@ -145,5 +168,20 @@ mod tests {
         can_compare(&config, &target(true)).unwrap();
         let error = can_compare(&config, &target(false)).unwrap_err().to_string();
         assert!(error.contains("does not start what serves a second time"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_project_that_asks_more_of_its_target_than_that_can_do_is_refused_before_any_run() {
+        use crate::testing::{Scene, answer, target as able};
+        let scene = Scene::open(&[able(&[])], "");
+        let can = scene.project.target_capabilities().await.unwrap();
+        scene.project.check_target(&can).unwrap();
+        let less = serde_json::json!({
+            "split-traffic": false, "preview": false, "instant-rollback": true, "fenced": true, "keeps-state": true, "fresh-baseline": false,
+        });
+        let scene = Scene::open(&[able(&[answer("describe", less)])], "");
+        let can = scene.project.target_capabilities().await.unwrap();
+        let error = scene.project.check_target(&can).unwrap_err().to_string();
+        assert!(error.contains("cannot split traffic"), "{error}");
     }
 }

@@ -283,6 +283,8 @@ fn an_approver_who_is_nobody_is_told_before_a_run_waits_for_them() {
         assert!(called.stderr.contains("the approver `nobody-has-this-name` is nobody"), "{called}");
         assert!(called.stderr.contains("autodevops token nobody-has-this-name"), "{called}");
     }
+    let called = shop.expect(1, &["doctor"]);
+    assert!(called.stdout.contains("MISSING people       the approver `nobody-has-this-name` is nobody"), "{called}");
 }
 
 /// Asks over HTTP, as the tools of people do: the status and the body.
