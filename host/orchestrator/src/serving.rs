@@ -51,7 +51,7 @@ pub(crate) async fn serving(project: &Project, run: &str, plan: &Plan) -> Result
     Ok(Serving { live, base })
 }
 
-/// What served of a service before a run that has it to itself.
+/// What served of a service before a run that has it to itself; one that only tells people has none, and what serves now is what it left.
 fn before(run: &Run, service: &str) -> Option<Serves> {
     let has = run.claimed_services().iter().any(|claimed| claimed == service);
     let index = run.plan().services.iter().position(|known| known.name == service).filter(|_| has)?;

@@ -1,5 +1,5 @@
 use autodevops_model::Edit;
-use autodevops_pipeline::{EventKind, Timestamp};
+use autodevops_pipeline::{EventKind, Outcome, Timestamp};
 use autodevops_record::testing::Story;
 use serde_json::Value;
 
@@ -96,4 +96,17 @@ fn a_run_has_only_the_services_that_it_claimed_to_itself_each_with_what_served_o
     assert_eq!(claims(&["cart"]), [cart.clone(), None, None]);
     assert_eq!(claims(&["shop"]), [None, shop.clone(), None]);
     assert_eq!(claims(&["cart", "shop"]), [cart, shop, None]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn beside_a_run_that_only_tells_people_that_it_healed_another_begins_of_its_release() {
+    let scene = Scene::open(&[target(&[all("production", "new"), all("staging", "new")])], "");
+    let run = scene.run(&Story::default(), |run| run.ending() == Some(&Outcome::Healed));
+    assert!(run.outcome().is_none() && run.only_tells(), "people are to be told still");
+    let healed = run.members().next().unwrap().release().unwrap().clone();
+    for place in ["staging", "production"] {
+        scene.served(place, &[scene.release("old"), healed.clone()]);
+    }
+    let serving = told(&scene).await.unwrap();
+    assert_eq!(serving.live, [Serves { staging: Some(healed.clone()), production: Some(healed) }]);
 }
