@@ -8,8 +8,8 @@ use std::{fs, path::Path, process::Command, sync::Arc};
 
 use autodevops_bundle::lock::{self, Digest, LOCK, LockFile};
 use autodevops_driver::parts::Ledger;
-use autodevops_model::{Issue, Release, Stage};
-use autodevops_pipeline::{Environment, Event, Run, RunStage, Timestamp};
+use autodevops_model::{Issue, Release, SnapshotInfo, Stage};
+use autodevops_pipeline::{Environment, Event, EventKind, Run, RunStage, Timestamp, VERSION};
 use autodevops_policy::{Access, Asked, Grant, Manifest, Preopen};
 use autodevops_record::testing::Story;
 use autodevops_sandbox::Compiler;
@@ -250,7 +250,23 @@ impl Scene {
 
     /// The same, of a run that starts from this commit.
     pub(crate) fn run_from(&self, base: &str, story: &Story, until: impl Fn(&Run) -> bool) -> Run {
-        let text = serde_json::to_string(&story.events()).unwrap().replace(COMMIT, base);
+        self.run_of(base, &story.events(), until)
+    }
+
+    /// A run whose release failed and is taken back, with a snapshot of the data before it: whether that goes back is not decided.
+    pub(crate) fn run_that_may_restore(&self) -> Run {
+        let mut events = Story { candidate_errors: 200, ..Story::default() }.events();
+        let back = events.iter().position(|event| matches!(event.event, EventKind::TurnedBack { .. })).unwrap();
+        let snapshot = SnapshotInfo { id: "s-1".into(), taken: 5, bytes: 7 };
+        let taken = EventKind::SnapshotTaken { plugin: "guard".into(), key: "k".into(), snapshot };
+        events.insert(back, Event { at: events[back].at, event: taken, v: VERSION });
+        let run = self.run_of(&self.base, &events, Run::only_tells);
+        assert!(run.may_restore() && run.recovering().is_some() && run.gate().is_none());
+        run
+    }
+
+    fn run_of(&self, base: &str, events: &[Event], until: impl Fn(&Run) -> bool) -> Run {
+        let text = serde_json::to_string(events).unwrap().replace(COMMIT, base);
         let events: Vec<Event> = serde_json::from_str(&text).unwrap();
         let replayed = |count: usize| Run::replay(&events[..count]).unwrap();
         let count = (1..=events.len()).find(|count| until(&replayed(*count))).expect("the story comes there");

@@ -8,9 +8,9 @@
 
 use std::time::Duration;
 
-use autodevops_model::{Outcome as CheckOutcome, Severity, SnapshotInfo};
+use autodevops_model::{ErrorInfo, ErrorKind, Outcome as CheckOutcome, Severity, SnapshotInfo, StageError};
 
-use crate::{Command, Environment, EventKind, Gate, Restore, Run, RunStage, Timestamp, decide::Draft};
+use crate::{Command, Environment, EventKind, Found, Gate, Restore, Run, RunStage, Timestamp, decide::Draft};
 
 /// How old the newest snapshot may be when the release comes to production: whoever goes back to it loses what was written since.
 const LONGEST_KEPT: Duration = Duration::from_secs(600);
@@ -117,6 +117,19 @@ impl Run {
     pub fn may_restore(&self) -> bool {
         let data = &self.data;
         data.back.is_some() && data.decided.is_none() && !data.taken.is_empty()
+    }
+
+    /// Whether data goes back to what it was before the release: it is decided, and not done.
+    pub fn restores_data(&self) -> bool {
+        self.stage() == RunStage::Ending && self.restore().is_some()
+    }
+
+    /// Why the data does not go back, whatever was decided: by what was found production serves something else than the run left, which would
+    /// meet data of before. Whoever had that serve says what becomes of it.
+    pub fn meets_data(&self, found: &[Found]) -> Option<StageError> {
+        let words = self.served_past(found)?;
+        let message = format!("{words}: someone had it serve since, and data of before is not put under it");
+        Some(StageError { kind: ErrorKind::Failed, info: ErrorInfo { message, details: Vec::new() } })
     }
 
     /// Whether people are asked what becomes of the data, though the run is ending.
@@ -233,9 +246,10 @@ impl Draft {
         )
     }
 
-    /// Another release serves by a person's hand: what becomes of the data is theirs to say.
+    /// Another release serves by a person's hand: what becomes of the data is theirs to say, also where it was to go back.
     pub(crate) fn leave_data(&mut self, reason: &str) {
-        if self.run.data.back.is_some() && self.run.data.decided.is_none() {
+        let is_open = self.run.data.back.is_some() && self.run.data.decided.is_none();
+        if is_open || self.run.restores_data() {
             self.keep_data(format!("it stays as it is: {reason}; go back by hand with `autodevops state restore`"));
         }
     }

@@ -66,6 +66,11 @@ impl Run {
         self.goes_back_in_vain() || (told && (self.alarm().is_some() || self.recovering().is_some()))
     }
 
+    /// Whether the run, though it ends, is to hear what a person had serve: that is its affair, or it does something still which would meet that.
+    pub fn is_met_by_hand(&self) -> bool {
+        self.ends_in_trouble() || self.restores_data()
+    }
+
     /// When stable is to be looked at.
     pub(crate) fn recovery_due(&self) -> Option<Timestamp> {
         Some(self.recovering?.after(self.plan().interval))

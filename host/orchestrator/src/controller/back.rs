@@ -47,8 +47,8 @@ impl Controller {
     /// asks people.
     ///
     /// # Errors
-    /// When there is nothing to go back to, or the window is over; where a run moved production, may go back, and another release is named; or a
-    /// run is under way and it is of another environment.
+    /// When there is nothing to go back to, or the window is over; where a run moved production, may go back, and another release is named; while
+    /// a run has data go back; or a run is under way and it is of another environment.
     pub async fn roll_back(
         &self,
         environment: &str,
@@ -160,6 +160,14 @@ impl Controller {
         if let Some(run) = busy().find(|run| environment != run.plan().production) {
             bail!(Declined(format!("run {} is under way; {}", run.id(), run.way_to_end())));
         }
+        // What was there before the release is put under what serves now, and not under another.
+        if let Some(run) = busy().find(|run| run.restores_data()) {
+            bail!(Declined(format!(
+                "run {} has the data of {environment} go back to what it was before its release; {}",
+                run.id(),
+                run.way_to_end()
+            )));
+        }
         let moved: Vec<&Run> = busy().filter(|run| run.is_moved(Environment::Production)).collect();
         if moved.is_empty() {
             return Ok(None);
@@ -239,7 +247,7 @@ impl Controller {
                 let fence = self.project.next_fence()?;
                 let run = self.say(run.id(), Input::Resume { fence }).await?;
                 let found = found(&run, made);
-                if run.ends_in_trouble() && !found.is_empty() {
+                if run.is_met_by_hand() && !found.is_empty() {
                     self.say(run.id(), Input::Serving { key: run.look_key(), found }).await?;
                 }
                 anyhow::Ok(())

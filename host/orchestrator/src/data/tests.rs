@@ -1,8 +1,12 @@
 //! Snapshots by hand and for runs, with a guard whose answers are fixed.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    task::Poll,
+};
 
-use autodevops_pipeline::{Command, EffectOutcome, Input};
+use autodevops_driver::parts::Ledger as _;
+use autodevops_pipeline::{Command, EffectOutcome, Event, EventKind, Input, VERSION};
 use autodevops_record::testing::Story;
 use autodevops_sandbox::{CallReport, Observer};
 use serde_json::{Value, json};
@@ -10,7 +14,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     stages::Stages,
-    testing::{Answer, Scene, answer, answer_to, is_shared, plugin, refusal, target},
+    testing::{Answer, Scene, answer, answer_to, is_shared, plugin, refusal, serves, target},
 };
 
 /// Later than any moment at which these tests run.
@@ -184,15 +188,44 @@ async fn a_snapshot_is_taken_anew_only_where_one_is_there_that_is_old_and_someth
     }
 }
 
-/// What comes of a run's effect on production's data.
-async fn effect(answers: &[Answer], command: &Command) -> Result<EffectOutcome, String> {
-    let scene = scene(answers);
+/// What comes of a run's effect on production's data, where that serves these shares.
+async fn effect_beside(serving: &[(&str, u8)], answers: &[Answer], command: &Command) -> Result<EffectOutcome, String> {
+    let scene = Scene::open(&[target(&[serves("production", serving, Some("old"))]), guard("guard", answers)], "");
     let run = scene.run(&Story::default(), is_shared);
     match Stages::new(scene.project.clone()).effect(&run, command, false).await {
         Input::Effect { outcome: EffectOutcome::Failed(error), .. } => Err(error.info.message),
         Input::Effect { outcome, .. } => Ok(outcome),
         other => panic!("{other:?}"),
     }
+}
+
+async fn effect(answers: &[Answer], command: &Command) -> Result<EffectOutcome, String> {
+    effect_beside(&[("old", 95), ("new", 5)], answers, command).await
+}
+
+fn goes_back() -> Command {
+    let snapshot = SnapshotInfo { id: "a-1".into(), taken: 1, bytes: 7 };
+    Command::Restore { key: "k".into(), plugin: "guard".into(), fence: 7, snapshot }
+}
+
+#[tokio::test]
+async fn data_of_before_is_not_put_under_a_release_that_someone_had_serve_since() {
+    let error = effect_beside(&[("by-hand", 100)], &[], &goes_back()).await.unwrap_err();
+    let expected = "production serves by-hand 100 % where this run left old 95 %, new 5 %: someone had it serve since, and data of before \
+                    is not put under it";
+    assert_eq!(error, expected);
+    let takes = Command::Snapshot { key: "k".into(), plugin: "guard".into() };
+    assert!(effect_beside(&[("by-hand", 100)], &[], &takes).await.is_ok(), "what takes nothing back looks at nothing");
+    // While that is made live, it waits.
+    let scene = scene(&[]);
+    let run = scene.run(&Story::default(), is_shared);
+    let (stages, command) = (Stages::new(scene.project.clone()), goes_back());
+    let by_hand = scene.project.moves.write().await;
+    let mut waits = std::pin::pin!(stages.effect(&run, &command, false));
+    let now = std::future::poll_fn(|context| Poll::Ready(waits.as_mut().poll(context))).await;
+    assert!(now.is_pending());
+    drop(by_hand);
+    waits.await;
 }
 
 #[tokio::test]
@@ -204,7 +237,7 @@ async fn a_runs_snapshot_must_be_whole_and_its_data_goes_back_only_where_it_can_
     let error = effect(&[answer("verify", json!("half of it"))], &takes("guard")).await.unwrap_err();
     assert!(error.contains("cannot be gone back to: half of it"), "{error}");
     assert!(effect(&[], &takes("gaurd")).await.unwrap_err().contains("gaurd"));
-    let back = Command::Restore { key: key(), plugin: "guard".into(), fence: 7, snapshot: of("a-1", 1) };
+    let back = goes_back();
     let expected = EffectOutcome::Restored { before: Some(of("taken", LATER)), since: Since::Changed("3 rows".into()) };
     assert_eq!(effect(&[], &back).await, Ok(expected));
     let error = effect(&[answer("snapshot", refusal("failed", "full"))], &back).await.unwrap_err();

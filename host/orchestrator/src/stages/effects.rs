@@ -10,7 +10,7 @@ use crate::{clock::now, moved, notices::Turn};
 
 impl Stages {
     /// Does an effect whose intent is on record. `again` says that it may have been done before: then the target is asked first. A move of
-    /// production's traffic waits while that is moved by hand.
+    /// production's traffic waits while that is moved by hand, and so does its data.
     pub async fn effect(&self, run: &Run, command: &Command, again: bool) -> Input {
         let production = Environment::Production;
         let moves = matches!(command, Command::SetTraffic { environment, .. } if *environment == production);
@@ -22,7 +22,13 @@ impl Stages {
                 return overtaken;
             }
         }
-        let mut done = self.affect(run, command, again).await;
+        if matches!(command, Command::Restore { .. }) {
+            not_by_hand = Some(self.project.moves.read().await);
+        }
+        let mut done = match self.meets_data(run, command).await {
+            Some(error) => Err(error),
+            None => self.affect(run, command, again).await,
+        };
         if deploys && matches!(&done, Err(error) if error.kind == ErrorKind::Denied) {
             // Somebody has a newer fence: whoever makes something live by hand. What that was is told once it is done.
             not_by_hand = Some(self.project.moves.read().await);
@@ -69,6 +75,16 @@ impl Stages {
         // A lease that ran out is no person: the next renewal says it. What serves of the other services is looked at all the same.
         found.retain(|found| !self.project.is_local() || !has_lapsed(run, found));
         run.is_overtaken(&found).then(|| Input::Serving { key: run.look_key(), found })
+    }
+
+    /// Why production's data does not go back, where the command says that it does and what serves can be seen: it is something else.
+    async fn meets_data(&self, run: &Run, command: &Command) -> Option<StageError> {
+        if !matches!(command, Command::Restore { .. }) {
+            return None;
+        }
+        let found = self.found(run, Environment::Production).await;
+        let seen = found.inspect_err(|error| tracing::warn!(%error, "what serves production cannot be looked at"));
+        run.meets_data(&seen.ok()?)
     }
 
     /// What serves an environment of each of the run's services.

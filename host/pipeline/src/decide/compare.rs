@@ -79,11 +79,11 @@ impl Draft {
         Ok(())
     }
 
-    /// Holds the run where someone deployed past it while a host drives it; where it goes back in vain, or that was no help, what they put there
-    /// stays, and it goes back no further: nobody is needed for what served until then, nor asked about its data. That all is as it was leaves
-    /// no trace.
+    /// Holds the run where someone deployed past it while a host drives it; where it goes back, or that was no help, what they put there
+    /// stays, and it goes back no further: nobody is needed for what served until then, nor asked about its data, which stays as it is. That
+    /// all is as it was leaves no trace.
     fn overtaken(&mut self, key: &str, found: &[Found]) -> Result<(), Refused> {
-        let ends = self.run.ending().is_some() && !self.run.ends_in_trouble();
+        let ends = self.run.ending().is_some() && !self.run.is_met_by_hand();
         if ends || key != self.run.look_key() {
             return Err(self.unknown(key));
         }
@@ -149,6 +149,12 @@ impl Run {
     /// it. Then [`Input::Serving`](crate::Input::Serving) with [`Run::look_key`] takes the place of what was to be done.
     pub fn is_overtaken(&self, found: &[Found]) -> bool {
         !self.others(found).is_empty()
+    }
+
+    /// What production serves where the run left something else, in words.
+    pub(crate) fn served_past(&self, found: &[Found]) -> Option<String> {
+        let words: Vec<String> = self.others(found).into_iter().map(|(.., words)| words).collect();
+        (!words.is_empty()).then(|| words.join(", "))
     }
 
     /// Whether the command gives production's traffic back to what was there before: whoever did it asks [`Run::left_behind`] whether that

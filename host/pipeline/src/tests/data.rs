@@ -1,5 +1,7 @@
 //! Production's data: a snapshot before the release, and what becomes of it after a rollback.
 
+mod by_hand;
+
 use autodevops_model::{ErrorKind, Since, SnapshotInfo, Split};
 
 use super::scene::{SECOND, Scene, capabilities, error, issue, live, plan, release};

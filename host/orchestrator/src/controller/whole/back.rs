@@ -6,6 +6,7 @@ use autodevops_model::Split;
 use autodevops_pipeline::{Command, Event, EventKind, Found, Gate, VERSION};
 
 use super::*;
+use crate::by_hand::MadeLive;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_rollback_of_production_is_the_runs_that_moved_it() {
@@ -405,4 +406,31 @@ async fn where_the_stable_release_is_broken_production_alone_is_deployed_to() {
     );
     assert!(deployed(&["production"]).await.contains("no room"));
     assert!(controller.unfinished().unwrap().remove(0).run.fence() > run.fence(), "it looks what serves");
+}
+
+fn made_live(scene: &Scene, release: &str) -> MadeLive {
+    let place = "production".to_owned();
+    let (environment, release) = (place.clone(), scene.release(release));
+    MadeLive { environment, service: String::new(), place, release, before: None, snapshots: Vec::new() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn while_a_runs_data_goes_back_nobody_has_another_release_serve_that_would_meet_it() {
+    let scene = scene("");
+    scene.served("production", &[scene.release("older"), scene.release("old")]);
+    let run = scene.run_that_may_restore();
+    let logged = scene.project.log.read(run.id()).unwrap().unwrap();
+    let event = EventKind::GatePassed { gate: Gate::Data, reason: "ada agreed".into() };
+    scene.project.ledger().append(&logged.run, logged.version, &[Event { v: VERSION, at: now(), event }]).unwrap();
+    let controller = controller(&scene);
+    for to in [None, Some("older")] {
+        let error = controller.roll_back("production", to, true, "ada", "r").await.unwrap_err();
+        assert!(error.is::<Declined>(), "{error:#}");
+        let expected = "run 62e23fd1-1 has the data of production go back to what it was before its release; wait for it to finish";
+        assert_eq!(error.to_string(), expected);
+    }
+    // Said while another release was about to be made live, it stays as it is, too.
+    assert_eq!(controller.look_anew(&[run], &[made_live(&scene, "older")]).await, ["62e23fd1-1"]);
+    let after = scene.project.log.read("62e23fd1-1").unwrap().unwrap().run;
+    assert!(!after.restores_data() && !after.may_restore(), "{:?}", after.commands(now()));
 }
