@@ -298,8 +298,8 @@ pub enum Written {
 /// holds the state's lock.
 ///
 /// # Errors
-/// When a run is not over that does more than to tell people, there is no such snapshot, or the guard does not go back; and where something
-/// was written since that is to stay, or it cannot be told.
+/// When a run is not over that does more than to tell people, or may put data back itself, there is no such snapshot, or the guard does not
+/// go back; and where something was written since that is to stay, or it cannot be told.
 pub async fn restore(
     project: &Project,
     environment: &str,
@@ -307,7 +307,7 @@ pub async fn restore(
     written: Written,
     by: &str,
 ) -> Result<Restored> {
-    let counts_on_it = |run: &Run| !run.only_tells() || run.gate().is_some();
+    let counts_on_it = |run: &Run| !run.only_tells() || run.may_restore();
     if let Some(Logged { run, .. }) = project.log.unfinished()?.iter().find(|logged| counts_on_it(&logged.run)) {
         bail!("run {} is not over, and what it does next may count on the data; {}", run.id(), run.way_to_end());
     }

@@ -149,6 +149,19 @@ async fn data_that_was_written_to_goes_back_only_by_a_persons_word_and_is_kept()
 }
 
 #[tokio::test]
+async fn before_a_run_asks_whether_data_goes_back_nobody_has_it_go_back_by_hand() {
+    let scene = scene(&[]);
+    let run = scene.run_that_may_restore();
+    let error = restore(&scene.project, "production", "a-1", Written::IsLost, "ada").await.unwrap_err().to_string();
+    assert!(error.starts_with("run 62e23fd1-1 is not over, and what it does next may count on the data"), "{error}");
+    let logged = scene.project.log.read(run.id()).unwrap().unwrap();
+    let event = EventKind::DataKept { reason: "nobody wants it back".into() };
+    let kept = Event { v: VERSION, at: logged.run.last_event_at(), event };
+    scene.project.ledger().append(&logged.run, logged.version, &[kept]).unwrap();
+    restore(&scene.project, "production", "a-1", Written::IsLost, "ada").await.unwrap();
+}
+
+#[tokio::test]
 async fn what_is_there_is_kept_anew_where_the_snapshot_of_an_earlier_try_is_not_of_now() {
     let kept = async |answers: &[Answer]| {
         let scene = scene(answers);
