@@ -57,8 +57,10 @@ fn approval(config: &Config, found: &mut Found) {
         found.add(at!["approval", "count"], message);
     }
     let count = usize::try_from(approval.count).unwrap_or(usize::MAX);
-    // Also where no approval is required: people are asked where something speaks against a release.
-    if count > may.len().max(1) {
+    // Also where no approval is required: people are asked where something speaks against a release. Where nobody is named then, whoever may
+    // speak to the runs can answer, and how many those are is not known here.
+    let is_known = approval.required || !approval.approvers.is_empty();
+    if is_known && count > may.len().max(1) {
         let named = may.len();
         let message = format!(
             "{count} approvals are needed, and only {named} approvers are named who may approve; name more, or lower `count`"
@@ -143,5 +145,27 @@ fn server(config: &Config, found: &mut Found) {
         } else if speaker.trim().is_empty() {
             found.add(at, "nobody would speak by these links; name whoever reads what the notifier writes to");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_may_be_asked_where_nobody_is_named_and_no_approval_is_required() {
+        let problems = |approval: &str| {
+            let text = format!(
+                "[service]\nname = \"shop\"\nkind = \"files\"\npublic = \"public\"\n\
+                 [environments.staging]\nlisten = \"127.0.0.1:1\"\n[environments.production]\nlisten = \"127.0.0.1:2\"\n\
+                 [approval]\ncount = 2\n{approval}"
+            );
+            Config::parse(&text, "autodevops.toml").map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(problems("required = false\napprovers = []\n"), Ok(()));
+        let error = problems("required = true\napprovers = []\n").unwrap_err();
+        assert!(error.contains("2 approvals are needed, and only 0 approvers are named"), "{error}");
+        let error = problems("required = false\napprovers = [\"ann\"]\n").unwrap_err();
+        assert!(error.contains("2 approvals are needed, and only 1 approvers are named"), "{error}");
     }
 }
