@@ -261,11 +261,21 @@ impl Draft {
 
     /// Nobody said what becomes of the data.
     pub(crate) fn expire_data(&mut self) {
-        if self.run.alarm_beside().is_none() {
-            self.escalate_all("nobody said whether the data shall go back");
+        let id = self.run.id().to_owned();
+        match self.run.alarm_beside().map(|alarm| alarm.acknowledged.is_some()) {
+            None => self.escalate_all("nobody said whether the data shall go back"),
+            // They are being told of what fails.
+            Some(false) => {}
+            // Somebody saw to that, and none of them heard of the data.
+            Some(true) => self.escalate_from(
+                0,
+                &format!(
+                    "nobody said in time whether the data shall go back, and it stays as the release left it; see `autodevops show {id}` and \
+                     `autodevops state restore`"
+                ),
+            ),
         }
         self.push(EventKind::ApprovalExpired { gate: Gate::Data });
-        let id = self.run.id().to_owned();
         self.keep_data(format!(
             "it stays as the release left it: nobody said in time that it shall go back; see `autodevops show {id}` and `autodevops state restore`"
         ));

@@ -17,7 +17,11 @@ impl Draft {
 
     /// Tells the people of every level that is left: the run ends because nobody answered, and there is no later.
     pub(crate) fn escalate_all(&mut self, reason: &str) {
-        let told = self.run.alarm().map_or(0, |alarm| alarm.told);
+        self.escalate_from(self.run.alarm().map_or(0, |alarm| alarm.told), reason);
+    }
+
+    /// Tells the people of every level but for so many.
+    pub(crate) fn escalate_from(&mut self, told: u32, reason: &str) {
         let levels = u32::try_from(self.run.plan().escalation.len()).unwrap_or(u32::MAX);
         for level in told + 1..=levels {
             self.push(EventKind::Escalated { level, reason: reason.to_owned() });

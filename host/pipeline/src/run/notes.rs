@@ -163,8 +163,16 @@ impl Run {
         }
         let index = usize::try_from(level).unwrap_or(usize::MAX).saturating_sub(1);
         let Some(told) = self.plan.escalation.get(index).cloned() else { return };
-        let body = format!("{reason}{}", self.how_to_answer());
-        let asked = self.alarm_asks();
+        let (answer, asked) = match self.alarm_beside() {
+            None => (self.how_to_answer(), self.alarm_asks()),
+            // What else is asked beside it was told to others, and is no answer to this.
+            Some(Alarm { acknowledged: None, .. }) => {
+                (format!("\n\n{}", self.how_to_take_in_hand()), self.alarm_asks())
+            }
+            // It is of what was asked beside it, whose time is over: there is nothing to answer.
+            Some(_) => (String::new(), None),
+        };
+        let body = format!("{reason}{answer}");
         self.tell_by((&told.notifiers, asked), at, Severity::Critical, &format!("escalation {level}"), &body);
     }
 
@@ -177,7 +185,11 @@ impl Run {
             ),
             None => String::new(),
         };
-        format!("\n\n{answer}Say that you have it in hand with `autodevops ack {id}`.")
+        format!("\n\n{answer}{}", self.how_to_take_in_hand())
+    }
+
+    fn how_to_take_in_hand(&self) -> String {
+        format!("Say that you have it in hand with `autodevops ack {}`.", self.id)
     }
 
     /// Marks a notification as told or given up.
