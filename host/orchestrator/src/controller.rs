@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use autodevops_driver::parts::Ledger;
 use autodevops_model::Issue;
-use autodevops_pipeline::{Former, Input, Retry, Run};
+use autodevops_pipeline::{Former, Input, Outcome, Retry, Run};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -260,6 +260,11 @@ impl Controller {
     /// Does what follows where nobody drives the run any more; where it is over, others may have what it had.
     async fn left(&self, run: &Run) {
         self.note(run);
+        if run.ending() == Some(&Outcome::Healed)
+            && let Err(error) = self.relieve(run).await
+        {
+            tracing::warn!("people may be told on of what {} healed: {error:#}", run.id());
+        }
         if let Some(outcome) = run.outcome() {
             if revert::is_taken_back(run) {
                 let reason = outcome.to_string();

@@ -240,7 +240,7 @@ impl Controller {
 
     /// Has each of these runs go on with a fence above that of whatever was done by hand, and look what serves before it does anything
     /// else; one that ends is told. The ids of those that heard it.
-    async fn look_anew(&self, runs: &[Run], made: &[MadeLive]) -> Vec<String> {
+    pub(super) async fn look_anew(&self, runs: &[Run], made: &[MadeLive]) -> Vec<String> {
         let mut told = Vec::new();
         for run in runs {
             let told_of = async || {

@@ -5,7 +5,7 @@ use autodevops_model::Issue;
 use autodevops_pipeline::{Environment, Run, RunStage};
 
 use super::Controller;
-use crate::{front_door, handled::SETTLE};
+use crate::{by_hand::MadeLive, front_door, handled::SETTLE, live::Live};
 
 const BOTH: [Environment; 2] = [Environment::Staging, Environment::Production];
 
@@ -20,6 +20,33 @@ impl Controller {
         let has_room = has_room(under_way.iter(), self.project.config.services().len());
         let may_start = |issue: &Issue| has_room && under_way.iter().all(|run| is_older(issue, run));
         Ok(issues.iter().position(may_start))
+    }
+
+    /// Tells the runs for which people are needed still, since what production went back to failed, what this one had serve instead: it healed.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(super) async fn relieve(&self, run: &Run) -> Result<()> {
+        let live = Live::new(&self.project.journal);
+        let mut made = Vec::new();
+        for member in run.members() {
+            let (service, place) = (member.label().to_owned(), member.place(Environment::Production).to_owned());
+            // Whoever had something else serve since said so.
+            let Some(release) = live.current(&place)?.filter(|release| release.id == member.candidate()) else {
+                continue;
+            };
+            let environment = run.plan().production.clone();
+            made.push(MadeLive { environment, service, place, release, before: None, snapshots: Vec::new() });
+        }
+        let mut others: Vec<Run> = self.unfinished()?.into_iter().map(|logged| logged.run).collect();
+        let is_concerned = |other: &Run| {
+            let fails = other.only_tells() && other.ends_in_trouble();
+            fails && made.iter().any(|live| other.is_about(&live.place))
+        };
+        others.retain(|other| other.id() != run.id() && is_concerned(other));
+        // What is told so ends, and tells nobody in turn.
+        Box::pin(self.look_anew(&others, &made)).await;
+        Ok(())
     }
 
     /// Stops what a run that is over leaves behind, where no other run is.
@@ -57,7 +84,7 @@ pub(super) fn has_room<'a>(under_way: impl Iterator<Item = &'a Run>, services: u
 #[cfg(test)]
 mod tests {
     use autodevops_model::{Capabilities, IssueKind, Severity, SnapshotInfo};
-    use autodevops_pipeline::{Awaited, Event, EventKind, Live, Plan, Service, Timestamp, VERSION};
+    use autodevops_pipeline::{Awaited, Event, EventKind, Live as Serves, Plan, Service, Timestamp, VERSION};
     use autodevops_record::testing::Story;
 
     use super::*;
@@ -71,7 +98,7 @@ mod tests {
             production: format!("production-{name}"),
         };
         let plan = Plan { services: ["cart", "shop"].map(service).into(), ..Plan::defaults("project") };
-        let live = vec![Live::default(); 2];
+        let live = vec![Serves::default(); 2];
         Run::start(&Run::started("r1", issue(None), plan, "base", 1, live, can(), Timestamp(at))).unwrap()
     }
 

@@ -1,7 +1,7 @@
 //! The controller of a whole project: which issues have runs, and what people may say to those.
 
 use autodevops_model::{ErrorInfo, ErrorKind, IssueKind, Severity, Stage, StageError};
-use autodevops_pipeline::{EffectOutcome, Environment, EventKind, Outcome, RunStage};
+use autodevops_pipeline::{EffectOutcome, Environment, EventKind, RunStage};
 use autodevops_record::testing::Story;
 use serde_json::json;
 
@@ -449,6 +449,27 @@ async fn a_run_moves_traffic_after_the_end_of_another_that_left_its_baseline_in_
     assert!(calls.lock().unwrap().iter().any(|call| call == "stop old-again"), "{calls:?}");
     let error = scene.project.edge.set_traffic("production", "k", second.run.fence(), Vec::new()).await.unwrap_err();
     assert!(error.info.message.contains("the fence"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn once_a_run_healed_what_serves_nobody_is_told_on_that_it_fails() {
+    for (serves_now, is_over) in [("newer", true), ("by-hand", false)] {
+        let scene = scene("");
+        let story = Story { candidate_errors: 200, ..Story::default() };
+        let before = scene.run(&story, Run::only_tells);
+        scene.serves("production", &scene.release(serves_now), now(), Origin::Deploy("ada".into()));
+        assert!(before.ends_in_trouble() && before.outcome().is_none());
+        let other = Story { run: "beside-1".into(), ..Story::default() }.events();
+        let other = serde_json::to_string(&other).unwrap().replace("\"new\"", "\"newer\"");
+        let other: Vec<autodevops_pipeline::Event> = serde_json::from_str(&other).unwrap();
+        let replayed = |count: usize| Run::replay(&other[..count]).unwrap();
+        let healed = (1..other.len()).map(replayed).find(|run| run.ending() == Some(&Outcome::Healed)).unwrap();
+        controller(&scene).left(&healed).await;
+        let after = scene.project.log.read(before.id()).unwrap().unwrap().run;
+        assert_eq!(after.outcome().is_some(), is_over, "{serves_now}");
+        let shares = after.members().next().unwrap().traffic(Environment::Production);
+        assert_eq!(shares[0].release, if is_over { "newer" } else { "old" });
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
