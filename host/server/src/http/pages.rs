@@ -1,7 +1,7 @@
 //! The pages that a person sees who follows a link.
 
 use autodevops_people::{Action, Claim};
-use autodevops_pipeline::{Gate, Run};
+use autodevops_pipeline::{Environment, Gate, Run};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::Full;
@@ -10,7 +10,7 @@ use super::routes::Answer;
 
 /// Asks whether to do what the link says; the button does it.
 pub fn question(claim: &Claim, run: &Run) -> Answer {
-    let (title, button) = words(claim.action, run.gate().map(|gate| gate.gate), run.stable_broken().is_some());
+    let (title, button) = words(claim.action, run.gate().map(|gate| gate.gate), Refused::of(run));
     let asked = match (claim.action, run.gate(), run.alarm()) {
         (Action::Ack, _, Some(alarm)) | (_, None, Some(alarm)) => &alarm.reason,
         (_, Some(gate), _) => &gate.reason,
@@ -29,8 +29,29 @@ pub fn question(claim: &Claim, run: &Run) -> Answer {
     page(StatusCode::OK, title, &body)
 }
 
-/// The page's title, and what its button says that it does: to the question that is open, where what would be gone back to is broken or not.
-const fn words(action: Action, asked: Option<Gate>, stable_broken: bool) -> (&'static str, &'static str) {
+/// What becomes of production where a release is refused.
+#[derive(Clone, Copy)]
+enum Refused {
+    /// Nothing of it is the run's: it was not begun with, or someone deployed past the run.
+    Stays,
+    /// Its traffic goes back.
+    GoesBack,
+    /// It goes back to what is broken itself.
+    GoesBackToBroken,
+}
+
+impl Refused {
+    fn of(run: &Run) -> Self {
+        match (run.is_moved(Environment::Production), run.stable_broken()) {
+            (false, _) => Self::Stays,
+            (true, None) => Self::GoesBack,
+            (true, Some(_)) => Self::GoesBackToBroken,
+        }
+    }
+}
+
+/// The page's title, and what its button says that it does: to the question that is open, and to production where that refuses a release.
+const fn words(action: Action, asked: Option<Gate>, refused: Refused) -> (&'static str, &'static str) {
     match (action, asked) {
         (Action::Approve, Some(Gate::Data)) => (
             "Approve",
@@ -38,10 +59,16 @@ const fn words(action: Action, asked: Option<Gate>, stable_broken: bool) -> (&'s
         ),
         (Action::Reject, Some(Gate::Data)) => ("Reject", "Reject: the data stays as it is"),
         (Action::Approve, _) => ("Approve", "Approve: the release goes on"),
-        (Action::Reject, _) if stable_broken => {
-            ("Reject", "Reject: all traffic goes back to the release before, though that does not serve")
-        }
-        (Action::Reject, _) => ("Reject", "Reject: the run ends, and the traffic that it moved goes back"),
+        (Action::Reject, _) => (
+            "Reject",
+            match refused {
+                Refused::Stays => "Reject: the run ends, and production serves on what it serves",
+                Refused::GoesBack => "Reject: the run ends, and the traffic that it moved goes back",
+                Refused::GoesBackToBroken => {
+                    "Reject: all traffic goes back to the release before, though that does not serve"
+                }
+            },
+        ),
         (Action::Ack, _) => ("Acknowledge", "I have it in hand"),
     }
 }
@@ -95,17 +122,43 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use autodevops_model::Split;
+    use autodevops_pipeline::{Event, EventKind, VERSION};
+    use autodevops_record::testing::Story;
+
     use super::*;
 
     #[test]
     fn a_button_says_what_it_does_to_the_question_that_is_open() {
-        let button = |action, asked, broken| words(action, asked, broken).1;
-        assert!(button(Action::Approve, Some(Gate::Production), false).ends_with("the release goes on"));
-        assert!(button(Action::Approve, Some(Gate::Data), false).contains("the data goes back"));
-        assert!(button(Action::Reject, Some(Gate::Data), true).ends_with("the data stays as it is"));
-        assert!(button(Action::Reject, Some(Gate::Held), false).contains("the run ends"));
-        assert!(button(Action::Reject, Some(Gate::Held), true).contains("though that does not serve"));
-        assert_eq!(button(Action::Ack, Some(Gate::Data), false), "I have it in hand");
+        let button = |action, asked, refused| words(action, asked, refused).1;
+        let back = Refused::GoesBack;
+        assert!(button(Action::Approve, Some(Gate::Production), Refused::Stays).ends_with("the release goes on"));
+        assert!(button(Action::Approve, Some(Gate::Data), back).contains("the data goes back"));
+        assert!(
+            button(Action::Reject, Some(Gate::Data), Refused::GoesBackToBroken).ends_with("the data stays as it is")
+        );
+        assert!(button(Action::Reject, Some(Gate::Held), back).ends_with("the traffic that it moved goes back"));
+        let broken = button(Action::Reject, Some(Gate::Held), Refused::GoesBackToBroken);
+        assert!(broken.contains("though that does not serve"), "{broken}");
+        assert_eq!(button(Action::Ack, Some(Gate::Data), back), "I have it in hand");
+    }
+
+    #[test]
+    fn who_refuses_a_release_of_which_production_has_nothing_reads_that_it_serves_on() {
+        let events = Story::healed();
+        let replayed = |count: usize| Run::replay(&events[..count]).unwrap();
+        let asked = (1..events.len()).map(replayed).find(|run| run.gate().is_some()).unwrap();
+        let moved = |run: &Run| run.ending().is_none() && run.is_moved(Environment::Production);
+        let mut shared = (1..events.len()).map(replayed).find(moved).unwrap();
+        let button = |run: &Run| words(Action::Reject, Some(Gate::Held), Refused::of(run)).1;
+        assert!(button(&asked).ends_with("production serves on what it serves"));
+        assert!(button(&shared).ends_with("the traffic that it moved goes back"));
+        // Someone deployed past it.
+        let found = vec![Split { release: "by-hand".into(), percent: 100 }];
+        let (service, reason) = (String::new(), "someone did".into());
+        let event = EventKind::Diverged { service, found, reason, environment: Environment::Production, serves: None };
+        shared.apply(&Event { v: VERSION, at: shared.last_event_at(), event });
+        assert!(button(&shared).ends_with("production serves on what it serves"));
     }
 
     #[test]
