@@ -349,7 +349,8 @@ impl Controller {
     /// Removes what is not needed any more.
     ///
     /// # Errors
-    /// When a run is driven now, or something deployed, which may be about to use it; and as [`gc::collect`].
+    /// When a run is driven now that does more than to tell people, or something deployed, which may be about to use it; and as
+    /// [`gc::collect`].
     pub async fn collect(&self) -> Result<Vec<Freed>> {
         let _alone = self.beginning.lock().await;
         let Ok(_none_is_built) = self.building.try_lock() else {
@@ -357,8 +358,12 @@ impl Controller {
                 "something is deployed by hand, and may be about to use what is looked at; try again once that is done"
             );
         };
-        let driven = self.speakers.lock().unwrap_or_else(PoisonError::into_inner).keys().next().cloned();
-        if let Some(run) = driven {
+        let driven: Vec<String> =
+            self.speakers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        let unfinished = self.unfinished()?;
+        // What such a run tells, and may put back yet, stays for any that is not over.
+        let only_tells = |id: &String| unfinished.iter().any(|logged| logged.run.id() == id && logged.run.only_tells());
+        if let Some(run) = driven.iter().find(|id| !only_tells(id)) {
             bail!("run {run} is under way, and may be about to use what is looked at; try again after its end");
         }
         gc::collect(&self.project, false, SystemTime::now()).await

@@ -327,6 +327,16 @@ async fn nothing_is_collected_while_a_run_is_driven() {
     assert!(error.starts_with("run a-1 is under way, and may be about to use"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_only_tells_people_keeps_nothing_from_being_collected() {
+    let scene = scene("");
+    let run = scene.run(&Story::default(), |run| run.ending() == Some(&Outcome::Healed));
+    let controller = controller(&scene);
+    let (sender, _words) = mpsc::channel(1);
+    controller.speakers.lock().unwrap().insert(run.id().to_owned(), sender);
+    assert_eq!(controller.collect().await.unwrap(), []);
+}
+
 #[test]
 fn beside_a_run_only_what_was_there_before_its_release_may_start_where_there_is_room() {
     let scene = scene("");
