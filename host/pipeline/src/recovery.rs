@@ -67,8 +67,11 @@ impl Run {
     }
 
     /// Whether the run, though it ends, is to hear what a person had serve: that is its affair, or it does something still which would meet that.
+    /// A way back that nobody took a fence above hears of nothing.
     pub fn is_met_by_hand(&self) -> bool {
-        self.ends_in_trouble() || self.restores_data()
+        let goes_back = self.stage() == RunStage::Ending && self.ending() != Some(&Outcome::Healed);
+        let moves = goes_back && self.is_moved(Environment::Production) && self.was_resumed();
+        moves || self.ends_in_trouble() || self.restores_data()
     }
 
     /// When stable is to be looked at.

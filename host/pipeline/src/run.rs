@@ -344,6 +344,11 @@ impl Run {
         self.ending.as_ref().filter(|_| self.finished)
     }
 
+    /// Whether someone took a fence above the run's before, and what serves was not looked at since.
+    pub(crate) const fn was_resumed(&self) -> bool {
+        self.unsure
+    }
+
     pub(crate) fn is_unsure(&self) -> bool {
         self.unsure && self.ending.is_none() && !self.must_claim()
     }

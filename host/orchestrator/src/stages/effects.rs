@@ -17,8 +17,14 @@ impl Stages {
         let deploys = matches!(command, Command::Deploy { environment, .. } if *environment == production);
         let mut not_by_hand = None;
         if moves {
-            not_by_hand = Some(self.project.moves.read().await);
-            if let Some(overtaken) = self.overtaken(run).await {
+            let (free, waited) = match self.project.moves.try_read() {
+                Ok(free) => (free, false),
+                Err(_) => (self.project.moves.read().await, true),
+            };
+            not_by_hand = Some(free);
+            // Whatever waited while something was made live by hand looks, also where it goes back.
+            let overtaken = if waited { self.looked_past(run).await } else { self.overtaken(run).await };
+            if let Some(overtaken) = overtaken {
                 return overtaken;
             }
         }
@@ -60,11 +66,15 @@ impl Stages {
     }
 
     /// That someone deployed past the run, where it can be seen: then nothing else is done. A target that does not say what serves holds
-    /// nothing up, and a rollback asks nobody.
+    /// nothing up, and a rollback that nothing was made live before by hand asks nobody.
     pub(super) async fn overtaken(&self, run: &Run) -> Option<Input> {
         if run.ending().is_some() {
             return None;
         }
+        self.looked_past(run).await
+    }
+
+    async fn looked_past(&self, run: &Run) -> Option<Input> {
         let mut found = match self.found(run, Environment::Production).await {
             Ok(found) => found,
             Err(error) => {

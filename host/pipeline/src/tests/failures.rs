@@ -407,6 +407,15 @@ fn while_going_back_may_work_or_where_it_is_what_serves_nothing_changes() {
     scene.say(Input::Rollback { by: "ada".into(), reason: "odd orders".into() }).unwrap();
     let told = serves(&scene, "older");
     scene.say(told).unwrap_err();
+    // Where a person had another one serve meanwhile, that stays.
+    let key = scene.command().key().unwrap().to_owned();
+    scene.say(Input::Intent { key }).unwrap();
+    scene.say(Input::Resume { fence: 9 }).unwrap();
+    let told = serves(&scene, "older");
+    scene.say(told).unwrap();
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(scene.production(), [("older", 100)]);
     // The release that it goes back to was started by hand: it is given its traffic by the run, as it was to be.
     let mut scene = back_in_vain();
     let told = serves(&scene, "old");

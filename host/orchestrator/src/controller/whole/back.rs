@@ -415,6 +415,24 @@ fn made_live(scene: &Scene, release: &str) -> MadeLive {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn whoever_ends_a_run_while_another_release_is_made_live_does_not_have_it_take_that_back() {
+    let scene = scene("");
+    let run = stays(&scene);
+    let controller = controller(&scene);
+    // What serves is moved by hand already, and the run does not know.
+    let abort = Input::Abort { by: "bob".into(), reason: "enough".into() };
+    let turned = controller.say(run.id(), abort).await.unwrap();
+    let key = format!("{}/rollback/production", run.id());
+    controller.say(run.id(), Input::Intent { key }).await.unwrap();
+    assert!(turned.is_moved(Environment::Production) && !turned.ends_in_trouble());
+    assert_eq!(controller.look_anew(&[run], &[made_live(&scene, "older")]).await, ["62e23fd1-1"]);
+    let after = controller.unfinished().unwrap().remove(0).run;
+    assert!(!after.is_moved(Environment::Production), "{:?}", after.commands(now()));
+    assert_eq!(after.members().next().unwrap().traffic(Environment::Production)[0].release, "older");
+    assert!(matches!(after.ending(), Some(Outcome::Aborted { .. })), "{:?}", after.ending());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn while_a_runs_data_goes_back_nobody_has_another_release_serve_that_would_meet_it() {
     let scene = scene("");
     scene.served("production", &[scene.release("older"), scene.release("old")]);

@@ -1,5 +1,7 @@
 //! What is asked of the target, and when it is not: by its answers alone.
 
+use std::task::Poll;
+
 use autodevops_model::{Deployment, Notification, Severity, Split};
 use autodevops_pipeline::{Gate, Timestamp};
 use autodevops_record::testing::Story;
@@ -112,6 +114,28 @@ async fn going_back_asks_nobody_and_is_not_done_while_the_candidate_has_traffic(
     // Nor is a move that goes on.
     let (scene, run) = shared(&[serves("production", &SHARED, Some("old"))]);
     assert_eq!(done(&scene, &run, &moves(Environment::Production, &SHARED), false).await, Ok(EffectOutcome::Done));
+}
+
+#[tokio::test]
+async fn a_way_back_that_waited_while_something_was_made_live_by_hand_leaves_that() {
+    let back = moves(Environment::Production, &RETURNED);
+    for (serving, leaves) in [(&FOREIGN[..], true), (&SHARED[..], false)] {
+        let scene = Scene::open(&[target(&[serves("production", serving, Some("old"))])], "");
+        let ending = |run: &Run| run.ending().is_some();
+        let run = scene.run(&Story { candidate_errors: 200, ..Story::default() }, ending);
+        let stages = Stages::new(scene.project.clone());
+        let by_hand = scene.project.moves.write().await;
+        let mut waits = std::pin::pin!(stages.effect(&run, &back, false));
+        assert!(std::future::poll_fn(|context| Poll::Ready(waits.as_mut().poll(context))).await.is_pending());
+        drop(by_hand);
+        match waits.await {
+            Input::Serving { key, found } if leaves => {
+                assert_eq!((key, found[0].splits.clone()), (run.look_key(), splits(&FOREIGN)));
+            }
+            Input::Effect { .. } if !leaves => {}
+            other => panic!("{serving:?}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
