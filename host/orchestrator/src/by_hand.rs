@@ -140,6 +140,16 @@ impl WayBack<'_> {
     pub fn places(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(place, _)| place.name.as_str())
     }
+
+    /// The release that is to serve there, as the target calls the place; none where the way does not lead there.
+    pub fn to(&self, name: &str) -> Option<&Release> {
+        self.0.iter().find_map(|(place, release)| (place.name == name).then_some(release))
+    }
+
+    /// The first of its moves: where, and which release is to serve there.
+    pub fn first(&self) -> Option<(&str, &Release)> {
+        self.0.first().map(|(place, release)| (place.name.as_str(), release))
+    }
 }
 
 /// The way back to the releases before the live ones, or to a named one that was live. What came together goes back together.

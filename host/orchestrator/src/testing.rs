@@ -168,6 +168,24 @@ pub(crate) fn release(id: &str) -> Release {
 impl Scene {
     /// A project with these plugins, each named for its stage, and more in its configuration.
     pub(crate) fn open(plugins: &[Plugin], more: &str) -> Self {
+        let service = "[service]\nname = \"shop\"\nkind = \"files\"\npublic = \"public\"\n\
+                       [environments.staging]\nlisten = \"127.0.0.1:1\"\n[environments.production]\nlisten = \"127.0.0.1:2\"\n";
+        Self::open_of(service, plugins, more)
+    }
+
+    /// The same of two services, `cart` and `shop`.
+    pub(crate) fn open_of_two(plugins: &[Plugin], more: &str) -> Self {
+        let service = |name: &str| {
+            format!("[[services]]\nname = \"{name}\"\nkind = \"files\"\npublic = \"{name}\"\npaths = [\"{name}\"]\n")
+        };
+        let listen = |name: &str, [cart, shop]: [u16; 2]| {
+            format!("[environments.{name}]\nlisten = {{ cart = \"127.0.0.1:{cart}\", shop = \"127.0.0.1:{shop}\" }}\n")
+        };
+        let environments = [listen("staging", [1, 2]), listen("production", [3, 4])].concat();
+        Self::open_of(&format!("{}{}{environments}", service("cart"), service("shop")), plugins, more)
+    }
+
+    fn open_of(services: &str, plugins: &[Plugin], more: &str) -> Self {
         // Sockets have short paths.
         let folder = tempfile::Builder::new().prefix("scene-").tempdir_in("/tmp").unwrap();
         let shop = folder.path().join("shop");
@@ -193,9 +211,7 @@ impl Scene {
         };
         let target = named(Stage::DeployTarget).first().copied().unwrap_or("target");
         let config = format!(
-            "[service]\nname = \"shop\"\nkind = \"files\"\npublic = \"public\"\n\
-             [environments.staging]\nlisten = \"127.0.0.1:1\"\n[environments.production]\nlisten = \"127.0.0.1:2\"\n\
-             [stages]\nanalyzer = \"analyzer\"\nreview = []\nfix-generators = {:?}\ntest-generators = {:?}\nchecks = {:?}\n\
+            "{services}[stages]\nanalyzer = \"analyzer\"\nreview = []\nfix-generators = {:?}\ntest-generators = {:?}\nchecks = {:?}\n\
              health-checks = {:?}\nnotifiers = {:?}\nstate-guards = {:?}\ndeploy-target = \"{target}\"\n{tables}{more}",
             some(Stage::FixGenerator, "fixer"),
             named(Stage::TestGenerator),

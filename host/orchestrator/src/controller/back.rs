@@ -9,7 +9,7 @@ use autodevops_policy::Span;
 
 use super::Controller;
 use crate::{
-    by_hand::{self, MadeLive},
+    by_hand::{self, MadeLive, WayBack},
     clock::now,
     live::{Live, Origin, WasLive},
     revert,
@@ -68,7 +68,9 @@ impl Controller {
             return Ok(RolledBack::ByRuns(told));
         }
         if to.is_none() {
-            self.goes_back_once(environment, &served)?;
+            // Whoever did not mean it is not told to insist.
+            let way = by_hand::way_back(&self.project, environment, to, true)?;
+            self.goes_back_once(environment, &served, &way)?;
         }
         let way = by_hand::way_back(&self.project, environment, to, at_once)?;
         let mut concerned = self.under_way()?;
@@ -99,32 +101,39 @@ impl Controller {
     }
 
     /// That whoever goes back without naming a release means the one that serves: neither did something else come to serve while they
-    /// waited, nor did it just go back, as when two people say it at once.
+    /// waited, nor did it just go back, as when two people say it at once. Another service that went back before what is to go back now came
+    /// to serve is none of that.
     ///
     /// # Errors
     /// [`Declined`] where it may not be meant.
-    fn goes_back_once(&self, environment: &str, served: &[Served]) -> Result<()> {
-        for ((place, now_live), (_, before)) in self.serving(environment)?.iter().zip(served) {
+    fn goes_back_once(&self, environment: &str, served: &[Served], way: &WayBack<'_>) -> Result<()> {
+        let serving = self.serving(environment)?;
+        let of_way = serving.iter().filter(|(place, _)| way.to(place).is_some());
+        let came = of_way.filter_map(|(_, live)| Some(live.as_ref()?.since)).max();
+        for ((place, now_live), (_, before)) in serving.iter().zip(served) {
             let Some(now_live) = now_live else { continue };
-            let id = &now_live.release.id;
-            if before.as_ref().is_none_or(|before| before.release.id != *id) {
+            let (id, goes_to) = (&now_live.release.id, way.to(place));
+            if goes_to.is_some() && before.as_ref().is_none_or(|before| before.release.id != *id) {
                 bail!(Declined(format!(
                     "what serves {place} changed while this waited: it is {id} now; say it again to go back from that one"
                 )));
             }
             let by_run = self.taken_back(place)?.filter(|back| *back >= now_live.since);
             let since = if self.went_back(place)? { Some(now_live.since) } else { by_run };
+            let since = since.filter(|since| goes_to.is_some() || came.is_none_or(|came| *since > came));
             let ago =
                 |since: Timestamp| Duration::from_nanos(u64::try_from(now().0.saturating_sub(since.0)).unwrap_or(0));
-            // Where there is nothing further back, that is told.
-            let further = Live::new(&self.project.journal).before(place)?;
-            if let (Some(further), Some(ago)) = (further, since.map(ago).filter(|ago| *ago < ONCE)) {
-                bail!(Declined(format!(
-                    "{place} went back to {id} {} ago; to go further back, name the release: `autodevops rollback {environment} --to {}`",
-                    Span(Duration::from_secs(ago.as_secs())),
-                    further.id
-                )));
-            }
+            let Some(ago) = since.map(ago).filter(|ago| *ago < ONCE) else { continue };
+            let (further, to) = match (goes_to, way.first()) {
+                (Some(to), _) => ("to go further back".to_owned(), to),
+                (None, Some((other, to))) => (format!("to take back what serves {other} as well"), to),
+                (None, None) => continue,
+            };
+            bail!(Declined(format!(
+                "{place} went back to {id} {} ago; {further}, name the release: `autodevops rollback {environment} --to {}`",
+                Span(Duration::from_secs(ago.as_secs())),
+                to.id
+            )));
         }
         Ok(())
     }

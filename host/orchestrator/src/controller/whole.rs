@@ -6,6 +6,7 @@ use autodevops_record::testing::Story;
 use serde_json::json;
 
 mod back;
+mod services;
 
 use super::*;
 use crate::{
