@@ -47,7 +47,8 @@ async fn http(listen: SocketAddr, controller: Arc<Controller>) -> Result<HttpApi
     let project = controller.project();
     let (tokens, links) =
         (project.config.server.tokens.clone(), project.links.as_ref().map(|links| links.key().clone()));
-    let api = Api { office: Runs(Arc::clone(&controller)), tokens, links, now };
+    let redaction = project.redaction.clone();
+    let api = Api { office: Runs(Arc::clone(&controller)), tokens, links, redaction, now };
     HttpApi::open(listen, api).await.with_context(|| format!("[server] `listen` {listen}"))
 }
 

@@ -73,9 +73,11 @@ pub fn revert(project: &Project, subject: &str, by: &str, reason: &str) -> Resul
     }
     let git = &project.config.git;
     let change = repository.undo(&commit, &before)?;
+    // It goes wherever the branch is pushed.
+    let (title, why) = (project.redaction.text(&undone.title), project.redaction.text(reason));
     let message = format!(
-        "Revert \"{}\"\n\nThis reverts {} ({}), which was taken back from {}.\n{reason}\n\nBy: {by}\n",
-        undone.title, undone.commit, undone.what, project.config.rollout.environment
+        "Revert \"{title}\"\n\nThis reverts {} ({}), which was taken back from {}.\n{why}\n\nBy: {by}\n",
+        undone.commit, undone.what, project.config.rollout.environment
     );
     let made = repository.commit(&CommitRequest {
         change: &change,

@@ -33,12 +33,15 @@ const OTHER_CLOCK: Duration = Duration::from_secs(24 * 3600);
 /// The longest title that is taken of an issue, in characters.
 const MAX_TITLE: usize = 300;
 
+/// The evidence by which it was told whose an error is, and whose.
+type Attributed = (Vec<Evidence>, Option<Whose>);
+
 /// Since when there is each critical error and whose it is, so that what the releases wrote is not read at each look.
 #[derive(Debug, Default)]
 pub struct CriticalErrors {
     first: Mutex<Option<BTreeMap<String, Timestamp>>>,
     /// By its fingerprint, with the evidence by which it was told; of one that is not about production, none.
-    whose: Mutex<BTreeMap<String, (Vec<Evidence>, Option<Whose>)>>,
+    whose: Mutex<BTreeMap<String, Attributed>>,
 }
 
 impl CriticalErrors {

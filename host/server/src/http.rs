@@ -14,6 +14,7 @@
 //! link that they were sent.
 
 mod pages;
+mod redacted;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use autodevops_driver::log::Logged;
 use autodevops_orchestrator::feedback::Complaint;
 use autodevops_people::{LinkKey, Speaker};
 use autodevops_pipeline::{Refused, Timestamp};
+use autodevops_policy::redact::Redaction;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Deserialize;
@@ -112,6 +114,8 @@ pub struct Api<O> {
     pub tokens: BTreeMap<String, Speaker>,
     /// What signs links; absent, there are none.
     pub links: Option<LinkKey>,
+    /// What is taken out of words before they leave the host.
+    pub redaction: Redaction,
     /// The time.
     pub now: fn() -> Timestamp,
 }

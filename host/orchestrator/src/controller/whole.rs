@@ -78,7 +78,7 @@ fn an_issue_that_had_its_run_is_wanted_only_where_it_came_back() {
     let of_run = &run.issue().fingerprint;
     let later = run.last_event_at().after(std::time::Duration::from_secs(3600)).0;
     assert_eq!(wanted(&controller, &[issue(of_run)]), [""; 0]);
-    assert_eq!(wanted(&controller, &[Issue { last_seen: Some(later), ..issue(of_run) }]), [of_run.clone()]);
+    assert_eq!(wanted(&controller, &[Issue { last_seen: Some(later), ..issue(of_run) }]), std::slice::from_ref(of_run));
     assert_eq!(wanted(&controller, &[issue("another")]), ["another"]);
 }
 

@@ -57,6 +57,15 @@ fn a_release_that_was_taken_back_is_undone_on_a_branch_for_a_person_to_merge() {
 }
 
 #[test]
+fn the_message_of_what_is_undone_says_why_without_personal_data() {
+    let (scene, _) = taken_back("");
+    let reverted = revert(&scene.project, "new", "ada", "a new critical error: cart of jane@shop.example").unwrap();
+    let message = git(&scene.shop(), &["show", "--no-patch", "--format=%B", &reverted.commit]);
+    assert!(message.contains("a new critical error: cart of [redacted:email]"), "{message}");
+    assert!(message.contains(&reverted.undone), "what it undoes is named in full: {message}");
+}
+
+#[test]
 fn what_serves_or_was_never_merged_or_has_nothing_before_it_is_not_undone() {
     let (scene, change) = taken_back("");
     let declined = |subject: &str| {

@@ -2,14 +2,15 @@
 
 use autodevops_people::{Action, Claim};
 use autodevops_pipeline::{Environment, Gate, Run};
+use autodevops_policy::redact::Redaction;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::Full;
 
 use super::routes::Answer;
 
-/// Asks whether to do what the link says; the button does it.
-pub fn question(claim: &Claim, run: &Run) -> Answer {
+/// Asks whether to do what the link says; the button does it. It shows no more than the message that the link came with.
+pub fn question(claim: &Claim, run: &Run, redaction: &Redaction) -> Answer {
     let (title, button) = words(claim.action, run.gate().map(|gate| gate.gate), Refused::of(run));
     let asked = match (claim.action, run.gate(), run.alarm()) {
         (Action::Ack, _, Some(alarm)) | (_, None, Some(alarm)) => &alarm.reason,
@@ -22,8 +23,8 @@ pub fn question(claim: &Claim, run: &Run) -> Answer {
          <p><button>{button}</button></p>\n</form>\n<p>You answer as <b>{by}</b>. This link works once.</p>",
         service = escaped(&run.plan().service),
         run = escaped(run.id()),
-        issue = escaped(&run.issue().title),
-        asked = escaped(asked),
+        issue = escaped(&redaction.text(&run.issue().title)),
+        asked = escaped(&redaction.text(asked)),
         by = escaped(&claim.by),
     );
     page(StatusCode::OK, title, &body)

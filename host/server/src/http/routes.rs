@@ -12,7 +12,7 @@ use hyper::body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, Back, MAX_BODY_BYTES, Office, PATIENCE, Unheard, pages};
+use super::{Api, Back, MAX_BODY_BYTES, Office, PATIENCE, Unheard, pages, redacted::redacted};
 use crate::{
     message::{Said, Sequel, Word},
     summary::summary,
@@ -198,12 +198,12 @@ fn told(told: Result<Value, Unheard>) -> Answer {
 
 async fn runs<O: Office>(api: &Api<O>) -> Result<Value, Unheard> {
     let all = api.office.all().await?;
-    Ok(all.iter().rev().map(|logged| summary(&logged.run)).collect())
+    Ok(redacted(all.iter().rev().map(|logged| summary(&logged.run)).collect(), &api.redaction))
 }
 
 async fn one<O: Office>(api: &Api<O>, run: &str) -> Result<Value, Unheard> {
     let logged = api.office.find(run).await?;
-    Ok(json!({ "run": summary(&logged.run), "events": logged.events }))
+    Ok(redacted(json!({ "run": summary(&logged.run), "events": logged.events }), &api.redaction))
 }
 
 /// What a verb is told with.
@@ -323,7 +323,7 @@ async fn look<O: Office>(api: &Api<O>, text: &str) -> Answer {
         Err(refusal) => return refusal,
     };
     match run.decide(said(&claim, String::new()).into_input(), (api.now)()) {
-        Ok(_) => pages::question(&claim, &run),
+        Ok(_) => pages::question(&claim, &run, &api.redaction),
         Err(refused) => refused_page(&Unheard::Refused(refused)),
     }
 }

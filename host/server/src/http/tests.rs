@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Mutex};
 
-use autodevops_model::{Capabilities, Issue, IssueKind, Release, Severity};
+use autodevops_model::{Capabilities, Evidence, Issue, IssueKind, Release, Severity};
 use autodevops_people::{Action, Claim, May, Token, TokenHash};
 use autodevops_pipeline::{Event, EventKind, Gate, Input, Live, Plan, Run};
 use http::{Method, Request, StatusCode};
@@ -29,7 +29,8 @@ impl OneRun {
     fn waiting(plan: Plan) -> Self {
         let release = |id: &str| Release { id: id.into(), artifact: "sha256:0".into(), commit: "c".into() };
         let issue = Issue {
-            message: String::new(),
+            message: "for jane@shop.example".into(),
+            evidence: vec![Evidence { source: "log".into(), line: 1, text: "cart of jane@shop.example".into() }],
             ..Issue::new("62e23fd1", IssueKind::Exception, Severity::Error, "TypeError: <b>country</b> & co")
         };
         let live = Live { staging: None, production: Some(release("old")) };
@@ -129,7 +130,8 @@ impl Place {
             ("eve".to_owned(), TokenHash::of("autodevops_eves").into()),
             ("form".to_owned(), form),
         ]);
-        let api = Api { office: Arc::clone(&runs), tokens, links: Some(key.clone()), now };
+        let api =
+            Api { office: Arc::clone(&runs), tokens, links: Some(key.clone()), redaction: Redaction::default(), now };
         let open = HttpApi::open("127.0.0.1:0".parse().unwrap(), api).await.unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { runs, key, token, open, client }
@@ -362,6 +364,25 @@ async fn a_run_is_tried_again_by_a_persons_word_with_a_reason_once_it_is_over() 
 }
 
 #[tokio::test]
+async fn neither_a_links_page_nor_what_is_told_of_a_run_has_personal_data_of_its_evidence() {
+    let place = Place::new().await;
+    let (gate, until) = (Gate::Held, NOW.after(Duration::from_secs(3600)));
+    place.runs.apply(EventKind::ApprovalAsked {
+        gate,
+        until,
+        reason: "a new critical error: of jane@shop.example".into(),
+    });
+    let (status, page) = place.follow(&place.link(Action::Approve, 2, LATER)).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains("a new critical error: of [redacted:email]"), "{page}");
+    for path in ["/runs", "/runs/62e23fd1-1"] {
+        let (status, told) = place.ask(Method::GET, path, Some(place.token.text()), "").await;
+        assert_eq!(status, StatusCode::OK, "{told}");
+        assert!(told.contains("of [redacted:email]") && !told.contains("jane@"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_link_that_is_looked_at_changes_nothing_and_its_button_answers_once() {
     let place = Place::new().await;
     let link = place.link(Action::Approve, 1, LATER);
@@ -434,7 +455,7 @@ async fn a_rollback_that_takes_long_goes_on_and_is_not_to_be_asked_for_again_unl
     let place = Place::new().await;
     let speaker = Speaker::from(place.token.hash());
     let tokens = BTreeMap::from([("ada".to_owned(), speaker)]);
-    let api = Api { office: Arc::clone(&place.runs), tokens, links: None, now };
+    let api = Api { office: Arc::clone(&place.runs), tokens, links: None, redaction: Redaction::default(), now };
     let told = async |method: Method, path: &str, body: &str| {
         let request = Request::builder().method(method).uri(path);
         let request = request.header("authorization", format!("Bearer {}", place.token.text()));
