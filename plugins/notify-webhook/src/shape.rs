@@ -40,11 +40,28 @@ fn for_slack(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// As much of the text as is no longer than so many characters when it is escaped.
-fn slack_text(text: &str, characters: usize) -> String {
+/// What Discord and Teams take for Markdown, with a backslash before it: no word of a log is a link beside those that answer.
+/// <https://spec.commonmark.org/0.31.2/#backslash-escapes>
+fn for_markdown(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut begins = true;
+    for character in text.chars() {
+        // A dash is markup where a line begins, and in names and numbers everywhere else.
+        let is_markup = r"\[]()*_~`#<>|!".contains(character) || (begins && matches!(character, '-' | '+' | '='));
+        if is_markup {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+        begins = character == '\n' || character == '\r' || (begins && character.is_whitespace());
+    }
+    escaped
+}
+
+/// As much of the text as is no longer than so many characters when it is escaped: it is cut before, so that no escape is halved.
+fn fitting(text: &str, characters: usize, escape: fn(&str) -> String) -> String {
     let mut room = text.chars().count().min(characters);
     loop {
-        let escaped = for_slack(&cut(text, room));
+        let escaped = escape(&cut(text, room));
         let over = escaped.chars().count().saturating_sub(characters);
         if over == 0 || room == 0 {
             return escaped;
@@ -71,13 +88,13 @@ fn slack(event: &Event) -> Value {
         event.links.iter().filter(|(_, url)| url.len() <= address).take(buttons).map(button).collect();
     let mut blocks = vec![
         json!({ "type": "header", "text": { "type": "plain_text", "text": cut(&event.title, header) } }),
-        json!({ "type": "section", "text": { "type": "mrkdwn", "text": slack_text(&event.body, section) } }),
+        json!({ "type": "section", "text": { "type": "mrkdwn", "text": fitting(&event.body, section, for_slack) } }),
         json!({ "type": "context", "elements": [{ "type": "plain_text", "text": cut(&context(event), section) }] }),
     ];
     if !links.is_empty() {
         blocks.push(json!({ "type": "actions", "elements": links }));
     }
-    json!({ "text": slack_text(&event.title, section), "blocks": blocks })
+    json!({ "text": fitting(&event.title, section, for_slack), "blocks": blocks })
 }
 
 fn context(event: &Event) -> String {
@@ -92,14 +109,14 @@ fn discord(event: &Event) -> Value {
         Severity::Error => 0xda_36_33,
         Severity::Critical => 0x8b_00_00,
     };
-    let links: String = event.links.iter().map(|(name, url)| format!("\n[{name}]({url})")).collect();
+    let links: String = event.links.iter().map(|(name, url)| format!("\n[{}]({url})", for_markdown(name))).collect();
     let room = description.saturating_sub(links.chars().count());
     json!({
         // Whatever a log said, nobody is called by it.
         "allowed_mentions": { "parse": [] },
         "embeds": [{
-            "title": cut(&event.title, title),
-            "description": cut(&format!("{}{links}", cut(&event.body, room)), description),
+            "title": fitting(&event.title, title, for_markdown),
+            "description": cut(&format!("{}{links}", fitting(&event.body, room, for_markdown)), description),
             "color": colour,
             "footer": { "text": context(event) },
         }],
@@ -113,7 +130,7 @@ fn teams(event: &Event) -> Value {
         Severity::Error | Severity::Critical => "attention",
     };
     let block = |text: String| json!({ "type": "TextBlock", "text": text, "wrap": true });
-    let mut title = block(cut(&event.title, 500));
+    let mut title = block(fitting(&event.title, 500, for_markdown));
     title["weight"] = "bolder".into();
     title["color"] = colour.into();
     let open = |(name, url): &(String, String)| json!({ "type": "Action.OpenUrl", "title": name, "url": url });
@@ -125,7 +142,7 @@ fn teams(event: &Event) -> Value {
                 "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
                 "type": "AdaptiveCard",
                 "version": "1.4",
-                "body": [title, block(cut(&event.body, TEAMS)), block(context(event))],
+                "body": [title, block(fitting(&event.body, TEAMS, for_markdown)), block(for_markdown(&context(event)))],
                 "actions": event.links.iter().map(open).collect::<Vec<_>>(),
             },
         }],
@@ -193,6 +210,38 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_an_event_is_markdown() {
+        let odd = Event {
+            title: "shop: [approve](https://evil.example) # __proto__".into(),
+            body: "TypeError: *x* `y` | ~z~ ![i](u) <@1> \\[a](b)\n - 1-2\n# h\n> q\n=".into(),
+            links: vec![("a](https://evil.example)[b".into(), "https://ops.example.com/answer/a.b".into())],
+            ..event()
+        };
+        let title = r"shop: \[approve\]\(https://evil.example\) \# \_\_proto\_\_";
+        let first = r"TypeError: \*x\* \`y\` \| \~z\~ \!\[i\]\(u\) \<@1\> \\\[a\]\(b\)";
+        let body = format!("{first}\n \\- 1-2\n\\# h\n\\> q\n\\=");
+        let discord = &shaped(Shape::Discord, &odd)["embeds"][0];
+        assert_eq!(discord["title"], title);
+        let link = r"[a\]\(https://evil.example\)\[b](https://ops.example.com/answer/a.b)";
+        assert_eq!(discord["description"], format!("{body}\n{link}"));
+        let teams = &shaped(Shape::Teams, &odd)["attachments"][0]["content"]["body"];
+        assert_eq!((&teams[0]["text"], &teams[1]["text"]), (&json!(title), &json!(body)));
+    }
+
+    #[test]
+    fn no_cut_leaves_half_an_escape() {
+        for long in ["[".repeat(6000), format!("x{}", "[".repeat(6000)), r"\".repeat(6000)] {
+            let long = Event { title: long.clone(), body: long, links: Vec::new(), ..event() };
+            let discord = &shaped(Shape::Discord, &long)["embeds"][0];
+            for text in [&discord["title"], &discord["description"]] {
+                let text = text.as_str().unwrap().strip_suffix('…').unwrap();
+                let slashes = text.chars().rev().take_while(|&c| c == '\\').count();
+                assert_eq!(slashes % 2, 0, "{}", &text[text.len() - 9..]);
+            }
+        }
+    }
+
+    #[test]
     fn the_longest_event_keeps_within_every_limit() {
         let long = Event { title: "<é".repeat(5000), body: "&<>x".repeat(5000), ..event() };
         let slack = shaped(Shape::Slack, &long);
@@ -202,7 +251,8 @@ mod tests {
         assert!(section <= 3000 && section > 2900, "{section}");
         let discord = shaped(Shape::Discord, &long);
         assert!(length(&discord["embeds"][0]["title"]) <= 256);
-        assert_eq!(length(&discord["embeds"][0]["description"]), 4096);
+        let description = length(&discord["embeds"][0]["description"]);
+        assert!(description <= 4096 && description > 4000, "{description}");
         assert!(discord["embeds"][0]["description"].as_str().unwrap().ends_with("answer/c.d)"));
         assert!(shaped(Shape::Teams, &long).to_string().len() < 28_000);
     }
