@@ -132,8 +132,8 @@ impl Draft {
         Ok(())
     }
 
-    /// What is unavailable is tried again for a while, a question to people until it is answered, a rollback of production and a look at
-    /// what serves for ever; else the run turns back, where there is something to go back to.
+    /// What is unavailable is tried again for a while, a question to people until it is answered, whatever keeps it from them, and a rollback
+    /// of production and a look at what serves for ever; else the run turns back, where there is something to go back to.
     fn fail(&mut self, key: String, error: StageError) {
         let plan = self.run.plan();
         let attempt = self.run.attempt(&key).map_or(0, |attempt| attempt.count).saturating_add(1);
@@ -144,9 +144,12 @@ impl Draft {
         let goes_back = |member: &Member| key == member.rollback_key(self.run.id(), Environment::Production);
         let forever = compares || self.run.members().any(goes_back);
         let late = attempt > plan.retries;
-        let again = forever || (error.kind == ErrorKind::Unavailable && (!late || asks) && (due || told));
+        let refused = error.kind != ErrorKind::Unavailable;
+        let again = forever || asks || (!refused && !late && (due || told));
         let doubled = |first: Duration, times: u32| first.saturating_mul(1_u32 << times.min(16));
         let pause = match forever {
+            // Whoever set the notifier up wrongly may mend it before the question's time is over.
+            false if refused => LATE_RETRY_CAP,
             false => {
                 let asked = retry_after(&error).unwrap_or_default().min(LONGEST_ASKED);
                 let cap = if late { LATE_RETRY_CAP } else { RETRY_CAP };

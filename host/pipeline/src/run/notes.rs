@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autodevops_model::{Notification, Severity};
+use autodevops_model::{ErrorKind, Notification, Severity};
 
 use super::{Alarm, OpenGate, Run};
 use crate::{Asked, Environment, Gate, Timestamp, Verdict};
@@ -200,7 +200,7 @@ impl Run {
     }
 
     /// Whether people are to be told of something still, now or once it is tried again; but for a question that was tried as often as
-    /// anything is, and is put until it is answered.
+    /// anything is, or refused, and is put until it is answered.
     pub fn has_untold(&self) -> bool {
         self.untold().any(|note| !self.is_late(note))
     }
@@ -218,9 +218,11 @@ impl Run {
     }
 
     /// Whether the end of the run waits for people to be told: until all was told or tried as often as anything is; and for what they are
-    /// needed for still, until they can be taken to have heard of it elsewhere. A run that waits for that alone hinders nobody.
+    /// needed for still, until they can be taken to have heard of it elsewhere, but where the notifier refuses it. A run that waits for
+    /// that alone hinders nobody.
     pub(crate) fn is_to_tell(&self, now: Timestamp) -> bool {
-        let waits = |note: &Note| !self.is_late(note) || note.asked.is_some_and(|asked| asked.until > now);
+        let until = |note: &Note| note.asked.filter(|_| !self.is_refused(note)).map(|asked| asked.until);
+        let waits = |note: &Note| !self.is_late(note) || until(note).is_some_and(|until| until > now);
         self.untold().any(waits)
     }
 
@@ -229,9 +231,15 @@ impl Run {
         self.is_late(note) && !self.asks_still(note)
     }
 
-    /// Whether it failed as often as anything is tried, and is not being tried now.
+    /// Whether it failed as often as anything is tried, or was refused, and is not being tried now.
     fn is_late(&self, note: &Note) -> bool {
-        let failed = self.attempt(&note.key).is_some_and(|attempt| attempt.count > self.plan.retries);
-        failed && self.effect_of(&note.key).is_none()
+        let often = self.attempt(&note.key).is_some_and(|attempt| attempt.count > self.plan.retries);
+        (often || self.is_refused(note)) && self.effect_of(&note.key).is_none()
+    }
+
+    /// Whether the notifier refused it when it was tried last, as one that is set up wrongly does: it will hardly come by waiting, but once
+    /// somebody mends that.
+    fn is_refused(&self, note: &Note) -> bool {
+        self.attempt(&note.key).is_some_and(|attempt| attempt.error.kind != ErrorKind::Unavailable)
     }
 }

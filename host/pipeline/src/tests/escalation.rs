@@ -214,15 +214,66 @@ fn a_question_is_put_until_it_is_answered_however_long_a_notifier_is_away() {
     assert!(!asks(&scene));
 }
 
+fn refused(kind: ErrorKind) -> crate::EffectOutcome {
+    crate::EffectOutcome::Failed(error(kind))
+}
+
 #[test]
-fn what_is_no_question_and_what_is_refused_is_given_up_as_ever() {
+fn a_question_that_a_notifier_refuses_is_put_anew_until_whoever_set_it_up_mended_that() {
+    let mut scene = unheard();
+    for kind in [ErrorKind::InvalidInput, ErrorKind::Denied, ErrorKind::Unsupported, ErrorKind::Failed] {
+        assert_eq!(comes_of_telling(&mut scene, refused(kind)), Some(300), "{kind}");
+        assert!(!scene.run.has_untold(), "who does not wait for people leaves");
+    }
+    scene.run = crate::Run::replay(&scene.events).unwrap();
+    let told = |scene: &Scene, number: u32| {
+        let name = format!("r1/notify/{number}/chat");
+        scene.has(|event| matches!(event, EventKind::EffectDone { key } if *key == name))
+    };
+    for _ in 0..3 {
+        // Production is watched on meanwhile.
+        scene.go();
+    }
+    assert!(told(&scene, 1), "{:?}", scene.names());
+    assert!(scene.run.gate().is_some() && scene.run.untold().next().is_none(), "it is told once");
+    // One that is only away after that is tried as often as any.
+    let mut scene = unheard();
+    assert_eq!(comes_of_telling(&mut scene, refused(ErrorKind::Failed)), Some(300));
+    assert_eq!(comes_of_telling(&mut scene, unavailable()), Some(10));
+    assert!(scene.run.has_untold());
+}
+
+#[test]
+fn a_question_that_is_refused_is_put_no_more_once_it_is_answered_and_holds_up_no_end() {
+    let mut scene = unheard();
+    comes_of_telling(&mut scene, refused(ErrorKind::Denied));
+    scene.say(Input::Reject { by: "ada".into(), reason: "no".into(), link: None }).unwrap();
+    let keys = |scene: &Scene| scene.run.untold().map(|note| note.key.clone()).collect::<Vec<_>>();
+    assert_eq!(keys(&scene), ["r1/notify/2/chat"], "that it is over is to be told");
+    let since = scene.now;
+    assert_eq!(comes_of_telling(&mut scene, refused(ErrorKind::Denied)), None, "that asks nothing, and is given up");
+    let (outcome, scene) = scene.outcome();
+    assert!(matches!(outcome, Outcome::Aborted { .. }));
+    assert_eq!(since, scene.now);
+    // Answered while it is being put.
+    let mut scene = unheard();
+    let Command::Notify { key, .. } = scene.command() else { panic!("nobody is told") };
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    scene.say(ack("bob")).unwrap();
+    scene.say(Input::Effect { key, outcome: refused(ErrorKind::Denied) }).unwrap();
+    assert_eq!(keys(&scene), [""; 0]);
+}
+
+#[test]
+fn what_is_no_question_is_given_up_as_ever() {
     let mut plan = plan();
     plan.notifiers = vec!["chat".into()];
-    let mut healed = Scene::new(plan).until(RunStage::Ending);
+    let mut healed = Scene::new(plan.clone()).until(RunStage::Ending);
     let waits: Vec<_> = (0..5).map(|_| comes_of_telling(&mut healed, unavailable())).collect();
     assert_eq!(waits, [Some(5), Some(10), Some(20), Some(40), None]);
-    let refused = crate::EffectOutcome::Failed(error(ErrorKind::Denied));
-    assert_eq!(comes_of_telling(&mut unheard(), refused), None);
+    let mut healed = Scene::new(plan).until(RunStage::Ending);
+    assert_eq!(comes_of_telling(&mut healed, refused(ErrorKind::InvalidInput)), None);
+    assert!(healed.run.outcome().is_some());
 }
 
 #[test]

@@ -175,3 +175,25 @@ fn a_notifier_that_is_away_keeps_the_run_until_people_heard_or_can_be_taken_to_h
     let waited = Duration::from_nanos((scene.now.0 - raised.0) as u64).as_secs();
     assert!((24 * 3600..24 * 3600 + 301).contains(&waited), "{waited} s");
 }
+
+#[test]
+fn a_notifier_that_refuses_what_people_are_needed_for_is_tried_on_and_keeps_no_run_that_is_over() {
+    let mut scene = taken_back(laddered(), 700);
+    while count(&scene, "stable-looked") == 0 {
+        scene.go();
+    }
+    let refuse = |scene: &mut Scene, tries: &mut usize| match scene.command() {
+        Command::Notify { key, asked, .. } => {
+            *tries += usize::from(asked.is_some());
+            scene.say(Input::Intent { key: key.clone() }).unwrap();
+            scene.say(Input::Effect { key, outcome: EffectOutcome::Failed(error(ErrorKind::Denied)) }).unwrap();
+        }
+        _ => drop(scene.go()),
+    };
+    let (since, mut tries) = (scene.now, 0);
+    while scene.run.outcome().is_none() {
+        refuse(&mut scene, &mut tries);
+    }
+    assert_eq!((count(&scene, "escalated"), tries), (2, 3), "each level is told, and the last level ends it");
+    assert!(scene.now < since.after(40 * SECOND), "{:?}", scene.now);
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use autodevops_driver::{claims::Claims, driver::End};
+use autodevops_model::ErrorKind;
 use autodevops_pipeline::{Command, Environment, Event, EventKind, Gate, Outcome, Run};
 
 use super::{Hosts, MOST_TURNS};
@@ -221,16 +222,16 @@ fn are_told(run: &Run, events: &[Event]) -> bool {
     known && !tells(run, events)
 }
 
-/// Whether people are to be told of something still, now or once it is tried again; a question that was tried as often as anything is, and
-/// is put for as long as a host is there, holds nobody.
+/// Whether people are to be told of something still, now or once it is tried again; a question that was tried as often as anything is, or
+/// refused when it was tried last, and is put for as long as a host is there, holds nobody.
 fn tells(run: &Run, events: &[Event]) -> bool {
     let later = run.last_event_at().after(LONGEST_RETRY);
     let late = |key: &str| {
-        let failed = |event: &Event| match &event.event {
-            EventKind::EffectFailed { key: of, attempt, .. } if of == key => *attempt,
-            _ => 0,
-        };
-        events.iter().map(failed).max().is_some_and(|attempts| attempts > run.plan().retries)
+        let failed = events.iter().rev().find_map(|event| match &event.event {
+            EventKind::EffectFailed { key: of, attempt, error, .. } if of == key => Some((*attempt, error.kind)),
+            _ => None,
+        });
+        failed.is_some_and(|(attempts, kind)| attempts > run.plan().retries || kind != ErrorKind::Unavailable)
     };
     run.commands(later).iter().any(|command| matches!(command, Command::Notify { key, .. } if !late(key)))
 }
