@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use autodevops_statistics::design_effect;
 use serde::{Deserialize, Serialize};
 
 use crate::assign::ClientId;
@@ -15,6 +16,8 @@ const ALWAYS: u64 = 3;
 const ODD_IN: u64 = 100;
 /// See [`ODD_IN`].
 const LEAST_ODD: u64 = 2;
+/// A smaller design effect is none: of requests that are independent it comes to that by chance, and it would change no decision.
+const LEAST_EFFECT: f64 = 1.1;
 
 /// When clients were seen last, of a sample of them that has a bounded size: those whose ids, mixed, begin with as many zeros as the level
 /// says (Gibbons, "Distinct sampling for highly-accurate answers to distinct values queries and event reports", 2001).
@@ -61,17 +64,28 @@ impl Clients {
 }
 
 /// Spreads ids, which clients may choose: the finalizer of SplitMix64.
-const fn mix(ClientId(id): ClientId) -> u64 {
+pub const fn mix(ClientId(id): ClientId) -> u64 {
     let id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     id ^ (id >> 31)
+}
+
+/// The errors of a release, as they count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfMany {
+    /// So many count.
+    pub errors: u64,
+    /// No more than so many of one client do.
+    most: u64,
+    /// Clients that the release has.
+    clients: u64,
 }
 
 /// The errors of a release that has so many clients without what a few of them see more than all others: winsorized at the 99th percentile
 /// of its clients, and at two clients at least, whose errors count as those of the client that has most after them (Tukey, "The future of
 /// data analysis", 1962). Three of each count in any case. `whose` are the clients of errors that were kept; where `all` are more, they
 /// stand for the others.
-pub fn of_many(whose: impl Iterator<Item = ClientId>, all: u64, clients: u64) -> u64 {
+pub fn of_many(whose: impl Iterator<Item = ClientId>, all: u64, clients: u64) -> OfMany {
     let mut by_client: BTreeMap<ClientId, u64> = BTreeMap::new();
     whose.for_each(|client| *by_client.entry(client).or_default() += 1);
     let mut errors: Vec<u64> = by_client.into_values().collect();
@@ -81,9 +95,30 @@ pub fn of_many(whose: impl Iterator<Item = ClientId>, all: u64, clients: u64) ->
     let kept: u64 = errors.iter().sum();
     let counted: u64 = errors.iter().map(|errors| (*errors).min(most)).sum();
     if all <= kept || kept == 0 {
-        return counted;
+        return OfMany { errors: counted, most, clients };
     }
-    u64::try_from(u128::from(all) * u128::from(counted) / u128::from(kept)).unwrap_or(all)
+    let of_all = |count: u64| u64::try_from(u128::from(all) * u128::from(count) / u128::from(kept)).unwrap_or(all);
+    OfMany { errors: of_all(counted), most: of_all(most), clients }
+}
+
+impl OfMany {
+    /// By how much more they vary than as many of as many clients would, by the errors and the requests of each client of a sample: the
+    /// design effect of the errors that count. None where it is less than [`LEAST_EFFECT`]: they are as good as independent.
+    ///
+    /// Where there are no more clients than those whose errors may be their own doing, and they see more than what always counts, nobody can
+    /// tell whose doing it is: then each client weighs as one request, which decides nothing.
+    pub fn design_effect(&self, by_client: &[(u64, u64)]) -> Option<f64> {
+        let requests: u64 = by_client.iter().map(|(_, requests)| requests).sum();
+        let is_cut = by_client.iter().any(|(errors, _)| *errors > self.most);
+        let effect = if is_cut && self.clients <= LEAST_ODD {
+            requests as f64 / by_client.len().max(1) as f64
+        } else if by_client.iter().all(|(_, requests)| *requests == 1) {
+            1.0
+        } else {
+            design_effect(by_client.iter().map(|(errors, requests)| ((*errors).min(self.most), *requests)))?
+        };
+        (effect >= LEAST_EFFECT).then_some(effect)
+    }
 }
 
 #[cfg(test)]
@@ -108,7 +143,7 @@ mod tests {
     fn counted(counts: &[(u64, u64)], clients: u64) -> u64 {
         let whose = whose(counts);
         let all = whose.len() as u64;
-        of_many(whose.into_iter(), all, clients)
+        of_many(whose.into_iter(), all, clients).errors
     }
 
     #[test]
@@ -132,10 +167,10 @@ mod tests {
     #[test]
     fn errors_that_were_not_kept_are_like_those_that_were() {
         let kept = whose(&[(100, 10)]);
-        assert_eq!(of_many(kept.into_iter(), 50_000, 400), 50_000);
+        assert_eq!(of_many(kept.into_iter(), 50_000, 400).errors, 50_000);
         let kept = whose(&[(1, 997), (1, 3)]);
-        assert_eq!(of_many(kept.into_iter(), 10_000, 400), 60);
-        assert_eq!(of_many(std::iter::empty(), 5, 400), 0);
+        assert_eq!(of_many(kept.into_iter(), 10_000, 400).errors, 60);
+        assert_eq!(of_many(std::iter::empty(), 5, 400).errors, 0);
     }
 
     #[test]
@@ -161,6 +196,45 @@ mod tests {
         assert_eq!(second.since(0), alone);
         let again = second.since(2) as f64;
         assert!((350.0..650.0).contains(&again), "{again}");
+    }
+
+    /// The design effect of clients of whom each pair is so many with so many errors of so many requests.
+    fn effect(clients: &[(usize, u64, u64)]) -> Option<f64> {
+        let by_client: Vec<(u64, u64)> = clients
+            .iter()
+            .flat_map(|(clients, errors, requests)| std::iter::repeat_n((*errors, *requests), *clients))
+            .collect();
+        let whose = (0..).zip(&by_client).flat_map(|(n, (errors, _))| (0..*errors).map(move |_| ClientId(n)));
+        let all = by_client.iter().map(|(errors, _)| errors).sum();
+        of_many(whose, all, by_client.len() as u64).design_effect(&by_client)
+    }
+
+    #[test]
+    fn errors_of_the_same_clients_weigh_less_and_independent_ones_do_not() {
+        // Of each pair by hand: clients/(clients - 1) × squares of what each has beyond its share / (requests × share × (1 - share)).
+        let five_of_a_hundred =
+            100.0 / 99.0 * (5.0 * 28.5_f64.powi(2) + 95.0 * 1.5_f64.powi(2)) / (3000.0 * 0.05 * 0.95);
+        for (what, clients, expected) in [
+            ("each asks once", &[(10, 1, 1), (90, 0, 1)][..], None),
+            ("an error of each", &[(100, 1, 30)], None),
+            ("as many as by chance", &[(74, 0, 30), (22, 1, 30), (4, 2, 30)], None),
+            ("five see nothing else", &[(5, 30, 30), (95, 0, 30)], Some(five_of_a_hundred)),
+            ("all see nothing else", &[(20, 30, 30)], None),
+            (
+                "one of three: nobody knows whose doing it is, but three of his count",
+                &[(1, 30, 30), (2, 0, 30)],
+                Some(3.10),
+            ),
+            ("all that there are, two", &[(2, 10, 40)], Some(40.0)),
+            ("one alone", &[(1, 10, 40)], Some(40.0)),
+            ("one alone, who sees no more than counts in any case", &[(1, 3, 40)], None),
+        ] {
+            match (effect(clients), expected) {
+                (None, None) => {}
+                (Some(effect), Some(expected)) => assert!((effect - expected).abs() < 0.01, "{what}: {effect}"),
+                (effect, _) => panic!("{what}: {effect:?}"),
+            }
+        }
     }
 
     proptest! {

@@ -18,6 +18,7 @@
 //!   release in `x-autodevops-release`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod asked;
 mod assign;
 mod body;
 mod calls;
@@ -54,7 +55,7 @@ mod tunnel;
 
 pub use assign::ClientId;
 pub use client::Client;
-pub use clients::of_many;
+pub use clients::{OfMany, of_many};
 pub use options::{EdgeError, EdgeOptions, EnvironmentOptions, LeastPace, Limits, Sorting, Testers};
 pub use output::{release_log, release_logs};
 pub use protocol::{

@@ -164,7 +164,7 @@ pub struct Status {
 }
 
 /// Counts of requests.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Sample {
     /// Requests that were answered, or failed.
@@ -175,6 +175,10 @@ pub struct Sample {
     /// 4096, the last stand for all. (Its name between front doors and hosts is that of a simpler rule before.)
     #[serde(rename = "errors-capped")]
     pub errors_of_many: u64,
+    /// How many times more those vary than they would if requests failed independently of whose they are: the design effect by client, see
+    /// [`OfMany::design_effect`](crate::clients::OfMany::design_effect). Absent where they are as good as independent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub design_effect: Option<f64>,
     /// How many took at most so long as each of [`LATENCY_BOUNDS_SECONDS`], from the request's head to the answer's;
     /// the last count, without a bound, is of all.
     pub latency: Vec<u64>,
@@ -189,7 +193,7 @@ impl Sample {
 }
 
 /// What was observed of one release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Observed {
     /// The release.

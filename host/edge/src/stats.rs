@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     LATENCY_BOUNDS_SECONDS, Observed, Sample,
+    asked::Asked,
     assign::ClientId,
     clients::{Clients, of_many},
 };
@@ -116,6 +117,9 @@ struct Series {
     /// Front doors before kept none.
     #[serde(default)]
     clients: Clients,
+    /// Nor these.
+    #[serde(default)]
+    asked: Asked,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -252,6 +256,7 @@ impl Series {
             }
         }
         self.clients.see(client, now);
+        self.asked.note(client, is_error, now);
         if is_error {
             if self.errors.len() == MAX_ERRORS {
                 self.errors.pop_front();
@@ -281,6 +286,7 @@ impl Series {
         let over = errors.len().saturating_sub(MAX_ERRORS);
         self.errors.extend(errors.into_iter().skip(over));
         self.clients.absorb(other.clients);
+        self.asked.absorb(other.asked);
     }
 
     fn sample(&self, tier: usize, interval: i64, window: &Window) -> Sample {
@@ -303,8 +309,14 @@ impl Series {
             *count = below;
         }
         let whose = self.errors.iter().filter(|(at, _)| slots.contains(&at.div_euclid(interval)));
-        sample.errors_of_many =
-            of_many(whose.map(|(_, client)| *client), sample.errors, self.clients.since(window.start));
+        let counted = of_many(whose.map(|(_, client)| *client), sample.errors, self.clients.since(window.start));
+        sample.errors_of_many = counted.errors;
+        // A single error is no clump.
+        if sample.errors > 1 {
+            let (from, until) = (slots.start(), slots.end().saturating_add(1));
+            let by_client = self.asked.by_client(from.saturating_mul(interval), until.saturating_mul(interval));
+            sample.design_effect = counted.design_effect(&by_client);
+        }
         sample
     }
 }

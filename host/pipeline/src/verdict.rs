@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! round ── trip ──> hard trip: no statistics
-//!    └── trigger ── threshold ──> share against a limit: sequential test, Wilson's bounds
-//!            │  └── compare ──> candidate against baseline: two proportions, a quantile, ranks
+//!    └── trigger ── clumps ──> failures of the same clients, as they weigh
+//!            ├── threshold ──> share against a limit: sequential test, Wilson's bounds
+//!            ├── compare ──> candidate against baseline: two proportions, a quantile, ranks
 //!            └── family ──> what is left of a small chance over all metrics and looks
 //! ```
 //!
@@ -16,6 +17,7 @@
 //! - A baseline that breaks the threshold itself is not this rollout's fault: then the candidate is held against the baseline. But one that
 //!   may fail as often as a hard trip turns back for is promoted by nothing but a person's word, whatever the baseline does.
 
+mod clumps;
 mod compare;
 mod family;
 mod latency;
@@ -29,6 +31,7 @@ use autodevops_model::{Measurement, Observation, Outcome, Window};
 use crate::event::JUDGED_AT_ALL;
 use crate::{Method, Plan, Rule, Sample, Strike, Trigger, Verdict};
 
+pub use clumps::DESIGN_EFFECT;
 pub use trip::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, PROBE};
 
 pub(crate) use trip::{hard_trip, rate};

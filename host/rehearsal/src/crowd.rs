@@ -5,10 +5,7 @@ use std::ops::Range;
 use autodevops_edge::{ClientId, of_many};
 use rand::{RngExt as _, rngs::StdRng};
 
-use crate::{
-    Shares,
-    world::{Observed, some},
-};
+use crate::{Shares, world::some};
 
 /// Who asks: clients stay with a release, so that what one of them sees again and again is not independent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,6 +14,22 @@ pub struct Clients {
     pub number: usize,
     /// The share of them who see nothing but errors, whichever release answers them: an account with old data.
     pub failing: f64,
+}
+
+/// What was seen of each client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OfClients {
+    /// Requests.
+    pub requests: Vec<u64>,
+    /// Those of them that failed.
+    pub errors: Vec<u64>,
+}
+
+impl OfClients {
+    /// Nothing yet, of so many.
+    pub(crate) fn none(number: usize) -> Self {
+        Self { requests: vec![0; number], errors: vec![0; number] }
+    }
 }
 
 /// The clients of a service.
@@ -58,29 +71,35 @@ impl Crowd {
 }
 
 impl Asking<'_> {
-    /// How many of their requests fail: all of those who see nothing but errors, and this share of the others'.
-    pub(crate) fn fail(&self, random: &mut StdRng, requests: u64, share: f64, errors_of: &mut [u64]) -> u64 {
-        let always = some(random, requests, self.failing.len() as f64 / self.all.len().max(1) as f64);
-        let others = some(random, requests.saturating_sub(always), share);
-        for n in 0..always + others {
-            let client = if n < always {
-                self.failing.get(random.random_range(0..self.failing.len())).copied().unwrap_or_default()
-            } else if self.all.is_empty() {
-                break;
-            } else {
-                random.random_range(self.all.clone())
-            };
-            if let Some(errors) = errors_of.get_mut(client) {
-                *errors += 1;
+    /// How many of so many requests fail: all of those who see nothing but errors, and this share of the others'. Each is one client's.
+    pub(crate) fn fail(&self, random: &mut StdRng, requests: u64, share: f64, seen: &mut OfClients) -> u64 {
+        if self.all.is_empty() {
+            return some(random, requests, share);
+        }
+        let mut failed = 0;
+        for _ in 0..requests {
+            let client = random.random_range(self.all.clone());
+            let fails =
+                self.failing.binary_search(&client).is_ok() || (share > 0.0 && random.random_bool(share.min(1.0)));
+            failed += u64::from(fails);
+            for (counts, more) in [(&mut seen.requests, 1), (&mut seen.errors, u64::from(fails))] {
+                if let Some(count) = counts.get_mut(client) {
+                    *count += more;
+                }
             }
         }
-        always + others
+        failed
     }
 
-    /// What the front door counts of the errors in a window, `all` of them.
-    pub(crate) fn errors_of_many(&self, from: &Observed, to: &Observed, all: u64) -> u64 {
-        let errors = (0..).zip(to.errors_of.iter().zip(&from.errors_of));
-        let whose = errors.flat_map(|(client, (to, from))| (*from..*to).map(move |_| ClientId(client)));
-        of_many(whose, all, self.all.len() as u64)
+    /// What the front door tells of the errors in a window, `all` of them: how many count, and their design effect.
+    pub(crate) fn of_many(&self, from: &OfClients, to: &OfClients, all: u64) -> (u64, Option<f64>) {
+        let within =
+            |from: &[u64], to: &[u64]| -> Vec<u64> { to.iter().zip(from).map(|(to, from)| to - from).collect() };
+        let (errors, requests) = (within(&from.errors, &to.errors), within(&from.requests, &to.requests));
+        let whose = (0..).zip(&errors).flat_map(|(client, errors)| (0..*errors).map(move |_| ClientId(client)));
+        let counted = of_many(whose, all, self.all.len() as u64);
+        let by_client: Vec<(u64, u64)> =
+            errors.into_iter().zip(requests).filter(|(_, requests)| *requests > 0).collect();
+        (counted.errors, counted.design_effect(&by_client).filter(|_| all > 1))
     }
 }

@@ -8,7 +8,7 @@ mod crowd;
 mod play;
 mod world;
 
-pub use crowd::Clients;
+pub use crowd::{Clients, OfClients};
 pub use play::{Ending, Rehearsal, StepTaken, rehearse};
 pub use world::{Behaviour, Observed, Shares, Traffic, World};
 

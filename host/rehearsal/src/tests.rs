@@ -203,6 +203,15 @@ fn a_release_that_fails_for_all_clients_is_turned_back_as_soon_as_one_whose_requ
 }
 
 #[test]
+fn failures_in_clumps_by_client_turn_no_good_release_back() {
+    let plan = plan();
+    for seed in 0..40 {
+        let rehearsal = rehearse(&plan, &by_clients(traffic(&plan, 0.0, 10.0), 200, 0.02), seed).unwrap();
+        assert!(!matches!(rehearsal.ending, Ending::TurnedBack { .. }), "{seed}: {rehearsal:?}");
+    }
+}
+
+#[test]
 fn clients_stay_with_a_release_and_what_a_few_of_them_see_is_counted_as_the_front_door_does() {
     let plan = plan();
     let traffic = by_clients(traffic(&plan, 0.0, 100.0), 20, 0.05);
@@ -211,11 +220,11 @@ fn clients_stay_with_a_release_and_what_a_few_of_them_see_is_counted_as_the_fron
         let mut world = World::new(&plan, &traffic, seed);
         let minute = 60_000_000_000;
         world.pass(minute, Shares::beside_stable(25));
-        let early: Vec<bool> = world.candidate().errors_of.iter().map(|errors| *errors > 0).collect();
+        let early: Vec<bool> = world.candidate().of_clients.errors.iter().map(|errors| *errors > 0).collect();
         world.pass(2 * minute, Shares::beside_stable(25));
         let seen = world.candidate();
-        assert_eq!(seen.errors_of.iter().sum::<u64>(), seen.events["error-rate"]);
-        assert_eq!(early, seen.errors_of.iter().map(|errors| *errors > 0).collect::<Vec<_>>());
+        assert_eq!(seen.of_clients.errors.iter().sum::<u64>(), seen.events["error-rate"]);
+        assert_eq!(early, seen.of_clients.errors.iter().map(|errors| *errors > 0).collect::<Vec<_>>());
         let window = autodevops_model::Window { start: 0, end: 2 * minute };
         let sample = world.sample(&window, "candidate", None);
         let rate = sample.measurements.iter().find(|seen| seen.metric == "error-rate").unwrap();

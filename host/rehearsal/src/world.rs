@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use autodevops_model::{Bucket, Measurement, Observation, Rate, Window};
-use autodevops_pipeline::{ERROR_RATE, Plan, Rule, Sample};
+use autodevops_pipeline::{DESIGN_EFFECT, ERROR_RATE, Plan, Rule, Sample};
 use autodevops_statistics::upper_tail;
 use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Binomial, Distribution as _, Poisson};
 
-use crate::crowd::{Asking, Clients, Crowd};
+use crate::crowd::{Asking, Clients, Crowd, OfClients};
 
 /// Upper bounds of the buckets that latencies are counted by, in seconds; the last has none.
 const BOUNDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
@@ -94,8 +94,8 @@ pub struct Observed {
     pub events: BTreeMap<String, u64>,
     /// Requests by latency; not cumulative, the last count without a bound.
     pub latency: [u64; BOUNDS.len() + 1],
-    /// Errors by client, where there are clients.
-    pub errors_of: Vec<u64>,
+    /// The same by client, where there are clients.
+    pub of_clients: OfClients,
 }
 
 /// A metric, and what of it is bad.
@@ -180,8 +180,8 @@ impl<'a> World<'a> {
         }
         let mut random = StdRng::seed_from_u64(seed);
         let crowd = traffic.clients.map(|clients| Crowd::new(clients, &mut random));
-        let nothing =
-            Observed { errors_of: vec![0; traffic.clients.map_or(0, |clients| clients.number)], ..Observed::default() };
+        let of_clients = OfClients::none(traffic.clients.map_or(0, |clients| clients.number));
+        let nothing = Observed { of_clients, ..Observed::default() };
         let (candidate, baseline) = (nothing.clone(), nothing);
         let past = vec![(0, candidate.clone(), baseline.clone())];
         let shares = Shares::default();
@@ -267,30 +267,31 @@ impl<'a> World<'a> {
         (from, to, asking): (&Observed, &Observed, Option<Asking<'_>>),
         window: &Window,
     ) {
+        let mut push = |metric: &str, unit: &str, observation| {
+            let (metric, unit, release) = (metric.to_owned(), unit.to_owned(), release.to_owned());
+            measurements.push(Measurement { metric, unit, release, observation, window: window.clone() });
+        };
         for metric in &self.metrics {
-            let observation = if metric.is_rate() {
+            if metric.is_rate() {
                 let count = |seen: &Observed| seen.events.get(&metric.name).copied().unwrap_or(0);
                 let all = count(to) - count(from);
                 let asking = asking.as_ref().filter(|_| metric.name == ERROR_RATE);
-                let events = asking.map_or(all, |asking| asking.errors_of_many(from, to, all));
-                Observation::Rate(Rate { events, total: to.requests - from.requests })
-            } else {
-                let mut below = 0;
-                let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
-                let counts = to.latency.iter().zip(&from.latency).map(|(to, from)| to - from);
-                let bucket = |(le, count): (f64, u64)| {
-                    below += count;
-                    Bucket { le, count: below }
-                };
-                Observation::Histogram(bounds.zip(counts).map(bucket).collect())
+                let of_many = |asking: &Asking<'_>| asking.of_many(&from.of_clients, &to.of_clients, all);
+                let (events, effect) = asking.map_or((all, None), of_many);
+                push(&metric.name, "ratio", Observation::Rate(Rate { events, total: to.requests - from.requests }));
+                if let Some(effect) = effect {
+                    push(DESIGN_EFFECT, "ratio", Observation::Samples(vec![effect]));
+                }
+                continue;
+            }
+            let mut below = 0;
+            let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
+            let counts = to.latency.iter().zip(&from.latency).map(|(to, from)| to - from);
+            let bucket = |(le, count): (f64, u64)| {
+                below += count;
+                Bucket { le, count: below }
             };
-            measurements.push(Measurement {
-                metric: metric.name.clone(),
-                unit: if metric.is_rate() { "ratio" } else { "seconds" }.to_owned(),
-                release: release.to_owned(),
-                observation,
-                window: window.clone(),
-            });
+            push(&metric.name, "seconds", Observation::Histogram(bounds.zip(counts).map(bucket).collect()));
         }
     }
 }
@@ -307,7 +308,7 @@ fn serve(
     for metric in metrics.iter().filter(|metric| metric.is_rate()) {
         let share = release.rates.get(&metric.name).copied().unwrap_or(0.0);
         let events = match &asking {
-            Some(asking) if metric.name == ERROR_RATE => asking.fail(random, requests, share, &mut seen.errors_of),
+            Some(asking) if metric.name == ERROR_RATE => asking.fail(random, requests, share, &mut seen.of_clients),
             _ => some(random, requests, share),
         };
         match seen.events.get_mut(&metric.name) {

@@ -143,6 +143,74 @@ fn one_error_of_few_is_no_difference_by_the_exact_test_though_it_is_by_the_other
     assert!(fisher(first, second) > 0.019);
 }
 
+/// Litters of rats, how many of each live: Weil's, as in table 1 of Rao and Scott.
+const CONTROL: [(u64, u64); 16] = [
+    (13, 13),
+    (12, 12),
+    (9, 9),
+    (9, 9),
+    (8, 8),
+    (8, 8),
+    (12, 13),
+    (11, 12),
+    (9, 10),
+    (9, 10),
+    (8, 9),
+    (11, 13),
+    (4, 5),
+    (5, 7),
+    (7, 10),
+    (7, 10),
+];
+const TREATED: [(u64, u64); 16] = [
+    (12, 12),
+    (11, 11),
+    (10, 10),
+    (9, 9),
+    (10, 11),
+    (9, 10),
+    (9, 10),
+    (8, 9),
+    (8, 9),
+    (4, 5),
+    (7, 9),
+    (4, 7),
+    (5, 10),
+    (3, 6),
+    (3, 10),
+    (0, 7),
+];
+
+#[test]
+fn design_effects_are_those_that_were_published() {
+    for (litters, published) in [(CONTROL, 1.232_495), (TREATED, 3.952_861)] {
+        let ours = design_effect(litters).unwrap();
+        assert!((ours - published).abs() < 1e-6, "{ours} {published}");
+    }
+}
+
+#[test]
+fn clusters_that_fail_wholly_or_not_at_all_weigh_about_as_one_each() {
+    // Two of twenty that have thirty each: 60 of 600, and by hand 20/19 × (2 × 27² + 18 × 3²) / (600 × 0.1 × 0.9) = 600/19.
+    let effect = design_effect((0..20).map(|n| (if n < 2 { 30 } else { 0 }, 30))).unwrap();
+    assert!((effect - 600.0 / 19.0).abs() < 1e-9, "{effect}");
+    assert_eq!(Share::new(60, 600).weighed(effect), Share::new(2, 19));
+    // A tenth of each: they hang together less than by chance.
+    assert!(design_effect((0..20).map(|_| (3, 30))).is_some_and(|effect| effect < 1e-9));
+}
+
+#[test]
+fn what_has_no_design_effect_weighs_as_it_is() {
+    for clusters in [&[][..], &[(3, 10)], &[(0, 10), (0, 20)], &[(10, 10), (20, 20)]] {
+        assert_eq!(design_effect(clusters.iter().copied()), None, "{clusters:?}");
+    }
+    for effect in [0.0, 0.5, 1.0, f64::NAN, f64::NEG_INFINITY] {
+        assert_eq!(Share::new(12, 400).weighed(effect), Share::new(12, 400), "{effect}");
+    }
+    assert_eq!(Share::new(12, 400).weighed(3.1), Share::new(4, 129));
+    assert_eq!(Share::new(12, 400).weighed(f64::INFINITY), Share::new(0, 0));
+}
+
 #[test]
 fn ranks_and_shifts_of_values_are_scipys() {
     for fixture in fixtures().mann_whitney {

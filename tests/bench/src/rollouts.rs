@@ -28,7 +28,7 @@ const GOOD: f64 = 0.02;
 const BAD: f64 = 0.10;
 
 /// Clients who stay with a release, and the share of them who see nothing but errors of a good one and of what serves alike.
-const CLIENTS: usize = 400;
+const CLIENTS: [usize; 2] = [400, 200];
 const FAILING: f64 = 0.02;
 
 /// The step before which a bad release should be caught, in per cent.
@@ -58,8 +58,8 @@ fn traffic(plan: &Plan, errors: f64) -> Traffic {
 }
 
 /// The same of clients who stay with a release, and fail always or never, or as often as each other.
-fn of_clients(plan: &Plan, failing: f64, errors: f64) -> Traffic {
-    Traffic { clients: Some(Clients { number: CLIENTS, failing }), ..traffic(plan, errors) }
+fn of_clients(plan: &Plan, number: usize, failing: f64, errors: f64) -> Traffic {
+    Traffic { clients: Some(Clients { number, failing }), ..traffic(plan, errors) }
 }
 
 /// How a rollout ended.
@@ -200,15 +200,17 @@ pub fn measure(report: &mut Report) -> Result<()> {
     report.add("rollouts of three services: good ones turned back", wrong, "%", Some(Target::AtMost(0.3)));
     let early = share(&bad, caught);
     report.add("rollouts of three services: one bad, caught before 25 %", early, "%", Some(Target::AtLeast(95.0)));
-    // Requests that hang together by their clients: the statistics take them for independent.
-    let clumped = all_of(FEWER, by_the_rules, &plan, &of_clients(&plan, FAILING, 0.0))?;
-    let wrong = share(&clumped, |ended| ended.turned_back_at.is_some());
-    report.add("rollouts, 2 % of 400 clients always fail: good ones turned back", wrong, "%", None);
-    let promoted = share(&clumped, |ended| ended.promoted);
-    report.add("rollouts, 2 % of 400 clients always fail: good ones promoted", promoted, "%", None);
-    let bad = all_of(FEWER, by_the_rules, &plan, &of_clients(&plan, 0.0, BAD))?;
-    let early = share(&bad, caught);
-    report.add("rollouts, 400 clients: bad ones caught before 25 %", early, "%", Some(Target::AtLeast(95.0)));
+    // Requests that hang together by their clients.
+    for clients in CLIENTS {
+        let clumped = all_of(FEWER, by_the_rules, &plan, &of_clients(&plan, clients, FAILING, 0.0))?;
+        let row = |what: &str| format!("rollouts, 2 % of {clients} clients always fail: good ones {what}");
+        let wrong = share(&clumped, |ended| ended.turned_back_at.is_some());
+        report.add(row("turned back"), wrong, "%", Some(Target::AtMost(0.3)));
+        report.add(row("promoted"), share(&clumped, |ended| ended.promoted), "%", None);
+        let bad = all_of(FEWER, by_the_rules, &plan, &of_clients(&plan, clients, 0.0, BAD))?;
+        let row = format!("rollouts, {clients} clients: bad ones caught before 25 %");
+        report.add(row, share(&bad, caught), "%", Some(Target::AtLeast(95.0)));
+    }
     report.add(
         "rollouts: steps passed with fewer requests than the minimum",
         blind as f64,
@@ -225,7 +227,7 @@ pub fn measure(report: &mut Report) -> Result<()> {
     report.add("rollouts, naive rule: failed requests before a bad one is caught", middle(&bad), "", None);
     let blind: u64 = [&good, &bad, &quiet].into_iter().flatten().map(|ended| ended.blind).sum();
     report.add("rollouts, naive rule: steps passed with too few requests", blind as f64, "", None);
-    let each = begun.elapsed() / u32::try_from(4 * ROLLOUTS + 8 * FEWER).unwrap_or(u32::MAX);
+    let each = begun.elapsed() / u32::try_from(4 * ROLLOUTS + 10 * FEWER).unwrap_or(u32::MAX);
     report.add("rollouts: one, rehearsed", each.max(Duration::from_nanos(1)).as_secs_f64() * 1e3, "ms", None);
     Ok(())
 }

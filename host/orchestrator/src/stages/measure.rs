@@ -3,7 +3,7 @@
 use autodevops_edge::{Observed, Phase, ReleaseStatus};
 use autodevops_model::{Measurement, Observation, Rate, Stage, Window};
 use autodevops_pipeline::{
-    ALL_ERRORS, CRASH_LOOP, ERROR_RATE, Environment, Glance, Input, Origin, PROBE, Run, Sample, Subject,
+    ALL_ERRORS, CRASH_LOOP, DESIGN_EFFECT, ERROR_RATE, Environment, Glance, Input, Origin, PROBE, Run, Sample, Subject,
 };
 
 use super::Stages;
@@ -149,6 +149,9 @@ impl Stages {
             let all = Rate { events: seen.errors, total: seen.requests };
             measurements.push(measurement(ERROR_RATE, "ratio", Observation::Rate(rate)));
             measurements.push(measurement(ALL_ERRORS, "ratio", Observation::Rate(all)));
+            if let Some(effect) = seen.design_effect {
+                measurements.push(measurement(DESIGN_EFFECT, "ratio", Observation::Samples(vec![effect])));
+            }
             measurements.push(measurement("latency", "seconds", Observation::Histogram(seen.buckets())));
         }
         let (service, source, origin) = (subject.service.clone(), FRONT_DOOR.to_owned(), Origin::default());

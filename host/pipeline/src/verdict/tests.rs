@@ -6,6 +6,7 @@ use crate::{Decision, Direction, NoData, Origin};
 
 mod beside;
 mod chances;
+mod clumps;
 mod ends;
 mod sequence;
 mod trips;

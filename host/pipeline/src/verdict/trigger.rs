@@ -4,7 +4,7 @@ use autodevops_model::{Measurement, Observation, Outcome, Window};
 use autodevops_statistics::Share;
 
 use super::{
-    Round, compare,
+    Round, clumps, compare,
     latency::{Slower, slower},
     of,
     ruling::{Ruling, percent, rank},
@@ -189,6 +189,25 @@ fn rule(
     round: &Round<'_>,
 ) -> Ruling {
     let baseline = round.baseline_of(sample, &trigger.metric);
+    let as_counted = by_rule(plan, trigger, (seen, baseline), full, round);
+    match clumps::weigh(trigger, seen, sample, round) {
+        Some(weighed) => {
+            let both = (&weighed.seen, weighed.baseline.as_ref());
+            let as_weighed = by_rule(plan, trigger, both, full, round);
+            weighed.settle(as_counted, as_weighed)
+        }
+        None => as_counted,
+    }
+}
+
+/// What the trigger's rule says of what was seen, and of the baseline.
+fn by_rule(
+    plan: &Plan,
+    trigger: &Trigger,
+    (seen, baseline): (&Measurement, Option<&Observation>),
+    full: bool,
+    round: &Round<'_>,
+) -> Ruling {
     let limit = |share: f64, baseline: Option<Share>| {
         let decides = full && round.independent && plan.decision.is_sequential(round.percent);
         let tests = plan.sequential_tests().saturating_mul(round.chances.max(1));

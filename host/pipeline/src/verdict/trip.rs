@@ -3,7 +3,7 @@
 use autodevops_model::{Observation, Outcome, Rate};
 use autodevops_statistics::Share;
 
-use super::{CONFIDENCE, Round, of, ruling::percent};
+use super::{CONFIDENCE, Round, clumps::DESIGN_EFFECT, of, ruling::percent};
 use crate::{HardTrip, Method, Plan, Sample, Verdict};
 
 /// The metric that a hard trip always looks at, and that the host itself observes.
@@ -25,7 +25,7 @@ const SIGNS: [(&str, &str); 2] =
 
 /// Whether a metric is for the host alone, which no trigger names.
 pub(super) fn is_own(metric: &str) -> bool {
-    metric == ALL_ERRORS || SIGNS.iter().any(|(sign, _)| *sign == metric)
+    [ALL_ERRORS, DESIGN_EFFECT].contains(&metric) || SIGNS.iter().any(|(sign, _)| *sign == metric)
 }
 
 pub(crate) fn hard_trip(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {

@@ -52,7 +52,7 @@ fn subject() -> Subject {
 
 /// What the front door counted of a release.
 fn counted(release: &str, requests: u64, errors: u64, errors_of_many: u64) -> (String, Observed) {
-    let traffic = Counts { requests, errors, errors_of_many, latency: vec![requests; 15] };
+    let traffic = Counts { requests, errors, errors_of_many, latency: vec![requests; 15], ..Counts::default() };
     let window = Window { start: 11, end: 19 };
     (release.to_owned(), Observed { release: release.to_owned(), window, traffic, preview: Counts::default() })
 }
@@ -102,6 +102,18 @@ async fn measured(
 }
 
 #[tokio::test]
+async fn that_failures_come_in_clumps_by_client_is_told_of_the_release_of_which_the_front_door_says_so() {
+    let (scene, run) = scene(local_target, &[], "");
+    let (release, mut clumped) = counted("new", 40, 9, 9);
+    clumped.traffic.design_effect = Some(3.5);
+    door(&[(release, clumped), counted("old", 760, 2, 2)]).open(&scene);
+    let (samples, _) = measured(&scene, &run, Environment::Production, subject()).await;
+    let seen = samples.iter().flat_map(|sample| &sample.measurements).filter(|seen| seen.metric == DESIGN_EFFECT);
+    let seen: Vec<_> = seen.map(|seen| (seen.release.as_str(), seen.observation.clone())).collect();
+    assert_eq!(seen, [("new", Observation::Samples(vec![3.5]))]);
+}
+
+#[tokio::test]
 async fn the_front_doors_counts_come_with_the_signs_and_what_health_checks_say() {
     let (scene, run) = scene(local_target, &[answer("measure", says("new", 3, 50))], "");
     door(&[counted("new", 40, 9, 4), counted("old", 760, 2, 2)]).open(&scene);
@@ -123,6 +135,7 @@ async fn the_front_doors_counts_come_with_the_signs_and_what_health_checks_say()
     let seen: Vec<(bool, &str)> =
         samples.iter().map(|sample| (sample.observed_by_host, sample.origin.publisher.as_str())).collect();
     assert_eq!(seen, [(true, ""), (false, "of-health")]);
+    assert!(samples[0].measurements.iter().all(|seen| seen.metric != DESIGN_EFFECT), "they are as good as independent");
     let latency = samples[0].measurements.iter().find(|seen| seen.metric == "latency").unwrap();
     assert_eq!(latency.window, Window { start: 11, end: 19 }, "the window that the counts cover");
     assert_eq!(samples[0].window, WINDOW, "the window that was asked for");
