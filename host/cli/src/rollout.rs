@@ -4,9 +4,9 @@ use std::{fmt, path::Path, process::ExitCode, str::FromStr, time::Duration};
 
 use anyhow::Result;
 use autodevops_config::Config;
-use autodevops_pipeline::{Plan, Rule};
+use autodevops_pipeline::{ERROR_RATE, Plan, Rule};
 use autodevops_policy::{Percent, Span, strict_toml::nearest};
-use autodevops_rehearsal::{Behaviour, Ending, Rehearsal, Traffic, rehearse};
+use autodevops_rehearsal::{Behaviour, Clients, Ending, Rehearsal, Traffic, rehearse};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -18,6 +18,9 @@ use crate::{
 
 /// How many times the first threshold bad releases fail, where none are named: near it, and far beyond.
 const BAD: [f64; 4] = [1.6, 2.0, 4.0, 10.0];
+
+/// The most requests a second of clients: each request is drawn by itself.
+const MOST_OF_CLIENTS: f64 = 1000.0;
 
 /// Requests a second, written `10/s`, `600/min` or `3600/h`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,6 +95,11 @@ pub fn plan(options: &RolloutPlan, config: Option<&Path>, format: Format) -> Res
             Usage(format!("--slowness {} is no factor; give one above 0, such as 1.5", options.slowness)).into()
         );
     }
+    if let Some(traffic) = options.traffic.iter().find(|rate| options.clients.is_some() && rate.0 > MOST_OF_CLIENTS) {
+        let message =
+            format!("--traffic {traffic} is too much to rehearse by --clients; give {MOST_OF_CLIENTS}/s at most");
+        return Err(Usage(message).into());
+    }
     let plan = Config::load(&project::file(config)?)?.plan();
     let mut lines = Vec::new();
     for scene in scenes(options, &plan)? {
@@ -159,8 +167,10 @@ fn named_rate(named: &str, good: &Behaviour) -> Result<(String, f64)> {
 }
 
 fn line(plan: &Plan, scene: &Scene, options: &RolloutPlan) -> Result<Line> {
-    let stable = Behaviour::good(plan);
-    let traffic = Traffic { per_second: scene.traffic.0, candidate: scene.candidate.clone(), stable, clients: None };
+    let failing = failing(options);
+    let (candidate, stable) = (beside(failing, scene.candidate.clone()), beside(failing, Behaviour::good(plan)));
+    let clients = options.clients.map(|number| Clients { number: number as usize, failing });
+    let traffic = Traffic { per_second: scene.traffic.0, candidate, stable, clients };
     let seeds = (0..options.rehearsals).into_par_iter().map(|n| options.seed.wrapping_add(u64::from(n)));
     let rehearsals: Vec<Rehearsal> = seeds.map(|seed| rehearse(plan, &traffic, seed)).collect::<Result<_, _>>()?;
     let share = |wanted: fn(&Ending) -> bool| {
@@ -197,6 +207,22 @@ fn line(plan: &Plan, scene: &Scene, options: &RolloutPlan) -> Result<Line> {
     })
 }
 
+/// The share of clients who see nothing but errors.
+fn failing(options: &RolloutPlan) -> f64 {
+    options.failing_clients.map_or(0.0, Percent::ratio)
+}
+
+/// How a release behaves to all but the clients who see nothing but errors, of which its rate of errors has those, too.
+fn beside(failing: f64, release: Behaviour) -> Behaviour {
+    match release.rates.get(ERROR_RATE) {
+        Some(share) if failing > 0.0 => {
+            let others = ((share - failing) / (1.0 - failing)).max(0.0);
+            release.with(ERROR_RATE, others)
+        }
+        _ => release,
+    }
+}
+
 /// The value that a share of all is at most; sorts them.
 fn nth(values: &mut [f64], share: f64) -> Option<f64> {
     values.sort_by(f64::total_cmp);
@@ -218,8 +244,15 @@ fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan) -> St
             )
         }
     };
+    let clients = match (options.clients, options.failing_clients) {
+        (None, _) => String::new(),
+        (Some(clients), None) => format!("; {clients} clients, who stay with a release"),
+        (Some(clients), Some(failing)) => {
+            format!("; {clients} clients, who stay with a release, {failing} of whom see nothing but errors")
+        }
+    };
     let mut text = format!(
-        "{} rehearsals a line, seed {}; the stable release is good: each rate at 0.4 of its threshold{together}; glances every {}\n\n",
+        "{} rehearsals a line, seed {}; the stable release is good: each rate at 0.4 of its threshold{together}{clients}; glances every {}\n\n",
         options.rehearsals,
         options.seed,
         Span(plan.glance)
@@ -282,6 +315,8 @@ mod tests {
             traffic: vec![PerSecond(20.0)],
             metric_rate: rates.iter().map(|rate| (*rate).to_owned()).collect(),
             slowness: 1.0,
+            clients: None,
+            failing_clients: None,
             rehearsals: 20,
             seed: 7,
         }
@@ -306,6 +341,28 @@ mod tests {
         assert!(text.ends_with(
             "Of 20 rehearsals, 0.0 % is 15.0 % at most, with 95 % confidence; more `--rehearsals` tell more.\n"
         ));
+    }
+
+    #[test]
+    fn clients_of_whom_some_see_nothing_but_errors_are_part_of_the_true_rate() {
+        let plan = Plan::defaults("shop");
+        let mut options = options(&["error-rate=2 %", "error-rate=20 %"]);
+        options.clients = Some(200);
+        options.failing_clients = Some("2 %".parse().unwrap());
+        let scenes = scenes(&options, &plan).unwrap();
+        let lines: Vec<Line> = scenes.iter().map(|scene| line(&plan, scene, &options).unwrap()).collect();
+        assert!(lines[0].wrong == 0.0 && lines[1].turned_back == 1.0);
+        let text = table(Style::stdout(), &plan, &lines, &options);
+        let (first, _) = text.split_once('\n').unwrap();
+        assert!(
+            first.contains("; 200 clients, who stay with a release, 2 % of whom see nothing but errors; "),
+            "{first}"
+        );
+        let rate = |share: f64, failing: f64| {
+            beside(failing, Behaviour::good(&plan).with(ERROR_RATE, share)).rates[ERROR_RATE]
+        };
+        assert_eq!((rate(0.02, 0.0), rate(0.02, 0.02), rate(0.01, 0.02)), (0.02, 0.0, 0.0));
+        assert!((rate(0.2, 0.02) * 0.98 + 0.02 - 0.2).abs() < 1e-12);
     }
 
     #[test]

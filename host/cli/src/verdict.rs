@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fs, path::Path, process::ExitCode, str::FromStr
 use anyhow::Result;
 use autodevops_config::Config;
 use autodevops_model::{Measurement, Observation, Outcome, Rate, Window};
-use autodevops_pipeline::{Decision, Method, Plan, Round, Rule, Sample, Step, Trigger, Verdict, judge};
+use autodevops_pipeline::{
+    DESIGN_EFFECT, Decision, ERROR_RATE, Method, Plan, Round, Rule, Sample, Step, Trigger, Verdict, judge,
+};
 use autodevops_policy::strict_toml::nearest;
 use serde::Serialize;
 
@@ -20,7 +22,7 @@ use crate::{
 const SMALL_STEP: u8 = 5;
 
 /// Metrics that are known without any configuration.
-const METRICS: [&str; 2] = ["error-rate", "latency"];
+const METRICS: [&str; 2] = [ERROR_RATE, "latency"];
 
 /// Events out of a total, as `7/120`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,8 +170,13 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
         window: whole.clone(),
     };
     let has_baseline = baseline.is_some();
+    let effects = design_effects(options)?.into_iter().map(|(release, effect)| Measurement {
+        metric: DESIGN_EFFECT.to_owned(),
+        ..measurement(release, Observation::Samples(vec![effect]))
+    });
     let measurements = std::iter::once(measurement("candidate", candidate))
         .chain(baseline.map(|baseline| measurement("baseline", baseline)))
+        .chain(effects)
         .collect();
     let samples = [Sample {
         service: String::new(),
@@ -254,6 +261,30 @@ fn observed(options: &VerdictOptions) -> Result<(Observation, Option<Observation
     Ok((rate(seen), options.baseline.map(rate)))
 }
 
+/// The design effects that were given, each with whose it is.
+fn design_effects(options: &VerdictOptions) -> Result<Vec<(&'static str, f64)>> {
+    let given = [
+        ("candidate", "--design-effect", options.design_effect),
+        ("baseline", "--baseline-design-effect", options.baseline_design_effect),
+    ];
+    let mut effects = Vec::new();
+    for (release, option, effect) in given {
+        let Some(effect) = effect else { continue };
+        if options.metric != ERROR_RATE {
+            let metric = &options.metric;
+            return Err(Usage(format!(
+                "{option} is of `{ERROR_RATE}` alone; nobody knows whose the requests of `{metric}` are"
+            ))
+            .into());
+        }
+        if !(effect.is_finite() && effect >= 1.0) {
+            return Err(Usage(format!("{option} {effect} is no design effect; give 1 or more, such as 3.1")).into());
+        }
+        effects.push((release, effect));
+    }
+    Ok(effects)
+}
+
 fn latencies(file: &Path) -> Result<Observation> {
     let text = fs::read_to_string(file)
         .map_err(|error| Usage(format!("{} cannot be read: {error}; name a file with numbers", file.display())))?;
@@ -316,6 +347,31 @@ mod tests {
         assert_eq!(word(&compared), ("fail", Method::TwoProportions));
         let broken = ["--threshold", "5%", "60/500", "--baseline", "150/500"];
         assert_eq!(word(&broken), ("pass", Method::TwoProportions));
+    }
+
+    #[test]
+    fn counts_that_come_in_clumps_are_judged_by_the_design_effect_that_is_given() {
+        let clumped = ["--threshold", "5 %", "--design-effect", "30", "90/900"];
+        assert_eq!(word(&["--threshold", "5 %", "90/900"]), ("fail", Method::Wilson));
+        assert_eq!(word(&clumped), ("inconclusive", Method::Wilson));
+        let words = judged(&options(&clumped).unwrap()).unwrap().words;
+        assert!(words.starts_with("90 of 900 requests failed, in clumps by client (design effect 30.00)"), "{words}");
+        let compared = ["--rule", "two-proportions", "60/1000", "--baseline", "20/1000"];
+        assert_eq!(word(&compared).0, "fail");
+        let of_baseline: Vec<_> = compared.into_iter().chain(["--baseline-design-effect", "30"]).collect();
+        assert_eq!(word(&of_baseline).0, "inconclusive");
+        for (wrong, why) in [
+            (&["--threshold", "5 %", "--design-effect", "0.9", "7/120"][..], "give 1 or more"),
+            (&["--threshold", "5 %", "--design-effect", "NaN", "7/120"], "give 1 or more"),
+            (
+                &["--metric", "carts-lost", "--threshold", "5 %", "--design-effect", "3", "7/120"],
+                "of `error-rate` alone",
+            ),
+        ] {
+            let error = judged(&options(wrong).unwrap()).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        assert!(options(&["--threshold", "5 %", "--baseline-design-effect", "3", "7/120"]).is_err());
     }
 
     #[test]

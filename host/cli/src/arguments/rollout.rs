@@ -21,6 +21,12 @@ pub struct VerdictOptions {
     /// What was seen of the baseline, such as `3/1000`.
     #[arg(long, value_name = "EVENTS/TOTAL")]
     pub baseline: Option<Counts>,
+    /// How many times more the candidate's errors vary than independent ones, as `show` has it where they come in clumps by client.
+    #[arg(long, value_name = "FACTOR", conflicts_with = "values")]
+    pub design_effect: Option<f64>,
+    /// The same of the baseline's.
+    #[arg(long, value_name = "FACTOR", requires = "baseline")]
+    pub baseline_design_effect: Option<f64>,
     /// How it is judged. Of what is decided at once by a hard trip, or for want of requests not at all, that is shown instead.
     #[arg(long, value_enum, default_value_t)]
     pub rule: VerdictRule,
@@ -83,6 +89,12 @@ pub struct RolloutPlan {
     /// How many times as long as the stable release's requests those of the candidate take.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub slowness: f64,
+    /// How many clients ask, each as often as the others, who stay with a release. Without it each request is of a client of its own.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub clients: Option<u32>,
+    /// The share of the clients who see nothing but errors, whichever release answers them. It is part of the true rate of errors.
+    #[arg(long, value_name = "SHARE", requires = "clients")]
+    pub failing_clients: Option<Percent>,
     /// Rehearsals for each line of the table.
     #[arg(long, value_name = "COUNT", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rehearsals: u32,
