@@ -124,8 +124,9 @@ pub fn judge(plan: &Plan, round: &Round<'_>) -> Judgement {
     let performance = performance.map(Ruled::verdict);
     let tripped = trip.is_some();
     let passes = !tripped && ruled.first().is_some_and(|first| first.ruling.outcome == Outcome::Passed);
-    let evil = trip::lesser_evil(plan, round).filter(|_| passes);
-    let (barred, trip) = (evil.is_some(), trip.or(evil));
+    let doubt = || trip::lesser_evil(plan, round).or_else(|| trip::of_few_clients(plan, round));
+    let doubt = passes.then(doubt).flatten();
+    let (barred, trip) = (doubt.is_some(), trip.or(doubt));
     let (outcome, critical, at_once, confirmed) = match ruled.first() {
         _ if tripped => (Outcome::Failed, true, true, true),
         _ if barred => (Outcome::Inconclusive, false, false, false),

@@ -10,7 +10,8 @@ use crate::{HardTrip, Method, Plan, Sample, Verdict};
 pub const ERROR_RATE: &str = "error-rate";
 
 /// The host's count of all errors, of which [`ERROR_RATE`] leaves out what a few clients see again and again: clients stay with a release, so
-/// that what one of them sees is not independent. It is judged by nothing; it shows what plugins merely repeat.
+/// that what one of them sees is not independent. It turns nothing back; it keeps a release from being passed that nearly nobody else uses, and shows
+/// what plugins merely repeat.
 pub const ALL_ERRORS: &str = "all-errors";
 
 /// The host's sign that a release ends by itself again and again: 1 of 1.
@@ -108,6 +109,36 @@ pub(super) fn lesser_evil(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
             method: Some(Method::Wilson),
             dry_run: false,
         })
+    })
+}
+
+/// What keeps a release from being promoted by itself though [`ERROR_RATE`] is good: of all its requests so many failed that a hard trip would
+/// turn it back, had it more clients. Whether it is their own doing, numbers cannot say.
+pub(super) fn of_few_clients(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
+    let trip = plan.hard_trip;
+    let whole =
+        round.samples.iter().filter(|sample| sample.observed_by_host && sample.window.start == round.whole.start);
+    let mut all = whole.filter_map(|sample| Some((sample, rate(sample, ALL_ERRORS, round.candidate)?)));
+    all.find(|(_, all)| trips(trip, all)).map(|(sample, all)| {
+        let counted = rate(sample, ERROR_RATE, round.candidate).map_or(0, |rate| rate.events);
+        Verdict {
+            service: String::new(),
+            outcome: Outcome::Inconclusive,
+            rule: format!("{ALL_ERRORS} below {}", percent(trip.rate)),
+            words: format!(
+                "{} of {} requests failed, {} by the count in which a few clients make no trend: a person must say whether it is their own \
+                 doing",
+                all.events, all.total, counted,
+            ),
+            numbers: vec![
+                ("all-errors".into(), all.events as f64),
+                ("events".into(), counted as f64),
+                ("requests".into(), all.total as f64),
+            ],
+            window: Some(sample.window.clone()),
+            method: Some(Method::HardTrip),
+            dry_run: false,
+        }
     })
 }
 

@@ -63,3 +63,24 @@ fn a_crash_loop_or_a_dead_probe_trips_at_once_by_the_hosts_word_alone() {
         assert!(!judged(&errors(), &both, Some("old")).at_once, "the machine's fault, not the release's");
     }
 }
+
+#[test]
+fn a_release_that_fails_nearly_whoever_asks_is_not_passed_for_that_they_are_few() {
+    let of = |counted, all, total| {
+        let all = Measurement { metric: ALL_ERRORS.into(), ..rate("new", all, total) };
+        judged(&errors(), &host(vec![rate("new", counted, total), all]), None)
+    };
+    let judgement = of(3, 600, 600);
+    assert_eq!((judgement.outcome, judgement.at_once, judgement.lacking), (Outcome::Inconclusive, false, false));
+    assert_eq!(
+        judgement.verdicts[0].told(),
+        "all-errors below 50.0 % is not decided: 600 of 600 requests failed, 3 by the count in which a few clients make no trend: a person must say whether \
+         it is their own doing"
+    );
+    assert_eq!(of(3, 300, 600).outcome, Outcome::Inconclusive, "exactly so many");
+    assert_eq!(of(3, 299, 600).outcome, Outcome::Passed);
+    // Nor does it keep from being turned back what fails by the count.
+    assert_eq!(of(90, 600, 600).outcome, Outcome::Failed);
+    let other = Measurement { metric: ALL_ERRORS.into(), ..rate("old", 600, 600) };
+    assert_eq!(judged(&errors(), &host(vec![rate("new", 3, 600), other]), None).outcome, Outcome::Passed);
+}
