@@ -185,7 +185,8 @@ impl Environment {
             if running.when_up(self.setup.ready_timeout).await.is_none() {
                 let (seconds, tail) = (self.setup.ready_timeout.as_secs_f64(), running.tail.text());
                 return Err(EdgeError::Handover(format!(
-                    "the release `{id}` of {} is up in the front door that serves, and does not get ready in this one                      within {seconds} s: {tail}",
+                    "the release `{id}` of {} is up in the front door that serves, and does not get ready in this \
+                     one within {seconds} s: {tail}",
                     self.name
                 )));
             }

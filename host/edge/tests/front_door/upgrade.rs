@@ -119,7 +119,11 @@ async fn a_process_that_cannot_serve_what_is_served_takes_nothing_over() {
     assert!(!second.wait().unwrap().success());
     let mut said = String::new();
     second.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(said.contains("does not get ready") && said.contains("Cannot find module './prices'"), "{said}");
+    assert!(
+        said.contains("up in the front door that serves, and does not get ready in this one within 5 s: ")
+            && said.contains("Cannot find module './prices'"),
+        "{said}"
+    );
     assert_eq!(edge.client.running().unwrap(), Some(first.id()));
     assert_eq!(edge.get("/").await.status(), 200);
     // What it counted is still its own, and it does what it is told.
