@@ -1,6 +1,6 @@
 //! The control socket: takes calls from processes of the same user.
 
-use std::{collections::BTreeMap, net::TcpListener, sync::Arc};
+use std::{collections::BTreeMap, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 
 use autodevops_model::{ErrorKind, StageError};
 use serde::Serialize;
@@ -34,7 +34,9 @@ pub struct Edge {
     pub ending: watch::Sender<Ending>,
     /// Set when all has ended that was begun.
     pub has_ended: watch::Sender<bool>,
-    /// The state folder's lock.
+    /// The state folder.
+    pub state: PathBuf,
+    /// Its lock.
     pub lock: Lock,
     /// The sockets that are listened on, to be handed over: the control socket, and those of environments and counters.
     pub control: std::os::unix::net::UnixListener,
@@ -42,6 +44,8 @@ pub struct Edge {
     pub listeners: Vec<TcpListener>,
     /// Held while another front door takes over, and while the one before has not ended.
     pub handing_over: Arc<Mutex<()>>,
+    /// How long another front door may take to serve once this one stands still.
+    pub takeover: Duration,
 }
 
 /// Whether the process is to end.
@@ -65,7 +69,7 @@ pub async fn serve(edge: Arc<Edge>, listener: UnixListener) {
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "a call cannot be accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
@@ -87,7 +91,7 @@ async fn answer(edge: &Arc<Edge>, stream: UnixStream) -> std::io::Result<()> {
     let mut line = Vec::new();
     let mut bounded = (&mut stream).take(MAX_LINE_BYTES);
     // A caller that says nothing must not hold its place.
-    tokio::time::timeout(std::time::Duration::from_secs(10), bounded.read_until(b'\n', &mut line)).await??;
+    tokio::time::timeout(Duration::from_secs(10), bounded.read_until(b'\n', &mut line)).await??;
     let (answer, is_end) = if peer != own {
         (Err(denied(format!("the front door belongs to user {own}; user {peer} may not tell it what to do"))), false)
     } else if line.last() != Some(&b'\n') {

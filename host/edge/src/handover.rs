@@ -6,7 +6,8 @@
 //! 1. The new one asks. From here on the old one starts and stops no release; shares can still be set.
 //! 2. The old one offers its sockets and says which releases are up, and hands the open sockets and its lock over.
 //! 3. The new one starts the same releases and waits until those are up that were. If they are not, it ends.
-//! 4. It asks the old one to stand still. The old one changes nothing more, and gives what it counted.
+//! 4. It asks the old one to stand still. The old one changes nothing more, and gives what it counted. If the new one does
+//!    not serve soon after, the old one ends it: it could come to serve beside it later.
 //! 5. The new one accepts connections and says that it serves. The old one accepts no more, ends its own connections as
 //!    [`Closing`](crate::listener::Closing) says, then its releases, gives what it counted meanwhile, and ends.
 
@@ -21,9 +22,12 @@ use std::{
 };
 
 use autodevops_model::ErrorKind;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
+use rustix::{
+    net::{
+        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+        recvmsg, sendmsg,
+    },
+    process::{Pid, Signal, kill_process},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
@@ -165,7 +169,7 @@ fn silent() -> EdgeError {
 /// Hands over to the process at the other end, which has asked.
 ///
 /// # Errors
-/// When it goes away before it serves; nothing has changed then.
+/// When it goes away before it serves, or hangs and is ended for it; nothing has changed then.
 pub async fn give(edge: &Edge, mut stream: BufReader<UnixStream>) -> io::Result<()> {
     let Ok(_only_one) = edge.handing_over.try_lock() else {
         let text =
@@ -203,14 +207,24 @@ pub async fn give(edge: &Edge, mut stream: BufReader<UnixStream>) -> io::Result<
     for environment in edge.environments.values() {
         records.push(environment.record.lock().await);
     }
-    let counted = take(edge);
+    let mut counted = take(edge);
     let said = async {
         say(&mut stream, &value(&counted)).await?;
         expect(&mut stream, &Word::Serving).await
     };
-    if let Err(error) = said.await {
-        for (name, counters) in counted {
-            edge.environments.get(&name).into_iter().for_each(|environment| environment.absorb(counters.clone()));
+    let said = match tokio::time::timeout(edge.takeover, said).await {
+        Ok(said) => said,
+        Err(_) => Err(end(stream.get_ref(), edge.takeover)),
+    };
+    if let Err(error) = said {
+        for ((name, environment), record) in edge.environments.iter().zip(&mut records) {
+            environment.absorb(counted.remove(name).unwrap_or_default());
+            // The other one may have written its own just before it ended.
+            let own = (**record).clone();
+            environment.put(record, own).await;
+        }
+        if let Err(error) = edge.lock.sign(&edge.state) {
+            tracing::warn!(%error, "the lock names the process that was to take over");
         }
         return Err(error);
     }
@@ -220,6 +234,20 @@ pub async fn give(edge: &Edge, mut stream: BufReader<UnixStream>) -> io::Result<
     // Nothing is changed any more: the records are held until the end.
     drop(has_ended.wait_for(|ended| *ended).await);
     say(&mut stream, &value(&take(edge))).await
+}
+
+/// Ends the process at the other end, which is there and does not go on. Were it left alone, it could come to serve later, by
+/// shares that have changed since.
+fn end(stream: &UnixStream, patience: Duration) -> io::Error {
+    let seconds = patience.as_secs_f64();
+    let pid = stream.peer_cred().ok().and_then(|peer| peer.pid()).and_then(Pid::from_raw);
+    match pid.ok_or(rustix::io::Errno::SRCH).and_then(|pid| kill_process(pid, Signal::KILL)) {
+        Ok(()) => io::Error::other(format!("it did not serve within {seconds} s, and was ended")),
+        Err(error) => io::Error::other(format!(
+            "it did not serve within {seconds} s and cannot be ended ({error}); end it, for it may come to serve beside this \
+             one"
+        )),
+    }
 }
 
 fn take(edge: &Edge) -> AllCounters {

@@ -27,6 +27,9 @@ pub struct EdgeOptions {
     pub drain: Duration,
     /// How long a release may take to answer its readiness probe.
     pub ready_timeout: Duration,
+    /// How long another front door that takes over may take to serve once this one changes nothing more for it; then that
+    /// one is ended, and this one goes on.
+    pub takeover: Duration,
     /// What bounds every connection.
     pub limits: Limits,
     /// How it is told who asks.
@@ -37,7 +40,7 @@ pub struct EdgeOptions {
 }
 
 impl EdgeOptions {
-    /// Options with the usual times: a lease of 60 s, 30 s to drain, 30 s to get ready.
+    /// Options with the usual times: a lease of 60 s, 30 s to drain, 30 s to get ready, 10 s to take over.
     pub fn new(state: impl Into<PathBuf>, worker: Vec<OsString>) -> Self {
         Self {
             state: state.into(),
@@ -47,6 +50,7 @@ impl EdgeOptions {
             lease: Duration::from_secs(60),
             drain: Duration::from_secs(30),
             ready_timeout: Duration::from_secs(30),
+            takeover: Duration::from_secs(10),
             limits: Limits::default(),
             sorting: Sorting::default(),
             own_log: None,

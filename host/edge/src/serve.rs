@@ -104,10 +104,12 @@ async fn run(options: EdgeOptions, takes_over: bool) -> Result<(), EdgeError> {
         metrics: options.metrics,
         ending: watch::Sender::new(Ending::No),
         has_ended: watch::Sender::new(false),
+        state: state.clone(),
         lock,
         control: control.try_clone().map_err(EdgeError::file(&path))?,
         listeners: copies.map_err(EdgeError::file(&state))?,
         handing_over: Arc::new(Mutex::new(())),
+        takeover: options.takeover,
     });
     for environment in edge.environments.values() {
         environment.restore(&mut inherited).await;

@@ -20,3 +20,9 @@ fn release_process() {
 async fn edge_process() {
     support::process::serve_if_asked().await;
 }
+
+/// This program as one that is to take over and hangs, when it is started as that.
+#[test]
+fn hanging_process() {
+    support::process::hang_if_asked();
+}

@@ -2,6 +2,7 @@
 
 use std::{
     io::Read,
+    os::unix::process::ExitStatusExt,
     time::{Duration, Instant},
 };
 
@@ -135,6 +136,29 @@ async fn a_process_that_cannot_serve_what_is_served_takes_nothing_over() {
     assert!(first.wait().unwrap().success());
     let mut none = process::spawn_taking_over(&edge);
     assert!(!none.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_hangs_while_the_old_one_stands_still_for_it_is_ended_and_has_changed_nothing() {
+    let mut edge = TestEdge::with(|options| options.takeover = Duration::from_millis(500)).serve().await;
+    edge.start("r-1").await;
+    edge.start("r-2").await;
+    edge.split(&[("r-1", 100)]).await;
+    assert_eq!(edge.get("/").await.release(), "r-1");
+    let record = edge.options.state.join("production.json");
+    let before = std::fs::read(&record).unwrap();
+    let mut hanging = process::spawn_hanging(&edge);
+    until(|| edge.client.running().unwrap() == Some(hanging.id())).await;
+    // It stands still, and shares are to be set: they wait, and not for long.
+    tokio::time::timeout(Duration::from_secs(10), edge.client.renew(PRODUCTION, 1)).await.unwrap().unwrap();
+    assert_eq!(hanging.wait().unwrap().signal(), Some(9));
+    until(|| edge.client.running().unwrap() == Some(std::process::id())).await;
+    assert_eq!(std::fs::read(&record).unwrap(), before);
+    tokio::time::timeout(Duration::from_secs(10), edge.split(&[("r-2", 100)])).await.unwrap();
+    assert_eq!(edge.get("/").await.release(), "r-2");
+    // What was counted before is still its own.
+    until_observed(&edge, &["r-1", "r-2"], 2).await;
+    edge.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,10 @@
 //! again.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::net::UnixStream,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -40,6 +43,30 @@ pub async fn spawn(edge: &TestEdge) -> Child {
 /// Starts one that takes over from the one that serves.
 pub fn spawn_taking_over(edge: &TestEdge) -> Child {
     command(edge).env("EDGE_TAKES_OVER", "1").stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Starts one that hangs when the one that serves stands still for it, having written what it would.
+pub fn spawn_hanging(edge: &TestEdge) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["hanging_process", "--exact", "--nocapture"]).env("EDGE_HANGS", &edge.options.state);
+    command.stdout(Stdio::null()).spawn().unwrap()
+}
+
+/// Takes over as far as the environment says, and hangs; does nothing when this program was not started for that.
+pub fn hang_if_asked() {
+    let Some(state) = std::env::var_os("EDGE_HANGS").map(PathBuf::from) else { return };
+    let mut old = BufReader::new(UnixStream::connect(state.join("edge.sock")).unwrap());
+    let mut line = String::new();
+    old.get_mut().write_all(b"{\"call\":\"take-over\"}\n").unwrap();
+    old.read_line(&mut line).unwrap();
+    old.get_mut().write_all(b"\"sockets\"\n").unwrap();
+    // The open files come with it, and are closed: nobody asks for them.
+    old.read_exact(&mut [0]).unwrap();
+    old.get_mut().write_all(b"\"stand-still\"\n").unwrap();
+    old.read_line(&mut line).unwrap();
+    fs::write(state.join(format!("{PRODUCTION}.json")), "{}").unwrap();
+    fs::write(state.join("edge.lock"), std::process::id().to_string()).unwrap();
+    std::thread::sleep(Duration::from_secs(60));
 }
 
 fn command(edge: &TestEdge) -> Command {
