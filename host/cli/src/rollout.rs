@@ -100,7 +100,8 @@ pub fn plan(options: &RolloutPlan, config: Option<&Path>, format: Format) -> Res
             format!("--traffic {traffic} is too much to rehearse by --clients; give {MOST_OF_CLIENTS}/s at most");
         return Err(Usage(message).into());
     }
-    let plan = Config::load(&project::file(config)?)?.plan();
+    let config = Config::load(&project::file(config)?)?;
+    let plan = rehearsed(&config);
     let mut lines = Vec::new();
     for scene in scenes(options, &plan)? {
         lines.push(line(&plan, &scene, options)?);
@@ -108,9 +109,19 @@ pub fn plan(options: &RolloutPlan, config: Option<&Path>, format: Format) -> Res
     if format == Format::Json {
         output::json(&lines)?;
     } else {
-        output::text(&table(Style::stdout(), &plan, &lines, options))?;
+        let elsewhere = (!config.stages.has_front_door()).then_some(config.stages.deploy_target.as_str());
+        output::text(&table(Style::stdout(), &plan, &lines, options, elsewhere))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The plan as it can be kept: without a front door there is nothing to glance at.
+fn rehearsed(config: &Config) -> Plan {
+    let mut plan = config.plan();
+    if !config.stages.has_front_door() {
+        plan.glance = Duration::ZERO;
+    }
+    plan
 }
 
 /// The rates that have a threshold.
@@ -230,7 +241,7 @@ fn nth(values: &mut [f64], share: f64) -> Option<f64> {
     values.get(index.min(values.len().saturating_sub(1))).copied()
 }
 
-fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan) -> String {
+fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan, elsewhere: Option<&str>) -> String {
     let steps: Vec<String> = plan.steps.iter().map(|step| format!("{} %", step.percent)).collect();
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let span = |seconds: f64| Span(Duration::from_secs(seconds.round() as u64)).to_string();
@@ -251,11 +262,18 @@ fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan) -> St
             format!("; {clients} clients, who stay with a release, {failing} of whom see nothing but errors")
         }
     };
+    let glances = match (elsewhere, plan.glance) {
+        (Some(target), _) => {
+            format!(
+                "no glances: `{target}` has no front door of this host; health checks are taken to measure all there is"
+            )
+        }
+        (None, Duration::ZERO) => "no glances".to_owned(),
+        (None, glance) => format!("glances every {}", Span(glance)),
+    };
     let mut text = format!(
-        "{} rehearsals a line, seed {}; the stable release is good: each rate at 0.4 of its threshold{together}{clients}; glances every {}\n\n",
-        options.rehearsals,
-        options.seed,
-        Span(plan.glance)
+        "{} rehearsals a line, seed {}; the stable release is good: each rate at 0.4 of its threshold{together}{clients}; {glances}\n\n",
+        options.rehearsals, options.seed,
     );
     let mut head = format!(
         "{:>9}  {:<22} {:>8} {:>11} {:>8} {:>8} ",
@@ -332,7 +350,7 @@ mod tests {
         assert!(good.good && good.promoted == 1.0 && good.wrong == 0.0 && good.failed_before_rollback.is_none());
         assert!(!bad.good && bad.turned_back == 1.0 && bad.wrong == 0.0);
         assert!(bad.failed_before_rollback.unwrap()[0] > 0 && bad.seconds_to_decide[1].is_none());
-        let text = table(Style::stdout(), &plan, &lines, &options);
+        let text = table(Style::stdout(), &plan, &lines, &options, None);
         assert!(
             text.contains(" monitor  failed requests\n") && text.contains("So many clients saw one at most."),
             "{text}"
@@ -352,7 +370,7 @@ mod tests {
         let scenes = scenes(&options, &plan).unwrap();
         let lines: Vec<Line> = scenes.iter().map(|scene| line(&plan, scene, &options).unwrap()).collect();
         assert!(lines[0].wrong == 0.0 && lines[1].turned_back == 1.0);
-        let text = table(Style::stdout(), &plan, &lines, &options);
+        let text = table(Style::stdout(), &plan, &lines, &options, None);
         let (first, _) = text.split_once('\n').unwrap();
         assert!(
             first.contains("; 200 clients, who stay with a release, 2 % of whom see nothing but errors; "),

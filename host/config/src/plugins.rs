@@ -38,6 +38,9 @@ pub struct Stages {
     pub state_guards: Vec<String>,
 }
 
+/// The plugin that deploys to this machine, behind the host's own front door.
+const LOCAL_TARGET: &str = "local";
+
 impl Default for Stages {
     fn default() -> Self {
         let one = |name: &str| vec![name.to_owned()];
@@ -48,7 +51,7 @@ impl Default for Stages {
             test_generators: Vec::new(),
             checks: one("js-checks"),
             automated_tests: Vec::new(),
-            deploy_target: "local".into(),
+            deploy_target: LOCAL_TARGET.into(),
             health_checks: one("error-rate"),
             notifiers: Vec::new(),
             state_guards: Vec::new(),
@@ -57,6 +60,11 @@ impl Default for Stages {
 }
 
 impl Stages {
+    /// Whether what serves is seen by the host's own front door.
+    pub fn has_front_door(&self) -> bool {
+        self.deploy_target == LOCAL_TARGET
+    }
+
     /// Every stage's key with the plugins named for it.
     pub fn named(&self) -> [(&'static str, Vec<&str>); 10] {
         [

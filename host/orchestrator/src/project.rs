@@ -54,9 +54,6 @@ fn source_maps(config: &Config) -> Result<Option<SourceMaps>, Usage> {
     config.logs.source_maps.as_deref().map(|folder| SourceMaps::new(folder, Some(&config.folder))).transpose()
 }
 
-/// The plugin that deploys to this machine: what serves is then seen by the host's own front door.
-pub const LOCAL_TARGET: &str = "local";
-
 /// Everything that belongs to one `autodevops.toml`.
 pub struct Project {
     /// The configuration's file.
@@ -195,7 +192,7 @@ impl Project {
 
     /// Whether releases run behind the host's own front door.
     pub fn is_local(&self) -> bool {
-        self.config.stages.deploy_target == LOCAL_TARGET
+        self.config.stages.has_front_door()
     }
 
     /// The plugin that deploys.

@@ -1,7 +1,7 @@
 //! Commands that explain decisions before there is one: `verdict` judges counts by hand, `rollout plan` rehearses rollouts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use autodevops_product_tests::{
     autodevops,
@@ -119,4 +119,31 @@ fn rollouts_are_rehearsed_by_a_projects_configuration_alike_for_one_seed() {
     assert_eq!((&good["good"], &bad["good"]), (&json!(true), &json!(false)));
     assert_eq!(good["wrong"], json!(0.0));
     assert!(bad["failed-before-rollback"][0].as_u64().unwrap() > 0, "{bad}");
+}
+
+#[test]
+fn rollouts_with_clients_and_those_of_another_target_are_rehearsed_as_they_would_be() {
+    let shop = Shop::open(&[]);
+    let plan = |shop: &Shop, code: i32, more: &[&str]| {
+        let arguments =
+            ["rollout", "plan", "--traffic", "10/s", "--metric-rate", "error-rate=2 %", "--rehearsals", "5"];
+        shop.expect(code, &[&arguments[..], more].concat())
+    };
+    let head = |called: &Called| called.stdout.lines().next().unwrap_or_default().to_owned();
+    let clients = ["--clients", "200", "--failing-clients", "2 %"];
+    let rehearsed = plan(&shop, 0, &clients);
+    assert!(head(&rehearsed).contains("; 200 clients, who stay with a release, 2 % of whom see nothing but errors;"));
+    assert!(head(&rehearsed).ends_with("; glances every 250ms"), "{rehearsed}");
+    let json = json(&plan(&shop, 0, &[&clients[..], &["--format", "json"]].concat()));
+    assert_eq!(json[0]["wrong"], json!(0.0), "{json}");
+    plan(&shop, 2, &["--failing-clients", "2 %"]);
+    let refused = plan(&shop, 2, &["--clients", "200", "--traffic", "5000/s"]);
+    assert!(refused.stderr.contains("give 1000/s at most"), "{refused}");
+    let file = shop.folder.join("autodevops.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let elsewhere = text.replace("deploy-target = \"local\"", "deploy-target = \"my-cloud\"");
+    assert_ne!(elsewhere, text);
+    fs::write(file, elsewhere).unwrap();
+    let rehearsed = plan(&shop, 0, &[]);
+    assert!(head(&rehearsed).contains("; no glances: `my-cloud` has no front door of this host;"), "{rehearsed}");
 }
