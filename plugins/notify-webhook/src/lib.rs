@@ -25,7 +25,7 @@ impl Notifier for Webhook {
             return Ok(());
         }
         // The store first: without it the same would be told again.
-        let told = Told::open()?;
+        let mut told = Told::open()?;
         if told.has(&key) {
             return Ok(());
         }

@@ -29,7 +29,7 @@ impl Told {
     }
 
     /// Remembers that it was.
-    pub fn keep(mut self, key: String) -> Result<()> {
+    pub fn keep(&mut self, key: String) -> Result<()> {
         remember(&mut self.keys, key);
         self.bucket.set(ENTRY, &autodevops_sdk::encode(&self.keys)?)
     }
