@@ -27,7 +27,7 @@ pub async fn run(options: &Deploy, config: Option<&Path>, format: Format) -> Res
         Ok(Reply::Deployed(made)) => made,
         Ok(Reply::Refused(reason)) => bail!(reason),
         Ok(Reply::Misused(reason)) => bail!(Usage(reason)),
-        Ok(Reply::Done(_) | Reply::Freed(_)) => {
+        Ok(Reply::Done(_) | Reply::Freed(_) | Reply::FreedUntil { .. }) => {
             bail!("the process that drives the runs answers something else; report this")
         }
         Err(Unreachable::Nobody) => {

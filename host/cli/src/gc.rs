@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode, time::SystemTime};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use autodevops_orchestrator::gc::{Freed, collect};
 use autodevops_policy::Bytes;
 use autodevops_server::{Reply, Request, Unreachable};
@@ -16,11 +16,13 @@ use crate::{
 /// Asks the process that drives the runs, or, where there is none, does it in its place. A dry run looks for itself.
 pub async fn run(dry_run: bool, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
-    let freed = if dry_run {
-        collect(&project, true, SystemTime::now()).await?
+    let (mut freed, mut done) = (Vec::new(), Ok(()));
+    if dry_run {
+        collect(&project, true, SystemTime::now(), &mut freed).await?;
     } else {
         match ask_patiently(&project.state.control_socket(), &Request::Gc).await? {
-            Ok(Reply::Freed(freed)) => freed,
+            Ok(Reply::Freed(all)) => freed = all,
+            Ok(Reply::FreedUntil { freed: some, why }) => (freed, done) = (some, Err(anyhow!(why))),
             Ok(Reply::Refused(reason)) => bail!(reason),
             Ok(Reply::Misused(reason)) => bail!(Usage(reason)),
             Ok(Reply::Done(_) | Reply::Deployed(_)) => {
@@ -28,16 +30,21 @@ pub async fn run(dry_run: bool, config: Option<&Path>, format: Format) -> Result
             }
             Err(Unreachable::Nobody) => {
                 let _lock = project.state.lock()?;
-                collect(&project, false, SystemTime::now()).await?
+                done = collect(&project, false, SystemTime::now(), &mut freed).await;
             }
             Err(error) => return Err(error.into()),
         }
-    };
+    }
+    // What is gone is told though it failed midway.
+    if freed.is_empty() {
+        done?;
+        done = Ok(());
+    }
     match format {
         Format::Json => output::json(&serde_json::json!({ "dry-run": dry_run, "freed": freed }))?,
         Format::Text => output::text(&text(&freed, dry_run))?,
     }
-    Ok(ExitCode::SUCCESS)
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn text(freed: &[Freed], dry_run: bool) -> String {
@@ -45,7 +52,7 @@ fn text(freed: &[Freed], dry_run: bool) -> String {
     for Freed { what, name, bytes } in freed {
         text.push_str(&format!("{what:<10} {:<24} {}\n", cut(name, 24), size(*bytes)));
     }
-    let all = freed.iter().map(|one| one.bytes).sum();
+    let of = |journal: bool| freed.iter().filter(move |one| one.was_in_journal() == journal).map(|one| one.bytes);
     let (would, nothing) = if dry_run {
         ("would be freed", "nothing would be freed")
     } else {
@@ -54,7 +61,14 @@ fn text(freed: &[Freed], dry_run: bool) -> String {
     if freed.is_empty() {
         return format!("{nothing}\n");
     }
-    text.push_str(&format!("{} {would}\n", size(all)));
+    if of(false).next().is_some() {
+        text.push_str(&format!("{} {would}\n", size(of(false).sum())));
+    }
+    // Those who free a disk count on what is given back to it.
+    if of(true).next().is_some() {
+        let room = size(of(true).sum());
+        text.push_str(&format!("{room} {would} in the journal, which uses the room again: its file gets no smaller\n"));
+    }
     text
 }
 
@@ -77,5 +91,15 @@ mod tests {
             "artifact   aaaaaaaaaaaaaaaaaaaaaaa… 3 MiB\nwork       62e23fd1-1               2 KiB\n3 MiB freed\n"
         );
         assert_eq!(text(&[], true), "nothing would be freed\n");
+    }
+
+    #[test]
+    fn what_is_freed_in_the_journal_is_not_counted_among_what_the_disk_gets_back() {
+        let one = |what: &str, bytes| Freed { what: what.into(), name: "x".into(), bytes };
+        let events = "1 KiB freed in the journal, which uses the room again: its file gets no smaller\n";
+        let told = text(&[one("snapshot", 2 << 20), one("events", 1000), one("complaints", 100)], false);
+        assert!(told.ends_with(&format!("\n2 MiB freed\n{events}")), "{told}");
+        let told = text(&[one("events", 1100)], false);
+        assert!(!told.contains(" freed\n") && told.ends_with(events), "{told}");
     }
 }

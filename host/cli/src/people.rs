@@ -27,7 +27,7 @@ pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Res
     let project = project::open(config)?;
     let text = match ask_patiently(&project.state.control_socket(), &request).await? {
         Ok(Reply::Done(text)) => text,
-        Ok(Reply::Deployed(_) | Reply::Freed(_)) => {
+        Ok(Reply::Deployed(_) | Reply::Freed(_) | Reply::FreedUntil { .. }) => {
             bail!("the process that drives the runs answers something else; report this")
         }
         Ok(Reply::Refused(reason)) => bail!(reason),

@@ -346,12 +346,12 @@ impl Controller {
         data::restore(&self.project, environment, snapshot, written, by).await
     }
 
-    /// Removes what is not needed any more.
+    /// Removes what is not needed any more, and puts it into `freed`, also where it fails midway.
     ///
     /// # Errors
     /// When a run is driven now that does more than to tell people, or something deployed, which may be about to use it; and as
     /// [`gc::collect`].
-    pub async fn collect(&self) -> Result<Vec<Freed>> {
+    pub async fn collect(&self, freed: &mut Vec<Freed>) -> Result<()> {
         let _alone = self.beginning.lock().await;
         let Ok(_none_is_built) = self.building.try_lock() else {
             bail!(
@@ -366,7 +366,7 @@ impl Controller {
         if let Some(run) = driven.iter().find(|id| !only_tells(id)) {
             bail!("run {run} is under way, and may be about to use what is looked at; try again after its end");
         }
-        gc::collect(&self.project, false, SystemTime::now()).await
+        gc::collect(&self.project, false, SystemTime::now(), freed).await
     }
 
     /// Undoes in git, on a branch, what a run or a release changed.

@@ -352,14 +352,18 @@ fn error_of(guard: &Plugin, error: StageError) -> anyhow::Error {
 /// are not over may go back to. Only told, where nothing is to be done.
 ///
 /// # Errors
-/// When a guard does not answer, or does not remove one; those before it are gone.
-pub(crate) async fn forget_old(project: &Project, oldest: i64, dry_run: bool) -> Result<Vec<SnapshotInfo>> {
+/// When a guard does not answer, or does not remove one; those before it are gone, and are in `gone`.
+pub(crate) async fn forget_old(
+    project: &Project,
+    oldest: i64,
+    dry_run: bool,
+    gone: &mut Vec<SnapshotInfo>,
+) -> Result<()> {
     let context = project.context("gc", Vec::new());
     let mut kept: Vec<String> = Vec::new();
     for logged in project.log.unfinished()? {
         kept.extend(logged.run.snapshots().iter().map(|(_, snapshot)| snapshot.id.clone()));
     }
-    let mut gone = Vec::new();
     for guard in guards(project)? {
         for environment in project.config.environments.keys() {
             let mut snapshots = guard.snapshots(&context, environment).await?;
@@ -374,7 +378,7 @@ pub(crate) async fn forget_old(project: &Project, oldest: i64, dry_run: bool) ->
             }
         }
     }
-    Ok(gone)
+    Ok(())
 }
 
 #[cfg(test)]

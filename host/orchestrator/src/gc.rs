@@ -32,8 +32,15 @@ pub struct Freed {
     pub what: String,
     /// Its name: a digest, a key, a run, how many.
     pub name: String,
-    /// Bytes of its files.
+    /// Bytes of its files; of what was in the journal, bytes of that.
     pub bytes: u64,
+}
+
+impl Freed {
+    /// Whether it was in the journal, whose file gets no smaller: the room is used again.
+    pub fn was_in_journal(&self) -> bool {
+        matches!(self.what.as_str(), "events" | "complaints")
+    }
 }
 
 /// What must stay.
@@ -49,21 +56,21 @@ struct Needed {
 /// the state's lock and sees to it that no run is driven and nothing is deployed meanwhile, unless nothing is to be done.
 ///
 /// # Errors
-/// When it is not known what is needed, or something cannot be removed; what was removed before that is gone.
-pub async fn collect(project: &Project, dry_run: bool, now: SystemTime) -> Result<Vec<Freed>> {
+/// When it is not known what is needed, or something cannot be removed; what was removed before that is gone, and is in `freed`.
+pub async fn collect(project: &Project, dry_run: bool, now: SystemTime, freed: &mut Vec<Freed>) -> Result<()> {
     let needed = needed(project).await?;
     let state = &project.state;
     let folders = Folders { artifacts: state.artifacts(), prepared: state.prepared(), work: state.work("") };
     let retention = &project.config.retention;
-    let mut freed = tokio::task::block_in_place(|| {
-        let mut freed = sweep(&folders, retention, &needed, dry_run, now)?;
-        forget(project, dry_run, now, &mut freed)?;
-        anyhow::Ok(freed)
+    tokio::task::block_in_place(|| {
+        sweep(&folders, retention, &needed, dry_run, now, freed)?;
+        forget(project, dry_run, now, freed)
     })?;
     let oldest = timestamp(now).before(retention.snapshots.0).0;
-    let gone = data::forget_old(project, oldest, dry_run).await?;
+    let mut gone = Vec::new();
+    let done = data::forget_old(project, oldest, dry_run, &mut gone).await;
     freed.extend(gone.into_iter().map(|one| Freed { what: "snapshot".to_owned(), name: one.id, bytes: one.bytes }));
-    Ok(freed)
+    done
 }
 
 /// Forgets the events of runs that are long over, but for what they came to, and what old complaints said.
@@ -71,7 +78,7 @@ fn forget(project: &Project, dry_run: bool, now: SystemTime, freed: &mut Vec<Fre
     let rules = &project.config.retention;
     let now = timestamp(now);
     if let Some(age) = rules.journal {
-        freed.extend(forget_runs(&project.log, &project.records, &project.audit, age, dry_run, now)?);
+        forget_runs(&project.log, &project.records, &project.audit, age, dry_run, now, freed)?;
     }
     let (number, bytes) = Feedback::new(&project.journal).forget(now.before(rules.complaints.0), dry_run)?;
     if number > 0 {
@@ -88,8 +95,8 @@ fn forget_runs(
     age: Span,
     dry_run: bool,
     now: Timestamp,
-) -> Result<Vec<Freed>> {
-    let mut freed = Vec::new();
+    freed: &mut Vec<Freed>,
+) -> Result<()> {
     let mut handled = Handled::kept(log.journal())?;
     for logged in log.all()? {
         let id = logged.run.id();
@@ -109,7 +116,7 @@ fn forget_runs(
         }
         freed.push(Freed { what: "events".to_owned(), name: id.to_owned(), bytes: there.bytes });
     }
-    Ok(freed)
+    Ok(())
 }
 
 fn timestamp(at: SystemTime) -> Timestamp {
@@ -168,8 +175,8 @@ fn sweep(
     needed: &Needed,
     dry_run: bool,
     now: SystemTime,
-) -> Result<Vec<Freed>> {
-    let mut freed = Vec::new();
+    freed: &mut Vec<Freed>,
+) -> Result<()> {
     let mut look = |what: &str, folder: &Path, age: Duration, stays: &dyn Fn(&str) -> bool| -> Result<()> {
         for (name, path) in folders_in(folder).with_context(|| folder.display().to_string())? {
             let changed = fs::metadata(&path).and_then(|metadata| metadata.modified());
@@ -190,8 +197,7 @@ fn sweep(
         !is_digest(name) || needed.artifacts.contains(name)
     })?;
     look("prepared", &folders.prepared, rules.prepared.0, &|name| !is_digest(name))?;
-    look("work", &folders.work, Duration::ZERO, &|name| needed.runs.contains(name))?;
-    Ok(freed)
+    look("work", &folders.work, Duration::ZERO, &|name| needed.runs.contains(name))
 }
 
 /// The folders in a folder, by name; none where it is not there.
@@ -272,7 +278,8 @@ mod tests {
         let needed = Needed { artifacts: [name("b")].into(), runs: ["run-2".to_owned()].into() };
         let expected = [("artifact", name("a")), ("prepared", name("d")), ("work", "run-1".to_owned())];
         let told = |dry_run| {
-            let freed = sweep(&folders, &rules, &needed, dry_run, now).unwrap();
+            let mut freed = Vec::new();
+            sweep(&folders, &rules, &needed, dry_run, now, &mut freed).unwrap();
             assert!(freed.iter().all(|one| one.bytes == 100), "{freed:?}");
             freed.into_iter().map(|one| (one.what, one.name)).collect::<Vec<_>>()
         };
@@ -291,7 +298,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let nowhere = root.path().join("nowhere");
         let folders = Folders { artifacts: nowhere.clone(), prepared: nowhere.clone(), work: nowhere };
-        let freed = sweep(&folders, &RetentionRules::default(), &Needed::default(), false, SystemTime::now()).unwrap();
+        let mut freed = Vec::new();
+        sweep(&folders, &RetentionRules::default(), &Needed::default(), false, SystemTime::now(), &mut freed).unwrap();
         assert_eq!(freed, []);
     }
 
@@ -306,7 +314,8 @@ mod tests {
         let version = log.append("62e23fd1-1", 0, &events, &[]).unwrap();
         let age = Span(30 * DAY);
         let forget = |dry_run, at| {
-            let freed = forget_runs(&log, &records, &audit, age, dry_run, at).unwrap();
+            let mut freed = Vec::new();
+            forget_runs(&log, &records, &audit, age, dry_run, at, &mut freed).unwrap();
             freed.into_iter().map(|one| (one.what, one.name, one.bytes > 0)).collect::<Vec<_>>()
         };
         let (early, late) = (ended.after(29 * DAY), ended.after(31 * DAY));

@@ -37,7 +37,14 @@ impl Desk for RunDesk {
     async fn answer(&self, peer: Peer, request: Request) -> Reply {
         let reply = match request {
             Request::Deploy { environments } => self.0.deploy(&environments, &peer.name).await.map(Reply::Deployed),
-            Request::Gc => self.0.collect().await.map(Reply::Freed),
+            Request::Gc => {
+                let mut freed = Vec::new();
+                match self.0.collect(&mut freed).await {
+                    Ok(()) => Ok(Reply::Freed(freed)),
+                    Err(error) if freed.is_empty() => Err(error),
+                    Err(error) => Ok(Reply::FreedUntil { freed, why: format!("{error:#}") }),
+                }
+            }
             request => answer(&self.0, &peer.name, request).await.map(Reply::Done),
         };
         reply.unwrap_or_else(|error| {
@@ -57,7 +64,11 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
         Request::Say { run, word, reason, question } => {
             say(controller, Said { by: by.to_owned(), run, word, reason, link: None, question }).await?
         }
-        Request::Gc => format!("{} things are removed", controller.collect().await?.len()),
+        Request::Gc => {
+            let mut freed = Vec::new();
+            controller.collect(&mut freed).await?;
+            format!("{} things are removed", freed.len())
+        }
         Request::Deploy { environments } => {
             let made = controller.deploy(&environments, by).await?;
             let lines = made.iter().map(|live| format!("{} serves release {}", live.words(), live.release.id));

@@ -165,6 +165,13 @@ pub enum Reply {
     Deployed(Vec<MadeLive>),
     /// What was removed.
     Freed(Vec<Freed>),
+    /// What was removed before something could not be.
+    FreedUntil {
+        /// What was removed.
+        freed: Vec<Freed>,
+        /// What could not be, and why.
+        why: String,
+    },
     /// It is not taken: why, and what to do.
     Refused(String),
     /// What was asked for cannot be meant: a run that is not there, say.

@@ -262,7 +262,8 @@ async fn a_runs_snapshot_must_be_whole_and_its_data_goes_back_only_where_it_can_
 #[tokio::test]
 async fn of_old_snapshots_those_that_a_run_may_go_back_to_stay() {
     let gone = async |scene: &Scene, oldest: i64| {
-        let gone = forget_old(&scene.project, oldest, true).await.unwrap();
+        let mut gone = Vec::new();
+        forget_old(&scene.project, oldest, true, &mut gone).await.unwrap();
         gone.into_iter().map(|one| one.id).collect::<Vec<_>>()
     };
     let scene = scene(&[answer_to("list", "staging", json!([]))]);

@@ -28,10 +28,18 @@ fn artifacts(scene: &Scene, digits: &[&str], days: u32) {
 }
 
 async fn gone(scene: &Scene, dry_run: bool) -> Result<Vec<String>, String> {
-    let freed = collect(&scene.project, dry_run, SystemTime::now()).await.map_err(|error| format!("{error:#}"))?;
+    let (gone, done) = tried(scene, dry_run).await;
+    done.map(|()| gone)
+}
+
+/// What goes, and whether all of it did.
+async fn tried(scene: &Scene, dry_run: bool) -> (Vec<String>, Result<(), String>) {
+    let mut freed = Vec::new();
+    let done = collect(&scene.project, dry_run, SystemTime::now(), &mut freed).await;
     // A digest is told by its first digit.
     let short = |name: &str| if name.len() == 64 { name[..1].to_owned() } else { name.to_owned() };
-    Ok(freed.into_iter().map(|one| format!("{} {}", one.what, short(&one.name))).collect())
+    let gone = freed.into_iter().map(|one| format!("{} {}", one.what, short(&one.name))).collect();
+    (gone, done.map_err(|error| format!("{error:#}")))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -101,7 +109,8 @@ async fn events_go_only_where_they_are_kept_for_so_long_and_complaints_in_any_ca
                 .unwrap();
         }
         let gone = async |dry_run| {
-            let freed = collect(project, dry_run, now).await.unwrap();
+            let mut freed = Vec::new();
+            collect(project, dry_run, now, &mut freed).await.unwrap();
             assert!(freed.iter().all(|one| one.bytes > 0), "{freed:?}");
             freed.into_iter().map(|one| format!("{} {}", one.what, one.name)).collect::<Vec<_>>()
         };
@@ -120,8 +129,11 @@ async fn events_stay_until_they_are_older_than_they_are_to_be() {
     let version = project.log.read(run.id()).unwrap().unwrap().version;
     project.audit.let_go(run.id(), "finished", version, true);
     let just = SystemTime::UNIX_EPOCH + Duration::from_nanos(run.last_event_at().0.unsigned_abs()) + 7 * DAY;
-    assert_eq!(collect(project, true, just).await.unwrap(), []);
-    assert_eq!(collect(project, true, just + Duration::from_nanos(1)).await.unwrap().len(), 1);
+    for (at, expected) in [(just, 0), (just + Duration::from_nanos(1), 1)] {
+        let mut freed = Vec::new();
+        collect(project, true, at, &mut freed).await.unwrap();
+        assert_eq!(freed.len(), expected);
+    }
 }
 
 fn guard(answers: &[Answer]) -> crate::testing::Plugin {
@@ -139,9 +151,11 @@ async fn of_old_snapshots_the_newest_stays_and_those_that_are_not_old() {
         answer_to("forget", "staging", json!({ "err": { "failed": { "message": "stuck", "details": [] } } })),
     ];
     let scene = Scene::open(&[target(&[]), guard(&snapshots)], "");
-    assert_eq!(gone(&scene, true).await.unwrap(), ["snapshot a", "snapshot d"]);
-    let error = gone(&scene, false).await.unwrap_err();
-    assert!(error.starts_with("snapshot d cannot be removed"), "{error}");
+    artifacts(&scene, &["a"], 400);
+    assert_eq!(gone(&scene, true).await.unwrap(), ["artifact a", "snapshot a", "snapshot d"]);
+    let (gone_before, done) = tried(&scene, false).await;
+    assert!(done.unwrap_err().starts_with("snapshot d cannot be removed"));
+    assert_eq!(gone_before, ["artifact a", "snapshot a"], "what went before that is told");
     let scene = Scene::open(&[target(&[]), guard(&[answer("list", json!([]))])], "");
     assert_eq!(gone(&scene, false).await.unwrap(), [""; 0]);
 }
@@ -172,7 +186,8 @@ fn what_is_just_old_enough_goes_and_what_is_of_the_future_stays() {
     make(&folders.artifacts, &digest("z", 64), now - 99 * DAY);
     make(&folders.prepared, &digest("d", 63), now - 99 * DAY);
     make(&folders.work, "later", now + DAY);
-    let freed = sweep(&folders, &rules, &Needed::default(), false, now).unwrap();
+    let mut freed = Vec::new();
+    sweep(&folders, &rules, &Needed::default(), false, now, &mut freed).unwrap();
     assert_eq!(freed.into_iter().map(|one| one.name).collect::<Vec<_>>(), [digest("a", 64)]);
 }
 
@@ -182,6 +197,7 @@ fn a_folder_that_cannot_be_read_is_told() {
     let file = root.path().join("file");
     fs::write(&file, "x").unwrap();
     let folders = Folders { artifacts: file, prepared: root.path().join("p"), work: root.path().join("w") };
-    let error = sweep(&folders, &RetentionRules::default(), &Needed::default(), true, SystemTime::now()).unwrap_err();
+    let (needed, mut freed) = (Needed::default(), Vec::new());
+    let error = sweep(&folders, &RetentionRules::default(), &needed, true, SystemTime::now(), &mut freed).unwrap_err();
     assert!(error.to_string().ends_with("/file"), "{error:#}");
 }
