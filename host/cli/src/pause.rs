@@ -19,9 +19,14 @@ use crate::{
 pub fn pause(reason: &str, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
     let paused = Paused { by: this_user().name, reason: reason.to_owned(), since: now() };
-    LoopState::new(&project.journal).pause(&paused)?;
-    let text = "no more runs start; those under way go on. Let them start again with `autodevops resume`";
-    told(Some(&paused), text, format)
+    let before = LoopState::new(&project.journal).pause(&paused)?;
+    let text = match &before {
+        Some(before) => {
+            format!("no runs start already: {}. Let them start again with `autodevops resume`", said(before))
+        }
+        None => "no more runs start; those under way go on. Let them start again with `autodevops resume`".to_owned(),
+    };
+    told(Some(before.as_ref().unwrap_or(&paused)), &text, format)
 }
 
 /// `autodevops resume`.

@@ -79,6 +79,10 @@ pub fn below(run: &Run) -> Vec<String> {
     if let Some(of) = run.awaited() {
         lines.push(format!("for {}", cut(&of.to_string(), 100)));
     }
+    if let Some((until, reason)) = run.frozen().filter(|_| run.gate().is_none()) {
+        let why = if reason.is_empty() { String::new() } else { format!(": {}", cut(reason, 100)) };
+        lines.push(format!("for a freeze that ends {}{why}", day(*until)));
+    }
     if let Some(gate) = run.gate() {
         let answer = format!("autodevops approve {id} --question {number}, or reject", number = gate.number);
         lines.push(format!("{}: {answer}", cut(&gate.reason, 100)));

@@ -43,7 +43,7 @@ pub struct FreezeWindow {
     /// Whose clocks are meant, such as `Europe/Berlin`. `UTC` when absent.
     #[serde(default = "utc")]
     pub time_zone: String,
-    /// Why; people are told.
+    /// Why; `autodevops runs` and `show` tell it of a run that waits.
     #[serde(default)]
     pub reason: String,
 }

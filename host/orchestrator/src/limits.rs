@@ -128,13 +128,18 @@ impl<'a> LoopState<'a> {
         self.get(PAUSED)
     }
 
-    /// Has no runs start from now on. Those under way go on.
+    /// Has no runs start from now on. Those under way go on. Where none start already, it stays so by the word of whoever said it first,
+    /// which this gives.
     ///
     /// # Errors
     /// When the journal cannot be written.
-    pub fn pause(&self, paused: &Paused) -> Result<()> {
-        let Paused { by, reason, since } = paused.clone();
-        self.change(Some(paused), &Change { paused: true, by, reason, at: since })
+    pub fn pause(&self, paused: &Paused) -> Result<Option<Paused>> {
+        let before = self.paused()?;
+        if before.is_none() {
+            let Paused { by, reason, since } = paused.clone();
+            self.change(Some(paused), &Change { paused: true, by, reason, at: since })?;
+        }
+        Ok(before)
     }
 
     /// Has runs start again, by this person's word; gives what held them up.
@@ -346,8 +351,11 @@ mod tests {
         let (state, seen) = (LoopState::new(&journal), LoopState::new(&other));
         assert_eq!((seen.paused().unwrap(), seen.resume("bob", Timestamp(1)).unwrap()), (None, None));
         let paused = Paused { by: "ada".into(), reason: "an audit".into(), since: Timestamp(5) };
-        state.pause(&paused).unwrap();
+        assert_eq!(state.pause(&paused).unwrap(), None);
         assert_eq!(seen.paused().unwrap(), Some(paused.clone()));
+        let again = Paused { by: "bob".into(), reason: String::new(), since: Timestamp(6) };
+        assert_eq!(seen.pause(&again).unwrap(), Some(paused.clone()));
+        assert_eq!(seen.paused().unwrap(), Some(paused.clone()), "it is the first one's word");
         let words = Waits::Paused(paused.clone()).to_string();
         assert_eq!(words, "the loop is paused by ada: an audit; let it go on with `autodevops resume`");
         assert_eq!(seen.resume("bob", Timestamp(9)).unwrap(), Some(paused));
@@ -373,6 +381,7 @@ mod tests {
         state.account(&audit).unwrap();
         assert_eq!(told(), [""; 0]);
         state.pause(&Paused { by: "ada".into(), reason: "an audit".into(), since: Timestamp(3) }).unwrap();
+        state.pause(&Paused { by: "cyd".into(), reason: "me too".into(), since: Timestamp(5) }).unwrap();
         state.account(&audit).unwrap();
         state.resume("bob", Timestamp(7)).unwrap();
         state.account(&audit).unwrap();

@@ -169,6 +169,22 @@ fn people_are_told_what_they_are_needed_for_beside_what_they_are_asked() {
 }
 
 #[test]
+fn a_run_that_waits_for_the_end_of_a_freeze_says_until_when_and_why() {
+    for (reason, why) in [("nobody is at work", ": nobody is at work"), ("", "")] {
+        let mut events = Story::escalated();
+        let staged = events.iter().position(|event| matches!(event.event, EventKind::StepPassed { .. })).unwrap();
+        events.truncate(staged + 1);
+        let at = events[staged].at;
+        let until = at.after(std::time::Duration::from_secs(3600));
+        let event = EventKind::Frozen { until, reason: reason.into() };
+        events.push(Event { v: VERSION, at, event });
+        let run = Run::replay(&events).unwrap();
+        assert_eq!(crate::runs::below(&run), [format!("for a freeze that ends {}{why}", day(until))]);
+        assert!(told(&run, &events).contains(&format!(" until {}: a freeze{why}\n", day(until))));
+    }
+}
+
+#[test]
 fn what_is_asked_names_its_question() {
     let mut events = Story::escalated();
     let asked = events.iter().position(|event| matches!(event.event, EventKind::ApprovalAsked { .. })).unwrap();
