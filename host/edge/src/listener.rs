@@ -241,3 +241,55 @@ async fn connection<A, F>(
         tracing::debug!(%error, "a connection ended early");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        time::Instant,
+    };
+
+    use super::*;
+
+    #[test]
+    fn an_address_has_as_many_connections_as_it_is_for_and_never_more() {
+        let service = Service::for_many(Arc::new(Lanes::start().unwrap()), Limits::default());
+        let many = service.connections.available_permits();
+        assert!((16..=MAX_CONNECTIONS).contains(&many), "{many}");
+        assert_eq!(service.for_few().connections.available_permits(), FEW_CONNECTIONS);
+        service.lanes.end();
+    }
+
+    #[test]
+    fn who_sends_no_head_takes_the_place_of_another_only_until_its_time_is_over() {
+        let head_time = Duration::from_millis(300);
+        let lanes = Arc::new(Lanes::start().unwrap());
+        let limits = Limits { head_time, ..Limits::default() };
+        let connections = Arc::new(Semaphore::new(1));
+        let service = Service { lanes: Arc::clone(&lanes), limits, connections };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (end, ended) = oneshot::channel::<()>();
+        let serving = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let ended = async {
+                drop(ended.await);
+                Closing::default()
+            };
+            runtime.block_on(serve(listener, service, ended, async |_, _| Response::new(AnswerBody::own("here"))));
+        });
+        let begun = Instant::now();
+        let mut idle = TcpStream::connect(address).unwrap();
+        idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n").unwrap();
+        let mut other = TcpStream::connect(address).unwrap();
+        other.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        other.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        other.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("here"), "{answer}");
+        assert!(begun.elapsed() >= head_time, "there was room for a second: {:?}", begun.elapsed());
+        end.send(()).unwrap();
+        serving.join().unwrap();
+        lanes.end();
+    }
+}

@@ -133,10 +133,20 @@ impl HttpApi {
     /// # Errors
     /// When the address cannot be listened at.
     pub async fn open<O: Office>(listen: SocketAddr, api: Api<O>) -> io::Result<Self> {
+        Self::open_within(listen, api, CONNECTIONS, HEAD_PATIENCE).await
+    }
+
+    /// The same for so many connections at once, and this patience with a head.
+    async fn open_within<O: Office>(
+        listen: SocketAddr,
+        api: Api<O>,
+        connections: usize,
+        head_patience: Duration,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let api = Arc::new(api);
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let room = Arc::new(Semaphore::new(connections));
         let task = tokio::spawn(async move {
             loop {
                 let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
@@ -155,7 +165,7 @@ impl HttpApi {
                 });
                 tokio::spawn(async move {
                     let mut server = http1::Builder::new();
-                    server.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_buf_size(MAX_BODY_BYTES);
+                    server.timer(TokioTimer::new()).header_read_timeout(head_patience).max_buf_size(MAX_BODY_BYTES);
                     if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
                         tracing::debug!(%error, "a client of the HTTP API went away");
                     }

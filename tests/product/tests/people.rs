@@ -376,10 +376,10 @@ impl Speaker<'_> {
         (program, run)
     }
 
-    /// Sees that the run ended without healing anything, and has another try at it.
-    fn again(&self, program: Program, run: &str) {
+    /// Sees that the run ended with this code, without healing anything, and has another try at it.
+    fn again(&self, program: Program, run: &str, code: i32) {
         let called = program.wait(LIMIT);
-        assert_eq!(called.code, Some(1), "{called}");
+        assert_eq!(called.code, Some(code), "{called}");
         self.shop.expect(0, &["retry", run, "--reason", "once more"]);
     }
 }
@@ -409,15 +409,17 @@ fn each_word_is_answered_within_a_second_by_the_command_line_and_over_http() {
     // What it is told while it moves traffic is answered before that has come to its end.
     speaker.over_http("skip", &run, so);
     speaker.by_hand(&["abort", &run, "--reason", "enough"]);
-    speaker.again(program, &run);
+    speaker.again(program, &run, 1);
     let (program, run) = speaker.at_smallest();
-    speaker.by_hand(&["skip", &run, "--reason", "so"]);
+    speaker.over_http("roll-forward", &run, so);
+    speaker.over_http("rollback", &run, so);
+    speaker.again(program, &run, 3);
+    let (program, run) = speaker.asked();
+    speaker.by_hand(&["ack", &run, "--reason", "so"]);
     speaker.over_http("abort", &run, so);
-    speaker.again(program, &run);
+    speaker.again(program, &run, 1);
     let (program, run) = speaker.asked();
-    speaker.over_http("reject", &run, so);
-    speaker.again(program, &run);
-    let (program, run) = speaker.asked();
+    speaker.over_http("ack", &run, so);
     speaker.by_hand(&["reject", &run, "--reason", "so"]);
     assert_eq!(program.wait(LIMIT).code, Some(1));
     let mut took = speaker.took;

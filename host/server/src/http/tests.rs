@@ -12,6 +12,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
@@ -121,6 +122,10 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
+        Self::within(CONNECTIONS, HEAD_PATIENCE).await
+    }
+
+    async fn within(connections: usize, head_patience: Duration) -> Self {
         let mut plan = Plan::defaults("shop");
         plan.approval.approvers = vec!["ada".into(), "ops".into()];
         let (runs, key, token) = (Arc::new(OneRun::waiting(plan)), LinkKey::new(&[1; 32]), Token::new().unwrap());
@@ -132,7 +137,8 @@ impl Place {
         ]);
         let api =
             Api { office: Arc::clone(&runs), tokens, links: Some(key.clone()), redaction: Redaction::default(), now };
-        let open = HttpApi::open("127.0.0.1:0".parse().unwrap(), api).await.unwrap();
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let open = HttpApi::open_within(listen, api, connections, head_patience).await.unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { runs, key, token, open, client }
     }
@@ -473,4 +479,26 @@ async fn a_rollback_that_takes_long_goes_on_and_is_not_to_be_asked_for_again_unl
     );
     let (status, text) = told(Method::POST, "/rollback/production", "").await;
     assert_eq!(status, StatusCode::OK, "{text}");
+}
+
+#[tokio::test]
+async fn who_sends_no_head_takes_the_place_of_another_only_for_as_long_as_there_is_patience_with_it() {
+    let patience = Duration::from_millis(300);
+    let place = Place::within(2, patience).await;
+    let begun = std::time::Instant::now();
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        let mut stream = tokio::net::TcpStream::connect(place.open.address()).await.unwrap();
+        stream.write_all(b"GET /runs HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+        idle.push(stream);
+    }
+    let asked = place.ask(Method::GET, "/runs", Some(place.token.text()), "");
+    let (status, _) = tokio::time::timeout(Duration::from_secs(20), asked).await.unwrap();
+    assert_eq!(status, StatusCode::OK);
+    assert!(begun.elapsed() >= patience, "there was room for a third: {:?}", begun.elapsed());
+    for mut stream in idle {
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    }
 }
