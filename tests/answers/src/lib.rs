@@ -20,8 +20,8 @@ const HEAP: usize = 65_536;
 #[derive(Clone)]
 pub struct Answer {
     function: &'static str,
-    /// The first argument that it is the answer to; none: to any other.
-    of: Option<String>,
+    /// The text that it is the answer to, and the first of the core values that the text is told by; none: to any other.
+    of: Option<(u32, String)>,
     value: Value,
 }
 
@@ -33,7 +33,7 @@ pub fn answer(function: &'static str, value: Value) -> Answer {
 
 /// What a function answers where its first argument is this text; it comes before [`answer`].
 pub fn answer_to(function: &'static str, of: &str, value: Value) -> Answer {
-    Answer { function, of: Some(of.to_owned()), value }
+    Answer { function, of: Some((0, of.to_owned())), value }
 }
 
 /// An error as an answer.
@@ -42,6 +42,13 @@ pub fn refusal(kind: &str, message: &str) -> Value {
 }
 
 impl Answer {
+    /// The same where a later text is so. A text takes two core values, and a number or a name of several one; a record takes those of its
+    /// fields.
+    #[must_use]
+    pub fn where_text(self, first_core_value: u32) -> Self {
+        Self { of: self.of.map(|(_, text)| (first_core_value, text)), ..self }
+    }
+
     /// With this text in the place of that one, wherever it is.
     pub fn with(&self, old: &str, new: &str) -> Self {
         let text = serde_json::to_string(&self.value).unwrap().replace(old, new);
@@ -111,11 +118,12 @@ fn body(memory: &mut Memory<'_>, function: &Function, answers: &[&Answer]) -> St
     for answer in answers {
         let at = memory.answer(&function.result.unwrap(), &answer.value);
         match &answer.of {
-            Some(of) => {
+            Some((first, of)) => {
                 let (text, length) = memory.text(of);
+                let second = first + 1;
                 write!(
                     cases,
-                    "(if (call $is (local.get 0) (local.get 1) (i32.const {text}) (i32.const {length})) (then (return (i32.const {at}))))"
+                    "(if (call $is (local.get {first}) (local.get {second}) (i32.const {text}) (i32.const {length})) (then (return (i32.const {at}))))"
                 )
                 .unwrap();
             }

@@ -241,6 +241,28 @@ async fn people_are_told_once_and_no_more_than_they_can_read() {
 }
 
 #[tokio::test]
+async fn a_mail_address_reaches_no_notifier_by_a_title_or_a_text() {
+    let words = "it fails for jane@shop.example";
+    let about = Notification { body: words.into(), ..notification(words) };
+    let tells = Command::Notify { key: "k".into(), plugin: "chat".into(), notification: about, asked: None };
+    // After the key come the run, the stage and the severity.
+    for (part, first) in [("title", 7), ("body", 9)] {
+        for (rules, expected) in [
+            ("", Ok(EffectOutcome::Done)),
+            ("[redaction]\nkeep = [\"email\"]\n", Err("plugin `chat`: it is told whose".to_owned())),
+        ] {
+            let answers = [
+                answer_to("notify", "it fails for [redacted:email]", Value::Null).where_text(first),
+                answer("notify", refusal("failed", "it is told whose")),
+            ];
+            let scene = Scene::open(&[target(&[]), plugin("chat", Stage::Notifier, &answers)], rules);
+            let run = scene.run(&Story::default(), is_shared);
+            assert_eq!(done(&scene, &run, &tells, false).await, expected, "{part}, {rules}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_was_not_told_is_told_again() {
     let scene = Scene::open(
         &[target(&[]), plugin("chat", Stage::Notifier, &[answer("notify", refusal("unavailable", "no line"))])],
