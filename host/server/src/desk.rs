@@ -166,7 +166,8 @@ pub async fn say(controller: &Controller, said: Said) -> Result<String, anyhow::
             goes_back(&run)?;
             format!("run {id} ends; traffic that it moved returns first")
         }
-        Word::Ack => format!("run {id}: you have it in hand; nobody further is told"),
+        // It is told on a link's page, too.
+        Word::Ack => controller.project().redaction.text(&in_hand(&run)),
     })
 }
 
@@ -284,8 +285,64 @@ fn approved(run: &Run) -> String {
     }
 }
 
+/// What somebody has in hand: where a question stands beside it, this is not that one.
+fn in_hand(run: &Run) -> String {
+    let what = run.alarm().map_or(String::new(), |alarm| format!(": {}", alarm.reason));
+    let asked = match (run.alarm_beside(), run.gate()) {
+        (Some(_), Some(gate)) => format!("; question {} is open beside it: {}", gate.number, gate.reason),
+        (None, Some(gate)) => format!("; question {} is still to be answered", gate.number),
+        (_, None) => String::new(),
+    };
+    format!("run {}: you have it in hand, nobody further is told{what}{asked}", run.id())
+}
+
 /// How long the watch under way still takes.
 fn left(run: &Run) -> Span {
     let left = run.watch().map_or(0, |watch| watch.until.0.saturating_sub(now().0)).max(0);
     Span(Duration::from_secs(u64::try_from(left / 1_000_000_000).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use autodevops_model::Outcome;
+    use autodevops_pipeline::{Event, EventKind, Gate, Timestamp, VERSION};
+    use autodevops_record::testing::Story;
+
+    use super::*;
+
+    /// The run up to the first event of this kind, and what comes after that.
+    fn until(mut events: Vec<Event>, last: impl Fn(&mut EventKind) -> bool, then: Option<EventKind>) -> Run {
+        let index = events.iter_mut().position(|event| last(&mut event.event)).unwrap();
+        events.truncate(index + 1);
+        let at = events[index].at;
+        events.extend(then.map(|event| Event { v: VERSION, at, event }));
+        Run::replay(&events).unwrap()
+    }
+
+    #[test]
+    fn who_has_something_in_hand_is_told_what_and_which_question_that_does_not_answer() {
+        let asked = until(Story::escalated(), |event| matches!(event, EventKind::ApprovalAsked { .. }), None);
+        let reason = &asked.gate().unwrap().reason;
+        assert_eq!(
+            in_hand(&asked),
+            format!(
+                "run 62e23fd1-1: you have it in hand, nobody further is told: {reason}; question 1 is still to be answered"
+            )
+        );
+        let fails = |event: &mut EventKind| match event {
+            EventKind::StableLooked { verdict } => {
+                verdict.outcome = Outcome::Failed;
+                true
+            }
+            _ => false,
+        };
+        let data = EventKind::ApprovalAsked {
+            gate: Gate::Data,
+            until: Timestamp(i64::MAX),
+            reason: "shall the data go back?".into(),
+        };
+        let beside = in_hand(&until(Story::rolled_back(), fails, Some(data)));
+        assert!(beside.contains("nobody further is told: production went back to `old`, and that fails"), "{beside}");
+        assert!(beside.ends_with("; question 2 is open beside it: shall the data go back?"), "{beside}");
+    }
 }

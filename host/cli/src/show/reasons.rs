@@ -10,6 +10,8 @@ use crate::progress::clock;
 pub struct Reasons {
     /// What was judged in this decision, what decided being the first.
     judged: Vec<Verdict>,
+    /// What the other triggers said of the step when it was watched longer.
+    said: Vec<Verdict>,
 }
 
 impl Reasons {
@@ -18,6 +20,7 @@ impl Reasons {
         match event {
             EventKind::StepEntered { .. } => {
                 self.judged.clear();
+                self.said.clear();
                 Vec::new()
             }
             EventKind::Judged { verdict, others } => {
@@ -28,7 +31,8 @@ impl Reasons {
             | EventKind::Reviewed { verdict, .. }
             | EventKind::Checked { verdict, .. }
             | EventKind::AutomatedTested { verdict, .. } => rule(verdict),
-            EventKind::StepPassed { .. } | EventKind::StepExtended { .. } | EventKind::Held { .. } => self.told(),
+            EventKind::StepExtended { .. } => self.extended(),
+            EventKind::StepPassed { .. } | EventKind::Held { .. } => self.told(),
             EventKind::TurnedBack { .. } => {
                 // A person's word, or nobody's, ends a run as well: then nothing was judged just before.
                 self.told()
@@ -40,6 +44,22 @@ impl Reasons {
                 Vec::new()
             }
         }
+    }
+
+    /// The same of a step that is watched longer: the other triggers say once what they go on to say with other numbers.
+    fn extended(&mut self) -> Vec<String> {
+        let is_same = |one: &Verdict, other: &Verdict| {
+            (&one.service, &one.rule, one.outcome, one.dry_run)
+                == (&other.service, &other.rule, other.outcome, other.dry_run)
+        };
+        let others: Vec<Verdict> = self.judged.iter().skip(1).cloned().collect();
+        let said = std::mem::replace(&mut self.said, others);
+        let mut rank = 0;
+        self.judged.retain(|verdict| {
+            rank += 1;
+            rank == 1 || !said.iter().any(|before| is_same(before, verdict))
+        });
+        self.told()
     }
 
     /// What the decision rests on that was taken by what was judged just before: what decided, and what the other triggers say.
