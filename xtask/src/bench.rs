@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Command};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::{
     command::{build_programs, run, target},
@@ -16,7 +16,7 @@ pub struct Arguments {
     /// How the figures are printed.
     #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
-    /// Measure only what has this in its name.
+    /// Measure only what has this in its name; of all figures, not of one table.
     #[arg(long)]
     only: Option<String>,
     /// A folder with Loghub's labelled logs, which are not part of the project: `NAME_2k.log` beside `NAME_2k.log_structured.csv`.
@@ -38,11 +38,24 @@ pub enum One {
     Logs,
 }
 
+impl Arguments {
+    /// A table has no parts to choose from: what was chosen would be ignored.
+    fn fit_together(&self) -> Result<()> {
+        match (&self.only, self.one) {
+            (Some(only), Some(_)) => {
+                bail!("--only {only} chooses among all figures, not within one table; leave one out")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Builds all that is needed, measures, and prints the figures to standard output.
 ///
 /// # Errors
-/// When something does not build, or cannot be measured at all.
+/// When one table is wanted and only a part of all figures as well; when something does not build, or cannot be measured at all.
 pub fn measure(arguments: &Arguments) -> Result<()> {
+    arguments.fit_together()?;
     if let Some(One::Accuracy) = arguments.one {
         // Native: it needs no plugin.
         build_programs()?;
@@ -76,4 +89,29 @@ fn program(Arguments { format, only, data, log_megabytes, .. }: &Arguments) -> R
         bench.arg("--log-megabytes").arg(megabytes.to_string());
     }
     Ok(bench)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        bench: Arguments,
+    }
+
+    #[test]
+    fn a_part_of_all_figures_and_one_table_are_not_wanted_at_once() {
+        let fit = |line: &str| Line::try_parse_from(line.split(' ')).unwrap().bench.fit_together();
+        for line in ["bench", "bench --only edge", "bench logs", "bench accuracy --data loghub --format json"] {
+            fit(line).unwrap();
+        }
+        for line in ["bench --only edge logs", "bench --only edge accuracy --data loghub"] {
+            let why = fit(line).unwrap_err().to_string();
+            assert!(why.starts_with("--only edge chooses among all figures"), "{line}: {why}");
+        }
+    }
 }

@@ -45,7 +45,7 @@ enum Task {
     Bench(bench::Arguments),
     /// Run the hostile guests: small components that go against each limit and permission, beside honest calls.
     Hostile(hostile::Arguments),
-    /// Change the decision core in one place at a time, and see whether its tests find each change.
+    /// Change the decision core, the driver and the orchestrator in one place at a time, and see whether their tests find each change.
     #[command(disable_help_flag = true)]
     Mutants {
         /// What `tests/mutants` is told; see `--help`.
