@@ -12,9 +12,11 @@
 //! - A watch is passed at its end, by a verdict that passed. In production that needs what the host observed or two sources.
 //!   Too few requests make a step longer, then hold it. In staging, where nobody may come by, they pass.
 //! - Between the measurements the host's own counts are looked at many times a second ([`Glance`]), for what needs no second look.
-//! - A rule that is crossed turns back when it is in two windows in a row that have no moment in common ([`Strike`]), or at once where half of
-//!   the requests fail ([`HardTrip`]). A trigger that is not critical holds the step instead. So many complaints, or a new critical error, turn back at once: they are
-//!   counted, not measured ([`CountTrigger`]), and that there are none passes nothing. A held step is watched on: it passes or turns back by itself.
+//! - A rule that is crossed turns back when it is in so many windows in a row that have no moment in common ([`Strike`]) as
+//!   [`Decision::bad_windows`] says, two by the defaults. At once it does where half of the requests fail ([`HardTrip`]), and at small
+//!   steps where the sequential test says so ([`Decision::sequential_up_to`]). A trigger that is not critical holds the step instead.
+//!   So many complaints, or a new critical error, turn back at once: they are counted, not measured ([`CountTrigger`]), and that there
+//!   are none passes nothing. A held step is watched on: it passes or turns back by itself.
 //! - A release that may fail as often as a hard trip turns back for is promoted by a person alone, also beside a baseline that is as bad.
 //! - Turning back sets traffic to what was stable when the run started; but where that does not serve itself, nothing is moved without
 //!   a person's word: they are asked until they answer. Production's rollback is tried for ever; people are

@@ -9,8 +9,9 @@
 //!            └── family ──> what is left of a small chance over all metrics and looks
 //! ```
 //!
-//! - A share fails when Wilson's 99 % lower bound is above the limit, and passes when the sequential test or the 99 % upper bound says
-//!   that it is below. Between them more must be seen.
+//! - A share fails when the sequential test (at small steps) or Wilson's 99 % lower bound says that it is above the limit, and passes when
+//!   that test or the 99 % upper bound says that it is below. Between them more must be seen. What the test fails turns back at once; what
+//!   the bound fails must do so in `bad-windows` windows in a row.
 //! - A comparison fails when the candidate is worse with 99 % confidence, and by more than is allowed.
 //! - What fails a window must be so rare of a good release that it does not come by chance in a whole rollout. A release is good that
 //!   fails as often as the baseline, or at 0.4 of the threshold where that is more.
