@@ -123,8 +123,8 @@ pub enum Verb {
     },
     /// Take in a complaint of one who uses the service.
     ///
-    /// It is on record for good. While a release is rolled out, so many complaints within a window turn it back: `[[rollout.triggers]]`
-    /// with `metric = "complaints"`.
+    /// Its words are kept for as long as `[retention]` `complaints` says, a year by default; that there was one, for good. While a release is
+    /// rolled out, so many complaints within a window turn it back: `[[rollout.triggers]]` with `metric = "complaints"`.
     Feedback(Feedback),
     /// Try again what was aborted or failed: another run for the same issue, with the same fix where production has the same base still.
     ///
