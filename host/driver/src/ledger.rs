@@ -22,7 +22,7 @@ pub struct JournalLedger(RunLog);
 
 impl JournalLedger {
     /// In this journal.
-    pub const fn new(journal: Journal) -> Self {
+    pub fn new(journal: Journal) -> Self {
         Self(RunLog::new(journal))
     }
 

@@ -1,7 +1,15 @@
 //! Runs in the journal: written as events, read as runs; what is too large for a record lies beside it as evidence.
 
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use anyhow::{Context, Result, bail};
-use autodevops_journal::{AppendError, Journal, MAX_RECORD_BYTES, Recorded};
+use autodevops_journal::{AppendError, Journal, MAX_RECORD_BYTES, Recorded, RunSummary};
 use autodevops_pipeline::{Event, Run, Timestamp};
 use serde_json::{Value, json};
 
@@ -33,14 +41,21 @@ impl Logged {
     }
 }
 
-/// The runs of a journal.
+/// The runs of a journal. Clones share what they know of them.
 #[derive(Clone, Debug)]
-pub struct RunLog(Journal);
+pub struct RunLog {
+    journal: Journal,
+    known: Arc<Mutex<Known>>,
+}
+
+/// What is known of runs, by their names: the sequence numbers of their first and their last event, of which no two runs have the same
+/// at any time, and the run as these events make it. Of one that is over there is no more than that.
+type Known = BTreeMap<String, ((u64, u64), Option<Logged>)>;
 
 impl RunLog {
     /// In this journal.
-    pub const fn new(journal: Journal) -> Self {
-        Self(journal)
+    pub fn new(journal: Journal) -> Self {
+        Self { journal, known: Arc::default() }
     }
 
     /// Appends the events of one decision together with these facts, all or none; gives the new version.
@@ -59,14 +74,14 @@ impl RunLog {
             let value = serde_json::to_value(event).unwrap_or(Value::Null);
             let text = value.to_string();
             if text.len() > MAX_RECORD_BYTES {
-                let digest = self.0.put_blob(text.as_bytes())?;
+                let digest = self.journal.put_blob(text.as_bytes())?;
                 records.push(json!({ EVIDENCE: digest }));
             } else {
                 records.push(value);
             }
         }
         let at = events.first().map_or(0, |event| u64::try_from(event.at.0).unwrap_or(0));
-        self.0.append_with(run, expected, &records, facts, at)
+        self.journal.append_with(run, expected, &records, facts, at)
     }
 
     /// A run with its events; none when there is no such run.
@@ -74,12 +89,12 @@ impl RunLog {
     /// # Errors
     /// When it cannot be read, or its events are not a run's.
     pub fn read(&self, run: &str) -> Result<Option<Logged>> {
-        let records = self.0.events(run)?;
+        let records = self.journal.events(run)?;
         let version = records.len() as u64;
         let mut events = Vec::with_capacity(records.len());
         for record in records {
             let version = record.version;
-            let event = event_of(&self.0, record.event).with_context(|| format!("run {run}: event {version}"))?;
+            let event = event_of(&self.journal, record.event).with_context(|| format!("run {run}: event {version}"))?;
             events.push(event);
         }
         if events.is_empty() {
@@ -90,13 +105,13 @@ impl RunLog {
     }
 
     /// Every run, oldest first. One that cannot be read, such as one of a newer version, is left out with a warning: it must not
-    /// hide the others.
+    /// hide the others. All events of all runs are read.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn all(&self) -> Result<Vec<Logged>> {
         let mut all = Vec::new();
-        for summary in self.0.runs()? {
+        for summary in self.journal.runs()? {
             match self.read(&summary.run) {
                 Ok(logged) => all.extend(logged),
                 Err(error) => tracing::warn!("a run is left out: {error:#}"),
@@ -105,33 +120,59 @@ impl RunLog {
         Ok(all)
     }
 
-    /// The runs that are not over, oldest first.
+    /// The runs that are not over, oldest first. Whoever looks again has only those read that were written to meanwhile, by whichever
+    /// process.
     ///
     /// # Errors
     /// When the journal cannot be read, or a run that cannot be read is not over: it may hold traffic, so that nothing may be begun
     /// beside it.
     pub fn unfinished(&self) -> Result<Vec<Logged>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *known);
         let mut unfinished = Vec::new();
-        for summary in self.0.runs()? {
-            match self.read(&summary.run) {
-                Ok(logged) => unfinished.extend(logged.filter(|logged| logged.run.outcome().is_none())),
-                Err(error) if self.is_over(&summary.run)? => tracing::warn!("a run is left out: {error:#}"),
-                Err(error) => bail!(error.context("a run that is not over cannot be read, so that none is driven")),
-            }
+        for RunSummary { run, first, last, .. } in self.journal.runs()? {
+            let as_it_is = before.remove(&run).filter(|(events, _)| *events == (first, last));
+            let logged = match as_it_is {
+                Some((_, logged)) => logged,
+                // It has more events by now, perhaps: then it is read once more the next time.
+                None => self.read_unfinished(&run)?,
+            };
+            unfinished.extend(logged.clone());
+            known.insert(run, ((first, last), logged));
         }
         Ok(unfinished)
     }
 
+    /// A run that is not over; none where it is.
+    fn read_unfinished(&self, run: &str) -> Result<Option<Logged>> {
+        // Of most there is no more to be read than this.
+        if self.journal.last_event(run)?.is_none_or(|last| ends(&last)) {
+            return Ok(None);
+        }
+        match self.read(run) {
+            Ok(logged) => Ok(logged.filter(|logged| logged.run.outcome().is_none())),
+            Err(error) if self.is_over(run)? => {
+                tracing::warn!("a run is left out: {error:#}");
+                Ok(None)
+            }
+            Err(error) => bail!(error.context("a run that is not over cannot be read, so that none is driven")),
+        }
+    }
+
     /// Whether a run is over, by the names of its events alone; whatever somebody put after its end does not make it go on.
     fn is_over(&self, run: &str) -> Result<bool> {
-        let ends = |record: &Recorded| record.event.pointer("/event/type").and_then(Value::as_str) == Some(LAST);
-        Ok(self.0.events(run)?.iter().any(ends))
+        Ok(self.journal.events(run)?.iter().any(ends))
     }
 
     /// The journal.
     pub const fn journal(&self) -> &Journal {
-        &self.0
+        &self.journal
     }
+}
+
+/// Whether a record is a run's end, in whichever version it was written.
+fn ends(record: &Recorded) -> bool {
+    record.event.pointer("/event/type").and_then(Value::as_str) == Some(LAST)
 }
 
 /// The event of a record, which may lie beside it as evidence.

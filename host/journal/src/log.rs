@@ -39,6 +39,21 @@ pub struct RunSummary {
     pub version: u64,
 }
 
+/// Every run by its first and its last event, each found in the index: what lies between them is not looked at, so that it takes no
+/// longer where runs are long.
+const RUNS: &str = "
+    WITH RECURSIVE names (run) AS (
+        SELECT min(run) FROM events
+        UNION ALL
+        SELECT (SELECT min(run) FROM events WHERE run > names.run) FROM names WHERE names.run IS NOT NULL
+    )
+    SELECT names.run, began.sequence, newest.sequence, newest.version FROM names
+    JOIN events AS began
+        ON began.run = names.run AND began.version = (SELECT min(version) FROM events WHERE run = names.run)
+    JOIN events AS newest
+        ON newest.run = names.run AND newest.version = (SELECT max(version) FROM events WHERE run = names.run)
+    ORDER BY 2";
+
 impl Journal {
     /// Appends events to a run that is at the expected version, all or none; gives the new version. They are durable when this
     /// returns.
@@ -97,6 +112,14 @@ impl Journal {
         self.select("WHERE run = ?1 ORDER BY version", params![run])
     }
 
+    /// The run's last event; none if there is no such run.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn last_event(&self, run: &str) -> Result<Option<Recorded>, JournalError> {
+        Ok(self.select("WHERE run = ?1 ORDER BY version DESC LIMIT 1", params![run])?.pop())
+    }
+
     /// Events of all runs after the sequence number, in order, at most `limit`.
     ///
     /// # Errors
@@ -112,8 +135,7 @@ impl Journal {
     /// When the file cannot be read.
     pub fn runs(&self) -> Result<Vec<RunSummary>, JournalError> {
         self.read(|connection| {
-            let sql = "SELECT run, min(sequence), max(sequence), max(version) FROM events GROUP BY run ORDER BY 2";
-            let mut statement = connection.prepare_cached(sql)?;
+            let mut statement = connection.prepare_cached(RUNS)?;
             let rows = statement.query_map([], |row| {
                 Ok(RunSummary {
                     run: row.get(0)?,

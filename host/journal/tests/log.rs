@@ -29,7 +29,22 @@ fn events_come_back_in_order_with_their_place_and_time() {
     assert_eq!(since, [("a".to_owned(), 2), ("b".to_owned(), 3)]);
     let runs: Vec<_> = journal.runs().unwrap().into_iter().map(|r| (r.run, r.first, r.last, r.version)).collect();
     assert_eq!(runs, [("a".to_owned(), 1, 4, 3), ("b".to_owned(), 3, 3, 1)]);
+    assert_eq!(journal.last_event("a").unwrap().as_ref(), a.last());
+    assert_eq!(journal.last_event("c").unwrap(), None);
     assert_eq!(journal.last_sequence().unwrap(), 4);
+}
+
+#[test]
+fn runs_come_in_the_order_of_their_beginnings_whatever_they_are_called() {
+    let (_folder, journal) = journal();
+    assert_eq!(journal.runs().unwrap(), []);
+    for (at, run) in ["z", "a", "m", ""].into_iter().enumerate() {
+        journal.append(run, 0, &[json!(1), json!(2)], at as u64).unwrap();
+    }
+    journal.append("z", 2, &[json!(3)], 9).unwrap();
+    let runs: Vec<_> = journal.runs().unwrap().into_iter().map(|r| (r.run, r.first, r.last, r.version)).collect();
+    let wanted = [("z", 1, 9, 3), ("a", 3, 4, 2), ("m", 5, 6, 2), ("", 7, 8, 2)];
+    assert_eq!(runs, wanted.map(|(run, first, last, version)| (run.to_owned(), first, last, version)));
 }
 
 #[test]
