@@ -70,7 +70,7 @@ pub const fn mix(ClientId(id): ClientId) -> u64 {
     id ^ (id >> 31)
 }
 
-/// The errors of a release, as they count.
+/// A release's errors, of which a few clients' count in part: see [`of_many`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfMany {
     /// So many count.
@@ -81,10 +81,9 @@ pub struct OfMany {
     clients: u64,
 }
 
-/// The errors of a release that has so many clients without what a few of them see more than all others: winsorized at the 99th percentile
-/// of its clients, and at two clients at least, whose errors count as those of the client that has most after them (Tukey, "The future of
-/// data analysis", 1962). Three of each count in any case. `whose` are the clients of errors that were kept; where `all` are more, they
-/// stand for the others.
+/// Counts a release's errors so that a few clients cannot make a trend: of the hundredth part of its `clients` that has most errors, and of two
+/// clients at least, each counts no more of them than the next client has, or three: winsorizing (Tukey, "The future of data analysis", 1962).
+/// `whose` names the client of each error that was kept; where `all` errors are more than those, the counts are scaled up.
 pub fn of_many(whose: impl Iterator<Item = ClientId>, all: u64, clients: u64) -> OfMany {
     let mut by_client: BTreeMap<ClientId, u64> = BTreeMap::new();
     whose.for_each(|client| *by_client.entry(client).or_default() += 1);
@@ -102,11 +101,11 @@ pub fn of_many(whose: impl Iterator<Item = ClientId>, all: u64, clients: u64) ->
 }
 
 impl OfMany {
-    /// By how much more they vary than as many of as many clients would, by the errors and the requests of each client of a sample: the
-    /// design effect of the errors that count. None where it is less than [`LEAST_EFFECT`]: they are as good as independent.
+    /// The design effect of the errors that count: how many times more they vary than independent ones would. `by_client` has the errors and
+    /// the requests of each client of a sample. None below [`LEAST_EFFECT`]: they are as good as independent.
     ///
-    /// Where there are no more clients than those whose errors may be their own doing, and they see more than what always counts, nobody can
-    /// tell whose doing it is: then each client weighs as one request, which decides nothing.
+    /// Of two clients or one, each of whose errors may be its own doing, nobody can tell: there each client weighs as one request, which
+    /// decides nothing.
     pub fn design_effect(&self, by_client: &[(u64, u64)]) -> Option<f64> {
         let requests: u64 = by_client.iter().map(|(_, requests)| requests).sum();
         let is_cut = by_client.iter().any(|(errors, _)| *errors > self.most);

@@ -6,13 +6,14 @@ use autodevops_statistics::Share;
 use super::{Round, of, ruling::Ruling, trip::ERROR_RATE};
 use crate::{Method, Sample, Trigger};
 
-/// The host's measure, as one value, of how many times more a release's [`ERROR_RATE`] varies than it would if its requests failed
-/// independently of whose they are: the design effect by client, see [`autodevops_statistics::design_effect`]. Where it is not measured it is 1.
+/// The host's measure, as a single value, of how many times more a release's [`ERROR_RATE`] varies than it would if requests failed independently
+/// of whose they are: the design effect by client, see [`autodevops_statistics::design_effect`]. Where it is not measured it is 1.
 ///
-/// What fails by the counts as they are must fail, too, when events and requests are divided by it: only then is the release turned back. And
-/// `min-samples` asks for requests as they weigh: a release that so few clients see, some of whom fail, is not passed for that they ask often. Above
-/// that the counts as they are pass it: of a hundred clients nobody could tell two that fail from five. Hard trips, which are no
-/// statistics, count all as they are.
+/// - What fails by the plain counts must also fail with events and requests divided by it; otherwise the release is not turned back.
+/// - `min-samples` asks for so many requests after the division: a release that few clients use, some of whom fail, is not passed because they
+///   ask often.
+/// - With enough of them the plain counts pass it: of a hundred clients nobody could tell two that fail from five.
+/// - Hard trips are no statistics: they take the plain counts.
 pub const DESIGN_EFFECT: &str = "design-effect";
 
 /// What was seen of a rate, as it weighs.

@@ -9,9 +9,8 @@ use crate::{HardTrip, Method, Plan, Sample, Verdict};
 /// The metric that a hard trip always looks at, and that the host itself observes.
 pub const ERROR_RATE: &str = "error-rate";
 
-/// The host's count of all errors, of which [`ERROR_RATE`] leaves out what a few clients see again and again: clients stay with a release, so
-/// that what one of them sees is not independent. It turns nothing back; it keeps a release from being passed that nearly nobody else uses, and shows
-/// what plugins merely repeat.
+/// The host's count of all errors; [`ERROR_RATE`] leaves out what a few clients see again and again. It turns nothing back. It keeps a release
+/// from being passed that fails for nearly everyone where hardly anyone uses it, and it shows what plugins merely repeat.
 pub const ALL_ERRORS: &str = "all-errors";
 
 /// The host's sign that a release ends by itself again and again: 1 of 1.
@@ -112,8 +111,8 @@ pub(super) fn lesser_evil(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
     })
 }
 
-/// What keeps a release from being promoted by itself though [`ERROR_RATE`] is good: of all its requests so many failed that a hard trip would
-/// turn it back, had it more clients. Whether it is their own doing, numbers cannot say.
+/// What keeps a release from being promoted by itself though its [`ERROR_RATE`] is good: so many of all its requests failed that more clients would
+/// have tripped a hard trip. Whether that is their own doing, numbers cannot say.
 pub(super) fn of_few_clients(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
     let trip = plan.hard_trip;
     let whole =
