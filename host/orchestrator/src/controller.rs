@@ -49,10 +49,18 @@ pub struct Controller {
     speakers: Mutex<BTreeMap<String, mpsc::Sender<Word>>>,
     /// Runs that people began, and that nobody drives yet.
     begun: Mutex<VecDeque<Logged>>,
-    /// Held while a run is begun or something is made live by hand: one looks at what the other changes.
-    beginning: tokio::sync::Mutex<()>,
-    /// Held from before something is built to be made live by hand until that is so. Whoever holds `beginning` only looks whether it is held.
+    /// Held by whoever begins a run: what one looks at does not change by another.
+    starting: tokio::sync::Mutex<()>,
+    /// Held while something is made live by hand, and at the moment when a run begins of what serves: how often the former was done. Who takes
+    /// production back waits for it, so that nobody holds it to wait for anything else.
+    beginning: tokio::sync::Mutex<u64>,
+    /// Held from before something is built to be made live by hand until that is so. Who begins a run only looks whether it is held.
     building: tokio::sync::Mutex<()>,
+    /// Held while a snapshot is taken or data goes back by hand, and while what is not needed is removed, as long as guards take for it; a deploy
+    /// waits for it. Who begins a run only looks whether it is held.
+    keeping: tokio::sync::Mutex<()>,
+    /// Of each environment, held while its data goes back by hand: who takes its release back only looks whether it is held, and holds it then.
+    restoring: BTreeMap<String, tokio::sync::Mutex<()>>,
     /// Critical errors in the watched logs.
     pub(crate) critical: CriticalErrors,
 }
@@ -77,10 +85,21 @@ impl Controller {
         }
         project.recordings.tidy();
         let speakers = Mutex::default();
-        let (beginning, building) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
-        let critical = CriticalErrors::default();
-        let (handled, begun) = (Mutex::new(handled), Mutex::default());
-        Ok(Self { project, observer, handled, speakers, begun, beginning, building, critical })
+        let environments = project.config.environments.keys();
+        let restoring = environments.map(|name| (name.clone(), tokio::sync::Mutex::default())).collect();
+        Ok(Self {
+            project,
+            observer,
+            handled: Mutex::new(handled),
+            speakers,
+            begun: Mutex::default(),
+            starting: tokio::sync::Mutex::default(),
+            beginning: tokio::sync::Mutex::default(),
+            building: tokio::sync::Mutex::default(),
+            keeping: tokio::sync::Mutex::default(),
+            restoring,
+            critical: CriticalErrors::default(),
+        })
     }
 
     /// The project.
@@ -138,15 +157,21 @@ impl Controller {
     /// Starts a run for an issue.
     ///
     /// # Errors
-    /// When something is deployed by hand; when the loop is paused or has done enough for a day ([`Waits`](crate::limits::Waits)); when it is not known what serves, or it was not put there by this host; when the repository is not in order; when a plugin
-    /// cannot be used. Nothing was begun then.
+    /// When something is deployed, a snapshot taken or data put back by hand, or what is not needed is removed; when the loop is paused or has
+    /// done enough for a day ([`Waits`](crate::limits::Waits)); when it is not known what serves, or it was not put there by this host; when the
+    /// repository is not in order; when a plugin cannot be used. Nothing was begun then.
     pub async fn start(&self, issue: Issue) -> Result<Logged> {
         self.start_anew(issue, None).await
     }
 
     /// Starts a run for an issue, which a person has tried again, or which has none yet.
     async fn start_anew(&self, issue: Issue, retry: Option<Retry>) -> Result<Logged> {
-        let _alone = self.beginning.lock().await;
+        let _alone = self.starting.lock().await;
+        let Ok(_nothing_is_kept) = self.keeping.try_lock() else {
+            bail!(Declined(
+                "a snapshot is taken by hand, data goes back to one, or what is not needed is removed; runs begin once that is done".to_owned()
+            ));
+        };
         let Ok(_none_is_built) = self.building.try_lock() else {
             bail!(Declined("something is deployed by hand; runs begin once that is done".to_owned()));
         };
@@ -169,8 +194,13 @@ impl Controller {
         project.check_credentials().await?;
         project.check_tools()?;
         front_door::ensure(project).await?;
-        if under_way.is_empty() {
-            front_door::tidy(project, |_| true, &[]).await?;
+        if under_way.is_empty() && project.is_local() {
+            // Not above the fence of what is being made live by hand, which would fail.
+            let fence = {
+                let _nothing_moves = self.beginning.lock().await;
+                project.next_fence()?
+            };
+            front_door::tidy_below(project, |_| true, &[], fence).await?;
         }
         let id = self.name(&issue);
         let former = self.handled().get(&issue.fingerprint).and_then(|before| before.former(retry));
@@ -195,7 +225,15 @@ impl Controller {
         let context = project.context(id, Vec::new());
         let capabilities = target.describe(&context).await?;
         project.check_target(&capabilities)?;
-        let Serving { live, base } = serving(project, id, &plan).await?;
+        let (Serving { live, base }, _nothing_moves) = loop {
+            let before = *self.beginning.lock().await;
+            let serving = serving(project, id, &plan).await;
+            let made = self.beginning.lock().await;
+            // It was looked at while that was changed by hand.
+            if *made == before {
+                break (serving?, made);
+            }
+        };
         let fence = project.next_fence()?;
         let event = Run::started(id, issue, plan, base, fence, live, capabilities, now()).following(former);
         let run = Run::start(&event)?;
@@ -333,7 +371,7 @@ impl Controller {
     /// # Errors
     /// As [`data::snapshot`].
     pub async fn snapshot(&self, environment: &str, by: &str) -> Result<Vec<Snapshot>> {
-        let _alone = self.beginning.lock().await;
+        let _alone = self.keeping.lock().await;
         data::snapshot(&self.project, environment, by).await
     }
 
@@ -342,7 +380,11 @@ impl Controller {
     /// # Errors
     /// As [`data::restore`].
     pub async fn restore(&self, environment: &str, snapshot: &str, written: Written, by: &str) -> Result<Restored> {
-        let _alone = self.beginning.lock().await;
+        let _alone = self.keeping.lock().await;
+        let _release_stays = match self.restoring.get(environment) {
+            Some(restoring) => Some(restoring.lock().await),
+            None => None,
+        };
         data::restore(&self.project, environment, snapshot, written, by).await
     }
 
@@ -352,7 +394,8 @@ impl Controller {
     /// When a run is driven now that does more than to tell people, or something deployed, which may be about to use it; and as
     /// [`gc::collect`].
     pub async fn collect(&self, freed: &mut Vec<Freed>) -> Result<()> {
-        let _alone = self.beginning.lock().await;
+        let _alone = self.keeping.lock().await;
+        let _nothing_moves = self.beginning.lock().await;
         let Ok(_none_is_built) = self.building.try_lock() else {
             bail!(
                 "something is deployed by hand, and may be about to use what is looked at; try again once that is done"

@@ -238,9 +238,21 @@ pub async fn tidy(project: &Project, places: impl Fn(&str) -> bool, keep: &[&str
     if !project.is_local() {
         return Ok(());
     }
+    tidy_below(project, places, keep, project.next_fence()?).await
+}
+
+/// The same for a project whose front door is here, with a fence that is taken already: nothing is stopped where something was done above it.
+///
+/// # Errors
+/// As [`tidy`].
+pub(crate) async fn tidy_below(
+    project: &Project,
+    places: impl Fn(&str) -> bool,
+    keep: &[&str],
+    fence: u64,
+) -> Result<()> {
     let status = project.edge.status().await?;
-    // A run that begins after it is looked which there are has a fence above this one.
-    let fence = project.next_fence()?;
+    // A run that begins after it is looked which there are has a fence above that one.
     let under_way = project.log.unfinished()?;
     let members = || under_way.iter().flat_map(|logged| logged.run.members());
     let both = [Environment::Staging, Environment::Production];

@@ -14,7 +14,7 @@ use autodevops_policy::{Access, Asked, Grant, Manifest, Preopen};
 use autodevops_record::testing::Story;
 use autodevops_sandbox::Compiler;
 
-pub(crate) use autodevops_answers::{Answer, answer, answer_to, refusal};
+pub(crate) use autodevops_answers::{Answer, answer, answer_to, never, refusal};
 pub(crate) use door::{Door, held};
 pub(crate) use said::Said;
 

@@ -16,6 +16,9 @@ use wit_parser::{
 const ANSWERS: usize = 1024;
 const HEAP: usize = 65_536;
 
+/// What stands for no answer.
+const NEVER: &str = "(never)";
+
 /// What a plugin answers.
 #[derive(Clone)]
 pub struct Answer {
@@ -34,6 +37,11 @@ pub fn answer(function: &'static str, value: Value) -> Answer {
 /// What a function answers where its first argument is this text; it comes before [`answer`].
 pub fn answer_to(function: &'static str, of: &str, value: Value) -> Answer {
     Answer { function, of: Some((0, of.to_owned())), value }
+}
+
+/// No answer: the function goes on for ever.
+pub fn never(function: &'static str) -> Answer {
+    Answer { function, of: None, value: NEVER.into() }
 }
 
 /// An error as an answer.
@@ -116,6 +124,10 @@ const SUPPORT: &str = "
 fn body(memory: &mut Memory<'_>, function: &Function, answers: &[&Answer]) -> String {
     let (mut cases, mut otherwise) = (String::new(), None);
     for answer in answers {
+        if answer.value == NEVER {
+            otherwise.get_or_insert_with(|| "(loop $ever (br $ever)) (unreachable)".to_owned());
+            continue;
+        }
         let at = memory.answer(&function.result.unwrap(), &answer.value);
         match &answer.of {
             Some((first, of)) => {

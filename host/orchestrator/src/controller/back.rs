@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use autodevops_model::Split;
 use autodevops_pipeline::{Environment, Found, Input, Member, Outcome, Run, Timestamp};
 use autodevops_policy::Span;
+use tokio::sync::Mutex;
 
 use super::Controller;
 use crate::{
@@ -48,7 +49,7 @@ impl Controller {
     ///
     /// # Errors
     /// When there is nothing to go back to, or the window is over; where a run moved production, may go back, and another release is named; while
-    /// a run has data go back; or a run is under way and it is of another environment.
+    /// a run or a person has data go back; or a run is under way and it is of another environment.
     pub async fn roll_back(
         &self,
         environment: &str,
@@ -58,10 +59,19 @@ impl Controller {
         reason: &str,
     ) -> Result<RolledBack> {
         let served = self.serving(environment)?;
-        let _alone = self.beginning.lock().await;
+        // A word to runs waits for nobody's turn.
         if let Some(told) = self.take_back(environment, to, by, reason).await? {
             return Ok(RolledBack::ByRuns(told));
         }
+        let mut alone = self.beginning.lock().await;
+        if let Some(told) = self.take_back(environment, to, by, reason).await? {
+            return Ok(RolledBack::ByRuns(told));
+        }
+        let Ok(_data_stays) = self.restoring.get(environment).map(Mutex::try_lock).transpose() else {
+            bail!(Declined(format!(
+                "the data of {environment} goes back to a snapshot, and is put under what serves now; say it again once that is done"
+            )));
+        };
         // No run moves traffic from here on until it looks anew what serves.
         let still = self.project.moves.write().await;
         if let Some(told) = self.take_back(environment, to, by, reason).await? {
@@ -75,6 +85,7 @@ impl Controller {
         let way = by_hand::way_back(&self.project, environment, to, at_once)?;
         let mut concerned = self.under_way()?;
         concerned.retain(|run| way.places().any(|place| run.is_about(place)));
+        *alone += 1;
         let made = by_hand::go_back(&self.project, way, by).await;
         // Where it failed, too: the target may have taken the fence.
         let concerned = self.look_anew(&concerned, made.as_deref().unwrap_or_default()).await;
@@ -212,11 +223,13 @@ impl Controller {
         let served: Vec<Served> = serving().collect::<Result<Vec<_>>>()?.concat();
         let _alone = self.building.lock().await;
         let built = by_hand::build_all(&self.project, environments).await?;
-        let _next = self.beginning.lock().await;
+        let _kept = self.keeping.lock().await;
+        let mut next = self.beginning.lock().await;
         let _still = self.project.moves.write().await;
         self.is_meant_still(&served)?;
         let mut concerned = self.under_way()?;
         concerned.retain(|run| run.ends_in_trouble() || run.stable_broken().is_some());
+        *next += 1;
         let made = by_hand::deploy(&self.project, environments, built, by).await;
         self.look_anew(&concerned, made.as_deref().unwrap_or_default()).await;
         made

@@ -8,6 +8,7 @@ use serde_json::json;
 mod back;
 mod driven;
 mod services;
+mod waits;
 
 use super::*;
 use crate::{
