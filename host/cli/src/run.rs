@@ -11,7 +11,7 @@ use autodevops_orchestrator::{
     project::Project,
     serve::serve,
     signals,
-    watch::Watch,
+    watch::{Read, Watch},
 };
 use autodevops_pipeline::{Outcome, Run};
 use tokio::{
@@ -166,7 +166,9 @@ async fn look(
     options: &RunOptions,
     watch: &mut Watch,
 ) -> Result<Option<autodevops_model::Issue>> {
-    watch.poll().await?;
+    while watch.poll().await? == Read::Part {
+        // It looks at all that there is.
+    }
     // Logs that are not read now look like those of a healthy service.
     if let Err(refused) = watch.may_read() {
         watch.save().await?;

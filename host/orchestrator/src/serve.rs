@@ -21,7 +21,7 @@ use crate::{
     limits::LoopState,
     log::Logged,
     signals,
-    watch::Watch,
+    watch::{Read, Watch},
 };
 use logs::Logs;
 use told::Told;
@@ -38,8 +38,13 @@ const QUEUE: Duration = Duration::from_secs(10);
 /// How long it is waited before something that could not be begun is tried again.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// How long what was written before is read, at the most, before a run begins, or is told of critical errors: of what came first, it is not
+/// known yet whether it is worst, or new. A log that is written faster than it is read would keep runs from beginning for ever.
+const CATCH_UP: Duration = Duration::from_secs(600);
+
 /// Follows the logs and drives runs until `stop` becomes true. Runs under way are left to the next process, which finishes them. Whatever
-/// else fails, logs that cannot be read or a queue that cannot be noted, they are driven all the same: it is said, and tried again.
+/// else fails, logs that cannot be read or a queue that cannot be noted, they are driven all the same, also while there is much to be read:
+/// it is said, and tried again.
 /// Without a `watch` one is opened, as soon as that can be.
 ///
 /// # Errors
@@ -60,6 +65,7 @@ pub async fn serve(
     let mut look_again = true;
     let mut critical_looked = Instant::now();
     let mut unlooked = true;
+    let (began, mut has_caught_up) = (Instant::now(), false);
     // Before then no run is begun, or it is not looked which are not over, since that failed.
     let (mut not_before, mut no_list_before) = (Instant::now(), Instant::now());
     // Runs whose drivers failed, and until when they are left alone.
@@ -76,10 +82,12 @@ pub async fn serve(
     while !*stop.borrow() {
         // Also where nobody else asks for the time, it is told that the clock went back.
         now();
-        let more = logs.poll().await;
-        look_again |= more;
-        unlooked |= more;
+        let read = logs.poll().await;
+        look_again |= read != Read::Nothing;
+        unlooked |= read != Read::Nothing;
+        has_caught_up |= read != Read::Part || began.elapsed() >= CATCH_UP;
         if unlooked
+            && has_caught_up
             && !under_way.is_empty()
             && critical_looked.elapsed() >= signals::LOOK
             && let Some(issues) = logs.issues().await
@@ -141,6 +149,7 @@ pub async fn serve(
         }
         // While a run is under way it is not looked as often. What is left over from before waits for nothing.
         let looks = Instant::now() >= not_before
+            && has_caught_up
             && look_again
             && (under_way.is_empty() || queued.is_none_or(|at| at.elapsed() >= QUEUE));
         let next = match left.pop().or_else(|| controller.take_begun()) {
@@ -172,8 +181,9 @@ pub async fn serve(
             }
             Ok(None) => {}
         }
+        let pause = if read == Read::Part { Duration::ZERO } else { LOOK };
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(pause) => {}
             changed = stop.changed() => if changed.is_err() { break },
         }
     }

@@ -20,7 +20,7 @@ use crate::{
     live::Live,
     log::Logged,
     usage::Usage,
-    watch::Watch,
+    watch::{Read, Watch},
 };
 use whose::{Owners, Whose};
 
@@ -269,9 +269,13 @@ pub async fn catch_up(driver: &mut Driver, feedback: Feedback<'_>) -> Result<()>
 pub async fn follow(controller: &Controller, watch: &mut Watch) -> Result<()> {
     // What is there now is known.
     controller.look_for_critical(&watch.issues().await?).await?;
+    let mut read = Read::All;
     loop {
-        tokio::time::sleep(LOOK).await;
-        if watch.poll().await? {
+        if read != Read::Part {
+            tokio::time::sleep(LOOK).await;
+        }
+        read = watch.poll().await?;
+        if read != Read::Nothing {
             controller.look_for_critical(&watch.issues().await?).await?;
         }
     }

@@ -1,6 +1,10 @@
 //! Watching a service's logs: what is new is given to the analyzer, and how far it came survives the process.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
 use autodevops_model::{Issue, Stage};
@@ -16,11 +20,16 @@ use crate::{
     usage::Usage,
 };
 
-/// Bytes that are read from the logs at once.
-const BUDGET_BYTES: usize = 4 << 20;
+/// The most bytes that are read from the logs at once: what was read is given to the analyzer before anything else is looked at.
+const MOST_BYTES: usize = 4 << 20;
 
-/// The same for an analyzer that may ask a language model: what was read is given to it, also when it has used up the last token meanwhile.
-const ASKING_BUDGET_BYTES: usize = 64 << 10;
+/// So many are read at once in any case, and no more by an analyzer that may ask a language model: what was read is given to it, also when it
+/// has used up the last token meanwhile.
+const LEAST_BYTES: usize = 64 << 10;
+
+/// How long the logs are read before whoever asked for it has their turn: what they have to see to waits for no log, however long or quickly
+/// written.
+const TURN: Duration = Duration::from_secs(1);
 
 /// How far the followed files were read.
 const OFFSETS: &str = "watch/offsets";
@@ -30,6 +39,17 @@ const CHECKPOINT: &str = "watch/checkpoint";
 
 /// What was read of lines that were not finished, and is not told yet.
 const HELD: &str = "watch/held";
+
+/// What was read of the logs in one turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// There was nothing new.
+    Nothing,
+    /// All that was new.
+    All,
+    /// As much as there was time for: there may be more, which the next turn reads.
+    Part,
+}
 
 /// The watched logs of a project, and what was found in them so far.
 pub struct Watch {
@@ -49,6 +69,8 @@ pub struct Watch {
     /// What was made durable last: a failed reader goes on from it.
     checkpoint: Option<Vec<u8>>,
     unsaved: bool,
+    /// Bytes that are read at once: as many as take the analyzer a part of a turn.
+    budget: usize,
 }
 
 impl Watch {
@@ -85,6 +107,7 @@ impl Watch {
             lines: None,
             checkpoint,
             unsaved: false,
+            budget: LEAST_BYTES,
         };
         watch.reader().await?;
         Ok(watch)
@@ -145,43 +168,57 @@ impl Watch {
         Reader::open(self.analyzer.clone(), self.context.clone(), None).await
     }
 
-    /// Reads what is new in the logs; whether there was anything. A part at which the analyzer fails is left out, and so is what it
-    /// learned since it was saved: whoever can write to a log must not be able to end the watch.
+    /// Reads what is new in the logs, for about a second. A part at which the analyzer fails is left out, and so is what it learned since it
+    /// was saved: whoever can write to a log must not be able to end the watch.
     ///
     /// # Errors
     /// When the analyzer does not start again.
-    pub async fn poll(&mut self) -> Result<bool> {
-        let asks = !self.analyzer.grant().http.is_empty();
-        let budget = if asks { ASKING_BUDGET_BYTES } else { BUDGET_BYTES };
+    pub async fn poll(&mut self) -> Result<Read> {
+        let turn = Instant::now();
         let mut any = false;
         loop {
-            if self.reader().await?.is_none() {
-                return Ok(any);
-            }
-            let chunks = self.follower.poll(budget)?;
+            let refused = self.reader().await?.is_none();
+            let chunks = if refused { Vec::new() } else { self.follower.poll(self.budget)? };
             if chunks.is_empty() {
-                return Ok(any);
+                return Ok(if any { Read::All } else { Read::Nothing });
             }
             any = true;
             self.unsaved = true;
-            for mut chunk in chunks {
-                let amiss;
-                (chunk.bytes, amiss) = self.sieves.sift(&chunk.source, chunk.bytes);
-                if let Some(amiss) = amiss {
-                    tracing::warn!(source = chunk.source, "a watched log is not read as it is: {amiss}");
-                }
-                if let Some(lines) = &mut self.lines {
-                    chunk.bytes = lines.take(&chunk.source, &chunk.bytes);
-                }
-                if chunk.bytes.is_empty() {
-                    continue;
-                }
-                let Some(reader) = &mut self.reader else { continue };
-                if let Err(error) = reader.push(&chunk.source, &chunk.bytes).await {
-                    self.go_on_without(&chunk, &error).await?;
-                }
+            let began = Instant::now();
+            self.read(chunks).await?;
+            self.budget = self.next_budget(began.elapsed());
+            if turn.elapsed() >= TURN {
+                return Ok(Read::Part);
             }
         }
+    }
+
+    /// How many bytes are read at once after those that took so long.
+    fn next_budget(&self, took: Duration) -> usize {
+        let asks = !self.analyzer.grant().http.is_empty();
+        budget(self.budget, took).min(if asks { LEAST_BYTES } else { MOST_BYTES })
+    }
+
+    /// Gives the analyzer what was read.
+    async fn read(&mut self, chunks: Vec<Chunk>) -> Result<()> {
+        for mut chunk in chunks {
+            let amiss;
+            (chunk.bytes, amiss) = self.sieves.sift(&chunk.source, chunk.bytes);
+            if let Some(amiss) = amiss {
+                tracing::warn!(source = chunk.source, "a watched log is not read as it is: {amiss}");
+            }
+            if let Some(lines) = &mut self.lines {
+                chunk.bytes = lines.take(&chunk.source, &chunk.bytes);
+            }
+            if chunk.bytes.is_empty() {
+                continue;
+            }
+            let Some(reader) = &mut self.reader else { continue };
+            if let Err(error) = reader.push(&chunk.source, &chunk.bytes).await {
+                self.go_on_without(&chunk, &error).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn go_on_without(&mut self, chunk: &Chunk, error: &anyhow::Error) -> Result<()> {
@@ -238,3 +275,17 @@ impl Watch {
         Ok(())
     }
 }
+
+/// How many bytes are read at once where so many took so long: twice as many after those that took little of a turn, fewer after those that
+/// took more than one.
+fn budget(bytes: usize, took: Duration) -> usize {
+    let next = match took {
+        took if took > TURN => bytes / 4,
+        took if took < TURN / 8 => bytes.saturating_mul(2),
+        _ => bytes,
+    };
+    next.clamp(LEAST_BYTES, MOST_BYTES)
+}
+
+#[cfg(test)]
+mod tests;

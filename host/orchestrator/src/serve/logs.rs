@@ -6,7 +6,11 @@ use anyhow::Result;
 use autodevops_model::Issue;
 
 use super::{AGAIN, told::Told};
-use crate::{driver::Observer, project::Project, watch::Watch};
+use crate::{
+    driver::Observer,
+    project::Project,
+    watch::{Read, Watch},
+};
 
 /// The watch of a project's logs, which may fail.
 pub(super) struct Logs {
@@ -24,11 +28,11 @@ impl Logs {
         Self { project, observer, watch, not_before: Instant::now(), told: Told::default() }
     }
 
-    /// Reads what is new; whether there was anything.
-    pub(super) async fn poll(&mut self) -> bool {
-        let Some(watch) = self.watch().await else { return false };
+    /// Reads what is new, for a turn; nothing where it cannot be read.
+    pub(super) async fn poll(&mut self) -> Read {
+        let Some(watch) = self.watch().await else { return Read::Nothing };
         let polled = watch.poll().await;
-        self.well(polled).unwrap_or(false)
+        self.well(polled).unwrap_or(Read::Nothing)
     }
 
     /// The issues so far; none where they are not known now.
