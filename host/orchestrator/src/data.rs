@@ -367,7 +367,8 @@ pub(crate) async fn forget_old(
     for guard in guards(project)? {
         for environment in project.config.environments.keys() {
             let mut snapshots = guard.snapshots(&context, environment).await?;
-            // The newest.
+            // The newest, in whatever order the guard tells them.
+            snapshots.sort_by_key(|one| one.taken);
             snapshots.pop();
             for snapshot in snapshots.into_iter().filter(|one| one.taken < oldest && !kept.contains(&one.id)) {
                 if !dry_run {

@@ -146,7 +146,7 @@ async fn of_old_snapshots_the_newest_stays_and_those_that_are_not_old() {
     let young = i64::MAX;
     let snapshots = [
         answer_to("list", "production", json!([old("a", 1), old("b", young - 1), old("c", young)])),
-        answer_to("list", "staging", json!([old("d", 1), old("e", 2)])),
+        answer_to("list", "staging", json!([old("e", 2), old("d", 1)])),
         answer_to("forget", "production", json!(null)),
         answer_to("forget", "staging", json!({ "err": { "failed": { "message": "stuck", "details": [] } } })),
     ];
