@@ -235,6 +235,11 @@ impl Follower {
         }
     }
 
+    /// The logs that are followed.
+    pub fn followed(&self) -> BTreeSet<String> {
+        self.sources.keys().map(|path| path.to_string_lossy().into_owned()).collect()
+    }
+
     /// What became of each log, and of each folder that could not be looked into.
     pub fn status(&self) -> Vec<SourceStatus> {
         let of_source = |source: &Source| SourceStatus {

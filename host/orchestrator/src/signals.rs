@@ -3,7 +3,7 @@
 mod whose;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -29,6 +29,10 @@ pub const LOOK: Duration = Duration::from_secs(2);
 
 /// By more than that no two clocks differ, whatever their zones.
 const OTHER_CLOCK: Duration = Duration::from_secs(24 * 3600);
+
+/// More critical errors than there ever are at once: beyond that those are forgotten that the analyzer forgot, as new ones that a log is full
+/// of. What it forgot may come back, and is not new then.
+const MOST_KNOWN: usize = 4096;
 
 /// The longest title that is taken of an issue, in characters.
 const MAX_TITLE: usize = 300;
@@ -63,12 +67,18 @@ impl CriticalErrors {
         });
         // Each is noted, whether or not somebody has a use for it now.
         let seen: Vec<(&Issue, Timestamp)> = seen.collect();
+        if known.len() > MOST_KNOWN {
+            let at_hand: BTreeSet<&str> = issues.iter().map(|issue| issue.fingerprint.as_str()).collect();
+            known.retain(|fingerprint, _| at_hand.contains(fingerprint.as_str()));
+        }
         seen.into_iter().filter(|(_, at)| since.is_some_and(|since| *at >= since)).collect()
     }
 
     /// What they are to a run: each with whose it is, as far as that is known, and without those that are not about production.
     fn signals(&self, seen: Vec<(&Issue, Timestamp)>, whose: impl Fn(&Issue) -> Option<Whose>) -> Vec<Signal> {
         let mut told = locked(&self.whose);
+        let at_hand: BTreeSet<&str> = seen.iter().map(|(issue, _)| issue.fingerprint.as_str()).collect();
+        told.retain(|fingerprint, _| at_hand.contains(fingerprint.as_str()));
         let signal = |(issue, at): (&Issue, Timestamp)| {
             let known = told.get(&issue.fingerprint).filter(|(evidence, _)| *evidence == issue.evidence);
             let whose = match known {
@@ -308,6 +318,24 @@ mod tests {
         assert_eq!(seen(&critical, &issues, 10), [("b".into(), 6)]);
         assert_eq!(critical.since(&issues, Some(Timestamp(7)), Timestamp(10)), []);
         assert_eq!(critical.since(&issues, None, Timestamp(10)), [], "no release is out");
+    }
+
+    #[test]
+    fn of_critical_errors_that_are_forgotten_no_more_are_kept_than_there_may_be() {
+        let critical = CriticalErrors::default();
+        let named = |number: usize| issue(&format!("{number:05}"), Severity::Critical, Some(1));
+        let all: Vec<Issue> = (0..MOST_KNOWN).map(named).collect();
+        critical.since(&all, None, Timestamp(2));
+        critical.since(&[], None, Timestamp(3));
+        assert_eq!(seen(&critical, &all[..1], 4), [("00000".to_owned(), 1)], "what comes back is not new");
+        // One more than are kept.
+        assert_eq!(seen(&critical, &[named(MOST_KNOWN)], 5).len(), 1);
+        assert_eq!(locked(&critical.first).as_ref().unwrap().len(), 1);
+        let whose = |_: &Issue| Some(Whose::default());
+        for one in &all[..2] {
+            assert_eq!(critical.signals(vec![(one, Timestamp(5))], whose).len(), 1);
+            assert_eq!(locked(&critical.whose).len(), 1);
+        }
     }
 
     #[test]

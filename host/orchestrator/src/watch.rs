@@ -271,6 +271,9 @@ impl Watch {
         self.project.journal.put_many(&[(OFFSETS, &offsets), (CHECKPOINT, &checkpoint), (HELD, &held)])?;
         self.checkpoint = Some(checkpoint);
         self.unsaved = false;
+        // Names with a day in them would be kept for ever.
+        let followed = self.follower.followed();
+        self.sieves.keep(|source| followed.contains(source));
         self.project.audit.seal(WATCH, WATCH, 0);
         Ok(())
     }

@@ -21,6 +21,11 @@ impl Sieves {
         let tells = amiss != Amiss::default() && !std::mem::replace(is_told, *is_told || amiss != Amiss::default());
         (if is_whole { part } else { room }, tells.then_some(amiss))
     }
+
+    /// Forgets those logs of which it is not said that they are followed still.
+    pub fn keep(&mut self, is_followed: impl Fn(&str) -> bool) {
+        self.0.retain(|source, _| is_followed(source));
+    }
 }
 
 #[cfg(test)]
@@ -38,6 +43,9 @@ mod tests {
         assert_eq!(String::from_utf8(kept).unwrap(), "er\nERROR behind a hole\n");
         assert_eq!(amiss, Some(Amiss { nul_bytes: 70_000, ..Amiss::default() }));
         assert_eq!(sieves.sift("a", hole.clone()).1, None, "it is known");
-        assert!(sieves.sift("b", hole).1.is_some(), "of another log it is not");
+        assert!(sieves.sift("b", hole.clone()).1.is_some(), "of another log it is not");
+        sieves.keep(|source| source == "b");
+        assert!(sieves.sift("a", hole.clone()).1.is_some(), "it is forgotten");
+        assert_eq!(sieves.sift("b", hole).1, None, "it is known");
     }
 }

@@ -69,6 +69,30 @@ async fn a_run_that_is_left_over_goes_back_while_a_log_is_written_as_quickly_as_
     tokio::time::timeout(TURN * 20, serving).await.expect("it hears that it is to stop").unwrap().unwrap();
 }
 
+#[tokio::test]
+async fn a_log_that_is_gone_is_forgotten() {
+    let scene = Scene::open(&[target(&[]), analyzer(&[])], "[logs]\nwatch = [\"logs/*.log\"]\n");
+    let log = |day: &str| scene.shop().join(format!("logs/{day}.log"));
+    let mut watch = Watch::open(&scene.project).await.unwrap();
+    for day in ["monday", "tuesday"] {
+        scene.check_in(&format!("logs/{day}.log"), "a line\n");
+    }
+    assert_eq!(watch.poll().await.unwrap(), Read::All);
+    std::fs::remove_file(log("monday")).unwrap();
+    std::fs::write(log("tuesday"), "a line\nanother\n").unwrap();
+    // What may still be written to is waited for.
+    while watch.follower.followed().len() > 1 {
+        watch.poll().await.unwrap();
+    }
+    watch.save().await.unwrap();
+    let known = std::cell::RefCell::new(Vec::new());
+    watch.sieves.keep(|source| {
+        known.borrow_mut().push(source.to_owned());
+        true
+    });
+    assert_eq!(known.into_inner(), [log("tuesday").to_str().unwrap()]);
+}
+
 #[test]
 fn as_much_is_read_at_once_as_takes_a_part_of_a_turn() {
     let (most, least) = (MOST_BYTES, LEAST_BYTES);
