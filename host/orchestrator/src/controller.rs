@@ -395,7 +395,6 @@ impl Controller {
     /// [`gc::collect`].
     pub async fn collect(&self, freed: &mut Vec<Freed>) -> Result<()> {
         let _alone = self.keeping.lock().await;
-        let _nothing_moves = self.beginning.lock().await;
         let Ok(_none_is_built) = self.building.try_lock() else {
             bail!(
                 "something is deployed by hand, and may be about to use what is looked at; try again once that is done"
@@ -409,7 +408,13 @@ impl Controller {
         if let Some(run) = driven.iter().find(|id| !only_tells(id)) {
             bail!("run {run} is under way, and may be about to use what is looked at; try again after its end");
         }
-        gc::collect(&self.project, false, SystemTime::now(), freed).await
+        let at = SystemTime::now();
+        let aside = {
+            // What is gone back to meanwhile may be what nothing needed before.
+            let _nothing_moves = self.beginning.lock().await;
+            gc::set_aside(&self.project, false, at).await?
+        };
+        gc::remove(&self.project, aside, false, at, freed).await
     }
 
     /// Undoes in git, on a branch, what a run or a release changed.

@@ -58,15 +58,55 @@ struct Needed {
 /// # Errors
 /// When it is not known what is needed, or something cannot be removed; what was removed before that is gone, and is in `freed`.
 pub async fn collect(project: &Project, dry_run: bool, now: SystemTime, freed: &mut Vec<Freed>) -> Result<()> {
+    let aside = set_aside(project, dry_run, now).await?;
+    remove(project, aside, dry_run, now, freed).await
+}
+
+/// What was set aside to be removed: nobody finds it where it was.
+pub(crate) struct Aside {
+    found: Vec<Found>,
+    /// Whether there was nothing that could not be.
+    done: Result<()>,
+}
+
+/// Something that is not needed any more, and where it is now.
+struct Found {
+    what: &'static str,
+    name: String,
+    path: PathBuf,
+}
+
+/// Sets the files aside that are not needed any more, which takes no time: from then on nothing needs them that did not before.
+///
+/// # Errors
+/// When it is not known what is needed.
+pub(crate) async fn set_aside(project: &Project, dry_run: bool, now: SystemTime) -> Result<Aside> {
     let needed = needed(project).await?;
     let state = &project.state;
     let folders = Folders { artifacts: state.artifacts(), prepared: state.prepared(), work: state.work("") };
-    let retention = &project.config.retention;
+    let mut found = Vec::new();
+    let rules = &project.config.retention;
+    let done = tokio::task::block_in_place(|| sweep(&folders, rules, &needed, dry_run, now, &mut found));
+    Ok(Aside { found, done })
+}
+
+/// Removes what was set aside, and what is not needed of what is no file: that takes as long as it is large, and as guards take.
+///
+/// # Errors
+/// As [`collect`].
+pub(crate) async fn remove(
+    project: &Project,
+    aside: Aside,
+    dry_run: bool,
+    now: SystemTime,
+    freed: &mut Vec<Freed>,
+) -> Result<()> {
     tokio::task::block_in_place(|| {
-        sweep(&folders, retention, &needed, dry_run, now, freed)?;
+        remove_files(aside.found, dry_run, freed)?;
+        aside.done?;
         forget(project, dry_run, now, freed)
     })?;
-    let oldest = timestamp(now).before(retention.snapshots.0).0;
+    let oldest = timestamp(now).before(project.config.retention.snapshots.0).0;
     let mut gone = Vec::new();
     let done = data::forget_old(project, oldest, dry_run, &mut gone).await;
     freed.extend(gone.into_iter().map(|one| Freed { what: "snapshot".to_owned(), name: one.id, bytes: one.bytes }));
@@ -169,26 +209,36 @@ struct Folders {
     work: PathBuf,
 }
 
+/// How the names begin of what is to be removed.
+const GONE: &str = ".gone-";
+
+/// Finds what is not needed any more, also what a process that was killed had set aside already, and sets it aside, unless nothing is to be
+/// done.
 fn sweep(
     folders: &Folders,
     rules: &RetentionRules,
     needed: &Needed,
     dry_run: bool,
     now: SystemTime,
-    freed: &mut Vec<Freed>,
+    found: &mut Vec<Found>,
 ) -> Result<()> {
-    let mut look = |what: &str, folder: &Path, age: Duration, stays: &dyn Fn(&str) -> bool| -> Result<()> {
+    let mut look = |what: &'static str, folder: &Path, age: Duration, stays: &dyn Fn(&str) -> bool| -> Result<()> {
         for (name, path) in folders_in(folder).with_context(|| folder.display().to_string())? {
+            if let Some(name) = name.strip_prefix(GONE) {
+                found.push(Found { what, name: name.to_owned(), path });
+                continue;
+            }
             let changed = fs::metadata(&path).and_then(|metadata| metadata.modified());
             let old = changed.is_ok_and(|at| now.duration_since(at).is_ok_and(|since| since >= age));
             if stays(&name) || !old {
                 continue;
             }
-            let bytes = bytes_of(&path);
-            if !dry_run {
-                remove(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
-            }
-            freed.push(Freed { what: what.to_owned(), name, bytes });
+            let path = if dry_run {
+                path
+            } else {
+                rename_aside(&path, &name).with_context(|| format!("{} cannot be removed", path.display()))?
+            };
+            found.push(Found { what, name, path });
         }
         Ok(())
     };
@@ -217,12 +267,26 @@ fn folders_in(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-/// Aside first, by one rename: nobody finds half of it, should this process end meanwhile.
-fn remove(path: &Path) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let aside = path.with_file_name(format!(".gone-{name}"));
+/// By one rename: nobody finds half of it, should this process end before it is removed.
+fn rename_aside(path: &Path, name: &str) -> io::Result<PathBuf> {
+    let mut aside = path.with_file_name(format!("{GONE}{name}"));
+    // Such as what was set aside before, and is not removed yet.
+    while aside.exists() {
+        aside.as_mut_os_string().push("~");
+    }
     fs::rename(path, &aside)?;
-    fs::remove_dir_all(&aside)
+    Ok(aside)
+}
+
+fn remove_files(found: Vec<Found>, dry_run: bool, freed: &mut Vec<Freed>) -> Result<()> {
+    for Found { what, name, path } in found {
+        let bytes = bytes_of(&path);
+        if !dry_run {
+            fs::remove_dir_all(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
+        }
+        freed.push(Freed { what: what.to_owned(), name, bytes });
+    }
+    Ok(())
 }
 
 /// Bytes of the files below, links not followed; what cannot be read counts as nothing.
@@ -252,6 +316,20 @@ mod tests {
         fs::File::open(&path).unwrap().set_modified(now - days * DAY).unwrap();
     }
 
+    /// What is swept, and removed.
+    pub(super) fn swept(
+        folders: &Folders,
+        rules: &RetentionRules,
+        needed: &Needed,
+        dry_run: bool,
+        now: SystemTime,
+    ) -> Vec<Freed> {
+        let (mut found, mut freed) = (Vec::new(), Vec::new());
+        sweep(folders, rules, needed, dry_run, now, &mut found).unwrap();
+        remove_files(found, dry_run, &mut freed).unwrap();
+        freed
+    }
+
     #[test]
     fn what_is_old_and_not_needed_goes_and_nothing_else() {
         let root = tempfile::tempdir().unwrap();
@@ -278,8 +356,7 @@ mod tests {
         let needed = Needed { artifacts: [name("b")].into(), runs: ["run-2".to_owned()].into() };
         let expected = [("artifact", name("a")), ("prepared", name("d")), ("work", "run-1".to_owned())];
         let told = |dry_run| {
-            let mut freed = Vec::new();
-            sweep(&folders, &rules, &needed, dry_run, now, &mut freed).unwrap();
+            let freed = swept(&folders, &rules, &needed, dry_run, now);
             assert!(freed.iter().all(|one| one.bytes == 100), "{freed:?}");
             freed.into_iter().map(|one| (one.what, one.name)).collect::<Vec<_>>()
         };
@@ -294,12 +371,41 @@ mod tests {
     }
 
     #[test]
+    fn what_a_process_that_was_killed_had_set_aside_goes_whatever_its_age_and_beside_what_goes_now() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = |name: &str| root.path().join(name);
+        let folders = Folders { artifacts: folder("artifacts"), prepared: folder("prepared"), work: folder("work") };
+        let (now, digest, rules) = (SystemTime::now(), "a".repeat(64), RetentionRules::default());
+        make(&folders.artifacts, &format!(".gone-{digest}"), now, 0);
+        make(&folders.artifacts, &digest, now, 999);
+        make(&folders.prepared, &format!(".gone-{digest}"), now, 0);
+        make(&folders.work, ".gone-run-1", now, 0);
+        let needed = Needed::default();
+        let told = |dry_run| {
+            let freed = swept(&folders, &rules, &needed, dry_run, now);
+            assert!(freed.iter().all(|one| one.bytes == 100), "{freed:?}");
+            freed.into_iter().map(|one| format!("{} {}", one.what, one.name)).collect::<Vec<_>>()
+        };
+        let artifact = format!("artifact {digest}");
+        let expected = [artifact.clone(), artifact, format!("prepared {digest}"), "work run-1".to_owned()];
+        assert_eq!(told(true), expected);
+        // Set aside twice, and killed before it was removed.
+        sweep(&folders, &rules, &needed, false, now, &mut Vec::new()).unwrap();
+        assert!(!folders.artifacts.join(&digest).exists());
+        let names = told(false).into_iter().map(|name| name.trim_end_matches('~').to_owned());
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+        assert_eq!(told(false), [""; 0]);
+        for folder in [&folders.artifacts, &folders.prepared, &folders.work] {
+            assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
+        }
+    }
+
+    #[test]
     fn where_there_is_nothing_nothing_is_freed() {
         let root = tempfile::tempdir().unwrap();
         let nowhere = root.path().join("nowhere");
         let folders = Folders { artifacts: nowhere.clone(), prepared: nowhere.clone(), work: nowhere };
-        let mut freed = Vec::new();
-        sweep(&folders, &RetentionRules::default(), &Needed::default(), false, SystemTime::now(), &mut freed).unwrap();
+        let freed = swept(&folders, &RetentionRules::default(), &Needed::default(), false, SystemTime::now());
         assert_eq!(freed, []);
     }
 

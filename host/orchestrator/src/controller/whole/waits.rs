@@ -50,6 +50,30 @@ async fn production_goes_back_while_a_guard_takes_a_snapshot_and_no_run_begins()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn production_goes_back_while_a_guard_is_asked_for_what_is_not_needed_any_more_and_no_run_begins() {
+    let scene = keeps(target(&[]), &[never("list")]);
+    let artifact = scene.project.state.artifacts().join("a".repeat(64));
+    std::fs::create_dir_all(&artifact).unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(999 * 86_400);
+    std::fs::File::open(&artifact).unwrap().set_modified(long_ago).unwrap();
+    let (controller, mut freed) = (controller(&scene), Vec::new());
+    {
+        let mut collect = Box::pin(controller.collect(&mut freed));
+        begun(collect.as_mut()).await;
+        no_run_begins(&controller).await;
+        assert_eq!(back(&controller, "production").await.unwrap(), "older");
+    }
+    assert!(freed.len() == 1 && !artifact.exists(), "{freed:?}");
+    // Nothing is removed while it is not known what is gone back to.
+    std::fs::create_dir_all(&artifact).unwrap();
+    std::fs::File::open(&artifact).unwrap().set_modified(long_ago).unwrap();
+    let _turn = controller.beginning.lock().await;
+    let mut collect = Box::pin(controller.collect(&mut freed));
+    begun(collect.as_mut()).await;
+    assert!(artifact.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn while_data_goes_back_by_hand_what_serves_with_it_stays_and_other_environments_go_back() {
     let info = json!({ "id": "s-1", "taken": 5, "bytes": 7 });
     let scene = keeps(target(&[]), &[never("snapshot"), answer("list", json!([info]))]);
