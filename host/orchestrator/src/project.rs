@@ -322,12 +322,13 @@ impl Project {
             used.push(name.as_str());
         }
         let health = &self.config.stages.health_checks;
-        let manifests = health.iter().map(|name| Ok(self.plugins.open(name)?.manifest)).collect::<Result<Vec<_>>>()?;
+        let measure = |name: &String| Ok((self.plugins.open(name)?.manifest, self.plugins.origin(name)?));
+        let checks = health.iter().map(measure).collect::<Result<Vec<_>>>()?;
         if !self.is_local() {
-            let origins = health.iter().map(|name| Ok((name.as_str(), self.plugins.origin(name)?)));
-            sources::check(&origins.collect::<Result<Vec<_>>>()?, &self.config.stages.deploy_target)?;
+            let origins = health.iter().zip(&checks).map(|(name, (_, origin))| (name.as_str(), origin.clone()));
+            sources::check(&origins.collect::<Vec<_>>(), &self.config.stages.deploy_target)?;
         }
-        metrics::check(&self.config.plan().triggers, &manifests, self.is_local())?;
+        metrics::check(&self.config.plan().triggers, &checks, self.is_local())?;
         if let Some(unused) = self.config.plugins.keys().find(|name| !used.contains(&name.as_str())) {
             tracing::warn!("[plugins.{unused}] is set, but no stage names the plugin `{unused}`");
         }

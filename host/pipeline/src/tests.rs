@@ -3,6 +3,7 @@
 mod baseline;
 mod claim;
 mod compare;
+mod custom;
 mod data;
 mod escalation;
 mod events;

@@ -15,6 +15,8 @@
 //! - A comparison fails when the candidate is worse with 99 % confidence, and by more than is allowed.
 //! - What fails a window must be so rare of a good release that it does not come by chance in a whole rollout. A release is good that
 //!   fails as often as the baseline, or at 0.4 of the threshold where that is more.
+//! - In production a pass needs what the host observed, or two sources of two publishers. A metric that the host does not measure passes by
+//!   one plugin's word where the host's own errors pass beside it.
 //! - A baseline that breaks the threshold itself is not this rollout's fault: then the candidate is held against the baseline. But one that
 //!   may fail as often as a hard trip turns back for is promoted by nothing but a person's word, whatever the baseline does.
 
@@ -79,7 +81,8 @@ pub struct Round<'a> {
     pub strikes: &'a [Strike],
     /// The whole watch so far: only samples over it can pass.
     pub whole: &'a Window,
-    /// Whether a pass needs what the host observed, or two sources that agree: production does.
+    /// Whether a pass needs what the host observed, or two sources that agree, or of a metric that the host does not measure one source beside
+    /// the host's errors that pass: production does.
     pub independent: bool,
     /// The candidate's share of the traffic in per cent: small ones are decided by the sequential test.
     pub percent: u8,

@@ -248,20 +248,24 @@ impl<'a> Stage<'a> {
     fn glance(&mut self) -> bool {
         let Some((_, glance)) = self.run.glance(self.now) else { return false };
         self.services.iter_mut().for_each(|service| service.world.see_baseline(self.now.0, service.shares));
-        let samples = self.samples(&glance.subjects, &glance.windows);
+        let mut samples = self.samples(&glance.subjects, &glance.windows);
+        // Health checks are asked at measurements alone.
+        samples.retain(|sample| sample.observed_by_host);
         self.say(Input::Glanced { samples })
     }
 
-    /// What the front door tells of the releases.
+    /// What the front door tells of the releases, and a health check what that does not measure.
     fn samples(&self, subjects: &[Subject], windows: &[Window]) -> Vec<Sample> {
         let of = |subject: &Subject| self.services.iter().find(|service| service.label == subject.service);
         let seen = subjects.iter().filter_map(|subject| Some((subject, of(subject)?)));
         seen.flat_map(|(subject, service)| {
-            let sample = |window: &Window| {
-                let sample = service.world.sample(window, &subject.candidate, subject.baseline.as_deref());
-                Sample { service: subject.service.clone(), ..sample }
+            let samples = |window: &Window| {
+                let (candidate, baseline) = (subject.candidate.as_str(), subject.baseline.as_deref());
+                let seen = std::iter::once(service.world.sample(window, candidate, baseline));
+                let seen = seen.chain(service.world.told(window, candidate, baseline));
+                seen.map(|sample| Sample { service: subject.service.clone(), ..sample }).collect::<Vec<_>>()
             };
-            windows.iter().map(sample)
+            windows.iter().flat_map(samples)
         })
         .collect()
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use autodevops_pipeline::{Decision, Method, Plan, Step};
+use autodevops_pipeline::{Decision, Method, Plan, Rule, Step, Trigger};
 
 use crate::*;
 
@@ -235,4 +235,37 @@ fn clients_stay_with_a_release_and_what_a_few_of_them_see_is_counted_as_the_fron
         capped += u64::from(failing == 1);
     }
     assert!(capped > 3, "{capped}");
+}
+
+#[test]
+fn a_metric_that_the_front_door_does_not_measure_is_told_by_a_health_check_and_passes_beside_the_hosts_errors() {
+    let mut plan = plan();
+    plan.triggers.push(Trigger::new("checkouts", Rule::RateBelow(0.9)));
+    let traffic = traffic(&plan, 0.02, 20.0);
+    let mut world = World::new(&plan, &traffic, 7);
+    let minute = 60_000_000_000;
+    world.pass(minute, Shares::beside_stable(25));
+    let window = autodevops_model::Window { start: 0, end: minute };
+    let named = |sample: &autodevops_pipeline::Sample| -> Vec<String> {
+        sample.measurements.iter().map(|seen| format!("{} of {}", seen.metric, seen.release)).collect()
+    };
+    let (seen, told) = (world.sample(&window, "new", Some("old")), world.told(&window, "new", Some("old")).unwrap());
+    assert!(seen.observed_by_host && named(&seen).iter().all(|name| !name.starts_with("checkouts")), "{seen:?}");
+    assert_eq!(
+        (told.observed_by_host, named(&told)),
+        (false, vec!["checkouts of new".into(), "checkouts of old".into()])
+    );
+    assert_eq!(World::new(&self::plan(), &traffic, 7).told(&window, "new", None), None);
+
+    let good = rehearse(&plan, &traffic, 3).unwrap();
+    assert_eq!(good.ending, Ending::Promoted, "{good:?}");
+    let mut bad = traffic.clone();
+    bad.candidate = bad.candidate.with("checkouts", 0.7);
+    let bad = rehearse(&plan, &bad, 3).unwrap();
+    assert!(matches!(bad.ending, Ending::TurnedBack { percent: 5, .. }), "{bad:?}");
+    assert!(bad.lasted >= plan.interval, "no glance sees what a health check tells: {bad:?}");
+    // Where nothing is there by which the host sees for itself, nobody takes the plugin's word.
+    plan.triggers.retain(|trigger| trigger.metric == "checkouts");
+    let alone = rehearse(&plan, &traffic, 3).unwrap();
+    assert_eq!(alone.ending, Ending::Held { percent: 5 }, "{alone:?}");
 }

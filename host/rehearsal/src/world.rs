@@ -131,6 +131,11 @@ impl Metric {
         !matches!(self.bad, Bad::Slower(_))
     }
 
+    /// Whether the host's front door measures it; any other is a health check's to tell.
+    fn is_hosts(&self) -> bool {
+        [ERROR_RATE, "latency"].contains(&self.name.as_str())
+    }
+
     /// How many requests speak against the release.
     fn bad(&self, seen: &Observed) -> u64 {
         let events = seen.events.get(&self.name).copied().unwrap_or(0);
@@ -203,7 +208,7 @@ impl<'a> World<'a> {
         self.past.push((now, self.candidate.clone(), self.baseline.clone()));
     }
 
-    /// Lets time pass for the candidate alone; whether anything speaks against it since. What comes in within one span does not hang on what
+    /// Lets time pass for the candidate alone; whether anything speaks against it since that the front door sees. What comes in within one span does not hang on what
     /// came before it, so that the baseline may be seen later.
     pub fn tick(&mut self, now: i64, shares: Shares) -> bool {
         let Some(about) = self.about(self.now, now, shares.candidate) else { return false };
@@ -213,7 +218,10 @@ impl<'a> World<'a> {
         if requests == 0 {
             return false;
         }
-        let bad = |world: &Self| -> u64 { world.metrics.iter().map(|metric| metric.bad(&world.candidate)).sum() };
+        let bad = |world: &Self| -> u64 {
+            let hosts = world.metrics.iter().filter(|metric| metric.is_hosts());
+            hosts.map(|metric| metric.bad(&world.candidate)).sum()
+        };
         let before = bad(self);
         let asking = self.crowd.as_ref().map(|crowd| crowd.of_candidate(shares));
         serve(&mut self.random, &self.metrics, &self.traffic.candidate, (requests, asking), &mut self.candidate);
@@ -239,39 +247,50 @@ impl<'a> World<'a> {
 
     /// What the front door tells of a window: of both releases, where both are asked for.
     pub fn sample(&self, window: &Window, candidate: &str, baseline: Option<&str>) -> Sample {
+        self.told_by("edge", true, window, candidate, baseline)
+    }
+
+    /// What a health check tells of the metrics that the front door does not measure; none where there are none. It may be the only one that
+    /// does, and is nobody's, so that no other is apart from it.
+    pub fn told(&self, window: &Window, candidate: &str, baseline: Option<&str>) -> Option<Sample> {
+        let is_any = !self.metrics.iter().all(Metric::is_hosts);
+        is_any.then(|| self.told_by("health-check", false, window, candidate, baseline))
+    }
+
+    fn told_by(&self, source: &str, by_host: bool, window: &Window, candidate: &str, baseline: Option<&str>) -> Sample {
         let at = |moment: i64| match self.past.get(self.past.partition_point(|(time, ..)| *time < moment)) {
             Some((_, candidate, baseline)) => (candidate, baseline),
             None => (&self.candidate, &self.baseline),
         };
         let ((c0, b0), (c1, b1)) = (at(window.start), at(window.end));
-        let mut measurements = Vec::new();
         let asking = |of: fn(&Crowd, Shares) -> Asking<'_>| self.crowd.as_ref().map(|crowd| of(crowd, self.shares));
-        self.measure(&mut measurements, candidate, (c0, c1, asking(Crowd::of_candidate)), window);
-        if let Some(baseline) = baseline {
-            self.measure(&mut measurements, baseline, (b0, b1, asking(Crowd::of_baseline)), window);
-        }
-        Sample {
+        let mut sample = Sample {
             service: String::new(),
-            source: "edge".to_owned(),
+            source: source.to_owned(),
             origin: autodevops_pipeline::Origin::default(),
-            observed_by_host: true,
+            observed_by_host: by_host,
             window: window.clone(),
-            measurements,
+            measurements: Vec::new(),
+        };
+        self.measure(&mut sample, candidate, (c0, c1, asking(Crowd::of_candidate)));
+        if let Some(baseline) = baseline {
+            self.measure(&mut sample, baseline, (b0, b1, asking(Crowd::of_baseline)));
         }
+        sample
     }
 
     fn measure(
         &self,
-        measurements: &mut Vec<Measurement>,
+        sample: &mut Sample,
         release: &str,
         (from, to, asking): (&Observed, &Observed, Option<Asking<'_>>),
-        window: &Window,
     ) {
+        let Sample { observed_by_host, window, measurements, .. } = sample;
         let mut push = |metric: &str, unit: &str, observation| {
             let (metric, unit, release) = (metric.to_owned(), unit.to_owned(), release.to_owned());
             measurements.push(Measurement { metric, unit, release, observation, window: window.clone() });
         };
-        for metric in &self.metrics {
+        for metric in self.metrics.iter().filter(|metric| metric.is_hosts() == *observed_by_host) {
             if metric.is_rate() {
                 let count = |seen: &Observed| seen.events.get(&metric.name).copied().unwrap_or(0);
                 let all = count(to) - count(from);

@@ -34,7 +34,7 @@ const FAILING: f64 = 0.02;
 /// The step before which a bad release should be caught, in per cent.
 const BEFORE: u8 = 25;
 
-/// The defaults, with a fourth metric.
+/// The defaults, with a fourth metric, which a health check tells.
 fn plan() -> Plan {
     let mut plan = Plan::defaults("bench");
     plan.triggers.push(Trigger::new("checkout-error-rate", Rule::RateAbove(0.05)));
@@ -84,10 +84,11 @@ fn by_the_rules(plan: &Plan, traffic: &Traffic, seed: u64) -> Result<Ended> {
 }
 
 /// Whether a window is above any threshold, by its numbers as they are.
-fn is_above(plan: &Plan, sample: &Sample) -> bool {
+fn is_above(plan: &Plan, samples: &[Sample]) -> bool {
     plan.triggers.iter().any(|trigger| {
         let of = |release: &str| {
-            let mut found = sample.measurements.iter().filter(|seen| seen.release == release);
+            let all = samples.iter().flat_map(|sample| &sample.measurements);
+            let mut found = all.filter(|seen| seen.release == release);
             found.find(|seen| seen.metric == trigger.metric).map(|seen| &seen.observation)
         };
         let share_above = |observation: &Observation, seconds: f64| match observation {
@@ -134,7 +135,11 @@ fn by_the_naive_rule(plan: &Plan, traffic: &Traffic, seed: u64) -> Result<Ended>
             now = (now + plan.interval.as_nanos() as i64).min(end);
             world.pass(now, Shares::beside_stable(percent));
             let window = Window { start: (now - window).max(entered), end: now };
-            if is_above(plan, &world.sample(&window, "candidate", (percent < 100).then_some("stable"))) {
+            let baseline = (percent < 100).then_some("stable");
+            let sample = world.sample(&window, "candidate", baseline);
+            let samples: Vec<Sample> =
+                std::iter::once(sample).chain(world.told(&window, "candidate", baseline)).collect();
+            if is_above(plan, &samples) {
                 let failed = world.candidate().events.values().copied().max().unwrap_or(0);
                 return Ok(Ended { promoted: false, turned_back_at: Some(percent), failed, blind });
             }

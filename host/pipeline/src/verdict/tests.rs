@@ -7,6 +7,7 @@ use crate::{Decision, Direction, NoData, Origin};
 mod beside;
 mod chances;
 mod clumps;
+mod custom;
 mod ends;
 mod sequence;
 mod trips;

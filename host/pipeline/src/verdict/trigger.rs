@@ -109,7 +109,7 @@ pub(super) fn judge<'a>(plan: &Plan, trigger: &'a Trigger, round: &Round<'_>) ->
         window = Some(Window { start: round.whole.end.saturating_sub(own), end: round.whole.end });
     }
     if ruling.outcome == Outcome::Passed {
-        ruling = backed(ruling, &passed_by, round);
+        ruling = backed(ruling, &passed_by, (plan, trigger), round);
     }
     let compared = ruling.numbers.iter().any(|(name, _)| name.starts_with("baseline"));
     if let Some(baseline) = round.baseline.filter(|_| round.fresh && compared) {
@@ -134,22 +134,54 @@ fn repeats(seen: &Measurement, sample: &Sample, round: &Round<'_>) -> bool {
     })
 }
 
-/// A pass needs a sample over the whole watch, and in production the host's own or two sources of two publishers.
-fn backed(ruling: Ruling, passed_by: &[&Sample], round: &Round<'_>) -> Ruling {
-    let first = passed_by.first().map(|sample| &sample.source);
+/// A pass needs a sample over the whole watch, and in production the host's own or two sources of two publishers; one is enough where the
+/// host vouches for the release.
+fn backed(ruling: Ruling, passed_by: &[&Sample], (plan, trigger): (&Plan, &Trigger), round: &Round<'_>) -> Ruling {
     let two = passed_by
         .iter()
         .any(|sample| sample.observed_by_host || passed_by.iter().any(|other| other.origin.is_apart(&sample.origin)));
-    let doubt = match first {
-        None => "; but not over the whole watch".to_owned(),
-        Some(source) if round.independent && !two => {
-            format!(
-                "; but only `{source}` says so: production needs what the host observed, or a second source of another publisher"
-            )
-        }
-        Some(_) => return ruling,
+    let Some(source) = passed_by.first().map(|sample| &sample.source) else {
+        return lacking(ruling, "; but not over the whole watch");
     };
-    Ruling { outcome: Outcome::Inconclusive, lacking: true, ..ruling }.and(&doubt)
+    if !round.independent || two {
+        return ruling;
+    }
+    if is_measured_by_host(&trigger.metric, round) {
+        let doubt = "production needs what the host observed, or a second source of another publisher";
+        return lacking(ruling, &format!("; but only `{source}` says so: {doubt}"));
+    }
+    if is_vouched_for(plan, round) {
+        return ruling
+            .and(&format!("; `{source}` says so, beside the `{ERROR_RATE}` that the host observed, which passes"));
+    }
+    let doubt =
+        format!("production needs a second source of another publisher, or the host's own `{ERROR_RATE}` that passes");
+    lacking(ruling, &format!("; but only `{source}` says so: {doubt}"))
+}
+
+fn lacking(ruling: Ruling, doubt: &str) -> Ruling {
+    Ruling { outcome: Outcome::Inconclusive, lacking: true, ..ruling }.and(doubt)
+}
+
+fn is_measured_by_host(metric: &str, round: &Round<'_>) -> bool {
+    let hosts = round.samples.iter().filter(|sample| sample.observed_by_host);
+    hosts.filter_map(|sample| of(sample, metric, round.candidate)).count() > 0
+}
+
+/// Whether the host's own errors of the whole watch pass a trigger that decides, whatever there is to compare with. Then a metric that it
+/// cannot see may be one plugin's: by a lie that gains nothing, since without its trigger the release would pass just so.
+fn is_vouched_for(plan: &Plan, round: &Round<'_>) -> bool {
+    let passes = |trigger: &Trigger| {
+        let begun = trigger.begun(round.whole);
+        let hosts =
+            round.samples.iter().filter(|sample| sample.observed_by_host && Some(&sample.window) == begun.as_ref());
+        let passes = |sample| {
+            let seen = of(sample, ERROR_RATE, round.candidate)?;
+            Some(rule(plan, trigger, seen, (sample, true), round).outcome == Outcome::Passed)
+        };
+        hosts.filter_map(passes).any(|passes| passes)
+    };
+    plan.triggers.iter().filter(|trigger| trigger.vouches()).any(passes)
 }
 
 fn unmeasured(trigger: &Trigger, round: &Round<'_>) -> Ruling {
@@ -272,6 +304,11 @@ impl Trigger {
     /// The window that ends now and has no moment in common with the last bad one; no longer than the trigger's own.
     pub(crate) fn next_window(&self, bad: &Strike, now: Timestamp) -> Window {
         Window { start: now.before(self.window).max(bad.until).0, end: now.0 }
+    }
+
+    /// Whether it is one by which the host sees for itself that a release is good: of errors, and wherever the release is.
+    pub fn vouches(&self) -> bool {
+        self.metric == ERROR_RATE && self.is_rate() && !self.dry_run
     }
 
     /// Whether it is about a share of events.
