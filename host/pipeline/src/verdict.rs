@@ -124,7 +124,7 @@ pub fn judge(plan: &Plan, round: &Round<'_>) -> Judgement {
     if trip.is_none() {
         family::weigh(plan, &mut ruled);
     }
-    let performance = ruled.iter().find(|ruled| !ruled.trigger.is_rate());
+    let performance = ruled.iter().find(|ruled| !is_of_events(ruled.trigger, round));
     let performance = performance.map(Ruled::verdict);
     let tripped = trip.is_some();
     let passes = !tripped && ruled.first().is_some_and(|first| first.ruling.outcome == Outcome::Passed);
@@ -154,6 +154,13 @@ pub fn judge(plan: &Plan, round: &Round<'_>) -> Judgement {
     let unjudged = (trip.is_none() && ruled.is_empty()).then(nothing_to_compare);
     let verdicts = trip.into_iter().chain(unjudged).chain(ruled.iter().chain(&dry).map(Ruled::verdict)).collect();
     Judgement { outcome, critical, at_once, confirmed, lacking, performance, verdicts }
+}
+
+/// Whether a trigger is about a share of events: by its rule, or where that compares, by what was measured.
+fn is_of_events(trigger: &Trigger, round: &Round<'_>) -> bool {
+    let seen = round.samples.iter().filter_map(|sample| of(sample, &trigger.metric, round.candidate));
+    let counted = seen.filter(|seen| matches!(seen.observation, Observation::Rate(_))).count() > 0;
+    trigger.is_rate() || trigger.metric == ERROR_RATE || counted
 }
 
 /// All triggers that decide compare, and no other release has traffic: a configuration of today is refused for that, plans of before went

@@ -123,3 +123,27 @@ fn latencies_are_compared_by_ranks_and_must_be_longer_by_a_fifth() {
     ]);
     assert_eq!(judged(&plan, &other, Some("old")).verdicts[0].word(), "error");
 }
+
+#[test]
+fn more_failures_than_the_baseline_has_are_no_worse_performance() {
+    let worse = Rule::WorseBy { ratio: 0.2, quantile: None };
+    let refunds = |release: &str, events| Measurement { metric: "refunds".into(), ..rate(release, events, 500) };
+    let slow = latency("new", histogram(&[(2.0, 300), (f64::MAX, 500)]));
+    let seen = host(vec![
+        rate("new", 100, 500),
+        rate("old", 10, 500),
+        refunds("new", 100),
+        refunds("old", 10),
+        slow,
+        latency("old", histogram(&[(2.0, 500), (f64::MAX, 500)])),
+    ]);
+    for metric in ["error-rate", "refunds"] {
+        let judgement = judged(&plan(&[(metric, worse)]), &seen, Some("old"));
+        assert_eq!((judgement.outcome, judgement.performance), (Outcome::Failed, None), "{metric}");
+    }
+    let both = plan(&[("refunds", worse), ("latency", Rule::QuantileAbove { quantile: 0.95, seconds: 2.0 })]);
+    let judgement = judged(&both, &seen, Some("old"));
+    assert!(judgement.performance.unwrap().rule.starts_with("latency"));
+    let unseen = judged(&plan(&[("error-rate", worse)]), &host(vec![refunds("new", 0)]), Some("old"));
+    assert_eq!((unseen.outcome, unseen.performance), (Outcome::Inconclusive, None));
+}
