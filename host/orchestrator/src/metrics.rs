@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use autodevops_pipeline::{ERROR_RATE, Origin, Rule, Trigger};
-use autodevops_policy::{DeclaredMetric, Manifest, MetricKind, metric::hint};
+use autodevops_policy::{DeclaredMetric, Manifest, MetricKind, MetricUnit, metric::hint};
 
 use crate::usage::Usage;
 
@@ -48,19 +48,26 @@ fn is_measured(trigger: &Trigger, health_checks: &[(Manifest, Origin)], own: &[(
             hint(&trigger.metric, known.into_iter())
         )));
     };
-    if !named.iter().any(|metric| fits(trigger.rule, metric.kind)) {
-        bail!(Usage(format!(
-            "[rollout] `triggers`: `{}` is measured as {}, which {} cannot be asked of; {}",
-            trigger.metric,
-            first.kind,
-            match trigger.rule {
-                Rule::QuantileAbove { .. } => "a time",
-                _ => "a share",
-            },
-            match trigger.rule {
-                Rule::QuantileAbove { .. } => "write a share, such as `above = \"5 %\"`, or `worse-by`",
-                _ => "write a time, such as `above = \"2s\"`, or `worse-by`",
+    if !named.iter().any(|metric| fits(trigger.rule, metric)) {
+        let (asked, remedy) = match (trigger.rule, first.kind) {
+            (Rule::QuantileAbove { .. }, MetricKind::Rate) => {
+                ("a time", "write a share, such as `above = \"5 %\"`, or `worse-by`")
             }
+            (Rule::QuantileAbove { .. }, _) => ("a time", "write `worse-by`, or let the health check measure seconds"),
+            _ if first.unit == MetricUnit::Seconds => {
+                ("a share", "write a time, such as `above = \"2s\"`, or `worse-by`")
+            }
+            _ => ("a share", "write `worse-by`"),
+        };
+        let unit = match first.unit {
+            MetricUnit::Bytes => " of bytes",
+            MetricUnit::Count => " of a number of things",
+            MetricUnit::Ratio if first.kind != MetricKind::Rate => " of shares",
+            MetricUnit::Ratio | MetricUnit::Seconds => "",
+        };
+        bail!(Usage(format!(
+            "[rollout] `triggers`: `{}` is measured as {}{unit}, which {asked} cannot be asked of; {remedy}",
+            trigger.metric, first.kind,
         )));
     }
     Ok(())
@@ -71,7 +78,7 @@ fn is_measured(trigger: &Trigger, health_checks: &[(Manifest, Origin)], own: &[(
 fn can_pass(trigger: &Trigger, health_checks: &[(Manifest, Origin)], has_front_door: bool) -> Result<()> {
     let metric = &trigger.metric;
     let may = |check: &Manifest| {
-        let fits = |declared: &DeclaredMetric| declared.name == *metric && fits(trigger.rule, declared.kind);
+        let fits = |declared: &DeclaredMetric| declared.name == *metric && fits(trigger.rule, declared);
         check.metrics.is_empty() || check.metrics.iter().any(fits)
     };
     let measure: Vec<&(Manifest, Origin)> = health_checks.iter().filter(|(check, _)| may(check)).collect();
@@ -95,11 +102,11 @@ fn can_pass(trigger: &Trigger, health_checks: &[(Manifest, Origin)], has_front_d
     )));
 }
 
-/// Whether a rule can judge what is observed so.
-const fn fits(rule: Rule, kind: MetricKind) -> bool {
+/// Whether a rule can judge what is observed so: a time is held against seconds alone.
+fn fits(rule: Rule, metric: &DeclaredMetric) -> bool {
     match rule {
-        Rule::RateAbove(_) | Rule::RateBelow(_) => matches!(kind, MetricKind::Rate),
-        Rule::QuantileAbove { .. } => !matches!(kind, MetricKind::Rate),
+        Rule::RateAbove(_) | Rule::RateBelow(_) => metric.kind == MetricKind::Rate,
+        Rule::QuantileAbove { .. } => metric.kind != MetricKind::Rate && metric.unit == MetricUnit::Seconds,
         Rule::WorseBy { .. } => true,
     }
 }
@@ -161,6 +168,29 @@ mod tests {
         ] {
             let said = said(metric, rule, &checks);
             assert!(said.contains(text), "{said}\nlacks: {text}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_asked_of_seconds_alone() {
+        for (unit, kind, text) in [
+            ("seconds", "histogram", "fine"),
+            ("seconds", "samples", "fine"),
+            (
+                "bytes",
+                "histogram",
+                "`memory` is measured as a histogram of bytes, which a time cannot be asked of; write `worse-by`",
+            ),
+            ("count", "samples", "single values of a number of things, which a time"),
+            ("ratio", "samples", "single values of shares, which a time"),
+        ] {
+            let checks = [check_of(&[("memory", unit, kind)])];
+            let told = said("memory", TIME, &checks);
+            assert!(if text == "fine" { told == text } else { told.contains(text) }, "{told}\nlacks: {text}");
+            assert_eq!(said("memory", Rule::WorseBy { ratio: 0.2, quantile: None }, &checks), "fine");
+            let of_share = said("memory", SHARE, &checks);
+            assert_eq!(of_share.ends_with("write a time, such as `above = \"2s\"`, or `worse-by`"), unit == "seconds");
+            assert!(of_share.contains("which a share cannot be asked of; write"), "{of_share}");
         }
     }
 
