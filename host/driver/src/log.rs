@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use autodevops_journal::{AppendError, Journal, MAX_RECORD_BYTES, Recorded, RunSummary};
 use autodevops_pipeline::{Event, Run, Timestamp};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The key of a record that only names the evidence that holds the event.
@@ -61,7 +62,7 @@ impl RunLog {
     /// Appends the events of one decision together with these facts, all or none; gives the new version.
     ///
     /// # Errors
-    /// When another writer was first, or the journal cannot be written; nothing was written then.
+    /// When another writer was first, an event is no JSON, or the journal cannot be written; nothing was written then.
     pub fn append(
         &self,
         run: &str,
@@ -69,9 +70,18 @@ impl RunLog {
         events: &[Event],
         facts: &[(String, Vec<u8>)],
     ) -> Result<u64, AppendError> {
+        let records = self.records(run, events)?;
+        let at = events.first().map_or(0, |event| u64::try_from(event.at.0).unwrap_or(0));
+        self.journal.append_with(run, expected, &records, facts, at)
+    }
+
+    /// The events as they are recorded: what is too large lies beside as evidence from here on. What is no JSON is refused: whatever was
+    /// recorded instead of it, the run could be read no more.
+    fn records(&self, run: &str, events: &[impl Serialize]) -> Result<Vec<Value>, AppendError> {
         let mut records = Vec::new();
         for event in events {
-            let value = serde_json::to_value(event).unwrap_or(Value::Null);
+            let value =
+                serde_json::to_value(event).map_err(|source| AppendError::NoJson { run: run.to_owned(), source })?;
             let text = value.to_string();
             if text.len() > MAX_RECORD_BYTES {
                 let digest = self.journal.put_blob(text.as_bytes())?;
@@ -80,8 +90,7 @@ impl RunLog {
                 records.push(value);
             }
         }
-        let at = events.first().map_or(0, |event| u64::try_from(event.at.0).unwrap_or(0));
-        self.journal.append_with(run, expected, &records, facts, at)
+        Ok(records)
     }
 
     /// A run with its events; none when there is no such run.

@@ -128,6 +128,15 @@ pub enum AppendError {
         /// The limit.
         max: usize,
     },
+    /// An event is no JSON.
+    #[error("an event of run '{run}' cannot be written as JSON; nothing was written, report this as a bug")]
+    NoJson {
+        /// The run.
+        run: String,
+        /// Why not.
+        #[source]
+        source: serde_json::Error,
+    },
     /// No space is left.
     #[error("no space is left for the journal {path}; free some on its disk, then go on: nothing was lost")]
     Full {

@@ -139,3 +139,13 @@ fn an_error_is_not_held_against_a_run_that_can_be_read_again() {
     place.change(&format!("UPDATE events SET event = substr(event, 2) WHERE sequence = ({last})"));
     assert_eq!(seen(&place.log).len(), 3);
 }
+
+#[test]
+fn an_event_that_is_no_json_is_refused_and_nothing_stands_for_it() {
+    let place = Place::new();
+    // No name in JSON is a list.
+    let events = [BTreeMap::from([(vec![0], 1)]), BTreeMap::new()];
+    let error = place.log.records("waiting-1", &events).unwrap_err();
+    assert!(matches!(&error, AppendError::NoJson { run, .. } if run == "waiting-1"), "{error}");
+    assert_eq!(place.log.records("waiting-1", &events[1..]).unwrap(), [json!({})]);
+}
