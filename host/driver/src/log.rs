@@ -71,7 +71,7 @@ impl RunLog {
         facts: &[(String, Vec<u8>)],
     ) -> Result<u64, AppendError> {
         let records = self.records(run, events)?;
-        let at = events.first().map_or(0, |event| u64::try_from(event.at.0).unwrap_or(0));
+        let at = events.first().map_or(0, |event| nanoseconds(event.at));
         self.journal.append_with(run, expected, &records, facts, at)
     }
 
@@ -119,14 +119,36 @@ impl RunLog {
     /// # Errors
     /// When the journal cannot be read.
     pub fn all(&self) -> Result<Vec<Logged>> {
-        let mut all = Vec::new();
-        for summary in self.journal.runs()? {
+        self.those(|_| true)
+    }
+
+    /// The runs whose last event is not older than a moment, oldest first; others are not read. As [`Self::all`] otherwise.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn since(&self, moment: Timestamp) -> Result<Vec<Logged>> {
+        let moment = nanoseconds(moment);
+        self.those(|summary| summary.last_ns >= moment)
+    }
+
+    fn those(&self, wanted: impl Fn(&RunSummary) -> bool) -> Result<Vec<Logged>> {
+        let mut those = Vec::new();
+        for summary in self.journal.runs()?.iter().filter(|summary| wanted(summary)) {
             match self.read(&summary.run) {
-                Ok(logged) => all.extend(logged),
+                Ok(logged) => those.extend(logged),
                 Err(error) => tracing::warn!("a run is left out: {error:#}"),
             }
         }
-        Ok(all)
+        Ok(those)
+    }
+
+    /// When each run began, also of those that cannot be read; oldest first. None is read for it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn begun(&self) -> Result<Vec<Timestamp>> {
+        let at = |summary: RunSummary| Timestamp(i64::try_from(summary.began_ns).unwrap_or(i64::MAX));
+        Ok(self.journal.runs()?.into_iter().map(at).collect())
     }
 
     /// The runs that are not over, oldest first. Whoever looks again has only those read that were written to meanwhile, by whichever
@@ -182,6 +204,11 @@ impl RunLog {
 /// Whether a record is a run's end, in whichever version it was written.
 fn ends(record: &Recorded) -> bool {
     record.event.pointer("/event/type").and_then(Value::as_str) == Some(LAST)
+}
+
+/// A moment as the journal has it: nanoseconds since 1970.
+fn nanoseconds(moment: Timestamp) -> u64 {
+    u64::try_from(moment.0).unwrap_or(0)
 }
 
 /// The event of a record, which may lie beside it as evidence.

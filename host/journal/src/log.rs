@@ -37,6 +37,10 @@ pub struct RunSummary {
     pub last: u64,
     /// How many events it has.
     pub version: u64,
+    /// When its first event was, in nanoseconds since 1970.
+    pub began_ns: u64,
+    /// When its last event was, in nanoseconds since 1970.
+    pub last_ns: u64,
 }
 
 /// Every run by its first and its last event, each found in the index: what lies between them is not looked at, so that it takes no
@@ -47,7 +51,7 @@ const RUNS: &str = "
         UNION ALL
         SELECT (SELECT min(run) FROM events WHERE run > names.run) FROM names WHERE names.run IS NOT NULL
     )
-    SELECT names.run, began.sequence, newest.sequence, newest.version FROM names
+    SELECT names.run, began.sequence, newest.sequence, newest.version, began.at_ns, newest.at_ns FROM names
     JOIN events AS began
         ON began.run = names.run AND began.version = (SELECT min(version) FROM events WHERE run = names.run)
     JOIN events AS newest
@@ -142,6 +146,8 @@ impl Journal {
                     first: unsigned(row.get(1)?),
                     last: unsigned(row.get(2)?),
                     version: unsigned(row.get(3)?),
+                    began_ns: unsigned(row.get(4)?),
+                    last_ns: unsigned(row.get(5)?),
                 })
             })?;
             rows.collect()

@@ -29,6 +29,8 @@ fn events_come_back_in_order_with_their_place_and_time() {
     assert_eq!(since, [("a".to_owned(), 2), ("b".to_owned(), 3)]);
     let runs: Vec<_> = journal.runs().unwrap().into_iter().map(|r| (r.run, r.first, r.last, r.version)).collect();
     assert_eq!(runs, [("a".to_owned(), 1, 4, 3), ("b".to_owned(), 3, 3, 1)]);
+    let times: Vec<_> = journal.runs().unwrap().into_iter().map(|run| (run.began_ns, run.last_ns)).collect();
+    assert_eq!(times, [(7, 9), (8, 8)]);
     assert_eq!(journal.last_event("a").unwrap().as_ref(), a.last());
     assert_eq!(journal.last_event("c").unwrap(), None);
     assert_eq!(journal.last_sequence().unwrap(), 4);

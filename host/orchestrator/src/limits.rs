@@ -300,8 +300,7 @@ pub fn may_start(project: &Project, now: Timestamp) -> Result<()> {
         return Err(Waits::Paused(paused).into());
     }
     if let Some(cap) = rules.runs_a_day {
-        let started: Vec<Timestamp> = project.log.all()?.iter().map(|logged| logged.run.started_at()).collect();
-        check(Some(cap.into()), RUNS_ARE, &each(&started), now)?;
+        check(Some(cap.into()), RUNS_ARE, &each(&project.log.begun()?), now)?;
     }
     if let Some(cap) = rules.deploys_a_day {
         let under_way = project.log.unfinished()?;

@@ -149,3 +149,21 @@ fn an_event_that_is_no_json_is_refused_and_nothing_stands_for_it() {
     assert!(matches!(&error, AppendError::NoJson { run, .. } if run == "waiting-1"), "{error}");
     assert_eq!(place.log.records("waiting-1", &events[1..]).unwrap(), [json!({})]);
 }
+
+#[test]
+fn runs_are_read_from_a_moment_on_and_their_beginnings_are_told_without_reading() {
+    let place = Place::new();
+    let all = place.log.all().unwrap();
+    let of = |runs: &[Logged]| runs.iter().map(|logged| logged.run.id().to_owned()).collect::<Vec<_>>();
+    let begun: Vec<Timestamp> = all.iter().map(|logged| logged.run.started_at()).collect();
+    assert_eq!(place.log.begun().unwrap(), begun);
+    let mut lasts: Vec<Timestamp> = all.iter().map(|logged| logged.run.last_event_at()).collect();
+    lasts.sort_unstable();
+    for moment in [Timestamp(0), lasts[4], Timestamp(lasts[4].0 + 1), Timestamp(lasts[9].0 + 1)] {
+        let wanted: Vec<Logged> = all.iter().filter(|logged| logged.run.last_event_at() >= moment).cloned().collect();
+        assert_eq!(of(&place.log.since(moment).unwrap()), of(&wanted));
+    }
+    place.change("UPDATE events SET event = 'no JSON'");
+    assert_eq!(place.log.begun().unwrap(), begun, "also of those that cannot be read");
+    assert_eq!(place.log.since(Timestamp(lasts[9].0 + 1)).unwrap().len(), 0);
+}

@@ -129,7 +129,8 @@ impl Controller {
                     "what serves {place} changed while this waited: it is {id} now; say it again to go back from that one"
                 )));
             }
-            let by_run = self.taken_back(place)?.filter(|back| *back >= now_live.since);
+            // What is longer ago than that hinders nobody.
+            let by_run = self.taken_back(place, now_live.since.max(now().before(ONCE)))?;
             let since = if self.went_back(place)? { Some(now_live.since) } else { by_run };
             let since = since.filter(|since| goes_to.is_some() || came.is_none_or(|came| *since > came));
             let ago =
@@ -149,9 +150,10 @@ impl Controller {
         Ok(())
     }
 
-    /// When a run last took back there what had a part of the traffic: what serves is what did before.
-    fn taken_back(&self, place: &str) -> Result<Option<Timestamp>> {
-        Ok(self.project.log.all()?.iter().filter_map(|logged| logged.run.took_back(place)).max())
+    /// When a run last took back there, from a moment on, what had a part of the traffic: what serves is what did before.
+    fn taken_back(&self, place: &str, since: Timestamp) -> Result<Option<Timestamp>> {
+        let backs = self.project.log.since(since)?.into_iter().filter_map(|logged| logged.run.took_back(place));
+        Ok(backs.filter(|back| *back >= since).max())
     }
 
     /// Whether what serves the place came there by going back: what served before it is not among those that led to it.

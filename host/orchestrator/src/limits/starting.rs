@@ -46,6 +46,15 @@ fn runs_are_counted_from_their_starts_for_a_day() {
 }
 
 #[test]
+fn a_run_that_cannot_be_read_counts_as_one() {
+    let scene = scene("runs-a-day = 1\n");
+    let newer = serde_json::json!({ "v": 1000, "at": BEGIN.0, "event": { "type": "teleported" } });
+    scene.project.journal.append("newer-1", 0, &[newer], BEGIN.0.unsigned_abs()).unwrap();
+    let told = "1 runs were there within 24 hours, and [loop] runs-a-day allows 1; the next may come in 23h";
+    assert_eq!(refused(&scene, BEGIN.after(HOUR)), told);
+}
+
+#[test]
 fn a_run_under_way_counts_for_the_deploy_that_it_may_make() {
     let scene = scene("deploys-a-day = 2\n");
     // One that never came to people, and one that did.
