@@ -82,7 +82,9 @@ pub enum Verb {
     Metrics(Metrics),
     /// Let a run go on that waits for approval.
     Approve(Approve),
-    /// Refuse a run what it asks for: it ends, and production stays as it is.
+    /// Refuse a run what it asks for: it ends, and traffic that it moved goes back. Asked about data, the data stays as it is.
+    ///
+    /// What someone deployed past the run stays, too.
     Reject(Reject),
     /// Hold a run where it is: nothing new is begun and no step is passed, until someone resumes it.
     ///
@@ -409,7 +411,22 @@ pub struct Worker {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+
+    /// What `--help` says of a verb, as one line.
+    fn help(verb: &str) -> String {
+        let mut all = Arguments::command();
+        let help = all.find_subcommand_mut(verb).unwrap().render_long_help().to_string();
+        help.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_help_of_reject_says_what_becomes_of_the_traffic_and_of_the_data() {
+        let help = help("reject");
+        assert!(help.contains("traffic that it moved goes back. Asked about data, the data stays as it is."), "{help}");
+    }
 
     #[test]
     fn the_projects_configuration_and_a_plugins_values_are_told_apart() {
