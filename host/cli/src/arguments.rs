@@ -175,9 +175,12 @@ pub enum Verb {
     /// Compile the component on standard input. Started by this program, not by hand.
     #[command(hide = true, name = compile::VERB)]
     CompileComponent,
-    /// Remove artifacts, prepared dependencies and working trees that are old and that nothing needs; tell what is freed.
+    /// Remove what is old and that nothing needs, in the state folder and in the journal, and snapshots of data; tell what is freed.
     ///
-    /// What is live, what can be gone back to and what runs that are not over have to do with stays. How old stands in `[retention]`.
+    /// By age, as `[retention]` says: `artifacts` of releases; dependencies that were `prepared`; `snapshots` of the data, which the state
+    /// guards delete; events of runs that are over, where `journal` is set; and what `complaints` said, and whose they were. Working trees
+    /// go once their runs are over. What is live, what can be gone back to, the newest snapshot of each environment and what runs that are
+    /// not over have to do with stays.
     Gc {
         /// Only tell what would be removed.
         #[arg(long)]
@@ -426,6 +429,17 @@ mod tests {
     fn the_help_of_reject_says_what_becomes_of_the_traffic_and_of_the_data() {
         let help = help("reject");
         assert!(help.contains("traffic that it moved goes back. Asked about data, the data stays as it is."), "{help}");
+    }
+
+    #[test]
+    fn the_help_of_gc_names_every_key_that_says_what_it_removes() {
+        let (help, schema) = (help("gc"), autodevops_config::schema());
+        let keys = schema.pointer("/definitions/RetentionRules/properties").unwrap().as_object().unwrap();
+        assert!(!keys.is_empty());
+        for key in keys.keys() {
+            assert!(help.contains(&format!("`{key}`")), "{key} is not in: {help}");
+        }
+        assert!(help.contains("Working trees"), "{help}");
     }
 
     #[test]
