@@ -34,7 +34,7 @@ pub fn event(event: &EventKind, run: &Run) -> Option<Telling> {
         EventKind::NoFix { reason } => tell(format!("no fix: {reason}")),
         EventKind::ServicesAwaited { of } => tell(format!("waits for {of}")),
         EventKind::ServicesClaimed { services, .. } => {
-            tell(format!("has {} to itself until its end", services.join(", ")))
+            tell(format!("has {} to itself until it moves nothing more", services.join(", ")))
         }
         EventKind::BegunAnew { reason, .. } => tell(format!("looks for a fix anew: {reason}")),
         EventKind::Reviewed { reports, verdict } => judged("code review", reports, verdict),

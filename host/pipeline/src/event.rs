@@ -222,7 +222,7 @@ pub enum EventKind {
     FixProposed { plugin: String, fix: Box<Fix> },
     /// No plugin has a fix.
     NoFix { reason: String },
-    /// Services that the run is to release are another run's: it waits for its end.
+    /// Services that the run is to release are another run's: it waits until that moves nothing more.
     ServicesAwaited { of: Awaited },
     /// The services are this run's until it moves nothing more: no other run releases them. Effects carry this fence from now on, above
     /// that of whoever released them before.

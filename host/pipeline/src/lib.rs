@@ -27,9 +27,9 @@
 //! - A change that touches several services makes a release of each ([`Member`]). They are promoted together or not at all: a step moves
 //!   the traffic of one after the other, is measured once all have its share, and is passed where each of them passes. What turns one
 //!   back turns all back, in the reverse order, and each goes back whatever comes of the others. One service is a set of one.
-//! - Runs of a project of several services go on side by side. Once a run has a fix it claims the services that the fix touches, and has them
-//!   until its end; where they are another run's it waits ([`Awaited`]), and where another release came to serve meanwhile it looks for a
-//!   fix anew.
+//! - Runs of a project of several services go on side by side. Once a run has a fix it claims the services that the fix touches, and
+//!   has them until it moves nothing more; where they are another run's it waits ([`Awaited`]), and where another release came to serve
+//!   meanwhile it looks for a fix anew.
 //! - Where state guards are set, a snapshot of production's data is taken and verified before the release comes there; where the data
 //!   must be preserved, nothing comes there without it. After a rollback of production, traffic first, the data goes back only where the
 //!   plan says so ([`DataPlan`]) or a person does ([`Gate::Data`]): what was written since is lost by that; silence keeps it as it is.
