@@ -66,8 +66,9 @@ impl Run {
         self.goes_back_in_vain() || (told && (self.alarm().is_some() || self.recovering().is_some()))
     }
 
-    /// Whether the run, though it ends, is to hear what a person had serve: that is its affair, or it does something still which would meet that.
-    /// A way back that nobody took a fence above hears of nothing.
+    /// Whether this ending run must be told when a person makes another release live: production is its affair ([`Self::ends_in_trouble`]),
+    /// it has data to put back, or it was moving traffic back and was given a new fence since ([`Input::Resume`](crate::Input::Resume)), so
+    /// that it would go on.
     pub fn is_met_by_hand(&self) -> bool {
         let goes_back = self.stage() == RunStage::Ending && self.ending() != Some(&Outcome::Healed);
         let moves = goes_back && self.is_moved(Environment::Production) && self.was_resumed();

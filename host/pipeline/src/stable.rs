@@ -15,12 +15,10 @@ impl Run {
         self.stable_broken.as_deref()
     }
 
-    /// Whether a service's stable release trips the hard trip by what was last seen of it: now, where it has traffic, or when it had; and
-    /// whether it runs and answers at all, which is seen without traffic too. A release that only has the fault that the run is about is
-    /// not meant: going back to it is better than to stay with a worse one. `failed` are what the candidate failed by: where it is worse
-    /// than stable by the same metric, stable is the lesser evil. What a plugin alone says of stable does not stand above what the host saw
-    /// itself, since it may lie; nor is stable the lesser evil by its word, where the host sees for itself: by what that sees of the
-    /// candidate now, and not while it sees nothing of it.
+    /// The hard trip that production's stable release crosses, by the newest measurement of each metric (from when it last had traffic, if it
+    /// has none now; that it runs and answers is seen without traffic). None if going back to it is still the better choice: if the
+    /// candidate failed by the same metric (`failed`) and fails no less often now. Where the host counts itself, a plugin's word, which
+    /// may be a lie, changes neither.
     fn stable_trips(&self, member: &Member, failed: &[Verdict]) -> Option<Verdict> {
         let stable = member.stable(Environment::Production)?;
         let least = self.plan().hard_trip.min_samples;

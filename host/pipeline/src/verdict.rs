@@ -86,8 +86,8 @@ pub struct Round<'a> {
     pub independent: bool,
     /// The candidate's share of the traffic in per cent: small ones are decided by the sequential test.
     pub percent: u8,
-    /// Among how many the chance to be wrong is shared that the plan gives to a rollout of one service: each of the services that are
-    /// promoted together is one, and a watch that begins anew has half of what it had before.
+    /// By how much the plan's `alpha` and `window-alpha` are divided for this round: the number of services that are promoted together,
+    /// doubled each time that the watch began anew.
     pub chances: u64,
 }
 

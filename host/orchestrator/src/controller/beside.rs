@@ -18,7 +18,7 @@ impl Controller {
     pub fn wanted_beside(&self, issues: &[Issue]) -> Result<Option<usize>> {
         let under_way: Vec<Run> = self.unfinished()?.into_iter().map(|logged| logged.run).collect();
         let has_room = has_room(under_way.iter(), self.project.config.services().len());
-        let may_start = |issue: &Issue| has_room && under_way.iter().all(|run| is_older(issue, run));
+        let may_start = |issue: &Issue| has_room && under_way.iter().all(|run| is_not_of(issue, run));
         Ok(issues.iter().position(may_start))
     }
 
@@ -64,9 +64,9 @@ impl Controller {
     }
 }
 
-/// Whether the issue was there before anything of the run's release was; or is there still, though all that is left of the run is that
-/// people are told.
-fn is_older(issue: &Issue, run: &Run) -> bool {
+/// Whether the issue cannot be the run's own doing: the run has released nothing yet; or the issue was first seen before the run began; or it
+/// is still seen more than [`SETTLE`] after the run took its release back, and only tells people.
+fn is_not_of(issue: &Issue, run: &Run) -> bool {
     let back = run.back_since().filter(|_| run.only_tells()).map(|back| back.after(SETTLE).0);
     run.stage() < RunStage::StagingDeploy
         || issue.first_seen.is_some_and(|first| first < run.started_at().0)
@@ -149,7 +149,7 @@ mod tests {
         assert!(run.outcome().is_none() && has_room([&run, &run].into_iter(), 1));
         let back = run.back_since().unwrap().after(SETTLE).0;
         let seen = |last| Issue { last_seen: Some(last), ..issue(Some(run.started_at().0 + 1)) };
-        assert!(!is_older(&seen(back), &run) && is_older(&seen(back + 1), &run));
+        assert!(!is_not_of(&seen(back), &run) && is_not_of(&seen(back + 1), &run));
     }
 
     #[test]
@@ -170,13 +170,13 @@ mod tests {
     #[test]
     fn what_was_first_seen_while_a_release_was_out_may_be_its_own() {
         let begun = run(100);
-        assert!(is_older(&issue(Some(500)), &begun) && is_older(&issue(None), &begun), "nothing of it is out yet");
+        assert!(is_not_of(&issue(Some(500)), &begun) && is_not_of(&issue(None), &begun), "nothing of it is out yet");
         let staged = Story::healed();
         let at = staged.iter().position(|event| matches!(event.event, EventKind::Deployed { .. })).unwrap();
         let staged = Run::replay(&staged[..=at]).unwrap();
         let started = staged.started_at().0;
-        assert!(is_older(&issue(Some(started - 1)), &staged));
-        assert!(!is_older(&issue(Some(started)), &staged), "at that moment");
-        assert!(!is_older(&issue(Some(started + 1)), &staged) && !is_older(&issue(None), &staged));
+        assert!(is_not_of(&issue(Some(started - 1)), &staged));
+        assert!(!is_not_of(&issue(Some(started)), &staged), "at that moment");
+        assert!(!is_not_of(&issue(Some(started + 1)), &staged) && !is_not_of(&issue(None), &staged));
     }
 }
