@@ -24,7 +24,8 @@ pub async fn run(plugin: Plugin, options: &Analyze, progress: impl FnMut(u64)) -
     let done = write(&mut log, &mut BufWriter::new(io::stdout().lock()));
     if log.untold() > 0 {
         output::note(&format!(
-            "there is no room for the templates of {} groups that were left out on the way: their lines have none; raise `max-patterns` in the analyzer's `[plugins.NAME.config]`, and name the file with --config",
+            "there is no room for the templates of {} groups that were left out on the way: their lines have none; raise `max-patterns` in \
+             the analyzer's `[plugins.NAME.config]`, and name the file with --config",
             log.untold()
         ));
     }

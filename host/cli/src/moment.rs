@@ -9,7 +9,8 @@ use time::{
 
 use crate::output::Usage;
 
-/// The moment that the text means, seen from `now`: RFC 3339, the same without a zone (in UTC), a day (its beginning, in UTC), or a span before now, with or without `ago`.
+/// The moment that the text means, seen from `now`: RFC 3339, the same without a zone (in UTC), a day (its beginning, in UTC), or a span
+/// before now, with or without `ago`.
 ///
 /// # Errors
 /// [`Usage`], with examples.

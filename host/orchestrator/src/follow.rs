@@ -1,10 +1,10 @@
 //! Follows logs as they grow, over rotation, truncation and restarts, without losing or repeating a byte.
 //!
 //! Files are polled: one look at each file's metadata, and reads of what is new. (A thousand quiet files cost a few milliseconds a
-//! poll; what the kernel would notify of is lost on network file systems, and is not told where it overflows.) A log is known by its path, a file by its
-//! device, inode and beginning. Where a path names another file than before, the old one is read to its end (which is waited
-//! for during one poll more, as writers keep it open for a while), then those that it was rotated to in between, then the new one.
-//! A file that ends within a line is followed by a line's end, so that its last line does not run into the next file's first.
+//! poll; what the kernel would notify of is lost on network file systems, and is not told where it overflows.) A log is known by its
+//! path, a file by its device, inode and beginning. Where a path names another file than before, the old one is read to its end (which
+//! is waited for during one poll more, as writers keep it open for a while), then those that it was rotated to in between, then the new
+//! one. A file that ends within a line is followed by a line's end, so that its last line does not run into the next file's first.
 
 mod siblings;
 mod source;
@@ -279,7 +279,8 @@ impl Follower {
                 others => format!(" and {others} more like it"),
             };
             tracing::warn!(
-                "{}{others} is not followed, since an archive grows no more: a log that was followed before it was compressed is read already; read others by `autodevops analyze`",
+                "{}{others} is not followed, since an archive grows no more: a log that was followed before it was compressed is read \
+                 already; read others by `autodevops analyze`",
                 first.display()
             );
         }

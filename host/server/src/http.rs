@@ -1,16 +1,20 @@
 //! The HTTP API: the verbs of the control socket, the runs, and the pages of one-time links.
 //!
-//! ```text
-//! GET  /runs              every run, newest first                    Authorization: Bearer TOKEN
-//! GET  /runs/RUN          one, with its events                       "
-//! POST /runs/RUN/VERB     {"reason":…}; {"question":N} to approve or reject, {"bypass":true} to approve, {"by":"30m"} to extend
-//! GET  /metrics           what all deploys came to, as Prometheus reads it    "
-//! POST /rollback/ENV      {"to":RELEASE,"now":true,"reason":…}, all of which may be absent: to the release before, or to that one    "
-//! POST /feedback         {"text":…}, and "service", "from", and "release" or "client": a complaint of one who uses the service
-//! GET  /answer/LINK       what the link would do: shows, changes nothing, so that no preview answers
-//! POST /answer/LINK       does it, once
-//! ```
-//! Plain HTTP, for this machine or a reverse proxy. Who speaks is known by their token, which may do what [server.tokens] says, or by the
+//! Each but the last two takes `Authorization: Bearer TOKEN`. Bodies are JSON, and what stands in them may be absent, but for a complaint's
+//! `text`.
+//!
+//! | request | what it gives or does |
+//! |---|---|
+//! | `GET /runs` | every run, newest first |
+//! | `GET /runs/RUN` | one, with its events |
+//! | `POST /runs/RUN/VERB` | speaks to a run: `{"reason":…}`; to approve or reject also `"question":N`, to approve `"bypass":true`, to extend `"by":"30m"` |
+//! | `GET /metrics` | what all deploys came to, as Prometheus reads it |
+//! | `POST /rollback/ENV` | goes back to the release before, or to that one: `{"to":RELEASE,"now":true,"reason":…}` |
+//! | `POST /feedback` | takes in a complaint of one who uses the service: `{"text":…}`, `"service"`, `"from"`, and `"release"` or `"client"` |
+//! | `GET /answer/LINK` | what the link would do: shows, changes nothing, so that no preview answers |
+//! | `POST /answer/LINK` | does it, once |
+//!
+//! Plain HTTP, for this machine or a reverse proxy. Who speaks is known by their token, which may do what `[server.tokens]` says, or by the
 //! link that they were sent.
 
 mod pages;
