@@ -97,6 +97,9 @@ fn releases(environment: &EnvironmentStatus) -> String {
         if release.crash_loop {
             notes.push("crashes again and again".to_owned());
         }
+        if release.probe_fails {
+            notes.push("does not answer its probe".to_owned());
+        }
         if release.restarts > 0 {
             notes.push(format!("started again {} times", release.restarts));
         }

@@ -41,7 +41,9 @@ pub struct Service {
     /// Environment variables of the command; nothing else is passed on.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// A path that answers below 500 once a release is ready, such as `/health`. Absent: a listening socket suffices.
+    /// A path that answers below 500, within 5 s, once a release is ready and for as long as it can serve, such as `/health`: it is asked
+    /// every 5 s, and a release that misses three in a row is held for broken. Absent: `/` is asked, and only at the start and when it
+    /// gains traffic.
     #[serde(default)]
     pub ready: Option<String>,
     /// Time that one request may take. For `functions`. `30s` when absent.

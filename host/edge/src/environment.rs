@@ -429,7 +429,7 @@ impl Environment {
         let live = self.releases().into_iter().map(|running| {
             let percent = percent(running.id());
             let status = running.status(percent);
-            let up = running.pool().is_some();
+            let up = running.pool().is_some() && !status.probe_fails;
             Row {
                 environment: self.name.clone(),
                 release: running.id().to_owned(),

@@ -8,7 +8,7 @@
 //!   alone say which release answers it. When shares change, only the clients move that have to.
 //! - Requests are carried as they come, on a few threads that share nothing: bodies are not held, WebSockets and the like go
 //!   both ways, and what is slow or greedy is bounded by [`Limits`].
-//! - A release that gains traffic answers its probe then; one that loses all of it ends what it is answering before it is
+//! - A release that gains traffic answers its probe then; where it is probed on while it is up, the status says when it stops to. One that loses all of it ends what it is answering before it is
 //!   stopped.
 //! - A candidate's share is a lease. When nobody renews it, traffic returns to the release that last had all of it; where that one does not
 //!   answer and the candidate does, it stays as it is until it does.

@@ -131,14 +131,17 @@ pub struct EnvironmentOptions {
     pub log: PathBuf,
     /// The path that a release answers with a status below 500 when it is ready.
     pub probe: String,
+    /// How often a release that is up is asked for that path again, and how long such a probe may take, though 5 s at most; without, it is
+    /// not asked again. After three misses in a row [`ReleaseStatus::probe_fails`](crate::ReleaseStatus::probe_fails) says so.
+    pub probe_again: Option<Duration>,
     /// Further arguments of the worker that serves its releases.
     pub worker: Vec<OsString>,
 }
 
 impl EnvironmentOptions {
-    /// An environment whose releases are ready when they answer `/`.
+    /// An environment whose releases are ready when they answer `/` below 500, and are not probed after that.
     pub fn new(listen: SocketAddr, log: impl Into<PathBuf>) -> Self {
-        Self { listen, log: log.into(), probe: "/".into(), worker: Vec::new() }
+        Self { listen, log: log.into(), probe: "/".into(), probe_again: None, worker: Vec::new() }
     }
 }
 

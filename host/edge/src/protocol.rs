@@ -133,6 +133,10 @@ pub struct ReleaseStatus {
     pub restarts: u64,
     /// Whether it ended by itself three times in a row without having been up for half a minute.
     pub crash_loop: bool,
+    /// Whether it missed three probes in a row since it is up, and answered none after them. Where a release is not probed any more once it
+    /// is up, this is never so; nor is it for a front door that does not know of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probe_fails: bool,
     /// Its share of the traffic, in per cent.
     pub percent: u8,
     /// The address at which it alone answers.

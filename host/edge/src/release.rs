@@ -44,6 +44,7 @@ pub struct Running {
     pid: AtomicU32,
     restarts: AtomicU64,
     crash_loop: AtomicBool,
+    probe_fails: AtomicBool,
 }
 
 impl Running {
@@ -62,6 +63,7 @@ impl Running {
             pid: AtomicU32::new(0),
             restarts: AtomicU64::new(0),
             crash_loop: AtomicBool::new(false),
+            probe_fails: AtomicBool::new(false),
         })
     }
 
@@ -98,6 +100,7 @@ impl Running {
 
     /// It answers from here on.
     pub fn up(&self, pool: Arc<Pool>) {
+        self.set_probe_fails(false);
         *self.pool.write().unwrap_or_else(PoisonError::into_inner) = Some(pool);
         self.phase.send_replace(Phase::Up);
     }
@@ -122,6 +125,11 @@ impl Running {
     /// It has been up for a while.
     pub fn calm(&self) {
         self.crash_loop.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether it is up and misses its probe again and again.
+    pub fn set_probe_fails(&self, fails: bool) {
+        self.probe_fails.store(fails, Ordering::Relaxed);
     }
 
     /// Tells its supervisor to stop it.
@@ -167,6 +175,7 @@ impl Running {
             pid: (pid != 0).then_some(pid),
             restarts: self.restarts.load(Ordering::Relaxed),
             crash_loop: self.crash_loop.load(Ordering::Relaxed),
+            probe_fails: self.probe_fails.load(Ordering::Relaxed),
             percent,
             url: self.url(),
         }

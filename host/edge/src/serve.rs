@@ -292,6 +292,7 @@ fn environments(
             next: Arc::clone(&next),
             log: Arc::new(Log::open(&environment.log).map_err(EdgeError::file(&environment.log))?),
             probe: environment.probe.clone(),
+            probe_again: environment.probe_again,
             ready_timeout: options.ready_timeout,
             drain: options.drain,
             spawner: spawner.clone(),

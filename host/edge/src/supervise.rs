@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    future::pending,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::ExitStatus,
@@ -19,6 +20,7 @@ use tokio::{
     process::Child,
     sync::oneshot,
     task::{JoinHandle, spawn_blocking},
+    time::{sleep, sleep_until, timeout},
 };
 
 use crate::{
@@ -42,6 +44,9 @@ const CALM: Duration = Duration::from_secs(30);
 const CRASH_LOOP: u32 = 3;
 /// Time between being told to end and being killed; the requests were answered before.
 const GRACE: Duration = Duration::from_secs(5);
+/// So many probes in a row that a release misses while it is up show that it does not answer any more: one or two may be a
+/// moment in which it had much to do.
+const MISSES: u32 = 3;
 /// How long one probe may take.
 pub const PROBE: Duration = Duration::from_secs(5);
 
@@ -58,6 +63,8 @@ pub struct Setup {
     pub log: Arc<Log>,
     /// The path that is probed.
     pub probe: String,
+    /// How often it is probed while a release is up; not then where there is none.
+    pub probe_again: Option<Duration>,
     /// How long getting ready may take.
     pub ready_timeout: Duration,
     /// How long requests may take to end.
@@ -108,7 +115,7 @@ pub async fn supervise(
         let pause = FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(16)).min(LAST_PAUSE);
         running.restart(failures >= CRASH_LOOP);
         tokio::select! {
-            () = tokio::time::sleep(pause) => running.not_up(Phase::Starting),
+            () = sleep(pause) => running.not_up(Phase::Starting),
             () = running.when_stopped() => break,
         }
     }
@@ -130,7 +137,7 @@ async fn live(
             end(&mut child, matches!(life, Life::Stopped), in_a_sandbox).await;
             // What it wrote last belongs to the error; a pipe that something else holds open does not.
             drop(
-                tokio::time::timeout(Duration::from_secs(1), async {
+                timeout(Duration::from_secs(1), async {
                     for task in output {
                         drop(task.await)
                     }
@@ -201,57 +208,94 @@ async fn watch(
             let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
             return Life::Unready(failed(format!("the release `{id}` ended before it was ready ({status})")));
         }
-        () = tokio::time::sleep(setup.ready_timeout) => {
+        () = sleep(setup.ready_timeout) => {
             let seconds = setup.ready_timeout.as_secs_f64();
             return Life::Unready(failed(format!("the release `{id}` was not ready after {seconds} s: {seen}")));
         }
         () = running.when_stopped() => return Life::Stopped,
     }
     let since = Instant::now();
-    running.up(Pool::new(socket, setup.lanes.count()));
+    running.up(Pool::new(socket.clone(), setup.lanes.count()));
     if let Some(first) = first.take() {
         drop(first.send(Ok(())));
     }
-    let mut calm = std::pin::pin!(tokio::time::sleep(CALM));
-    let mut is_calm = false;
-    loop {
-        tokio::select! {
-            status = child.wait() => match status {
-                Ok(status) => return Life::Ended(status, since.elapsed()),
-                Err(error) => return Life::Unready(failed(format!("the release `{id}` is lost: {error}"))),
-            },
-            () = running.when_stopped() => {
-                running.drained(setup.drain).await;
-                // Its idle connections are closed before it is told to end: some wait for that.
-                running.not_up(Phase::Stopped);
-                return Life::Stopped;
-            }
-            () = &mut calm, if !is_calm => {
-                running.calm();
-                is_calm = true;
-            }
+    let while_up = async {
+        let calm = async {
+            sleep(CALM).await;
+            running.calm();
+        };
+        tokio::join!(calm, probe_on(running, setup, &socket));
+        pending().await
+    };
+    tokio::select! {
+        status = child.wait() => match status {
+            Ok(status) => Life::Ended(status, since.elapsed()),
+            Err(error) => Life::Unready(failed(format!("the release `{id}` is lost: {error}"))),
+        },
+        // What is done while it is up ends with this: nothing more is asked of it while it ends what it answers.
+        () = running.when_stopped() => {
+            running.drained(setup.drain).await;
+            // Its idle connections are closed before it is told to end: some wait for that.
+            running.not_up(Phase::Stopped);
+            Life::Stopped
         }
+        never = while_up => never,
     }
 }
 
 /// Returns when the release answers its probe; `seen` is what it did instead up to then.
 async fn ready(socket: &Path, path: &str, seen: &mut String) {
     let mut pause = Duration::from_millis(10);
-    loop {
-        match probe(socket, path, PROBE).await {
-            answer if answer.is_ready() => return,
-            Probe::Status(status) => *seen = format!("it answers {path} with {status}"),
-            Probe::Unconnected => {}
-            Probe::Broken(error) => *seen = format!("it does not answer {path} with HTTP ({error})"),
-            Probe::Silent => *seen = format!("it does not answer {path} in {} s", PROBE.as_secs()),
-            Probe::NoPath => {
-                *seen = format!("the probe's path `{path}` is not one");
-                return std::future::pending().await;
-            }
-        }
-        tokio::time::sleep(pause).await;
+    while let Err(instead) = answered(socket, path, PROBE).await {
+        *seen = instead;
+        sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(250));
     }
+}
+
+/// Probes a release that is up, one probe at a time, and tells when it does not answer any more, and when it does again.
+async fn probe_on(running: &Running, setup: &Setup, socket: &Path) {
+    let Some(every) = setup.probe_again else { return };
+    let mut misses: u32 = 0;
+    let mut last = tokio::time::Instant::now();
+    loop {
+        sleep_until(last + every).await;
+        last = tokio::time::Instant::now();
+        match answered(socket, &setup.probe, every.min(PROBE)).await {
+            Ok(()) => {
+                if misses >= MISSES {
+                    tracing::info!(release = running.id(), "a release answers its probe again");
+                }
+                misses = 0;
+            }
+            Err(instead) => {
+                misses = misses.saturating_add(1);
+                if misses == MISSES {
+                    tracing::error!(
+                        release = running.id(),
+                        instead,
+                        "a release is up and does not answer its probe any more"
+                    );
+                }
+            }
+        }
+        running.set_probe_fails(misses >= MISSES);
+    }
+}
+
+/// Asks once for the path that a release is probed by, and waits for the answer at most so long.
+///
+/// # Errors
+/// What it did instead of answering.
+async fn answered(socket: &Path, path: &str, limit: Duration) -> Result<(), String> {
+    Err(match probe(socket, path, limit).await {
+        answer if answer.is_ready() => return Ok(()),
+        Probe::Status(status) => format!("it answers {path} with {status}"),
+        Probe::Unconnected => "it does not listen on its socket".to_owned(),
+        Probe::Broken(error) => format!("it does not answer {path} with HTTP ({error})"),
+        Probe::Silent => format!("it does not answer {path} in {} s", limit.as_secs_f64()),
+        Probe::NoPath => format!("the probe's path `{path}` is not one"),
+    })
 }
 
 /// Ends a process, if need be by force.
@@ -262,7 +306,7 @@ async fn end(child: &mut Child, gently: bool, in_a_sandbox: bool) {
             Some(pid) if in_a_sandbox => drop(spawn_blocking(move || terminate(pid)).await),
             _ => signal(child, Signal::TERM),
         }
-        if tokio::time::timeout(GRACE, child.wait()).await.is_ok() {
+        if timeout(GRACE, child.wait()).await.is_ok() {
             return;
         }
     }

@@ -24,6 +24,8 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// How often it is looked whether it has started.
 const LOOK: Duration = Duration::from_millis(20);
+/// How often a release that is up is asked for the path by which its service says that it is ready.
+const PROBE_AGAIN: Duration = Duration::from_secs(5);
 /// Over so long it is looked at how much of an upload came.
 const UPLOAD_WITHIN: Duration = Duration::from_secs(30);
 
@@ -54,6 +56,7 @@ pub fn options(project: &Project, is_detached: bool) -> Result<EdgeOptions> {
         let mut settings = EnvironmentOptions::new(place.listen, project.state.log(&place.name));
         if let Some(path) = &place.service.ready {
             settings.probe.clone_from(path);
+            settings.probe_again = Some(PROBE_AGAIN);
         }
         if let Some(time) = place.service.wall_time {
             settings.worker.extend(["--wall-time".into(), time.to_string().into()]);

@@ -9,12 +9,12 @@ use autodevops_model::{ErrorKind, StageError};
 use http::Request;
 use http_body_util::Full;
 
-async fn status_of(edge: &TestEdge, id: &str) -> ReleaseStatus {
+pub async fn status_of(edge: &TestEdge, id: &str) -> ReleaseStatus {
     let status = edge.client.status().await.unwrap();
     status.environments[PRODUCTION].releases.iter().find(|status| status.release.id == id).unwrap().clone()
 }
 
-async fn until_status(edge: &TestEdge, id: &str, done: impl Fn(&ReleaseStatus) -> bool) -> ReleaseStatus {
+pub async fn until_status(edge: &TestEdge, id: &str, done: impl Fn(&ReleaseStatus) -> bool) -> ReleaseStatus {
     for _ in 0..2000 {
         let status = status_of(edge, id).await;
         if done(&status) {

@@ -5,6 +5,7 @@
 mod change;
 mod lifecycle;
 mod limits;
+mod probe;
 mod support;
 mod traffic;
 mod upgrade;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use autodevops_edge::{Observed, Phase, ReleaseStatus, Sample};
 use autodevops_pipeline::{Member, RunStage};
 use autodevops_record::testing::Story;
+use autodevops_sandbox::Compiler;
 
 use super::*;
 use crate::{
@@ -19,6 +20,7 @@ fn held(scene: &Scene, id: &str, percent: u8) -> ReleaseStatus {
         pid: None,
         restarts: 0,
         crash_loop: false,
+        probe_fails: false,
         percent,
         url: "http://127.0.0.1:1".into(),
     }
@@ -140,6 +142,28 @@ fn a_front_door_is_set_up_as_the_configuration_says() {
     assert_eq!(listens, ["production 127.0.0.1:2", "staging 127.0.0.1:1"]);
     assert_eq!(options(&scene.project, true).unwrap().own_log, Some(log(&scene.project)));
     assert_eq!(scene.project.renewal(), seconds(5), "several times before the lease ends");
+}
+
+#[test]
+fn a_release_is_probed_on_where_its_service_names_a_path_for_it() {
+    let scene = Scene::open_of_two(&[local_target(&[])], "");
+    let file = scene.shop().join("autodevops.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let of_cart = "public = \"cart\"\n";
+    assert!(text.contains(of_cart), "{text}");
+    std::fs::write(&file, text.replace(of_cart, &format!("{of_cart}ready = \"/health\"\n"))).unwrap();
+    let project = Project::open(&file, Compiler::InProcess).unwrap();
+    let environments = options(&project, false).unwrap().environments;
+    let probed: Vec<_> =
+        environments.iter().map(|(name, of)| (name.as_str(), of.probe.as_str(), of.probe_again)).collect();
+    let again = Some(Duration::from_secs(5));
+    let expected = [
+        ("production-cart", "/health", again),
+        ("production-shop", "/", None),
+        ("staging-cart", "/health", again),
+        ("staging-shop", "/", None),
+    ];
+    assert_eq!(probed, expected);
 }
 
 #[test]

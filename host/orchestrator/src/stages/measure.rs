@@ -50,7 +50,7 @@ impl Stages {
     }
 
     /// What the front door counted of the watch so far; and whether a release ends by itself again and again. That one does not answer its
-    /// probe just now is left to the measurements: it may be starting anew.
+    /// probe just now is left to the measurements: it may be starting anew, or be held up for a moment.
     pub(super) async fn glance(&self, run: &Run, glance: &Glance) -> Vec<Sample> {
         let mut samples = Vec::new();
         if !self.project.is_local() {
@@ -169,8 +169,8 @@ fn signs_of(releases: &[ReleaseStatus], subject: &Subject, window: &Window) -> V
         window: window.clone(),
     };
     let of = |release: &String| match releases.iter().find(|status| status.release.id == *release) {
-        Some(ReleaseStatus { phase, crash_loop, .. }) => {
-            vec![sign(release, CRASH_LOOP, *crash_loop), sign(release, PROBE, *phase == Phase::Down)]
+        Some(ReleaseStatus { phase, crash_loop, probe_fails, .. }) => {
+            vec![sign(release, CRASH_LOOP, *crash_loop), sign(release, PROBE, *phase == Phase::Down || *probe_fails)]
         }
         None if subject.stable.as_ref() == Some(release) => vec![sign(release, PROBE, true)],
         None => Vec::new(),

@@ -49,6 +49,7 @@ pub(crate) fn held(release: Release) -> ReleaseStatus {
         pid: None,
         restarts: 0,
         crash_loop: false,
+        probe_fails: false,
         percent: 0,
         url: "http://127.0.0.1:1".into(),
     }

@@ -4,8 +4,10 @@
 use std::{
     convert::Infallible,
     fs,
-    path::PathBuf,
+    io::Write,
+    path::{Path, PathBuf},
     pin::Pin,
+    sync::{Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -59,6 +61,7 @@ async fn answer(root: PathBuf, request: Request<Incoming>) -> Result<Response<Bo
     Ok(match request.uri().path() {
         "/crash" => std::process::exit(3),
         "/hang" => std::future::pending().await,
+        "/probe" => probed(&root).await,
         "/slow" => {
             fs::write(root.join("slow-began"), "").unwrap();
             until(|| root.join("go").exists()).await;
@@ -86,6 +89,30 @@ async fn answer(root: PathBuf, request: Request<Incoming>) -> Result<Response<Bo
         path if path.starts_with(site::PREFIX) => site::answer(&name, request).await.map(of_load),
         path => text(format!("{name} {path}")),
     })
+}
+
+/// What is answered to a probe: by the file `probes` a `.` each with 200, an `x` with 503, an `h` never; the last one from then on, and all of
+/// it anew when the file is written anew. The file `probed` has a mark for each probe that came.
+async fn probed(root: &Path) -> Response<Body> {
+    static SO_FAR: Mutex<(String, usize)> = Mutex::new((String::new(), 0));
+    let answers = fs::read_to_string(root.join("probes")).unwrap_or_default();
+    let answer = {
+        let mut so_far = SO_FAR.lock().unwrap_or_else(PoisonError::into_inner);
+        if so_far.0 != answers {
+            *so_far = (answers.clone(), 0);
+        }
+        so_far.1 += 1;
+        answers.chars().take(so_far.1).last()
+    };
+    let mut marks = fs::OpenOptions::new().append(true).create(true).open(root.join("probed")).unwrap();
+    marks.write_all(b".").unwrap();
+    let mut response = Response::new(full(String::new()));
+    match answer {
+        Some('h') => std::future::pending().await,
+        Some('x') => *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE,
+        _ => {}
+    }
+    response
 }
 
 /// A body whose parts come one by one.
@@ -131,7 +158,7 @@ async fn count(root: PathBuf, mut body: Incoming) -> Response<Body> {
 }
 
 /// What a release can do to the machine.
-fn sandbox(root: &std::path::Path) -> String {
+fn sandbox(root: &Path) -> String {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap().split_whitespace().next().unwrap();
     let processes =

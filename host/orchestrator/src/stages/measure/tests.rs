@@ -14,7 +14,16 @@ use crate::testing::{
 
 fn status(id: &str, phase: Phase, crash_loop: bool) -> ReleaseStatus {
     let release = Release { id: id.into(), artifact: "sha256:0".into(), commit: "c".into() };
-    ReleaseStatus { release, phase, pid: None, restarts: 0, crash_loop, percent: 0, url: "http://127.0.0.1:1".into() }
+    ReleaseStatus {
+        release,
+        phase,
+        pid: None,
+        restarts: 0,
+        crash_loop,
+        probe_fails: false,
+        percent: 0,
+        url: "http://127.0.0.1:1".into(),
+    }
 }
 
 /// The signs that show, of which release.
@@ -34,6 +43,7 @@ fn what_is_down_or_ends_again_and_again_shows_it_and_so_does_a_way_back_that_is_
         (Some(status("old", Phase::Up, false)), vec![]),
         (Some(status("old", Phase::Starting, false)), vec![]),
         (Some(status("old", Phase::Down, false)), vec![of("old", PROBE)]),
+        (Some(ReleaseStatus { probe_fails: true, ..status("old", Phase::Up, false) }), vec![of("old", PROBE)]),
         (Some(status("old", Phase::Starting, true)), vec![of("old", CRASH_LOOP)]),
         (None, vec![of("old", PROBE)]),
     ] {
