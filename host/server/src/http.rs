@@ -33,7 +33,13 @@ use autodevops_policy::redact::Redaction;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Deserialize;
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::Semaphore,
+    task::JoinHandle,
+};
+use tokio_io_timeout::TimeoutStream;
 
 use crate::message::{Said, Sequel};
 
@@ -43,7 +49,8 @@ const CONNECTIONS: usize = 128;
 /// The longest that a client may take for the head of a request.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest that a request may take in all, its body included.
+/// The longest that a request may take in all, its body included; and the longest that its answer may stand still for a client
+/// that does not read it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The longest body that is read, in bytes.
@@ -163,14 +170,8 @@ impl HttpApi {
                     }
                 };
                 let api = Arc::clone(&api);
-                let service = service_fn(move |request| {
-                    let api = Arc::clone(&api);
-                    async move { Ok::<_, Infallible>(routes::answer(&api, request).await) }
-                });
                 tokio::spawn(async move {
-                    let mut server = http1::Builder::new();
-                    server.timer(TokioTimer::new()).header_read_timeout(head_patience).max_buf_size(MAX_BODY_BYTES);
-                    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+                    if let Err(error) = converse(&api, stream, head_patience, PATIENCE).await {
                         tracing::debug!(%error, "a client of the HTTP API went away");
                     }
                     drop(place);
@@ -184,6 +185,22 @@ impl HttpApi {
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
+}
+
+/// Answers what comes over a connection, until it ends, or a head is not there in time, or an answer stands still for so long
+/// because nobody reads it.
+async fn converse<O: Office>(
+    api: &Api<O>,
+    stream: impl AsyncRead + AsyncWrite,
+    head_patience: Duration,
+    patience: Duration,
+) -> Result<(), hyper::Error> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(patience));
+    let service = service_fn(move |request| async move { Ok::<_, Infallible>(routes::answer(api, request).await) });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(head_patience).max_buf_size(MAX_BODY_BYTES);
+    server.serve_connection(TokioIo::new(Box::pin(stream)), service).await
 }
 
 impl Drop for HttpApi {
