@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use autodevops_model::Since;
 use autodevops_orchestrator::{
+    by_hand,
     clock::now,
     controller::{Controller, RolledBack, goes_back},
     data::{Restored, Snapshot, Written},
@@ -200,25 +201,30 @@ impl Runs {
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Controller) -> Result<T, anyhow::Error> + Send + 'static,
-    ) -> Result<T, Unheard> {
+    ) -> Result<T, anyhow::Error> {
         let controller = Arc::clone(&self.0);
         let read = tokio::task::spawn_blocking(move || read(&controller)).await;
-        read.unwrap_or_else(|error| Err(error.into())).map_err(unheard)
+        read.unwrap_or_else(|error| Err(error.into()))
+    }
+
+    /// The whole name of a run of which the beginning is given.
+    async fn named(&self, run: &str) -> Result<String, Unheard> {
+        let run = run.to_owned();
+        self.read(move |controller| controller.named(&run)).await.map_err(absent)
     }
 }
 
 impl Office for Runs {
     async fn all(&self) -> Result<Vec<Logged>, Unheard> {
-        self.read(|controller| controller.project().log.all()).await
+        self.read(|controller| controller.project().log.all()).await.map_err(unheard)
     }
 
     async fn find(&self, run: &str) -> Result<Logged, Unheard> {
-        let run = run.to_owned();
-        self.read(move |controller| {
-            let run = controller.named(&run)?;
+        let run = self.named(run).await?;
+        let read = move |controller: &Controller| {
             controller.project().log.read(&run)?.context("the run is not in the journal any more")
-        })
-        .await
+        };
+        self.read(read).await.map_err(unheard)
     }
 
     async fn metrics(&self) -> Result<String, Unheard> {
@@ -227,17 +233,25 @@ impl Office for Runs {
             Ok(exposition(&records.attempts()?, &records.complaints()?))
         })
         .await
+        .map_err(unheard)
     }
 
     async fn say(&self, said: Said) -> Result<String, Unheard> {
-        say(&self.0, said).await.map_err(unheard)
+        let run = self.named(&said.run).await?;
+        say(&self.0, Said { run, ..said }).await.map_err(unheard)
     }
 
     async fn after(&self, by: String, run: String, sequel: Sequel, reason: String) -> Result<String, Unheard> {
-        after(&self.0, &by, &run, sequel, &reason).await.map_err(unheard)
+        let (run, why) = match sequel {
+            Sequel::Retry => (self.named(&run).await?, unheard as fn(anyhow::Error) -> Unheard),
+            // A release will do as well, and nothing is used that could be configured wrongly.
+            Sequel::Revert => (run, absent as _),
+        };
+        after(&self.0, &by, &run, sequel, &reason).await.map_err(why)
     }
 
     async fn roll_back(&self, by: String, environment: String, back: Back) -> Result<String, Unheard> {
+        by_hand::known(self.0.project(), &environment).map_err(absent)?;
         let controller = Arc::clone(&self.0);
         let Back { to, now, reason } = back;
         // What is begun comes to its end, whoever goes away meanwhile.
@@ -256,12 +270,17 @@ impl Office for Runs {
     }
 }
 
-/// Why it is not told or done, as HTTP tells it apart.
-fn unheard(error: anyhow::Error) -> Unheard {
-    if let Some(usage) = error.chain().find_map(|cause| cause.downcast_ref::<Usage>()) {
-        return Unheard::NoRun(usage.to_string());
+/// Why something is not found, as HTTP tells it apart.
+fn absent(error: anyhow::Error) -> Unheard {
+    match error.downcast::<Usage>() {
+        Ok(usage) => Unheard::Absent(usage.to_string()),
+        Err(error) => unheard(error),
     }
-    if error.chain().any(|cause| cause.is::<Declined>()) {
+}
+
+/// Why something is not told or done though it is there, as HTTP tells it apart. Usage is the configuration's then.
+fn unheard(error: anyhow::Error) -> Unheard {
+    if error.chain().any(|cause| cause.is::<Declined>() || cause.is::<Usage>()) {
         return Unheard::Declined(format!("{error:#}"));
     }
     match error.downcast::<Refused>() {
@@ -305,8 +324,10 @@ fn left(run: &Run) -> Span {
 #[cfg(test)]
 mod tests {
     use autodevops_model::Outcome;
-    use autodevops_pipeline::{Event, EventKind, Gate, Timestamp, VERSION};
+    use autodevops_orchestrator::{driver::Observer, project::Project};
+    use autodevops_pipeline::{Command, Event, EventKind, Gate, Timestamp, VERSION};
     use autodevops_record::testing::Story;
+    use autodevops_sandbox::Compiler;
 
     use super::*;
 
@@ -344,5 +365,50 @@ mod tests {
         let beside = in_hand(&until(Story::rolled_back(), fails, Some(data)));
         assert!(beside.contains("nobody further is told: production went back to `old`, and that fails"), "{beside}");
         assert!(beside.ends_with("; question 2 is open beside it: shall the data go back?"), "{beside}");
+    }
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn event(&self, _: &Run, _: &Event) {}
+        fn doing(&self, _: &Run, _: &Command) {}
+        fn notice(&self, _: &str) {}
+    }
+
+    const CONFIG: &str = r#"
+[service]
+name = "shop"
+kind = "files"
+public = "public"
+
+[environments]
+production.listen = "127.0.0.1:8080"
+staging.listen = "127.0.0.1:8081"
+"#;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_not_there_is_told_apart_from_a_fault_of_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("autodevops.toml");
+        std::fs::write(&file, CONFIG).unwrap();
+        let project = Project::open(&file, Compiler::InProcess).unwrap();
+        let runs = Runs(Arc::new(Controller::new(project, Arc::new(Nobody)).unwrap()));
+        let (ada, gone) = (|| "ada".to_owned(), || "gone".to_owned());
+        let said =
+            Said { by: ada(), run: gone(), word: Word::Abort, reason: String::new(), link: None, question: None };
+        for (told, words) in [
+            (runs.find("gone").await.map(drop), "there is no run `gone`"),
+            (runs.say(said).await.map(drop), "there is no run `gone`"),
+            (runs.after(ada(), gone(), Sequel::Retry, "why".into()).await.map(drop), "there is no run `gone`"),
+            (runs.after(ada(), gone(), Sequel::Revert, "why".into()).await.map(drop), "there is no run `gone`"),
+            (runs.roll_back(ada(), gone(), Back::default()).await.map(drop), "there is no environment `gone`"),
+        ] {
+            let told = told.unwrap_err();
+            assert!(matches!(&told, Unheard::Absent(text) if text.starts_with(words)), "{told:?}");
+        }
+        let unbound = anyhow::Error::from(Usage("the credential `token` is bound to nothing".into()));
+        let told = unheard(unbound.context("plugin `notify`"));
+        let expected = "plugin `notify`: the credential `token` is bound to nothing";
+        assert!(matches!(&told, Unheard::Declined(text) if text == expected), "{told:?}");
     }
 }

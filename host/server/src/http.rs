@@ -59,9 +59,9 @@ const MAX_BODY_BYTES: usize = 64 << 10;
 /// Why something is not told or not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Unheard {
-    /// There is no such run, or there are several.
+    /// The run, release or environment that it is about is not there, or several are meant.
     #[error("{0}")]
-    NoRun(String),
+    Absent(String),
     /// What was sent cannot be meant.
     #[error("{0}")]
     Unfit(String),

@@ -180,7 +180,7 @@ fn other_method(allowed: &'static str) -> Answer {
 impl Unheard {
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoRun(_) => StatusCode::NOT_FOUND,
+            Self::Absent(_) => StatusCode::NOT_FOUND,
             Self::Unfit(_) => StatusCode::BAD_REQUEST,
             Self::Refused(Refused::NotApprover { .. } | Refused::MayNotApprove { .. }) => StatusCode::FORBIDDEN,
             Self::Refused(_) | Self::Declined(_) => StatusCode::CONFLICT,

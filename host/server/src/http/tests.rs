@@ -70,7 +70,7 @@ impl Office for Arc<OneRun> {
     async fn find(&self, run: &str) -> Result<Logged, Unheard> {
         let logged = self.0.lock().unwrap().clone();
         let found = (run == logged.run.id()).then_some(logged);
-        found.ok_or_else(|| Unheard::NoRun(format!("there is no run `{run}`")))
+        found.ok_or_else(|| Unheard::Absent(format!("there is no run `{run}`")))
     }
 
     async fn metrics(&self) -> Result<String, Unheard> {
