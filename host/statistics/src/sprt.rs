@@ -97,16 +97,4 @@ impl Sprt {
     pub fn balance(&self) -> f64 {
         self.rest() / (self.rest() - self.event())
     }
-
-    /// How many events out of `total` are the high rate, beyond which there is no need to go on; more than `total` where no number is.
-    pub fn events_for_high(&self, total: u64) -> u64 {
-        let needed = (self.high_at() - total as f64 * self.rest()) / (self.event() - self.rest());
-        // A count: it is not negative, and one above the total says as much as any beyond.
-        (needed.ceil().max(0.0) as u64).min(total.saturating_add(1))
-    }
-
-    /// How many requests without a single event are the low rate.
-    pub fn clean_for_low(&self) -> u64 {
-        (self.low_at() / self.rest()).ceil().max(0.0) as u64
-    }
 }

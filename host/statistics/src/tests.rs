@@ -251,12 +251,10 @@ fn the_evidence_of_a_sequence_is_scipys() {
 fn the_sequential_test_of_a_threshold_of_five_per_cent_decides_near_four() {
     let test = Sprt::new(0.02, 0.08, 0.002, 0.05).unwrap();
     assert!((test.balance() - 0.0436).abs() < 0.0001, "{}", test.balance());
-    assert_eq!(test.clean_for_low(), 48);
     assert_eq!(test.course(Share::new(0, 48)).decision, Decision::Low);
     assert_eq!(test.course(Share::new(0, 47)).decision, Decision::Open);
-    assert_eq!(test.events_for_high(5), 5);
     assert_eq!(test.course(Share::new(5, 5)).decision, Decision::High);
-    assert_eq!(test.events_for_high(4), 5, "no four of four are enough");
+    assert_eq!(test.course(Share::new(4, 4)).decision, Decision::Open, "no four of four are enough");
 }
 
 #[test]
@@ -380,9 +378,9 @@ proptest! {
         let test = Sprt::new(0.02, 0.08, 0.0005, 0.05).unwrap();
         let at = |events, rest| test.course(Share::new(events, events + rest)).evidence;
         prop_assert!(at(events + 1, rest) > at(events, rest) && at(events, rest + 1) < at(events, rest));
-        let total = events + rest;
-        let needed = test.events_for_high(total);
-        prop_assert_eq!(test.course(Share::new(events, total)).decision == Decision::High, events >= needed);
+        let course = test.course(Share::new(events, events + rest));
+        prop_assert_eq!(course.decision == Decision::High, course.evidence >= (0.95_f64 / 0.0005).ln());
+        prop_assert_eq!(course.decision == Decision::Low, course.evidence <= (0.05_f64 / 0.9995).ln());
     }
 
     #[test]
