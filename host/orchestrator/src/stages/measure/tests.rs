@@ -152,6 +152,44 @@ async fn the_front_doors_counts_come_with_the_signs_and_what_health_checks_say()
 }
 
 #[tokio::test]
+async fn a_health_checks_own_metric_decides_beside_what_the_front_door_counted_and_passes_nothing_without() {
+    use autodevops_model::Outcome;
+    use autodevops_pipeline::{Plan, Round, Rule, Trigger, judge};
+
+    let mut plan = Plan::defaults("shop");
+    plan.triggers = vec![
+        Trigger::new(ERROR_RATE, Rule::RateAbove(0.05)),
+        Trigger { window: std::time::Duration::from_nanos(10), ..Trigger::new("checkouts", Rule::RateBelow(0.9)) },
+    ];
+    for (checkouts, is_open, expected) in
+        [(500, true, Outcome::Passed), (300, true, Outcome::Failed), (500, false, Outcome::Inconclusive)]
+    {
+        let mut told = says("new", checkouts, 500);
+        told[0]["metric"] = "checkouts".into();
+        let (scene, run) = scene(local_target, &[answer("measure", told)], "");
+        if is_open {
+            let releases = ["old", "new"].map(|id| status(id, Phase::Up, false)).to_vec();
+            Door { releases, ..door(&[counted("new", 500, 0, 0), counted("old", 9500, 0, 0)]) }.open(&scene);
+        }
+        let (samples, _) = measured(&scene, &run, Environment::Production, subject()).await;
+        let round = Round {
+            samples: &samples,
+            candidate: "new",
+            baseline: Some("old"),
+            fresh: false,
+            before: &[],
+            strikes: &[],
+            whole: &WINDOW,
+            independent: true,
+            percent: 50,
+            chances: 1,
+        };
+        let judgement = judge(&plan, &round);
+        assert_eq!(judgement.outcome, expected, "{checkouts}: {:?}", judgement.verdicts);
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_observed_is_said_once_and_holds_nothing_up() {
     let (scene, run) = scene(local_target, &[answer("measure", refusal("unavailable", "no line"))], "");
     door(&[counted("old", 760, 2, 2)]).open(&scene);
