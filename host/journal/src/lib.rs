@@ -22,16 +22,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::watch;
 
 pub use blobs::MAX_BLOB_BYTES;
 pub use error::{AppendError, JournalError};
 pub use keyvalue::{KeyValue, KeyValueError, Quota, Write};
 pub use log::{MAX_RECORD_BYTES, Recorded, RunSummary};
 pub use reserve::RESERVE_BYTES;
-
-/// Follows the sequence number of the last event: `changed().await` for the next one, `borrow()` for the number.
-pub type Subscription = watch::Receiver<u64>;
 
 /// An open journal; clones share it.
 #[derive(Clone, Debug)]
@@ -43,7 +39,6 @@ pub struct Journal {
 struct Inner {
     path: PathBuf,
     connection: Mutex<Connection>,
-    last: watch::Sender<u64>,
 }
 
 impl Journal {
@@ -54,38 +49,12 @@ impl Journal {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
         let path = path.as_ref().to_path_buf();
         let connection = schema::open(&path)?;
-        let (last, _) = watch::channel(0);
-        let journal = Self { inner: Arc::new(Inner { path, connection: Mutex::new(connection), last }) };
-        journal.refresh()?;
-        Ok(journal)
+        Ok(Self { inner: Arc::new(Inner { path, connection: Mutex::new(connection) }) })
     }
 
     /// The journal's file.
     pub fn path(&self) -> &Path {
         &self.inner.path
-    }
-
-    /// Follows this journal's growth. Events that another process writes are seen after [`Journal::refresh`].
-    pub fn subscribe(&self) -> Subscription {
-        self.inner.last.subscribe()
-    }
-
-    /// Looks for events that other processes wrote and tells the subscribers; gives the last sequence number.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn refresh(&self) -> Result<u64, JournalError> {
-        let last = self.last_sequence()?;
-        self.announce(last);
-        Ok(last)
-    }
-
-    fn announce(&self, last: u64) {
-        self.inner.last.send_if_modified(|seen| {
-            let newer = last > *seen;
-            *seen = last.max(*seen);
-            newer
-        });
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {

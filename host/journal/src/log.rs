@@ -84,7 +84,7 @@ impl Journal {
         if let Some(large) = texts.iter().find(|text| text.len() > MAX_RECORD_BYTES) {
             return Err(AppendError::TooLarge { run: run.into(), bytes: large.len(), max: MAX_RECORD_BYTES });
         }
-        let (version, last) = self.write(|transaction| -> Result<_, AppendError> {
+        self.write(|transaction| {
             let actual = version(transaction, run).map_err(|error| self.fault(error))?;
             if actual != expected {
                 return Err(AppendError::Conflict { run: run.into(), expected, actual });
@@ -102,10 +102,8 @@ impl Journal {
             for (name, value) in facts {
                 put(transaction, name, value).map_err(|error| self.fault(error))?;
             }
-            Ok((version, last(transaction).map_err(|error| self.fault(error))?))
-        })?;
-        self.announce(last);
-        Ok(version)
+            Ok(version)
+        })
     }
 
     /// The run's events in order; none if there is no such run.
@@ -122,15 +120,6 @@ impl Journal {
     /// When the file cannot be read.
     pub fn last_event(&self, run: &str) -> Result<Option<Recorded>, JournalError> {
         Ok(self.select("WHERE run = ?1 ORDER BY version DESC LIMIT 1", params![run])?.pop())
-    }
-
-    /// Events of all runs after the sequence number, in order, at most `limit`.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn since(&self, sequence: u64, limit: usize) -> Result<Vec<Recorded>, JournalError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.select("WHERE sequence > ?1 ORDER BY sequence LIMIT ?2", params![signed(sequence), limit])
     }
 
     /// Every run, in the order of their first events.
@@ -152,14 +141,6 @@ impl Journal {
             })?;
             rows.collect()
         })
-    }
-
-    /// The sequence number of the last event, 0 if there is none.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn last_sequence(&self) -> Result<u64, JournalError> {
-        self.read(last)
     }
 
     /// Events of a run that no seal of the audit points to, up to a version, each with its digest.
@@ -214,9 +195,4 @@ fn recorded(row: &Row<'_>) -> rusqlite::Result<(Recorded, String)> {
 fn version(connection: &Connection, run: &str) -> rusqlite::Result<u64> {
     let sql = "SELECT coalesce(max(version), 0) FROM events WHERE run = ?1";
     connection.prepare_cached(sql)?.query_row([run], |row| row.get(0)).map(unsigned)
-}
-
-fn last(connection: &Connection) -> rusqlite::Result<u64> {
-    let sql = "SELECT coalesce(max(sequence), 0) FROM events";
-    connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).map(unsigned)
 }
