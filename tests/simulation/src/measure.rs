@@ -88,6 +88,9 @@ fn honest(world: &World, run: usize, environment: Environment, subject: &Subject
         let failing = if is_down { 1000 } else { world.failures(run, &subject.service, release, back) };
         let slow = world.runs.iter().find(|run| run.names().new == *release).map_or(0, |run| run.quality.slow);
         seen.extend(stock::measured(release, total * failing / 1000, total * slow / 1000, total, window));
+        if !world.faults.local {
+            seen.push(stock::returned(release, total * failing / 1000, total, window));
+        }
     }
     seen
 }
@@ -119,7 +122,8 @@ fn lied(world: &World, environment: Environment, subject: &Subject, window: &Win
             Liar::Plenty => (0, plenty),
             Liar::Bad => (plenty * 9 / 10, plenty),
         };
-        stock::measured(release, events, 0, total, window)
+        let returned = stock::returned(release, events, total, window);
+        stock::measured(release, events, 0, total, window).into_iter().chain([returned])
     };
     asked(subject).flat_map(says).collect()
 }

@@ -10,7 +10,7 @@ mod stable;
 use std::collections::BTreeMap;
 
 use autodevops_model::{Outcome as CheckOutcome, Release, Split};
-use autodevops_pipeline::{Baseline, Command, Environment, Event, EventKind, Gate, Plan, Restore};
+use autodevops_pipeline::{Baseline, Command, ERROR_RATE, Environment, Event, EventKind, Gate, Plan, Restore};
 
 use crate::{affair::Names, stock, target::Target};
 
@@ -311,7 +311,8 @@ impl Rules {
         self.hold(!turned, || "the release is given traffic after the run turned back".to_owned());
     }
 
-    /// A step is passed by a person's word, or by a verdict over what the host itself observed, or two did who are apart.
+    /// A step is passed by a person's word, or by a verdict over the errors that the host itself observed, or two did who are apart: a metric
+    /// that a plugin alone measures is none.
     fn evident(&mut self, past: &[Event], percent: u8) {
         let told = past.iter().rev().find(|event| !matches!(event.event, EventKind::SafetyChecked { .. }));
         let fine = match told.map(|event| &event.event) {
@@ -322,7 +323,9 @@ impl Rules {
                 });
                 let observed = measured.is_some_and(|samples| {
                     samples.iter().any(|sample| {
-                        sample.observed_by_host || samples.iter().any(|other| other.origin.is_apart(&sample.origin))
+                        let errors = sample.measurements.iter().any(|seen| seen.metric == ERROR_RATE);
+                        (sample.observed_by_host && errors)
+                            || samples.iter().any(|other| other.origin.is_apart(&sample.origin))
                     })
                 });
                 verdict.outcome == CheckOutcome::Passed && observed

@@ -6,7 +6,9 @@ use autodevops_model::{
     Bucket, Capabilities, Edit, ErrorInfo, ErrorKind, FileChange, Fix, Issue, IssueKind, Measurement, Metric,
     Observation, Outcome, Rate, Release, Report, Risk, RollbackPlan, Severity, StageError, TestFile, Window,
 };
-use autodevops_pipeline::{Baseline, DataPlan, Freeze, Level, NamedReport, Plan, Restore, SCANNED, Service, Step};
+use autodevops_pipeline::{
+    Baseline, DataPlan, Freeze, Level, NamedReport, Plan, Restore, Rule, SCANNED, Service, Step, Trigger,
+};
 
 use crate::{keeper::KEEPER, tape::Tape};
 
@@ -20,6 +22,9 @@ pub const NEWER: &str = "newer";
 pub const FOREIGN: &str = "hotfix";
 /// People who may approve.
 pub const APPROVERS: [&str; 2] = ["ada", "bob"];
+
+/// A metric that plugins alone measure.
+pub const RETURNED: &str = "returned-orders";
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
@@ -95,6 +100,12 @@ pub fn measured(release: &str, events: u64, slow: u64, total: u64, window: &Wind
     [rate, latency]
 }
 
+/// What was observed of a release by the operator's own metric, which the host does not see: so many of all.
+pub fn returned(release: &str, events: u64, total: u64, window: &Window) -> Measurement {
+    let [rate, _] = measured(release, events, 0, total, window);
+    Measurement { metric: RETURNED.into(), ..rate }
+}
+
 /// What a run is to do: of seconds, with what differs between projects chosen.
 pub fn plan(tape: &mut Tape) -> Plan {
     let step = |percent| Step { percent, duration: 20 * SECOND };
@@ -159,6 +170,10 @@ pub fn plan(tape: &mut Tape) -> Plan {
     if tape.happens(200) {
         plan.automated.clear();
         plan.soak = Duration::ZERO;
+    }
+    if !plan.freeze.is_empty() {
+        // The same choices make the same worlds as without.
+        plan.triggers.push(Trigger::new(RETURNED, Rule::RateAbove(0.05)));
     }
     plan
 }
