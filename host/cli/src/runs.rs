@@ -6,6 +6,7 @@ use anyhow::Result;
 use autodevops_orchestrator::{
     limits::{LoopState, Queued},
     log::Logged,
+    revert::{Undoing, came_of, undone},
 };
 use autodevops_pipeline::{Alarm, Outcome, Run, Timestamp};
 use autodevops_server::{needed, outcome_name, summary};
@@ -14,7 +15,7 @@ use time::OffsetDateTime;
 
 use crate::{
     arguments::Runs,
-    output::{self, Format, Style, cut},
+    output::{self, Format, Style, clean, cut},
     pause::said,
     progress::clock,
     project,
@@ -31,8 +32,9 @@ pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<Exi
     }
     let state = LoopState::new(&project.journal);
     let (paused, queue) = (state.paused()?, state.queue()?);
+    let undone = undone(&project.journal)?;
     if format == Format::Json {
-        let runs = all.iter().map(|logged| summary(&logged.run));
+        let runs = all.iter().map(|Logged { run, .. }| summary(run, came_of(&undone, run)));
         let list: Vec<Value> = runs.chain(queue.iter().map(waiting)).collect();
         output::json(&list)?;
         return Ok(ExitCode::SUCCESS);
@@ -58,7 +60,7 @@ pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<Exi
             style.dim(&day(run.started_at())),
             cut(&run.issue().title, 70)
         ))?;
-        for line in below(run) {
+        for line in below(run).into_iter().chain(came_of(&undone, run).map(in_git)) {
             output::text(&format!("{:<14} {}\n", "", style.dim(&line)))?;
         }
     }
@@ -97,6 +99,14 @@ pub fn below(run: &Run) -> Vec<String> {
         None => {}
     }
     lines
+}
+
+/// What came of undoing in git what a run committed.
+pub fn in_git(undoing: &Undoing) -> String {
+    match undoing.why_not() {
+        Some(why) => clean(&why),
+        None => format!("undone in git on the branch {}", clean(undoing.branch().unwrap_or_default())),
+    }
 }
 
 /// An issue that waits for its run, among runs.

@@ -6,7 +6,12 @@ mod reasons;
 use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
-use autodevops_orchestrator::{clock::now, controller::named, log::Logged};
+use autodevops_orchestrator::{
+    clock::now,
+    controller::named,
+    log::Logged,
+    revert::{came_of, undone},
+};
 use autodevops_pipeline::{Environment, Member, Run, Timestamp};
 use autodevops_record::rollouts;
 use autodevops_server::{needed, summary};
@@ -17,7 +22,7 @@ use crate::{
     output::{self, Format, Style, Usage, clean, cut},
     progress::clock,
     project,
-    runs::{day, state},
+    runs::{day, in_git, state},
     story,
 };
 
@@ -30,8 +35,10 @@ pub fn run(run: &str, at: Option<&str>, config: Option<&Path>, format: Format) -
     if let Some(at) = at {
         logged = as_it_was(&logged, at, now())?;
     }
+    let undone = undone(&project.journal)?;
+    let undoing = came_of(&undone, &logged.run).filter(|undoing| at.is_none_or(|at| undoing.at <= at));
     if format == Format::Json {
-        let mut shown = json!({ "run": summary(&logged.run), "events": logged.events });
+        let mut shown = json!({ "run": summary(&logged.run, undoing), "events": logged.events });
         if let (Some(at), Some(shown)) = (at, shown.as_object_mut()) {
             shown.insert("at".to_owned(), json!(at));
         }
@@ -39,7 +46,9 @@ pub fn run(run: &str, at: Option<&str>, config: Option<&Path>, format: Format) -
         return Ok(ExitCode::SUCCESS);
     }
     let before = before(&name).filter(|before| named(&project, before).is_ok());
-    output::text(&text(&logged, at, before.as_deref(), Style::stdout()))?;
+    let mut text = text(&logged, at, before.as_deref(), Style::stdout());
+    text.extend(undoing.map(|undoing| format!("{}\n", in_git(undoing))));
+    output::text(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

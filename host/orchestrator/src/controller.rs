@@ -292,6 +292,7 @@ impl Controller {
         .await;
         self.speakers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         self.left(driver.run()).await;
+        revert::tell(&self.project).await;
         end
     }
 
@@ -306,8 +307,8 @@ impl Controller {
         if let Some(outcome) = run.outcome() {
             if revert::is_taken_back(run) {
                 let reason = outcome.to_string();
-                let made = tokio::task::block_in_place(|| revert::by_itself(&self.project, run.id(), &reason));
-                made.iter().for_each(|words| self.observer.notice(words));
+                let came = tokio::task::block_in_place(|| revert::by_itself(&self.project, run.id(), &reason, true));
+                revert::in_words(came).iter().for_each(|words| self.observer.notice(words));
             }
             self.tidy(run).await;
         }
@@ -354,6 +355,9 @@ impl Controller {
         if run.outcome().is_some() {
             // Whoever would drive it finds nothing left to do, and those who wait for its services wait for that.
             self.left(&run).await;
+            // Whoever spoke does not wait for it; where this process ends before, the next one tells it.
+            let project = Arc::clone(&self.project);
+            tokio::spawn(async move { revert::tell(&project).await });
         }
         Ok(run)
     }

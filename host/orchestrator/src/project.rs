@@ -85,6 +85,8 @@ pub struct Project {
     /// Held together by the runs that move production's traffic, and alone by a person who does it by hand: none of the two looks what
     /// serves while the other changes it.
     pub moves: RwLock<()>,
+    /// Held while people are told what came of undoing something in git, so that nobody is told twice.
+    pub(crate) telling: tokio::sync::Mutex<()>,
     /// The plugins.
     pub plugins: PluginSet,
     /// What is deployed, by digest.
@@ -151,6 +153,7 @@ impl Project {
             notices,
             claims: Claims::default(),
             moves: RwLock::default(),
+            telling: tokio::sync::Mutex::default(),
             plugins,
             artifacts,
             edge,

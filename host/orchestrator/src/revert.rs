@@ -1,5 +1,8 @@
 //! A change that was taken back, undone in git: on a branch of its own, for a person to merge. The checkout is never touched.
 
+mod kept;
+mod telling;
+
 use anyhow::{Context, Result, bail};
 use autodevops_config::Revert;
 use autodevops_pipeline::{Outcome, Run};
@@ -7,17 +10,24 @@ use autodevops_source::{CommitRequest, SourceError};
 
 use crate::{
     audit::BY_HAND,
+    clock::now,
     controller::named,
     live::{Live, WasLive},
     project::Project,
     usage::{Declined, Usage},
 };
 
+pub use kept::{Came, Undoing, came_of, undone};
+pub use telling::tell;
+
 /// Letters of a commit that name it to people.
 const SHORT: usize = 10;
 
 /// In whose name a change is undone that nobody asked about: see [`by_itself`].
 const HOST: &str = "autodevops";
+
+/// What is said where it is not known what there is to undo.
+const NOT_UNDONE: &str = "what was taken back is not undone in git";
 
 /// A change that is undone on a branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +44,8 @@ pub struct Reverted {
 struct Undone {
     /// What it is, in words.
     what: String,
+    /// What it is asked for by: a run or a release.
+    subject: String,
     title: String,
     commit: String,
     /// The commit whose content comes back.
@@ -43,12 +55,33 @@ struct Undone {
     at: i64,
 }
 
-/// Undoes in git what a run, or a release that was deployed by hand, changed. `subject` names the one or the other.
+/// Undoes in git what a run, or a release that was deployed by hand, changed. `subject` names the one or the other. What came of it is put on
+/// record, that others build upon it, too.
 ///
 /// # Errors
 /// [`Usage`] when there is no such run or release; [`Declined`] when it serves production, was never merged, or others build upon it.
 pub fn revert(project: &Project, subject: &str, by: &str, reason: &str) -> Result<Reverted> {
     let undone = find(project, subject)?;
+    match undo(project, &undone, by, reason)? {
+        Made::Reverted(reverted) => {
+            undone.came(project, Came::Branch(reverted.branch.clone()), false);
+            Ok(reverted)
+        }
+        Made::Conflict(paths) => {
+            let undoing = undone.came(project, Came::Conflict(paths), false);
+            bail!(Declined(undoing.why_not().unwrap_or_default()))
+        }
+    }
+}
+
+/// What came of an attempt.
+enum Made {
+    Reverted(Reverted),
+    /// Later changes build upon it in these files.
+    Conflict(Vec<String>),
+}
+
+fn undo(project: &Project, undone: &Undone, by: &str, reason: &str) -> Result<Made> {
     let environment = &project.config.rollout.environment;
     let live = Live::new(&project.journal);
     let mut serves = false;
@@ -86,30 +119,43 @@ pub fn revert(project: &Project, subject: &str, by: &str, reason: &str) -> Resul
         author: &git.author,
         at: undone.at,
     });
-    let made = made.map_err(|error| match error {
-        SourceError::Conflict { paths, .. } => anyhow::Error::from(Declined(format!(
-            "{} cannot be undone by itself: later changes build upon it in {}; revert it by hand with `git revert {}`",
-            undone.what,
-            paths.join(", "),
-            short(&undone.commit)
-        ))),
-        SourceError::BranchTaken { branch, .. } => {
+    let made = match made {
+        Err(SourceError::Conflict { paths, .. }) => return Ok(Made::Conflict(paths)),
+        Err(SourceError::BranchTaken { branch, .. }) => {
             let what = &undone.what;
-            Declined(format!(
+            bail!(Declined(format!(
                 "{what} is undone on `{branch}` already; merge that, or delete it with `git branch -D {branch}`"
-            ))
-            .into()
+            )));
         }
-        error => error.into(),
-    })?;
-    let reverted = Reverted { branch: made.branch, commit: made.commit.to_string(), undone: undone.commit };
+        made => made?,
+    };
+    let reverted = Reverted { branch: made.branch, commit: made.commit.to_string(), undone: undone.commit.clone() };
     note(project, by, reason, &undone.what, &reverted);
-    Ok(reverted)
+    Ok(Made::Reverted(reverted))
+}
+
+impl Undone {
+    /// Puts on record what came of it; and where nobody is there who asked, whom to tell.
+    fn came(&self, project: &Project, came: Came, tells: bool) -> Undoing {
+        let undoing = Undoing {
+            what: self.what.clone(),
+            subject: self.subject.clone(),
+            commit: self.commit.clone(),
+            came,
+            at: now(),
+            untold: if tells { project.config.stages.notifiers.clone() } else { Vec::new() },
+            tried: 0,
+        };
+        if let Err(error) = undoing.keep(&project.journal) {
+            tracing::warn!("what came of undoing {} in git is not on record: {error:#}", self.what);
+        }
+        undoing
+    }
 }
 
 /// Puts it on record who had it undone, and why.
 fn note(project: &Project, by: &str, reason: &str, what: &str, reverted: &Reverted) {
-    let name = format!("revert-{}", short(&reverted.undone));
+    let name = name(&reverted.undone);
     let Reverted { branch, commit, .. } = reverted;
     project.audit.begin(&name);
     project.audit.note(&name, BY_HAND, Some(by), &format!("reverts {what} on {branch} as {commit}: {reason}"));
@@ -136,6 +182,7 @@ fn of_run(run: &Run) -> Result<Undone> {
     };
     Ok(Undone {
         what: format!("the change of run {id}"),
+        subject: id.to_owned(),
         title: run.fix().map_or_else(|| id.to_owned(), |fix| fix.title.clone()),
         commit: commit.to_owned(),
         before: run.base().to_owned(),
@@ -163,6 +210,7 @@ fn of_release(project: &Project, id: &str) -> Result<Option<Undone>> {
     };
     Ok(Some(Undone {
         what: format!("release {id}"),
+        subject: id.to_owned(),
         title: format!("release {id}"),
         commit: release.commit.clone(),
         before: before.release.commit.clone(),
@@ -171,23 +219,40 @@ fn of_release(project: &Project, id: &str) -> Result<Option<Undone>> {
     }))
 }
 
-/// Undoes in git what was just taken back, where the configuration wants that, and the change was merged; what was made, in words for
-/// people. That it cannot be done takes nothing back.
-pub fn by_itself(project: &Project, subject: &str, reason: &str) -> Option<String> {
+/// Undoes in git what was just taken back, where the configuration wants that, and the change was merged; what came of it, which is on
+/// record. Where nobody waits for the answer, the notifiers are to tell it: see [`tell`]. That it cannot be done takes nothing back.
+///
+/// # Errors
+/// When it is not known what there is to undo.
+pub fn by_itself(project: &Project, subject: &str, reason: &str, tells: bool) -> Result<Option<Undoing>> {
     if project.config.rollout.revert == Revert::Off {
-        return None;
+        return Ok(None);
     }
-    match revert(project, subject, HOST, reason) {
-        Ok(Reverted { branch, undone, .. }) => Some(format!(
-            "{} is undone on the branch `{branch}`: merge it, or the next deploy brings it back",
-            short(&undone)
-        )),
-        Err(error) if error.is::<Declined>() => {
+    let declined = |error: anyhow::Error| {
+        if error.is::<Declined>() {
             tracing::info!("nothing is reverted: {error:#}");
-            None
+            return Ok(None);
         }
-        Err(error) => Some(format!("what was taken back is not undone in git: {error:#}")),
-    }
+        Err(error)
+    };
+    let undone = match find(project, subject) {
+        Ok(undone) => undone,
+        Err(error) => return declined(error).context(NOT_UNDONE),
+    };
+    let came = match undo(project, &undone, HOST, reason) {
+        Ok(Made::Reverted(reverted)) => Came::Branch(reverted.branch),
+        Ok(Made::Conflict(paths)) => Came::Conflict(paths),
+        Err(error) => match declined(error) {
+            Err(error) => Came::Failed(format!("{error:#}")),
+            none => return none,
+        },
+    };
+    Ok(Some(undone.came(project, came, tells)))
+}
+
+/// What came of it, in words for people; none where there was nothing to undo.
+pub fn in_words(came: Result<Option<Undoing>>) -> Option<String> {
+    came.map_or_else(|error| Some(format!("{error:#}")), |came| Some(came?.words()))
 }
 
 /// Whether a run's release was taken back, so that its change may have to be undone, too.
@@ -197,6 +262,11 @@ pub const fn is_taken_back(run: &Run) -> bool {
 
 const fn seconds(nanoseconds: i64) -> i64 {
     nanoseconds.div_euclid(1_000_000_000)
+}
+
+/// The name under which it is on record who had it undone.
+fn name(commit: &str) -> String {
+    format!("revert-{}", short(commit))
 }
 
 fn short(commit: &str) -> String {

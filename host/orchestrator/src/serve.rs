@@ -20,7 +20,7 @@ use crate::{
     front_door,
     limits::LoopState,
     log::Logged,
-    signals,
+    revert, signals,
     watch::{Read, Watch},
 };
 use logs::Logs;
@@ -76,6 +76,8 @@ pub async fn serve(
     // What a process before saw is looked at anew.
     queue.note(&[]);
     let mut no_door_before = Instant::now();
+    // What people are to be told that no run tells: what a process before left is told now.
+    let (mut telling, mut telling_since) = (tell(&controller), Instant::now());
     if let Err(error) = front_door::ensure(controller.project()).await {
         observer.notice(&format!("{error:#}"));
     }
@@ -96,6 +98,9 @@ pub async fn serve(
                 told.once(observer.as_ref(), format!("critical errors are not told to the runs under way: {error:#}"));
             }
             (unlooked, critical_looked) = (false, Instant::now());
+        }
+        if telling.is_finished() && telling_since.elapsed() >= AGAIN {
+            (telling, telling_since) = (tell(&controller), Instant::now());
         }
         if saved.elapsed() >= SAVE {
             logs.save().await;
@@ -187,6 +192,7 @@ pub async fn serve(
             changed = stop.changed() => if changed.is_err() { break },
         }
     }
+    telling.abort();
     for run in under_way.into_values() {
         // As a killed process does: everything that matters is on record.
         run.abort();
@@ -195,6 +201,12 @@ pub async fn serve(
     queue.note(&[]);
     logs.save().await;
     Ok(())
+}
+
+/// Has people told of what was undone in git, or could not be.
+fn tell(controller: &Controller) -> JoinHandle<()> {
+    let project = Arc::clone(controller.project());
+    tokio::spawn(async move { revert::tell(&project).await })
 }
 
 /// Begins a run for the first of the issues that deserves one now; none where none does.

@@ -1,6 +1,6 @@
 //! What the process that drives the runs answers.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use autodevops_model::Since;
@@ -11,6 +11,7 @@ use autodevops_orchestrator::{
     data::{Restored, Snapshot, Written},
     feedback::Complaint,
     log::Logged,
+    revert::{Undoing, undone},
     usage::{Declined, Usage},
 };
 use autodevops_pipeline::{Refused, Run};
@@ -225,6 +226,10 @@ impl Office for Runs {
             controller.project().log.read(&run)?.context("the run is not in the journal any more")
         };
         self.read(read).await.map_err(unheard)
+    }
+
+    async fn undone(&self) -> Result<BTreeMap<String, Undoing>, Unheard> {
+        self.read(|controller| undone(&controller.project().journal)).await
     }
 
     async fn metrics(&self) -> Result<String, Unheard> {

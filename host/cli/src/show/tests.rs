@@ -5,6 +5,7 @@
 use std::{fs, path::Path};
 
 use autodevops_model::{ErrorInfo, ErrorKind, Outcome as CheckOutcome, Split, StageError};
+use autodevops_orchestrator::revert::{Came, Undoing};
 use autodevops_pipeline::{EffectOutcome, Event, EventKind, Found, Gate, Input, Run, VERSION};
 use autodevops_record::testing::Story;
 
@@ -120,7 +121,11 @@ fn a_rollback_that_does_not_succeed_says_that_people_are_needed_and_who_has_it_i
     assert_eq!(state(&run), "ending, needs a person");
     let below = crate::runs::below(&run);
     assert!(below[0].starts_with("going back failed once") && below[0].ends_with(": autodevops ack 62e23fd1-1"));
-    assert!(summary(&run)["waits-for"].as_str().unwrap().starts_with("going back failed"), "{}", summary(&run));
+    assert!(
+        summary(&run, None)["waits-for"].as_str().unwrap().starts_with("going back failed"),
+        "{}",
+        summary(&run, None)
+    );
     say(&mut run, &mut events, Input::Acknowledge { by: "ada".into(), reason: "on it".into(), link: None });
     assert!(told(&run, &events).contains("  ada has it in hand\n"));
     assert_eq!(state(&run), "ending");
@@ -246,4 +251,17 @@ fn a_run_is_shown_as_it_was_at_a_moment_that_it_had_reached() {
     assert!(early.is::<Usage>() && early.to_string().contains("which is after"), "{early}");
     let late = as_it_was(&logged, end.after(std::time::Duration::from_secs(9)), end).unwrap_err();
     assert!(late.is::<Usage>() && late.to_string().contains("is still to come"), "{late}");
+}
+
+#[test]
+fn what_came_of_undoing_a_change_in_git_is_a_line_that_names_the_branch_or_what_is_to_be_done() {
+    let line = |came: Came| {
+        let (what, subject, commit) = ("the change of run a-1".into(), "a-1".into(), "0123456789abcdef".into());
+        in_git(&Undoing { what, subject, commit, came, at: Timestamp(0), untold: Vec::new(), tried: 0 })
+    };
+    let branch = line(Came::Branch("autodevops/revert-0123456789".into()));
+    assert_eq!(branch, "undone in git on the branch autodevops/revert-0123456789");
+    let conflict = line(Came::Conflict(vec!["a\u{1b}[31m.js".into()]));
+    assert!(conflict.starts_with("the change of run a-1 cannot be undone by itself: "), "{conflict}");
+    assert!(conflict.ends_with("`git revert 0123456789`") && !conflict.contains('\u{1b}'), "{conflict}");
 }

@@ -99,7 +99,9 @@ impl Controller {
         }
         let left = left.filter(|_| environment == self.project.config.rollout.environment);
         let reverted = left.and_then(|left| {
-            tokio::task::block_in_place(|| revert::by_itself(&self.project, &left.id, &format!("{by}: {reason}")))
+            let reason = format!("{by}: {reason}");
+            let came = tokio::task::block_in_place(|| revert::by_itself(&self.project, &left.id, &reason, false));
+            revert::in_words(came)
         });
         Ok(RolledBack::ByHand { made, reverted, concerned })
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use autodevops_model::{ErrorKind, Stage, StageError};
-use autodevops_pipeline::{Command, EffectOutcome, Environment, Found, Input, Run};
+use autodevops_model::{ErrorKind, Notification, Stage, StageError};
+use autodevops_pipeline::{Asked, Command, EffectOutcome, Environment, Found, Input, Run};
+use autodevops_sandbox::CallContext;
 
 use super::{Stages, failed, of_call, of_host, stage_error};
 use crate::{clock::now, moved, notices::Turn};
@@ -140,25 +141,41 @@ impl Stages {
             Command::Snapshot { key, plugin } => self.snapshot(run, key, plugin).await,
             Command::Restore { key, plugin, fence, snapshot } => self.go_back(run, key, *fence, plugin, snapshot).await,
             Command::Notify { key, plugin, notification, asked } => {
-                match self.project.notices.turn(plugin, notification, asked.is_some(), now()) {
-                    Turn::Now => {}
-                    Turn::Told => return Ok(EffectOutcome::Done),
-                    Turn::After(wait) => return Ok(too_much(plugin, wait)),
-                }
-                let notifier =
-                    self.project.plugins.for_stage(plugin, Stage::Notifier).map_err(|error| of_host(&error))?;
-                // The links come last: what looks like a secret is taken out, and they are some.
-                let told = self.project.redaction.notification(notification);
-                let told = match &self.project.links {
-                    Some(links) => links.add(plugin, key, told, *asked),
-                    None => told,
-                };
-                notifier.notify(&context, key, told).await.map_err(|error| of_call(&error))?;
-                self.project.notices.told(plugin, notification, now());
-                Ok(EffectOutcome::Done)
+                self.notify(&context, key, plugin, notification, *asked).await
             }
             other => Err(failed(format!("`{other:?}` is no effect; report this"))),
         }
+    }
+}
+
+impl Stages {
+    /// Has a notifier tell people, where it is its turn.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) async fn notify(
+        &self,
+        context: &CallContext,
+        key: &str,
+        plugin: &str,
+        notification: &Notification,
+        asked: Option<Asked>,
+    ) -> Result<EffectOutcome, StageError> {
+        match self.project.notices.turn(plugin, notification, asked.is_some(), now()) {
+            Turn::Now => {}
+            Turn::Told => return Ok(EffectOutcome::Done),
+            Turn::After(wait) => return Ok(too_much(plugin, wait)),
+        }
+        let notifier = self.project.plugins.for_stage(plugin, Stage::Notifier).map_err(|error| of_host(&error))?;
+        // The links come last: what looks like a secret is taken out, and they are some.
+        let told = self.project.redaction.notification(notification);
+        let told = match &self.project.links {
+            Some(links) => links.add(plugin, key, told, asked),
+            None => told,
+        };
+        notifier.notify(context, key, told).await.map_err(|error| of_call(&error))?;
+        self.project.notices.told(plugin, notification, now());
+        Ok(EffectOutcome::Done)
     }
 }
 

@@ -5,8 +5,19 @@ use serde_json::Value;
 
 /// What is words, by the names of values: they may quote what a service logged. All else identifies what it names, such as commits and
 /// releases, or is the code of a fix, and stays.
-const WORDS: [&str; 10] =
-    ["title", "message", "reason", "words", "text", "summary", "template", "root-cause", "waits-for", "needed"];
+const WORDS: [&str; 11] = [
+    "title",
+    "message",
+    "reason",
+    "words",
+    "text",
+    "summary",
+    "template",
+    "root-cause",
+    "waits-for",
+    "needed",
+    "not-reverted",
+];
 
 /// The value with its words redacted, as a message to people has them.
 pub fn redacted(value: Value, redaction: &Redaction) -> Value {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use autodevops_driver::log::Logged;
+use autodevops_orchestrator::revert::came_of;
 use autodevops_people::{Action, Claim, May};
 use autodevops_pipeline::{Link, Refused, Run};
 use autodevops_policy::Span;
@@ -197,13 +199,14 @@ fn told(told: Result<Value, Unheard>) -> Answer {
 }
 
 async fn runs<O: Office>(api: &Api<O>) -> Result<Value, Unheard> {
-    let all = api.office.all().await?;
-    Ok(redacted(all.iter().rev().map(|logged| summary(&logged.run)).collect(), &api.redaction))
+    let (all, undone) = (api.office.all().await?, api.office.undone().await?);
+    let each = all.iter().rev().map(|Logged { run, .. }| summary(run, came_of(&undone, run)));
+    Ok(redacted(each.collect(), &api.redaction))
 }
 
 async fn one<O: Office>(api: &Api<O>, run: &str) -> Result<Value, Unheard> {
-    let logged = api.office.find(run).await?;
-    Ok(redacted(json!({ "run": summary(&logged.run), "events": logged.events }), &api.redaction))
+    let (Logged { run, events, .. }, undone) = (api.office.find(run).await?, api.office.undone().await?);
+    Ok(redacted(json!({ "run": summary(&run, came_of(&undone, &run)), "events": events }), &api.redaction))
 }
 
 /// What a verb is told with.

@@ -54,7 +54,7 @@ async fn a_run_that_another_host_left_on_its_way_back_is_taken_over_and_its_chan
         assert_eq!(Live::new(&scene.project.journal).current("production").unwrap(), Some(scene.release("old")));
         let words = told.0.lock().unwrap().clone();
         assert_eq!(
-            words.iter().any(|text| text.starts_with("what was taken back is not undone in git")),
+            words.iter().any(|text| text.contains("is not undone in git: the repository has no commit")),
             undone,
             "{words:?}"
         );
@@ -133,5 +133,33 @@ async fn once_a_run_healed_what_serves_nobody_is_told_on_that_it_fails() {
         assert_eq!(after.outcome().is_some(), is_over, "{serves_now}");
         let shares = after.members().next().unwrap().traffic(Environment::Production);
         assert_eq!(shares[0].release, if is_over { "newer" } else { "old" });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_run_took_back_and_cannot_be_undone_in_git_is_told_to_people_and_on_record() {
+    let plugins = [target(&[]), plugin("chat", Stage::Notifier, &[answer("notify", serde_json::Value::Null)])];
+    for (later, is_undone) in [(None, true), (Some("<p>broken, and more</p>\n"), false)] {
+        let scene = Scene::open(&plugins, "");
+        let before = git(&scene.shop(), &["rev-parse", "HEAD"]);
+        let change = scene.check_in("public/index.html", "<p>broken</p>\n");
+        later.iter().for_each(|text| drop(scene.check_in("public/index.html", text)));
+        let story = serde_json::to_string(&Story { candidate_errors: 200, ..Story::default() }.events()).unwrap();
+        let story = story.replace(&"2".repeat(40), &change).replace(&"1".repeat(40), &before);
+        let events: Vec<autodevops_pipeline::Event> = serde_json::from_str(&story).unwrap();
+        let run = Run::replay(&events).unwrap();
+        scene.project.ledger().append(&run, 0, &events).unwrap();
+        let observer = Arc::new(Told::default());
+        let controller = Controller::new(scene.project.clone(), observer.clone()).unwrap();
+        controller.left(&run).await;
+        let undoing = || revert::undone(&scene.project.journal).unwrap().remove(&change).expect("it is on record");
+        let kept = undoing();
+        let branch = format!("autodevops/revert-{}", &change[..10]);
+        assert_eq!(kept.branch(), is_undone.then_some(branch.as_str()), "{kept:?}");
+        assert_eq!(*observer.0.lock().unwrap(), [kept.words()]);
+        assert_eq!(revert::came_of(&revert::undone(&scene.project.journal).unwrap(), &run), Some(&kept));
+        assert_eq!((kept.untold, kept.subject.as_str()), (vec!["chat".to_owned()], run.id()));
+        revert::tell(&scene.project).await;
+        assert_eq!(undoing().untold, [""; 0]);
     }
 }
