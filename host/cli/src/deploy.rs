@@ -4,12 +4,12 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Result, bail};
 use autodevops_orchestrator::controller::Controller;
+use autodevops_policy::Bytes;
 use autodevops_server::{Reply, Request, Unreachable, this_user};
 
 use crate::{
     arguments::Deploy,
     asked::ask_patiently,
-    gc::size,
     output::{self, Format, Usage},
     progress::Progress,
     project,
@@ -43,7 +43,7 @@ pub async fn run(options: &Deploy, config: Option<&Path>, format: Format) -> Res
     }
     for live in &made {
         for one in &live.snapshots {
-            let (id, size) = (&one.snapshot.id, size(one.snapshot.bytes));
+            let (id, size) = (&one.snapshot.id, Bytes(one.snapshot.bytes).rounded());
             output::text(&format!("snapshot {id} of {} is taken by {}, {size}\n", live.environment, one.guard))?;
         }
         let place = project.config.places_of(&live.environment).into_iter().find(|place| place.name == live.place);

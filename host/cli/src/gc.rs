@@ -50,7 +50,7 @@ pub async fn run(dry_run: bool, config: Option<&Path>, format: Format) -> Result
 fn text(freed: &[Freed], dry_run: bool) -> String {
     let mut text = String::new();
     for Freed { what, name, bytes } in freed {
-        text.push_str(&format!("{what:<10} {:<24} {}\n", cut(name, 24), size(*bytes)));
+        text.push_str(&format!("{what:<10} {:<24} {}\n", cut(name, 24), Bytes(*bytes).rounded()));
     }
     let of = |journal: bool| freed.iter().filter(move |one| one.was_in_journal() == journal).map(|one| one.bytes);
     let (would, nothing) = if dry_run {
@@ -62,20 +62,14 @@ fn text(freed: &[Freed], dry_run: bool) -> String {
         return format!("{nothing}\n");
     }
     if of(false).next().is_some() {
-        text.push_str(&format!("{} {would}\n", size(of(false).sum())));
+        text.push_str(&format!("{} {would}\n", Bytes(of(false).sum()).rounded()));
     }
     // Those who free a disk count on what is given back to it.
     if of(true).next().is_some() {
-        let room = size(of(true).sum());
+        let room = Bytes(of(true).sum()).rounded();
         text.push_str(&format!("{room} {would} in the journal, which uses the room again: its file gets no smaller\n"));
     }
     text
-}
-
-/// In whole units of which there is at least one.
-pub fn size(bytes: u64) -> Bytes {
-    let shift = [30, 20, 10].into_iter().find(|shift| bytes >> shift > 0).unwrap_or(0);
-    Bytes(bytes >> shift << shift)
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use arguments::{Answer, Approve, Arguments, Extend, Feedback, Reject, Rollback, RolloutVerb, Sequence, Verb};
 use autodevops_orchestrator::feedback::Complaint;
+use autodevops_policy::Span;
 use autodevops_server::{Request, Sequel, Word};
 use clap::{CommandFactory, Parser};
 use output::Format;
@@ -105,7 +106,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Verb::Resume { run: None, .. } => pause::resume(config, format),
             Verb::Skip(Answer { run, reason }) => people::tell(run, Word::Skip, reason, config, format).await,
             Verb::Extend(Extend { run, by, reason }) => {
-                let seconds = by.map(|by| by.0.as_secs_f64().ceil() as u64);
+                let seconds = by.map(Span::whole_seconds);
                 people::tell(run, Word::Extend { seconds }, reason, config, format).await
             }
             Verb::RollForward(Sequence { run, reason }) => {

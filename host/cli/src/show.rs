@@ -6,6 +6,7 @@ mod reasons;
 use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
+use autodevops_model::Shares;
 use autodevops_orchestrator::{
     clock::now,
     controller::named,
@@ -74,7 +75,7 @@ fn traffic(run: &Run) -> String {
         let place = member.place(Environment::Production);
         match member.traffic(Environment::Production) {
             [] => format!("nothing served in {place}"),
-            splits => format!("{place} served {}", story::shares(splits)),
+            splits => format!("{place} served {}", Shares(splits)),
         }
     };
     run.members().map(served).collect::<Vec<_>>().join("; ")

@@ -14,11 +14,11 @@ use autodevops_orchestrator::{
     project::Project,
 };
 use autodevops_pipeline::Timestamp;
+use autodevops_policy::Bytes;
 use autodevops_server::Request;
 
 use crate::{
     arguments::StateVerb,
-    gc::size,
     output::{self, Format},
     people, project,
     runs::day,
@@ -65,7 +65,12 @@ fn named(project: &Project, environment: Option<String>) -> Result<String> {
 
 fn line(one: &Snapshot) -> String {
     let Snapshot { guard, snapshot } = one;
-    format!("{}  {:<9} {guard}  {}", day(Timestamp(snapshot.taken)), size(snapshot.bytes).to_string(), snapshot.id)
+    format!(
+        "{}  {:<9} {guard}  {}",
+        day(Timestamp(snapshot.taken)),
+        Bytes(snapshot.bytes).rounded().to_string(),
+        snapshot.id
+    )
 }
 
 fn verified(all: &[Verified]) -> String {

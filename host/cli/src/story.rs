@@ -1,11 +1,12 @@
 //! A run's events in words.
 
-use autodevops_model::{Fix, Outcome as CheckOutcome, Severity, Split};
+use autodevops_model::{Fix, Outcome as CheckOutcome, Severity, Shares};
 use autodevops_pipeline::{
     Command, Counted, Environment, EventKind, Former, Gate, NamedReport, Retry, Run, RunStage, Verdict,
 };
+use autodevops_policy::Bytes;
 
-use crate::{gc::size, output::cut, runs::day};
+use crate::{output::cut, runs::day};
 
 /// Findings that are told of a report.
 const FINDINGS: usize = 5;
@@ -53,7 +54,7 @@ pub fn event(event: &EventKind, run: &Run) -> Option<Telling> {
         // What a person is to do about it is told by the hold that follows.
         EventKind::Compared { .. } | EventKind::Diverged { .. } => None,
         EventKind::StagingFound { found, .. } => {
-            tell(format!("staging serves {}: someone deployed past the run", shares(found)))
+            tell(format!("staging serves {}: someone deployed past the run", Shares(found)))
         }
         EventKind::EffectIntended { .. } | EventKind::EffectDone { .. } => None,
         EventKind::EffectFailed { key, error, attempt, retry } => {
@@ -69,7 +70,7 @@ pub fn event(event: &EventKind, run: &Run) -> Option<Telling> {
             tell(format!("what serves{} is started anew as {}, to compare with", of(service), deployment.release.id))
         }
         EventKind::TrafficSet { service, environment, splits, .. } => {
-            tell(format!("traffic of {}{}: {}", environment.role(), of(service), shares(splits)))
+            tell(format!("traffic of {}{}: {}", environment.role(), of(service), Shares(splits)))
         }
         EventKind::TrafficReturned { service, environment, to } => tell(format!(
             "nobody renewed the share in time: {}{} went back to {to}; the step begins anew",
@@ -153,7 +154,7 @@ pub fn event(event: &EventKind, run: &Run) -> Option<Telling> {
         EventKind::SnapshotTaken { plugin, snapshot, .. } => tell(format!(
             "snapshot {} of production's data is taken by {plugin}, {}",
             snapshot.id,
-            size(snapshot.bytes)
+            Bytes(snapshot.bytes).rounded()
         )),
         EventKind::SnapshotOutdated { reason } => {
             tell(format!("the snapshot of production's data is taken anew: {reason}"))
@@ -252,11 +253,6 @@ fn of(service: &str) -> String {
     if service.is_empty() { String::new() } else { format!(" of {service}") }
 }
 
-/// Shares, as `a 95 %, b 5 %`.
-pub fn shares(splits: &[Split]) -> String {
-    splits.iter().map(|split| format!("{} {} %", split.release, split.percent)).collect::<Vec<_>>().join(", ")
-}
-
 /// What is being done, for the line that moves.
 pub fn doing(run: &Run, command: &Command) -> Option<String> {
     Some(match command {
@@ -276,7 +272,7 @@ pub fn doing(run: &Run, command: &Command) -> Option<String> {
             format!("bringing the release{} into {}", of(service), environment.role())
         }
         Command::SetTraffic { service, environment, splits, .. } => {
-            format!("moving traffic of {}{}: {}", environment.role(), of(service), shares(splits))
+            format!("moving traffic of {}{}: {}", environment.role(), of(service), Shares(splits))
         }
         Command::Snapshot { plugin, .. } => format!("taking a snapshot of production's data: {plugin}"),
         Command::Restore { plugin, .. } => format!("going back to the snapshot of production's data: {plugin}"),

@@ -20,6 +20,6 @@ pub use fix::{Edit, FileChange, Fix, Proposal, Risk, RollbackPlan, TestFile, Tex
 pub use issue::{Evidence, Forecast, History, Issue, IssueKind, Location, RateChange, Related, Severity, StackFrame};
 pub use lines::{Grouped, LineGroup};
 pub use measurement::{Bucket, Measurement, Observation, Rate, Window};
-pub use release::{Capabilities, Deployment, LiveState, Release, Split};
+pub use release::{Capabilities, Deployment, LiveState, Release, Shares, Split};
 pub use report::{CheckInput, Finding, Metric, Outcome, Report, TestResult};
 pub use stage::{Stage, UnknownStage};

@@ -1,5 +1,7 @@
 //! What is deployed, and what serves.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A release: one artifact, built from one commit.
@@ -22,6 +24,23 @@ pub struct Split {
     pub release: String,
     /// Its share, in per cent; shares add up to 100.
     pub percent: u8,
+}
+
+/// Shares in words, as they stand: `r1 95 %, r2 5 %`; `nothing`, where there are none.
+#[derive(Clone, Copy, Debug)]
+pub struct Shares<'a>(pub &'a [Split]);
+
+impl fmt::Display for Shares<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("nothing");
+        }
+        for (n, Split { release, percent }) in self.0.iter().enumerate() {
+            let comma = if n == 0 { "" } else { ", " };
+            write!(f, "{comma}{release} {percent} %")?;
+        }
+        Ok(())
+    }
 }
 
 /// What the target can do.
@@ -61,4 +80,16 @@ pub struct Deployment {
     pub release: Release,
     /// Address at which it alone answers, where the target has previews.
     pub url: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_told_in_their_order() {
+        let split = |release: &str, percent| Split { release: release.into(), percent };
+        assert_eq!(Shares(&[split("r1", 95), split("r2", 5)]).to_string(), "r1 95 %, r2 5 %");
+        assert_eq!(Shares(&[]).to_string(), "nothing");
+    }
 }

@@ -1,7 +1,7 @@
 //! Whether traffic is where a deploy target says that it put it: the host's own front door knows, whatever the target says.
 
 use autodevops_edge::TrafficState;
-use autodevops_model::{Split, StageError};
+use autodevops_model::{Shares, Split, StageError};
 
 use crate::{project::Project, stages::failed};
 
@@ -35,8 +35,8 @@ fn compare(target: &str, place: &str, asked: &[Split], state: Option<&TrafficSta
     Err(failed(format!(
         "the deploy target `{target}` says that {place} serves {}, and the front door serves {}: the target does not do what it says; put the \
          plugin right, or one in its place that can be trusted",
-        told(asked),
-        told(really)
+        Shares(asked),
+        Shares(really)
     )))
 }
 
@@ -46,11 +46,6 @@ fn shares(splits: &[Split]) -> Vec<(&str, u8)> {
     let mut shares: Vec<(&str, u8)> = with_share.map(|split| (split.release.as_str(), split.percent)).collect();
     shares.sort_unstable();
     shares
-}
-
-fn told(splits: &[Split]) -> String {
-    let each: Vec<String> = splits.iter().map(|split| format!("{} {} %", split.release, split.percent)).collect();
-    if each.is_empty() { "nothing".to_owned() } else { each.join(", ") }
 }
 
 #[cfg(test)]

@@ -48,6 +48,22 @@ fn number(text: &str) -> Option<(f64, &str)> {
     Some((digits.parse().ok()?, rest.trim_start()))
 }
 
+impl Span {
+    /// In whole seconds, rounded up: who asks for a span gets no less.
+    pub fn whole_seconds(self) -> u64 {
+        self.0.as_secs().saturating_add(u64::from(self.0.subsec_nanos() > 0))
+    }
+}
+
+impl Bytes {
+    /// Rounded down to the largest unit of which there is at least one, for people: `3 MiB` of 3.5 MiB.
+    #[must_use]
+    pub fn rounded(self) -> Self {
+        let shift = [30, 20, 10].into_iter().find(|shift| self.0 >> shift > 0).unwrap_or(0);
+        Self(self.0 >> shift << shift)
+    }
+}
+
 impl FromStr for Span {
     type Err = QuantityError;
 
@@ -239,6 +255,23 @@ mod tests {
             ("2d", 172_800_000),
         ] {
             assert_eq!(text.parse::<Span>().unwrap().0, Duration::from_millis(milliseconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_span_in_whole_seconds_is_no_shorter_than_it_was() {
+        for (text, seconds) in [("0s", 0), ("1ms", 1), ("1s", 1), ("1001ms", 2), ("30m", 1800)] {
+            assert_eq!(text.parse::<Span>().unwrap().whole_seconds(), seconds, "{text}");
+        }
+        assert_eq!(Span(Duration::MAX).whole_seconds(), u64::MAX);
+    }
+
+    #[test]
+    fn bytes_for_people_are_whole_in_the_largest_unit_that_there_is_one_of() {
+        for (bytes, text) in
+            [(0, "0 B"), (1023, "1023 B"), (2500, "2 KiB"), ((7 << 20) / 2, "3 MiB"), (1 << 30, "1 GiB")]
+        {
+            assert_eq!(Bytes(bytes).rounded().to_string(), text, "{bytes}");
         }
     }
 

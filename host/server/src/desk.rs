@@ -80,7 +80,11 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
             let taken = controller.snapshot(&environment, by).await?;
             let lines = taken.iter().map(|one| {
                 let Snapshot { guard, snapshot } = one;
-                format!("snapshot {} of {environment} is taken by {guard}, {}", snapshot.id, size(snapshot.bytes))
+                format!(
+                    "snapshot {} of {environment} is taken by {guard}, {}",
+                    snapshot.id,
+                    Bytes(snapshot.bytes).rounded()
+                )
             });
             lines.collect::<Vec<_>>().join("\n")
         }
@@ -121,12 +125,6 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
             }
         }
     })
-}
-
-/// In whole units of which there is at least one.
-fn size(bytes: u64) -> Bytes {
-    let shift = [30, 20, 10].into_iter().find(|shift| bytes >> shift > 0).unwrap_or(0);
-    Bytes(bytes >> shift << shift)
 }
 
 /// Takes a complaint in; what came of it, in words.

@@ -1,6 +1,6 @@
 //! What an event decided, by whom, in a line.
 
-use autodevops_model::{Outcome as CheckOutcome, Split};
+use autodevops_model::{Outcome as CheckOutcome, Shares};
 use autodevops_pipeline::{EventKind, Gate, NamedReport, Outcome, Verdict};
 
 /// Longest line, in bytes.
@@ -41,9 +41,9 @@ pub fn tell(event: &EventKind) -> Told {
         }
         EventKind::Resumed { fence } => decided("taken-over", format!("effects have fence {fence} from here")),
         EventKind::Compared { service, found } => {
-            decided("compared", format!("production{} serves {}", of(service), shares(found)))
+            decided("compared", format!("production{} serves {}", of(service), Shares(found)))
         }
-        EventKind::StagingFound { found, .. } => decided("staging-found", format!("staging serves {}", shares(found))),
+        EventKind::StagingFound { found, .. } => decided("staging-found", format!("staging serves {}", Shares(found))),
         EventKind::Diverged { reason, .. } => decided("diverged", reason),
         EventKind::FixProposed { plugin, fix } => {
             let paths: Vec<&str> = fix.edits.iter().map(|edit| edit.path.as_str()).collect();
@@ -71,7 +71,7 @@ pub fn tell(event: &EventKind) -> Told {
             decided("intended", format!("{key}, fence {fence}"))
         }
         EventKind::EffectIntended { key, fence, splits, .. } => {
-            decided("intended", format!("{key}, fence {fence}: {}", shares(splits)))
+            decided("intended", format!("{key}, fence {fence}: {}", Shares(splits)))
         }
         EventKind::EffectDone { key } => decided("done", key),
         EventKind::EffectFailed { key, error, attempt, retry } => {
@@ -86,7 +86,7 @@ pub fn tell(event: &EventKind) -> Told {
             decided("deployed", format!("release {} into {role}{of}", deployment.release.id))
         }
         EventKind::TrafficSet { service, environment, splits, .. } => {
-            decided("traffic-set", format!("{}{}: {}", environment.role(), of(service), shares(splits)))
+            decided("traffic-set", format!("{}{}: {}", environment.role(), of(service), Shares(splits)))
         }
         EventKind::TrafficReturned { service, environment, to } => {
             let (role, of) = (environment.role(), of(service));
@@ -187,10 +187,6 @@ fn of(service: &str) -> String {
     if service.is_empty() { String::new() } else { format!(" of {service}") }
 }
 
-fn shares(splits: &[Split]) -> String {
-    splits.iter().map(|split| format!("{} {} %", split.release, split.percent)).collect::<Vec<_>>().join(", ")
-}
-
 /// No more of a text than a record holds.
 pub fn short(text: &str) -> String {
     if text.len() <= MAX_BYTES {
@@ -201,7 +197,7 @@ pub fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use autodevops_model::Report;
+    use autodevops_model::{Report, Split};
     use autodevops_pipeline::{Environment, Timestamp};
 
     use super::*;

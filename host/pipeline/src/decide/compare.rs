@@ -1,6 +1,6 @@
 //! What serves against what the run made of it: after another host drove the run, and while one drives it.
 
-use autodevops_model::{ErrorInfo, ErrorKind, Release, Split, StageError};
+use autodevops_model::{ErrorInfo, ErrorKind, Release, Shares, Split, StageError};
 
 use super::{Draft, Found, Refused};
 use crate::{Command, Environment, EventKind, Member, Run, RunStage};
@@ -175,7 +175,7 @@ impl Run {
             let message = format!(
                 "the target says that it is done, and {} serves {} still; look at the target",
                 member.place(*environment),
-                told(found)
+                Shares(found)
             );
             StageError { kind: ErrorKind::Failed, info: ErrorInfo { message, details: Vec::new() } }
         })
@@ -226,7 +226,7 @@ impl Run {
         let moved = environment == STAGING && is_all(found, member.candidate()) && member.deployment(STAGING).is_some();
         let is_ours = moved || expected.any(|splits| same(splits, found));
         let place = member.place(environment);
-        (!is_ours).then(|| format!("{place} serves {} where this run left {}", told(found), told(ours)))
+        (!is_ours).then(|| format!("{place} serves {} where this run left {}", Shares(found), Shares(ours)))
     }
 }
 
@@ -251,9 +251,4 @@ fn same(one: &[Split], other: &[Split]) -> bool {
 
 fn is_all(splits: &[Split], release: &str) -> bool {
     matches!(splits, [split] if split.release == release && split.percent == 100)
-}
-
-fn told(splits: &[Split]) -> String {
-    let shares: Vec<String> = splits.iter().map(|split| format!("{} {} %", split.release, split.percent)).collect();
-    if shares.is_empty() { "nothing".to_owned() } else { shares.join(", ") }
 }

@@ -245,7 +245,7 @@ async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &
         "hold" => Word::Hold,
         "resume" => Word::Resume,
         "skip" => Word::Skip,
-        "extend" => Word::Extend { seconds: span.map(whole_seconds) },
+        "extend" => Word::Extend { seconds: span.map(Span::whole_seconds) },
         "roll-forward" => Word::RollForward,
         "rollback" => Word::Rollback,
         "abort" => Word::Abort,
@@ -286,11 +286,6 @@ async fn complain<O: Office>(api: &Api<O>, by: String, body: &[u8]) -> Answer {
             format!("the body is not what is expected: {wrong}; send for example {{\"text\":\"the cart is empty\"}}"),
         ),
     }
-}
-
-/// A span in seconds, rounded up: what is asked for is given.
-fn whole_seconds(span: Span) -> u64 {
-    span.0.as_secs() + u64::from(span.0.subsec_nanos() > 0)
 }
 
 /// What a link claims, and the run that it is for.
