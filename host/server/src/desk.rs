@@ -227,7 +227,7 @@ impl Office for Runs {
     }
 
     async fn undone(&self) -> Result<BTreeMap<String, Undoing>, Unheard> {
-        self.read(|controller| undone(&controller.project().journal)).await
+        self.read(|controller| undone(&controller.project().journal)).await.map_err(unheard)
     }
 
     async fn metrics(&self) -> Result<String, Unheard> {
