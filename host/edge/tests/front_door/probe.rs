@@ -4,6 +4,7 @@ use std::{fs, time::Duration};
 
 use autodevops_edge::{Client, Phase, ReleaseStatus};
 use http::Request;
+use http_body_util::Full;
 
 use crate::{
     lifecycle::{status_of, until_status},
@@ -92,9 +93,10 @@ async fn a_process_that_is_started_anew_has_missed_nothing_and_one_that_is_being
     until_status(&edge, "r-1", |status| status.probe_fails).await;
     let url = edge.client.url(PRODUCTION, "r-1").await.unwrap();
     let get = |path: &str| Request::get(format!("{url}{path}")).body(Default::default()).unwrap();
-    assert_eq!(edge.send(get("/crash")).await.status(), 502);
-    let told = until_status(&edge, "r-1", |status| status.restarts == 1 && status.phase == Phase::Up).await;
-    assert!(!told.probe_fails);
+    // What a closed connection leaves unanswered is asked once more, but for a request with a body.
+    let crash = Request::post(format!("{url}/crash")).body(Full::from("x")).unwrap();
+    assert_eq!(edge.send(crash).await.status(), 502);
+    until_status(&edge, "r-1", |status| status.restarts == 1 && status.phase == Phase::Up && !status.probe_fails).await;
 
     // A request that it is answering holds it.
     let (slow, stopped, probes) = tokio::join!(edge.send(get("/slow")), stop(&edge.client, &edge), async {
