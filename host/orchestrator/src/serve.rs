@@ -1,5 +1,6 @@
 //! Watching without end: a run for every issue that deserves one; those of different services side by side, others one at a time.
 
+mod caught_up;
 mod logs;
 mod told;
 
@@ -23,6 +24,7 @@ use crate::{
     revert, signals,
     watch::{Read, Watch},
 };
+use caught_up::CaughtUp;
 use logs::Logs;
 use told::Told;
 
@@ -37,10 +39,6 @@ const QUEUE: Duration = Duration::from_secs(10);
 
 /// How long it is waited before something that could not be begun is tried again.
 const AGAIN: Duration = Duration::from_secs(60);
-
-/// How long what was written before is read, at the most, before a run begins, or is told of critical errors: of what came first, it is not
-/// known yet whether it is worst, or new. A log that is written faster than it is read would keep runs from beginning for ever.
-const CATCH_UP: Duration = Duration::from_secs(600);
 
 /// Follows the logs and drives runs until `stop` becomes true. Runs under way are left to the next process, which finishes them. Whatever
 /// else fails, logs that cannot be read or a queue that cannot be noted, they are driven all the same, also while there is much to be read:
@@ -65,7 +63,7 @@ pub async fn serve(
     let mut look_again = true;
     let mut critical_looked = Instant::now();
     let mut unlooked = true;
-    let (began, mut has_caught_up) = (Instant::now(), false);
+    let mut caught_up = CaughtUp::new(Instant::now());
     // Before then no run is begun, or it is not looked which are not over, since that failed.
     let (mut not_before, mut no_list_before) = (Instant::now(), Instant::now());
     // Runs whose drivers failed, and until when they are left alone.
@@ -84,10 +82,11 @@ pub async fn serve(
     while !*stop.borrow() {
         // Also where nobody else asks for the time, it is told that the clock went back.
         now();
-        let read = logs.poll().await;
+        let turn = logs.poll().await;
+        let has_caught_up = caught_up.after(turn, Instant::now());
+        let read = turn.unwrap_or(Read::Nothing);
         look_again |= read != Read::Nothing;
         unlooked |= read != Read::Nothing;
-        has_caught_up |= read != Read::Part || began.elapsed() >= CATCH_UP;
         if unlooked
             && has_caught_up
             && !under_way.is_empty()

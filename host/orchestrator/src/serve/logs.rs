@@ -28,11 +28,10 @@ impl Logs {
         Self { project, observer, watch, not_before: Instant::now(), told: Told::default() }
     }
 
-    /// Reads what is new, for a turn; nothing where it cannot be read.
-    pub(super) async fn poll(&mut self) -> Read {
-        let Some(watch) = self.watch().await else { return Read::Nothing };
-        let polled = watch.poll().await;
-        self.well(polled).unwrap_or(Read::Nothing)
+    /// Reads what is new, for a turn; none where it cannot be read.
+    pub(super) async fn poll(&mut self) -> Option<Read> {
+        let polled = self.watch().await?.poll().await;
+        self.well(polled)
     }
 
     /// The issues so far; none where they are not known now.

@@ -169,11 +169,11 @@ async fn what_is_found_in_the_logs_is_known_and_how_far_they_were_read_outlives_
     let heard = Arc::new(Heard::default());
     let logs = || Logs::new(Arc::clone(&scene.project), heard.clone(), None);
     let mut first = logs();
-    assert_eq!([first.poll().await, first.poll().await], [Read::All, Read::Nothing]);
+    assert_eq!([first.poll().await, first.poll().await], [Some(Read::All), Some(Read::Nothing)]);
     assert_eq!(first.issues().await, Some(vec![issue]));
-    assert_eq!(logs().poll().await, Read::All, "it is not kept yet");
+    assert_eq!(logs().poll().await, Some(Read::All), "it is not kept yet");
     first.save().await;
-    assert_eq!(logs().poll().await, Read::Nothing);
+    assert_eq!(logs().poll().await, Some(Read::Nothing));
     assert_eq!(heard.times(""), 0);
 }
 
@@ -186,5 +186,5 @@ async fn logs_that_could_not_be_followed_are_not_tried_again_at_once() {
     assert_eq!(logs.issues().await, None);
     assert_eq!(heard.times("the logs are not followed"), 1);
     std::fs::write(scene.shop().join("log"), "a line\n").unwrap();
-    assert_eq!((logs.issues().await, logs.poll().await), (None, Read::Nothing));
+    assert_eq!((logs.issues().await, logs.poll().await), (None, None));
 }
