@@ -4,7 +4,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use autodevops_product_tests::shop::Shop;
-use serde_json::Value;
+use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Every file below a folder with its bytes, but for the state and git's own.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -76,11 +77,30 @@ fn errors_in_the_log_are_healed_on_a_branch_of_its_own_and_in_production() {
     let text = shop.expect(0, &["show", run["run"].as_str().unwrap()]).stdout;
     assert!(text.contains("fix-recipes proposes") && text.contains("healed"), "{text}");
     assert!(shop.expect(0, &["runs"]).stdout.contains("healed"));
+    shows_it_as_it_was(&shop, run["run"].as_str().unwrap());
 
     let again = shop.json(&["run"]);
     assert_eq!(again["outcome"], "nothing-to-do");
     assert!(shop.expect(0, &["run"]).stdout.contains("no issue in the watched logs needs a run"));
     assert_eq!(shop.json(&["runs"]).as_array().unwrap().len(), 1);
+}
+
+/// A moment in the middle of the run, and one before it.
+fn shows_it_as_it_was(shop: &Shop, run: &str) {
+    let whole = shop.json(&["show", run]);
+    let events = whole["events"].as_array().unwrap();
+    let committed = events.iter().position(|event| event["event"]["type"] == "committed").unwrap();
+    let at = events[committed]["at"].as_i64().unwrap();
+    let moment = OffsetDateTime::from_unix_timestamp_nanos(at.into()).unwrap().format(&Rfc3339).unwrap();
+    let then = shop.json(&["show", run, "--at", &moment]);
+    assert_eq!((&then["at"], then["run"]["outcome"].as_str()), (&json!(at), None), "{then}");
+    let until = events.iter().filter(|event| event["at"].as_i64().unwrap() <= at).count();
+    assert_eq!(then["events"].as_array().unwrap()[..], events[..until]);
+    let text = shop.expect(0, &["show", run, "--at", &moment]).stdout;
+    assert!(text.contains("as it was at ") && !text.contains("healed"), "{text}");
+    assert!(shop.expect(0, &["show", run, "--at", "now"]).stdout.contains("healed"));
+    let before = shop.expect(2, &["show", run, "--at", "1d ago"]);
+    assert!(before.stderr.contains(&format!("run {run} started at ")), "{before}");
 }
 
 #[test]
