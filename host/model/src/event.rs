@@ -18,7 +18,7 @@ pub struct Notification {
     pub severity: Severity,
     /// One line.
     pub title: String,
-    /// All there is to say, as Markdown.
+    /// All there is to say, as plain text: it may quote what a service logged, so whoever shows it escapes what would be markup there.
     pub body: String,
     /// Names and addresses to follow.
     pub links: Vec<(String, String)>,
