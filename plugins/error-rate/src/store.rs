@@ -11,6 +11,12 @@ const MAX_BYTES: usize = 8 << 20;
 /// A clock that was set back further than this starts a new history: its times cannot be put in order with the old ones.
 const CLOCK_SLACK: i64 = 60_000_000_000;
 
+/// Of readings that are older than this, in nanoseconds, not all are kept.
+const THIN_AFTER: i64 = 3_600_000_000_000;
+
+/// Two of those are about so far apart, in nanoseconds: of a window as long ago as that, a few minutes more or less are as good.
+const THIN: i64 = 300_000_000_000;
+
 /// One reading, as the index has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
@@ -78,7 +84,7 @@ impl<'a, S: Store> Readings<'a, S> {
         Ok(now.max(last.time.saturating_add(1)))
     }
 
-    /// Adds a reading, and lets go of those that are out of bounds.
+    /// Adds a reading, and lets go of those that are out of bounds, and of the older ones that lie close to others.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -86,6 +92,7 @@ impl<'a, S: Store> Readings<'a, S> {
         let bytes = autodevops_sdk::encode(reading)?;
         self.store.set(&self.key(reading.time), &bytes)?;
         self.index.push(Entry { time: reading.time, bytes: bytes.len() });
+        self.thin(reading.time)?;
         let mut total: usize = self.index.iter().map(|entry| entry.bytes).sum();
         let mut excess = 0;
         for (at, entry) in self.index.iter().enumerate() {
@@ -102,6 +109,22 @@ impl<'a, S: Store> Readings<'a, S> {
             self.store.delete(&self.key(entry.time))?;
         }
         self.store.set(&format!("{}/index", self.source), &autodevops_sdk::encode(&self.index)?)
+    }
+
+    /// Lets go of each older reading without which its neighbours are no further apart than [`THIN`].
+    fn thin(&mut self, now: i64) -> Result<()> {
+        let mut kept: Vec<Entry> = Vec::with_capacity(self.index.len());
+        for (at, entry) in self.index.iter().enumerate() {
+            let next = self.index.get(at + 1).filter(|next| now.saturating_sub(next.time) >= THIN_AFTER);
+            match (kept.last(), next) {
+                (Some(before), Some(next)) if next.time.saturating_sub(before.time) <= THIN => {
+                    self.store.delete(&self.key(entry.time))?;
+                }
+                _ => kept.push(*entry),
+            }
+        }
+        self.index = kept;
+        Ok(())
     }
 
     fn key(&self, time: i64) -> String {
@@ -171,5 +194,20 @@ mod tests {
         store.set("s/index", b"{").unwrap();
         let error = Readings::open(&store, "s".into()).err().unwrap();
         assert!(error.message().contains("empty the plugin's store"), "{}", error.message());
+    }
+
+    #[test]
+    fn of_what_was_read_long_ago_a_reading_every_few_minutes_stays() {
+        const MINUTE: i64 = 60_000_000_000;
+        let store = Memory::default();
+        let times: Vec<i64> = (0..180).map(|minute| minute * MINUTE).collect();
+        let kept = add(&store, &times, Bounds { keep: i64::MAX, count: 1000 });
+        let (old, young): (Vec<i64>, Vec<i64>) = kept.iter().partition(|time| 179 * MINUTE - **time >= THIN_AFTER);
+        assert_eq!(young, times[120..], "of the last hour all");
+        assert_eq!(old.first(), Some(&0), "the history reaches as far back");
+        assert!(old.windows(2).all(|pair| pair[1] - pair[0] <= THIN) && old.len() <= 26, "{old:?}");
+        // What was let go of is gone from the store as well.
+        let readings = Readings::open(&store, "s".into()).unwrap();
+        assert!(readings.at(MINUTE).is_err() && kept.iter().all(|time| readings.at(*time).is_ok()));
     }
 }
