@@ -2,7 +2,8 @@
 //! numbers, in words that can be checked by hand. Nothing else decides about measurements.
 //!
 //! ```text
-//! round ── trip ──> hard trip: no statistics
+//! round ── covered ──> what plugins say of the windows that they were asked of
+//!    ├── trip ──> hard trip: no statistics
 //!    └── trigger ── clumps ──> failures of the same clients, as they weigh
 //!            ├── threshold ──> share against a limit: sequential test, Wilson's bounds
 //!            ├── compare ──> candidate against baseline: two proportions, a quantile, ranks
@@ -17,11 +18,13 @@
 //!   fails as often as the baseline, or at 0.4 of the threshold where that is more.
 //! - In production a pass needs what the host observed, or two sources of two publishers. A metric that the host does not measure passes by
 //!   one plugin's word where the host's own errors pass beside it.
+//! - What a plugin says of another time than it was asked of is as if it had not been seen. What is of a part of the watch passes nothing.
 //! - A baseline that breaks the threshold itself is not this rollout's fault: then the candidate is held against the baseline. But one that
 //!   may fail as often as a hard trip turns back for is promoted by nothing but a person's word, whatever the baseline does.
 
 mod clumps;
 mod compare;
+mod covered;
 mod family;
 mod latency;
 mod ruling;
@@ -109,9 +112,12 @@ fn of<'a>(sample: &'a Sample, metric: &str, release: &str) -> Option<&'a Measure
 /// Judges one round by the plan's triggers. For each trigger the worst of its samples counts: those over its own window, and
 /// those over the whole watch, which alone can pass.
 pub fn judge(plan: &Plan, round: &Round<'_>) -> Judgement {
+    let (samples, astray) = covered::sort(plan, round.samples);
+    let round = &Round { samples: &samples, ..*round };
     let applies = |trigger: &&Trigger| round.baseline.is_some() || !matches!(trigger.rule, Rule::WorseBy { .. });
     let mut ruled: Vec<Ruled<'_>> =
         plan.triggers.iter().filter(applies).map(|trigger| trigger::judge(plan, trigger, round)).collect();
+    ruled.iter_mut().for_each(|ruled| covered::tell(ruled, &astray, round.candidate));
     family::correct(plan, round, &mut ruled);
     ruled.iter_mut().for_each(|ruled| ruled.confirm(plan, round));
     let (dry, mut ruled): (Vec<_>, Vec<_>) = ruled.into_iter().partition(|ruled| ruled.trigger.dry_run);

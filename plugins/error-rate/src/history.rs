@@ -79,17 +79,10 @@ impl Reading {
     }
 }
 
-/// Which of the times a window starts with: the last at or before its start; but where that lies further before it than the
-/// window is long, the first one after it. What went on long before says nothing about the window.
+/// Which of the times a window starts with: the one nearest to its start, which may be the one that ends it. What went on long before says
+/// nothing about the window, and the host takes nothing for it that began much earlier.
 pub fn base_of(times: &[i64], start: i64, end: i64) -> Option<i64> {
-    let before = times.iter().copied().filter(|time| *time <= start).max();
-    let after = times.iter().copied().filter(|time| *time > start && *time <= end).min();
-    let length = end.saturating_sub(start);
-    match before {
-        Some(time) if start.saturating_sub(time) <= length => Some(time),
-        // Nothing lies inside, or only the reading that ends the window does: the far one would be all there is.
-        _ => after,
-    }
+    times.iter().copied().filter(|time| *time <= end).min_by_key(|time| time.abs_diff(start))
 }
 
 #[cfg(test)]
@@ -154,11 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn a_window_starts_with_the_reading_before_it_unless_that_is_long_past() {
+    fn a_window_starts_with_the_reading_that_is_nearest_to_its_start() {
         assert_eq!(base_of(&[10, 20, 30, 40], 25, 40), Some(20));
         assert_eq!(base_of(&[10, 20, 30, 40], 20, 40), Some(20));
         assert_eq!(base_of(&[30, 40], 25, 40), Some(30));
         assert_eq!(base_of(&[10, 930, 960], 900, 960), Some(930));
+        assert_eq!(base_of(&[10, 20, 30, 40], 27, 40), Some(30));
+        assert_eq!(base_of(&[10, 20, 30, 40], 27, 29), Some(20), "none that is after its end");
         assert_eq!(base_of(&[], 25, 40), None);
     }
 

@@ -222,6 +222,22 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_was_last_read_long_before_it_begins_with_its_own_first_reading() {
+        let store = Memory::default();
+        at(&store, 100, &page(&[("old", 1000, 90, 0, 0), ("new", 0, 0, 0, 0)]), 40);
+        for (seconds, good) in [(760, 10), (820, 20)] {
+            at(&store, seconds, &page(&[("old", 2000, 90, 0, 0), ("new", good, 0, 0, 0)]), 700);
+        }
+        let found = at(&store, 1900, &page(&[("old", 2100, 90, 0, 0), ("new", 210, 0, 0, 0)]), 700);
+        assert_eq!(
+            (found[0].window.start, found[0].window.end),
+            (760 * SECOND, 1900 * SECOND),
+            "not ten minutes early"
+        );
+        assert_eq!((rate(&found, "new"), rate(&found, "old")), ((0, 200), (0, 100)));
+    }
+
+    #[test]
     fn a_window_in_the_past_ends_with_what_was_read_then() {
         let store = Memory::default();
         for (seconds, good) in [(100, 0), (160, 10), (220, 30)] {

@@ -209,6 +209,10 @@ pub trait DeployTarget: 'static {
 
 /// Measures releases that serve. What the numbers mean is decided by the host.
 ///
+/// Each measurement's window is what it really covers, such as from one reading of counters to another. The host takes it for what was asked
+/// for where it begins and ends no further from that than two intervals between measurements or a tenth of the window, and passes nothing by
+/// what covers a part.
+///
 /// ```
 /// use autodevops_sdk::{HealthCheck, Result, types::{Measurement, Observation, Rate, Window}};
 ///

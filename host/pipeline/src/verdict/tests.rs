@@ -7,6 +7,7 @@ use crate::{Decision, Direction, NoData, Origin};
 mod beside;
 mod chances;
 mod clumps;
+mod covered;
 mod custom;
 mod ends;
 mod sequence;
@@ -165,6 +166,7 @@ fn one_source_that_is_not_the_host_cannot_pass_but_can_fail() {
     // Nor does a second one that saw the last minutes alone, or one that is not sure.
     let mut late = two.clone();
     late[1].window.start = WHOLE.end - 300_000_000_000;
+    late[1].measurements[0].window = late[1].window.clone();
     assert_eq!(judged(&errors(), &late, None).outcome, Outcome::Inconclusive);
     let unsure = [lone[0].clone(), sample("other", false, vec![rate("new", 2, 20)])];
     assert_eq!(judged(&errors(), &unsure, None).outcome, Outcome::Inconclusive);

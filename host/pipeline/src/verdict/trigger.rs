@@ -4,7 +4,7 @@ use autodevops_model::{Measurement, Observation, Outcome, Window};
 use autodevops_statistics::Share;
 
 use super::{
-    Round, clumps, compare,
+    Round, clumps, compare, covered,
     latency::{Slower, slower},
     of,
     ruling::{Ruling, percent, rank},
@@ -69,37 +69,43 @@ pub(super) fn judge<'a>(plan: &Plan, trigger: &'a Trigger, round: &Round<'_>) ->
     let bad_before = round.strikes.iter().find(|strike| strike.rule == name);
     // What came in since the last bad window: it would be the next in a row.
     let next = bad_before.map(|strike| trigger.next_window(strike, Timestamp(round.whole.end)));
-    let mut worst: Option<(Ruling, &Sample, bool)> = None;
+    let mut worst: Option<(Ruling, &Window, bool)> = None;
     let mut passed_by: Vec<&Sample> = Vec::new();
     for sample in round.samples {
-        let full = sample.window == begun;
+        let of_whole = sample.window == begun;
         let is_own = sample.window.start >= begun.start && sample.window.end.saturating_sub(sample.window.start) == own;
         let is_next = next.as_ref() == Some(&sample.window);
-        if !(full || is_next || is_own) {
+        if !(of_whole || is_next || is_own) {
             continue;
         }
         let Some(seen) = of(sample, &trigger.metric, round.candidate) else { continue };
         if repeats(seen, sample, round) {
             continue;
         }
-        let ruling = rule(plan, trigger, seen, (sample, full), round);
+        let full = of_whole && covered::is_whole(plan, sample, seen);
+        let mut ruling = rule(plan, trigger, seen, (sample, full), round);
+        if of_whole && !full && ruling.method != Method::Error && ruling.outcome != Outcome::Failed {
+            ruling = lacking(ruling, &covered::doubt(sample, seen));
+        }
         if full && ruling.outcome == Outcome::Passed {
             passed_by.push(sample);
         }
         // Its own window can only fail: that it does not is no reason to doubt what the whole watch says.
-        if !full && ruling.outcome != Outcome::Failed {
+        if !of_whole && ruling.outcome != Outcome::Failed {
             continue;
         }
         // One source with too few requests decides nothing where another has enough.
-        let weight = |ruling: &Ruling, is_next: bool| (!ruling.lacking, rank(ruling.outcome), is_next);
-        if worst.as_ref().is_none_or(|(before, _, was_next)| weight(&ruling, is_next) > weight(before, *was_next)) {
-            worst = Some((ruling, sample, is_next));
+        let weight = |ruling: &Ruling, follows: bool| (!ruling.lacking, rank(ruling.outcome), follows);
+        let window = covered::window(sample, seen);
+        let follows = bad_before.is_some_and(|strike| window.start >= strike.until.0);
+        if worst.as_ref().is_none_or(|(before, _, did)| weight(&ruling, follows) > weight(before, *did)) {
+            worst = Some((ruling, window, follows));
         }
     }
     let (mut ruling, mut window) = match worst {
         // What cannot be judged is as if it had not been seen: it takes back no bad window before.
         Some((ruling, ..)) if ruling.method == Method::Error => (ruling, None),
-        Some((ruling, sample, _)) => (ruling, Some(sample.window.clone())),
+        Some((ruling, window, _)) => (ruling, Some(window.clone())),
         None => (unmeasured(trigger, round), None),
     };
     // Staging may have no visitors.
