@@ -6,7 +6,7 @@ use crate::{
     Environment, EventKind, Gate, Member, Origin, Round, Run, Sample, Verdict,
     decide::Draft,
     rollout::Judged,
-    verdict::{CRASH_LOOP, DESIGN_EFFECT, PROBE, hard_trip, rate},
+    verdict::{CRASH_LOOP, DESIGN_EFFECT, PROBE, hard_trip, of_their_windows, rate},
 };
 
 impl Run {
@@ -29,10 +29,11 @@ impl Run {
             };
             sample.service == member.label() && sample.measurements.iter().any(of)
         };
-        let now = self.last_seen.iter().filter(|sample| tells(sample, None));
+        let last_seen = of_their_windows(self.plan(), &self.last_seen);
+        let now = last_seen.iter().filter(|sample| tells(sample, None));
         // What is told of it now stands above what was told before, if it is told by as many requests as it takes.
         let stands = |sample: &Sample| sample.observed_by_host || !member.was_observed();
-        let told = |metric: &str| self.last_seen.iter().any(|sample| stands(sample) && tells(sample, Some(metric)));
+        let told = |metric: &str| last_seen.iter().any(|sample| stands(sample) && tells(sample, Some(metric)));
         let before = remembered(member, |metric| !told(metric));
         let seen: Vec<Sample> = now.cloned().chain(before).collect();
         let whole = seen.first()?.window.clone();
@@ -51,7 +52,10 @@ impl Run {
         let metric = |verdict: &Verdict| verdict.rule.split(' ').next().unwrap_or_default().to_owned();
         let failed: Vec<String> =
             failed.iter().filter(|verdict| verdict.outcome == CheckOutcome::Failed).map(metric).collect();
-        let is_lesser_evil = |metric: &String| failed.contains(metric) && self.does_no_better(member, metric, &seen);
+        // A sign is no question of more or less: of two releases that both do not answer, neither is the better.
+        let is_sign = |metric: &String| [CRASH_LOOP, PROBE].contains(&metric.as_str());
+        let is_lesser_evil =
+            |metric: &String| !is_sign(metric) && failed.contains(metric) && self.does_no_better(member, metric, &seen);
         hard_trip(self.plan(), &round).filter(|verdict| !is_lesser_evil(&metric(verdict)))
     }
 

@@ -40,6 +40,7 @@ use crate::{Method, Plan, Rule, Sample, Strike, Trigger, Verdict};
 pub use clumps::DESIGN_EFFECT;
 pub use trip::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, PROBE};
 
+pub(crate) use covered::of_their_windows;
 pub(crate) use trip::{hard_trip, rate};
 
 use ruling::{Ruling, rank};

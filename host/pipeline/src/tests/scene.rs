@@ -112,6 +112,8 @@ pub(super) struct Scene {
     pub(super) stable_seen_of: Option<(&'static str, (u64, u64))>,
     /// What the host's signs show of the stable release: which of them, if any.
     pub(super) stable_sign: Option<&'static str>,
+    /// The same of the candidate.
+    pub(super) candidate_sign: Option<&'static str>,
 }
 
 impl Scene {
@@ -129,6 +131,7 @@ impl Scene {
             stable_seen: (0, 1000),
             stable_seen_of: None,
             stable_sign: None,
+            candidate_sign: None,
         }
     }
 
@@ -245,7 +248,11 @@ impl Scene {
                 let shows = u64::from(self.stable_sign == Some(metric));
                 stable.map(|stable| Measurement { metric: metric.into(), ..measurement(stable, (shows, 1), window) })
             };
-            [CRASH_LOOP, PROBE].into_iter().filter_map(sign).collect::<Vec<_>>()
+            let own = self.candidate_sign.map(|metric| {
+                let shows = measurement(&subject.candidate, (1, 1), window);
+                Measurement { metric: metric.into(), ..shows }
+            });
+            [CRASH_LOOP, PROBE].into_iter().filter_map(sign).chain(own).collect::<Vec<_>>()
         };
         let sample = |window: &Window| Sample {
             service: subject.service.clone(),

@@ -337,6 +337,26 @@ fn with_all_of_the_traffic_a_release_that_fails_does_not_go_back_to_one_that_is_
 }
 
 #[test]
+fn a_release_that_does_not_answer_as_little_as_the_one_before_stays_and_people_are_asked() {
+    for sign in [PROBE, CRASH_LOOP] {
+        let mut scene = at_all_of_it(sign);
+        // Such as where both ask a database that is away.
+        scene.candidate_sign = Some(sign);
+        while scene.run.gate().is_none() {
+            scene.go();
+        }
+        let reason = scene.run.gate().unwrap().reason.clone();
+        assert!(reason.contains(&format!("{sign} at once")) && reason.contains("broken itself"), "{reason}");
+        assert_eq!((scene.production(), scene.run.ending()), (vec![("new", 100)], None));
+        // The one before answers again, and this one does not.
+        scene.stable_sign = None;
+        let (outcome, scene) = scene.outcome();
+        assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+        assert_eq!(scene.production(), [("old", 100)]);
+    }
+}
+
+#[test]
 fn a_stable_release_that_is_down_does_no_harm_to_one_that_serves_well() {
     let (outcome, scene) = at_all_of_it(CRASH_LOOP).outcome();
     assert_eq!((outcome, scene.production()), (Outcome::Healed, vec![("new", 100)]));

@@ -37,7 +37,7 @@ pub(super) fn weigh(trigger: &Trigger, seen: &Measurement, sample: &Sample, roun
         return None;
     }
     let (mut words, mut numbers) = (Vec::new(), Vec::new());
-    let mut divide = |counted: &Observation, effect: Option<f64>, whose: &str, prefix: &str| {
+    let mut divide = |counted: &Observation, effect: Option<f64>, whose: &str, suffix: &str| {
         let (Observation::Rate(counted), Some(effect)) = (counted, effect) else { return counted.clone() };
         let share = Share::new(counted.events, counted.total);
         let weighed = share.weighed(effect);
@@ -48,11 +48,11 @@ pub(super) fn weigh(trigger: &Trigger, seen: &Measurement, sample: &Sample, roun
             weighed.total()
         ));
         let counts = [("design-effect", effect), ("counted-events", events as f64), ("counted-requests", total as f64)];
-        numbers.extend(counts.map(|(name, number)| (format!("{prefix}{name}"), number)));
+        numbers.extend(counts.map(|(name, number)| (format!("{name}{suffix}"), number)));
         Observation::Rate(Rate { events: weighed.events(), total: weighed.total() })
     };
     let seen = Measurement { observation: divide(&seen.observation, own, "", ""), ..seen.clone() };
-    let baseline = baseline.map(|baseline| divide(baseline, others, " of the baseline", "baseline-"));
+    let baseline = baseline.map(|baseline| divide(baseline, others, " of the baseline", "-of-baseline"));
     Some(Weighed { seen, baseline, words: words.join("; "), numbers })
 }
 

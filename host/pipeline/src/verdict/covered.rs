@@ -49,6 +49,11 @@ fn is_within(plan: &Plan, sample: &Sample, seen: &Measurement) -> bool {
     sample.observed_by_host || is_around
 }
 
+/// The samples without what is of another time than they were asked of.
+pub(crate) fn of_their_windows<'a>(plan: &Plan, samples: &'a [Sample]) -> Cow<'a, [Sample]> {
+    sort(plan, samples).0
+}
+
 /// The samples with what is of their windows, as if the rest had not been seen; and that.
 pub(super) fn sort<'a>(plan: &Plan, samples: &'a [Sample]) -> (Cow<'a, [Sample]>, Vec<Astray>) {
     let astray = |sample: &'a Sample| {

@@ -118,7 +118,9 @@ pub(super) fn of_few_clients(plan: &Plan, round: &Round<'_>) -> Option<Verdict> 
     let whole =
         round.samples.iter().filter(|sample| sample.observed_by_host && sample.window.start == round.whole.start);
     let mut all = whole.filter_map(|sample| Some((sample, rate(sample, ALL_ERRORS, round.candidate)?)));
-    all.find(|(_, all)| trips(trip, all)).map(|(sample, all)| {
+    // What the baseline does as well is of no release's doing.
+    let is_alike = |sample: &Sample| matches!(round.baseline_of(sample, ALL_ERRORS), Some(Observation::Rate(rate)) if trips(trip, rate));
+    all.find(|(sample, all)| trips(trip, all) && !is_alike(sample)).map(|(sample, all)| {
         let counted = rate(sample, ERROR_RATE, round.candidate).map_or(0, |rate| rate.events);
         Verdict {
             service: String::new(),

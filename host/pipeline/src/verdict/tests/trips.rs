@@ -81,6 +81,11 @@ fn a_release_that_fails_nearly_whoever_asks_is_not_passed_for_that_they_are_few(
     assert_eq!(of(3, 299, 600).outcome, Outcome::Passed);
     // Nor does it keep from being turned back what fails by the count.
     assert_eq!(of(90, 600, 600).outcome, Outcome::Failed);
-    let other = Measurement { metric: ALL_ERRORS.into(), ..rate("old", 600, 600) };
-    assert_eq!(judged(&errors(), &host(vec![rate("new", 3, 600), other]), None).outcome, Outcome::Passed);
+    let all = |release: &str, events| Measurement { metric: ALL_ERRORS.into(), ..rate(release, events, 600) };
+    let beside = |baseline, events| {
+        judged(&errors(), &host(vec![rate("new", 3, 600), all("new", events), all("old", 600)]), baseline).outcome
+    };
+    assert_eq!(beside(None, 299), Outcome::Passed, "of another release");
+    assert_eq!(beside(None, 600), Outcome::Inconclusive);
+    assert_eq!(beside(Some("old"), 600), Outcome::Passed, "the baseline fails as well for those who ask");
 }
