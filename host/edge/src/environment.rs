@@ -242,6 +242,7 @@ impl Environment {
 
     /// Keeps what was observed of a release that does not run any more.
     fn remember(&self, id: String, stats: Arc<Stats>) {
+        stats.forget_who_asked();
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         past.retain(|(name, _)| *name != id);
         past.push_back((id, stats));

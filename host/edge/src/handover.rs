@@ -54,6 +54,9 @@ const SETTLE: Duration = Duration::from_secs(60);
 /// How long each waits for the other's next word. New releases must get ready meanwhile.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
+/// How long the other one may take to hear what was counted.
+const HEARS: Duration = Duration::from_secs(60);
+
 /// What was counted, by environment.
 pub type AllCounters = BTreeMap<String, Counters>;
 
@@ -208,13 +211,13 @@ pub async fn give(edge: &Edge, mut stream: BufReader<UnixStream>) -> io::Result<
         records.push(environment.record.lock().await);
     }
     let mut counted = take(edge);
-    let said = async {
-        say(&mut stream, &value(&counted)).await?;
-        expect(&mut stream, &Word::Serving).await
-    };
-    let said = match tokio::time::timeout(edge.takeover, said).await {
-        Ok(said) => said,
-        Err(_) => Err(end(stream.get_ref(), edge.takeover)),
+    let said = match tokio::time::timeout(HEARS, say(&mut stream, &value(&counted))).await {
+        Ok(Ok(())) => match tokio::time::timeout(edge.takeover, expect(&mut stream, &Word::Serving)).await {
+            Ok(serves) => serves,
+            Err(_) => Err(end(stream.get_ref(), edge.takeover)),
+        },
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(end(stream.get_ref(), HEARS)),
     };
     if let Err(error) = said {
         for ((name, environment), record) in edge.environments.iter().zip(&mut records) {

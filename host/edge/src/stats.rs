@@ -174,6 +174,13 @@ impl Stats {
         Counted { since: self.since.load(Ordering::Relaxed), traffic, preview }
     }
 
+    /// Lets go of who asked how often: nobody decides about a release that is stopped, and it is by far the most of what is kept.
+    pub fn forget_who_asked(&self) {
+        for source in [Source::Traffic, Source::Preview] {
+            self.series(source).asked = Asked::default();
+        }
+    }
+
     /// Adds what was counted elsewhere.
     pub fn absorb(&self, counted: Counted) {
         self.since.fetch_min(counted.since, Ordering::Relaxed);
@@ -455,6 +462,17 @@ mod tests {
     fn a_clock_that_is_set_back_loses_no_count() {
         let stats = stats(&[(5 * SECOND, Class::Success, 1), (SECOND, Class::Success, 1)]);
         assert_eq!(stats.observe("r", &window(0, 9 * SECOND), START + 6 * SECOND).traffic.requests, 2);
+    }
+
+    #[test]
+    fn of_a_release_that_is_stopped_it_is_not_kept_who_asked() {
+        let requests: Vec<_> = (0..5_000).map(|n| (n * SECOND / 100, Class::Success, n as u64)).collect();
+        let stats = stats(&requests);
+        let size = || serde_json::to_vec(&stats.counted()).unwrap().len();
+        let before = (size(), stats.totals(Source::Traffic).classes);
+        stats.forget_who_asked();
+        assert!(size() + 100_000 < before.0, "{} of {}", size(), before.0);
+        assert_eq!(stats.totals(Source::Traffic).classes, before.1);
     }
 
     #[test]

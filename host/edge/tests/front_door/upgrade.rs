@@ -140,7 +140,7 @@ async fn a_process_that_cannot_serve_what_is_served_takes_nothing_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_hangs_while_the_old_one_stands_still_for_it_is_ended_and_has_changed_nothing() {
-    let mut edge = TestEdge::with(|options| options.takeover = Duration::from_millis(500)).serve().await;
+    let mut edge = TestEdge::with(|options| options.takeover = Duration::from_secs(3)).serve().await;
     edge.start("r-1").await;
     edge.start("r-2").await;
     edge.split(&[("r-1", 100)]).await;
