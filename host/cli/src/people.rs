@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use autodevops_orchestrator::{
     controller::Controller,
     driver::{End, Observer},
+    revert,
 };
 use autodevops_pipeline::Run;
 use autodevops_server::{Reply, Request, Sequel, Unreachable, Word, answer, this_user};
@@ -79,5 +80,6 @@ async fn end(controller: &Controller, which: impl Fn(&Run) -> bool) -> Result<St
             }
         }
     }
+    revert::tell(controller.project()).await;
     Ok(text)
 }

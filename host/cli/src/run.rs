@@ -9,6 +9,7 @@ use autodevops_orchestrator::{
     driver::{End, Observer},
     log::Logged,
     project::Project,
+    revert,
     serve::serve,
     signals,
     watch::{Read, Watch},
@@ -57,7 +58,9 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
                 unfinished.iter().map(|Logged { run, .. }| left(run)).collect::<Vec<_>>().join("; ")
             )));
         }
-        drive(&controller, unfinished, !options.no_wait, &mut watch, &*progress).await
+        let ended = drive(&controller, unfinished, !options.no_wait, &mut watch, &*progress).await;
+        revert::tell(&project).await;
+        ended
     };
     let ended = tokio::select! {
         ended = driven => ended,

@@ -99,8 +99,23 @@ pub async fn build_all(project: &Project, environments: &[String]) -> Result<Bui
     Ok(Built(releases))
 }
 
+/// Keeps production's data as it is before a deploy to these environments, where there is a guard; it takes as long as that takes. What goes
+/// back has its data's own way: `autodevops state`.
+///
+/// # Errors
+/// When a run is not over, or a guard takes no snapshot.
+pub async fn keep_data(project: &Project, environments: &[String], by: &str) -> Result<Vec<Snapshot>> {
+    // Runs may have begun while it was built.
+    may_deploy(project, environments)?;
+    let production = &project.config.rollout.environment;
+    match environments.contains(production) {
+        true => data::before_deploy(project, production, by).await,
+        false => Ok(Vec::new()),
+    }
+}
+
 /// Deploys what was built to these environments, one after the other, and gives it all of their traffic; of several services all or none.
-/// The caller holds the state's lock.
+/// The caller holds the state's lock, and took the snapshots.
 ///
 /// # Errors
 /// When a run is not over, or a release does not come up; environments before the one that failed are done.
@@ -108,23 +123,19 @@ pub async fn deploy(
     project: &Project,
     environments: &[String],
     Built(releases): Built,
+    mut snapshots: Vec<Snapshot>,
     by: &str,
 ) -> Result<Vec<MadeLive>> {
-    // Runs may have begun while it was built.
+    // Runs may have begun while its data was kept.
     may_deploy(project, environments)?;
     front_door::ensure(project).await?;
     let mut made = Vec::new();
     for environment in environments {
         let moves: Vec<(Place<'_>, Release)> =
             project.config.places_of(environment).into_iter().zip(releases.iter().cloned()).collect();
-        // What goes back has its data's own way: `autodevops state`.
-        let snapshots = match *environment == project.config.rollout.environment {
-            true => data::before_deploy(project, environment, by).await?,
-            false => Vec::new(),
-        };
         let mut live = together(project, moves, &Origin::Deploy(by.to_owned())).await?;
-        if let Some(first) = live.first_mut() {
-            first.snapshots = snapshots;
+        if let Some(first) = live.first_mut().filter(|_| *environment == project.config.rollout.environment) {
+            first.snapshots = std::mem::take(&mut snapshots);
         }
         made.extend(live);
     }

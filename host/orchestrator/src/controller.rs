@@ -291,8 +291,10 @@ impl Controller {
         }
         .await;
         self.speakers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        self.left(driver.run()).await;
-        revert::tell(&self.project).await;
+        // Who speaks to it from here on is told that it is left, and waits for nothing of what follows.
+        let run = driver.run().clone();
+        drop(driver);
+        self.left(&run).await;
         end
     }
 
@@ -310,10 +312,13 @@ impl Controller {
                 let came = tokio::task::block_in_place(|| revert::by_itself(&self.project, run.id(), &reason, true));
                 revert::in_words(came).iter().for_each(|words| self.observer.notice(words));
             }
-            self.tidy(run).await;
         }
+        // Before what may wait for clients that are still served: should this be cancelled there, others have its services all the same.
         if run.claimed_services().is_empty() {
             self.project.claims.free(run.id());
+        }
+        if run.outcome().is_some() {
+            self.tidy(run).await;
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use autodevops_config::RetentionRules;
 use autodevops_model::Release;
 use autodevops_pipeline::{Environment, Timestamp};
@@ -101,16 +101,18 @@ pub(crate) async fn remove(
     now: SystemTime,
     freed: &mut Vec<Freed>,
 ) -> Result<()> {
-    tokio::task::block_in_place(|| {
-        remove_files(aside.found, dry_run, freed)?;
+    // What cannot be removed keeps nothing else.
+    let files = tokio::task::block_in_place(|| {
+        let files = remove_files(aside.found, dry_run, freed);
         aside.done?;
-        forget(project, dry_run, now, freed)
+        forget(project, dry_run, now, freed)?;
+        Ok::<_, anyhow::Error>(files)
     })?;
     let oldest = timestamp(now).before(project.config.retention.snapshots.0).0;
     let mut gone = Vec::new();
     let done = data::forget_old(project, oldest, dry_run, &mut gone).await;
     freed.extend(gone.into_iter().map(|one| Freed { what: "snapshot".to_owned(), name: one.id, bytes: one.bytes }));
-    done
+    done.and(files)
 }
 
 /// Forgets the events of runs that are long over, but for what they came to, and what old complaints said.
@@ -182,13 +184,9 @@ async fn needed(project: &Project) -> Result<Needed> {
     }
     let mut needed = Needed::default();
     // One that cannot be read may need anything.
-    let known = project.log.all()?;
-    if known.len() != project.journal.runs()?.len() {
-        bail!(
-            "a run in the journal cannot be read, and it is not known what it needs; use the autodevops that wrote it"
-        );
-    }
-    for run in known.into_iter().map(|logged| logged.run).filter(|run| run.outcome().is_none()) {
+    let unread =
+        "a run in the journal cannot be read, and it is not known what it needs; use the autodevops that wrote it";
+    for run in project.log.unfinished().context(unread)?.into_iter().map(|logged| logged.run) {
         let of_run = run.members().flat_map(|member| {
             [member.release(), member.stable(Environment::Staging), member.stable(Environment::Production)]
         });
@@ -278,15 +276,25 @@ fn rename_aside(path: &Path, name: &str) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
+/// Removes all that can be removed.
+///
+/// # Errors
+/// The first that could not.
 fn remove_files(found: Vec<Found>, dry_run: bool, freed: &mut Vec<Freed>) -> Result<()> {
+    let mut done = Ok(());
     for Found { what, name, path } in found {
         let bytes = bytes_of(&path);
-        if !dry_run {
-            fs::remove_dir_all(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
+        let removed = if dry_run { Ok(()) } else { fs::remove_dir_all(&path) };
+        match removed {
+            Ok(()) => freed.push(Freed { what: what.to_owned(), name, bytes }),
+            Err(error) => {
+                done = done.and(Err(error).with_context(|| {
+                    format!("{} cannot be removed; look whose it is, and remove it by hand", path.display())
+                }));
+            }
         }
-        freed.push(Freed { what: what.to_owned(), name, bytes });
     }
-    Ok(())
+    done
 }
 
 /// Bytes of the files below, links not followed; what cannot be read counts as nothing.
@@ -398,6 +406,21 @@ mod tests {
         for folder in [&folders.artifacts, &folders.prepared, &folders.work] {
             assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_removed_keeps_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let found = ["gone-already", "other"].map(|name| {
+            let path = root.path().join(name);
+            Found { what: "work", name: name.to_owned(), path }
+        });
+        fs::create_dir(&found[1].path).unwrap();
+        let mut freed = Vec::new();
+        let error = remove_files(found.into(), false, &mut freed).unwrap_err();
+        assert!(error.to_string().contains("gone-already cannot be removed; look whose it is"), "{error}");
+        assert_eq!(freed.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["other"]);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub async fn serve(
     queue.note(&[]);
     let mut no_door_before = Instant::now();
     // What people are to be told that no run tells: what a process before left is told now.
-    let (mut telling, mut telling_since) = (tell(&controller), Instant::now());
+    let (mut telling, mut telling_since, mut to_tell) = (tell(&controller), Instant::now(), false);
     if let Err(error) = front_door::ensure(controller.project()).await {
         observer.notice(&format!("{error:#}"));
     }
@@ -85,8 +85,8 @@ pub async fn serve(
         let turn = logs.poll().await;
         let has_caught_up = caught_up.after(turn, Instant::now());
         let read = turn.unwrap_or(Read::Nothing);
-        look_again |= read != Read::Nothing;
-        unlooked |= read != Read::Nothing;
+        look_again |= read.is_new();
+        unlooked |= read.is_new();
         if unlooked
             && has_caught_up
             && !under_way.is_empty()
@@ -98,8 +98,8 @@ pub async fn serve(
             }
             (unlooked, critical_looked) = (false, Instant::now());
         }
-        if telling.is_finished() && telling_since.elapsed() >= AGAIN {
-            (telling, telling_since) = (tell(&controller), Instant::now());
+        if telling.is_finished() && (to_tell || telling_since.elapsed() >= AGAIN) {
+            (telling, telling_since, to_tell) = (tell(&controller), Instant::now(), false);
         }
         if saved.elapsed() >= SAVE {
             logs.save().await;
@@ -119,8 +119,8 @@ pub async fn serve(
                     resting.insert(name, Instant::now() + AGAIN);
                 }
             }
-            // What is left over from before was not looked at.
-            (look_again, list_anew) = (true, true);
+            // What is left over from before was not looked at, nor what is to be told of what it took back.
+            (look_again, list_anew, to_tell) = (true, true, true);
         }
         // A run under way sees to the front door itself.
         if under_way.is_empty() && Instant::now() >= no_door_before && front_door::crashed(controller.project()) {

@@ -285,7 +285,7 @@ pub async fn follow(controller: &Controller, watch: &mut Watch) -> Result<()> {
             tokio::time::sleep(LOOK).await;
         }
         read = watch.poll().await?;
-        if read != Read::Nothing {
+        if read.is_new() {
             controller.look_for_critical(&watch.issues().await?).await?;
         }
     }

@@ -45,10 +45,19 @@ const HELD: &str = "watch/held";
 pub enum Read {
     /// There was nothing new.
     Nothing,
+    /// The analyzer may not be called now: what is new waits.
+    Refused,
     /// All that was new.
     All,
     /// As much as there was time for: there may be more, which the next turn reads.
     Part,
+}
+
+impl Read {
+    /// Whether anything was read.
+    pub const fn is_new(self) -> bool {
+        matches!(self, Self::All | Self::Part)
+    }
 }
 
 /// The watched logs of a project, and what was found in them so far.
@@ -180,7 +189,13 @@ impl Watch {
             let refused = self.reader().await?.is_none();
             let chunks = if refused { Vec::new() } else { self.follower.poll(self.budget)? };
             if chunks.is_empty() {
-                return Ok(if any { Read::All } else { Read::Nothing });
+                return Ok(match any {
+                    // What was read before it was refused may be a part.
+                    true if refused => Read::Part,
+                    true => Read::All,
+                    false if refused => Read::Refused,
+                    false => Read::Nothing,
+                });
             }
             any = true;
             self.unsaved = true;

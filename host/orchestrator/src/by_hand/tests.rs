@@ -24,7 +24,8 @@ async fn deployed(scene: &Scene, environments: &[&str]) -> Result<Vec<MadeLive>,
     let environments: Vec<String> = environments.iter().map(|one| (*one).to_owned()).collect();
     let made = async {
         let built = build_all(&scene.project, &environments).await?;
-        deploy(&scene.project, &environments, built, "ada").await
+        let snapshots = keep_data(&scene.project, &environments, "ada").await?;
+        deploy(&scene.project, &environments, built, snapshots, "ada").await
     };
     made.await.map_err(|error| format!("{error:#}"))
 }

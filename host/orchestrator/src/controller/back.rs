@@ -218,23 +218,25 @@ impl Controller {
     }
 
     /// Deploys what is checked out and committed to these environments, by hand; to production also while runs go back to what does not
-    /// serve, or stay since that is so. While it is built all else goes on, but that no run begins.
+    /// serve, or stay since that is so. While it is built, and a guard keeps the data, all else goes on, but that no run begins.
     ///
     /// # Errors
-    /// As [`by_hand::build_all`] and [`by_hand::deploy`]; and [`Declined`] where one of the environments went back while it was built.
+    /// As [`by_hand::build_all`], [`by_hand::keep_data`] and [`by_hand::deploy`]; and [`Declined`] where one of the environments went back while it was built.
     pub async fn deploy(&self, environments: &[String], by: &str) -> Result<Vec<MadeLive>> {
         let serving = || environments.iter().map(|environment| self.serving(environment));
         let served: Vec<Served> = serving().collect::<Result<Vec<_>>>()?.concat();
         let _alone = self.building.lock().await;
         let built = by_hand::build_all(&self.project, environments).await?;
         let _kept = self.keeping.lock().await;
+        // Whoever goes back meanwhile waits for no guard; then nothing is deployed, and there is a snapshot more.
+        let snapshots = by_hand::keep_data(&self.project, environments, by).await?;
         let mut next = self.beginning.lock().await;
         let _still = self.project.moves.write().await;
         self.is_meant_still(&served)?;
         let mut concerned = self.under_way()?;
         concerned.retain(|run| run.ends_in_trouble() || run.stable_broken().is_some());
         *next += 1;
-        let made = by_hand::deploy(&self.project, environments, built, by).await;
+        let made = by_hand::deploy(&self.project, environments, built, snapshots, by).await;
         self.look_anew(&concerned, made.as_deref().unwrap_or_default()).await;
         made
     }
@@ -255,7 +257,7 @@ impl Controller {
                     Origin::Deploy(by) | Origin::Rollback(by) => format!("by {by}, who went back"),
                 };
                 bail!(Declined(format!(
-                    "what serves {place} changed while this was built: it is {} now, {who}; nothing was deployed. Say `autodevops deploy` \
+                    "what serves {place} changed while this was made ready: it is {} now, {who}; nothing was deployed. Say `autodevops deploy` \
                      again to have what is checked in serve all the same",
                     now_live.release.id
                 )));

@@ -40,6 +40,7 @@ mod tests {
             let mut caught_up = CaughtUp::new(began);
             assert!(!caught_up.after(Some(Read::Part), after(1)));
             assert!(!caught_up.after(None, after(2)), "what cannot be read was not");
+            assert!(!caught_up.after(Some(Read::Refused), after(2)), "nor what the analyzer is not shown");
             assert!(caught_up.after(Some(end), after(3)));
             assert!(caught_up.after(Some(Read::Part), after(4)), "what comes later is new");
         }

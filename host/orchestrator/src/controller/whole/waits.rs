@@ -50,6 +50,25 @@ async fn production_goes_back_while_a_guard_takes_a_snapshot_and_no_run_begins()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn production_goes_back_while_a_guard_keeps_its_data_for_a_deploy_by_hand() {
+    let scene = keeps(target(&[]), &[never("snapshot")]);
+    let controller = Arc::new(controller(&scene));
+    let deploy = tokio::spawn({
+        let controller = Arc::clone(&controller);
+        async move { controller.deploy(&["production".into()], "ada").await.map(|_| ()) }
+    });
+    at_once(async {
+        while controller.keeping.try_lock().is_ok() {
+            assert!(!deploy.is_finished(), "it waits for the guard");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    assert_eq!(back(&controller, "production").await.unwrap(), "older");
+    deploy.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn production_goes_back_while_a_guard_is_asked_for_what_is_not_needed_any_more_and_no_run_begins() {
     let scene = keeps(target(&[]), &[never("list")]);
     let artifact = scene.project.state.artifacts().join("a".repeat(64));
