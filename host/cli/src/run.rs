@@ -44,6 +44,7 @@ pub async fn once(options: &RunOptions, config: Option<&Path>, format: Format) -
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let driven = async {
+        controller.revert_left_over();
         let mut unfinished = controller.unfinished()?;
         let left = |run: &Run| format!("run {} is not over yet: {}", run.id(), run.way_to_end());
         let mut watch = None;

@@ -298,6 +298,15 @@ impl Controller {
         end
     }
 
+    /// Undoes in git what a process before took back and did not come to undo, and says what came of it. It is not looked for while runs that
+    /// end may be at it themselves.
+    pub fn revert_left_over(&self) {
+        match tokio::task::block_in_place(|| revert::left_over(&self.project)) {
+            Ok(all) => all.into_iter().filter_map(revert::in_words).for_each(|words| self.observer.notice(&words)),
+            Err(error) => tracing::warn!("it is not known whether what was taken back is undone in git: {error:#}"),
+        }
+    }
+
     /// Does what follows where nobody drives the run any more; where it is over, others may have what it had.
     async fn left(&self, run: &Run) {
         self.note(run);

@@ -74,6 +74,7 @@ pub async fn serve(
     // What a process before saw is looked at anew.
     queue.note(&[]);
     let mut no_door_before = Instant::now();
+    controller.revert_left_over();
     // What people are to be told that no run tells: what a process before left is told now.
     let (mut telling, mut telling_since, mut to_tell) = (tell(&controller), Instant::now(), false);
     if let Err(error) = front_door::ensure(controller.project()).await {

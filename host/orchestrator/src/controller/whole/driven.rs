@@ -144,14 +144,20 @@ async fn what_a_run_took_back_and_cannot_be_undone_in_git_is_told_to_people_and_
         let before = git(&scene.shop(), &["rev-parse", "HEAD"]);
         let change = scene.check_in("public/index.html", "<p>broken</p>\n");
         later.iter().for_each(|text| drop(scene.check_in("public/index.html", text)));
-        let story = serde_json::to_string(&Story { candidate_errors: 200, ..Story::default() }.events()).unwrap();
+        let failing = Story { candidate_errors: 200, at: now(), ..Story::default() };
+        let story = serde_json::to_string(&failing.events()).unwrap();
         let story = story.replace(&"2".repeat(40), &change).replace(&"1".repeat(40), &before);
         let events: Vec<autodevops_pipeline::Event> = serde_json::from_str(&story).unwrap();
         let run = Run::replay(&events).unwrap();
         scene.project.ledger().append(&run, 0, &events).unwrap();
         let observer = Arc::new(Told::default());
         let controller = Controller::new(scene.project.clone(), observer.clone()).unwrap();
-        controller.left(&run).await;
+        // Either as the run ends, or later, where the process that drove it ended just then.
+        if is_undone {
+            controller.left(&run).await;
+        } else {
+            controller.revert_left_over();
+        }
         let undoing = || revert::undone(&scene.project.journal).unwrap().remove(&change).expect("it is on record");
         let kept = undoing();
         let branch = format!("autodevops/revert-{}", &change[..10]);
@@ -161,5 +167,8 @@ async fn what_a_run_took_back_and_cannot_be_undone_in_git_is_told_to_people_and_
         assert_eq!((kept.untold, kept.subject.as_str()), (vec!["chat".to_owned()], run.id()));
         revert::tell(&scene.project).await;
         assert_eq!(undoing().untold, [""; 0]);
+        controller.revert_left_over();
+        assert_eq!(undoing().untold, [""; 0], "what is on record is not done again");
+        assert_eq!(observer.0.lock().unwrap().len(), 1);
     }
 }
