@@ -66,7 +66,8 @@ fn as_it_was(logged: &Logged, at: Timestamp, now: Timestamp) -> Result<Logged> {
         bail!(Usage(format!("{} is still to come; leave --at out to see run {} as it is", day(at), run.id())));
     }
     let started = day(run.started_at());
-    logged.at(at).with_context(|| Usage(format!("run {} started at {started}, which is after {}", run.id(), day(at))))
+    let before = || Usage(format!("run {} started at {started}, which is after {}", run.id(), day(at)));
+    Ok(logged.at(at).ok_or_else(before)?)
 }
 
 /// What serves, by the run's account.
