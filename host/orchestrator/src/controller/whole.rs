@@ -252,9 +252,14 @@ async fn only_what_is_over_and_did_not_heal_is_tried_again_with_a_reason() {
 }
 
 fn whole(answers: &[Answer], more: &str) -> Scene {
+    whole_with(answers, None, more)
+}
+
+/// The same with one more plugin.
+fn whole_with(answers: &[Answer], further: Option<crate::testing::Plugin>, more: &str) -> Scene {
     let all = |place: &str| serves(place, &[("old", 100)], Some("old"));
     let answers = [answers, &[all("production"), all("staging")]].concat();
-    let plugins = [
+    let mut plugins = vec![
         target(&answers),
         plugin("analyzer", Stage::Analyzer, &[]),
         plugin("fixer", Stage::FixGenerator, &[]),
@@ -262,6 +267,7 @@ fn whole(answers: &[Answer], more: &str) -> Scene {
         plugin("health", Stage::HealthCheck, &[answer("measure", json!([]))]),
         plugin("health-two", Stage::HealthCheck, &[]),
     ];
+    plugins.extend(further);
     let scene = Scene::open(&plugins, more);
     for place in ["production", "staging"] {
         scene.served(place, &[scene.release("old")]);

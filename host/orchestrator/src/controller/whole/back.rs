@@ -275,7 +275,7 @@ async fn a_deploy_is_built_while_others_have_their_turn_and_is_left_where_produc
         };
         let error = made.unwrap_err();
         assert!(
-            error.starts_with("true what serves production changed while this was built: it is old now, "),
+            error.starts_with("true what serves production changed while this was made ready: it is old now, "),
             "{error}"
         );
         assert!(error.contains(words) && error.contains("Say `autodevops deploy` again"), "{error}");

@@ -51,15 +51,18 @@ async fn production_goes_back_while_a_guard_takes_a_snapshot_and_no_run_begins()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn production_goes_back_while_a_guard_keeps_its_data_for_a_deploy_by_hand() {
-    let scene = keeps(target(&[]), &[never("snapshot")]);
+    let scene = whole_with(&[], Some(plugin("guard", Stage::StateGuard, &[never("snapshot")])), "");
+    scene.served("production", &["older", "old"].map(|id| scene.release(id)));
     let controller = Arc::new(controller(&scene));
-    let deploy = tokio::spawn({
+    let mut deploy = tokio::spawn({
         let controller = Arc::clone(&controller);
         async move { controller.deploy(&["production".into()], "ada").await.map(|_| ()) }
     });
     at_once(async {
         while controller.keeping.try_lock().is_ok() {
-            assert!(!deploy.is_finished(), "it waits for the guard");
+            if deploy.is_finished() {
+                panic!("it waits for the guard: {:?}", (&mut deploy).await);
+            }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     })
