@@ -31,17 +31,17 @@ impl Environment {
             let root = start.root.display();
             return Err(invalid(format!("the release's folder `{root}` is not a folder named from the root")));
         }
-        let _one_at_a_time = self.lifecycle.lock().await;
         let effect = Effect::Start(start.release.clone());
-        let is_started = {
-            let mut record = self.record.lock().await;
-            self.take_fence(&mut record, start.fence).await?;
-            if record.is_done(&start.key, &effect)? {
-                return Ok(());
+        // One that is up waits for none that starts or drains, nor for a front door that takes over: it may be what traffic goes back to.
+        let mut turn = None;
+        let is_started = loop {
+            match self.look_at_start(&start, &effect).await? {
+                None => return Ok(()),
+                Some(false) if turn.is_none() => turn = Some(self.lifecycle.lock().await),
+                Some(is_started) => break is_started,
             }
-            record.is_started(&start)?
         };
-        let id = start.release.id.clone();
+        let (id, key) = (start.release.id.clone(), start.key.clone());
         let started = if is_started {
             self.until_answers(&id).await?;
             None
@@ -52,16 +52,29 @@ impl Environment {
         let mut record = self.record.lock().await;
         let mut next = record.clone();
         let is_new = started.is_some();
-        if let Some(started) = started {
-            next.releases.insert(id.clone(), started);
+        match started {
+            Some(started) => drop(next.releases.insert(id.clone(), started)),
+            // It may have been stopped meanwhile.
+            None if !next.releases.contains_key(&id) => return Err(self.unknown(&id)),
+            None => {}
         }
-        next.done(&start.key, effect);
+        next.done(&key, effect);
         let saved = self.commit(&mut record, next).await;
         drop(record);
         if saved.is_err() && is_new {
             self.end(&id).await;
         }
         saved
+    }
+
+    /// Takes its fence; whether the release was started before, and none where its key was done.
+    async fn look_at_start(&self, start: &Start, effect: &Effect) -> Result<Option<bool>, StageError> {
+        let mut record = self.record.lock().await;
+        self.take_fence(&mut record, start.fence).await?;
+        if record.is_done(&start.key, effect)? {
+            return Ok(None);
+        }
+        record.is_started(start).map(Some)
     }
 
     /// Waits for a release that was started before and may be down just now.

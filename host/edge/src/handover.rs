@@ -3,7 +3,7 @@
 //! Both speak over the control socket, in turns; the process that ends is the old one, and until the new one serves
 //! it can go on as if nothing had been.
 //!
-//! 1. The new one asks. From here on the old one starts and stops no release; shares can still be set.
+//! 1. The new one asks. From here on the old one starts no release that is not up, and stops none; shares can still be set.
 //! 2. The old one offers its sockets and says which releases are up, and hands the open sockets and its lock over.
 //! 3. The new one starts the same releases and waits until those are up that were. If they are not, it ends.
 //! 4. It asks the old one to stand still. The old one changes nothing more, and gives what it counted. If the new one does
@@ -201,7 +201,9 @@ pub async fn give(edge: &Edge, mut stream: BufReader<UnixStream>) -> io::Result<
     }
     let listeners = listeners.into_iter().collect::<io::Result<Vec<OwnedFd>>>()?;
     say(&mut stream, &value(&Offer { listeners: listeners.len(), up })).await?;
-    expect(&mut stream, &Word::Sockets).await?;
+    // Nothing has to get ready for that.
+    let asked = tokio::time::timeout(edge.takeover, expect(&mut stream, &Word::Sockets)).await;
+    asked.map_err(|_| io::Error::other("it asks to take over, and then for nothing"))??;
     let files: Vec<BorrowedFd<'_>> =
         [edge.lock.as_fd(), edge.control.as_fd()].into_iter().chain(listeners.iter().map(AsFd::as_fd)).collect();
     send(stream.get_ref(), &files).await?;

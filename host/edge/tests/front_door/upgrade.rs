@@ -6,10 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use autodevops_edge::socket;
 use autodevops_load::{Clients, clients::CROWD};
 use autodevops_model::Window;
 use http::Request;
 use http_body_util::Full;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::support::{PRODUCTION, TestEdge, is_alive, process, release::until, splits, wire::Wire};
 
@@ -158,6 +160,33 @@ async fn a_process_that_hangs_while_the_old_one_stands_still_for_it_is_ended_and
     assert_eq!(edge.get("/").await.release(), "r-2");
     // What was counted before is still its own.
     until_observed(&edge, &["r-1", "r-2"], 2).await;
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_that_is_up_waits_for_no_front_door_that_asks_to_take_over_and_says_nothing_more() {
+    let mut edge = TestEdge::with(|options| options.takeover = Duration::from_secs(4)).serve().await;
+    edge.start("r-1").await;
+    edge.split(&[("r-1", 100)]).await;
+    let stream = socket::connect(&socket::control(&edge.options.state)).await.unwrap();
+    let mut silent = BufReader::new(stream);
+    silent.write_all(b"{\"call\":\"take-over\"}\n").await.unwrap();
+    let mut offer = String::new();
+    silent.read_line(&mut offer).await.unwrap();
+    assert!(offer.contains("listeners"), "{offer}");
+    // What traffic goes back to is started once more, under a fence of its own, and given all of the traffic.
+    let soon = Duration::from_secs(3);
+    tokio::time::timeout(soon, edge.client.start(edge.start_of("r-1", "back", 2))).await.unwrap().unwrap();
+    let all = edge.client.set_traffic(PRODUCTION, "all", 2, splits(&[("r-1", 100)]));
+    tokio::time::timeout(soon, all).await.unwrap().unwrap();
+    let new = edge.client.start(edge.start_of("r-2", "new", 3));
+    let mut new = Box::pin(new);
+    let early = tokio::time::timeout(Duration::from_millis(300), new.as_mut()).await;
+    assert!(early.is_err(), "the other one would not know of it");
+    // It is not waited for long.
+    tokio::time::timeout(Duration::from_secs(20), new).await.unwrap().unwrap();
+    assert_eq!(silent.read_line(&mut offer).await.unwrap(), 0, "it is over for that one");
+    assert_eq!(edge.get("/").await.release(), "r-1");
     edge.end().await;
 }
 
