@@ -139,7 +139,6 @@ pub async fn deploy(
         }
         made.extend(live);
     }
-    front_door::tidy(project, |_| true, &[]).await?;
     Ok(made)
 }
 

@@ -12,6 +12,7 @@ use super::Controller;
 use crate::{
     by_hand::{self, MadeLive, WayBack},
     clock::now,
+    front_door,
     live::{Live, Origin, WasLive},
     revert,
     usage::Declined,
@@ -231,13 +232,22 @@ impl Controller {
         // Whoever goes back meanwhile waits for no guard; then nothing is deployed, and there is a snapshot more.
         let snapshots = by_hand::keep_data(&self.project, environments, by).await?;
         let mut next = self.beginning.lock().await;
-        let _still = self.project.moves.write().await;
+        let still = self.project.moves.write().await;
         self.is_meant_still(&served)?;
         let mut concerned = self.under_way()?;
         concerned.retain(|run| run.ends_in_trouble() || run.stable_broken().is_some());
         *next += 1;
         let made = by_hand::deploy(&self.project, environments, built, snapshots, by).await;
         self.look_anew(&concerned, made.as_deref().unwrap_or_default()).await;
+        // What stops drains as long as it may, and nobody waits for that: what is done meanwhile has a fence above this one.
+        let fence = self.project.next_fence();
+        drop((still, next));
+        let tidied = async { front_door::tidy_below(&self.project, |_| true, &[], fence?).await };
+        if made.is_ok()
+            && let Err(error) = tidied.await
+        {
+            tracing::warn!("releases that are not needed any more are not stopped: {error:#}");
+        }
         made
     }
 

@@ -112,7 +112,9 @@ async fn while_data_goes_back_by_hand_what_serves_with_it_stays_and_other_enviro
     let _release = controller.restoring["production"].lock().await;
     let mut restore = Box::pin(controller.restore("production", "s-1", Written::IsLost, "ada"));
     begun(restore.as_mut()).await;
-    assert_eq!(scene.project.audit.log().names().unwrap().len(), 3, "one try, and what went back twice");
+    let names = scene.project.audit.log().names().unwrap();
+    let by_hand = names.iter().filter(|name| name.starts_with("by-hand-")).count();
+    assert_eq!(by_hand, 3, "one try, and what went back twice: {names:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -123,6 +125,29 @@ async fn production_goes_back_while_a_target_is_asked_for_a_run_that_begins() {
     let mut start = Box::pin(controller.start(issue("aa11")));
     begun(start.as_mut()).await;
     assert_eq!(back(&controller, "production").await.unwrap(), "older");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn production_goes_back_while_releases_drain_that_a_deploy_by_hand_left() {
+    let others = [("analyzer", Stage::Analyzer), ("fixer", Stage::FixGenerator), ("health", Stage::HealthCheck)];
+    let others = others.map(|(name, stage)| plugin(name, stage, &[]));
+    let scene = Scene::open(&[&[local_target(&[])], &others[..]].concat(), "");
+    scene.served("production", &["older", "old"].map(|id| scene.release(id)));
+    let controller = Arc::new(controller(&scene));
+    let free = Arc::new(Mutex::new(Vec::new()));
+    let looks = {
+        let (controller, free) = (Arc::clone(&controller), Arc::clone(&free));
+        move || free.lock().unwrap().push(controller.beginning.try_lock().is_ok())
+    };
+    let door =
+        Door { releases: vec![held(scene.release("left"))], meanwhile: Some(Arc::new(looks)), ..Door::default() };
+    let calls = Arc::clone(&door.calls);
+    door.open(&scene);
+    controller.deploy(&["production".into()], "ada").await.unwrap();
+    assert_eq!(calls.lock().unwrap().last().unwrap(), "stop left");
+    // It is asked what serves before something is made live, and before something is stopped.
+    let free = free.lock().unwrap();
+    assert!(free.contains(&false) && free.last() == Some(&true), "{free:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
