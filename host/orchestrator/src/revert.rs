@@ -132,7 +132,8 @@ fn undo(project: &Project, undone: &Undone, by: &str, reason: &str) -> Result<Ma
         made => made?,
     };
     let reverted = Reverted { branch: made.branch, commit: made.commit.to_string(), undone: undone.commit.clone() };
-    note(project, by, reason, &undone.what, &reverted);
+    let words = format!("reverts {} on {} as {}: {reason}", undone.what, reverted.branch, reverted.commit);
+    put_on_record(project, &reverted.undone, Some(by), &words);
     Ok(Made::Reverted(reverted))
 }
 
@@ -155,12 +156,11 @@ impl Undone {
     }
 }
 
-/// Puts it on record who had it undone, and why.
-fn note(project: &Project, by: &str, reason: &str, what: &str, reverted: &Reverted) {
-    let name = name(&reverted.undone);
-    let Reverted { branch, commit, .. } = reverted;
+/// Puts on record what came of undoing a commit, and who had it undone.
+fn put_on_record(project: &Project, undone: &str, by: Option<&str>, words: &str) {
+    let name = name(undone);
     project.audit.begin(&name);
-    project.audit.note(&name, BY_HAND, Some(by), &format!("reverts {what} on {branch} as {commit}: {reason}"));
+    project.audit.note(&name, BY_HAND, by, words);
     project.audit.let_go(&name, BY_HAND, 0, true);
 }
 
@@ -222,7 +222,8 @@ fn of_release(project: &Project, id: &str) -> Result<Option<Undone>> {
 }
 
 /// Undoes in git what was just taken back, where the configuration wants that, and the change was merged; what came of it, which is on
-/// record. Where nobody waits for the answer, the notifiers are to tell it: see [`tell`]. That it cannot be done takes nothing back.
+/// record. Where nobody waits for the answer, or a person is to do what could not be done, the notifiers are to tell it: see [`tell`]. That it
+/// cannot be done takes nothing back.
 ///
 /// # Errors
 /// When it is not known what there is to undo.
@@ -249,7 +250,13 @@ pub fn by_itself(project: &Project, subject: &str, reason: &str, tells: bool) ->
             none => return none,
         },
     };
-    Ok(Some(undone.came(project, came, tells)))
+    // Whoever waits for the answer may not wait to the end.
+    let by_hand = !matches!(came, Came::Branch(_));
+    let undoing = undone.came(project, came, tells || by_hand);
+    if let Some(why) = undoing.why_not() {
+        put_on_record(project, &undoing.commit, None, &why);
+    }
+    Ok(Some(undoing))
 }
 
 /// For so long a run that is over is looked at by [`left_over`].

@@ -193,21 +193,27 @@ fn chat(answers: Answer) -> [Plugin; 2] {
 }
 
 #[tokio::test]
-async fn people_are_told_once_what_the_host_did_by_itself_and_nobody_is_whom_somebody_asked() {
-    let (scene, change) = built_upon(&chat(answer("notify", Value::Null)));
+async fn people_are_told_once_what_the_host_did_by_itself_and_of_what_somebody_asked_for_what_is_left_to_do() {
+    let (scene, change) = taken_back_of(&chat(answer("notify", Value::Null)), "");
     by_itself(&scene.project, "new", "r", false).unwrap();
     assert_eq!(kept(&scene, &change).untold, [""; 0]);
-    by_itself(&scene.project, "new", "r", true).unwrap();
+    let (scene, change) = built_upon(&chat(answer("notify", Value::Null)));
+    by_itself(&scene.project, "new", "r", false).unwrap();
     assert_eq!(kept(&scene, &change).untold, ["chat"], "whom to tell is there for the next process");
     for _ in 0..2 {
         tell(&scene.project).await;
     }
     assert_eq!(kept(&scene, &change).untold, [""; 0]);
-    let mut calls = 0;
+    let (mut calls, mut words) = (0, Vec::new());
     let name = format!("revert-{}", &change[..10]);
-    let mut count = |entry: &Entry| calls += usize::from(matches!(entry, Entry::Call(call) if call.plugin == "chat"));
-    scene.project.audit.log().each(Some(&name), |sealed| sealed.seal.entries.iter().for_each(&mut count)).unwrap();
-    assert_eq!(calls, 1, "it is on record");
+    let mut look = |entry: &Entry| match entry {
+        Entry::Call(call) => calls += usize::from(call.plugin == "chat"),
+        Entry::Note(note) => words.push(note.summary.clone()),
+        _ => {}
+    };
+    scene.project.audit.log().each(Some(&name), |sealed| sealed.seal.entries.iter().for_each(&mut look)).unwrap();
+    assert_eq!((calls, words.len()), (1, 1), "it is on record: {words:?}");
+    assert!(words[0].starts_with("release new cannot be undone by itself"), "{words:?}");
 }
 
 #[tokio::test]
