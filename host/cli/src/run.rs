@@ -242,10 +242,9 @@ pub async fn watch(config: Option<&Path>, format: Format) -> Result<ExitCode> {
         // One that is away may be back when a run begins.
         Err(error) => observer.notice(&format!("{error:#}")),
     }
-    let watch = checks.passed(Watch::open(&project).await)?;
-    if watch.is_some() {
-        observer.notice(&format!("watching {}", watched(&project)));
-    }
+    // What is to be brought to its end waits for no analyzer.
+    let watch = if checks.goes_on { None } else { Some(Watch::open(&project).await?) };
+    observer.notice(&format!("watching {}", watched(&project)));
     let (stopper, stop) = tokio::sync::watch::channel(false);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -287,7 +287,10 @@ impl Scene {
         let replayed = |count: usize| Run::replay(&events[..count]).unwrap();
         let count = (1..=events.len()).find(|count| until(&replayed(*count))).expect("the story comes there");
         let run = replayed(count);
-        self.project.ledger().append(&run, 0, &events[..count]).unwrap();
+        let ledger = self.project.ledger();
+        ledger.append(&run, 0, &events[..count]).unwrap();
+        // What came to serve after one another was written at once.
+        ledger.catch_up(&run, &events[..count]).unwrap();
         // A fence of this journal was taken for each of the run's.
         while self.project.next_fence().unwrap() < run.fence() {}
         run

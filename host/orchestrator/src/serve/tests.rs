@@ -7,7 +7,7 @@ use autodevops_pipeline::{Command, Event, Input, Outcome, Run};
 use autodevops_record::testing::Story;
 
 use super::*;
-use crate::testing::{Scene, analyzer, answer, is_shared, plugin, serves, target};
+use crate::testing::{Scene, analyzer, answer, is_shared, never, plugin, serves, target};
 
 /// What was said.
 #[derive(Default)]
@@ -141,12 +141,59 @@ async fn a_run_begins_at_once_though_the_driver_of_one_that_only_tells_people_fa
         }
     });
     let begun = begun.await;
-    let told = heard.told.lock().unwrap().clone();
-    begun.unwrap_or_else(|_| panic!("{told:?}"));
-    let ended = told.iter().filter(|text| text.starts_with("a run's driver ended early"));
-    assert_eq!(ended.count(), 1, "it was driven before, and is not tried again yet: {told:?}");
+    let told = || heard.told.lock().unwrap().clone();
+    begun.unwrap_or_else(|_| panic!("{:?}", told()));
+    let ended = || told().iter().filter(|text| text.starts_with("a run's driver ended early")).count();
+    let seen = tokio::time::timeout(AGAIN / 3, async {
+        while ended() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    seen.await.unwrap_or_else(|_| panic!("{:?}", told()));
+    tokio::time::sleep(3 * LOOK).await;
+    assert_eq!(ended(), 1, "it was driven, and is not tried again yet: {:?}", told());
     stopper.send_replace(true);
     serving.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_people_begin_is_driven_while_the_analyzer_does_not_answer() {
+    let answers = [never("[method]session.push"), answer("[method]session.issues", serde_json::json!([]))];
+    let all = |place: &str| serves(place, &[("old", 100)], Some("old"));
+    let plugins = [
+        target(&[all("production"), all("staging")]),
+        plugin("analyzer", Stage::Analyzer, &answers),
+        plugin("fixer", Stage::FixGenerator, &[]),
+        plugin("health", Stage::HealthCheck, &[answer("measure", serde_json::json!([]))]),
+        plugin("health-two", Stage::HealthCheck, &[]),
+    ];
+    let scene = Scene::open(&plugins, "[logs]\nwatch = [\"log\"]\n");
+    for place in ["production", "staging"] {
+        scene.served(place, &[scene.release("old")]);
+    }
+    scene.check_in("log", "it fails\n");
+    let first = scene.run(&Story { builds: false, ..Story::default() }, |run| run.outcome().is_some());
+    let (project, heard) = (&scene.project, Arc::new(Heard::default()));
+    let observer: Arc<dyn Observer> = heard.clone();
+    let controller = Arc::new(Controller::new(Arc::clone(project), Arc::clone(&observer)).unwrap());
+    let (_stopper, stop) = tokio::sync::watch::channel(false);
+    let serving = tokio::spawn(serve(Arc::clone(&controller), observer, None, stop));
+    // The log is given to the analyzer meanwhile.
+    tokio::time::sleep(LOOK / 2).await;
+    let run = controller.retry(first.id(), "ada", "the build machine was broken").await.unwrap();
+    let outcome = tokio::time::timeout(LOOK * 20, async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if let Some(outcome) = project.log.read(run.id()).unwrap().unwrap().run.outcome().cloned() {
+                return outcome;
+            }
+        }
+    });
+    let outcome = outcome.await.expect("it waits for no analyzer");
+    assert!(matches!(outcome, Outcome::HandedOver { .. }), "no fix generator answers: {outcome:?}");
+    assert_eq!(heard.times("the logs are not followed"), 0, "the analyzer is waited for still");
+    assert!(!serving.is_finished());
+    serving.abort();
 }
 
 #[test]
