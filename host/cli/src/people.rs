@@ -27,12 +27,7 @@ pub async fn tell(run: String, word: Word, reason: String, config: Option<&Path>
 pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
     let text = match ask_patiently(&project.state.control_socket(), &request).await? {
-        Ok(Reply::Done(text)) => text,
-        Ok(Reply::Deployed(_) | Reply::Freed(_) | Reply::FreedUntil { .. }) => {
-            bail!("the process that drives the runs answers something else; report this")
-        }
-        Ok(Reply::Refused(reason)) => bail!(reason),
-        Ok(Reply::Misused(reason)) => bail!(Usage(reason)),
+        Ok(reply) => words(reply)?,
         Err(Unreachable::Nobody) => {
             let _lock = project.state.lock()?;
             // Without it traffic could not be brought back, which is tried for ever once it is begun.
@@ -40,7 +35,7 @@ pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Res
             let progress = Arc::new(Progress::new(format));
             let observer: Arc<dyn Observer> = progress.clone();
             let controller = Controller::new(Arc::clone(&project), observer)?;
-            let text = answer(&controller, &this_user().name, request.clone()).await?;
+            let text = words(answer(&controller, &this_user().name, request.clone()).await?)?;
             let ended = finish(&controller, &request).await?;
             progress.clear();
             format!("{text}{ended}")
@@ -52,6 +47,18 @@ pub async fn say(request: Request, config: Option<&Path>, format: Format) -> Res
         Format::Text => output::text(&format!("{}\n", output::clean(&text)))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was done, in words; or why it was not.
+fn words(reply: Reply) -> Result<String> {
+    match reply {
+        Reply::Done(text) => Ok(text),
+        Reply::Deployed(_) | Reply::Freed(_) | Reply::FreedUntil { .. } => {
+            bail!("the process that drives the runs answers something else; report this")
+        }
+        Reply::Refused(reason) => bail!(reason),
+        Reply::Misused(reason) => bail!(Usage(reason)),
+    }
 }
 
 /// A run that goes on waits for `autodevops run`; one that ends has traffic to bring back, which nobody else does now.

@@ -37,18 +37,7 @@ impl RunDesk {
 
 impl Desk for RunDesk {
     async fn answer(&self, peer: Peer, request: Request) -> Reply {
-        let reply = match request {
-            Request::Deploy { environments } => self.0.deploy(&environments, &peer.name).await.map(Reply::Deployed),
-            Request::Gc => {
-                let mut freed = Vec::new();
-                match self.0.collect(&mut freed).await {
-                    Ok(()) => Ok(Reply::Freed(freed)),
-                    Err(error) if freed.is_empty() => Err(error),
-                    Err(error) => Ok(Reply::FreedUntil { freed, why: format!("{error:#}") }),
-                }
-            }
-            request => answer(&self.0, &peer.name, request).await.map(Reply::Done),
-        };
+        let reply = answer(&self.0, &peer.name, request).await;
         reply.unwrap_or_else(|error| {
             let why = format!("{error:#}");
             if error.chain().any(|cause| cause.is::<Usage>()) { Reply::Misused(why) } else { Reply::Refused(why) }
@@ -60,22 +49,21 @@ impl Desk for RunDesk {
 ///
 /// # Errors
 /// Why it is not taken.
-pub async fn answer(controller: &Controller, by: &str, request: Request) -> Result<String, anyhow::Error> {
-    Ok(match request {
+pub async fn answer(controller: &Controller, by: &str, request: Request) -> Result<Reply, anyhow::Error> {
+    let words = match request {
         Request::Ping => format!("process {}", std::process::id()),
         Request::Say { run, word, reason, question } => {
             say(controller, Said { by: by.to_owned(), run, word, reason, link: None, question }).await?
         }
         Request::Gc => {
             let mut freed = Vec::new();
-            controller.collect(&mut freed).await?;
-            format!("{} things are removed", freed.len())
+            return match controller.collect(&mut freed).await {
+                Ok(()) => Ok(Reply::Freed(freed)),
+                Err(error) if freed.is_empty() => Err(error),
+                Err(error) => Ok(Reply::FreedUntil { freed, why: format!("{error:#}") }),
+            };
         }
-        Request::Deploy { environments } => {
-            let made = controller.deploy(&environments, by).await?;
-            let lines = made.iter().map(|live| format!("{} serves release {}", live.words(), live.release.id));
-            lines.collect::<Vec<_>>().join("\n")
-        }
+        Request::Deploy { environments } => return controller.deploy(&environments, by).await.map(Reply::Deployed),
         Request::Snapshot { environment } => {
             let taken = controller.snapshot(&environment, by).await?;
             let lines = taken.iter().map(|one| {
@@ -101,30 +89,34 @@ pub async fn answer(controller: &Controller, by: &str, request: Request) -> Resu
         Request::Feedback(complaint) => complain(controller, complaint, by).await?,
         Request::After { run, sequel, reason } => after(controller, by, &run, sequel, &reason).await?,
         Request::Rollback { environment, to, now, reason } => {
-            match controller.roll_back(&environment, to.as_deref(), now, by, &reason).await? {
-                RolledBack::ByRuns(runs) => {
-                    let each = |run: &String| format!("run {run} takes its release back");
-                    runs.iter().map(each).collect::<Vec<_>>().join("\n")
-                }
-                RolledBack::ByHand { made, reverted, concerned } => {
-                    let again = made.iter().map(|live| format!("{} serves {} again", live.words(), live.release.id));
-                    let reverted = reverted.map(|words| format!("; {words}")).unwrap_or_default();
-                    let guarded = !controller.project().config.stages.state_guards.is_empty();
-                    let data = match guarded {
-                        true => format!("; its data is as it was left, see `autodevops state list {environment}`"),
-                        false => String::new(),
-                    };
-                    let each = |run: &String| {
-                        format!(
-                            "; run {run} is under way, and asks before it goes on from there: `autodevops show {run}`"
-                        )
-                    };
-                    let asking: String = concerned.iter().map(each).collect();
-                    format!("{}{reverted}{data}{asking}", again.collect::<Vec<_>>().join("\n"))
-                }
-            }
+            roll_back(controller, by, &environment, Back { to, now, reason }).await?
         }
-    })
+    };
+    Ok(Reply::Done(words))
+}
+
+/// Takes production, or another environment, back; what came of it, in words.
+async fn roll_back(controller: &Controller, by: &str, environment: &str, back: Back) -> Result<String, anyhow::Error> {
+    let Back { to, now, reason } = back;
+    let (made, reverted, concerned) = match controller.roll_back(environment, to.as_deref(), now, by, &reason).await? {
+        RolledBack::ByRuns(runs) => {
+            let each = |run: &String| format!("run {run} takes its release back");
+            return Ok(runs.iter().map(each).collect::<Vec<_>>().join("\n"));
+        }
+        RolledBack::ByHand { made, reverted, concerned } => (made, reverted, concerned),
+    };
+    let again = made.iter().map(|live| format!("{} serves {} again", live.words(), live.release.id));
+    let reverted = reverted.map(|words| format!("; {words}")).unwrap_or_default();
+    let guarded = !controller.project().config.stages.state_guards.is_empty();
+    let data = match guarded {
+        true => format!("; its data is as it was left, see `autodevops state list {environment}`"),
+        false => String::new(),
+    };
+    let each = |run: &String| {
+        format!("; run {run} is under way, and asks before it goes on from there: `autodevops show {run}`")
+    };
+    let asking: String = concerned.iter().map(each).collect();
+    Ok(format!("{}{reverted}{data}{asking}", again.collect::<Vec<_>>().join("\n")))
 }
 
 /// Takes a complaint in; what came of it, in words.
@@ -256,12 +248,8 @@ impl Office for Runs {
     async fn roll_back(&self, by: String, environment: String, back: Back) -> Result<String, Unheard> {
         by_hand::known(self.0.project(), &environment).map_err(absent)?;
         let controller = Arc::clone(&self.0);
-        let Back { to, now, reason } = back;
         // What is begun comes to its end, whoever goes away meanwhile.
-        let task =
-            tokio::spawn(
-                async move { answer(&controller, &by, Request::Rollback { environment, to, now, reason }).await },
-            );
+        let task = tokio::spawn(async move { roll_back(&controller, &by, &environment, back).await });
         task.await.unwrap_or_else(|error| Err(error.into())).map_err(unheard)
     }
 
