@@ -180,7 +180,8 @@ fn named_rate(named: &str, good: &Behaviour) -> Result<(String, f64)> {
 fn line(plan: &Plan, scene: &Scene, options: &RolloutPlan) -> Result<Line> {
     let failing = failing(options);
     let (candidate, stable) = (beside(failing, scene.candidate.clone()), beside(failing, Behaviour::good(plan)));
-    let clients = options.clients.map(|number| Clients { number: number as usize, failing });
+    let slow = options.slow_clients.map_or(0.0, Percent::ratio);
+    let clients = options.clients.map(|number| Clients { number: number as usize, failing, slow });
     let traffic = Traffic { per_second: scene.traffic.0, candidate, stable, clients };
     let seeds = (0..options.rehearsals).into_par_iter().map(|n| options.seed.wrapping_add(u64::from(n)));
     let rehearsals: Vec<Rehearsal> = seeds.map(|seed| rehearse(plan, &traffic, seed)).collect::<Result<_, _>>()?;
@@ -255,13 +256,10 @@ fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan, elsew
             )
         }
     };
-    let clients = match (options.clients, options.failing_clients) {
-        (None, _) => String::new(),
-        (Some(clients), None) => format!("; {clients} clients, who stay with a release"),
-        (Some(clients), Some(failing)) => {
-            format!("; {clients} clients, who stay with a release, {failing} of whom see nothing but errors")
-        }
-    };
+    let clients = options.clients.map(|clients| format!("; {clients} clients, who stay with a release"));
+    let failing = options.failing_clients.map(|share| format!(", {share} of whom see nothing but errors"));
+    let slow = options.slow_clients.map(|share| format!(", {share} of whom wait three seconds each time"));
+    let clients: String = [clients, failing, slow].into_iter().flatten().collect();
     let glances = match (elsewhere, plan.glance) {
         (Some(target), _) => {
             format!(
@@ -335,6 +333,7 @@ mod tests {
             slowness: 1.0,
             clients: None,
             failing_clients: None,
+            slow_clients: None,
             rehearsals: 20,
             seed: 7,
         }
@@ -367,13 +366,16 @@ mod tests {
         let mut options = options(&["error-rate=2 %", "error-rate=20 %"]);
         options.clients = Some(200);
         options.failing_clients = Some("2 %".parse().unwrap());
+        options.slow_clients = Some("1 %".parse().unwrap());
         let scenes = scenes(&options, &plan).unwrap();
         let lines: Vec<Line> = scenes.iter().map(|scene| line(&plan, scene, &options).unwrap()).collect();
         assert!(lines[0].wrong == 0.0 && lines[1].turned_back == 1.0);
         let text = table(Style::stdout(), &plan, &lines, &options, None);
         let (first, _) = text.split_once('\n').unwrap();
         assert!(
-            first.contains("; 200 clients, who stay with a release, 2 % of whom see nothing but errors; "),
+            first.contains(
+                "; 200 clients, who stay with a release, 2 % of whom see nothing but errors, 1 % of whom wait three seconds each time; "
+            ),
             "{first}"
         );
         let rate = |share: f64, failing: f64| {

@@ -1,10 +1,10 @@
-//! Who asked how often, and whose requests failed: what shows that failures come in clumps by client.
+//! Who asked how often, whose requests failed, and whose took long: what shows that those come in clumps by client.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{assign::ClientId, clients::mix};
+use crate::{assign::ClientId, clients::mix, protocol::BUCKETS};
 
 /// Requests that are kept at each level.
 const KEPT: usize = 8192;
@@ -23,9 +23,65 @@ pub struct Asked {
     levels: Vec<VecDeque<Request>>,
 }
 
-/// When it ended, in [`SLOT`]s, whose it was, and whether it failed.
+/// When it ended, in [`SLOT`]s, whose it was, and how it went.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Request(i64, u32, bool);
+pub struct Request(i64, u32, Went);
+
+/// How a request went: its latency's place among the buckets, and whether it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Noted")]
+struct Went(u8);
+
+/// How it is kept; front doors before kept only whether it failed.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Noted {
+    Failed(bool),
+    Went(u8),
+}
+
+impl From<Noted> for Went {
+    fn from(noted: Noted) -> Self {
+        match noted {
+            Noted::Failed(is_error) => Self::new(is_error, 0),
+            Noted::Went(went) => Self(went),
+        }
+    }
+}
+
+impl Went {
+    /// The bit of those that failed.
+    const FAILED: u8 = 1 << 7;
+
+    fn new(is_error: bool, place: usize) -> Self {
+        let place = u8::try_from(place.min(BUCKETS - 1)).unwrap_or_default();
+        Self(if is_error { place | Self::FAILED } else { place })
+    }
+
+    const fn is_error(self) -> bool {
+        self.0 & Self::FAILED != 0
+    }
+
+    fn place(self) -> usize {
+        usize::from(self.0 & !Self::FAILED)
+    }
+}
+
+/// What one client's requests came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OfClient {
+    /// Requests that failed.
+    pub errors: u64,
+    /// Requests by latency; not cumulative.
+    pub latency: [u32; BUCKETS],
+}
+
+impl OfClient {
+    /// All requests.
+    pub fn requests(&self) -> u64 {
+        self.latency.iter().map(|count| u64::from(*count)).sum()
+    }
+}
 
 impl Request {
     /// Whether its client is among those that a level knows.
@@ -35,9 +91,10 @@ impl Request {
 }
 
 impl Asked {
-    /// Notes a request that ended `now`, in nanoseconds.
-    pub fn note(&mut self, client: ClientId, is_error: bool, now: i64) {
-        let mut request = Request(now.div_euclid(SLOT), (mix(client) >> 32) as u32, is_error);
+    /// Notes a request that ended `now`, in nanoseconds, and whose latency has this place among the buckets.
+    pub fn note(&mut self, client: ClientId, is_error: bool, place: usize, now: i64) {
+        let went = Went::new(is_error, place);
+        let mut request = Request(now.div_euclid(SLOT), (mix(client) >> 32) as u32, went);
         for level in 0..LEVELS {
             if level == self.levels.len() {
                 self.levels.push(VecDeque::new());
@@ -55,21 +112,13 @@ impl Asked {
         }
     }
 
-    /// The errors and the requests of each client of a sample, from one moment to another in nanoseconds.
-    pub fn by_client(&self, from: i64, until: i64) -> Vec<(u64, u64)> {
+    /// The requests of a sample of clients, all of each, from one moment to another in nanoseconds.
+    pub fn within(&self, from: i64, until: i64) -> Vec<Request> {
         let (from, until) = (from.div_euclid(SLOT), until.saturating_sub(1).div_euclid(SLOT));
         let last = self.levels.len().saturating_sub(1);
         let level = (0..last).find(|level| self.since(*level).is_some_and(|since| since < from)).unwrap_or(last);
-        let mut by_client: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
         let known = self.levels.iter().take(level + 1).flatten();
-        for Request(_, client, is_error) in
-            known.filter(|request| (from..=until).contains(&request.0) && request.is_of(level))
-        {
-            let (errors, requests) = by_client.entry(*client).or_default();
-            *errors += u64::from(*is_error);
-            *requests += 1;
-        }
-        by_client.into_values().collect()
+        known.filter(|request| (from..=until).contains(&request.0) && request.is_of(level)).copied().collect()
     }
 
     /// Takes in what was noted elsewhere. Each level reaches back as far as both did.
@@ -103,6 +152,19 @@ impl Asked {
     }
 }
 
+/// What the requests of each client came to.
+pub fn by_client(requests: &[Request]) -> Vec<OfClient> {
+    let mut by_client: BTreeMap<u32, OfClient> = BTreeMap::new();
+    for Request(_, client, went) in requests {
+        let of = by_client.entry(*client).or_default();
+        of.errors += u64::from(went.is_error());
+        if let Some(count) = of.latency.get_mut(went.place()) {
+            *count = count.saturating_add(1);
+        }
+    }
+    by_client.into_values().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -119,7 +181,7 @@ mod tests {
     /// Requests that one client after the other makes, ten a second.
     fn asked(requests: std::ops::Range<u64>, clients: u64, fails: impl Fn(u64) -> bool) -> Asked {
         let mut asked = Asked::default();
-        requests.for_each(|n| asked.note(ClientId(n % clients), fails(n), n as i64 * SLOT));
+        requests.for_each(|n| asked.note(ClientId(n % clients), fails(n), 0, n as i64 * SLOT));
         asked
     }
 
@@ -127,17 +189,44 @@ mod tests {
         n as i64 * SLOT
     }
 
+    /// The errors and the requests of each client.
+    fn by_client(asked: &Asked, from: i64, until: i64) -> Vec<(u64, u64)> {
+        let all = super::by_client(&asked.within(from, until));
+        all.iter().map(|of| (of.errors, of.requests())).collect()
+    }
+
     #[test]
     fn each_clients_requests_and_errors_are_told_within_a_window() {
         let asked = asked(0..100, 4, |n| n % 4 == 1);
-        let mut all = asked.by_client(0, at(100));
+        let mut all = by_client(&asked, 0, at(100));
         all.sort_unstable();
         assert_eq!(all, [(0, 25), (0, 25), (0, 25), (25, 25)]);
-        let mut some = asked.by_client(at(1), at(4));
+        let mut some = by_client(&asked, at(1), at(4));
         some.sort_unstable();
         assert_eq!(some, [(0, 1), (0, 1), (1, 1)], "the window's end is not in it");
-        assert_eq!(asked.by_client(at(100), at(200)), []);
-        assert_eq!(Asked::default().by_client(0, at(1)), []);
+        assert_eq!(by_client(&asked, at(100), at(200)), []);
+        assert_eq!(by_client(&Asked::default(), 0, at(1)), []);
+    }
+
+    #[test]
+    fn how_long_requests_took_is_told_by_client_and_kept() {
+        let mut asked = Asked::default();
+        for (client, is_error, place) in [(1, false, 3), (1, true, 14), (2, false, 3), (1, false, 3), (2, true, 99)] {
+            asked.note(ClientId(client), is_error, place, 0);
+        }
+        let kept: Asked = serde_json::from_str(&serde_json::to_string(&asked).unwrap()).unwrap();
+        let mut of = super::by_client(&kept.within(0, 1));
+        of.sort_unstable_by_key(OfClient::requests);
+        let told: Vec<_> = of.iter().map(|of| (of.errors, of.requests(), of.latency[3], of.latency[14])).collect();
+        assert_eq!(told, [(1, 2, 1, 1), (1, 3, 2, 1)], "what has no place is the slowest");
+    }
+
+    #[test]
+    fn what_a_front_door_kept_that_noted_no_latencies_is_read() {
+        let asked: Asked = serde_json::from_str("[[[1,7,true],[1,7,false],[2,9,false]]]").unwrap();
+        let told: Vec<_> =
+            super::by_client(&asked.within(0, 1_000_000_000)).iter().map(|of| (of.errors, of.requests())).collect();
+        assert_eq!(told, [(1, 2), (0, 1)]);
     }
 
     #[test]
@@ -156,7 +245,7 @@ mod tests {
     fn of_many_requests_a_sample_of_clients_is_known_in_full() {
         let asked = asked(0..200_000, 1000, |n| n % 50 == 7);
         for (window, about) in [(4_000, 1000.0), (20_000, 500.0), (50_000, 250.0), (100_000, 125.0)] {
-            let by_client = asked.by_client(at(200_000 - window), at(200_000));
+            let by_client = by_client(&asked, at(200_000 - window), at(200_000));
             let clients = by_client.len() as f64;
             assert!((0.6 * about..=1.5 * about).contains(&clients), "{clients} of the last {window} requests");
             // Each client asks as often as the others, and fails always or never.
@@ -174,13 +263,13 @@ mod tests {
         // Shortly both, as in a handover, then the second alone.
         for n in 0..60_000 {
             let part = usize::from(n > 40_000 || (n > 39_000 && n % 3 == 0));
-            parts[part].note(ClientId(n % 300), fails(n), at(n));
+            parts[part].note(ClientId(n % 300), fails(n), 0, at(n));
         }
         let [first, mut second] = parts;
         second.absorb(serde_json::from_str(&serde_json::to_string(&first).unwrap()).unwrap());
         assert!(second.levels.iter().all(|level| level.len() <= KEPT) && second.levels.len() <= LEVELS);
         for from in [59_000, 55_000, 41_000, 30_000, 5_000] {
-            let (one, both) = (one.by_client(at(from), at(60_000)), second.by_client(at(from), at(60_000)));
+            let (one, both) = (by_client(&one, at(from), at(60_000)), by_client(&second, at(from), at(60_000)));
             assert!(!one.is_empty() && one == both, "since {from}: {} {}", one.len(), both.len());
         }
     }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use autodevops_statistics::design_effect;
+use autodevops_statistics::{Cluster, design_effect, design_effect_of_mean};
 use serde::{Deserialize, Serialize};
 
-use crate::assign::ClientId;
+use crate::{asked::OfClient, assign::ClientId, protocol::BUCKETS};
 
 /// Clients that are kept; where there are more, every second, fourth and so on is.
 const MAX_KEPT: usize = 1024;
@@ -118,6 +118,43 @@ impl OfMany {
         };
         (effect >= LEAST_EFFECT).then_some(effect)
     }
+}
+
+/// The design effects of latencies by client: how many times more they vary than they would if each request took as long as it does
+/// independently of whose it is. One for each of [`LATENCY_BOUNDS_SECONDS`](crate::LATENCY_BOUNDS_SECONDS), of the share of requests that take
+/// longer; the last is that of their mean rank (Bross, "How to use ridit analysis", 1958), which is what tests by ranks compare. 1 where they are as good
+/// as independent; empty where all are, and of a single client, who is no clump beside others.
+pub fn latency_effects(by_client: &[OfClient]) -> Vec<f64> {
+    if by_client.iter().all(|of| of.requests() <= 1) {
+        return Vec::new();
+    }
+    let mut all = [0_u64; BUCKETS];
+    for of in by_client {
+        all.iter_mut().zip(of.latency).for_each(|(sum, count)| *sum += u64::from(count));
+    }
+    let longer =
+        |of: &OfClient, place: usize| -> u64 { of.latency.iter().skip(place + 1).map(|count| u64::from(*count)).sum() };
+    let shares =
+        (0..BUCKETS - 1).map(|place| design_effect(by_client.iter().map(|of| (longer(of, place), of.requests()))));
+    // Twice the rank that requests of a bucket have in the mean.
+    let mut below = 0;
+    let ranks = all.map(|count| {
+        let rank = (2 * below + count) as f64;
+        below += count;
+        rank
+    });
+    let ranked = |of: &OfClient| {
+        let counts = || of.latency.iter().map(|count| f64::from(*count)).zip(ranks);
+        Cluster {
+            sum: counts().map(|(count, rank)| count * rank).sum(),
+            squares: counts().map(|(count, rank)| count * rank * rank).sum(),
+            number: of.requests() as f64,
+        }
+    };
+    let of_ranks = design_effect_of_mean(by_client.iter().map(ranked));
+    let effects = shares.chain([of_ranks]).map(|effect| effect.filter(|effect| *effect >= LEAST_EFFECT).unwrap_or(1.0));
+    let effects: Vec<f64> = effects.collect();
+    if effects.iter().any(|effect| *effect > 1.0) { effects } else { Vec::new() }
 }
 
 #[cfg(test)]
@@ -233,6 +270,38 @@ mod tests {
                 (Some(effect), Some(expected)) => assert!((effect - expected).abs() < 0.01, "{what}: {effect}"),
                 (effect, _) => panic!("{what}: {effect:?}"),
             }
+        }
+    }
+
+    /// So many clients each with so many requests in the first bucket, and in the one of 5 s.
+    fn took(clients: &[(usize, u32, u32)]) -> Vec<OfClient> {
+        let of = |quick: u32, slow: u32| {
+            let mut of = OfClient::default();
+            (of.latency[0], of.latency[11]) = (quick, slow);
+            of
+        };
+        clients.iter().flat_map(|(number, quick, slow)| std::iter::repeat_n(of(*quick, *slow), *number)).collect()
+    }
+
+    #[test]
+    fn requests_of_the_same_clients_that_take_long_weigh_less_and_those_of_all_do_not() {
+        // Two of twenty that have thirty each, as of errors: 600/19 by hand; of two values the ranks are as good as the shares.
+        let effects = latency_effects(&took(&[(2, 0, 30), (18, 30, 0)]));
+        assert_eq!(effects.len(), BUCKETS);
+        let clumped = 600.0 / 19.0;
+        for (place, effect) in effects.iter().enumerate() {
+            // Beyond five seconds nobody is.
+            let expected = if (11..BUCKETS - 1).contains(&place) { 1.0 } else { clumped };
+            assert!((effect - expected).abs() < 1e-9, "{place}: {effect}");
+        }
+        for (what, clients) in [
+            ("each asks once", &[(50, 1, 0), (5, 0, 1)][..]),
+            ("nobody", &[]),
+            ("one alone", &[(1, 30, 30)]),
+            ("all are quick", &[(20, 30, 0)]),
+            ("all take as long as each other", &[(20, 28, 2)]),
+        ] {
+            assert_eq!(latency_effects(&took(clients)), [0.0; 0], "{what}");
         }
     }
 

@@ -53,9 +53,10 @@ mod store;
 mod supervise;
 mod tunnel;
 
+pub use asked::OfClient;
 pub use assign::ClientId;
 pub use client::Client;
-pub use clients::{OfMany, of_many};
+pub use clients::{OfMany, latency_effects, of_many};
 pub use options::{EdgeError, EdgeOptions, EnvironmentOptions, LeastPace, Limits, Sorting, Testers};
 pub use output::{release_log, release_logs};
 pub use protocol::{

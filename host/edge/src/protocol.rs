@@ -15,6 +15,9 @@ pub(crate) const MAX_LINE_BYTES: u64 = 1 << 20;
 pub const LATENCY_BOUNDS_SECONDS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
 
+/// Buckets of the latency histogram; the last has no bound.
+pub const BUCKETS: usize = LATENCY_BOUNDS_SECONDS.len() + 1;
+
 /// How a release is run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -167,9 +170,9 @@ pub struct Status {
     pub environments: BTreeMap<String, EnvironmentStatus>,
 }
 
-/// Counts of requests.
+/// Counts of requests. A later front door may tell a host more than that knows of.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct Sample {
     /// Requests that were answered, or failed.
     pub requests: u64,
@@ -186,6 +189,10 @@ pub struct Sample {
     /// How many took at most so long as each of [`LATENCY_BOUNDS_SECONDS`], from the request's head to the answer's;
     /// the last count, without a bound, is of all.
     pub latency: Vec<u64>,
+    /// How many times more these vary than they would if requests took long independently of whose they are; see
+    /// [`latency_effects`](crate::clients::latency_effects). Empty where they are as good as independent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub latency_effects: Vec<f64>,
 }
 
 impl Sample {

@@ -14,13 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     LATENCY_BOUNDS_SECONDS, Observed, Sample,
-    asked::Asked,
+    asked::{Asked, Request, by_client},
     assign::ClientId,
-    clients::{Clients, of_many},
+    clients::{Clients, latency_effects, of_many},
+    protocol::BUCKETS,
 };
 
-/// Buckets of the latency histogram; the last has no bound.
-pub const BUCKETS: usize = LATENCY_BOUNDS_SECONDS.len() + 1;
 /// Errors that are kept with their client.
 const MAX_ERRORS: usize = 4096;
 /// Length of an interval in nanoseconds, and how many are kept: 0.1 s for a minute, 1 s for 15 minutes, 10 s for 6
@@ -197,8 +196,12 @@ impl Stats {
     /// What was observed in a window, `now`.
     pub fn observe(&self, release: &str, asked: &Window, now: i64) -> Observed {
         let (tier, interval, window) = self.cover(asked, now);
-        let traffic = self.series(Source::Traffic).sample(tier, interval, &window);
-        let preview = self.series(Source::Preview).sample(tier, interval, &window);
+        // Nobody who counts waits for what follows from what is seen.
+        let sample = |source| {
+            let seen = self.series(source).within(tier, interval, &window);
+            seen.weighed()
+        };
+        let (traffic, preview) = (sample(Source::Traffic), sample(Source::Preview));
         Observed { release: release.to_owned(), window, traffic, preview }
     }
 
@@ -263,7 +266,7 @@ impl Series {
             }
         }
         self.clients.see(client, now);
-        self.asked.note(client, is_error, now);
+        self.asked.note(client, is_error, place, now);
         if is_error {
             if self.errors.len() == MAX_ERRORS {
                 self.errors.pop_front();
@@ -296,10 +299,10 @@ impl Series {
         self.asked.absorb(other.asked);
     }
 
-    fn sample(&self, tier: usize, interval: i64, window: &Window) -> Sample {
+    fn within(&self, tier: usize, interval: i64, window: &Window) -> Seen {
         let mut sample = Sample { latency: vec![0; BUCKETS], ..Sample::default() };
         if window.end <= window.start {
-            return sample;
+            return Seen { sample, ..Seen::default() };
         }
         let slots = window.start.div_euclid(interval)..=window.end.saturating_sub(1).div_euclid(interval);
         let buckets = self.tiers.get(tier).into_iter().flatten().filter(|(slot, _)| slots.contains(slot));
@@ -316,14 +319,41 @@ impl Series {
             *count = below;
         }
         let whose = self.errors.iter().filter(|(at, _)| slots.contains(&at.div_euclid(interval)));
-        let counted = of_many(whose.map(|(_, client)| *client), sample.errors, self.clients.since(window.start));
+        let (from, until) = (slots.start(), slots.end().saturating_add(1));
+        Seen {
+            sample,
+            errors_of: whose.map(|(_, client)| *client).collect(),
+            clients: self.clients.since(window.start),
+            asked: self.asked.within(from.saturating_mul(interval), until.saturating_mul(interval)),
+        }
+    }
+}
+
+/// What was seen in a window, and of whom.
+#[derive(Default)]
+struct Seen {
+    sample: Sample,
+    /// Whose errors those are that were kept.
+    errors_of: Vec<ClientId>,
+    /// About how many clients there were.
+    clients: u64,
+    /// All requests of a sample of them.
+    asked: Vec<Request>,
+}
+
+impl Seen {
+    /// With what hangs together by client.
+    fn weighed(self) -> Sample {
+        let Self { mut sample, errors_of, clients, asked } = self;
+        let counted = of_many(errors_of.into_iter(), sample.errors, clients);
         sample.errors_of_many = counted.errors;
+        let by_client = by_client(&asked);
         // A single error is no clump.
         if sample.errors > 1 {
-            let (from, until) = (slots.start(), slots.end().saturating_add(1));
-            let by_client = self.asked.by_client(from.saturating_mul(interval), until.saturating_mul(interval));
-            sample.design_effect = counted.design_effect(&by_client);
+            let errors: Vec<(u64, u64)> = by_client.iter().map(|of| (of.errors, of.requests())).collect();
+            sample.design_effect = counted.design_effect(&errors);
         }
+        sample.latency_effects = latency_effects(&by_client);
         sample
     }
 }
@@ -436,6 +466,22 @@ mod tests {
         let seen = stats.observe("r", &window(0, 1000 * SECOND), START + 1000 * SECOND).traffic;
         assert_eq!((seen.requests, seen.errors), (100_000, 12_500));
         assert!(seen.errors_of_many > 12_000, "{}", seen.errors_of_many);
+    }
+
+    #[test]
+    fn requests_that_take_long_for_the_same_clients_are_told_as_hanging_together() {
+        let effects = |slow: fn(u64) -> bool| {
+            let stats = Stats::new(START);
+            for n in 0..3000 {
+                let took = if slow(n) { Duration::from_secs(3) } else { Duration::from_millis(3) };
+                stats.count(Source::Traffic, Class::Success, took, ClientId(n % 100), START + (n as i64) * SECOND / 10);
+            }
+            stats.observe("r", &window(0, 300 * SECOND), START + 300 * SECOND).traffic.latency_effects
+        };
+        let of_two_seconds = LATENCY_BOUNDS_SECONDS.iter().position(|bound| *bound == 2.0).unwrap();
+        let clumped = effects(|n| n % 100 < 5);
+        assert!((29.0..31.0).contains(&clumped[of_two_seconds]) && clumped[BUCKETS - 1] > 29.0, "{clumped:?}");
+        assert_eq!(effects(|_| false), [0.0; 0]);
     }
 
     #[test]

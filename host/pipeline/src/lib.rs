@@ -83,7 +83,10 @@ pub use safety::{SCANNED, needs_person};
 pub use signal::Signal;
 pub use strike::Strike;
 pub use time::Timestamp;
-pub use verdict::{ALL_ERRORS, CONFIDENCE, CRASH_LOOP, DESIGN_EFFECT, ERROR_RATE, Judgement, PROBE, Round, judge};
+pub use verdict::{
+    ALL_ERRORS, CONFIDENCE, CRASH_LOOP, DESIGN_EFFECT, ERROR_RATE, Judgement, LATENCY, LATENCY_EFFECTS, PROBE, Round,
+    judge,
+};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use crate::{
     Environment, EventKind, Gate, Member, Origin, Round, Run, Sample, Verdict,
     decide::Draft,
     rollout::Judged,
-    verdict::{CRASH_LOOP, DESIGN_EFFECT, PROBE, hard_trip, of_their_windows, rate},
+    verdict::{CRASH_LOOP, DESIGN_EFFECT, LATENCY_EFFECTS, PROBE, hard_trip, of_their_windows, rate},
 };
 
 impl Run {
@@ -83,8 +83,8 @@ impl Run {
 /// of how many.
 pub(crate) fn weighs(seen: &Measurement, least: u64) -> bool {
     match &seen.observation {
-        // It is of the same moment's requests, and of no use beside those of another.
-        _ if seen.metric == DESIGN_EFFECT => false,
+        // They are of the same moment's requests, and of no use beside those of another.
+        _ if [DESIGN_EFFECT, LATENCY_EFFECTS].contains(&seen.metric.as_str()) => false,
         _ if [CRASH_LOOP, PROBE].contains(&seen.metric.as_str()) => true,
         Observation::Rate(rate) => rate.total >= least,
         Observation::Histogram(buckets) => buckets.last().is_some_and(|last| last.count >= least),

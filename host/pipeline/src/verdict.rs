@@ -37,7 +37,7 @@ use autodevops_model::{Measurement, Observation, Outcome, Window};
 use crate::event::JUDGED_AT_ALL;
 use crate::{Method, Plan, Rule, Sample, Strike, Trigger, Verdict};
 
-pub use clumps::DESIGN_EFFECT;
+pub use clumps::{DESIGN_EFFECT, LATENCY, LATENCY_EFFECTS};
 pub use trip::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, PROBE};
 
 pub(crate) use covered::of_their_windows;

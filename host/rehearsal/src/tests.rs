@@ -176,7 +176,7 @@ fn what_a_glance_sees_is_what_the_same_traffic_shows_later() {
 
 /// The same, with clients of whom this share sees nothing but errors of either release.
 fn by_clients(traffic: Traffic, number: usize, failing: f64) -> Traffic {
-    Traffic { clients: Some(Clients { number, failing }), ..traffic }
+    Traffic { clients: Some(Clients { number, failing, slow: 0.0 }), ..traffic }
 }
 
 #[test]
@@ -208,6 +208,55 @@ fn failures_in_clumps_by_client_turn_no_good_release_back() {
     for seed in 0..40 {
         let rehearsal = rehearse(&plan, &by_clients(traffic(&plan, 0.0, 10.0), 200, 0.02), seed).unwrap();
         assert!(!matches!(rehearsal.ending, Ending::TurnedBack { .. }), "{seed}: {rehearsal:?}");
+    }
+}
+
+/// With 2 % of 400 clients who wait three seconds each time, whichever release answers.
+fn with_slow_clients(traffic: Traffic) -> Traffic {
+    Traffic { clients: Some(Clients { number: 400, failing: 0.0, slow: 0.02 }), ..traffic }
+}
+
+#[test]
+fn slow_requests_in_clumps_by_client_turn_no_good_release_back_and_one_that_is_slow_for_all_is() {
+    let plan = plan();
+    let (mut promoted, mut caught) = (0, 0);
+    for seed in 0..40 {
+        let mut traffic = with_slow_clients(traffic(&plan, 0.0, 20.0));
+        let rehearsal = rehearse(&plan, &traffic, seed).unwrap();
+        assert!(!matches!(rehearsal.ending, Ending::TurnedBack { .. }), "{seed}: {rehearsal:?}");
+        promoted += usize::from(rehearsal.ending == Ending::Promoted);
+        traffic.candidate.slowness = 2.0;
+        let rehearsal = rehearse(&plan, &traffic, seed).unwrap();
+        caught += usize::from(matches!(rehearsal.ending, Ending::TurnedBack { .. }));
+    }
+    // Where one client of twenty waits each time, nobody can tell: a person is asked.
+    assert!(promoted > 20 && caught > 35, "of 40: {promoted} promoted, {caught} caught");
+}
+
+#[test]
+fn how_long_each_clients_requests_take_is_seen_by_client_and_told_as_the_front_door_does() {
+    let plan = plan();
+    let traffic = with_slow_clients(traffic(&plan, 0.0, 100.0));
+    let mut world = World::new(&plan, &traffic, 3);
+    let minute = 60_000_000_000;
+    world.pass(minute, Shares::beside_stable(50));
+    let seen = world.candidate();
+    let took: u64 = seen.of_clients.took.iter().flatten().map(|count| u64::from(*count)).sum();
+    assert_eq!((took, seen.latency.iter().sum::<u64>()), (seen.requests, seen.requests));
+    let slow = seen.of_clients.took.iter().filter(|took| took[11] > 5).count();
+    assert!((1..=12).contains(&slow), "{slow} of about 200 clients");
+    let window = autodevops_model::Window { start: 0, end: minute };
+    let sample = world.sample(&window, "candidate", Some("stable"));
+    let effects = |release: &str| {
+        let mut of = sample.measurements.iter().filter(|seen| seen.release == release);
+        let told = of.find(|seen| seen.metric == autodevops_pipeline::LATENCY_EFFECTS).unwrap();
+        let autodevops_model::Observation::Samples(effects) = &told.observation else { panic!("{told:?}") };
+        effects.clone()
+    };
+    for release in ["candidate", "stable"] {
+        let effects = effects(release);
+        // About thirty requests of each client take either long or not.
+        assert!(effects.len() == 15 && (15.0..45.0).contains(&effects[10]), "{release}: {effects:?}");
     }
 }
 

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use autodevops_edge::LATENCY_BOUNDS_SECONDS as BOUNDS;
 use autodevops_model::{Bucket, Measurement, Observation, Rate, Window};
-use autodevops_pipeline::{DESIGN_EFFECT, ERROR_RATE, Plan, Rule, Sample};
+use autodevops_pipeline::{DESIGN_EFFECT, ERROR_RATE, LATENCY, LATENCY_EFFECTS, Plan, Rule, Sample};
 use autodevops_statistics::upper_tail;
 use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Binomial, Distribution as _, Poisson};
 
-use crate::crowd::{Asking, Clients, Crowd, OfClients};
-
-/// Upper bounds of the buckets that latencies are counted by, in seconds; the last has none.
-const BOUNDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
+use crate::crowd::{Asking, Clients, Crowd, OfClients, latency_effects};
 
 /// Half of all simulated requests take at most so long, in seconds.
 const MEDIAN: f64 = 0.08;
@@ -51,7 +49,7 @@ impl Behaviour {
     }
 
     /// The chance that a request takes longer than so many seconds.
-    fn longer(&self, seconds: f64) -> f64 {
+    pub(crate) fn longer(&self, seconds: f64) -> f64 {
         upper_tail((seconds / (MEDIAN * self.slowness)).ln() / SPREAD)
     }
 }
@@ -121,7 +119,7 @@ impl Metric {
             Rule::RateAbove(_) => Bad::Events,
             Rule::RateBelow(_) => Bad::Rest,
             Rule::QuantileAbove { seconds, .. } => Bad::Slower(seconds),
-            Rule::WorseBy { .. } if trigger.metric == "latency" => Bad::Slower(f64::INFINITY),
+            Rule::WorseBy { .. } if trigger.metric == LATENCY => Bad::Slower(f64::INFINITY),
             Rule::WorseBy { .. } => Bad::Events,
         };
         Self { name: trigger.metric.clone(), bad }
@@ -133,7 +131,7 @@ impl Metric {
 
     /// Whether the host's front door measures it; any other is a health check's to tell.
     fn is_hosts(&self) -> bool {
-        [ERROR_RATE, "latency"].contains(&self.name.as_str())
+        [ERROR_RATE, LATENCY].contains(&self.name.as_str())
     }
 
     /// How many requests speak against the release.
@@ -185,7 +183,7 @@ impl<'a> World<'a> {
         }
         let mut random = StdRng::seed_from_u64(seed);
         let crowd = traffic.clients.map(|clients| Crowd::new(clients, &mut random));
-        let of_clients = OfClients::none(traffic.clients.map_or(0, |clients| clients.number));
+        let of_clients = traffic.clients.map(OfClients::none).unwrap_or_default();
         let nothing = Observed { of_clients, ..Observed::default() };
         let (candidate, baseline) = (nothing.clone(), nothing);
         let past = vec![(0, candidate.clone(), baseline.clone())];
@@ -311,6 +309,11 @@ impl<'a> World<'a> {
                 Bucket { le, count: below }
             };
             push(&metric.name, "seconds", Observation::Histogram(bounds.zip(counts).map(bucket).collect()));
+            let effects = asking.as_ref().filter(|_| metric.name == LATENCY);
+            let effects = effects.map_or_else(Vec::new, |_| latency_effects(&from.of_clients, &to.of_clients));
+            if !effects.is_empty() {
+                push(LATENCY_EFFECTS, "ratio", Observation::Samples(effects));
+            }
         }
     }
 }
@@ -334,6 +337,9 @@ fn serve(
             Some(before) => *before += events,
             None => drop(seen.events.insert(metric.name.clone(), events)),
         }
+    }
+    if let Some(asking) = asking.as_ref().filter(|asking| asking.any_is_slow()) {
+        return asking.take_long(random, requests, release, seen);
     }
     // Bucket by bucket, of those that are longer than the one before.
     let (mut left, mut longer) = (requests, 1.0);

@@ -2,28 +2,51 @@
 
 use crate::Share;
 
-/// By how much more the share of events varies that was seen in these clusters, each `(events, total)`, than it would if they were independent:
-/// the design effect (J. N. K. Rao and A. J. Scott, "A simple method for the analysis of clustered binary data", Biometrics 48, 1992), by
-/// which events and total are divided before they are tested. It is below 1 where they hang together less than by chance. None of fewer
-/// than two clusters, and where none or all are events.
-pub fn design_effect(clusters: impl IntoIterator<Item = (u64, u64)>) -> Option<f64> {
-    let (mut number, mut x, mut n, mut xx, mut xn, mut nn) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-    for (events, total) in clusters {
-        let (events, total) = (events as f64, total as f64);
-        number += 1.0;
-        x += events;
-        n += total;
-        xx += events * events;
-        xn += events * total;
-        nn += total * total;
+/// The values that were seen in one cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cluster {
+    /// Their sum.
+    pub sum: f64,
+    /// The sum of their squares.
+    pub squares: f64,
+    /// How many they are.
+    pub number: f64,
+}
+
+/// By how much more the mean varies that was seen in these clusters than it would if their values were independent: the design effect of a
+/// ratio of sums (Cochran, "Sampling Techniques", 3rd edition, 1977, section 9A; for shares J. N. K. Rao and A. J. Scott, "A simple method for
+/// the analysis of clustered binary data", Biometrics 48, 1992), by which numbers are divided before they are tested. It is below 1 where
+/// values hang together less than by chance. None of fewer than two clusters, and where all values are the same.
+pub fn design_effect_of_mean(clusters: impl IntoIterator<Item = Cluster>) -> Option<f64> {
+    let (mut clusters_seen, mut sum, mut squares, mut number) = (0.0, 0.0, 0.0, 0.0);
+    let (mut of_sums, mut of_both, mut of_numbers) = (0.0, 0.0, 0.0);
+    for cluster in clusters {
+        clusters_seen += 1.0;
+        sum += cluster.sum;
+        squares += cluster.squares;
+        number += cluster.number;
+        of_sums += cluster.sum * cluster.sum;
+        of_both += cluster.sum * cluster.number;
+        of_numbers += cluster.number * cluster.number;
     }
-    if number < 2.0 || x <= 0.0 || x >= n {
+    let mean = sum / number;
+    let spread = squares - number * mean * mean;
+    // What is left of it where all are the same is the error of the sums.
+    if clusters_seen < 2.0 || spread.is_nan() || spread <= 1e-9 * squares {
         return None;
     }
-    let share = x / n;
     // The squares of what each cluster has beyond its share, summed up.
-    let residuals = (xx - 2.0 * share * xn + share * share * nn).max(0.0);
-    Some(number / (number - 1.0) * residuals / (n * share * (1.0 - share)))
+    let residuals = (of_sums - 2.0 * mean * of_both + mean * mean * of_numbers).max(0.0);
+    Some(clusters_seen / (clusters_seen - 1.0) * residuals / spread)
+}
+
+/// The same of the share of events in these clusters, each `(events, total)`: none where none or all are events.
+pub fn design_effect(clusters: impl IntoIterator<Item = (u64, u64)>) -> Option<f64> {
+    design_effect_of_mean(clusters.into_iter().map(|(events, total)| Cluster {
+        sum: events as f64,
+        squares: events as f64,
+        number: total as f64,
+    }))
 }
 
 impl Share {

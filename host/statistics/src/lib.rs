@@ -7,7 +7,7 @@
 //! | how rarely are so many seen where the share is `p` | [`Share::tail`], exact |
 //! | is one share higher than another | [`two_proportions`]; [`fisher`], exact |
 //! | by how much may one share be higher than another | [`difference_upper`], by Newcombe |
-//! | for how many independent ones do events of the same clients stand | [`design_effect`], [`Share::weighed`] |
+//! | for how many independent ones do events of the same clients stand | [`design_effect`], [`design_effect_of_mean`], [`Share::weighed`] |
 //! | are latencies longer than others, and by how much | [`mann_whitney`], [`shift`], from samples or histograms |
 //! | does a stream of events come from a low rate or a high one | [`Sprt`] |
 //! | what is left of a small chance when many questions are asked | [`bonferroni`], [`holm`] |
@@ -26,7 +26,7 @@ mod rank;
 mod shift;
 mod sprt;
 
-pub use clusters::design_effect;
+pub use clusters::{Cluster, design_effect, design_effect_of_mean};
 pub use distribution::Distribution;
 pub use exact::fisher;
 pub use family::{bonferroni, holm};

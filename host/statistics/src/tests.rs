@@ -200,6 +200,23 @@ fn clusters_that_fail_wholly_or_not_at_all_weigh_about_as_one_each() {
 }
 
 #[test]
+fn means_of_values_have_a_design_effect_as_shares_have() {
+    let cluster = |values: &[f64]| Cluster {
+        sum: values.iter().sum(),
+        squares: values.iter().map(|value| value * value).sum(),
+        number: values.len() as f64,
+    };
+    let of = |clusters: &[&[f64]]| design_effect_of_mean(clusters.iter().map(|values| cluster(values)));
+    // By hand: the mean is 2.5, what the clusters have beyond their share is ±2, and the values' squares from the mean are 5 together.
+    assert_eq!(of(&[&[1.0, 2.0], &[3.0, 4.0]]), Some(2.0 * 8.0 / 5.0));
+    assert_eq!(of(&[&[1.0, 4.0], &[2.0, 3.0]]), Some(0.0));
+    let nones: [&[&[f64]]; 4] = [&[], &[&[1.0, 2.0]], &[&[0.1, 0.1, 0.1], &[0.1, 0.1]], &[&[], &[]]];
+    for none in nones {
+        assert_eq!(of(none), None, "{none:?}");
+    }
+}
+
+#[test]
 fn what_has_no_design_effect_weighs_as_it_is() {
     for clusters in [&[][..], &[(3, 10)], &[(0, 10), (0, 20)], &[(10, 10), (20, 20)]] {
         assert_eq!(design_effect(clusters.iter().copied()), None, "{clusters:?}");

@@ -27,9 +27,14 @@ const TRAFFIC: f64 = 20.0;
 const GOOD: f64 = 0.02;
 const BAD: f64 = 0.10;
 
-/// Clients who stay with a release, and the share of them who see nothing but errors of a good one and of what serves alike.
+/// Clients who stay with a release, and the share of them who see nothing but errors of a good one and of what serves alike, or wait for three
+/// seconds each time.
 const CLIENTS: [usize; 2] = [400, 200];
 const FAILING: f64 = 0.02;
+const SLOW: f64 = 0.02;
+
+/// How many times as long the requests of a bad release take that is slow.
+const SLOWNESS: f64 = 2.0;
 
 /// The step before which a bad release should be caught, in per cent.
 const BEFORE: u8 = 25;
@@ -59,7 +64,14 @@ fn traffic(plan: &Plan, errors: f64) -> Traffic {
 
 /// The same of clients who stay with a release, and fail always or never, or as often as each other.
 fn of_clients(plan: &Plan, number: usize, failing: f64, errors: f64) -> Traffic {
-    Traffic { clients: Some(Clients { number, failing }), ..traffic(plan, errors) }
+    Traffic { clients: Some(Clients { number, failing, slow: 0.0 }), ..traffic(plan, errors) }
+}
+
+/// The same of clients of whom some wait each time, and of a release that is so many times as slow.
+fn of_slow_clients(plan: &Plan, number: usize, slowness: f64) -> Traffic {
+    let mut traffic = of_clients(plan, number, 0.0, GOOD);
+    traffic.candidate.slowness = slowness;
+    Traffic { clients: traffic.clients.map(|clients| Clients { slow: SLOW, ..clients }), ..traffic }
 }
 
 /// How a rollout ended.
@@ -215,6 +227,14 @@ pub fn measure(report: &mut Report) -> Result<()> {
         let bad = all_of(FEWER, by_the_rules, &plan, &of_clients(&plan, clients, 0.0, BAD))?;
         let row = format!("rollouts, {clients} clients: bad ones caught before 25 %");
         report.add(row, share(&bad, caught), "%", Some(Target::AtLeast(95.0)));
+        let clumped = all_of(FEWER, by_the_rules, &plan, &of_slow_clients(&plan, clients, 1.0))?;
+        let row = |what: &str| format!("rollouts, 2 % of {clients} clients always wait 3 s: good ones {what}");
+        let wrong = share(&clumped, |ended| ended.turned_back_at.is_some());
+        report.add(row("turned back"), wrong, "%", Some(Target::AtMost(0.3)));
+        report.add(row("promoted"), share(&clumped, |ended| ended.promoted), "%", None);
+        let slow = all_of(FEWER, by_the_rules, &plan, &of_slow_clients(&plan, clients, SLOWNESS))?;
+        let row = format!("rollouts, 2 % of {clients} clients always wait 3 s: ones twice as slow caught before 25 %");
+        report.add(row, share(&slow, caught), "%", Some(Target::AtLeast(95.0)));
     }
     report.add(
         "rollouts: steps passed with fewer requests than the minimum",
@@ -232,7 +252,7 @@ pub fn measure(report: &mut Report) -> Result<()> {
     report.add("rollouts, naive rule: failed requests before a bad one is caught", middle(&bad), "", None);
     let blind: u64 = [&good, &bad, &quiet].into_iter().flatten().map(|ended| ended.blind).sum();
     report.add("rollouts, naive rule: steps passed with too few requests", blind as f64, "", None);
-    let each = begun.elapsed() / u32::try_from(4 * ROLLOUTS + 10 * FEWER).unwrap_or(u32::MAX);
+    let each = begun.elapsed() / u32::try_from(4 * ROLLOUTS + 14 * FEWER).unwrap_or(u32::MAX);
     report.add("rollouts: one, rehearsed", each.max(Duration::from_nanos(1)).as_secs_f64() * 1e3, "ms", None);
     Ok(())
 }

@@ -95,6 +95,9 @@ pub struct RolloutPlan {
     /// The share of the clients who see nothing but errors, whichever release answers them. It is part of the true rate of errors.
     #[arg(long, value_name = "SHARE", requires = "clients")]
     pub failing_clients: Option<Percent>,
+    /// The share of the clients each of whose requests takes three seconds, whichever release answers them.
+    #[arg(long, value_name = "SHARE", requires = "clients")]
+    pub slow_clients: Option<Percent>,
     /// Rehearsals for each line of the table.
     #[arg(long, value_name = "COUNT", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rehearsals: u32,

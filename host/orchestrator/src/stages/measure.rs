@@ -3,7 +3,8 @@
 use autodevops_edge::{Observed, Phase, ReleaseStatus};
 use autodevops_model::{Measurement, Observation, Rate, Stage, Window};
 use autodevops_pipeline::{
-    ALL_ERRORS, CRASH_LOOP, DESIGN_EFFECT, ERROR_RATE, Environment, Glance, Input, Origin, PROBE, Run, Sample, Subject,
+    ALL_ERRORS, CRASH_LOOP, DESIGN_EFFECT, ERROR_RATE, Environment, Glance, Input, LATENCY, LATENCY_EFFECTS, Origin,
+    PROBE, Run, Sample, Subject,
 };
 
 use super::Stages;
@@ -152,7 +153,11 @@ impl Stages {
             if let Some(effect) = seen.design_effect {
                 measurements.push(measurement(DESIGN_EFFECT, "ratio", Observation::Samples(vec![effect])));
             }
-            measurements.push(measurement("latency", "seconds", Observation::Histogram(seen.buckets())));
+            measurements.push(measurement(LATENCY, "seconds", Observation::Histogram(seen.buckets())));
+            if !seen.latency_effects.is_empty() {
+                let effects = Observation::Samples(seen.latency_effects.clone());
+                measurements.push(measurement(LATENCY_EFFECTS, "ratio", effects));
+            }
         }
         let (service, source, origin) = (subject.service.clone(), FRONT_DOOR.to_owned(), Origin::default());
         Ok(Sample { service, source, origin, observed_by_host: true, window: window.clone(), measurements })

@@ -88,6 +88,7 @@ pub(super) fn doubt(sample: &Sample, seen: &Measurement) -> String {
     format!("; but `{}` saw {} of {}", sample.source, times(window(sample, seen)), times(&sample.window))
 }
 
-fn times(window: &Window) -> String {
+/// From when to when, of the clock.
+pub(super) fn times(window: &Window) -> String {
     format!("{} to {}", Timestamp(window.start).clock(), Timestamp(window.end).clock())
 }

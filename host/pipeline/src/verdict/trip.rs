@@ -3,7 +3,13 @@
 use autodevops_model::{Observation, Outcome, Rate};
 use autodevops_statistics::Share;
 
-use super::{CONFIDENCE, Round, clumps::DESIGN_EFFECT, of, ruling::percent};
+use super::{
+    CONFIDENCE, Round,
+    clumps::{DESIGN_EFFECT, LATENCY_EFFECTS},
+    covered::times,
+    of,
+    ruling::percent,
+};
 use crate::{HardTrip, Method, Plan, Sample, Verdict};
 
 /// The metric that a hard trip always looks at, and that the host itself observes.
@@ -25,7 +31,7 @@ const SIGNS: [(&str, &str); 2] =
 
 /// Whether a metric is for the host alone, which no trigger names.
 pub(super) fn is_own(metric: &str) -> bool {
-    [ALL_ERRORS, DESIGN_EFFECT].contains(&metric) || SIGNS.iter().any(|(sign, _)| *sign == metric)
+    [ALL_ERRORS, DESIGN_EFFECT, LATENCY_EFFECTS].contains(&metric) || SIGNS.iter().any(|(sign, _)| *sign == metric)
 }
 
 pub(crate) fn hard_trip(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
@@ -68,7 +74,7 @@ fn failures(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
             service: String::new(),
             outcome: Outcome::Failed,
             rule: format!("{ERROR_RATE} at or above {:.1} % at once", trip.rate * 100.0),
-            words: format!("hard trip: {} of {} requests failed", seen.events, seen.total),
+            words: format!("hard trip: {} of {} requests failed{}", seen.events, seen.total, part(round, sample)),
             numbers: vec![("events".into(), seen.events as f64), ("requests".into(), seen.total as f64)],
             window: Some(sample.window.clone()),
             method: Some(Method::HardTrip),
@@ -154,6 +160,11 @@ fn rates<'a>(round: &Round<'a>) -> impl Iterator<Item = (&'a Sample, &'a Rate)> 
 
 fn trips(trip: HardTrip, rate: &Rate) -> bool {
     rate.total >= trip.min_samples && rate.events as f64 / rate.total.max(1) as f64 >= trip.rate
+}
+
+/// When, where it is not the whole watch.
+fn part(round: &Round<'_>, sample: &Sample) -> String {
+    if sample.window.start == round.whole.start { String::new() } else { format!(" from {}", times(&sample.window)) }
 }
 
 /// Whether the baseline trips by itself.

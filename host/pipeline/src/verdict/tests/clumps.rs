@@ -120,3 +120,75 @@ fn a_baseline_whose_failures_come_in_clumps_weighs_less_too() {
          of the baseline, allowed 3.6 % (20.0 % more); worse, but it may be chance: 47.7 %"
     );
 }
+
+/// A release's latencies of which so many are in each of the buckets up to half a second, two, five, and without a bound.
+fn took(release: &str, counts: [u64; 4]) -> Measurement {
+    let mut below = 0;
+    let buckets = [0.5, 2.0, 5.0, f64::INFINITY].into_iter().zip(counts).map(|(le, count)| {
+        below += count;
+        Bucket { le, count: below }
+    });
+    let observation = Observation::Histogram(buckets.collect());
+    Measurement { metric: "latency".into(), unit: "seconds".into(), ..rate(release, 0, 0) }.with(observation)
+}
+
+fn latency_effects(release: &str, effects: [f64; 4]) -> Measurement {
+    Measurement { metric: LATENCY_EFFECTS.into(), ..rate(release, 0, 0) }.with(Observation::Samples(effects.to_vec()))
+}
+
+#[test]
+fn what_is_slow_as_it_was_counted_must_be_slow_as_it_weighs() {
+    let plan = plan(&[("latency", Rule::QuantileAbove { quantile: 0.95, seconds: 2.0 })]);
+    let with = |effects: Option<[f64; 4]>| {
+        let effects = effects.map(|effects| latency_effects("new", effects));
+        judged(&plan, &host([took("new", [800, 10, 90, 0])].into_iter().chain(effects).collect()), None)
+    };
+    // Only that of the bound that the rule is about matters.
+    for (effects, outcome) in [
+        (None, Outcome::Failed),
+        (Some([30.0, 1.0, 30.0, 30.0]), Outcome::Failed),
+        (Some([1.0, 30.0, 1.0, 1.0]), Outcome::Inconclusive),
+    ] {
+        assert_eq!(with(effects).outcome, outcome, "{effects:?}");
+    }
+    assert_eq!(
+        with(Some([1.0, 30.0, 1.0, 1.0])).verdicts[0].words,
+        "90 of 900 requests took longer than 2 s, in clumps by client (design effect 30.00), so that they weigh as 3 of 30: 10.0 % of 30 \
+         requests are slower than 2 s, threshold 5.0 %; above it, but it may be chance: the 99 % lower bound is 2.9 %"
+    );
+}
+
+#[test]
+fn what_is_quick_enough_passes_by_the_plain_counts_however_few_clients_there_are() {
+    let plan = plan(&[("latency", Rule::QuantileAbove { quantile: 0.95, seconds: 2.0 })]);
+    let seen = host(vec![took("new", [880, 10, 10, 0]), latency_effects("new", [1.0, 300.0, 1.0, 1.0])]);
+    let judgement = judged(&plan, &seen, None);
+    assert_eq!(judgement.outcome, Outcome::Passed, "{judgement:?}");
+}
+
+#[test]
+fn latencies_that_are_compared_weigh_by_their_ranks_or_where_a_quantile_is_by_the_greatest() {
+    let quick = || took("old", [500, 400, 100, 0]);
+    let slow = || took("new", [50, 100, 850, 0]);
+    for (quantile, effects, outcome) in [
+        (None, [1.0, 1.0, 1.0, 1.0], Outcome::Failed),
+        (None, [300.0, 300.0, 300.0, 1.0], Outcome::Failed),
+        (None, [1.0, 1.0, 1.0, 300.0], Outcome::Inconclusive),
+        (Some(0.5), [1.0, 1.0, 1.0, 1.0], Outcome::Failed),
+        (Some(0.5), [1.0, 1.0, 300.0, 1.0], Outcome::Inconclusive),
+    ] {
+        let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile })]);
+        let effects_of = |release| latency_effects(release, effects);
+        let seen = host(vec![slow(), quick(), effects_of("new"), effects_of("old")]);
+        let judgement = judged(&plan, &seen, Some("old"));
+        assert_eq!(judgement.outcome, outcome, "{quantile:?} {effects:?}: {judgement:?}");
+    }
+}
+
+#[test]
+fn what_a_plugin_says_of_latencies_weighs_as_it_counts() {
+    let plan = plan(&[("latency", Rule::QuantileAbove { quantile: 0.95, seconds: 2.0 })]);
+    let said = sample("shop", false, vec![took("new", [800, 10, 90, 0]), latency_effects("new", [30.0; 4])]);
+    assert_eq!(judged(&plan, &[said], None).outcome, Outcome::Failed);
+    assert!(!crate::stable::weighs(&latency_effects("old", [30.0; 4]), 0), "nor is it remembered");
+}
