@@ -3,16 +3,26 @@
 //! Only the hard trip and the sequential test decide by a glance. The chance of the sequential test to be wrong is bounded over all looks
 //! at it, however many there are (Wald, 1945), and a hard trip of a good release is rare beyond any number of looks; Wilson's windows
 //! and comparisons would find more by chance the more often one looked, and stay with the interval.
+//!
+//! A release that was good for an hour and then fails altogether does not fail half of that hour's requests: the hard trip looks at the last
+//! moments by themselves, too.
 
 use std::time::Duration;
 
 use autodevops_model::Window;
 
 use crate::{
-    Environment, Judgement, Run, Sample, Subject, Timestamp,
+    ERROR_RATE, Environment, Judgement, Member, Run, Sample, Subject, Timestamp, Watch,
     decide::{Draft, Refused},
-    verdict::is_crossed_at_once,
+    verdict::{is_crossed_at_once, rate},
 };
+
+/// The last moments that are looked at by themselves.
+const LATELY: Duration = Duration::from_secs(10);
+
+/// So many times the requests of another hard trip it takes to turn a release back by its last moments: they are looked at so often that half
+/// of a few would fail by chance at some time. Half of thirty do with a chance of 3e-8 where a tenth fail, by the binomial distribution.
+const TIMES: u64 = 3;
 
 /// What the host looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +31,8 @@ pub struct Glance {
     pub environment: Environment,
     /// The releases that are watched.
     pub subjects: Vec<Subject>,
-    /// The whole watch so far, and what is left of it after each trigger's initial delay.
+    /// The whole watch so far, and what is left of it after each trigger's initial delay; then the last moments, and what came in since the last
+    /// measurement.
     pub windows: Vec<Window>,
 }
 
@@ -36,13 +47,22 @@ impl Run {
         if self.is_unsure() || self.stable_broken().is_some() {
             return None;
         }
-        let glance = Glance {
-            environment: watch.environment,
-            subjects: self.subjects(watch),
-            windows: self.whole_windows(watch, now),
-        };
+        let mut windows = self.whole_windows(watch, now);
+        for window in late_windows(watch, now) {
+            if !windows.contains(&window) {
+                windows.push(window);
+            }
+        }
+        let glance = Glance { environment: watch.environment, subjects: self.subjects(watch), windows };
         Some((every, glance))
     }
+}
+
+/// The last moments of a watch, and what came in since it was last measured where that is longer; none of a watch that is hardly as long.
+fn late_windows(watch: &Watch, now: Timestamp) -> impl Iterator<Item = Window> {
+    let (lately, started) = (now.before(LATELY), watch.started);
+    let begins = [lately, watch.measured.min(lately)].into_iter().filter(move |begin| *begin > started);
+    begins.map(move |begin| Window { start: begin.0, end: now.0 })
 }
 
 impl Judgement {
@@ -55,7 +75,7 @@ impl Judgement {
 impl Draft {
     /// Takes a glance for a measurement where it is bad enough, and for nothing otherwise.
     pub(crate) fn glanced(&mut self, mut samples: Vec<Sample>) -> Result<(), Refused> {
-        samples.retain(|sample| sample.observed_by_host);
+        samples.retain(|sample| sample.observed_by_host && self.weighs_at_a_glance(sample));
         let wanted = self.run.glance(self.at).is_some();
         let Some(watch) = self.run.glanced_at().filter(|_| wanted) else { return Ok(()) };
         // Almost always that is all, several times a second: the comparisons, which take longest, are left out.
@@ -70,5 +90,15 @@ impl Draft {
             self.measured_in(&watch, samples, None);
         }
         Ok(())
+    }
+    /// Whether a sample is of the whole watch, or of so many requests that by a part of it the release may be turned back.
+    fn weighs_at_a_glance(&self, sample: &Sample) -> bool {
+        let Some(watch) = self.run.glanced_at() else { return false };
+        let least = self.run.plan().hard_trip.min_samples.saturating_mul(TIMES);
+        let is_enough = |member: &Member| {
+            rate(sample, ERROR_RATE, member.candidate()).is_some_and(|candidates| candidates.total >= least)
+        };
+        self.run.whole_windows(watch, Timestamp(sample.window.end)).contains(&sample.window)
+            || self.run.members().any(|member| member.label() == sample.service && is_enough(member))
     }
 }

@@ -38,6 +38,49 @@ fn half_of_the_requests_fail_and_it_is_not_waited_for_the_measurement() {
 }
 
 #[test]
+fn a_release_that_was_good_for_long_is_turned_back_by_what_it_does_now() {
+    // What is seen of the last moments, after a good quarter of an hour; and whether it is enough.
+    for (events, total, turns_back) in [(30, 30, true), (15, 30, true), (14, 30, false), (29, 29, false)] {
+        let mut scene = Scene::new(slow()).until_step(100);
+        let started = scene.run.watch().unwrap().started;
+        while scene.run.watch().unwrap().measured < started.after(180 * SECOND) {
+            scene.seen = (2, 1000);
+            scene.go();
+        }
+        let measured = scene.run.watch().unwrap().measured;
+        scene.now = measured.after(20 * SECOND);
+        let (_, glance) = scene.run.glance(scene.now).unwrap();
+        let begins: Vec<i64> = glance.windows.iter().map(|window| window.start).collect();
+        assert_eq!(begins, [started.0, scene.now.before(10 * SECOND).0, measured.0]);
+        let samples = |scene: &mut Scene, window: &[autodevops_model::Window], seen: (u64, u64)| {
+            scene.seen = seen;
+            glance.subjects.iter().flat_map(|subject| scene.samples(window, subject)).collect::<Vec<Sample>>()
+        };
+        let mut all = samples(&mut scene, &glance.windows[..1], (2 + events, 1000 + total));
+        all.extend(samples(&mut scene, &glance.windows[1..2], (events, total)));
+        let told = scene.say(Input::Glanced { samples: all }).unwrap();
+        assert_eq!(scene.run.stage() == RunStage::Ending, turns_back, "{events} of {total}: {told:?}");
+        assert_eq!(told.is_empty(), !turns_back, "{events} of {total}");
+        if turns_back {
+            let EventKind::Judged { verdict, .. } = &told[1].event else { panic!("{told:?}") };
+            assert_eq!(verdict.method, Some(Method::HardTrip));
+            let words = format!("hard trip: {events} of {total} requests failed from ");
+            assert!(verdict.words.starts_with(&words), "it says when: {}", verdict.words);
+        }
+    }
+}
+
+#[test]
+fn the_last_moments_are_looked_at_once_they_are_a_part_of_the_watch() {
+    let scene = Scene::new(slow()).until_step(50);
+    let started = scene.run.watch().unwrap().started;
+    for (after, windows) in [(0, 1), (10, 1), (11, 2)] {
+        let (_, glance) = scene.run.glance(started.after(after * SECOND)).unwrap();
+        assert_eq!(glance.windows.len(), windows, "after {after} s");
+    }
+}
+
+#[test]
 fn the_sequential_test_decides_by_a_glance_and_a_window_does_not() {
     let plan = Plan { decision: Decision::default(), ..slow() };
     let mut scene = Scene::new(plan.clone()).until_step(5);
