@@ -1,5 +1,7 @@
 //! An environment: what it remembers, what runs, and where its requests go.
 
+mod routes;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     net::TcpListener,
@@ -8,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use autodevops_model::{Split, StageError};
+use autodevops_model::StageError;
 use tokio::{
     sync::{Mutex as AsyncMutex, Notify, oneshot},
     task::JoinHandle,
@@ -30,6 +32,8 @@ use crate::{
     store::{Counters, Store},
     supervise::{Setup, supervise},
 };
+
+use routes::Routes;
 
 /// Releases that were stopped and can still be observed.
 const MAX_PAST: usize = 16;
@@ -72,23 +76,6 @@ struct Entry {
     /// What closes the release's own address, and its socket.
     preview: oneshot::Sender<Closing>,
     listener: Option<TcpListener>,
-}
-
-/// Where requests go.
-#[derive(Debug, Default)]
-struct Routes {
-    splits: Vec<Split>,
-    /// The release of each split.
-    targets: Vec<Arc<Running>>,
-    stable: Option<Arc<Running>>,
-}
-
-impl Routes {
-    /// The release with the highest share of those that are not stable.
-    fn candidate(&self) -> Option<&Arc<Running>> {
-        let is_stable = |running: &Running| self.stable.as_ref().is_some_and(|stable| stable.id() == running.id());
-        self.targets.iter().find(|running| !is_stable(running))
-    }
 }
 
 impl Environment {
