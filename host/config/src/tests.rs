@@ -53,7 +53,7 @@ triggers = [
   { metric = "error-rate", above = "2.5 %", window = "1m", critical = false },
   { metric = "latency", above = "250ms", quantile = 0.99 },
   { metric = "lag", worse-by = "30 %", direction = "decrease", effect = "10ms", min-samples = 90, critical = false, weight = 3 },
-  { metric = "sales", below = "2 %", dry-run = true, no-data = "fail" },
+  { metric = "sales", below = "2 %", window = "3s", dry-run = true, no-data = "fail" },
   { metric = "misses", above = "60 %", critical = false },
 ]
 hard-trip = { rate = "40 %", min-samples = 4 }
@@ -112,7 +112,7 @@ command = "make"
             (Rule::RateAbove(0.025), 60),
             (Rule::QuantileAbove { quantile: 0.99, seconds: 0.25 }, 300),
             (Rule::WorseBy { ratio: 0.3, quantile: None }, 300),
-            (Rule::RateBelow(0.02), 300),
+            (Rule::RateBelow(0.02), 3),
             // What is no failure trips nothing, and may be allowed more than a hard trip allows.
             (Rule::RateAbove(0.6), 300),
         ]

@@ -63,7 +63,8 @@ pub struct MetricTrigger {
     /// Whether it is judged and put on record only.
     #[serde(default)]
     pub dry_run: bool,
-    /// What it says when nothing was measured over its whole window in production. Staging may have no visitors.
+    /// What it says when nothing was measured over its whole window in production. Staging may have no visitors. For `fail` no step in
+    /// production, nor the monitoring, may be shorter than the window, and `initial-delay` before it.
     #[serde(default)]
     pub no_data: NoDataPolicy,
 }

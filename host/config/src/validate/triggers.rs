@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use autodevops_pipeline::Counted;
-use autodevops_policy::strict_toml::nearest;
+use autodevops_policy::{Span, strict_toml::nearest};
 
 use super::{Found, NAME, Part, is_name};
 use crate::{Config, DecisionRules, MetricTrigger, NoDataPolicy, Threshold, trigger::WorseDirection};
@@ -205,15 +205,29 @@ fn parts(config: &Config, index: usize, trigger: &MetricTrigger, found: &mut Fou
         );
         found.add(at("window"), message);
     }
-    if let Some(delay) = trigger.initial_delay {
-        let watches = config.rollout.steps.iter().map(|step| step.r#for);
-        let watches = watches.chain([config.staging.soak, config.rollout.monitoring]);
-        if let Some(shortest) = watches.min_by_key(|watch| watch.0).filter(|shortest| delay.0 >= shortest.0) {
+    let (delay, production) = (trigger.initial_delay, || config.rollout.steps.iter().map(|step| step.r#for));
+    let shortest = |watches: &mut dyn Iterator<Item = Span>| watches.min_by_key(|watch| watch.0);
+    let too_long = delay.and_then(|delay| {
+        let mut watches = production().chain([config.staging.soak, config.rollout.monitoring]);
+        Some((delay, shortest(&mut watches).filter(|shortest| delay.0 >= shortest.0)?))
+    });
+    if let Some((delay, shortest)) = too_long {
+        let message = format!(
+            "nothing would count of a watch of {shortest}, the shortest that there is: the delay is {delay}; write less, or watch for \
+             longer"
+        );
+        found.add(at("initial-delay"), message);
+    } else if trigger.no_data == NoDataPolicy::Fail {
+        // Staging may have no visitors: silence is nothing to fail for there.
+        let needs = Span(trigger.window.0.saturating_add(delay.map_or(Duration::ZERO, |delay| delay.0)));
+        let mut watches = production().chain([config.rollout.monitoring]);
+        if let Some(shortest) = shortest(&mut watches).filter(|shortest| needs.0 > shortest.0) {
+            let keys = if delay.is_some() { "`initial-delay` and `window`" } else { "`window`" };
             let message = format!(
-                "nothing would count of a watch of {shortest}, the shortest that there is: the delay is {delay}; write less, or watch for \
-                 longer"
+                "silence would never fail a watch of {shortest}, the shortest that there is in production: it is shorter than {keys}, \
+                 {needs}; write less, watch for longer, or remove `no-data`"
             );
-            found.add(at("initial-delay"), message);
+            found.add(at("no-data"), message);
         }
     }
     if let Some(quantile) = trigger.quantile {
