@@ -140,9 +140,9 @@ pub enum Verb {
     Revert(Sequence),
     /// Go back to the release before, or to a named one, in seconds.
     ///
-    /// A release that was gone back from is none to go back to, unless it is named. Where the live release has served for longer than
-    /// `[rollout] rollback-window`, it takes `--now`: others may rely on it by then. Where a run stays, since the release before does not serve
-    /// itself, `--to` has another one serve.
+    /// A release that was gone back from is none to go back to, unless it is named. By itself the host goes back up to the end of a run's
+    /// monitoring; within `[rollout] rollback-window` of that, or of a deploy, this command is enough. Later it takes `--now`: others may rely
+    /// on the release by then. Where a run stays, since the release before does not serve itself, `--to` has another one serve.
     Rollback(Rollback),
     /// Snapshots of production's data, such as its database: list them, take one, see whether they are whole, go back to one.
     ///

@@ -77,8 +77,8 @@ pub struct Rollout {
     /// How long the release is watched after the last step.
     #[schemars(with = "crate::schema::SpanText")]
     pub monitoring: Span,
-    /// For how long after a release is there for good `autodevops rollback` goes back from it without `--now`. A run under way takes its
-    /// release back at any time.
+    /// For how long after a run's end, or a deploy, a person goes back from the release with one command, `autodevops rollback`, without
+    /// `--now`. By itself the host goes back up to the end of the monitoring, and not after.
     #[schemars(with = "crate::schema::SpanText")]
     pub rollback_window: Span,
     /// What the release is compared with: `stable`, or `fresh`, an instance of the stable release that is started with it and has the same
