@@ -5,24 +5,27 @@
 //! and comparisons would find more by chance the more often one looked, and stay with the interval.
 //!
 //! A release that was good for an hour and then fails altogether does not fail half of that hour's requests: the hard trip looks at the last
-//! moments by themselves, too.
+//! moments by themselves, too. An outage of what all releases use is none of its doing: beside a baseline the release must be surely worse in
+//! the same ten seconds, and where nothing is beside it, half of a minute's requests must fail.
 
 use std::time::Duration;
 
 use autodevops_model::Window;
 
 use crate::{
-    ERROR_RATE, Environment, Judgement, Member, Run, Sample, Subject, Timestamp, Watch,
+    ERROR_RATE, Environment, Judgement, Member, Run, Sample, Subject, Timestamp,
     decide::{Draft, Refused},
-    verdict::{is_crossed_at_once, rate},
+    verdict::{GLIMPSE, design_effect, is_crossed_at_once, rate},
 };
 
-/// The last moments that are looked at by themselves.
-const LATELY: Duration = Duration::from_secs(10);
+/// What is looked at by itself where the release has all of the traffic, so that nothing is beside it.
+const ALONE: Duration = Duration::from_secs(60);
 
-/// So many times the requests of another hard trip it takes to turn a release back by its last moments: they are looked at so often that half
-/// of a few would fail by chance at some time. Half of thirty do with a chance of 3e-8 where a tenth fail, by the binomial distribution.
+/// So many times the requests of another hard trip it takes to turn a release back by its last moments, and so many at least: they are looked at
+/// so often that half of a few would fail by chance at some time. Half of thirty do with a chance of 3e-8 where a tenth fail, by the binomial
+/// distribution.
 const TIMES: u64 = 3;
+const LEAST: u64 = 30;
 
 /// What the host looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +34,7 @@ pub struct Glance {
     pub environment: Environment,
     /// The releases that are watched.
     pub subjects: Vec<Subject>,
-    /// The whole watch so far, and what is left of it after each trigger's initial delay; then the last moments, and what came in since the last
-    /// measurement.
+    /// The whole watch so far, and what is left of it after each trigger's initial delay; then its last moments.
     pub windows: Vec<Window>,
 }
 
@@ -48,21 +50,14 @@ impl Run {
             return None;
         }
         let mut windows = self.whole_windows(watch, now);
-        for window in late_windows(watch, now) {
-            if !windows.contains(&window) {
-                windows.push(window);
-            }
+        let lately = now.before(if watch.percent == 100 { ALONE } else { GLIMPSE });
+        let last = Window { start: lately.0, end: now.0 };
+        if lately > watch.started && !windows.contains(&last) {
+            windows.push(last);
         }
         let glance = Glance { environment: watch.environment, subjects: self.subjects(watch), windows };
         Some((every, glance))
     }
-}
-
-/// The last moments of a watch, and what came in since it was last measured where that is longer; none of a watch that is hardly as long.
-fn late_windows(watch: &Watch, now: Timestamp) -> impl Iterator<Item = Window> {
-    let (lately, started) = (now.before(LATELY), watch.started);
-    let begins = [lately, watch.measured.min(lately)].into_iter().filter(move |begin| *begin > started);
-    begins.map(move |begin| Window { start: begin.0, end: now.0 })
 }
 
 impl Judgement {
@@ -94,9 +89,10 @@ impl Draft {
     /// Whether a sample is of the whole watch, or of so many requests that by a part of it the release may be turned back.
     fn weighs_at_a_glance(&self, sample: &Sample) -> bool {
         let Some(watch) = self.run.glanced_at() else { return false };
-        let least = self.run.plan().hard_trip.min_samples.saturating_mul(TIMES);
+        let least = self.run.plan().hard_trip.min_samples.saturating_mul(TIMES).max(LEAST) as f64;
         let is_enough = |member: &Member| {
-            rate(sample, ERROR_RATE, member.candidate()).is_some_and(|candidates| candidates.total >= least)
+            let seen = rate(sample, ERROR_RATE, member.candidate());
+            seen.is_some_and(|seen| seen.total as f64 / design_effect(sample, member.candidate()) >= least)
         };
         self.run.whole_windows(watch, Timestamp(sample.window.end)).contains(&sample.window)
             || self.run.members().any(|member| member.label() == sample.service && is_enough(member))

@@ -4,7 +4,7 @@
 //! ```text
 //! round ── covered ──> what plugins say of the windows that they were asked of
 //!    ├── trip ──> hard trip: no statistics
-//!    └── trigger ── clumps ──> failures of the same clients, as they weigh
+//!    └── trigger ── clumps ──> failures and slow requests of the same clients, as they weigh
 //!            ├── threshold ──> share against a limit: sequential test, Wilson's bounds
 //!            ├── compare ──> candidate against baseline: two proportions, a quantile, ranks
 //!            └── family ──> what is left of a small chance over all metrics and looks
@@ -40,8 +40,9 @@ use crate::{Method, Plan, Rule, Sample, Strike, Trigger, Verdict};
 pub use clumps::{DESIGN_EFFECT, LATENCY, LATENCY_EFFECTS};
 pub use trip::{ALL_ERRORS, CRASH_LOOP, ERROR_RATE, PROBE};
 
+pub(crate) use clumps::design_effect;
 pub(crate) use covered::of_their_windows;
-pub(crate) use trip::{hard_trip, rate};
+pub(crate) use trip::{GLIMPSE, hard_trip, rate};
 
 use ruling::{Ruling, rank};
 use trigger::Ruled;

@@ -237,6 +237,7 @@ impl<'a> Stage<'a> {
 
     /// Whether a glance may find something here: the sequential test decides at small shares only, and so many fail that it trips a hard trip
     /// by chance in the beginning of a watch if ever. What is left out is found by the next measurement: a rehearsal of weeks ends in seconds.
+    /// A release behaves alike all the time here, so that its last moments, of which half must fail, show nothing that the whole watch does not.
     fn is_worth_a_glance(&self) -> bool {
         let (plan, watch) = (self.run.plan(), self.run.watch());
         watch.is_some_and(|watch| {

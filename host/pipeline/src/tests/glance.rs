@@ -37,46 +37,77 @@ fn half_of_the_requests_fail_and_it_is_not_waited_for_the_measurement() {
     assert_eq!(scene.production(), [("old", 100)]);
 }
 
+/// A step of this share that was good for minutes, and a glance in which so many failed of late, and so many of the stable release; what came
+/// of it.
+fn lately(percent: u8, seen: (u64, u64), stable: (u64, u64), effect: Option<f64>) -> (Scene, Vec<crate::Event>) {
+    let mut scene = Scene::new(slow()).until_step(percent);
+    let started = scene.run.watch().unwrap().started;
+    while scene.run.watch().unwrap().measured < started.after(180 * SECOND) {
+        (scene.seen, scene.stable_seen) = ((2, 1000), (2, 1000));
+        scene.go();
+    }
+    scene.now = scene.run.watch().unwrap().measured.after(20 * SECOND);
+    let (_, glance) = scene.run.glance(scene.now).unwrap();
+    let begins: Vec<i64> = glance.windows.iter().map(|window| window.start).collect();
+    let last = if percent == 100 { 60 } else { 10 };
+    assert_eq!(begins, [started.0, scene.now.before(last * SECOND).0]);
+    let mut all = Vec::new();
+    for (window, (seen, stable)) in
+        glance.windows.chunks(1).zip([((2 + seen.0, 1000 + seen.1), (2 + stable.0, 1000 + stable.1)), (seen, stable)])
+    {
+        (scene.seen, scene.stable_seen) = (seen, stable);
+        all.extend(glance.subjects.iter().flat_map(|subject| scene.samples(window, subject)));
+    }
+    if let Some(effect) = effect {
+        let last = all.last_mut().unwrap();
+        let (window, release) = (last.window.clone(), "new".to_owned());
+        let (metric, observation) = (crate::DESIGN_EFFECT.to_owned(), Observation::Samples(vec![effect]));
+        last.measurements.push(Measurement { metric, unit: "ratio".into(), release, observation, window });
+    }
+    let events = scene.say(Input::Glanced { samples: all }).unwrap();
+    (scene, events)
+}
+
 #[test]
 fn a_release_that_was_good_for_long_is_turned_back_by_what_it_does_now() {
-    // What is seen of the last moments, after a good quarter of an hour; and whether it is enough.
-    for (events, total, turns_back) in [(30, 30, true), (15, 30, true), (14, 30, false), (29, 29, false)] {
-        let mut scene = Scene::new(slow()).until_step(100);
-        let started = scene.run.watch().unwrap().started;
-        while scene.run.watch().unwrap().measured < started.after(180 * SECOND) {
-            scene.seen = (2, 1000);
-            scene.go();
-        }
-        let measured = scene.run.watch().unwrap().measured;
-        scene.now = measured.after(20 * SECOND);
-        let (_, glance) = scene.run.glance(scene.now).unwrap();
-        let begins: Vec<i64> = glance.windows.iter().map(|window| window.start).collect();
-        assert_eq!(begins, [started.0, scene.now.before(10 * SECOND).0, measured.0]);
-        let samples = |scene: &mut Scene, window: &[autodevops_model::Window], seen: (u64, u64)| {
-            scene.seen = seen;
-            glance.subjects.iter().flat_map(|subject| scene.samples(window, subject)).collect::<Vec<Sample>>()
-        };
-        let mut all = samples(&mut scene, &glance.windows[..1], (2 + events, 1000 + total));
-        all.extend(samples(&mut scene, &glance.windows[1..2], (events, total)));
-        let told = scene.say(Input::Glanced { samples: all }).unwrap();
-        assert_eq!(scene.run.stage() == RunStage::Ending, turns_back, "{events} of {total}: {told:?}");
-        assert_eq!(told.is_empty(), !turns_back, "{events} of {total}");
+    for (percent, seen, stable, turns_back) in [
+        (100, (30, 30), (0, 0), true),
+        (100, (15, 30), (0, 0), true),
+        (100, (14, 30), (0, 0), false),
+        (100, (29, 29), (0, 0), false),
+        (50, (30, 30), (1, 100), true),
+        // Both fail, the one a moment before the other; or nobody knows whether the other does.
+        (50, (16, 30), (47, 100), false),
+        (50, (30, 30), (5, 5), false),
+        (50, (30, 30), (0, 0), false),
+    ] {
+        let (scene, told) = lately(percent, seen, stable, None);
+        assert_eq!(scene.run.stage() == RunStage::Ending, turns_back, "{percent} %: {seen:?} {stable:?}: {told:?}");
+        assert_eq!(told.is_empty(), !turns_back, "{percent} %: {seen:?} {stable:?}");
         if turns_back {
             let EventKind::Judged { verdict, .. } = &told[1].event else { panic!("{told:?}") };
             assert_eq!(verdict.method, Some(Method::HardTrip));
-            let words = format!("hard trip: {events} of {total} requests failed from ");
+            let words = format!("hard trip: {} of {} requests failed from ", seen.0, seen.1);
             assert!(verdict.words.starts_with(&words), "it says when: {}", verdict.words);
         }
     }
 }
 
 #[test]
+fn what_a_few_clients_see_of_late_is_as_many_requests_as_it_weighs() {
+    for (effect, turns_back) in [(None, true), (Some(4.0), true), (Some(4.1), false)] {
+        let (scene, told) = lately(100, (110, 120), (0, 0), effect);
+        assert_eq!(scene.run.stage() == RunStage::Ending, turns_back, "{effect:?}: {told:?}");
+    }
+}
+
+#[test]
 fn the_last_moments_are_looked_at_once_they_are_a_part_of_the_watch() {
-    let scene = Scene::new(slow()).until_step(50);
-    let started = scene.run.watch().unwrap().started;
-    for (after, windows) in [(0, 1), (10, 1), (11, 2)] {
+    for (percent, after, windows) in [(50, 0, 1), (50, 10, 1), (50, 11, 2), (100, 60, 1), (100, 61, 2)] {
+        let scene = Scene::new(slow()).until_step(percent);
+        let started = scene.run.watch().unwrap().started;
         let (_, glance) = scene.run.glance(started.after(after * SECOND)).unwrap();
-        assert_eq!(glance.windows.len(), windows, "after {after} s");
+        assert_eq!(glance.windows.len(), windows, "after {after} s at {percent} %");
     }
 }
 

@@ -132,7 +132,17 @@ impl Weighed {
         };
         let words = format!("{}: {}{but}", self.words, as_weighed.words);
         let numbers = as_weighed.numbers.into_iter().chain(self.numbers).collect();
-        Ruling { outcome, words, numbers, ..as_weighed }
+        let lacking = as_weighed.lacking && self.asks_for_samples;
+        Ruling { outcome, words, numbers, lacking, ..as_weighed }
+    }
+}
+
+/// By how much a release's failures in a sample weigh less than they count; 1 where that is not measured.
+pub(crate) fn design_effect(sample: &Sample, release: &str) -> f64 {
+    let told = of(sample, DESIGN_EFFECT, release).map(|measured| &measured.observation);
+    match told {
+        Some(Observation::Samples(effects)) => effects.first().copied().unwrap_or(1.0).max(1.0),
+        _ => 1.0,
     }
 }
 

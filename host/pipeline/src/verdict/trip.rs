@@ -1,7 +1,9 @@
 //! So many failures that no statistics are needed: by what the host observed, where it observed anything.
 
+use std::time::Duration;
+
 use autodevops_model::{Observation, Outcome, Rate};
-use autodevops_statistics::Share;
+use autodevops_statistics::{Share, fisher};
 
 use super::{
     CONFIDENCE, Round,
@@ -24,6 +26,12 @@ pub const CRASH_LOOP: &str = "crash-loop";
 
 /// The host's sign that a release does not answer its probe: 1 of 1.
 pub const PROBE: &str = "probe";
+
+/// The longest part of a watch in which a release must be surely worse than what is beside it to trip by itself.
+pub(crate) const GLIMPSE: Duration = Duration::from_secs(10);
+
+/// A chance that is none, by Fisher's exact test, though it is looked at four times a second.
+const BY_CHANCE: f64 = 1e-6;
 
 /// Signs that trip by themselves, and what they mean.
 const SIGNS: [(&str, &str); 2] =
@@ -70,7 +78,7 @@ fn failures(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
     let trip = plan.hard_trip;
     rates(round).find_map(|(sample, seen)| {
         // A baseline that trips as well is broken by itself: then statistics must tell which is worse.
-        (trips(trip, seen) && !excused(trip, round, sample)).then(|| Verdict {
+        (trips(trip, seen) && !excused(trip, round, (sample, seen))).then(|| Verdict {
             service: String::new(),
             outcome: Outcome::Failed,
             rule: format!("{ERROR_RATE} at or above {:.1} % at once", trip.rate * 100.0),
@@ -91,7 +99,7 @@ pub(super) fn lesser_evil(plan: &Plan, round: &Round<'_>) -> Option<Verdict> {
     whole.find_map(|(sample, seen)| {
         let share = Share::new(seen.events, seen.total);
         let upper = share.wilson_upper(CONFIDENCE);
-        let may_trip = upper >= trip.rate && excused(trip, round, sample);
+        let may_trip = upper >= trip.rate && excused(trip, round, (sample, seen));
         may_trip.then(|| Verdict {
             service: String::new(),
             outcome: Outcome::Inconclusive,
@@ -167,7 +175,16 @@ fn part(round: &Round<'_>, sample: &Sample) -> String {
     if sample.window.start == round.whole.start { String::new() } else { format!(" from {}", times(&sample.window)) }
 }
 
-/// Whether the baseline trips by itself.
-fn excused(trip: HardTrip, round: &Round<'_>, sample: &Sample) -> bool {
-    matches!(round.baseline_of(sample, ERROR_RATE), Some(Observation::Rate(rate)) if trips(trip, rate))
+/// Whether the baseline trips by itself; or, in a glimpse, whether the release is not surely worse than what is beside it: an outage of what both
+/// use crosses half of the one's requests a moment before the other's.
+fn excused(trip: HardTrip, round: &Round<'_>, (sample, seen): (&Sample, &Rate)) -> bool {
+    let is_glimpse = sample.window.start != round.whole.start
+        && sample.window.end.saturating_sub(sample.window.start) <= GLIMPSE.as_nanos() as i64;
+    match round.baseline_of(sample, ERROR_RATE) {
+        Some(Observation::Rate(baseline)) => {
+            let share = |rate: &Rate| Share::new(rate.events, rate.total);
+            trips(trip, baseline) || (is_glimpse && fisher(share(seen), share(baseline)) >= BY_CHANCE)
+        }
+        _ => is_glimpse && round.baseline.is_some(),
+    }
 }
