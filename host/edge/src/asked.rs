@@ -81,6 +81,15 @@ impl OfClient {
     pub fn requests(&self) -> u64 {
         self.latency.iter().map(|count| u64::from(*count)).sum()
     }
+
+    /// How many of so many requests, which are all, took longer than each bucket's bound.
+    pub(crate) fn longer(&self, requests: u64) -> [u64; BUCKETS] {
+        let mut left = requests;
+        self.latency.map(|count| {
+            left = left.saturating_sub(u64::from(count));
+            left
+        })
+    }
 }
 
 impl Request {

@@ -16,6 +16,8 @@ const ALWAYS: u64 = 3;
 const ODD_IN: u64 = 100;
 /// See [`ODD_IN`].
 const LEAST_ODD: u64 = 2;
+/// Fewer clients than these are few.
+const FEW: usize = 10;
 /// A smaller design effect is none: of requests that are independent it comes to that by chance, and it would change no decision.
 const LEAST_EFFECT: f64 = 1.1;
 
@@ -104,8 +106,8 @@ impl OfMany {
     /// The design effect of the errors that count: how many times more they vary than independent ones would. `by_client` has the errors and
     /// the requests of each client of a sample. None below [`LEAST_EFFECT`]: they are as good as independent.
     ///
-    /// Of two clients or one, each of whose errors may be its own doing, nobody can tell: there each client weighs as one request, which
-    /// decides nothing.
+    /// Of two clients or one, each of whose errors may be its own doing, nobody can tell, nor of fewer than ten who see nothing else: there each
+    /// client weighs as one request.
     pub fn design_effect(&self, by_client: &[(u64, u64)]) -> Option<f64> {
         let requests: u64 = by_client.iter().map(|(_, requests)| requests).sum();
         let is_cut = by_client.iter().any(|(errors, _)| *errors > self.most);
@@ -113,6 +115,9 @@ impl OfMany {
             requests as f64 / by_client.len().max(1) as f64
         } else if by_client.iter().all(|(_, requests)| *requests == 1) {
             1.0
+        } else if by_client.len() < FEW && by_client.iter().all(|(errors, requests)| errors == requests) {
+            // Nobody is there for whom it works.
+            requests as f64 / by_client.len().max(1) as f64
         } else {
             design_effect(by_client.iter().map(|(errors, requests)| ((*errors).min(self.most), *requests)))?
         };
@@ -123,19 +128,25 @@ impl OfMany {
 /// The design effects of latencies by client: how many times more they vary than they would if each request took as long as it does
 /// independently of whose it is. One for each of [`LATENCY_BOUNDS_SECONDS`](crate::LATENCY_BOUNDS_SECONDS), of the share of requests that take
 /// longer; the last is that of their mean rank (Bross, "How to use ridit analysis", 1958), which is what tests by ranks compare. 1 where they are as good
-/// as independent; empty where all are, and of a single client, who is no clump beside others.
-pub fn latency_effects(by_client: &[OfClient]) -> Vec<f64> {
-    if by_client.iter().all(|of| of.requests() <= 1) {
+/// as independent; empty where all are. `clients` are all that the release has: of two or one, each of whom may be slow by itself, nobody can
+/// tell, so that each weighs as one request.
+pub fn latency_effects(by_client: &[OfClient], clients: u64) -> Vec<f64> {
+    let requests: Vec<u64> = by_client.iter().map(OfClient::requests).collect();
+    if requests.iter().all(|requests| *requests <= 1) {
         return Vec::new();
+    }
+    if clients <= LEAST_ODD {
+        return vec![requests.iter().sum::<u64>() as f64 / requests.len().max(1) as f64; BUCKETS];
     }
     let mut all = [0_u64; BUCKETS];
     for of in by_client {
         all.iter_mut().zip(of.latency).for_each(|(sum, count)| *sum += u64::from(count));
     }
-    let longer =
-        |of: &OfClient, place: usize| -> u64 { of.latency.iter().skip(place + 1).map(|count| u64::from(*count)).sum() };
-    let shares =
-        (0..BUCKETS - 1).map(|place| design_effect(by_client.iter().map(|of| (longer(of, place), of.requests()))));
+    // How many of each client's took longer than each bound.
+    let longer: Vec<[u64; BUCKETS]> =
+        by_client.iter().zip(&requests).map(|(of, requests)| of.longer(*requests)).collect();
+    let of_bound = |place: usize| longer.iter().filter_map(move |longer| longer.get(place).copied());
+    let shares = (0..BUCKETS - 1).map(|place| design_effect(of_bound(place).zip(requests.iter().copied())));
     // Twice the rank that requests of a bucket have in the mean.
     let mut below = 0;
     let ranks = all.map(|count| {
@@ -148,7 +159,7 @@ pub fn latency_effects(by_client: &[OfClient]) -> Vec<f64> {
         Cluster {
             sum: counts().map(|(count, rank)| count * rank).sum(),
             squares: counts().map(|(count, rank)| count * rank * rank).sum(),
-            number: of.requests() as f64,
+            number: counts().map(|(count, _)| count).sum(),
         }
     };
     let of_ranks = design_effect_of_mean(by_client.iter().map(ranked));
@@ -256,6 +267,7 @@ mod tests {
             ("as many as by chance", &[(74, 0, 30), (22, 1, 30), (4, 2, 30)], None),
             ("five see nothing else", &[(5, 30, 30), (95, 0, 30)], Some(five_of_a_hundred)),
             ("all see nothing else", &[(20, 30, 30)], None),
+            ("all of nine see nothing else", &[(9, 30, 30)], Some(30.0)),
             (
                 "one of three: nobody knows whose doing it is, but three of his count",
                 &[(1, 30, 30), (2, 0, 30)],
@@ -286,7 +298,7 @@ mod tests {
     #[test]
     fn requests_of_the_same_clients_that_take_long_weigh_less_and_those_of_all_do_not() {
         // Two of twenty that have thirty each, as of errors: 600/19 by hand; of two values the ranks are as good as the shares.
-        let effects = latency_effects(&took(&[(2, 0, 30), (18, 30, 0)]));
+        let effects = latency_effects(&took(&[(2, 0, 30), (18, 30, 0)]), 20);
         assert_eq!(effects.len(), BUCKETS);
         let clumped = 600.0 / 19.0;
         for (place, effect) in effects.iter().enumerate() {
@@ -297,11 +309,13 @@ mod tests {
         for (what, clients) in [
             ("each asks once", &[(50, 1, 0), (5, 0, 1)][..]),
             ("nobody", &[]),
-            ("one alone", &[(1, 30, 30)]),
             ("all are quick", &[(20, 30, 0)]),
             ("all take as long as each other", &[(20, 28, 2)]),
         ] {
-            assert_eq!(latency_effects(&took(clients)), [0.0; 0], "{what}");
+            assert_eq!(latency_effects(&took(clients), 55), [0.0; 0], "{what}");
+        }
+        for clients in [&[(1, 0, 30)][..], &[(1, 20, 10), (1, 0, 30)]] {
+            assert_eq!(latency_effects(&took(clients), clients.len() as u64), [30.0; BUCKETS], "nobody can tell");
         }
     }
 

@@ -353,7 +353,7 @@ impl Seen {
             let errors: Vec<(u64, u64)> = by_client.iter().map(|of| (of.errors, of.requests())).collect();
             sample.design_effect = counted.design_effect(&errors);
         }
-        sample.latency_effects = latency_effects(&by_client);
+        sample.latency_effects = latency_effects(&by_client, clients);
         sample
     }
 }

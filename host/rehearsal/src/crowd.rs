@@ -47,17 +47,6 @@ impl OfClients {
     }
 }
 
-/// What the front door tells of how the latencies of a window hang together by client.
-pub(crate) fn latency_effects(from: &OfClients, to: &OfClients) -> Vec<f64> {
-    let of = |(to, from): (&Took, &Took)| {
-        let mut latency = *to;
-        latency.iter_mut().zip(from).for_each(|(to, from)| *to -= from);
-        OfClient { latency, ..OfClient::default() }
-    };
-    let all: Vec<OfClient> = to.took.iter().zip(&from.took).map(of).filter(|of| of.requests() > 0).collect();
-    autodevops_edge::latency_effects(&all)
-}
-
 /// The clients of a service.
 pub(crate) struct Crowd {
     /// Each client's place among the hundredths of the traffic, from the lowest: the candidate's share has the lowest.
@@ -161,5 +150,15 @@ impl Asking<'_> {
         let by_client: Vec<(u64, u64)> =
             errors.into_iter().zip(requests).filter(|(_, requests)| *requests > 0).collect();
         (counted.errors, counted.design_effect(&by_client).filter(|_| all > 1))
+    }
+    /// What the front door tells of how the latencies of a window hang together by client.
+    pub(crate) fn latency_effects(&self, from: &OfClients, to: &OfClients) -> Vec<f64> {
+        let of = |(to, from): (&Took, &Took)| {
+            let mut latency = *to;
+            latency.iter_mut().zip(from).for_each(|(to, from)| *to -= from);
+            OfClient { latency, ..OfClient::default() }
+        };
+        let all: Vec<OfClient> = to.took.iter().zip(&from.took).map(of).filter(|of| of.requests() > 0).collect();
+        autodevops_edge::latency_effects(&all, self.all.len() as u64)
     }
 }

@@ -9,7 +9,7 @@ use autodevops_statistics::upper_tail;
 use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Binomial, Distribution as _, Poisson};
 
-use crate::crowd::{Asking, Clients, Crowd, OfClients, latency_effects};
+use crate::crowd::{Asking, Clients, Crowd, OfClients};
 
 /// Half of all simulated requests take at most so long, in seconds.
 const MEDIAN: f64 = 0.08;
@@ -310,7 +310,8 @@ impl<'a> World<'a> {
             };
             push(&metric.name, "seconds", Observation::Histogram(bounds.zip(counts).map(bucket).collect()));
             let effects = asking.as_ref().filter(|_| metric.name == LATENCY);
-            let effects = effects.map_or_else(Vec::new, |_| latency_effects(&from.of_clients, &to.of_clients));
+            let told = |asking: &Asking<'_>| asking.latency_effects(&from.of_clients, &to.of_clients);
+            let effects = effects.map(told).unwrap_or_default();
             if !effects.is_empty() {
                 push(LATENCY_EFFECTS, "ratio", Observation::Samples(effects));
             }
