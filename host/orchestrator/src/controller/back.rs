@@ -226,9 +226,9 @@ impl Controller {
     pub async fn deploy(&self, environments: &[String], by: &str) -> Result<Vec<MadeLive>> {
         let serving = || environments.iter().map(|environment| self.serving(environment));
         let served: Vec<Served> = serving().collect::<Result<Vec<_>>>()?.concat();
-        let _alone = self.building.lock().await;
+        let alone = self.building.lock().await;
         let built = by_hand::build_all(&self.project, environments).await?;
-        let _kept = self.keeping.lock().await;
+        let kept = self.keeping.lock().await;
         // Whoever goes back meanwhile waits for no guard; then nothing is deployed, and there is a snapshot more.
         let snapshots = by_hand::keep_data(&self.project, environments, by).await?;
         let mut next = self.beginning.lock().await;
@@ -241,7 +241,7 @@ impl Controller {
         self.look_anew(&concerned, made.as_deref().unwrap_or_default()).await;
         // What stops drains as long as it may, and nobody waits for that: what is done meanwhile has a fence above this one.
         let fence = self.project.next_fence();
-        drop((still, next));
+        drop((still, next, kept, alone));
         let tidied = async { front_door::tidy_below(&self.project, |_| true, &[], fence?).await };
         if made.is_ok()
             && let Err(error) = tidied.await
