@@ -34,7 +34,8 @@ pub struct MetricTrigger {
     #[serde(default)]
     pub direction: Option<WorseDirection>,
     /// For `worse-by`: a smaller difference is none, however sure: a share for a rate, such as `0.5 %`, or a time for a latency.
-    /// `10ms` for a latency that is counted by buckets, and nothing for others, when absent.
+    /// `10ms` for a latency that is counted by buckets, and nothing for others, when absent. None can be written for what is counted in bytes
+    /// or by number.
     #[serde(default)]
     #[schemars(with = "Option<crate::schema::ThresholdText>")]
     pub effect: Option<Threshold>,

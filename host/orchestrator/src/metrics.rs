@@ -1,10 +1,14 @@
 //! Whether what triggers are about is measured by anybody, as far as the health checks say.
 
+mod amount;
+
 use anyhow::{Result, bail};
 use autodevops_pipeline::{ERROR_RATE, Origin, Rule, Trigger};
 use autodevops_policy::{DeclaredMetric, Manifest, MetricKind, MetricUnit, metric::hint};
 
 use crate::usage::Usage;
+
+pub(crate) use amount::check_amounts;
 
 /// What the host's own front door measures.
 const OWN: [(&str, MetricKind); 2] = [(ERROR_RATE, MetricKind::Rate), ("latency", MetricKind::Histogram)];
@@ -59,18 +63,24 @@ fn is_measured(trigger: &Trigger, health_checks: &[(Manifest, Origin)], own: &[(
             }
             _ => ("a share", "write `worse-by`"),
         };
-        let unit = match first.unit {
-            MetricUnit::Bytes => " of bytes",
-            MetricUnit::Count => " of a number of things",
-            MetricUnit::Ratio if first.kind != MetricKind::Rate => " of shares",
-            MetricUnit::Ratio | MetricUnit::Seconds => "",
-        };
         bail!(Usage(format!(
-            "[rollout] `triggers`: `{}` is measured as {}{unit}, which {asked} cannot be asked of; {remedy}",
-            trigger.metric, first.kind,
+            "[rollout] `triggers`: `{}` is measured as {}, which {asked} cannot be asked of; {remedy}",
+            trigger.metric,
+            in_words(first),
         )));
     }
     Ok(())
+}
+
+/// How it is measured, and in what where that does not go without saying.
+fn in_words(metric: &DeclaredMetric) -> String {
+    let unit = match metric.unit {
+        MetricUnit::Bytes => " of bytes",
+        MetricUnit::Count => " of a number of things",
+        MetricUnit::Ratio if metric.kind != MetricKind::Rate => " of shares",
+        MetricUnit::Ratio | MetricUnit::Seconds => "",
+    };
+    format!("{}{unit}", metric.kind)
 }
 
 /// Refuses a trigger of whose metric no two publishers say anything, where the host does not vouch for the release: the step would be made
@@ -120,7 +130,7 @@ mod tests {
         (check_of(metrics).0, Origin { publisher: publisher.into(), component: format!("sha256:{publisher}") })
     }
 
-    fn check_of(metrics: &[(&str, &str, &str)]) -> (Manifest, Origin) {
+    pub(super) fn check_of(metrics: &[(&str, &str, &str)]) -> (Manifest, Origin) {
         let mut text =
             "name = \"shop-health\"\nversion = \"0.1.0\"\ndescription = \"x\"\nstages = [\"health-check\"]\n"
                 .to_owned();

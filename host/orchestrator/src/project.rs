@@ -332,6 +332,7 @@ impl Project {
             sources::check(&origins.collect::<Vec<_>>(), &self.config.stages.deploy_target)?;
         }
         metrics::check(&self.config.plan().triggers, &checks, self.is_local())?;
+        metrics::check_amounts(&self.config.rollout.triggers, &checks)?;
         if let Some(unused) = self.config.plugins.keys().find(|name| !used.contains(&name.as_str())) {
             tracing::warn!("[plugins.{unused}] is set, but no stage names the plugin `{unused}`");
         }
