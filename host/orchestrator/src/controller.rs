@@ -315,9 +315,8 @@ impl Controller {
         {
             tracing::warn!("people may be told on of what {} healed: {error:#}", run.id());
         }
-        if let Some(outcome) = run.outcome().filter(|_| revert::is_taken_back(run)) {
-            let reason = outcome.to_string();
-            let came = tokio::task::block_in_place(|| revert::by_itself(&self.project, run.id(), &reason, true));
+        if run.outcome().is_some() && revert::is_taken_back(run) {
+            let came = tokio::task::block_in_place(|| revert::at_end(&self.project, run));
             revert::in_words(came).iter().for_each(|words| self.observer.notice(words));
         }
         // Before what may wait for clients that are still served: should this be cancelled there, others have its services all the same.

@@ -1,9 +1,8 @@
 //! A change that was taken back, undone in git: on a branch of its own, for a person to merge. The checkout is never touched.
 
 mod kept;
+mod merged;
 mod telling;
-
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use autodevops_config::Revert;
@@ -20,6 +19,7 @@ use crate::{
 };
 
 pub use kept::{Came, Undoing, came_of, undone};
+pub use merged::{at_end, left_over, look};
 pub use telling::tell;
 
 /// Letters of a commit that name it to people.
@@ -257,25 +257,6 @@ pub fn by_itself(project: &Project, subject: &str, reason: &str, tells: bool) ->
         put_on_record(project, &undoing.commit, None, &why);
     }
     Ok(Some(undoing))
-}
-
-/// For so long a run that is over is looked at by [`left_over`].
-const LEFT_OVER: Duration = Duration::from_secs(24 * 3600);
-
-/// Undoes in git what a process before took back and did not come to undo, since it ended in between: of the last day's runs those of which
-/// nothing is on record. What came of it.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub fn left_over(project: &Project) -> Result<Vec<Result<Option<Undoing>>>> {
-    let (mut came, done) = (Vec::new(), undone(&project.journal)?);
-    for logged in project.log.since(now().before(LEFT_OVER))? {
-        let run = &logged.run;
-        if let Some(outcome) = run.outcome().filter(|_| is_taken_back(run) && came_of(&done, run).is_none()) {
-            came.push(by_itself(project, run.id(), &outcome.to_string(), true));
-        }
-    }
-    Ok(came)
 }
 
 /// What came of it, in words for people; none where there was nothing to undo.

@@ -7,7 +7,10 @@ use autodevops_pipeline::{Asked, Command, EffectOutcome, Environment, Found, Inp
 use autodevops_sandbox::CallContext;
 
 use super::{Stages, failed, of_call, of_host, stage_error};
-use crate::{clock::now, moved, notices::Turn};
+use crate::{clock::now, moved, notices::Turn, revert};
+
+/// For so long a run that goes back waits for git at most.
+const GIT: Duration = Duration::from_secs(2);
 
 impl Stages {
     /// Does an effect whose intent is on record. `again` says that it may have been done before: then the target is asked first. A move of
@@ -53,8 +56,23 @@ impl Stages {
             };
         }
         drop(not_by_hand);
+        if done.is_ok() && run.takes_back(command) && revert::is_taken_back(run) {
+            self.looks_whether_merged(run).await;
+        }
         let outcome = done.unwrap_or_else(EffectOutcome::Failed);
         Input::Effect { key: command.key().unwrap_or_default().to_owned(), outcome }
+    }
+
+    /// Has it looked, and put on record, whether what is taken back was merged. It ends on its own where git takes long: the run does not wait
+    /// for that.
+    async fn looks_whether_merged(&self, run: &Run) {
+        let of = run.clone();
+        let looks = self.blocking(move |project| revert::look(project, &of));
+        match tokio::time::timeout(GIT, looks).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "whether what {} took back was merged is not on record", run.id()),
+            Err(_) => tracing::warn!("git takes long to say whether what {} took back was merged", run.id()),
+        }
     }
 
     /// What serves of each of the run's services, by the target's word.

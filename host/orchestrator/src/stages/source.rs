@@ -19,7 +19,7 @@ pub(super) fn mount(guest: &str, host: &Path) -> MountedFolder {
 
 impl Stages {
     /// Does work that blocks where it may.
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Project) -> Result<T> + Send + 'static,
     ) -> Result<T, StageError> {

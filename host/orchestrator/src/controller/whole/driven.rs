@@ -1,6 +1,7 @@
 //! Runs that are driven to their end, and what becomes of what they leave behind.
 
 use super::*;
+use crate::stages::Stages;
 
 /// Keeps what people are told.
 #[derive(Default)]
@@ -136,6 +137,84 @@ async fn once_a_run_healed_what_serves_nobody_is_told_on_that_it_fails() {
     }
 }
 
+/// What happened to a run that was taken back, whose change is this commit upon that one.
+fn failing(change: &str, before: &str) -> Vec<autodevops_pipeline::Event> {
+    let story = Story { candidate_errors: 200, at: now(), ..Story::default() };
+    let story = serde_json::to_string(&story.events()).unwrap();
+    serde_json::from_str(&story.replace(&"2".repeat(40), change).replace(&"1".repeat(40), before)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_merged_after_it_was_taken_back_is_on_purpose_and_not_undone() {
+    // Whether the process that took it back also came to the run's end, or ended before what follows that.
+    for (was_merged, ends) in [(true, true), (true, false), (false, true), (false, false)] {
+        let scene = Scene::open(&[target(&[serves("production", &[("old", 100)], Some("old"))])], "");
+        let git = |arguments: &[&str]| git(&scene.shop(), arguments);
+        let before = git(&["rev-parse", "HEAD"]);
+        git(&["checkout", "--quiet", "-b", "fix"]);
+        let change = scene.check_in("public/index.html", "<p>broken</p>\n");
+        git(&["checkout", "--quiet", "main"]);
+        let merge = || drop(git(&["merge", "--quiet", "fix"]));
+        if was_merged {
+            merge();
+        }
+        let events = failing(&change, &before);
+        let replayed = |count: usize| Run::replay(&events[..count]).unwrap();
+        let goes_back = (1..).map(replayed).find(|run| run.ending().is_some()).unwrap();
+        let back = goes_back.commands(now()).remove(0);
+        assert!(goes_back.takes_back(&back), "{back:?}");
+        Stages::new(scene.project.clone()).effect(&goes_back, &back, false).await;
+        if !was_merged {
+            merge();
+        }
+        // What people merge once it went back does not change what was so before.
+        Stages::new(scene.project.clone()).effect(&goes_back, &back, true).await;
+        let run = replayed(events.len());
+        scene.project.ledger().append(&run, 0, &events).unwrap();
+        let told = Arc::new(Told::default());
+        let controller = Controller::new(scene.project.clone(), told.clone()).unwrap();
+        if ends {
+            controller.left(&run).await;
+        }
+        controller.revert_left_over();
+        controller.revert_left_over();
+        assert_eq!(told.0.lock().unwrap().len(), usize::from(was_merged), "{was_merged} {ends}");
+        assert_eq!(git(&["branch", "--list", "autodevops/*"]).is_empty(), !was_merged, "{was_merged} {ends}");
+        assert_eq!(scene.project.journal.facts("merged-when-taken-back/").unwrap(), [], "it is looked at no more");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_run_took_back_that_is_not_over_is_undone_once_it_is() {
+    let scene = Scene::open(&[target(&[])], "");
+    let before = git(&scene.shop(), &["rev-parse", "HEAD"]);
+    let change = scene.check_in("public/index.html", "<p>broken</p>\n");
+    let events = failing(&change, &before);
+    let replayed = |count: usize| Run::replay(&events[..count]).unwrap();
+    let until = (1..).find(|count| replayed(*count).ending().is_some()).unwrap();
+    let goes_back = replayed(until);
+    let version = scene.project.ledger().append(&goes_back, 0, &events[..until]).unwrap();
+    revert::look(&scene.project, &goes_back).unwrap();
+    let controller = controller(&scene);
+    let branches = || git(&scene.shop(), &["branch", "--list", "autodevops/*"]);
+    controller.revert_left_over();
+    assert_eq!(branches(), "");
+    let run = replayed(events.len());
+    scene.project.ledger().append(&run, version, &events[until..]).unwrap();
+    controller.revert_left_over();
+    assert_ne!(branches(), "", "its host ended with it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_nobody_saw_merged_as_it_was_taken_back_is_not_undone_at_a_later_start() {
+    let scene = Scene::open(&[target(&[])], "");
+    let before = git(&scene.shop(), &["rev-parse", "HEAD"]);
+    let events = failing(&scene.check_in("public/index.html", "<p>broken</p>\n"), &before);
+    scene.project.ledger().append(&Run::replay(&events).unwrap(), 0, &events).unwrap();
+    controller(&scene).revert_left_over();
+    assert_eq!(git(&scene.shop(), &["branch", "--list", "autodevops/*"]), "");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_run_took_back_and_cannot_be_undone_in_git_is_told_to_people_and_on_record() {
     let plugins = [target(&[]), plugin("chat", Stage::Notifier, &[answer("notify", serde_json::Value::Null)])];
@@ -144,14 +223,12 @@ async fn what_a_run_took_back_and_cannot_be_undone_in_git_is_told_to_people_and_
         let before = git(&scene.shop(), &["rev-parse", "HEAD"]);
         let change = scene.check_in("public/index.html", "<p>broken</p>\n");
         later.iter().for_each(|text| drop(scene.check_in("public/index.html", text)));
-        let failing = Story { candidate_errors: 200, at: now(), ..Story::default() };
-        let story = serde_json::to_string(&failing.events()).unwrap();
-        let story = story.replace(&"2".repeat(40), &change).replace(&"1".repeat(40), &before);
-        let events: Vec<autodevops_pipeline::Event> = serde_json::from_str(&story).unwrap();
+        let events = failing(&change, &before);
         let run = Run::replay(&events).unwrap();
         scene.project.ledger().append(&run, 0, &events).unwrap();
         let observer = Arc::new(Told::default());
         let controller = Controller::new(scene.project.clone(), observer.clone()).unwrap();
+        revert::look(&scene.project, &run).unwrap();
         // Either as the run ends, or later, where the process that drove it ended just then.
         if is_undone {
             controller.left(&run).await;
