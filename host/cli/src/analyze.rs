@@ -17,6 +17,7 @@ use autodevops_orchestrator::{
     clock,
     plugins::PluginSet,
     source_maps::SourceMaps,
+    usage::beginning,
 };
 use autodevops_sandbox::MountedFolder;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -80,6 +81,7 @@ impl Show<'_> {
     fn choose(&self, analysis: &mut Analysis) -> Result<()> {
         analysis.issues.retain(|issue| self.least.is_none_or(|least| issue.severity >= least));
         if let Some(fingerprint) = &self.options.explain {
+            beginning(fingerprint, "give the issue's fingerprint, or the beginning of it")?;
             analysis.issues.retain(|issue| issue.fingerprint.starts_with(fingerprint));
             if analysis.issues.is_empty() {
                 let told = "no issue's fingerprint begins so; without --explain, all are listed";
@@ -166,6 +168,21 @@ mod tests {
         };
         assert_eq!((left(None), left(Some(Severity::Error)), left(Some(Severity::Critical))), (3, 2, 1));
         assert!(severity("bad").is_err());
+    }
+
+    #[test]
+    fn one_issue_is_explained_by_the_beginning_of_its_fingerprint_and_not_by_nothing() {
+        use autodevops_model::{Issue, IssueKind};
+        for (start, left) in [("f0", Some(1)), ("", None), (" ", None), ("a", None)] {
+            let line = ["autodevops", "analyze", "a.log", "--explain", start];
+            let Verb::Analyze(options) = Arguments::try_parse_from(line).unwrap().verb else { unreachable!() };
+            let issue = Issue::new("f00d", IssueKind::Exception, Severity::Error, "x");
+            let mut analysis = Analysis { issues: vec![issue], sources: vec![], skipped: vec![] };
+            let chosen = Show { options: &options, format: AnyFormat::Text, least: None }.choose(&mut analysis);
+            let left_over = chosen.map(|()| analysis.issues.len());
+            assert!(left_over.as_ref().err().is_none_or(|error| error.is::<Usage>()));
+            assert_eq!(left_over.ok(), left, "`{start}`");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use anyhow::{Result, anyhow, bail};
 use autodevops_journal::audit::{Break, Entry, Head, Sealed, Verified};
-use autodevops_orchestrator::project::Project;
+use autodevops_orchestrator::{project::Project, usage::beginning};
 use serde_json::json;
 
 use crate::{
@@ -205,6 +205,7 @@ fn named(project: &Project, start: &str) -> Result<String> {
 }
 
 fn choose(names: Vec<String>, start: &str) -> Result<String> {
+    beginning(start, "give the name of a run, or the beginning of it; see `autodevops audit`")?;
     if names.iter().any(|name| name == start) {
         return Ok(start.to_owned());
     }
@@ -230,6 +231,9 @@ mod tests {
         assert_eq!(choose(names(), "wat").unwrap(), "watch");
         assert_eq!(choose(names(), "62e23fd1-2").unwrap(), "62e23fd1-2");
         let error = |start| choose(names(), start).unwrap_err().to_string();
+        assert_eq!(choose(vec!["watch".to_owned()], "w").unwrap(), "watch");
+        let nothing = choose(vec!["watch".to_owned()], "").unwrap_err();
+        assert!(nothing.is::<Usage>() && nothing.to_string().starts_with("nothing is named; "), "{nothing}");
         assert_eq!(error("62e"), "2 runs start with `62e`; give more of the name");
         assert_eq!(error("wacht"), "there is no run `wacht` on record; did you mean `watch`? See `autodevops audit`");
         assert_eq!(error("something-else"), "there is no run `something-else` on record. See `autodevops audit`");

@@ -31,7 +31,7 @@ use crate::{
     revert::{self, Reverted},
     serving::{Serving, serving},
     signals::{self, CriticalErrors},
-    usage::{Declined, Usage},
+    usage::{Declined, Usage, beginning},
 };
 
 pub use back::{RolledBack, goes_back};
@@ -123,6 +123,7 @@ impl Controller {
     pub fn choose(&self, issues: Vec<Issue>, fingerprint: Option<&str>) -> Result<Option<Issue>> {
         let handled = self.handled();
         if let Some(wanted) = fingerprint {
+            beginning(wanted, "give the issue's fingerprint, or the beginning of it; see `autodevops analyze`")?;
             let mut found: Vec<Issue> =
                 issues.into_iter().filter(|issue| issue.fingerprint.starts_with(wanted)).collect();
             let none = || Usage(format!("no issue `{wanted}` was found in the watched logs"));
@@ -447,6 +448,7 @@ impl Controller {
 /// # Errors
 /// When there is none, or more than one.
 pub fn named(project: &Project, start: &str) -> Result<String> {
+    beginning(start, "give the name of a run, or the beginning of it; see `autodevops runs`")?;
     let runs: Vec<String> = project.journal.runs()?.into_iter().map(|run| run.run).collect();
     if runs.iter().any(|run| run == start) {
         return Ok(start.to_owned());

@@ -8,7 +8,14 @@ use autodevops_pipeline::Run;
 use autodevops_sandbox::{CallContext, CallError, Plugin};
 use serde::{Deserialize, Serialize};
 
-use crate::{by_hand::on_record, clock::now, log::Logged, project::Project, stages::of_call, usage::Usage};
+use crate::{
+    by_hand::on_record,
+    clock::now,
+    log::Logged,
+    project::Project,
+    stages::of_call,
+    usage::{Usage, beginning},
+};
 
 /// A snapshot, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,6 +214,9 @@ pub async fn list(project: &Project, environment: &str) -> Result<Vec<Snapshot>>
 
 /// The one snapshot whose name begins so.
 async fn find(project: &Project, environment: &str, start: &str) -> Result<(Plugin, Snapshot)> {
+    let of_it =
+        format!("give the name of a snapshot, or the beginning of it; see `autodevops state list {environment}`");
+    beginning(start, &of_it)?;
     let mut found: Vec<Snapshot> = list(project, environment).await?;
     found.retain(|one| one.snapshot.id.starts_with(start));
     if let Some(exact) = found.iter().find(|one| one.snapshot.id == start).cloned() {

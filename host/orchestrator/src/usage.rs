@@ -6,6 +6,15 @@
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// That something is named: an empty beginning, as of a variable that is not set, is that of every name, and where there is one thing alone
+/// it would be taken for meant. `said` is what to give.
+///
+/// # Errors
+/// [`Usage`] where it is blank.
+pub fn beginning(start: &str, said: &str) -> Result<(), Usage> {
+    if start.trim().is_empty() { Err(Usage(format!("nothing is named; {said}"))) } else { Ok(()) }
+}
+
 /// What was asked for makes sense, and does not fit how things stand; nothing was done. It says what to do instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

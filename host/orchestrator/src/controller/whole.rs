@@ -129,6 +129,8 @@ fn a_named_issue_has_a_run_whatever_was_done_about_it_but_not_two_at_once() {
     let chosen = |start: &str| controller.choose(issues(), Some(start)).map_err(|error| error.to_string());
     assert_eq!(chosen("aa1").unwrap().unwrap().fingerprint, "aa11");
     assert_eq!(chosen("aa").unwrap_err(), "`aa` is the beginning of 2 fingerprints; give more of it");
+    let nothing = controller.choose(vec![issue("aa11")], Some("")).unwrap_err();
+    assert!(nothing.is::<Usage>() && nothing.to_string().starts_with("nothing is named; give"), "{nothing}");
     assert_eq!(chosen("bb").unwrap_err(), "no issue `bb` was found in the watched logs");
     assert_eq!(chosen("62e2").unwrap_err(), "run 62e23fd1-1 handles this issue now; see `autodevops show 62e23fd1-1`");
     let rare = Issue { count: 0, ..issue("rare") };
@@ -161,6 +163,8 @@ fn a_run_is_known_by_the_beginning_of_its_name() {
     let named = |start: &str| controller.named(start).map_err(|error| error.to_string());
     assert_eq!((named("b").unwrap(), named("aa-1").unwrap()), ("bb-1".into(), "aa-1".into()));
     assert_eq!(named("aa").unwrap_err(), "2 runs start with `aa`; give more of the name");
+    let nothing = named("").unwrap_err();
+    assert!(nothing.starts_with("nothing is named; give the name of a run"), "{nothing}");
     assert_eq!(named("cc").unwrap_err(), "there is no run `cc`; see `autodevops runs`");
 }
 

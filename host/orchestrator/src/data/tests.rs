@@ -57,6 +57,12 @@ async fn snapshots_of_all_guards_are_told_by_their_times_and_found_by_the_beginn
     assert_eq!(found("a-2").await.unwrap(), ("guard".into(), "a-2".into()), "a whole name is that one");
     let error = found("a").await.unwrap_err();
     assert_eq!(error.to_string(), "3 snapshots of production start with `a`; give more of the name");
+    let one = Scene::open(&[target(&[]), guard("guard", &[answer("list", json!([info("a-1", 1)]))])], "");
+    for start in ["", " "] {
+        let error = find(&one.project, "production", start).await.map(drop).unwrap_err();
+        assert!(error.is::<Usage>() && error.to_string().starts_with("nothing is named; "), "{error}");
+        assert!(verify(&one.project, "production", Some(start)).await.is_err(), "nor is it each of them");
+    }
     let error = found("x").await.unwrap_err().to_string();
     assert!(error.starts_with("production has no snapshot `x`"), "{error}");
 }

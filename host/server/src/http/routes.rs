@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Body;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Api, Back, MAX_BODY_BYTES, Office, PATIENCE, Unheard, pages, redacted::redacted};
@@ -209,6 +209,19 @@ async fn one<O: Office>(api: &Api<O>, run: &str) -> Result<Value, Unheard> {
     Ok(redacted(json!({ "run": summary(&run, came_of(&undone, &run)), "events": events }), &api.redaction))
 }
 
+/// What a body says that is a JSON object. An array is none: its values would be taken for the fields by their places, so that `[]` approves.
+///
+/// # Errors
+/// What is answered to one that is not, with what to send for example.
+fn object<T: DeserializeOwned>(body: &[u8], such: &str) -> Result<T, Answer> {
+    let read = match body.trim_ascii_start() {
+        [b'{', ..] => serde_json::from_slice(body).map_err(|wrong| wrong.to_string()),
+        _ => Err("it is no JSON object".to_owned()),
+    };
+    let refusal = |wrong| format!("the body is not what is expected: {wrong}; send for example {such}");
+    read.map_err(|wrong| error(StatusCode::BAD_REQUEST, refusal(wrong)))
+}
+
 /// What a verb is told with.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -220,14 +233,11 @@ struct Told {
 }
 
 async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &[u8]) -> Answer {
-    let read = if body.trim_ascii().is_empty() { Ok(Told::default()) } else { serde_json::from_slice(body) };
+    let nothing = body.trim_ascii().is_empty();
+    let read = if nothing { Ok(Told::default()) } else { object(body, r#"{"reason":"looks right"}"#) };
     let Told { reason, bypass, by: span, question } = match read {
         Ok(told) => told,
-        Err(wrong) => {
-            let text =
-                format!("the body is not what is expected: {wrong}; send for example {{\"reason\":\"looks right\"}}");
-            return error(StatusCode::BAD_REQUEST, text);
-        }
+        Err(refusal) => return refusal,
     };
     for (key, given, of) in [
         ("bypass", bypass.is_some(), &["approve"][..]),
@@ -265,26 +275,21 @@ async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &
 }
 
 async fn roll_back<O: Office>(api: &Api<O>, by: String, environment: &str, body: &[u8]) -> Answer {
-    let read = if body.trim_ascii().is_empty() { Ok(Back::default()) } else { serde_json::from_slice(body) };
+    let nothing = body.trim_ascii().is_empty();
+    let read = if nothing { Ok(Back::default()) } else { object(body, r#"{"reason":"carts are empty"}"#) };
     match read {
         Ok(back) => {
             let done = api.office.roll_back(by, environment.to_owned(), back).await;
             told(done.map(|done| json!({ "done": done })))
         }
-        Err(wrong) => error(
-            StatusCode::BAD_REQUEST,
-            format!("the body is not what is expected: {wrong}; send for example {{\"reason\":\"carts are empty\"}}"),
-        ),
+        Err(refusal) => refusal,
     }
 }
 
 async fn complain<O: Office>(api: &Api<O>, by: String, body: &[u8]) -> Answer {
-    match serde_json::from_slice(body) {
+    match object(body, r#"{"text":"the cart is empty"}"#) {
         Ok(complaint) => told(api.office.complain(complaint, by).await.map(|done| json!({ "done": done }))),
-        Err(wrong) => error(
-            StatusCode::BAD_REQUEST,
-            format!("the body is not what is expected: {wrong}; send for example {{\"text\":\"the cart is empty\"}}"),
-        ),
+        Err(refusal) => refusal,
     }
 }
 

@@ -485,5 +485,6 @@ async fn a_rollback_that_takes_long_goes_on_and_is_not_to_be_asked_for_again_unl
     assert_eq!(status, StatusCode::OK, "{text}");
 }
 
+mod bodies;
 mod idle;
 mod undone;
