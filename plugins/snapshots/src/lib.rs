@@ -35,6 +35,8 @@ pub struct Kind {
     pub suffix: &'static str,
     /// How a snapshot's file begins.
     pub magic: &'static [u8],
+    /// What is wrong with a file whose first [`HEAD`] bytes, or all there are of it, show that nothing is in it.
+    pub empty: fn(&[u8]) -> Option<&'static str>,
     /// Where a file that begins so says when it was taken: bytes that say nothing of what is in the database. They lie within the
     /// first [`HEAD`].
     pub dated: fn(&[u8]) -> Range<usize>,
@@ -132,13 +134,16 @@ impl<W: World> Guard<W> {
             return Ok(Some(format!("no snapshot {id} of {environment} is kept")));
         };
         let file = self.file(id);
-        let fault = match self.world.look(&file, self.kind.magic.len())? {
+        let fault = match self.world.look(&file, HEAD)? {
             None => Some(format!("its file {file} is gone")),
             Some((bytes, _)) if bytes != known.bytes => {
                 Some(format!("its file {file} has {bytes} bytes, and had {} when it was taken", known.bytes))
             }
-            Some((_, start)) if start != self.kind.magic => Some(format!("its file {file} does not begin as one does")),
-            Some(_) => None,
+            Some((_, head)) if !head.starts_with(self.kind.magic) => {
+                Some(format!("its file {file} does not begin as one does"))
+            }
+            // Going back to it would lose all there is. What is there before one goes back is kept all the same, however empty.
+            Some((_, head)) => (self.kind.empty)(&head).map(str::to_owned),
         };
         if fault.is_some() {
             return Ok(fault);

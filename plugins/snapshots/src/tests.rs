@@ -86,6 +86,7 @@ const KIND: Kind = Kind {
     suffix: ".db",
     magic: b"SHOP",
     dated: |_| 4..7,
+    empty: |head| head.ends_with(b"nothing").then_some("there is nothing in it"),
     fault: |completed| (completed.stdout != "ok").then(|| said(completed)),
     passes: |stderr| stderr.contains("locked"),
 };
@@ -172,6 +173,7 @@ fn what_is_not_whole_is_said_and_is_not_gone_back_to() {
         (Some("SHOP001ord"), "has 10 bytes, and had 13"),
         (Some("shop001orders"), "does not begin as one does"),
         (Some("SHOP001rotten"), "page 7 is rotten"),
+        (Some("SHOP01nothing"), "there is nothing in it"),
         (None, "is gone"),
     ] {
         let mut state = shop.state.borrow_mut();

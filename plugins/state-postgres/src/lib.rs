@@ -14,6 +14,8 @@ impl Database for Postgres {
         suffix: ".dump",
         // pg_backup_archiver.c, WriteHead: archives of the custom format.
         magic: b"PGDMP",
+        // The database must be there to be dumped; nothing at the beginning of an archive says what is in it.
+        empty: |_| None,
         dated,
         fault,
         passes,

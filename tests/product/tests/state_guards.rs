@@ -184,6 +184,25 @@ async fn an_sqlite_database_that_went_back_is_as_it_was_and_one_row_is_a_change(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_sqlite_database_that_is_not_there_has_no_snapshot_to_go_back_to() {
+    if !is_there("sqlite3") {
+        return;
+    }
+    let folder = folder();
+    let context = CallContext::default();
+    let (guard, database) = sqlite(folder.path());
+    let error = guard.snapshot(&context, P, "r1/snapshot").await.unwrap_err().to_string();
+    assert!(error.contains("`sqlite-snapshot` ended with 1: Error: unable to open database"), "{error}");
+    assert!(!database.exists());
+    // An operator's command may make it all the same.
+    let argv: &[&str] = &["sqlite3", "shop.db", ".backup 'snapshots/{snapshot}.db'"];
+    let guard = self::guard("state-sqlite", folder.path(), &[], &[("sqlite-snapshot", argv)]);
+    let taken = guard.snapshot(&context, P, "r2/snapshot").await.unwrap();
+    let fault = guard.verify(&context, P, &taken.id).await.unwrap().expect("it is not to be gone back to");
+    assert!(fault.starts_with("no table is in it; ") && fault.contains("`-readonly`"), "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_sqlite_snapshot_is_of_one_moment_whoever_writes_meanwhile() {
     if !is_there("sqlite3") {
         return;

@@ -45,6 +45,23 @@ fn the_templates_examples_can_be_uncommented() {
     Config::parse(&text, "template.toml").unwrap_or_else(|error| panic!("{error}"));
 }
 
+#[test]
+fn the_templates_commands_are_those_that_the_sqlite_guard_asks_for_and_shows() {
+    let shown = include_str!("../../../../plugins/state-sqlite/plugin.toml");
+    let manifest = Manifest::parse(shown, "plugin.toml").unwrap();
+    let asked: BTreeSet<_> = manifest.permissions.iter().filter_map(|asked| asked.command.clone()).collect();
+    let example: String =
+        shown.lines().filter_map(|line| line.strip_prefix("#   ")).map(|line| format!("{line}\n")).collect();
+    let commands = |text: &str| text.parse::<toml::Table>().unwrap()["commands"].as_table().unwrap().clone();
+    let (template, example) = (commands(&uncommented()), commands(&example));
+    assert_eq!(template.keys().cloned().collect::<BTreeSet<_>>(), asked);
+    for name in &asked {
+        assert_eq!(template[name]["argv"], example[name]["argv"], "{name}");
+    }
+    // Otherwise a path that is misspelt is made, and its snapshots are of nothing.
+    assert_eq!(template["sqlite-snapshot"]["argv"][1].as_str(), Some("-readonly"));
+}
+
 /// The schema's keys as paths; `*` for any name.
 fn keys(schema: &Value, definitions: &Value, prefix: &str, found: &mut BTreeSet<String>) {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
