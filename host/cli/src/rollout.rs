@@ -156,10 +156,18 @@ fn scenes(options: &RolloutPlan, plan: &Plan) -> Result<Vec<Scene>> {
         traffic: *traffic,
         metric: metric.clone(),
         share: *share,
-        is_good: *is_good && options.slowness <= 1.0,
+        is_good: *is_good && good.is_quick_enough(plan),
         candidate: good.clone().with(metric, *share),
     };
-    Ok(options.traffic.iter().flat_map(|traffic| releases.iter().map(move |release| scene(traffic, release))).collect())
+    let scenes: Vec<Scene> = options
+        .traffic
+        .iter()
+        .flat_map(|traffic| releases.iter().map(move |release| scene(traffic, release)))
+        .collect();
+    let stable = Behaviour::good(plan);
+    fits("the stable release's", &stable, options)?;
+    scenes.iter().try_for_each(|scene| fits("the true", &scene.candidate, options))?;
+    Ok(scenes)
 }
 
 fn named_rate(named: &str, good: &Behaviour) -> Result<(String, f64)> {
@@ -222,6 +230,20 @@ fn line(plan: &Plan, scene: &Scene, options: &RolloutPlan) -> Result<Line> {
 /// The share of clients who see nothing but errors.
 fn failing(options: &RolloutPlan) -> f64 {
     options.failing_clients.map_or(0.0, Percent::ratio)
+}
+
+/// Refuses more clients who see nothing but errors than a release's rate of errors leaves room for: they are a part of it.
+fn fits(whose: &str, release: &Behaviour, options: &RolloutPlan) -> Result<()> {
+    let share = release.rates.get(ERROR_RATE).copied().unwrap_or(1.0);
+    match options.failing_clients {
+        // A threshold's 0.4 is not exact.
+        Some(failing) if failing.ratio() > share + 1e-9 => Err(Usage(format!(
+            "--failing-clients {failing} are more than {whose} error-rate of {:.1} %, of which they are a part; give at most that",
+            share * 100.0
+        ))
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// How a release behaves to all but the clients who see nothing but errors, of which its rate of errors has those, too.
@@ -315,6 +337,8 @@ fn table(style: Style, plan: &Plan, lines: &[Line], options: &RolloutPlan, elsew
 
 #[cfg(test)]
 mod tests {
+    use autodevops_pipeline::Trigger;
+
     use super::*;
 
     #[test]
@@ -381,8 +405,41 @@ mod tests {
         let rate = |share: f64, failing: f64| {
             beside(failing, Behaviour::good(&plan).with(ERROR_RATE, share)).rates[ERROR_RATE]
         };
-        assert_eq!((rate(0.02, 0.0), rate(0.02, 0.02), rate(0.01, 0.02)), (0.02, 0.0, 0.0));
+        assert_eq!((rate(0.02, 0.0), rate(0.02, 0.02)), (0.02, 0.0));
         assert!((rate(0.2, 0.02) * 0.98 + 0.02 - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn more_failing_clients_than_the_true_rate_has_room_for_are_refused() {
+        let plan = Plan::defaults("shop");
+        let refused = |rates: &[&str], share: &str| {
+            let failing_clients = Some(share.parse().unwrap());
+            let options = RolloutPlan { clients: Some(50), failing_clients, ..options(rates) };
+            scenes(&options, &plan).err().map(|error| error.to_string())
+        };
+        assert_eq!(refused(&["error-rate=8 %"], "2 %"), None);
+        assert_eq!(
+            refused(&["error-rate=1 %"], "2 %").unwrap(),
+            "--failing-clients 2 % are more than the true error-rate of 1.0 %, of which they are a part; give at most that"
+        );
+        assert!(refused(&[], "50 %").unwrap().contains("more than the stable release's error-rate of 2.0 %"));
+    }
+
+    #[test]
+    fn a_release_is_as_good_as_the_triggers_of_latency_that_decide_allow() {
+        let good = |slowness: f64, plan: &Plan| {
+            let options = RolloutPlan { slowness, ..options(&["error-rate=2 %"]) };
+            scenes(&options, plan).unwrap()[0].is_good
+        };
+        let mut plan = Plan::defaults("shop");
+        // By the defaults by a fifth.
+        assert!(good(1.1, &plan) && good(1.2, &plan) && !good(1.3, &plan));
+        for trigger in &mut plan.triggers {
+            trigger.dry_run = matches!(trigger.rule, Rule::WorseBy { .. });
+        }
+        assert!(good(5.0, &plan), "slowness is no fault where nothing decides by it");
+        plan.triggers.push(Trigger::new("latency", Rule::QuantileAbove { quantile: 0.95, seconds: 1.0 }));
+        assert!(good(2.0, &plan) && !good(5.0, &plan));
     }
 
     #[test]

@@ -6,9 +6,11 @@ use anyhow::Result;
 use autodevops_config::Config;
 use autodevops_model::{Measurement, Observation, Outcome, Rate, Window};
 use autodevops_pipeline::{
-    DESIGN_EFFECT, Decision, ERROR_RATE, Method, Plan, Round, Rule, Sample, Step, Trigger, Verdict, judge,
+    DESIGN_EFFECT, Decision, ERROR_RATE, HardTrip, LATENCY, Method, Plan, Round, Rule, Sample, Step, Trigger, Verdict,
+    judge,
 };
-use autodevops_policy::strict_toml::nearest;
+use autodevops_policy::{Percent, strict_toml::nearest};
+use clap::ValueEnum as _;
 use serde::Serialize;
 
 use crate::{
@@ -22,7 +24,13 @@ use crate::{
 const SMALL_STEP: u8 = 5;
 
 /// Metrics that are known without any configuration.
-const METRICS: [&str; 2] = [ERROR_RATE, "latency"];
+const METRICS: [&str; 2] = [ERROR_RATE, LATENCY];
+
+/// How much worse than the baseline is allowed where nothing is said: as by the defaults of a rollout.
+const WORSE_BY: f64 = 0.2;
+
+/// A number that is not 0 and below this is shown by its digits that count and a power of ten.
+const SMALL: f64 = 0.00001;
 
 /// Events out of a total, as `7/120`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +75,13 @@ struct Explained<'a> {
 /// # Errors
 /// Wrong usage.
 pub fn run(options: &VerdictOptions, config: Option<&Path>, format: Format) -> Result<ExitCode> {
-    let settings = known(&options.metric, config)?;
-    let in_a_rollout = in_a_rollout(options, settings.as_ref().map(Config::plan).as_ref());
-    let verdict = judged(options)?;
+    let plan = known(metric(options), config)?.as_ref().map(Config::plan);
+    let verdict = judged(options, plan.as_ref().map(|plan| plan.hard_trip).unwrap_or_default())?;
+    let in_a_rollout = in_a_rollout(options, &verdict, plan.as_ref());
     let rule = verdict.method.map_or("none", Method::name);
     if format == Format::Json {
         let numbers = verdict.numbers.iter().map(|(name, number)| (name.as_str(), *number)).collect();
-        let (metric, what, words) = (options.metric.as_str(), verdict.rule.as_str(), verdict.words.as_str());
+        let (metric, what, words) = (metric(options), verdict.rule.as_str(), verdict.words.as_str());
         let (verdict, in_a_rollout) = (verdict.word(), in_a_rollout.as_str());
         output::json(&Explained { verdict, rule, metric, what, words, numbers, in_a_rollout })?;
     } else {
@@ -95,19 +103,37 @@ fn shown(style: Style, verdict: &Verdict, rule: &str) -> String {
     let mut text = format!("{word} by {rule}: {}\n{}\n", verdict.rule, verdict.words);
     for (name, number) in &verdict.numbers {
         // Counts are whole; what is small keeps the digits that count.
-        let number = if number.fract() == 0.0 { format!("{number}") } else { format!("{number:.6}") };
+        let number = match number {
+            whole if whole.fract() == 0.0 => format!("{whole}"),
+            small if small.abs() < SMALL => format!("{small:.5e}"),
+            number => format!("{number:.6}"),
+        };
         text.push_str(&format!("  {} {number}\n", style.dim(&format!("{name:<18}"))));
     }
     text
 }
 
+/// The metric that is named, or that is meant by what was given.
+fn metric(options: &VerdictOptions) -> &str {
+    let meant = if options.values.is_some() { LATENCY } else { ERROR_RATE };
+    options.metric.as_deref().unwrap_or(meant)
+}
+
 /// What a rollout asks for beyond what one look at one metric does: one of this project, or one by the defaults where there is none.
-fn in_a_rollout(options: &VerdictOptions, project: Option<&Plan>) -> String {
+fn in_a_rollout(options: &VerdictOptions, verdict: &Verdict, project: Option<&Plan>) -> String {
     let defaults = Plan::defaults("");
     let (plan, whose) = project.map_or((&defaults, "by the defaults"), |plan| (plan, "of this project"));
+    if verdict.method == Some(Method::HardTrip) {
+        let HardTrip { rate, min_samples } = plan.hard_trip;
+        return format!(
+            "This needs no second look. A rollout {whose} is turned back at once where {:.1} % or more of at least {min_samples} requests \
+             failed.",
+            rate * 100.0
+        );
+    }
     let (tests, decision) = (plan.sequential_tests(), plan.decision);
     if options.rule == VerdictRule::Sprt {
-        return match options.tests == tests {
+        return match options.tests.unwrap_or(1) == tests {
             true => format!("This is one of the {tests} tests of a rollout {whose}."),
             false => format!(
                 "This is one look at one metric. A rollout {whose} shares alpha among {tests} tests: --tests {tests}."
@@ -117,8 +143,9 @@ fn in_a_rollout(options: &VerdictOptions, project: Option<&Plan>) -> String {
     let metrics = plan.triggers.iter().filter(|trigger| !trigger.dry_run).count();
     let chance = match decision.window_alpha {
         all if all < 1.0 => format!(
-            ", each rarer than {} % shared among up to {metrics} metrics and {} looks",
+            ", each rarer than {} % shared among {} and {} looks",
             all * 100.0,
+            if metrics == 1 { "1 metric".to_owned() } else { format!("up to {metrics} metrics") },
             plan.looks()
         ),
         _ => String::new(),
@@ -149,10 +176,12 @@ fn known(metric: &str, config: Option<&Path>) -> Result<Option<Config>> {
     Err(Usage(format!("unknown metric `{metric}`; {hint}")).into())
 }
 
-fn judged(options: &VerdictOptions) -> Result<Verdict> {
+/// The verdict, where a rollout would have this hard trip.
+fn judged(options: &VerdictOptions, hard_trip: HardTrip) -> Result<Verdict> {
+    looked_at(options)?;
     let (rule, decision, percent) = rule(options)?;
-    let trigger = Trigger { min_samples: options.min_samples, ..Trigger::new(options.metric.clone(), rule) };
-    let mut plan = Plan::defaults("");
+    let trigger = Trigger { min_samples: options.min_samples, ..Trigger::new(metric(options), rule) };
+    let mut plan = Plan { hard_trip, ..Plan::defaults("") };
     plan.steps = [SMALL_STEP, 100].map(|percent| Step { percent, duration: trigger.window }).to_vec();
     if matches!(trigger.rule, Rule::RateAbove(limit) if limit >= plan.hard_trip.rate) {
         // A rollout that allows so many has its hard trip above that.
@@ -163,7 +192,7 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
     let whole = Window { start: 0, end: 1 };
     let (candidate, baseline) = observed(options)?;
     let measurement = |release: &str, observation| Measurement {
-        metric: options.metric.clone(),
+        metric: metric(options).to_owned(),
         unit: "seconds".to_owned(),
         release: release.to_owned(),
         observation,
@@ -196,16 +225,43 @@ fn judged(options: &VerdictOptions) -> Result<Verdict> {
         whole: &whole,
         independent: true,
         percent,
-        chances: options.tests,
+        chances: options.tests.unwrap_or(1),
     };
     let verdict = judge(&plan, &round).verdicts.into_iter().next();
     Ok(verdict.ok_or_else(|| Usage("nothing was judged; give counts such as 7/120".to_owned()))?)
 }
 
+/// Refuses options that the rule does not look at: whoever gives one would take it for regarded.
+fn looked_at(options: &VerdictOptions) -> Result<()> {
+    use VerdictRule::{MannWhitney, Sprt, TwoProportions, Wilson};
+    let given: [(&str, bool, &[VerdictRule]); 5] = [
+        ("--threshold", options.threshold.is_some(), &[Wilson, Sprt]),
+        ("--worse-by", options.worse_by.is_some(), &[TwoProportions, MannWhitney]),
+        ("--alpha", options.alpha.is_some(), &[Sprt]),
+        ("--beta", options.beta.is_some(), &[Sprt]),
+        ("--tests", options.tests.is_some(), &[Sprt]),
+    ];
+    for (option, _, rules) in given.into_iter().filter(|(_, given, rules)| *given && !rules.contains(&options.rule)) {
+        let rules: Vec<String> = rules.iter().map(|rule| format!("--rule {}", name(*rule))).collect();
+        let rule = name(options.rule);
+        let message = format!("{option} is for {}, and `{rule}` does not look at it; leave it out", rules.join(" or "));
+        return Err(Usage(message).into());
+    }
+    if options.values.is_some() && metric(options) == ERROR_RATE {
+        let message = format!("`{ERROR_RATE}` is a share, and --values are times; leave --metric out");
+        return Err(Usage(message).into());
+    }
+    Ok(())
+}
+
+fn name(rule: VerdictRule) -> String {
+    rule.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
 /// The rule, how it is decided, and at which step.
 fn rule(options: &VerdictOptions) -> Result<(Rule, Decision, u8)> {
     let usage = |message: String| Err(Usage(message).into());
-    let worse_by = Rule::WorseBy { ratio: options.worse_by.ratio(), quantile: None };
+    let worse_by = Rule::WorseBy { ratio: options.worse_by.map_or(WORSE_BY, Percent::ratio), quantile: None };
     let latency = options.values.is_some();
     match options.rule {
         VerdictRule::MannWhitney if !latency => {
@@ -214,7 +270,7 @@ fn rule(options: &VerdictOptions) -> Result<(Rule, Decision, u8)> {
         VerdictRule::Wilson | VerdictRule::Sprt | VerdictRule::TwoProportions if latency => {
             usage("--values are latencies; judge them with --rule mann-whitney".to_owned())
         }
-        _ if options.metric == "latency" && !latency => usage(
+        _ if metric(options) == LATENCY && !latency => usage(
             "`latency` is a time, no count; give latencies with --values FILE --baseline-values FILE --rule mann-whitney"
                 .to_owned(),
         ),
@@ -235,16 +291,18 @@ fn rule(options: &VerdictOptions) -> Result<(Rule, Decision, u8)> {
                 return Ok((rule, Decision::single(), 100));
             }
             for (key, chance) in [("--alpha", options.alpha), ("--beta", options.beta)] {
+                let Some(chance) = chance else { continue };
                 if chance.value() <= 0.0 || chance.value() >= 50.0 {
                     return usage(format!("{key} {chance} is no chance to be wrong; give more than 0 % and less than 50 %"));
                 }
             }
             // One small step and one metric: its share of the chance is what the round gives it.
+            let single = Decision::single();
             let decision = Decision {
                 sequential_up_to: SMALL_STEP,
-                alpha: options.alpha.ratio(),
-                beta: options.beta.ratio(),
-                ..Decision::single()
+                alpha: options.alpha.map_or(single.alpha, Percent::ratio),
+                beta: options.beta.map_or(single.beta, Percent::ratio),
+                ..single
             };
             Ok((rule, decision, SMALL_STEP))
         }
@@ -270,8 +328,8 @@ fn design_effects(options: &VerdictOptions) -> Result<Vec<(&'static str, f64)>> 
     let mut effects = Vec::new();
     for (release, option, effect) in given {
         let Some(effect) = effect else { continue };
-        if options.metric != ERROR_RATE {
-            let metric = &options.metric;
+        let metric = metric(options);
+        if metric != ERROR_RATE {
             return Err(Usage(format!(
                 "{option} is of `{ERROR_RATE}` alone; nobody knows whose the requests of `{metric}` are"
             ))
@@ -303,158 +361,4 @@ fn latencies(file: &Path) -> Result<Observation> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-    use crate::arguments::{Arguments, Verb};
-
-    fn options(arguments: &[&str]) -> Result<VerdictOptions, String> {
-        let all = ["autodevops", "verdict"].iter().chain(arguments);
-        match Arguments::try_parse_from(all).map_err(|error| error.to_string())?.verb {
-            Verb::Verdict(options) => Ok(options),
-            _ => panic!("another verb"),
-        }
-    }
-
-    fn word(arguments: &[&str]) -> (&'static str, Method) {
-        let verdict = judged(&options(arguments).unwrap()).unwrap();
-        (verdict.word(), verdict.method.unwrap())
-    }
-
-    #[test]
-    fn counts_are_judged_as_a_rollout_judges_them() {
-        let table = [
-            ("11/100", "fail", Method::Wilson),
-            ("10/100", "inconclusive", Method::Wilson),
-            ("37/500", "fail", Method::Wilson),
-            ("36/500", "inconclusive", Method::Wilson),
-            ("4/20", "fail", Method::Wilson),
-            ("0/500", "pass", Method::Wilson),
-            ("3/5", "inconclusive", Method::MinSamples),
-            ("0/0", "inconclusive", Method::MinSamples),
-            ("6/10", "fail", Method::HardTrip),
-        ];
-        for (counts, expected, method) in table {
-            assert_eq!(word(&["--threshold", "5 %", counts]), (expected, method), "{counts}");
-        }
-        assert_eq!(word(&["--threshold", "5%", "--rule", "sprt", "0/48"]), ("pass", Method::Sprt));
-        assert_eq!(word(&["--threshold", "5%", "--rule", "sprt", "6/24"]), ("fail", Method::Sprt));
-        assert_eq!(word(&["--threshold", "5%", "--rule", "sprt", "--tests", "16", "6/24"]).0, "inconclusive");
-        assert_eq!(word(&["--threshold", "5%", "7/120", "--baseline", "3/1000"]), ("inconclusive", Method::Wilson));
-        assert_eq!(word(&["--threshold", "60 %", "550/1000"]), ("pass", Method::Wilson), "so many are allowed");
-        let compared = ["--rule", "two-proportions", "7/120", "--baseline", "3/1000"];
-        assert_eq!(word(&compared), ("fail", Method::TwoProportions));
-        let broken = ["--threshold", "5%", "60/500", "--baseline", "150/500"];
-        assert_eq!(word(&broken), ("pass", Method::TwoProportions));
-    }
-
-    #[test]
-    fn counts_that_come_in_clumps_are_judged_by_the_design_effect_that_is_given() {
-        let clumped = ["--threshold", "5 %", "--design-effect", "30", "90/900"];
-        assert_eq!(word(&["--threshold", "5 %", "90/900"]), ("fail", Method::Wilson));
-        assert_eq!(word(&clumped), ("inconclusive", Method::Wilson));
-        let words = judged(&options(&clumped).unwrap()).unwrap().words;
-        assert!(words.starts_with("90 of 900 requests failed, in clumps by client (design effect 30.00)"), "{words}");
-        let compared = ["--rule", "two-proportions", "60/1000", "--baseline", "20/1000"];
-        assert_eq!(word(&compared).0, "fail");
-        let of_baseline: Vec<_> = compared.into_iter().chain(["--baseline-design-effect", "30"]).collect();
-        assert_eq!(word(&of_baseline).0, "inconclusive");
-        for (wrong, why) in [
-            (&["--threshold", "5 %", "--design-effect", "0.9", "7/120"][..], "give 1 or more"),
-            (&["--threshold", "5 %", "--design-effect", "NaN", "7/120"], "give 1 or more"),
-            (
-                &["--metric", "carts-lost", "--threshold", "5 %", "--design-effect", "3", "7/120"],
-                "of `error-rate` alone",
-            ),
-        ] {
-            let error = judged(&options(wrong).unwrap()).unwrap_err().to_string();
-            assert!(error.contains(why), "{error}");
-        }
-        assert!(options(&["--threshold", "5 %", "--baseline-design-effect", "3", "7/120"]).is_err());
-    }
-
-    #[test]
-    fn what_a_rollout_asks_for_beyond_one_look_is_told() {
-        let said = |arguments: &[&str], plan: Option<&Plan>| in_a_rollout(&options(arguments).unwrap(), plan);
-        assert_eq!(
-            said(&["--threshold", "5%", "11/100"], None),
-            "This is one look at one metric. A rollout by the defaults is turned back by 2 bad windows in a row, each rarer than 0.1 % shared \
-             among up to 3 metrics and 2480 looks."
-        );
-        let sprt = ["--threshold", "5%", "--rule", "sprt", "6/24"];
-        assert_eq!(
-            said(&sprt, None),
-            "This is one look at one metric. A rollout by the defaults shares alpha among 4 tests: --tests 4."
-        );
-        let mut plan = Plan::defaults("shop");
-        plan.triggers.truncate(1);
-        plan.decision.window_alpha = 1.0;
-        plan.decision.bad_windows = 3;
-        assert_eq!(
-            said(&["--threshold", "5%", "11/100"], Some(&plan)),
-            "This is one look at one metric. A rollout of this project is turned back by 3 bad windows in a row."
-        );
-        let two = [&["--tests", "2"][..], &sprt].concat();
-        assert_eq!(said(&two, Some(&plan)), "This is one of the 2 tests of a rollout of this project.");
-        // What it says to repeat is what a rollout decides by.
-        let verdict = judged(&options(&two).unwrap()).unwrap();
-        assert!(verdict.words.ends_with("at or above 6.86 = ln(95.0 %/(0.20 %/2)): it fails"), "{}", verdict.words);
-        assert!(!verdict.words.contains("bad window"));
-    }
-
-    #[test]
-    fn what_is_no_count_is_told() {
-        for (text, words) in
-            [("7", "no count"), ("7/", "no count"), ("-1/5", "no count"), ("7/5", "more than there were")]
-        {
-            assert!(text.parse::<Counts>().unwrap_err().contains(words), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_is_told_with_the_remedy() {
-        let table: [(&[&str], &str); 6] = [
-            (&["7/120"], "--threshold"),
-            (&["--threshold", "0 %", "7/120"], "decides nothing"),
-            (&["--rule", "two-proportions", "7/120"], "--baseline 3/1000"),
-            (&["--rule", "mann-whitney", "7/120"], "--values FILE"),
-            (&["--metric", "latency", "--threshold", "5 %", "7/120"], "no count"),
-            (&["--rule", "sprt", "--alpha", "0 %", "--threshold", "5 %", "7/120"], "no chance to be wrong"),
-        ];
-        for (arguments, words) in table {
-            let error = judged(&options(arguments).unwrap()).unwrap_err();
-            assert!(error.is::<Usage>() && error.to_string().contains(words), "{error}");
-        }
-        assert!(options(&["--threshold", "5", "7/120"]).is_err(), "a share has its unit");
-        assert!(options(&[]).is_err());
-    }
-
-    #[test]
-    fn a_misspelt_metric_is_refused() {
-        let error = known("eror-rate", None).unwrap_err();
-        assert_eq!(error.to_string(), "unknown metric `eror-rate`; did you mean `error-rate`?");
-        known("latency", None).unwrap();
-    }
-
-    #[test]
-    fn latencies_of_files_are_compared_by_ranks() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, scale: f64| {
-            let lines = (0..200).map(|n| format!("{}\n", scale * (1.0 + f64::from(n * 37 % 200) / 200.0)));
-            let path = folder.path().join(name);
-            fs::write(&path, lines.collect::<String>()).unwrap();
-            path.display().to_string()
-        };
-        let (slow, quick) = (write("slow", 0.2), write("quick", 0.1));
-        let arguments = |values, baseline| {
-            ["--metric", "latency", "--rule", "mann-whitney", "--values", values, "--baseline-values", baseline]
-        };
-        assert_eq!(word(&arguments(&slow, &quick)), ("fail", Method::MannWhitney));
-        assert_eq!(word(&arguments(&quick, &slow)).0, "pass");
-        fs::write(folder.path().join("bad"), "0.1\nquick\n").unwrap();
-        let bad = folder.path().join("bad").display().to_string();
-        let error = judged(&options(&arguments(&bad, &quick)).unwrap()).unwrap_err().to_string();
-        assert!(error.contains("bad:2: \"quick\" is no time"), "{error}");
-    }
-}
+mod tests;

@@ -48,6 +48,17 @@ impl Behaviour {
         self
     }
 
+    /// Whether its requests are no slower than a plan's triggers that decide allow, of which a comparison is with a release as quick as usual.
+    pub fn is_quick_enough(&self, plan: &Plan) -> bool {
+        let deciding = plan.triggers.iter().filter(|trigger| !trigger.dry_run);
+        let mut allowed = deciding.map(|trigger| match trigger.rule {
+            Rule::WorseBy { ratio, .. } if trigger.metric == LATENCY => self.slowness <= 1.0 + ratio,
+            Rule::QuantileAbove { quantile, seconds } => self.longer(seconds) <= 1.0 - quantile,
+            _ => true,
+        });
+        allowed.all(|allowed| allowed)
+    }
+
     /// The chance that a request takes longer than so many seconds.
     pub(crate) fn longer(&self, seconds: f64) -> f64 {
         upper_tail((seconds / (MEDIAN * self.slowness)).ln() / SPREAD)

@@ -25,12 +25,13 @@ fn json(called: &Called) -> Value {
 #[test]
 fn counts_are_judged_without_any_project_and_scripts_read_the_verdict_and_its_rule() {
     let nowhere = tempfile::tempdir().unwrap();
-    let judged = |more: &[&str], counts: &str| {
-        let arguments = ["verdict", "--metric", "error-rate", "--threshold", "5 %", "--format", "json"];
+    let explain = |more: &[&str], counts: &str| {
+        let arguments = ["verdict", "--metric", "error-rate", "--format", "json"];
         let called = explained(nowhere.path(), &[&arguments, more, &[counts]].concat());
         assert_eq!(called.code, Some(0), "{called}");
         json(&called)
     };
+    let judged = |more: &[&str], counts: &str| explain(&[&["--threshold", "5 %"], more].concat(), counts);
     for (counts, verdict) in [
         ("11/100", "fail"),
         ("37/500", "fail"),
@@ -55,7 +56,7 @@ fn counts_are_judged_without_any_project_and_scripts_read_the_verdict_and_its_ru
     assert!(few["words"].as_str().unwrap().contains("5 requests, of 20"), "{few}");
     let sequential = judged(&["--rule", "sprt"], "12/100");
     assert_eq!((&sequential["verdict"], &sequential["rule"]), (&json!("fail"), &json!("sprt")), "{sequential}");
-    let compared = judged(&["--rule", "two-proportions", "--baseline", "20/1000"], "60/1000");
+    let compared = explain(&["--rule", "two-proportions", "--baseline", "20/1000"], "60/1000");
     assert_eq!((&compared["verdict"], &compared["rule"]), (&json!("fail"), &json!("two-proportions")), "{compared}");
 }
 

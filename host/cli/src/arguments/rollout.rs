@@ -12,10 +12,10 @@ pub struct VerdictOptions {
     /// What was seen of the candidate: how many of how many, such as `7/120`.
     #[arg(value_name = "EVENTS/TOTAL", required_unless_present = "values", conflicts_with = "values")]
     pub seen: Option<Counts>,
-    /// The metric.
-    #[arg(long, value_name = "NAME", default_value = "error-rate")]
-    pub metric: String,
-    /// The share that it must not be above, such as `5 %`.
+    /// The metric; `error-rate` when absent, and `latency` with --values.
+    #[arg(long, value_name = "NAME")]
+    pub metric: Option<String>,
+    /// For `wilson` and `sprt`: the share that it must not be above, such as `5 %`.
     #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
     pub threshold: Option<Percent>,
     /// What was seen of the baseline, such as `3/1000`.
@@ -30,9 +30,9 @@ pub struct VerdictOptions {
     /// How it is judged. Of what is decided at once by a hard trip, or for want of requests not at all, that is shown instead.
     #[arg(long, value_enum, default_value_t)]
     pub rule: VerdictRule,
-    /// How much worse than the baseline is allowed, for `two-proportions` and `mann-whitney`.
-    #[arg(long, value_name = "SHARE", default_value = "20 %")]
-    pub worse_by: Percent,
+    /// For `two-proportions` and `mann-whitney`: how much worse than the baseline is allowed; 20 % when absent.
+    #[arg(long, value_name = "SHARE")]
+    pub worse_by: Option<Percent>,
     /// A file with the candidate's latencies in seconds, one a line, for `mann-whitney`.
     #[arg(long, value_name = "FILE", requires = "baseline_values", conflicts_with = "baseline")]
     pub values: Option<PathBuf>,
@@ -42,16 +42,16 @@ pub struct VerdictOptions {
     /// Fewer requests decide nothing.
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub min_samples: u64,
-    /// For `sprt`: the chance that a whole rollout's tests turn a good release back.
-    #[arg(long, value_name = "SHARE", default_value = "0.2 %")]
-    pub alpha: Percent,
-    /// For `sprt`: the chance that a test takes a bad release for a good one.
-    #[arg(long, value_name = "SHARE", default_value = "5 %")]
-    pub beta: Percent,
+    /// For `sprt`: the chance that a whole rollout's tests turn a good release back; 0.2 % when absent.
+    #[arg(long, value_name = "SHARE")]
+    pub alpha: Option<Percent>,
+    /// For `sprt`: the chance that a test takes a bad release for a good one; 5 % when absent.
+    #[arg(long, value_name = "SHARE")]
+    pub beta: Option<Percent>,
     /// For `sprt`: how many tests share `--alpha`. A rollout has one for each threshold and each step that is decided so, of each service: 4
-    /// of one service by the defaults; `show` has the number with each.
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    pub tests: u64,
+    /// of one service by the defaults; `show` has the number with each. 1 when absent.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub tests: Option<u64>,
     /// End with 1 where it fails, and with 4 where it is inconclusive; without it, whatever the verdict, with 0.
     #[arg(long)]
     pub exit_code: bool,

@@ -57,10 +57,21 @@ pub(super) const fn rank(outcome: Outcome) -> u8 {
     }
 }
 
+/// What is less, in per cent, is none: nobody sees one of so many requests.
+const LEAST_PERCENT: f64 = 1e-9;
+
 /// A share, as `5.0 %`; a small one with the digits that count.
 pub(super) fn percent(share: f64) -> String {
     let value = share * 100.0;
-    if value == 0.0 || value >= 0.95 { format!("{value:.1} %") } else { format!("{value:.2} %") }
+    if (0.0..LEAST_PERCENT).contains(&value) || value >= 0.95 {
+        format!("{value:.1} %")
+    } else if (LEAST_PERCENT..0.01).contains(&value) {
+        // Three digits: those of a threshold so small must be seen, for it to be checked by hand.
+        let digits = 2 + value.log10().floor().abs() as usize;
+        format!("{value:.digits$} %")
+    } else {
+        format!("{value:.2} %")
+    }
 }
 
 /// A chance, as `1 in 2,000`, or in per cent where it is not small.
