@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Effect, Environment, Run, RunStage, Timestamp};
 
+const DAY_MINUTES: i64 = 1440;
+
 /// A time of the week in which no run begins with production. It goes from the first day to the last without a break.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -31,6 +33,12 @@ impl Freeze {
     /// Whether there is a time zone of that name.
     pub fn knows(time_zone: &str) -> bool {
         TimeZone::get(time_zone).is_ok()
+    }
+
+    /// Whether it begins again before it ends, so that nothing would ever be done.
+    pub fn never_ends(&self) -> bool {
+        let minutes = self.days() * DAY_MINUTES + i64::from(self.to) - i64::from(self.from);
+        minutes >= 7 * DAY_MINUTES
     }
 
     /// When it ends, if it lasts at that moment. Where a time zone is not known to this machine, its freeze always lasts: better to
@@ -105,6 +113,21 @@ mod tests {
             ("2026-11-25T12:00:00Z", None),
         ] {
             assert_eq!(weekend.until(at(moment)), until, "{moment}");
+        }
+    }
+
+    #[test]
+    fn a_week_without_an_hour_that_is_free_never_ends() {
+        for (whole, never) in [
+            (freeze(0, 6, 0, 1440), true),
+            (freeze(2, 1, 0, 1440), true),
+            (freeze(0, 6, 480, 480), true),
+            (freeze(0, 6, 0, 1439), false),
+            (freeze(0, 6, 480, 479), false),
+            (freeze(0, 0, 480, 480), false),
+            (freeze(4, 6, 960, 480), false),
+        ] {
+            assert_eq!(whole.never_ends(), never, "{whole:?}");
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use autodevops_model::{Outcome as CheckOutcome, Window};
 
 use crate::{
-    Command, Environment, EventKind, Member, Method, Outcome, Plan, Round, Run, RunStage, Sample, Subject, Timestamp,
-    Trigger, Verdict, decide::Draft, judge, rollout::of_service, safety::worst,
+    Command, Decision, Environment, EventKind, Member, Method, Outcome, Plan, Round, Run, RunStage, Sample, Subject,
+    Timestamp, Trigger, Verdict, decide::Draft, judge, rollout::of_service, safety::worst,
 };
 
 impl Run {
@@ -147,7 +147,9 @@ impl Draft {
         // What serves again was warm before.
         let warm = |trigger: &Trigger| Trigger { initial_delay: Duration::ZERO, ..trigger.clone() };
         let plan = self.run.plan();
-        let plan = Plan { triggers: plan.triggers.iter().map(warm).collect(), ..plan.clone() };
+        // It is one look, which no other follows.
+        let decision = Decision { bad_windows: 0, ..plan.decision };
+        let plan = Plan { triggers: plan.triggers.iter().map(warm).collect(), decision, ..plan.clone() };
         judge(&plan, &round).verdicts.into_iter().next()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use autodevops_model::ErrorKind;
 
 use super::scene::{SECOND, Scene, error, plan};
-use crate::{Command, EffectOutcome, EventKind, Input, Level, Outcome, Plan, Refused};
+use crate::{Command, Decision, EffectOutcome, EventKind, Input, Level, Outcome, Plan, Refused};
 
 /// People are told by a ladder.
 fn laddered() -> Plan {
@@ -61,6 +61,21 @@ fn the_rollback_was_no_help_and_nothing_more_is_moved_but_people_are_told_level_
     };
     assert_eq!(told(&scene), ["chat", "chat", "mail", "pager"]);
     assert_eq!(scene.production(), [("old", 100)]);
+}
+
+#[test]
+fn what_is_seen_after_the_rollback_is_told_as_the_one_look_that_it_is() {
+    // Too few of all to be a hard trip, and far more than the threshold.
+    let mut plan = laddered();
+    plan.decision = Decision::default();
+    let (_, scene) = taken_back(plan, 300).outcome();
+    let looked = scene.events.iter().find_map(|event| match &event.event {
+        EventKind::StableLooked { verdict } => Some(verdict.words.clone()),
+        _ => None,
+    });
+    let words = looked.unwrap();
+    assert!(words.starts_with("30.0 % of 1000 requests failed, threshold 5.0 %; above it"), "{words}");
+    assert!(!words.contains("bad window") && !words.contains("the next begins"), "{words}");
 }
 
 #[test]

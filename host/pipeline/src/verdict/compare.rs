@@ -167,7 +167,8 @@ fn quantiles(now: &Observation, before: &Observation, quantile: f64, allowed: &A
     });
     // Of a release that is as the baseline, at most so many are slower.
     let share = 1.0 - quantile;
-    let limit = Limit { share, good: share, min_samples: allowed.min_samples, baseline: None, sequential: None };
+    let min_samples = allowed.min_samples;
+    let limit = Limit { share, good: share, min_samples, baseline: None, is_past: false, sequential: None };
     let ruling = threshold::judge(&seen, &limit);
     let method = if ruling.method == Method::Wilson { Method::Quantile } else { ruling.method };
     // The comparison is passed by being not worse; that it is surely below takes more requests than the baseline's word is worth.

@@ -26,8 +26,9 @@ pub(super) fn correct(plan: &Plan, round: &Round<'_>, ruled: &mut [Ruled<'_>]) {
         // Those that are rarer were held against a part each, and are no more among those that share the rest.
         let rarer = chances.iter().zip(&small).filter(|(other, small)| **small && **other < rare).count();
         let metrics = (chances.len() - rarer).max(1) as u64;
+        let metrics_words = if metrics == 1 { "1 metric".to_owned() } else { format!("{metrics} metrics") };
         let least = format!(
-            "rarer than {}, {} shared among {metrics} metrics and {looks} looks",
+            "rarer than {}, {} shared among {metrics_words} and {looks} looks",
             chance(bonferroni(each, metrics)),
             percent(alpha)
         );

@@ -38,6 +38,8 @@ pub(super) struct Limit {
     pub(super) min_samples: u64,
     /// What the baseline does, or did.
     pub(super) baseline: Option<Share>,
+    /// Whether that is of a time before: stable has no traffic now.
+    pub(super) is_past: bool,
     /// The chances of the sequential test to be wrong, where it decides.
     pub(super) sequential: Option<Chances>,
 }
@@ -122,6 +124,14 @@ pub(super) fn judge(seen: &Seen, limit: &Limit) -> Ruling {
         Some(ruling) if fixed.outcome == Outcome::Inconclusive || (fixed.outcome == Outcome::Failed && !near) => ruling,
         // The upper bound may be the quicker one, of many requests.
         _ => fixed,
+    }
+}
+
+impl Limit {
+    /// How often the baseline fails, in words that follow its name.
+    fn baseline_words(&self, baseline: Share) -> String {
+        let is = if self.is_past { "was last" } else { "is" };
+        format!("{is} at {} ({} of {})", percent(baseline.rate()), baseline.events(), baseline.total())
     }
 }
 
@@ -214,9 +224,9 @@ fn sequential(seen: &Seen, limit: &Limit, baseline: Option<Share>, chances: Chan
         Decision::Low => (Outcome::Inconclusive, "for the good rate, but above the threshold".to_owned()),
         Decision::Open => (Outcome::Inconclusive, format!("between {pass_at} and {fail_at}: undecided")),
     };
-    let base = baseline.filter(|baseline| baseline.rate() > limit.good).map_or_else(String::new, |baseline| {
-        format!("; the baseline is at {} ({} of {})", percent(low), baseline.events(), baseline.total())
-    });
+    let base = baseline
+        .filter(|baseline| baseline.rate() > limit.good)
+        .map_or_else(String::new, |baseline| format!("; the baseline {}", limit.baseline_words(baseline)));
     let words = format!("{}{base}; sequential test: evidence {sum}, {words}", said(seen, limit));
     let ruling = Ruling::new(Method::Sprt, outcome, words, &numbers);
     let lacking = outcome == Outcome::Inconclusive && course.decision != Decision::High && !above;
@@ -239,13 +249,7 @@ fn against_broken(seen: &Seen, limit: &Limit, baseline: Share) -> Ruling {
         ("baseline-rate", base),
         ("chance", rare),
     ];
-    let said = format!(
-        "{}; the baseline itself is at {} ({} of {})",
-        said(seen, limit),
-        percent(base),
-        baseline.events(),
-        baseline.total()
-    );
+    let said = format!("{}; the baseline itself {}", said(seen, limit), limit.baseline_words(baseline));
     let (outcome, rest) = if rare < 1.0 - CONFIDENCE {
         let words = format!("and the candidate is worse: so by chance in {}", chance(rare));
         (Outcome::Failed, words)

@@ -250,7 +250,8 @@ fn by_rule(
         let decides = full && round.independent && plan.decision.is_sequential(round.percent);
         let tests = plan.sequential_tests().saturating_mul(round.chances.max(1));
         let sequential = decides.then_some(Chances { alpha: plan.decision.alpha, tests, beta: plan.decision.beta });
-        Limit { share, good: threshold::GOOD * share, min_samples: trigger.min_samples, baseline, sequential }
+        let (good, is_past) = (threshold::GOOD * share, round.baseline.is_none());
+        Limit { share, good, min_samples: trigger.min_samples, baseline, is_past, sequential }
     };
     let rate = |observation: &Observation| match observation {
         Observation::Rate(rate) => Some(Share::new(rate.events, rate.total)),

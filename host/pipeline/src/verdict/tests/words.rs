@@ -10,6 +10,10 @@ use super::*;
 fn shares_are_told_in_per_cent_with_the_digits_that_count() {
     for (share, words) in [
         (0.0, "0.0 %"),
+        (1e-12, "0.0 %"),
+        (0.000_000_001_234, "0.000000123 %"),
+        (0.000_001, "0.000100 %"),
+        (0.000_099_9, "0.00999 %"),
         (0.0001, "0.01 %"),
         (0.00123, "0.12 %"),
         (0.0094, "0.94 %"),
@@ -150,6 +154,14 @@ fn beside_a_baseline_that_breaks_the_limit_it_is_told_what_that_one_does() {
         "48.0 % of 500 requests failed, threshold 5.0 %; the baseline itself is at 30.0 % (150 of 500), and the candidate is worse: so by \
          chance in 1 in 280,000,000; bad window 1 of 2 in a row: so far it may be chance, the next begins at 00:10:00Z or later",
         &[("rate", 0.48), ("chance", 3.535_463e-9)],
+    );
+    // Where stable has no traffic now, it is told that this is what it did before.
+    let before = [rate("old", 150, 500)];
+    let samples = host(vec![rate("new", 60, 500)]);
+    let words = judge(&errors(), &Round { before: &before, ..round(&samples, None) }).verdicts[0].words.clone();
+    assert!(
+        words.contains("; the baseline itself was last at 30.0 % (150 of 500), and the candidate is not worse: "),
+        "{words}"
     );
     assert!(of(180).verdicts[0].words.ends_with("(150 of 500), and the candidate is not surely worse"));
     assert_eq!(of(180).outcome, Outcome::Inconclusive);
