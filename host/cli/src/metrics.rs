@@ -28,6 +28,9 @@ pub fn run(options: &Metrics, config: Option<&Path>, format: Format) -> Result<E
     if since.is_some_and(|since| since >= until) {
         bail!(Usage("--since is not before --until; nothing lies between them".to_owned()));
     }
+    if options.prometheus && format == Format::Json {
+        bail!(Usage("--prometheus is a format of its own; leave out `--format json`".to_owned()));
+    }
     let (attempts, complaints) = (project.records.attempts()?, project.records.complaints()?);
     if options.prometheus {
         output::text(&exposition(&attempts, &complaints))?;
@@ -42,6 +45,7 @@ pub fn run(options: &Metrics, config: Option<&Path>, format: Format) -> Result<E
     let report = report(&attempts, &complaints, &question);
     match format {
         Format::Json => output::json(&report)?,
+        Format::Text if report.groups.is_empty() => output::text(&nothing(options))?,
         Format::Text => output::text(&text(&report, Style::stdout()))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -67,11 +71,21 @@ fn one_of<'a>(
     bail!(Usage(format!("there is no {what} `{wanted}`; {hint}")))
 }
 
+/// That there is nothing to tell of, with what to do about it by the times that were asked for.
+fn nothing(options: &Metrics) -> String {
+    let (when, way) = match (options.since.as_deref(), options.until.as_deref()) {
+        (None, None) => (" yet".to_owned(), ""),
+        (Some(since), None) => (format!(" since {since}"), "name an earlier --since, or "),
+        (None, Some(until)) => (format!(" until {until}"), "name a later --until, or "),
+        (Some(since), Some(until)) => {
+            (format!(" from {since} to {until}"), "name an earlier --since or a later --until, or ")
+        }
+    };
+    format!("no deploys{}; {way}see `autodevops runs`\n", output::cut(&when, 120))
+}
+
 fn text(report: &Report, style: Style) -> String {
     let span = format!("{} to {}", day(report.since), day(report.until));
-    if report.groups.is_empty() {
-        return format!("no deploys from {span}; name an earlier --since, or see `autodevops runs`\n");
-    }
     let length = Duration::from_nanos(u64::try_from(report.until.0.saturating_sub(report.since.0)).unwrap_or(0));
     let mut text = String::new();
     for group in &report.groups {
@@ -152,7 +166,7 @@ fn spread(spread: Option<Spread>, what: &str) -> String {
         None => "not known of any".to_owned(),
         Some(Spread { count: 1, median, .. }) => format!("{} {what}", seconds(median)),
         Some(Spread { count, median, p90, .. }) => {
-            format!("{} {what}; 90 % within {} (of {count})", seconds(median), seconds(p90))
+            format!("half within {} {what}; 90 % within {} (of {count})", seconds(median), seconds(p90))
         }
     }
 }
@@ -171,8 +185,11 @@ fn satisfied(satisfaction: Option<&Satisfaction>) -> String {
         );
     }
     let rate = |rate: Option<f64>| rate.map_or("none seen".to_owned(), |rate| format!("{rate:.2}"));
+    // What came in while no release was watched is of neither.
+    let is_more = *taken_in > before.complaints.max(after.complaints);
+    let all = if is_more { format!("; {taken_in} were taken in in all") } else { String::new() };
     format!(
-        "{} complaints per 1,000 requests before, {} after ({} and {} complaints)",
+        "{} complaints per 1,000 requests before, {} after ({} and {} complaints){all}",
         rate(before.per_thousand),
         rate(after.per_thousand),
         before.complaints,
@@ -205,7 +222,7 @@ mod tests {
     use std::fs;
 
     use autodevops_record::{
-        Complaint, Entry, of_run, settled,
+        Complaint, Entry, PerThousand, of_run, settled,
         testing::{BEGIN, Story},
     };
 
@@ -249,6 +266,43 @@ mod tests {
         let satisfaction = Satisfaction { taken_in: 12, ..Satisfaction::default() };
         let told = satisfied(Some(&satisfaction));
         assert_eq!(told, "12 complaints; of how many requests is not known, since no release was watched serving");
+    }
+
+    #[test]
+    fn complaints_of_no_watched_release_are_told_beside_the_others() {
+        let side = |complaints| PerThousand { complaints, requests: 1000, per_thousand: Some(complaints as f64) };
+        let told = |taken_in| satisfied(Some(&Satisfaction { before: side(0), after: side(3), taken_in }));
+        assert_eq!(
+            told(3),
+            "0.00 complaints per 1,000 requests before, 3.00 after (0 and 3 complaints)",
+            "there are no others"
+        );
+        assert!(told(10).ends_with(" (0 and 3 complaints); 10 were taken in in all"), "{}", told(10));
+    }
+
+    #[test]
+    fn the_middle_of_several_is_told_as_that() {
+        let times = |seconds: &[u64]| spread(Spread::of(seconds.iter().map(|n| Duration::from_secs(*n))), "to serve");
+        assert_eq!(times(&[60]), "1m to serve");
+        assert_eq!(times(&[60, 120, 180]), "half within 2m to serve; 90 % within 3m (of 3)");
+    }
+
+    #[test]
+    fn where_there_is_nothing_the_time_that_was_asked_for_is_told() {
+        let told = |since: Option<&str>, until: Option<&str>| {
+            let [since, until] = [since, until].map(|time| time.map(str::to_owned));
+            nothing(&Metrics { service: None, environment: None, since, until, prometheus: false })
+        };
+        let see = "see `autodevops runs`\n";
+        assert_eq!(told(None, None), format!("no deploys yet; {see}"));
+        assert_eq!(told(Some("1h"), None), format!("no deploys since 1h; name an earlier --since, or {see}"));
+        assert_eq!(
+            told(None, Some("2020-01-01")),
+            format!("no deploys until 2020-01-01; name a later --until, or {see}")
+        );
+        assert!(
+            told(Some("a"), Some("b")).contains(" from a to b; name an earlier --since or a later --until, or see")
+        );
     }
 
     #[test]

@@ -84,7 +84,9 @@ pub fn exposition(attempts: &[Attempt], complaints: &[Complaint]) -> String {
             to_deploy.get_or_create(&part("active")).observe(active.as_secs_f64());
             to_deploy.get_or_create(&part("waiting")).observe(attempt.waited.as_secs_f64());
         }
-        let span = |from: Option<_>, to: Option<_>| Some(between(from?, to?).as_secs_f64());
+        // As in the report, these are of the environment that serves people: a release that is only staged heals nobody.
+        let span =
+            |from: Option<_>, to: Option<_>| Some(between(from?, to?).as_secs_f64()).filter(|_| attempt.production);
         if let Some(time) = span(attempt.committed, attempt.served) {
             lead.get_or_create(&place).observe(time);
         }

@@ -230,6 +230,12 @@ fn prometheus_is_told_each_number_once_for_each_place() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
+    for name in ["lead_time", "time_to_restore", "time_to_roll_back"] {
+        let count = |environment: &str| {
+            text.contains(&format!("autodevops_{name}_seconds_count{{service=\"shop\",environment=\"{environment}\"}}"))
+        };
+        assert!(count("production") && !count("staging"), "{name} is of what serves people:\n{text}");
+    }
 }
 
 /// The counters, by the name and labels of each.
