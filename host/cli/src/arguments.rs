@@ -72,8 +72,9 @@ pub enum Verb {
     },
     /// Show what plugins did and what was decided, and prove that nothing of it was changed.
     ///
-    /// Every host call of a run's plugins and every decision is on record, sealed when a stage ends. Without RUN, a line for each run;
-    /// deploys by hand are `by-hand-N`, and what read the watched logs is `watch`.
+    /// Every host call of a run's plugins and every decision is on record, sealed when a stage ends. Without RUN, a line for each run, and
+    /// for what belongs to none: `by-hand-N` are deploys, rollbacks and snapshots by hand (N is a fence, so that some are left out),
+    /// `revert-…` changes undone in git, `watch` is what read the watched logs, and `loop` who kept runs from starting and who let them.
     Audit(Audit),
     /// Show what deploys came to: how often they succeeded, how long they took, what they did to the service.
     ///
@@ -306,7 +307,7 @@ pub enum StateVerb {
         environment: Option<String>,
     },
     /// See whether a snapshot, or each of them, is whole, and whether the data was written to since that one or the newest. Ends with 1
-    /// where one is not whole.
+    /// where one is not whole, or where there is none and `[data] preserve` asks for one.
     Verify {
         /// The snapshot's name, or the beginning of it; all, when absent.
         snapshot: Option<String>,

@@ -43,6 +43,7 @@ pub async fn run(config: Option<&Path>, format: Format) -> Result<ExitCode> {
         (Err(error), Some(_)) => return Err(error),
         (Err(_), None) => findings.push(bubblewrap(false)),
     }
+    once(&mut findings);
     let well = findings.iter().all(|finding| finding.ok || !finding.required);
     match format {
         Format::Json => output::json(&findings)?,
@@ -58,6 +59,17 @@ pub async fn run(config: Option<&Path>, format: Format) -> Result<ExitCode> {
         }
     }
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Tells each trouble where it is found first, and refers to that where something else fails for the same.
+fn once(findings: &mut [Finding]) {
+    let mut told: Vec<(&'static str, String)> = Vec::new();
+    for finding in findings.iter_mut().filter(|finding| !finding.ok && !finding.says.is_empty()) {
+        match told.iter().find(|(_, says)| finding.says.contains(says)) {
+            Some((name, says)) => finding.says = finding.says.replace(says, &format!("see `{name}` above")),
+            None => told.push((finding.name, finding.says.clone())),
+        }
+    }
 }
 
 /// What a project needs beyond the machine.
@@ -269,5 +281,27 @@ fn answer(program: &str, arguments: &[&str], remedy: &str) -> (bool, String) {
         Ok(output) if output.status.success() => (true, String::from_utf8_lossy(&output.stdout).trim().to_owned()),
         Ok(output) => (false, format!("{}; {remedy}", String::from_utf8_lossy(&output.stderr).trim())),
         Err(error) => (false, format!("{error}; {remedy}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_lack_is_told_once() {
+        let lacks = "`local` asks for what nobody answered:\n  `autodevops plugin grant local`";
+        let found = |name, ok, says: &str| Finding { name, ok, required: true, says: says.to_owned() };
+        let mut all = [
+            found("git", true, "2.40"),
+            found("grants", false, lacks),
+            found("stages", false, lacks),
+            found("target", false, &format!("[stages] deploy-target: {lacks}")),
+            found("logs", false, "none is there"),
+        ];
+        once(&mut all);
+        let says: Vec<&str> = all.iter().map(|finding| finding.says.as_str()).collect();
+        let refers = "see `grants` above";
+        assert_eq!(says, ["2.40", lacks, refers, &format!("[stages] deploy-target: {refers}"), "none is there"]);
     }
 }

@@ -22,7 +22,8 @@ pub fn pause(reason: &str, config: Option<&Path>, format: Format) -> Result<Exit
     let before = LoopState::new(&project.journal).pause(&paused)?;
     let text = match &before {
         Some(before) => {
-            format!("no runs start already: {}. Let them start again with `autodevops resume`", said(before))
+            let kept = if reason.trim().is_empty() { "" } else { "; that stands, and your reason is not recorded" };
+            format!("no runs start already: {}{kept}. Let them start again with `autodevops resume`", said(before))
         }
         None => "no more runs start; those under way go on. Let them start again with `autodevops resume`".to_owned(),
     };

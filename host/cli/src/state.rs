@@ -24,6 +24,9 @@ use crate::{
     runs::day,
 };
 
+/// What is said of snapshots where there are none.
+const NONE: &str = "there is no snapshot yet\n";
+
 pub async fn run(verb: StateVerb, config: Option<&Path>, format: Format) -> Result<ExitCode> {
     let project = project::open(config)?;
     match verb {
@@ -31,18 +34,22 @@ pub async fn run(verb: StateVerb, config: Option<&Path>, format: Format) -> Resu
             let all = data::list(&project, &named(&project, environment)?).await?;
             match format {
                 Format::Json => output::json(&all)?,
-                Format::Text if all.is_empty() => output::text("there is no snapshot yet\n")?,
+                Format::Text if all.is_empty() => output::text(NONE)?,
                 Format::Text => output::text(&all.iter().map(|one| format!("{}\n", line(one))).collect::<String>())?,
             }
             Ok(ExitCode::SUCCESS)
         }
         StateVerb::Verify { snapshot, environment } => {
-            let all = data::verify(&project, &named(&project, environment)?, snapshot.as_deref()).await?;
+            let environment = named(&project, environment)?;
+            let all = data::verify(&project, &environment, snapshot.as_deref()).await?;
             match format {
                 Format::Json => output::json(&all)?,
+                Format::Text if all.is_empty() => output::text(NONE)?,
                 Format::Text => output::text(&verified(&all))?,
             }
-            Ok(if all.iter().all(|one| one.fault.is_none()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            let must_be_there = project.config.data.preserve && environment == project.config.rollout.environment;
+            let is_well = all.iter().all(|one| one.fault.is_none()) && !(all.is_empty() && must_be_there);
+            Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         StateVerb::Snapshot { environment } => {
             let environment = named(&project, environment)?;

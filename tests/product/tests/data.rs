@@ -103,6 +103,9 @@ fn a_deploy_takes_a_snapshot_and_is_refused_where_it_must_and_cannot() {
         return;
     }
     let shop = guarded(&[]);
+    // A check every night does not pass on nothing.
+    let called = shop.expect(1, &["state", "verify"]);
+    assert_eq!(called.stdout, "there is no snapshot yet\n");
     let called = shop.expect(0, &["deploy"]);
     assert!(called.stdout.contains("of production is taken by state-sqlite"), "{called}");
     let [first] = &ids(&shop)[..] else { panic!("{:?}", ids(&shop)) };

@@ -31,6 +31,12 @@ pub fn problems(config: &Config, found: &mut Found) {
             );
             found.add(at!["loop", "freeze", index, "time-zone"], message);
         }
+        if freeze.freezes().any(|freeze| freeze.never_ends()) {
+            found.add(
+                at!["loop", "freeze", index, "days"],
+                "it begins again before it ends, and nothing would ever come to production; leave a time free, or use `autodevops pause`",
+            );
+        }
         if freeze.from.0 == 1440 {
             found.add(
                 at!["loop", "freeze", index, "from"],

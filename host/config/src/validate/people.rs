@@ -61,10 +61,12 @@ fn approval(config: &Config, found: &mut Found) {
     // speak to the runs can answer, and how many those are is not known here.
     let is_known = approval.required || !approval.approvers.is_empty();
     if is_known && count > may.len().max(1) {
-        let named = may.len();
-        let message = format!(
-            "{count} approvals are needed, and only {named} approvers are named who may approve; name more, or lower `count`"
-        );
+        let named = match may.len() {
+            0 => "nobody is named who may approve, so that one approval is all there can be".to_owned(),
+            1 => "only one approver is named who may approve".to_owned(),
+            named => format!("only {named} approvers are named who may approve"),
+        };
+        let message = format!("{count} approvals are needed, and {named}; name more, or lower `count`");
         found.add(at!["approval", "count"], message);
     }
 }
@@ -164,8 +166,8 @@ mod tests {
         };
         assert_eq!(problems("required = false\napprovers = []\n"), Ok(()));
         let error = problems("required = true\napprovers = []\n").unwrap_err();
-        assert!(error.contains("2 approvals are needed, and only 0 approvers are named"), "{error}");
+        assert!(error.contains("2 approvals are needed, and nobody is named who may approve"), "{error}");
         let error = problems("required = false\napprovers = [\"ann\"]\n").unwrap_err();
-        assert!(error.contains("2 approvals are needed, and only 1 approvers are named"), "{error}");
+        assert!(error.contains("2 approvals are needed, and only one approver is named who may approve"), "{error}");
     }
 }
