@@ -155,6 +155,20 @@ mod tests {
     }
 
     #[test]
+    fn everyone_keeps_the_place_and_the_wish_of_their_own_when_others_ask_again_or_have_their_turn() {
+        let claims = Claims::default();
+        asks(&claims, "a", &["cart", "shop"]).unwrap();
+        assert_eq!(asks(&claims, "b", &["cart"]), waits_for("a", &["cart"]));
+        assert_eq!(asks(&claims, "c", &["shop"]), waits_for("a", &["shop"]));
+        assert_eq!(asks(&claims, "d", &["mail"]), Ok(()), "nobody waits for that");
+        claims.free("a");
+        assert_eq!(asks(&claims, "e", &["cart"]), waits_for("b", &["cart"]));
+        assert_eq!(asks(&claims, "c", &["shop"]), Ok(()));
+        assert_eq!(asks(&claims, "e", &["cart"]), waits_for("b", &["cart"]));
+        assert_eq!(asks(&claims, "b", &["cart"]), Ok(()));
+    }
+
+    #[test]
     fn one_that_looked_for_another_fix_keeps_what_it_wants_still_and_leaves_the_rest() {
         let claims = Claims::default();
         asks(&claims, "a", &["cart", "shop"]).unwrap();

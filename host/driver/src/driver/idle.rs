@@ -31,3 +31,18 @@ impl Idle {
         self.0 = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn once_there_was_something_again_it_is_asked_at_once_as_before() {
+        let mut idle = Idle::default();
+        for _ in 0..2 {
+            let pauses: Vec<Duration> = (0..5).map(|_| idle.pause("a")).collect();
+            assert_eq!(pauses, [Duration::ZERO, Duration::ZERO, Duration::ZERO, FIRST, FIRST * 2]);
+            idle.is_over();
+        }
+    }
+}
