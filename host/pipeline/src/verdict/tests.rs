@@ -305,6 +305,24 @@ fn silence_fails_a_trigger_that_says_so_once_its_window_is_over() {
 }
 
 #[test]
+fn latencies_are_no_silence_and_none_of_them_is() {
+    let mut plan = plan(&[("latency", Rule::QuantileAbove { quantile: 0.95, seconds: 1.0 })]);
+    plan.triggers[0].no_data = NoData::Fail;
+    let buckets = |count| Observation::Histogram(vec![Bucket { le: 0.5, count }, Bucket { le: f64::INFINITY, count }]);
+    for (seen, outcome) in [
+        (buckets(1), Outcome::Passed),
+        (buckets(0), Outcome::Failed),
+        (Observation::Samples(vec![0.1]), Outcome::Passed),
+        (Observation::Samples(Vec::new()), Outcome::Failed),
+    ] {
+        let own = Window { start: 300_000_000_000, ..WHOLE };
+        let of_own = Sample { window: own, ..sample("edge", true, vec![latency("new", seen.clone())]) };
+        let whole = sample("edge", true, vec![latency("new", buckets(300))]);
+        assert_eq!(judged(&plan, &[whole, of_own], None).outcome, outcome, "{seen:?}");
+    }
+}
+
+#[test]
 fn what_was_measured_in_another_way_is_an_error_that_names_it_and_passes_nothing() {
     let judgement =
         judged(&errors(), &host(vec![rate("new", 0, 500).with(Observation::Samples(vec![0.1; 500]))]), None);
@@ -333,6 +351,10 @@ fn one_client_that_only_sees_errors_fails_nothing_though_a_plugin_tells_the_host
     assert_eq!(outcome(&[edge.clone(), told(140, 400)]), Outcome::Failed, "it has seen errors that the host has not");
     assert_eq!(outcome(&[edge.clone(), told(90, 900)]), Outcome::Failed, "it has seen other requests");
     assert_eq!(outcome(&[told(90, 400)]), Outcome::Failed, "nobody else has seen them");
+    let own = Window { start: 300_000_000_000, ..WHOLE };
+    let lately = Sample { window: own, ..sample("edge", true, vec![rate("new", 0, 400), all(90, 400)]) };
+    let whole = sample("edge", true, vec![rate("new", 3, 400), all(10, 400)]);
+    assert_eq!(outcome(&[whole, lately, told(90, 400)]), Outcome::Failed, "the host has not seen them in that window");
     let misspelt = plan(&[("eror-rate", Rule::RateAbove(0.05))]);
     assert!(judged(&misspelt, &[edge], None).verdicts[0].words.ends_with("measured of it were error-rate"));
 }

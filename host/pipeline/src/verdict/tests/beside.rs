@@ -62,6 +62,45 @@ fn a_candidate_is_compared_with_the_baseline_of_the_same_time() {
 }
 
 #[test]
+fn a_quantile_that_is_not_seen_to_be_worse_passes_and_lacks_nothing_and_too_few_or_perhaps_worse_does_not() {
+    let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: Some(0.95) })]);
+    let of = |slow: usize, total: usize| {
+        latency("new", Observation::Samples([vec![1.0; slow], vec![0.1; total - slow]].concat()))
+    };
+    let old = latency("old", Observation::Samples(vec![0.1; 400]));
+    let judged = |samples: &[Sample]| {
+        let judgement = judged(&plan, samples, Some("old"));
+        (judgement.outcome, judgement.lacking)
+    };
+    let seen = |slow, total| judged(&host(vec![of(slow, total), old.clone()]));
+    assert_eq!(seen(0, 10), (Outcome::Inconclusive, true), "too few");
+    assert_eq!(seen(4, 40), (Outcome::Inconclusive, false), "a tenth is above, but may be chance");
+    assert_eq!(seen(1, 40).0, Outcome::Passed);
+    // Another who saw too few keeps nobody from passing it.
+    let few = sample("monitor", false, vec![of(0, 10), old.clone()]);
+    let enough = sample("edge", true, vec![of(1, 40), old.clone()]);
+    for both in [[few.clone(), enough.clone()], [enough, few]] {
+        assert_eq!(judged(&both).0, Outcome::Passed);
+    }
+}
+
+#[test]
+fn latencies_that_are_longer_by_what_may_be_chance_pass_however_much_that_is() {
+    let plan = plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: None })]);
+    let values = |count: u32, more: f64| {
+        Observation::Samples((0..count).map(|index| 0.4 * f64::from(index) / f64::from(count) + more).collect())
+    };
+    let judged = |more| {
+        judged(&plan, &host(vec![latency("new", values(20, more)), latency("old", values(40, 0.0))]), Some("old"))
+    };
+    let judgement = judged(0.07);
+    let words = &judgement.verdicts[0].words;
+    assert_eq!(judgement.outcome, Outcome::Passed, "{words}");
+    assert!(words.ends_with("; not more than by chance"), "{words}");
+    assert_eq!(judged(0.3).outcome, Outcome::Failed);
+}
+
+#[test]
 fn under_all_traffic_a_candidate_is_excused_by_what_stable_was_last_seen_to_do() {
     let before = [rate("old", 150, 500)];
     let outcome = |samples: &[Sample]| judge(&errors(), &Round { before: &before, ..round(samples, None) }).outcome;

@@ -26,6 +26,12 @@ fn what_fails_as_it_was_counted_must_fail_as_it_weighs() {
 }
 
 #[test]
+fn where_each_request_is_a_clump_of_its_own_nothing_is_said_of_clumps() {
+    let as_counted = judged(&errors(), &host(vec![rate("new", 90, 900)]), None);
+    assert_eq!(clumped(90, 900, 1.0).verdicts, as_counted.verdicts);
+}
+
+#[test]
 fn it_is_told_how_many_they_weigh_as_so_that_it_can_be_checked_by_hand() {
     let judgement = clumped(90, 900, 30.0);
     let verdict = &judgement.verdicts[0];

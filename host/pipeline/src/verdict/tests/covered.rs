@@ -154,3 +154,21 @@ fn what_the_host_counted_is_of_the_window_that_it_was_asked_of() {
         assert_eq!(judgement.verdicts[0].window, Some(window(300, 600)));
     }
 }
+
+#[test]
+fn only_of_what_nobody_measured_is_it_told_who_measured_that_at_another_time() {
+    let words = |samples: &[Sample]| judged(&errors(), samples, Some("old")).verdicts[0].words.clone();
+    // Another release, another metric.
+    for other in [rate("old", 0, 500), Measurement { metric: "refund-rate".into(), ..rate("new", 0, 500) }] {
+        let astray = Measurement { window: window(-3600, 600), ..other };
+        assert!(words(&[sample("one", false, vec![astray])]).starts_with("nobody measured `error-rate` of `new`"));
+    }
+    let few = sample("edge", true, vec![rate("new", 5, 19)]);
+    let astray = told("one", &window(-3600, 600), 0, 500);
+    assert_eq!(words(&[few, astray.clone()]), "19 requests, of 20 that a decision needs");
+    // That nothing came in is known.
+    let mut plan = errors();
+    plan.triggers[0].no_data = NoData::Fail;
+    let words = &judged(&plan, &[astray], None).verdicts[0].words;
+    assert!(words.starts_with("nothing came in of `error-rate` over its whole window"), "{words}");
+}

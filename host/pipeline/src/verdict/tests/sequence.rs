@@ -126,3 +126,38 @@ fn a_comparison_that_may_come_by_chance_in_a_whole_rollout_fails_nothing_either(
     assert_eq!(outcome(Decision::single(), "latency", ranks()), (Outcome::Failed, false));
     assert_eq!(outcome(Decision::default(), "latency", ranks()), (Outcome::Inconclusive, true));
 }
+
+#[test]
+fn what_needs_no_second_window_hurries_nothing_that_another_trigger_turns_back_for() {
+    // The second is crossed by far, and turns nothing back.
+    let mut plan =
+        plan(&[("latency", Rule::WorseBy { ratio: 0.2, quantile: Some(0.95) }), ("a", Rule::RateAbove(0.05))]);
+    plan.decision = Decision { bad_windows: 1, min_score: 0.0, ..Decision::default() };
+    let values = |seconds: f64| Observation::Samples(vec![seconds; 100]);
+    let a = Measurement { metric: "a".into(), ..rate("new", 200, 500) };
+    let samples = host(vec![latency("new", values(0.2)), latency("old", values(0.1)), a]);
+    let ends = |critical: [bool; 2]| {
+        let mut plan = plan.clone();
+        plan.triggers.iter_mut().zip(critical).for_each(|(trigger, critical)| trigger.critical = critical);
+        let judgement = small_step(&plan, &samples, Some("old"));
+        (judgement.outcome, judgement.critical, judgement.at_once)
+    };
+    assert_eq!(ends([true, false]), (Outcome::Failed, true, false));
+    assert_eq!(ends([true, true]), (Outcome::Failed, true, true));
+    assert_eq!(ends([false, false]), (Outcome::Failed, false, true), "a person is asked at once");
+}
+
+#[test]
+fn beside_a_baseline_near_the_limit_the_sequential_test_fails_first_and_beside_one_that_may_be_above_it_the_limit_itself()
+ {
+    let ends = |(events, total), (old, of)| {
+        let judgement =
+            small_step(&sequential(), &host(vec![rate("new", events, total), rate("old", old, of)]), Some("old"));
+        (judgement.outcome, judgement.at_once, judgement.verdicts[0].method)
+    };
+    for few in [(8, 30), (16, 80)] {
+        assert_eq!(ends(few, (16, 400)), (Outcome::Failed, true, Some(Method::Sprt)), "{few:?}");
+    }
+    // That it is worse than that one may be chance.
+    assert_eq!(ends((48, 300), (16, 218)), (Outcome::Failed, false, Some(Method::Wilson)));
+}

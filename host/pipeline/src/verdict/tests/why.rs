@@ -32,6 +32,9 @@ fn a_bad_window_says_which_it_is_and_when_the_next_may_begin() {
         let words = after(plan, windows, until);
         assert!(words.ends_with(&end), "{words}");
     }
+    let mut none = errors();
+    none.decision.bad_windows = 0;
+    assert!(!after(&none, 1, 0).contains("bad window"), "none are counted");
 }
 
 #[test]
