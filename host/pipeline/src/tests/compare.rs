@@ -413,3 +413,55 @@ fn a_move_that_a_rollback_by_hand_came_before_is_neither_made_nor_taken_back() {
         assert!(!scene.events[since..].iter().any(touches), "what a person put there stays");
     }
 }
+
+#[test]
+fn a_candidate_that_someone_gave_everything_is_past_the_run_too_and_nothing_to_go_back_to() {
+    for (found, whole) in [(splits(&[("new", 100)]), "new"), (splits(&[("hotfix", 60), ("old", 40)]), "hotfix")] {
+        let mut scene = Scene::new(plan()).until_step(5);
+        let whole = Some(release(whole));
+        let found = vec![Found { whole, service: String::new(), splits: found, staging: Vec::new() }];
+        assert!(scene.run.is_overtaken(&found));
+        let events = scene.say(Input::Serving { key: scene.run.look_key(), found: found.clone() }).unwrap();
+        let serves = events.iter().find_map(|event| match &event.event {
+            EventKind::Diverged { serves, .. } => Some(serves.clone()),
+            _ => None,
+        });
+        assert_eq!(serves, Some(None), "{found:?}");
+    }
+}
+
+#[test]
+fn what_the_run_is_about_to_do_in_staging_explains_nothing_in_production() {
+    let mut scene = Scene::new(plan());
+    let key = loop {
+        match scene.command() {
+            Command::SetTraffic { key, environment: Environment::Staging, .. } => break key,
+            command => drop(scene.obey(&command)),
+        }
+    };
+    scene.say(Input::Intent { key }).unwrap();
+    let found = |id: &str| {
+        vec![Found { whole: None, service: String::new(), splits: splits(&[(id, 100)]), staging: Vec::new() }]
+    };
+    assert!(scene.run.is_overtaken(&found("new")) && !scene.run.is_overtaken(&found("old")));
+}
+
+#[test]
+fn where_all_is_as_it_was_a_move_that_is_under_way_goes_on() {
+    let mut scene = Scene::new(plan()).until_step(5);
+    while scene.run.steps_passed() == 0 {
+        scene.go();
+    }
+    let key = scene.command().key().unwrap().to_owned();
+    scene.say(Input::Intent { key: key.clone() }).unwrap();
+    let splits = traffic(&scene.run, Environment::Production).to_vec();
+    let found = vec![Found { whole: None, service: String::new(), splits, staging: Vec::new() }];
+    assert_eq!(scene.say(Input::Serving { key: scene.run.look_key(), found }).unwrap(), []);
+    assert_eq!(scene.command().key(), Some(&*key));
+}
+
+#[test]
+fn what_has_all_of_the_traffic_has_no_lease_that_could_have_run_out() {
+    let scene = taken_over(Scene::new(plan()).until_step(100), &[("old", 100)]);
+    assert!(scene.run.gate().is_some() && scene.has(|event| matches!(event, EventKind::Diverged { .. })));
+}

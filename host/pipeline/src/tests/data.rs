@@ -1,5 +1,6 @@
 //! Production's data: a snapshot before the release, and what becomes of it after a rollback.
 
+mod asked;
 mod by_hand;
 
 use autodevops_model::{ErrorKind, Since, SnapshotInfo, Split};

@@ -328,3 +328,23 @@ fn numbers_that_json_does_not_know_come_back_from_the_journal() {
         assert_eq!(serde_json::from_str::<Event>(&line(event)).unwrap(), *event);
     }
 }
+
+#[test]
+fn a_method_is_called_as_in_its_json() {
+    use Method::{Count, Error, HardTrip, MannWhitney, MinSamples, NoData, Quantile, Sprt, TwoProportions, Wilson};
+    for method in [HardTrip, MinSamples, NoData, Error, Wilson, Sprt, TwoProportions, Quantile, MannWhitney, Count] {
+        assert_eq!(serde_json::to_value(method).unwrap(), method.name());
+    }
+}
+
+#[test]
+fn what_is_known_of_a_source_is_on_record_though_it_is_half_of_it() {
+    for (publisher, component) in [("acme", ""), ("", "sha256:1")] {
+        let origin = crate::Origin { publisher: publisher.into(), component: component.into() };
+        let window = Window { start: 0, end: 60 };
+        let (service, source, measurements) = (String::new(), "monitor".into(), Vec::new());
+        let sample = Sample { service, source, origin, observed_by_host: false, window, measurements };
+        let line = serde_json::to_string(&sample).unwrap();
+        assert_eq!(serde_json::from_str::<Sample>(&line).unwrap(), sample);
+    }
+}

@@ -391,6 +391,7 @@ fn where_going_back_is_refused_people_are_told_what_they_can_do_and_what_they_ha
     let (outcome, scene) = scene.outcome();
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
     assert_eq!(scene.production(), [("older", 100)]);
+    assert!(!scene.names().contains(&"data-kept"), "it has no data to keep");
     let moved: Vec<Environment> = scene.events[since..]
         .iter()
         .filter_map(|event| match &event.event {

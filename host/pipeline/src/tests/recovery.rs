@@ -212,3 +212,23 @@ fn a_notifier_that_refuses_what_people_are_needed_for_is_tried_on_and_keeps_no_r
     assert_eq!((count(&scene, "escalated"), tries), (2, 3), "each level is told, and the last level ends it");
     assert!(scene.now < since.after(40 * SECOND), "{:?}", scene.now);
 }
+
+#[test]
+fn a_run_whose_alarm_nobody_heard_of_waits_a_day_for_that_to_the_moment() {
+    let mut plan = plan();
+    (plan.notifiers, plan.retries) = (vec!["chat".into()], 0);
+    let mut scene = taken_back(plan, 700);
+    // The notifier is away.
+    for _ in 0..40 {
+        match scene.command() {
+            Command::Notify { key, .. } => {
+                scene.say(Input::Intent { key: key.clone() }).unwrap();
+                let outcome = EffectOutcome::Failed(error(ErrorKind::Unavailable));
+                scene.say(Input::Effect { key, outcome }).unwrap();
+            }
+            command => drop(scene.obey(&command)),
+        }
+    }
+    let until = scene.run.alarm().unwrap().since.after(24 * 3600 * SECOND);
+    assert!(scene.run.is_to_tell(until.before(Duration::from_nanos(1))) && !scene.run.is_to_tell(until));
+}

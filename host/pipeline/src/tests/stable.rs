@@ -9,6 +9,7 @@ use crate::{
 };
 
 mod beside_all;
+mod remembered;
 
 /// A plan with steps of ten minutes, and people who are told when nobody answers.
 fn watched() -> Plan {

@@ -301,6 +301,8 @@ fn only_what_went_back_is_looked_at_after_it() {
     let subjects: Vec<(&str, &str)> =
         subjects.iter().map(|subject| (subject.service.as_str(), subject.candidate.as_str())).collect();
     assert_eq!(subjects, [("cart", "old")]);
+    let back = |service: &str| scene.run.took_back(&format!("production-{service}"));
+    assert!(back("cart").is_some() && back("shop").is_none() && back("mail").is_none());
 }
 
 #[test]

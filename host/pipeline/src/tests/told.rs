@@ -102,5 +102,7 @@ fn a_question_is_an_error_and_critical_once_it_is_put_to_further_people() {
         assert!(scene.now < asked.after(20 * SECOND), "nobody further is told");
         scene.go();
     }
-    assert_eq!(further(&scene).unwrap().0.severity, Severity::Critical);
+    let (told, asks) = further(&scene).unwrap();
+    assert_eq!(told.severity, Severity::Critical);
+    assert_eq!(asks, Some(Asked { number: 1, until: scene.run.gate().unwrap().until, gate: true }));
 }

@@ -11,6 +11,8 @@ use crate::{
     Trigger,
 };
 
+mod signals;
+
 fn signal(counted: Counted, id: &str, at: Timestamp) -> Signal {
     Signal { counted, id: id.into(), by: None, service: None, release: None, at, text: "the cart is empty".into() }
 }
@@ -184,6 +186,7 @@ fn whoever_complains_without_end_fills_no_journal() {
     assert!(run.held().is_some(), "three people complained");
     // Of those who are not known there is an end, and a critical error is heard all the same.
     assert_eq!((2000..3100).filter(|number| taken(&mut run, *number, None)).count(), 997);
+    assert!(!taken(&mut run, 3100, Some("mal")), "nor is one heard who is only now known");
     let error = signal(Counted::CriticalErrors, "bad", scene.now);
     for event in run.decide(Input::Signal(error), scene.now).unwrap() {
         run.apply(&event);
