@@ -4,9 +4,10 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
 use autodevops_orchestrator::{
+    aftermath::{After, Aftermath, GoneBack},
     limits::{LoopState, Queued},
     log::Logged,
-    revert::{Undoing, came_of, undone},
+    revert::Undoing,
 };
 use autodevops_pipeline::{Alarm, Outcome, Run, Timestamp};
 use autodevops_server::{needed, outcome_name, summary};
@@ -32,9 +33,9 @@ pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<Exi
     }
     let state = LoopState::new(&project.journal);
     let (paused, queue) = (state.paused()?, state.queue()?);
-    let undone = undone(&project.journal)?;
+    let aftermath = Aftermath::read(&project)?;
     if format == Format::Json {
-        let runs = all.iter().map(|Logged { run, .. }| summary(run, came_of(&undone, run)));
+        let runs = all.iter().map(|Logged { run, .. }| summary(run, &aftermath.of(run)));
         let list: Vec<Value> = runs.chain(queue.iter().map(waiting)).collect();
         output::json(&list)?;
         return Ok(ExitCode::SUCCESS);
@@ -53,14 +54,15 @@ pub fn list(options: &Runs, config: Option<&Path>, format: Format) -> Result<Exi
         ))?;
     }
     for Logged { run, .. } in &all {
-        let shown = padded(style, run);
+        let after = aftermath.of(run);
+        let shown = padded(style, run, !after.gone_back.is_empty());
         output::text(&format!(
             "{:<14} {} {shown} {}\n",
             run.id(),
             style.dim(&day(run.started_at())),
             cut(&run.issue().title, 70)
         ))?;
-        for line in below(run).into_iter().chain(came_of(&undone, run).map(in_git)) {
+        for line in below(run).into_iter().chain(became(&after)) {
             output::text(&format!("{:<14} {}\n", "", style.dim(&line)))?;
         }
     }
@@ -101,8 +103,19 @@ pub fn below(run: &Run) -> Vec<String> {
     lines
 }
 
+/// What became of a run once it was over.
+pub fn became(after: &After<'_>) -> Vec<String> {
+    after.gone_back.iter().map(gone_back).chain(after.undoing.map(in_git)).collect()
+}
+
+fn gone_back(GoneBack { service, by, at, reason }: &GoneBack<'_>) -> String {
+    let of = if service.is_empty() { String::new() } else { format!(" of {service}") };
+    let why = if reason.is_empty() { String::new() } else { format!(": {}", cut(reason, 200)) };
+    format!("its release{of} was gone back from at {} by {}{why}", day(*at), cut(by, 40))
+}
+
 /// What came of undoing in git what a run committed.
-pub fn in_git(undoing: &Undoing) -> String {
+fn in_git(undoing: &Undoing) -> String {
     match undoing.why_not() {
         Some(why) => clean(&why),
         None => format!("undone in git on the branch {}", clean(undoing.branch().unwrap_or_default())),
@@ -134,8 +147,9 @@ fn is_unheeded(run: &Run) -> bool {
     needed(run).is_some_and(|alarm| alarm.acknowledged.is_none())
 }
 
-fn padded(style: Style, run: &Run) -> String {
+fn padded(style: Style, run: &Run, gone_back: bool) -> String {
     let short = match (run.outcome(), run.on_hold(), run.gate()) {
+        (Some(Outcome::Healed), ..) if gone_back => "healed, taken back",
         (Some(outcome), ..) => outcome_name(outcome),
         (None, Some(_), _) => "on-hold",
         (None, None, Some(_)) => "waiting",
@@ -146,7 +160,7 @@ fn padded(style: Style, run: &Run) -> String {
     };
     let text = format!("{short:<18}");
     match run.outcome() {
-        Some(Outcome::Healed) => style.good(&text),
+        Some(Outcome::Healed) if !gone_back => style.good(&text),
         Some(_) => style.bad(&text),
         None => style.bold(&text),
     }

@@ -7,12 +7,7 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use autodevops_model::Shares;
-use autodevops_orchestrator::{
-    clock::now,
-    controller::named,
-    log::Logged,
-    revert::{came_of, undone},
-};
+use autodevops_orchestrator::{aftermath::Aftermath, clock::now, controller::named, log::Logged};
 use autodevops_pipeline::{Environment, Member, Run, Timestamp};
 use autodevops_record::rollouts;
 use autodevops_server::{needed, summary};
@@ -23,7 +18,7 @@ use crate::{
     output::{self, Format, Style, Usage, clean, cut},
     progress::clock,
     project,
-    runs::{day, in_git, state},
+    runs::{became, day, state},
     story,
 };
 
@@ -36,10 +31,15 @@ pub fn run(run: &str, at: Option<&str>, config: Option<&Path>, format: Format) -
     if let Some(at) = at {
         logged = as_it_was(&logged, at, now())?;
     }
-    let undone = undone(&project.journal)?;
-    let undoing = came_of(&undone, &logged.run).filter(|undoing| at.is_none_or(|at| undoing.at <= at));
+    let aftermath = Aftermath::read(&project)?;
+    let mut after = aftermath.of(&logged.run);
+    // What came later is not known then.
+    if let Some(at) = at {
+        after.undoing = after.undoing.filter(|undoing| undoing.at <= at);
+        after.gone_back.retain(|gone| gone.at <= at);
+    }
     if format == Format::Json {
-        let mut shown = json!({ "run": summary(&logged.run, undoing), "events": logged.events });
+        let mut shown = json!({ "run": summary(&logged.run, &after), "events": logged.events });
         if let (Some(at), Some(shown)) = (at, shown.as_object_mut()) {
             shown.insert("at".to_owned(), json!(at));
         }
@@ -48,7 +48,7 @@ pub fn run(run: &str, at: Option<&str>, config: Option<&Path>, format: Format) -
     }
     let before = before(&name).filter(|before| named(&project, before).is_ok());
     let mut text = text(&logged, at, before.as_deref(), Style::stdout());
-    text.extend(undoing.map(|undoing| format!("{}\n", in_git(undoing))));
+    text.extend(became(&after).into_iter().map(|line| format!("{line}\n")));
     output::text(&text)?;
     Ok(ExitCode::SUCCESS)
 }

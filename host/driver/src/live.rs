@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Releases that are remembered of each environment.
 const REMEMBERED: usize = 50;
 
+/// So much is kept of why someone went back.
+const MAX_REASON_BYTES: usize = 1024;
+
 /// Who made a release live.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -18,7 +21,50 @@ pub enum Origin {
     /// A run.
     Run(String),
     /// `autodevops rollback`, by this user.
-    Rollback(String),
+    Rollback(WentBack),
+}
+
+/// Who went back, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Told", into = "Told")]
+pub struct WentBack {
+    /// The user.
+    pub by: String,
+    /// Why, in their words; empty where they gave none.
+    pub reason: String,
+}
+
+/// The same as it is kept: a reason is none but where it was given, and journals of before have none.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Told {
+    By(String),
+    Why { by: String, reason: String },
+}
+
+impl From<WentBack> for Told {
+    fn from(WentBack { by, reason }: WentBack) -> Self {
+        if reason.is_empty() { Self::By(by) } else { Self::Why { by, reason } }
+    }
+}
+
+impl From<Told> for WentBack {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::By(by) => Self { by, reason: String::new() },
+            Told::Why { by, reason } => Self { by, reason },
+        }
+    }
+}
+
+impl WentBack {
+    /// By this user, for this reason, as far as it is kept: what served is written anew with every release.
+    pub fn new(by: &str, reason: &str) -> Self {
+        let reason = reason.trim();
+        let kept = reason.get(..reason.floor_char_boundary(MAX_REASON_BYTES)).unwrap_or_default();
+        let left_out = if kept.len() < reason.len() { "…" } else { "" };
+        Self { by: by.to_owned(), reason: format!("{kept}{left_out}") }
+    }
 }
 
 /// A release that was live.
@@ -125,6 +171,25 @@ fn line(history: &[WasLive]) -> Vec<&WasLive> {
     line
 }
 
+/// Who went back from what a run made live, which leads to the current release no more: `history` is newest first. None where nobody did, a
+/// release took its place in another way, or it came back.
+pub fn gone_back<'a>(history: &'a [WasLive], run: &str) -> Option<(&'a WasLive, &'a WentBack)> {
+    let of_run = |was: &&WasLive| matches!(&was.by, Origin::Run(by) if by == run);
+    let release = &history.iter().find(of_run)?.release;
+    if line(history).iter().any(|was| was.release == *release) {
+        return None;
+    }
+    // The first that leads to the current one without it is what it was left for.
+    let older = |count: &usize| history.get(history.len() - count..).unwrap_or_default();
+    let leads = |count: &usize| line(older(count)).iter().any(|was| was.release == *release);
+    let last = (1..=history.len()).rev().find(leads)?;
+    let left_for = history.get((history.len() - last).checked_sub(1)?)?;
+    match &left_for.by {
+        Origin::Rollback(who) => Some((left_for, who)),
+        Origin::Deploy(_) | Origin::Run(_) => None,
+    }
+}
+
 fn fact(environment: &str) -> String {
     format!("live/{environment}")
 }
@@ -156,7 +221,7 @@ mod tests {
         assert_eq!(live.history("p").unwrap().len(), 3);
         assert_eq!(live.history("p").unwrap()[1].since, Timestamp(1));
         assert_eq!(live.current("s").unwrap(), None);
-        live.set("p", was("b", &Origin::Rollback("ada".into()), 9)).unwrap();
+        live.set("p", was("b", &Origin::Rollback(WentBack::new("ada", "")), 9)).unwrap();
         assert_eq!((live.current("p").unwrap(), live.before("p").unwrap()), (Some(release("b")), Some(release("a"))));
     }
 
@@ -164,7 +229,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(folder.path().join("journal.db")).unwrap();
         for (at, id) in ids.iter().enumerate() {
-            Live::new(&journal).set("p", was(id, &Origin::Rollback("ada".into()), at as i64)).unwrap();
+            Live::new(&journal).set("p", was(id, &Origin::Rollback(WentBack::new("ada", "")), at as i64)).unwrap();
         }
         (folder, journal)
     }
@@ -186,6 +251,46 @@ mod tests {
         }
     }
 
+    #[test]
+    fn who_went_back_from_what_a_run_made_live_is_known_until_it_serves_again() {
+        let run = || Origin::Run("r-1".into());
+        let back = |why: &str| Origin::Rollback(WentBack::new("ada", why));
+        let deploy = || Origin::Deploy("bob".into());
+        type Was = (&'static str, Origin);
+        let cases: [(Vec<Was>, Option<(i64, &str)>); 10] = [
+            (vec![("a", deploy()), ("b", run())], None),
+            (vec![("a", deploy()), ("b", run()), ("a", back("carts empty"))], Some((2, "carts empty"))),
+            (vec![("a", deploy()), ("b", run()), ("c", deploy())], None),
+            (vec![("a", deploy()), ("b", run()), ("c", deploy()), ("b", back("x"))], None),
+            (vec![("a", deploy()), ("b", run()), ("c", deploy()), ("a", back("both"))], Some((3, "both"))),
+            (vec![("a", deploy()), ("b", run()), ("a", back("x")), ("c", deploy())], Some((2, "x"))),
+            (vec![("a", deploy()), ("b", run()), ("a", back("x")), ("b", back("it was right"))], None),
+            (vec![("a", deploy()), ("b", run()), ("a", back("x")), ("b", back("y")), ("a", back("z"))], Some((4, "z"))),
+            (vec![("a", deploy()), ("b", run()), ("a", deploy())], None),
+            (vec![("a", deploy()), ("b", Origin::Run("r-2".into())), ("a", back("x"))], None),
+        ];
+        for (lived, expected) in cases {
+            let history: Vec<WasLive> =
+                lived.iter().enumerate().rev().map(|(at, (id, by))| was(id, by, at as i64)).collect();
+            let found = gone_back(&history, "r-1").map(|(was, who)| (was.since.0, who.reason.as_str()));
+            assert_eq!(found, expected, "{lived:?}");
+        }
+    }
+
+    #[test]
+    fn why_someone_went_back_is_kept_and_journals_without_are_read() {
+        let origin = |json: &str| serde_json::from_str::<Origin>(json).unwrap();
+        let before = r#"{"rollback":"ada"}"#;
+        let Origin::Rollback(who) = origin(before) else { panic!("{before}") };
+        assert_eq!((who.by.as_str(), who.reason.as_str()), ("ada", ""));
+        assert_eq!(serde_json::to_string(&Origin::Rollback(who)).unwrap(), before, "a host of before reads it");
+        let why = Origin::Rollback(WentBack::new("ada", " carts empty "));
+        let json = serde_json::to_string(&why).unwrap();
+        assert_eq!((json.as_str(), origin(&json)), (r#"{"rollback":{"by":"ada","reason":"carts empty"}}"#, why));
+        let long = WentBack::new("ada", &"ä".repeat(60_000)).reason;
+        assert!(long.len() <= MAX_REASON_BYTES + "…".len() && long.ends_with("ä…"), "{}", long.len());
+    }
+
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
         #[test]
@@ -197,7 +302,7 @@ mod tests {
             while let Some(before) = live.before("p").unwrap() {
                 proptest::prop_assert!(!visited.contains(&before), "{} again after {:?}", before.id, visited);
                 let at = 100 + visited.len() as i64;
-                live.set("p", was(&before.id, &Origin::Rollback("ada".into()), at)).unwrap();
+                live.set("p", was(&before.id, &Origin::Rollback(WentBack::new("ada", "")), at)).unwrap();
                 visited.push(before);
             }
         }

@@ -18,7 +18,7 @@ use crate::{
     clock::now,
     data::{self, Snapshot},
     front_door,
-    live::{Live, Origin, WasLive},
+    live::{Live, Origin, WasLive, WentBack},
     log::Logged,
     moved,
     project::Project,
@@ -192,10 +192,10 @@ pub fn way_back<'a>(project: &'a Project, environment: &str, to: Option<&str>, a
 ///
 /// # Errors
 /// When a release does not come up.
-pub async fn go_back(project: &Project, way: WayBack<'_>, by: &str) -> Result<Vec<MadeLive>> {
+pub async fn go_back(project: &Project, way: WayBack<'_>, by: &str, reason: &str) -> Result<Vec<MadeLive>> {
     project.check_target_credentials().await?;
     front_door::ensure(project).await?;
-    together(project, way.0, &Origin::Rollback(by.to_owned())).await
+    together(project, way.0, &Origin::Rollback(WentBack::new(by, reason))).await
 }
 
 /// Makes these releases live, one after the other; where one does not come up, those before it serve no longer: all or none.
@@ -225,12 +225,14 @@ async fn together(project: &Project, moves: Vec<(Place<'_>, Release)>, by: &Orig
 /// Takes back what was made live before one failed, the last first; the failure, with what of it could not be taken back.
 async fn undone(project: &Project, made: Vec<(Place<'_>, MadeLive)>, by: &Origin, error: Error) -> Error {
     let who = match by {
-        Origin::Deploy(who) | Origin::Rollback(who) | Origin::Run(who) => who.clone(),
+        Origin::Deploy(who) | Origin::Run(who) => who,
+        Origin::Rollback(who) => &who.by,
     };
+    let back_since = Origin::Rollback(WentBack::new(who, "not all that belongs together came up"));
     let mut left = Vec::new();
     for (place, made) in made.into_iter().rev() {
         let back = match made.before {
-            Some(before) => make_live(project, &place, &before, Origin::Rollback(who.clone())).await.err(),
+            Some(before) => make_live(project, &place, &before, back_since.clone()).await.err(),
             None => Some(anyhow!("nothing served there before")),
         };
         left.extend(back.map(|error| format!("{} still serves {}: {error:#}", place.name, made.release.id)));
@@ -312,12 +314,13 @@ pub(crate) async fn on_record<T>(
 /// Brings a release up and gives it all of the traffic; gives the release that was live before.
 async fn make_live(project: &Project, place: &Place<'_>, release: &Release, by: Origin) -> Result<Option<Release>> {
     let environment = place.name.as_str();
-    let (who, what) = match &by {
-        Origin::Deploy(who) => (Some(who.as_str()), "deploys"),
-        Origin::Rollback(who) => (Some(who.as_str()), "goes back to"),
-        Origin::Run(run) => (None, run.as_str()),
+    let (who, what, why) = match &by {
+        Origin::Deploy(who) => (Some(who.as_str()), "deploys", ""),
+        Origin::Rollback(who) => (Some(who.by.as_str()), "goes back to", who.reason.as_str()),
+        Origin::Run(run) => (None, run.as_str(), ""),
     };
-    let intent = format!("{what} release {} ({}) in {environment}", release.id, release.artifact);
+    let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+    let intent = format!("{what} release {} ({}) in {environment}{why}", release.id, release.artifact);
     let ByHand { name, began, made } = on_record(
         project,
         who,
@@ -368,7 +371,7 @@ fn entry(
             service: place.service.name.clone(),
             environment: place.environment.to_owned(),
             release: made?.as_ref()?.id.clone(),
-            by: who.clone(),
+            by: who.by.clone(),
             at,
         })),
         Origin::Run(_) => None,

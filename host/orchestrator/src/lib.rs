@@ -3,6 +3,7 @@
 
 pub use autodevops_driver::{driver, live, log};
 
+pub mod aftermath;
 pub mod analysis;
 pub mod audit;
 mod base;

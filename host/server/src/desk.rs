@@ -1,17 +1,17 @@
 //! What the process that drives the runs answers.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use autodevops_model::Since;
 use autodevops_orchestrator::{
+    aftermath::Aftermath,
     by_hand,
     clock::now,
     controller::{Controller, RolledBack, goes_back},
     data::{Restored, Snapshot, Written},
     feedback::Complaint,
     log::Logged,
-    revert::{Undoing, undone},
     usage::{Declined, Usage},
 };
 use autodevops_pipeline::{Refused, Run};
@@ -218,8 +218,8 @@ impl Office for Runs {
         self.read(read).await.map_err(unheard)
     }
 
-    async fn undone(&self) -> Result<BTreeMap<String, Undoing>, Unheard> {
-        self.read(|controller| undone(&controller.project().journal)).await.map_err(unheard)
+    async fn aftermath(&self) -> Result<Aftermath, Unheard> {
+        self.read(|controller| Aftermath::read(controller.project())).await.map_err(unheard)
     }
 
     async fn metrics(&self) -> Result<String, Unheard> {

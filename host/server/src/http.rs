@@ -26,7 +26,7 @@ mod tests;
 use std::{collections::BTreeMap, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use autodevops_driver::log::Logged;
-use autodevops_orchestrator::{feedback::Complaint, revert::Undoing};
+use autodevops_orchestrator::{aftermath::Aftermath, feedback::Complaint};
 use autodevops_people::{LinkKey, Speaker};
 use autodevops_pipeline::{Refused, Timestamp};
 use autodevops_policy::redact::Redaction;
@@ -94,8 +94,8 @@ pub trait Office: Send + Sync + 'static {
     fn all(&self) -> impl Future<Output = Result<Vec<Logged>, Unheard>> + Send;
     /// The run of this name, or the one whose name begins so.
     fn find(&self, run: &str) -> impl Future<Output = Result<Logged, Unheard>> + Send;
-    /// What came of undoing changes in git, by their commits.
-    fn undone(&self) -> impl Future<Output = Result<BTreeMap<String, Undoing>, Unheard>> + Send;
+    /// What became of runs once they were over.
+    fn aftermath(&self) -> impl Future<Output = Result<Aftermath, Unheard>> + Send;
     /// What all deploys and complaints came to, as OpenMetrics text.
     fn metrics(&self) -> impl Future<Output = Result<String, Unheard>> + Send;
     /// Says something to a run; what came of it, in words.

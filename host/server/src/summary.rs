@@ -1,11 +1,11 @@
 //! A run in a few values, as `runs` lists it and the API tells it.
 
-use autodevops_orchestrator::revert::Undoing;
+use autodevops_orchestrator::{aftermath::After, revert::Undoing};
 use autodevops_pipeline::{Alarm, Environment, Member, Outcome, Run};
 use serde_json::{Value, json};
 
-/// The run in a few values, with what came of undoing in git what it committed.
-pub fn summary(run: &Run, undoing: Option<&Undoing>) -> Value {
+/// The run in a few values, with what became of it once it was over.
+pub fn summary(run: &Run, After { undoing, gone_back }: &After<'_>) -> Value {
     let (outcome, reason) = match run.outcome() {
         None => (None, None),
         Some(outcome) => (Some(outcome_name(outcome)), Some(outcome.to_string())),
@@ -33,6 +33,7 @@ pub fn summary(run: &Run, undoing: Option<&Undoing>) -> Value {
         "in-hand-of": run.alarm().and_then(|alarm| alarm.acknowledged.as_ref()),
         "follows": run.former().map(|former| &former.run),
         "retried-by": run.former().and_then(|former| former.retry.as_ref()).map(|retry| &retry.by),
+        "gone-back": gone_back,
         "revert-branch": undoing.and_then(Undoing::branch),
         "not-reverted": undoing.and_then(Undoing::why_not),
         "frozen-until": run.frozen().map(|(until, _)| until),

@@ -5,7 +5,10 @@
 use std::{fs, path::Path};
 
 use autodevops_model::{ErrorInfo, ErrorKind, Outcome as CheckOutcome, Split, StageError};
-use autodevops_orchestrator::revert::{Came, Undoing};
+use autodevops_orchestrator::{
+    aftermath::{After, GoneBack},
+    revert::{Came, Undoing},
+};
 use autodevops_pipeline::{EffectOutcome, Event, EventKind, Found, Gate, Input, Run, VERSION};
 use autodevops_record::testing::Story;
 
@@ -122,9 +125,9 @@ fn a_rollback_that_does_not_succeed_says_that_people_are_needed_and_who_has_it_i
     let below = crate::runs::below(&run);
     assert!(below[0].starts_with("going back failed once") && below[0].ends_with(": autodevops ack 62e23fd1-1"));
     assert!(
-        summary(&run, None)["waits-for"].as_str().unwrap().starts_with("going back failed"),
+        summary(&run, &After::default())["waits-for"].as_str().unwrap().starts_with("going back failed"),
         "{}",
-        summary(&run, None)
+        summary(&run, &After::default())
     );
     say(&mut run, &mut events, Input::Acknowledge { by: "ada".into(), reason: "on it".into(), link: None });
     assert!(told(&run, &events).contains("  ada has it in hand\n"));
@@ -257,11 +260,22 @@ fn a_run_is_shown_as_it_was_at_a_moment_that_it_had_reached() {
 fn what_came_of_undoing_a_change_in_git_is_a_line_that_names_the_branch_or_what_is_to_be_done() {
     let line = |came: Came| {
         let (what, subject, commit) = ("the change of run a-1".into(), "a-1".into(), "0123456789abcdef".into());
-        in_git(&Undoing { what, subject, commit, came, at: Timestamp(0), untold: Vec::new(), tried: 0 })
+        let undoing = Undoing { what, subject, commit, came, at: Timestamp(0), untold: Vec::new(), tried: 0 };
+        became(&After { undoing: Some(&undoing), gone_back: Vec::new() }).concat()
     };
     let branch = line(Came::Branch("autodevops/revert-0123456789".into()));
     assert_eq!(branch, "undone in git on the branch autodevops/revert-0123456789");
     let conflict = line(Came::Conflict(vec!["a\u{1b}[31m.js".into()]));
     assert!(conflict.starts_with("the change of run a-1 cannot be undone by itself: "), "{conflict}");
     assert!(conflict.ends_with("`git revert 0123456789`") && !conflict.contains('\u{1b}'), "{conflict}");
+}
+
+#[test]
+fn who_went_back_from_a_runs_release_by_hand_is_a_line_that_says_why() {
+    let gone = |service: &str, reason| GoneBack { service: service.into(), by: "ada", at: Timestamp(0), reason };
+    let after = After { undoing: None, gone_back: vec![gone("", "carts\u{1b}[31m empty"), gone("api", "")] };
+    let [alone, of_api] = became(&after).try_into().unwrap();
+    assert!(alone.starts_with("its release was gone back from at 1970-01-01 00:00:00Z by ada: carts"), "{alone}");
+    assert!(alone.ends_with("empty") && !alone.contains('\u{1b}'), "{alone}");
+    assert_eq!(of_api, "its release of api was gone back from at 1970-01-01 00:00:00Z by ada");
 }

@@ -40,7 +40,9 @@ async fn gone_back_in(
     to: Option<&str>,
     at_once: bool,
 ) -> Result<Vec<MadeLive>, String> {
-    let gone = async { go_back(&scene.project, way_back(&scene.project, environment, to, at_once)?, "ada").await };
+    let gone = async {
+        go_back(&scene.project, way_back(&scene.project, environment, to, at_once)?, "ada", "carts empty").await
+    };
     gone.await.map_err(|error: Error| format!("{error:#}"))
 }
 
@@ -133,6 +135,20 @@ async fn who_goes_back_within_the_window_is_not_asked_twice() {
     let taken_back = scene.project.journal.facts("record/").unwrap();
     let entries: Vec<Entry> = serde_json::from_slice(&taken_back[0].1).unwrap();
     assert!(matches!(&entries[..], [Entry::TakenBack(of)] if of.release == "new" && of.by == "ada"), "{entries:?}");
+    let name = taken_back[0].0.strip_prefix("record/").unwrap();
+    let mut told = Vec::new();
+    let mut note = |entry: &autodevops_journal::audit::Entry| {
+        if let autodevops_journal::audit::Entry::Note(note) = entry {
+            told.push(note.summary.clone());
+        }
+    };
+    scene.project.audit.log().each(Some(name), |sealed| sealed.seal.entries.iter().for_each(&mut note)).unwrap();
+    assert_eq!(
+        told,
+        [&format!("goes back to release old ({}) in production: carts empty", scene.release("old").artifact), "production serves release old"]
+    );
+    let history = Live::new(&scene.project.journal).history("production").unwrap();
+    assert_eq!(history[0].by, Origin::Rollback(WentBack::new("ada", "carts empty")));
     let error = gone_back(&scene, None, false).await.unwrap_err();
     assert!(error.contains("was gone back from: new"), "{error}");
 }

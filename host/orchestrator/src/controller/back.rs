@@ -13,7 +13,7 @@ use crate::{
     by_hand::{self, MadeLive, WayBack},
     clock::now,
     front_door,
-    live::{Live, Origin, WasLive},
+    live::{Live, Origin, WasLive, WentBack},
     revert,
     usage::Declined,
 };
@@ -87,7 +87,7 @@ impl Controller {
         let mut concerned = self.under_way()?;
         concerned.retain(|run| way.places().any(|place| run.is_about(place)));
         *alone += 1;
-        let made = by_hand::go_back(&self.project, way, by).await;
+        let made = by_hand::go_back(&self.project, way, by, reason).await;
         // Where it failed, too: the target may have taken the fence.
         let concerned = self.look_anew(&concerned, made.as_deref().unwrap_or_default()).await;
         drop(still);
@@ -264,7 +264,7 @@ impl Controller {
             if let (Some(now_live), Some(was)) = (history.first(), since.into_iter().find(back)) {
                 let who = match &was.by {
                     Origin::Run(run) => format!("by run {run}"),
-                    Origin::Deploy(by) | Origin::Rollback(by) => format!("by {by}, who went back"),
+                    Origin::Deploy(by) | Origin::Rollback(WentBack { by, .. }) => format!("by {by}, who went back"),
                 };
                 bail!(Declined(format!(
                     "what serves {place} changed while this was made ready: it is {} now, {who}; nothing was deployed. Say `autodevops deploy` \

@@ -385,7 +385,7 @@ async fn what_people_do_by_hand_is_done_one_after_the_other() {
     let restored = controller.restore("production", "s-1", Written::Stays, "ada").await.unwrap();
     assert_eq!(restored.to.snapshot.id, "s-1");
     let (scene, change) = released("");
-    scene.serves("production", &scene.release("old"), now(), Origin::Rollback("ada".into()));
+    scene.serves("production", &scene.release("old"), now(), Origin::Rollback(crate::live::WentBack::new("ada", "")));
     let reverted = self::controller(&scene).revert("new", "ada", "r").await.unwrap();
     assert_eq!(reverted.undone, change);
 }

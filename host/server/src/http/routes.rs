@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use autodevops_driver::log::Logged;
-use autodevops_orchestrator::revert::came_of;
 use autodevops_people::{Action, Claim, May};
 use autodevops_pipeline::{Link, Refused, Run};
 use autodevops_policy::Span;
@@ -199,14 +198,14 @@ fn told(told: Result<Value, Unheard>) -> Answer {
 }
 
 async fn runs<O: Office>(api: &Api<O>) -> Result<Value, Unheard> {
-    let (all, undone) = (api.office.all().await?, api.office.undone().await?);
-    let each = all.iter().rev().map(|Logged { run, .. }| summary(run, came_of(&undone, run)));
+    let (all, aftermath) = (api.office.all().await?, api.office.aftermath().await?);
+    let each = all.iter().rev().map(|Logged { run, .. }| summary(run, &aftermath.of(run)));
     Ok(redacted(each.collect(), &api.redaction))
 }
 
 async fn one<O: Office>(api: &Api<O>, run: &str) -> Result<Value, Unheard> {
-    let (Logged { run, events, .. }, undone) = (api.office.find(run).await?, api.office.undone().await?);
-    Ok(redacted(json!({ "run": summary(&run, came_of(&undone, &run)), "events": events }), &api.redaction))
+    let (Logged { run, events, .. }, aftermath) = (api.office.find(run).await?, api.office.aftermath().await?);
+    Ok(redacted(json!({ "run": summary(&run, &aftermath.of(&run)), "events": events }), &api.redaction))
 }
 
 /// What a body says that is a JSON object. An array is none: its values would be taken for the fields by their places, so that `[]` approves.

@@ -73,7 +73,7 @@ impl Office for Arc<OneRun> {
         found.ok_or_else(|| Unheard::Absent(format!("there is no run `{run}`")))
     }
 
-    async fn undone(&self) -> Result<BTreeMap<String, Undoing>, Unheard> {
+    async fn aftermath(&self) -> Result<Aftermath, Unheard> {
         Ok(undone::of(&self.0.lock().unwrap().run))
     }
 

@@ -257,7 +257,7 @@ async fn deployed_beside(scene: &Scene, controller: &Controller, does: impl FnOn
 async fn a_deploy_is_built_while_others_have_their_turn_and_is_left_where_production_went_back_meanwhile() {
     for (by, left) in [
         (Origin::Deploy("bob".into()), None),
-        (Origin::Rollback("bob".into()), Some("by bob, who went back; nothing was deployed")),
+        (Origin::Rollback(crate::live::WentBack::new("bob", "")), Some("by bob, who went back; nothing was deployed")),
         (Origin::Run("r-1".into()), Some("by run r-1; nothing was deployed")),
     ] {
         let scene = whole(&[], "");
