@@ -8,10 +8,9 @@ use autodevops_config::ConfigError;
 use autodevops_orchestrator::{
     catalog::{Misgranted, Unanswered},
     limits::Waits,
+    usage::is_misuse,
 };
 use autodevops_people::Nobody;
-
-use crate::output::Usage;
 
 /// Wrong usage or configuration: the arguments' parser ends with it, too.
 pub const USAGE: u8 = 2;
@@ -33,22 +32,24 @@ pub fn code(error: &anyhow::Error) -> ExitCode {
 
 /// Whether what was asked for or configured cannot be meant, so that the same again would end the same.
 fn is_usage(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.is::<Usage>()
-            || cause.is::<ConfigError>()
-            || cause.is::<BundleError>()
-            || cause.is::<LockFileError>()
-            || cause.is::<Unanswered>()
-            || cause.is::<Misgranted>()
-            || cause.is::<Nobody>()
-    })
+    is_misuse(error)
+        || error.chain().any(|cause| {
+            cause.is::<ConfigError>()
+                || cause.is::<BundleError>()
+                || cause.is::<LockFileError>()
+                || cause.is::<Unanswered>()
+                || cause.is::<Misgranted>()
+                || cause.is::<Nobody>()
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use anyhow::{Context, anyhow};
+    use autodevops_pipeline::Refused;
 
     use super::*;
+    use crate::output::Usage;
 
     #[test]
     fn wrong_usage_is_told_apart_however_much_is_said_around_it() {
@@ -58,6 +59,10 @@ mod tests {
             (usage(), true),
             (usage().context("the stage `check` is to be served by it"), true),
             (anyhow!(bundle), true),
+            (anyhow!(Refused::SkipWithoutReason), true),
+            (anyhow!(Refused::BypassWithoutReason), true),
+            (anyhow!(Refused::NoSpan), true),
+            (anyhow!(Refused::AlreadyAcknowledged { by: "ada".into() }), false),
             (Err::<(), _>(std::io::Error::other("no space")).context("the journal").unwrap_err(), false),
             (anyhow!("the release does not come up"), false),
         ] {

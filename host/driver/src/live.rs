@@ -1,5 +1,7 @@
 //! What serves each environment, as far as this host knows, and what served before.
 
+use std::fmt;
+
 use anyhow::Result;
 use autodevops_journal::{Journal, JournalError};
 use autodevops_model::Release;
@@ -32,6 +34,13 @@ pub struct WentBack {
     pub by: String,
     /// Why, in their words; empty where they gave none.
     pub reason: String,
+}
+
+impl fmt::Display for WentBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.by)?;
+        if self.reason.is_empty() { Ok(()) } else { write!(f, ": {}", self.reason) }
+    }
 }
 
 /// The same as it is kept: a reason is none but where it was given, and journals of before have none.
@@ -282,7 +291,7 @@ mod tests {
         let origin = |json: &str| serde_json::from_str::<Origin>(json).unwrap();
         let before = r#"{"rollback":"ada"}"#;
         let Origin::Rollback(who) = origin(before) else { panic!("{before}") };
-        assert_eq!((who.by.as_str(), who.reason.as_str()), ("ada", ""));
+        assert_eq!((who.by.as_str(), who.reason.as_str(), who.to_string()), ("ada", "", "ada".to_owned()));
         assert_eq!(serde_json::to_string(&Origin::Rollback(who)).unwrap(), before, "a host of before reads it");
         let why = Origin::Rollback(WentBack::new("ada", " carts empty "));
         let json = serde_json::to_string(&why).unwrap();

@@ -436,8 +436,11 @@ impl Controller {
     /// Undoes in git, on a branch, what a run or a release changed.
     ///
     /// # Errors
-    /// As [`revert::revert`].
+    /// [`Usage`] without a reason; and as [`revert::revert`].
     pub async fn revert(&self, subject: &str, by: &str, reason: &str) -> Result<Reverted> {
+        if reason.trim().is_empty() {
+            bail!(Usage("to revert needs a reason, which is recorded; give one".to_owned()));
+        }
         let _alone = self.beginning.lock().await;
         tokio::task::block_in_place(|| revert::revert(&self.project, subject, by, reason))
     }

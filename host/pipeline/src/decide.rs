@@ -158,7 +158,7 @@ impl Run {
         if let Some(outcome) = self.outcome() {
             return match input {
                 Input::Tick => Ok(Vec::new()),
-                _ => Err(Refused::Finished { run: self.id().to_owned(), outcome: outcome.to_string() }),
+                _ => Err(Refused::finished(self, outcome)),
             };
         }
         // Time never runs backwards within a run, even if the host's clock does.

@@ -12,7 +12,7 @@ use autodevops_orchestrator::{
     data::{Restored, Snapshot, Written},
     feedback::Complaint,
     log::Logged,
-    usage::{Declined, Usage},
+    usage::{Declined, Usage, is_misuse},
 };
 use autodevops_pipeline::{Refused, Run};
 use autodevops_policy::{Bytes, Span};
@@ -40,7 +40,7 @@ impl Desk for RunDesk {
         let reply = answer(&self.0, &peer.name, request).await;
         reply.unwrap_or_else(|error| {
             let why = format!("{error:#}");
-            if error.chain().any(|cause| cause.is::<Usage>()) { Reply::Misused(why) } else { Reply::Refused(why) }
+            if is_misuse(&error) { Reply::Misused(why) } else { Reply::Refused(why) }
         })
     }
 }

@@ -145,7 +145,10 @@ async fn who_goes_back_within_the_window_is_not_asked_twice() {
     scene.project.audit.log().each(Some(name), |sealed| sealed.seal.entries.iter().for_each(&mut note)).unwrap();
     assert_eq!(
         told,
-        [&format!("goes back to release old ({}) in production: carts empty", scene.release("old").artifact), "production serves release old"]
+        [
+            &format!("goes back to release old ({}) in production: carts empty", scene.release("old").artifact),
+            "production serves release old"
+        ]
     );
     let history = Live::new(&scene.project.journal).history("production").unwrap();
     assert_eq!(history[0].by, Origin::Rollback(WentBack::new("ada", "carts empty")));

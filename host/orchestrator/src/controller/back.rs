@@ -100,8 +100,8 @@ impl Controller {
         }
         let left = left.filter(|_| environment == self.project.config.rollout.environment);
         let reverted = left.and_then(|left| {
-            let reason = format!("{by}: {reason}");
-            let came = tokio::task::block_in_place(|| revert::by_itself(&self.project, &left.id, &reason, false));
+            let who = WentBack::new(by, reason).to_string();
+            let came = tokio::task::block_in_place(|| revert::by_itself(&self.project, &left.id, &who, false));
             revert::in_words(came)
         });
         Ok(RolledBack::ByHand { made, reverted, concerned })

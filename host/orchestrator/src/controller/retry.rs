@@ -4,18 +4,21 @@ use anyhow::{Context, Result, bail};
 use autodevops_pipeline::{Outcome, Retry, Run};
 
 use super::Controller;
-use crate::{log::Logged, usage::Declined};
+use crate::{
+    log::Logged,
+    usage::{Declined, Usage},
+};
 
 impl Controller {
     /// Starts another run for the issue of one that is over, with the same fix where production still has the same base. Whoever drives
     /// runs is to take it with [`Self::take_begun`].
     ///
     /// # Errors
-    /// [`Declined`] when there is nothing to try again, or not now; and as [`Self::start`].
+    /// [`Usage`] without a reason; [`Declined`] when there is nothing to try again, or not now; and as [`Self::start`].
     pub async fn retry(&self, run: &str, by: &str, reason: &str) -> Result<Run> {
         let (by, reason) = (by.to_owned(), reason.trim().to_owned());
         if reason.is_empty() {
-            bail!(Declined("to try again needs a reason, which is recorded; give one".to_owned()));
+            bail!(Usage("to try again needs a reason, which is recorded; give one".to_owned()));
         }
         let id = self.named(run)?;
         let former = self.project.log.read(&id)?.context("the run is not in the journal any more")?.run;

@@ -16,6 +16,7 @@ use crate::{
     testing::{
         Answer, Door, Nobody, Scene, answer, git, held, is_shared, local_target, plugin, refusal, serves, target,
     },
+    usage::is_misuse,
 };
 
 fn controller(scene: &Scene) -> Controller {
@@ -242,7 +243,12 @@ async fn only_what_is_over_and_did_not_heal_is_tried_again_with_a_reason() {
     };
     let told = declined(&controller(&scene), "a-1", "r").await;
     assert!(told.starts_with("run a-1 is not over"), "{told}");
-    assert!(declined(&controller(&scene), "a-1", " ").await.starts_with("to try again needs a reason"));
+    let without = controller(&scene).retry("a-1", "ada", " ").await.unwrap_err();
+    assert!(is_misuse(&without) && without.to_string().starts_with("to try again needs a reason"), "{without}");
+    let without = controller(&scene).revert("a-1", "ada", " ").await.unwrap_err();
+    assert!(is_misuse(&without) && without.to_string().starts_with("to revert needs a reason"), "{without}");
+    let skip = anyhow::Error::from(autodevops_pipeline::Refused::SkipWithoutReason).context("run a-1");
+    assert!(is_misuse(&skip) && !is_misuse(&anyhow::anyhow!(Declined(String::new()))));
     let scene = self::scene("");
     scene.run(&Story { run: "b-1".into(), ..Story::default() }, over);
     let told = declined(&controller(&scene), "b-1", "r").await;

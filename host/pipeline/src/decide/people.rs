@@ -127,7 +127,7 @@ impl Draft {
         if !bypass && missing > 1 {
             return Ok(());
         }
-        let why = if reason.trim().is_empty() { String::new() } else { format!(": {reason}") };
+        let why = because(&reason);
         let reason = match bypass {
             true => format!("emergency bypass by {by}{why}"),
             false => format!("{} agreed{why}", agreed.join(", ")),
@@ -143,12 +143,13 @@ impl Draft {
     pub(super) fn reject(&mut self, by: String, reason: String, link: Option<Link>) -> Result<(), Refused> {
         let (gate, _, link) = self.open_gate(link)?;
         self.may_answer(&by)?;
-        self.push(EventKind::Rejected { by: by.clone(), reason: reason.clone(), link });
+        let why = because(&reason);
+        self.push(EventKind::Rejected { by: by.clone(), reason, link });
         if gate == Gate::Data {
-            self.keep_data(format!("it stays as the release left it: by {by}: {reason}"));
+            self.keep_data(format!("it stays as the release left it: by {by}{why}"));
             return Ok(());
         }
-        self.turn_back(Outcome::Aborted { reason: format!("rejected by {by}: {reason}") });
+        self.turn_back(Outcome::Aborted { reason: format!("rejected by {by}{why}") });
         Ok(())
     }
 
@@ -168,9 +169,10 @@ impl Draft {
     /// Ends the run, in any stage; where traffic was moved it goes back first, as [`Self::by_word`] says.
     pub(super) fn abort(&mut self, by: String, reason: String) -> Result<(), Refused> {
         self.not_ending()?;
-        self.push(EventKind::AbortRequested { by: by.clone(), reason: reason.clone() });
-        let wanted = format!("{by} aborts the run ({reason})");
-        self.by_word(&wanted, Outcome::Aborted { reason: format!("by {by}: {reason}") });
+        let why = because(&reason);
+        self.push(EventKind::AbortRequested { by: by.clone(), reason });
+        let wanted = format!("{by} aborts the run{why}");
+        self.by_word(&wanted, Outcome::Aborted { reason: format!("by {by}{why}") });
         Ok(())
     }
 
@@ -180,9 +182,10 @@ impl Draft {
         if !self.run.is_moved(Environment::Production) {
             return Err(Refused::NothingToRollBack { run: self.run.id().to_owned() });
         }
-        self.push(EventKind::RollbackRequested { by: by.clone(), reason: reason.clone() });
-        let wanted = format!("{by} takes the release back ({reason})");
-        self.by_word(&wanted, Outcome::RolledBack { reason: format!("by {by}: {reason}") });
+        let why = because(&reason);
+        self.push(EventKind::RollbackRequested { by: by.clone(), reason });
+        let wanted = format!("{by} takes the release back{why}");
+        self.by_word(&wanted, Outcome::RolledBack { reason: format!("by {by}{why}") });
         Ok(())
     }
 
@@ -193,4 +196,9 @@ impl Draft {
             self.turn_back(outcome);
         }
     }
+}
+
+/// Why, behind who; nothing where they did not say.
+fn because(reason: &str) -> String {
+    if reason.trim().is_empty() { String::new() } else { format!(": {reason}") }
 }

@@ -6,8 +6,8 @@ use crate::{Outcome, Run};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum Refused {
-    #[error("run `{run}` is over ({outcome}); start a new one")]
-    Finished { run: String, outcome: String },
+    #[error("run `{run}` is over ({outcome}), see `autodevops show {run}`; {way}")]
+    Finished { run: String, outcome: String, way: String },
     #[error("run `{run}` is ending already ({outcome}); {way}")]
     Ending { run: String, outcome: String, way: String },
     #[error("run `{run}` is in stage `{stage}` and awaits no `{input}`; ask it for its commands")]
@@ -33,6 +33,8 @@ pub enum Refused {
     )]
     AnotherQuestion { run: String, question: u32, open: u32, reason: String },
     #[error("run `{run}` is on hold by {by} already; resume it with `autodevops resume {run}`")]
+    HeldAlready { run: String, by: String },
+    #[error("run `{run}` is on hold by {by}, and goes nowhere until it is resumed: `autodevops resume {run}`")]
     OnHold { run: String, by: String },
     #[error("run `{run}` is not on hold; nothing is to be resumed")]
     NotOnHold { run: String },
@@ -75,6 +77,28 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// The run ended so: with what a person who wants it otherwise can do.
+    pub fn finished(run: &Run, outcome: &Outcome) -> Self {
+        let id = run.id();
+        let way = match outcome {
+            Outcome::Healed => {
+                format!("what it released is taken back with `autodevops rollback {}`", run.plan().production)
+            }
+            Outcome::RolledBack { .. } | Outcome::Aborted { .. } | Outcome::HandedOver { .. } => {
+                format!("`autodevops retry {id} --reason …` tries again")
+            }
+        };
+        Self::Finished { run: id.to_owned(), outcome: outcome.to_string(), way }
+    }
+
+    /// Whether what was said lacks something, however the run stands: the same again would be refused the same.
+    pub const fn is_misuse(&self) -> bool {
+        matches!(
+            self,
+            Self::RollForwardWithoutReason | Self::SkipWithoutReason | Self::BypassWithoutReason | Self::NoSpan
+        )
+    }
+
     /// The run ends so already: with what a person can do about that now.
     pub fn ending(run: &Run, outcome: &Outcome) -> Self {
         Self::Ending { run: run.id().to_owned(), outcome: outcome.to_string(), way: run.way_to_end() }

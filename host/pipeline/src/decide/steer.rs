@@ -9,7 +9,9 @@ impl Draft {
     /// Begins nothing new and passes nothing, until someone resumes. Anyone who may speak may stop.
     pub(super) fn put_on_hold(&mut self, by: String, reason: String) -> Result<(), Refused> {
         self.not_ending()?;
-        self.not_on_hold()?;
+        if let Some(hold) = self.run.on_hold() {
+            return Err(Refused::HeldAlready { run: self.run.id().to_owned(), by: hold.by.clone() });
+        }
         self.push(EventKind::HoldRequested { by, reason });
         Ok(())
     }

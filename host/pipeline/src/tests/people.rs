@@ -185,8 +185,40 @@ fn a_rollback_needs_something_to_take_back() {
         let (outcome, mut scene) = scene.outcome();
         assert_eq!(outcome, Outcome::RolledBack { reason: "by ada: I saw it fail".into() });
         assert_eq!(scene.production(), [("old", 100)]);
-        assert!(matches!(scene.say(rollback()), Err(Refused::Finished { .. })));
+        let refused = scene.say(rollback()).unwrap_err();
+        assert!(matches!(refused, Refused::Finished { .. }));
+        let words = refused.to_string();
+        assert!(
+            words.contains("is over (") && words.ends_with("; `autodevops retry r1 --reason …` tries again"),
+            "{words}"
+        );
     }
+}
+
+#[test]
+fn what_a_run_that_healed_released_is_taken_back_by_another_word_than_the_runs() {
+    let (outcome, mut scene) = Scene::new(plan()).outcome();
+    assert_eq!(outcome, Outcome::Healed);
+    let words = scene.say(Input::Abort { by: "ada".into(), reason: String::new() }).unwrap_err().to_string();
+    let expected = "run `r1` is over (healed), see `autodevops show r1`; what it released is taken back with `autodevops rollback production`";
+    assert_eq!(words, expected);
+}
+
+#[test]
+fn who_gives_no_reason_is_told_of_without_one() {
+    let said = |input: Input, mut scene: Scene| {
+        scene.say(input).unwrap();
+        scene.outcome().0.to_string()
+    };
+    for reason in ["", " "] {
+        let (by, reason) = (|| "ada".to_owned(), || reason.to_owned());
+        let abort = Input::Abort { by: by(), reason: reason() };
+        assert_eq!(said(abort, Scene::new(plan()).until_step(5)), "aborted: by ada");
+        let back = Input::Rollback { by: by(), reason: reason() };
+        assert_eq!(said(back, Scene::new(plan()).until_step(5)), "rolled back: by ada");
+    }
+    let abort = Input::Abort { by: "ada".into(), reason: "late".into() };
+    assert_eq!(said(abort, Scene::new(plan()).until_step(5)), "aborted: by ada: late");
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn who_takes_a_release_back_to_one_that_does_not_serve_is_told_and_asked_first()
         scene.say(word()).unwrap();
         assert_eq!((scene.production(), scene.run.ending()), (vec![("old", 75), ("new", 25)], None));
         let asked = scene.run.gate().unwrap().reason.clone();
-        assert!(asked.starts_with("ada ") && asked.contains("(enough); traffic does not go back to `old`"), "{asked}");
+        assert!(asked.starts_with("ada ") && asked.contains(": enough; traffic does not go back to `old`"), "{asked}");
         assert!(scene.run.untold().any(|note| note.notification.body.starts_with(&asked)));
         // Who says it again knows.
         scene.say(word()).unwrap();

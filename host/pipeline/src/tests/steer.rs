@@ -50,7 +50,7 @@ fn a_run_is_held_in_every_stage_and_goes_on_where_it_was() {
         match scene.say(hold()) {
             Ok(_) => {
                 let (stage, shares) = (scene.run.stage(), scene.production().len());
-                assert_eq!(scene.say(hold()), Err(Refused::OnHold { run: "r1".into(), by: "ada".into() }));
+                assert_eq!(scene.say(hold()), Err(Refused::HeldAlready { run: "r1".into(), by: "ada".into() }));
                 pass_time(&mut scene, 100 * SECOND);
                 assert_eq!(
                     (scene.run.stage(), scene.production().len()),
@@ -90,7 +90,13 @@ fn between_two_steps_the_share_that_is_out_is_watched_while_the_run_is_on_hold()
     scene.say(hold()).unwrap();
     let watch = scene.run.watch().unwrap();
     assert!(watch.kept && watch.percent == 5, "{watch:?}");
-    assert_eq!(scene.say(skip("ada", "go")), Err(Refused::OnHold { run: "r1".into(), by: "ada".into() }));
+    let refused = scene.say(skip("ada", "go")).unwrap_err();
+    assert_eq!(refused, Refused::OnHold { run: "r1".into(), by: "ada".into() });
+    assert!(
+        refused
+            .to_string()
+            .ends_with("is on hold by ada, and goes nowhere until it is resumed: `autodevops resume r1`")
+    );
     assert!(matches!(scene.say(extend(None)), Err(Refused::NoStep { .. })));
     pass_time(&mut scene, 10 * SECOND);
     assert_eq!(scene.production(), [("old", 95), ("new", 5)]);

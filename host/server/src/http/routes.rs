@@ -179,10 +179,11 @@ fn other_method(allowed: &'static str) -> Answer {
 }
 
 impl Unheard {
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Absent(_) => StatusCode::NOT_FOUND,
             Self::Unfit(_) => StatusCode::BAD_REQUEST,
+            Self::Refused(refused) if refused.is_misuse() => StatusCode::BAD_REQUEST,
             Self::Refused(Refused::NotApprover { .. } | Refused::MayNotApprove { .. }) => StatusCode::FORBIDDEN,
             Self::Refused(_) | Self::Declined(_) => StatusCode::CONFLICT,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -346,6 +346,7 @@ async fn what_cannot_be_meant_is_refused_with_a_word_of_what_can() {
         ("/runs/62e23fd1-1/hold", json!({"question": 1}), 400, "`question` belongs to `approve` and `reject`"),
         ("/runs/62e23fd1-1/approve", json!({"question": 2}), 409, "that is question 1: production requires approval"),
         ("/runs/62e23fd1-1/reject", json!({"question": 0}), 409, "that is question 1"),
+        ("/runs/62e23fd1-1/approve", json!({"bypass": true}), 409, "the emergency bypass is off"),
         ("/runs", json!({}), 405, "asked for by GET"),
         ("/elsewhere", json!({}), 404, "there is nothing here"),
         ("/runs/62e23fd1-1/abort", json!({"reason": "x".repeat(70_000)}), 413, "at most 65536 bytes"),

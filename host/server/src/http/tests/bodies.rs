@@ -32,3 +32,13 @@ async fn a_list_is_taken_neither_for_a_word_nor_for_a_complaint() {
     let (status, _) = place.ask(Method::POST, "/runs/62e23fd1-1/resume", Some(place.token.text()), " \n{ }").await;
     assert_eq!(status, StatusCode::OK);
 }
+
+#[test]
+fn a_word_that_lacks_something_is_told_apart_from_one_that_comes_at_the_wrong_time() {
+    for refused in
+        [Refused::SkipWithoutReason, Refused::RollForwardWithoutReason, Refused::NoSpan, Refused::BypassWithoutReason]
+    {
+        assert_eq!(Unheard::Refused(refused.clone()).status(), StatusCode::BAD_REQUEST, "{refused}");
+    }
+    assert_eq!(Unheard::Refused(Refused::NotOnHold { run: RUN.into() }).status(), StatusCode::CONFLICT);
+}
