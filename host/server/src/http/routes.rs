@@ -63,15 +63,15 @@ async fn route<O: Office, B: Body<Error: Into<Box<dyn std::error::Error + Send +
     match path[..] {
         ["runs"] if get => match speaker(api, &head.headers, May::Read) {
             Ok(_) => told(runs(api).await),
-            Err(refusal) => refusal,
+            Err(refusal) => *refusal,
         },
         ["runs", run] if get => match speaker(api, &head.headers, May::Read) {
             Ok(_) => told(one(api, run).await),
-            Err(refusal) => refusal,
+            Err(refusal) => *refusal,
         },
         ["metrics"] if get => match speaker(api, &head.headers, May::Metrics) {
             Ok(_) => measured(api.office.metrics().await),
-            Err(refusal) => refusal,
+            Err(refusal) => *refusal,
         },
         ["runs", run, verb] if post => match heard(api, &head.headers, May::Steer, body).await {
             Ok((by, body)) => say(api, by, run, verb, &body).await,
@@ -114,17 +114,17 @@ async fn heard<O, B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>
     needed: May,
     body: B,
 ) -> Result<(String, Bytes), Answer> {
-    let by = speaker(api, headers, needed)?;
+    let by = speaker(api, headers, needed).map_err(|answer| *answer)?;
     let too_much = |status| error(status, format!("a body of at most {MAX_BODY_BYTES} bytes is read"));
     Ok((by, whole(body).await.map_err(too_much)?))
 }
 
 /// Who speaks, by their token, which must be one that may do this.
-fn speaker<O>(api: &Api<O>, headers: &HeaderMap, needed: May) -> Result<String, Answer> {
+fn speaker<O>(api: &Api<O>, headers: &HeaderMap, needed: May) -> Result<String, Box<Answer>> {
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
     let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
     let known = token.and_then(|token| api.tokens.iter().find(|(_, speaker)| speaker.hash.is_of(token)));
-    let (name, speaker) = known.ok_or_else(stranger)?;
+    let (name, speaker) = known.ok_or_else(|| Box::new(stranger()))?;
     if speaker.may.contains(&needed) {
         return Ok(name.clone());
     }
@@ -133,7 +133,7 @@ fn speaker<O>(api: &Api<O>, headers: &HeaderMap, needed: May) -> Result<String, 
         "the token of `{name}` may {may} alone, and this is `{}`; speak by another, or let it in [server.tokens]",
         needed.name()
     );
-    Err(error(StatusCode::FORBIDDEN, text))
+    Err(Box::new(error(StatusCode::FORBIDDEN, text)))
 }
 
 /// What whoever is not known is told.
