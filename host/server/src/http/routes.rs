@@ -212,14 +212,13 @@ async fn one<O: Office>(api: &Api<O>, run: &str) -> Result<Value, Unheard> {
 /// What a body says that is a JSON object. An array is none: its values would be taken for the fields by their places, so that `[]` approves.
 ///
 /// # Errors
-/// What is answered to one that is not, with what to send for example.
-fn object<T: DeserializeOwned>(body: &[u8], such: &str) -> Result<T, Answer> {
+/// Why it is none, and what to send for example.
+fn object<T: DeserializeOwned>(body: &[u8], such: &str) -> Result<T, String> {
     let read = match body.trim_ascii_start() {
         [b'{', ..] => serde_json::from_slice(body).map_err(|wrong| wrong.to_string()),
         _ => Err("it is no JSON object".to_owned()),
     };
-    let refusal = |wrong| format!("the body is not what is expected: {wrong}; send for example {such}");
-    read.map_err(|wrong| error(StatusCode::BAD_REQUEST, refusal(wrong)))
+    read.map_err(|wrong| format!("the body is not what is expected: {wrong}; send for example {such}"))
 }
 
 /// What a verb is told with.
@@ -237,7 +236,7 @@ async fn say<O: Office>(api: &Api<O>, by: String, run: &str, verb: &str, body: &
     let read = if nothing { Ok(Told::default()) } else { object(body, r#"{"reason":"looks right"}"#) };
     let Told { reason, bypass, by: span, question } = match read {
         Ok(told) => told,
-        Err(refusal) => return refusal,
+        Err(refusal) => return error(StatusCode::BAD_REQUEST, refusal),
     };
     for (key, given, of) in [
         ("bypass", bypass.is_some(), &["approve"][..]),
@@ -282,14 +281,14 @@ async fn roll_back<O: Office>(api: &Api<O>, by: String, environment: &str, body:
             let done = api.office.roll_back(by, environment.to_owned(), back).await;
             told(done.map(|done| json!({ "done": done })))
         }
-        Err(refusal) => refusal,
+        Err(refusal) => error(StatusCode::BAD_REQUEST, refusal),
     }
 }
 
 async fn complain<O: Office>(api: &Api<O>, by: String, body: &[u8]) -> Answer {
     match object(body, r#"{"text":"the cart is empty"}"#) {
         Ok(complaint) => told(api.office.complain(complaint, by).await.map(|done| json!({ "done": done }))),
-        Err(refusal) => refusal,
+        Err(refusal) => error(StatusCode::BAD_REQUEST, refusal),
     }
 }
 
