@@ -248,9 +248,9 @@ fn a_run_is_held_resumed_watched_for_longer_and_let_on_before_its_time() {
     let run = run_name(&shop);
     let called = shop.expect(0, &["hold", &run, "--reason", "let me look"]);
     assert!(called.stdout.contains(&format!("run {run} is on hold")), "{called}");
-    for verb in ["hold", "skip"] {
+    for (verb, told) in [("hold", " already"), ("skip", ", and goes nowhere until it is resumed")] {
         let called = shop.expect(1, &[verb, &run, "--reason", "again"]);
-        assert!(called.stderr.contains(&format!("run `{run}` is on hold by {} already", me())), "{called}");
+        assert!(called.stderr.contains(&format!("run `{run}` is on hold by {}{told}", me())), "{called}");
     }
     let called = shop.expect(0, &["show", &run]);
     assert!(called.stdout.contains(&format!("on hold by {} since", me())), "{called}");

@@ -18,7 +18,10 @@ fn a_paused_loop_starts_nothing_and_what_was_deployed_is_on_record_until_nobody_
 
     shop.expect(0, &["pause", "--reason", "an audit"]);
     let again = shop.expect(0, &["pause", "--reason", "something else"]).stdout;
-    assert!(again.starts_with("no runs start already: paused by ") && again.contains(": an audit."), "{again}");
+    assert!(
+        again.starts_with("no runs start already: paused by ") && again.contains(": an audit; that stands"),
+        "{again}"
+    );
     let called = shop.expect(4, &["run"]);
     assert!(called.stderr.contains("an audit") && called.stderr.contains("`autodevops resume`"), "{called}");
     assert_eq!(shop.json(&["runs"]).as_array().unwrap().len(), 0, "nothing was begun");
