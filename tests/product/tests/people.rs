@@ -261,7 +261,7 @@ fn a_run_is_held_resumed_watched_for_longer_and_let_on_before_its_time() {
     assert!(called.stdout.contains("watches the step for 14m"), "{called}");
     let called = shop.expect(1, &["ack", &run]);
     assert!(called.stderr.contains("asks for nobody now"), "{called}");
-    let called = shop.expect(1, &["skip", &run]);
+    let called = shop.expect(2, &["skip", &run]);
     assert!(called.stderr.contains("to skip a step needs a reason"), "{called}");
     shop.expect(0, &["skip", &run, "--reason", "it is known to be good"]);
     let called = program.wait(LIMIT);
