@@ -241,7 +241,8 @@ fn looked_at(options: &VerdictOptions) -> Result<()> {
         ("--beta", options.beta.is_some(), &[Sprt]),
         ("--tests", options.tests.is_some(), &[Sprt]),
     ];
-    for (option, _, rules) in given.into_iter().filter(|(_, given, rules)| *given && !rules.contains(&options.rule)) {
+    let astray = given.into_iter().find(|(_, given, rules)| *given && !rules.contains(&options.rule));
+    if let Some((option, _, rules)) = astray {
         let rules: Vec<String> = rules.iter().map(|rule| format!("--rule {}", name(*rule))).collect();
         let rule = name(options.rule);
         let message = format!("{option} is for {}, and `{rule}` does not look at it; leave it out", rules.join(" or "));

@@ -266,7 +266,8 @@ mod tests {
         let back = |why: &str| Origin::Rollback(WentBack::new("ada", why));
         let deploy = || Origin::Deploy("bob".into());
         type Was = (&'static str, Origin);
-        let cases: [(Vec<Was>, Option<(i64, &str)>); 10] = [
+        type Expected = Option<(i64, &'static str)>;
+        let cases: [(Vec<Was>, Expected); 10] = [
             (vec![("a", deploy()), ("b", run())], None),
             (vec![("a", deploy()), ("b", run()), ("a", back("carts empty"))], Some((2, "carts empty"))),
             (vec![("a", deploy()), ("b", run()), ("c", deploy())], None),
