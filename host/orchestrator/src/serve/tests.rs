@@ -7,7 +7,7 @@ use autodevops_pipeline::{Command, Event, Input, Outcome, Run};
 use autodevops_record::testing::Story;
 
 use super::*;
-use crate::testing::{Scene, analyzer, answer, is_shared, never, plugin, serves, target};
+use crate::testing::{Plugin, Scene, analyzer, answer, is_shared, never, plugin, serves, target};
 
 /// What was said.
 #[derive(Default)]
@@ -111,14 +111,12 @@ async fn what_is_left_over_goes_back_at_once_though_the_driver_of_another_run_fa
     serving.await.unwrap().unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_run_begins_at_once_though_the_driver_of_one_that_only_tells_people_failed_which_alone_waits() {
-    let one = Issue::new("f00d", IssueKind::Exception, Severity::Critical, "it fails");
-    let issue = Issue { confidence: 0.9, count: 10, first_seen: Some(1), last_seen: Some(2), ..one };
+/// A project that serves `old`, in whose log a failure is that this analyzer is given.
+fn failing(analyzer: Plugin) -> Scene {
     let all = |place: &str| serves(place, &[("old", 100)], Some("old"));
     let plugins = [
         target(&[all("production"), all("staging")]),
-        analyzer(&[issue]),
+        analyzer,
         plugin("fixer", Stage::FixGenerator, &[]),
         plugin("health", Stage::HealthCheck, &[answer("measure", serde_json::json!([]))]),
         plugin("health-two", Stage::HealthCheck, &[]),
@@ -128,6 +126,14 @@ async fn a_run_begins_at_once_though_the_driver_of_one_that_only_tells_people_fa
         scene.served(place, &[scene.release("old")]);
     }
     scene.check_in("log", "it fails\n");
+    scene
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_begins_at_once_though_the_driver_of_one_that_only_tells_people_failed_which_alone_waits() {
+    let one = Issue::new("f00d", IssueKind::Exception, Severity::Critical, "it fails");
+    let issue = Issue { confidence: 0.9, count: 10, first_seen: Some(1), last_seen: Some(2), ..one };
+    let scene = failing(analyzer(&[issue]));
     let fails = scene.run(&Story { candidate_errors: 200, ..Story::default() }, Run::only_tells);
     assert!(fails.outcome().is_none());
     let (project, heard) = (&scene.project, Arc::new(Ends { run: fails.id().into(), told: Mutex::default() }));
@@ -159,19 +165,7 @@ async fn a_run_begins_at_once_though_the_driver_of_one_that_only_tells_people_fa
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_people_begin_is_driven_while_the_analyzer_does_not_answer() {
     let answers = [never("[method]session.push"), answer("[method]session.issues", serde_json::json!([]))];
-    let all = |place: &str| serves(place, &[("old", 100)], Some("old"));
-    let plugins = [
-        target(&[all("production"), all("staging")]),
-        plugin("analyzer", Stage::Analyzer, &answers),
-        plugin("fixer", Stage::FixGenerator, &[]),
-        plugin("health", Stage::HealthCheck, &[answer("measure", serde_json::json!([]))]),
-        plugin("health-two", Stage::HealthCheck, &[]),
-    ];
-    let scene = Scene::open(&plugins, "[logs]\nwatch = [\"log\"]\n");
-    for place in ["production", "staging"] {
-        scene.served(place, &[scene.release("old")]);
-    }
-    scene.check_in("log", "it fails\n");
+    let scene = failing(plugin("analyzer", Stage::Analyzer, &answers));
     let first = scene.run(&Story { builds: false, ..Story::default() }, |run| run.outcome().is_some());
     let (project, heard) = (&scene.project, Arc::new(Heard::default()));
     let observer: Arc<dyn Observer> = heard.clone();
